@@ -1,0 +1,53 @@
+"""What `make` does on one Python, on each Python that is found: `nox`, `nox -s tests-3.12`, `nox -s lowest`."""
+
+import nox
+
+nox.needs_version = ">=2025.5.1"
+nox.options.error_on_missing_interpreters = False
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PROJECT)
+
+
+PYTEST = ("python", "-m", "pytest", "--numprocesses", "auto", "--dist", "worksteal")
+
+
+def install(session: nox.Session, group: str) -> None:
+    """Install the package with its command line, and a group of what its development needs."""
+    session.install("--editable", ".[cli]", *nox.project.dependency_groups(PROJECT, group))
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests."""
+    install(session, "test")
+    session.run(*PYTEST, *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def lowest(session: nox.Session) -> None:
+    """Run the tests with the oldest releases that pyproject.toml allows, on the oldest Python."""
+    project = PROJECT["project"]
+    bounds = [*project["dependencies"], *project["optional-dependencies"]["cli"]]
+    # The linter needs a newer rich than the package does; the layers are the same with any.
+    group = [name for name in nox.project.dependency_groups(PROJECT, "test") if not name.startswith("import-linter")]
+    session.install("--editable", ".[cli]", *(bound.replace(">=", "==") for bound in bounds), *group)
+    session.run(*PYTEST, "--ignore", "tests/test_layers.py", *session.posargs)
+
+
+@nox.session
+def check(session: nox.Session) -> None:
+    """Lint, and check formatting, types and layers."""
+    install(session, "check")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    session.run("pyright", "--pythonpath", f"{session.bin}/python", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
+    session.run("lint-imports", "--no-logo")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning is an error."""
+    install(session, "docs")
+    session.run("sphinx-build", "-W", "--keep-going", "--quiet", "--builder", "html", "docs", "docs/_build")
