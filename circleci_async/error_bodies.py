@@ -1,0 +1,70 @@
+"""What an error answer says, whatever its shape: JSON of several kinds, plain text, HTML, or nothing."""
+
+import json
+import re
+from collections.abc import Mapping
+from html import unescape
+from http import HTTPStatus
+from typing import cast
+
+LONGEST = 500
+"""Characters of a message that are kept; the whole body stands on the error."""
+
+SEARCHED = 10_000
+"""Characters of an HTML page in which a message is looked for."""
+
+_KEYS = ("message", "error", "detail", "title", "error_description", "reason")
+
+
+def error_message(status: int, body: str) -> str:
+    """Return the message in an error body; never empty."""
+    text = body.strip()
+    try:
+        said = _find(json.loads(text))
+    except (ValueError, RecursionError):
+        said = _from_text(text)
+    return _shorten(said) or _phrase(status)
+
+
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """Return the server's id of the request, for support, if it gave one."""
+    return headers.get("X-Request-Id") or headers.get("CF-RAY")
+
+
+def _find(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        fields = cast(Mapping[str, object], value)
+        if "title" in fields and "detail" in fields:
+            return f"{_find(fields['title'])}: {_find(fields['detail'])}".strip(": ")
+        for key in (*_KEYS, "errors"):
+            if key in fields and (found := _find(fields[key])):
+                return found
+    if isinstance(value, list):
+        return "; ".join(filter(None, map(_find, cast(list[object], value))))
+    return ""
+
+
+def _from_text(text: str) -> str:
+    """Strip the markup of HTML and XML (S3 answers in XML), preferring a title or a message."""
+    if not text.startswith("<"):
+        return text
+    text = text[:SEARCHED]  # on markup that never ends, the expressions below take time by its square
+    for tag in ("Message", "title", "h1"):
+        if match := re.search(rf"<{tag}\b[^>]*>(.*?)</{tag}>", text, re.IGNORECASE | re.DOTALL):
+            text = match[1]
+            break
+    return unescape(re.sub(r"<[^>]*>", " ", re.sub(r"(?is)<(script|style)\b.*?</\1>", " ", text)))
+
+
+def _shorten(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return f"status {status}"

@@ -1,0 +1,202 @@
+"""The exception tree. Every error this package raises of its own accord is a `CircleCIError`."""
+
+from http import HTTPStatus
+from typing import ClassVar
+
+
+class CircleCIError(Exception):
+    """Base of every error of this package."""
+
+    hint: ClassVar[str | None] = None
+    """What to try, in one sentence, where there is something to say."""
+
+    page_token: str | None = None
+    """The page that failed, if the error ended an iteration: `pages(start=error.page_token)` goes on there."""
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*arguments)
+        self.message = str(arguments[0]) if arguments else ""
+
+
+class ConfigurationError(CircleCIError):
+    """A setting (argument, environment variable, config file) is malformed or unsafe; the message says where."""
+
+
+class InvalidArgument(CircleCIError, ValueError):
+    """An argument can't be right; nothing was sent. The message names the argument and what would be right."""
+
+
+class TransportError(CircleCIError):
+    """The request or its answer got lost: no connection, a reset, a body cut short.
+
+    `sent` is False only when the request provably never left this machine.
+    """
+
+    def __init__(self, message: str, *, method: str = "", url: str = "", sent: bool = True) -> None:
+        super().__init__(message)
+        self.message = message
+        self.method = method
+        self.url = url
+        self.sent = sent
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.method} {self.url})" if self.method else self.message
+
+
+class RequestTimeout(TransportError):
+    """No answer within the time allowed."""
+
+    hint = "Raise `timeout` (seconds for one attempt) or the retry policy's `deadline` (for the whole call)."
+
+
+class ApiError(CircleCIError):
+    """The server answered with an error.
+
+    `status` is the HTTP status, `message` what the server said (never empty), `url` the address asked (signatures and
+    tokens removed), `request_id` the server's own id of the request or None, `body` the whole answer as text,
+    `retry_after` the seconds the server asked to wait, or None; `redirected` says that another origin answered than the
+    one that was asked (an artifact's storage).
+    """
+
+    redirected: bool = False
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        method: str = "",
+        url: str = "",
+        request_id: str | None = None,
+        body: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(status, message)
+        self.status = status
+        self.message = message
+        self.method = method
+        self.url = url
+        self.request_id = request_id
+        self.body = body
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        try:
+            reason = f"{self.status} {HTTPStatus(self.status).phrase}"
+        except ValueError:
+            reason = f"status {self.status}"
+        where = ", ".join(
+            part
+            for part in (
+                f"{self.method} {self.url}".strip(),
+                f"request {self.request_id}" if self.request_id else "",
+            )
+            if part
+        )
+        said = reason if reason.endswith(self.message) else f"{reason}: {self.message}"
+        return f"{said} ({where})" if where else said
+
+
+class BadRequest(ApiError):
+    """400: the server did not accept the request."""
+
+
+class AuthenticationError(ApiError):
+    """401: no token, or one that the server does not accept."""
+
+    hint = "Set CIRCLE_TOKEN to a personal API token that has not expired (app.circleci.com/settings/user/tokens)."
+
+
+class PermissionDenied(ApiError):
+    """403: the token is valid but may not do this."""
+
+    hint = "Check that the token's user may do this, and that it is a personal token: API v2 takes no project tokens."
+
+
+class NotFound(ApiError):
+    """404: no such thing, or the token may not see it (CircleCI does not tell the two apart)."""
+
+    hint = "Check the name, and that the token's user can see it: what a token may not see answers 404 too."
+
+
+class Conflict(ApiError):
+    """409: the request contradicts the present state."""
+
+
+class Gone(ApiError):
+    """410: this endpoint has been removed."""
+
+
+class Unprocessable(ApiError):
+    """422: understood, but not valid."""
+
+
+class RateLimited(ApiError):
+    """429: too many requests. `retry_after` is in seconds, or None if the server did not say.
+
+    Raised when retries are used up, or at once when the wait asked for is longer than the retry policy allows.
+    """
+
+    hint = "Ask less often, lower `concurrency`, or allow longer waits: RetryPolicy(longest_wait=...)."
+
+
+class ServerError(ApiError):
+    """5xx: the server failed."""
+
+    hint = "CircleCI may be having trouble: see status.circleci.com."
+
+
+class DecodeError(CircleCIError):
+    """The server's answer is not what the model requires.
+
+    `faults` names each faulty place and what is wrong there, such as `$.items[3].id: required, but absent`.
+    """
+
+    def __init__(self, faults: tuple[str, ...], *, method: str = "", url: str = "", body: str = "") -> None:
+        super().__init__(faults)
+        self.message = "; ".join(faults)
+        self.faults = faults
+        self.method = method
+        self.url = url
+        self.body = body
+
+    def __str__(self) -> str:
+        where = f"{self.method} {self.url}".strip()
+        return f"the answer{f' to {where}' if where else ''} can't be read: {'; '.join(self.faults)}"
+
+
+class PagingError(CircleCIError):
+    """The server repeated a page token, so that the list would never end."""
+
+
+class DownloadError(CircleCIError):
+    """An artifact could not be had whole; nothing stands under its final name."""
+
+
+class UnsafePath(DownloadError):
+    """An artifact's path would leave the destination; nothing was sent or written."""
+
+
+class SignatureError(CircleCIError):
+    """A webhook's signature is missing or wrong."""
+
+
+class WaitTimeout(CircleCIError):
+    """What was waited for did not happen in time."""
+
+
+_BY_STATUS: dict[int, type[ApiError]] = {
+    400: BadRequest,
+    401: AuthenticationError,
+    403: PermissionDenied,
+    404: NotFound,
+    409: Conflict,
+    410: Gone,
+    422: Unprocessable,
+    429: RateLimited,
+}
+
+
+def api_error_type(status: int) -> type[ApiError]:
+    """Return the class for an HTTP status: the closest one, or `ApiError` itself."""
+    return _BY_STATUS.get(status) or (ServerError if status >= 500 else ApiError)
