@@ -1,0 +1,1 @@
+"""What the API answers, as frozen classes: one module per group of calls, imported when first used."""

@@ -1,0 +1,30 @@
+"""Users and the organizations they work with."""
+
+from attrs import frozen
+
+__all__ = ["Collaboration", "User"]
+
+
+@frozen(kw_only=True)
+class User:
+    """A user account: `GET /me` and `GET /user/{id}`."""
+
+    id: str
+    login: str
+    """The name on the version control system."""
+    name: str | None = None
+    """The display name; None for a user without one."""
+    avatar_url: str | None = None
+
+
+@frozen(kw_only=True)
+class Collaboration:
+    """An organization that the user belongs to or collaborates with: `GET /me/collaborations`."""
+
+    name: str
+    vcs_type: str
+    """The version control system: `github`, `bitbucket` or `circleci`."""
+    id: str | None = None
+    """None when CircleCI does not know the organization yet."""
+    slug: str | None = None
+    avatar_url: str | None = None

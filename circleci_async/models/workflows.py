@@ -1,0 +1,104 @@
+"""Workflows and the jobs that they list."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from attrs import field, frozen
+
+from .jobs import JobStatus, JobType
+from .open_enum import OpenEnum
+
+__all__ = ["RerunAccepted", "Workflow", "WorkflowJob", "WorkflowStatus", "WorkflowTag"]
+
+
+class WorkflowStatus(OpenEnum):
+    """Where a workflow stands."""
+
+    CANCELED = "canceled"
+    ERROR = "error"
+    FAILED = "failed"
+    FAILING = "failing"
+    NOT_RUN = "not_run"
+    ON_HOLD = "on_hold"
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCESS = "success"
+    UNAUTHORIZED = "unauthorized"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the workflow has come to its end. False for an unknown status."""
+        return self in _FINISHED
+
+
+_FINISHED = frozenset(
+    {
+        WorkflowStatus.CANCELED,
+        WorkflowStatus.ERROR,
+        WorkflowStatus.FAILED,
+        WorkflowStatus.NOT_RUN,
+        WorkflowStatus.SUCCESS,
+        WorkflowStatus.UNAUTHORIZED,
+    }
+)
+
+
+class WorkflowTag(OpenEnum):
+    """What is special about a workflow."""
+
+    SETUP = "setup"
+
+
+@frozen(kw_only=True)
+class Workflow:
+    """A workflow: `GET /workflow/{id}` and `GET /pipeline/{pipeline-id}/workflow`."""
+
+    id: str
+    name: str
+    created_at: datetime
+    status: WorkflowStatus | None = None
+    stopped_at: datetime | None = None
+    """None while it runs."""
+    pipeline_id: str | None = None
+    pipeline_number: int | None = None
+    project_slug: str | None = None
+    started_by: str | None = None
+    """The id of the user who started it."""
+    canceled_by: str | None = None
+    errored_by: str | None = None
+    tag: WorkflowTag | None = None
+    auto_rerun_number: int | None = None
+    """Which automatic rerun this is."""
+    max_auto_reruns: int | None = None
+    """How many automatic reruns the configuration allows."""
+
+
+@frozen(kw_only=True)
+class WorkflowJob:
+    """A job as its workflow lists it: `GET /workflow/{id}/job`."""
+
+    id: str
+    name: str
+    type: JobType
+    status: JobStatus
+    job_number: int | None = None
+    """None until the job runs, and for approvals."""
+    project_slug: str | None = None
+    started_at: datetime | None = None
+    stopped_at: datetime | None = None
+    dependencies: tuple[str, ...] = ()
+    """The ids of the jobs that this one waits for."""
+    requires: Mapping[str, Any] | None = field(default=None, hash=False)
+    """For each id in `dependencies`, the list of the statuses that let this job start."""
+    approval_request_id: str | None = None
+    approved_by: str | None = None
+    canceled_by: str | None = None
+
+
+@frozen(kw_only=True)
+class RerunAccepted:
+    """A rerun has begun: `POST /workflow/{id}/rerun`."""
+
+    workflow_id: str
+    """The id of the new workflow."""
