@@ -1,3 +1,255 @@
-"""An async Python SDK for CircleCI."""
+"""An async Python SDK for CircleCI's API: `async with circleci_async.CircleCI() as circle: ...`.
+
+All public names can be imported from here. They are loaded when they are first used, so importing this package costs
+next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for the interpreter, and a test compares them
+    from .artifacts.download import Download as Download
+    from .artifacts.download import Progress as Progress
+    from .artifacts.group import Artifacts as Artifacts
+    from .artifacts.group import ArtifactStream as ArtifactStream
+    from .artifacts.group import DownloadReport as DownloadReport
+    from .artifacts.group import Failure as Failure
+    from .client import CircleCI as CircleCI
+    from .codec import to_dict as to_dict
+    from .codec import to_json as to_json
+    from .endpoints.jobs import Jobs as Jobs
+    from .endpoints.pipelines import Pipelines as Pipelines
+    from .endpoints.projects import Projects as Projects
+    from .endpoints.users import Users as Users
+    from .endpoints.workflows import Workflows as Workflows
+    from .errors import ApiError as ApiError
+    from .errors import AuthenticationError as AuthenticationError
+    from .errors import BadRequest as BadRequest
+    from .errors import CircleCIError as CircleCIError
+    from .errors import ConfigurationError as ConfigurationError
+    from .errors import Conflict as Conflict
+    from .errors import DecodeError as DecodeError
+    from .errors import DownloadError as DownloadError
+    from .errors import Gone as Gone
+    from .errors import InvalidArgument as InvalidArgument
+    from .errors import NotFound as NotFound
+    from .errors import PagingError as PagingError
+    from .errors import PermissionDenied as PermissionDenied
+    from .errors import RateLimited as RateLimited
+    from .errors import RequestTimeout as RequestTimeout
+    from .errors import ServerError as ServerError
+    from .errors import SignatureError as SignatureError
+    from .errors import TransportError as TransportError
+    from .errors import Unprocessable as Unprocessable
+    from .errors import UnsafePath as UnsafePath
+    from .errors import WaitTimeout as WaitTimeout
+    from .insights.group import Insights as Insights
+    from .models.artifacts import Artifact as Artifact
+    from .models.insights import DurationMetrics as DurationMetrics
+    from .models.insights import FlakyTest as FlakyTest
+    from .models.insights import FlakyTests as FlakyTests
+    from .models.insights import Granularity as Granularity
+    from .models.insights import InsightsBranches as InsightsBranches
+    from .models.insights import JobMetrics as JobMetrics
+    from .models.insights import JobMetricsValues as JobMetricsValues
+    from .models.insights import JobTimeseries as JobTimeseries
+    from .models.insights import JobTimeseriesDurations as JobTimeseriesDurations
+    from .models.insights import JobTimeseriesMetrics as JobTimeseriesMetrics
+    from .models.insights import ReportingWindow as ReportingWindow
+    from .models.insights import RunStatus as RunStatus
+    from .models.insights import TestCounts as TestCounts
+    from .models.insights import TestMetric as TestMetric
+    from .models.insights import TestMetrics as TestMetrics
+    from .models.insights import TestRun as TestRun
+    from .models.insights import WorkflowMetrics as WorkflowMetrics
+    from .models.insights import WorkflowMetricsValues as WorkflowMetricsValues
+    from .models.insights import WorkflowRun as WorkflowRun
+    from .models.insights import WorkflowSummary as WorkflowSummary
+    from .models.insights import WorkflowSummaryMetrics as WorkflowSummaryMetrics
+    from .models.insights import WorkflowSummaryTrends as WorkflowSummaryTrends
+    from .models.jobs import JobContext as JobContext
+    from .models.jobs import JobDetails as JobDetails
+    from .models.jobs import JobExecutor as JobExecutor
+    from .models.jobs import JobMessage as JobMessage
+    from .models.jobs import JobOrganization as JobOrganization
+    from .models.jobs import JobPipeline as JobPipeline
+    from .models.jobs import JobProject as JobProject
+    from .models.jobs import JobStatus as JobStatus
+    from .models.jobs import JobType as JobType
+    from .models.jobs import JobWorkflow as JobWorkflow
+    from .models.jobs import ParallelRun as ParallelRun
+    from .models.jobs import TestResult as TestResult
+    from .models.messages import Message as Message
+    from .models.open_enum import OpenEnum as OpenEnum
+    from .models.pipelines import Actor as Actor
+    from .models.pipelines import Pipeline as Pipeline
+    from .models.pipelines import PipelineCommit as PipelineCommit
+    from .models.pipelines import PipelineConfig as PipelineConfig
+    from .models.pipelines import PipelineCreated as PipelineCreated
+    from .models.pipelines import PipelineError as PipelineError
+    from .models.pipelines import PipelineErrorType as PipelineErrorType
+    from .models.pipelines import PipelineState as PipelineState
+    from .models.pipelines import PipelineTrigger as PipelineTrigger
+    from .models.pipelines import PipelineVcs as PipelineVcs
+    from .models.pipelines import PipelineWarning as PipelineWarning
+    from .models.pipelines import TriggerType as TriggerType
+    from .models.projects import Project as Project
+    from .models.projects import ProjectVcs as ProjectVcs
+    from .models.projects import VcsProvider as VcsProvider
+    from .models.summaries import OrgProjectMetrics as OrgProjectMetrics
+    from .models.summaries import OrgProjectSummary as OrgProjectSummary
+    from .models.summaries import OrgProjectTrends as OrgProjectTrends
+    from .models.summaries import OrgSummary as OrgSummary
+    from .models.summaries import ProjectSummary as ProjectSummary
+    from .models.summaries import ProjectWorkflowBranchSummary as ProjectWorkflowBranchSummary
+    from .models.summaries import ProjectWorkflowMetrics as ProjectWorkflowMetrics
+    from .models.summaries import ProjectWorkflowSummary as ProjectWorkflowSummary
+    from .models.summaries import ProjectWorkflowTrends as ProjectWorkflowTrends
+    from .models.summaries import SummaryData as SummaryData
+    from .models.summaries import SummaryMetrics as SummaryMetrics
+    from .models.summaries import SummaryTrends as SummaryTrends
+    from .models.users import Collaboration as Collaboration
+    from .models.users import User as User
+    from .models.workflows import RerunAccepted as RerunAccepted
+    from .models.workflows import Workflow as Workflow
+    from .models.workflows import WorkflowJob as WorkflowJob
+    from .models.workflows import WorkflowStatus as WorkflowStatus
+    from .models.workflows import WorkflowTag as WorkflowTag
+    from .paging import Page as Page
+    from .paging import Paged as Paged
+    from .retry import RetryPolicy as RetryPolicy
+    from .slug import OrgSlug as OrgSlug
+    from .slug import ProjectSlug as ProjectSlug
+    from .slug import segment as segment
+    from .stats import Stats as Stats
+
+_HOMES = {
+    "artifacts.download": ("Download", "Progress"),
+    "artifacts.group": ("ArtifactStream", "Artifacts", "DownloadReport", "Failure"),
+    "client": ("CircleCI",),
+    "codec": ("to_dict", "to_json"),
+    "endpoints.jobs": ("Jobs",),
+    "endpoints.pipelines": ("Pipelines",),
+    "endpoints.projects": ("Projects",),
+    "endpoints.users": ("Users",),
+    "endpoints.workflows": ("Workflows",),
+    "errors": (
+        "ApiError",
+        "AuthenticationError",
+        "BadRequest",
+        "CircleCIError",
+        "ConfigurationError",
+        "Conflict",
+        "DecodeError",
+        "DownloadError",
+        "Gone",
+        "InvalidArgument",
+        "NotFound",
+        "PagingError",
+        "PermissionDenied",
+        "RateLimited",
+        "RequestTimeout",
+        "ServerError",
+        "SignatureError",
+        "TransportError",
+        "Unprocessable",
+        "UnsafePath",
+        "WaitTimeout",
+    ),
+    "insights.group": ("Insights",),
+    "models.artifacts": ("Artifact",),
+    "models.insights": (
+        "DurationMetrics",
+        "FlakyTest",
+        "FlakyTests",
+        "Granularity",
+        "InsightsBranches",
+        "JobMetrics",
+        "JobMetricsValues",
+        "JobTimeseries",
+        "JobTimeseriesDurations",
+        "JobTimeseriesMetrics",
+        "ReportingWindow",
+        "RunStatus",
+        "TestCounts",
+        "TestMetric",
+        "TestMetrics",
+        "TestRun",
+        "WorkflowMetrics",
+        "WorkflowMetricsValues",
+        "WorkflowRun",
+        "WorkflowSummary",
+        "WorkflowSummaryMetrics",
+        "WorkflowSummaryTrends",
+    ),
+    "models.jobs": (
+        "JobContext",
+        "JobDetails",
+        "JobExecutor",
+        "JobMessage",
+        "JobOrganization",
+        "JobPipeline",
+        "JobProject",
+        "JobStatus",
+        "JobType",
+        "JobWorkflow",
+        "ParallelRun",
+        "TestResult",
+    ),
+    "models.messages": ("Message",),
+    "models.open_enum": ("OpenEnum",),
+    "models.pipelines": (
+        "Actor",
+        "Pipeline",
+        "PipelineCommit",
+        "PipelineConfig",
+        "PipelineCreated",
+        "PipelineError",
+        "PipelineErrorType",
+        "PipelineState",
+        "PipelineTrigger",
+        "PipelineVcs",
+        "PipelineWarning",
+        "TriggerType",
+    ),
+    "models.projects": ("Project", "ProjectVcs", "VcsProvider"),
+    "models.summaries": (
+        "OrgProjectMetrics",
+        "OrgProjectSummary",
+        "OrgProjectTrends",
+        "OrgSummary",
+        "ProjectSummary",
+        "ProjectWorkflowBranchSummary",
+        "ProjectWorkflowMetrics",
+        "ProjectWorkflowSummary",
+        "ProjectWorkflowTrends",
+        "SummaryData",
+        "SummaryMetrics",
+        "SummaryTrends",
+    ),
+    "models.users": ("Collaboration", "User"),
+    "models.workflows": ("RerunAccepted", "Workflow", "WorkflowJob", "WorkflowStatus", "WorkflowTag"),
+    "paging": ("Page", "Paged"),
+    "retry": ("RetryPolicy",),
+    "slug": ("OrgSlug", "ProjectSlug", "segment"),
+    "stats": ("Stats",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+# Hidden from type checkers, which would take every misspelt name for one that is loaded here.
+if not TYPE_CHECKING:  # pragma: no branch
+
+    def __getattr__(name: str) -> Any:
+        """Load a public name."""
+        if name not in _HOME_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME_OF})

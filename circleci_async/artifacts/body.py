@@ -1,0 +1,135 @@
+"""The bytes of one artifact, taken up again where they were cut."""
+
+import re
+
+from ..errors import ApiError, DownloadError, TransportError
+from ..session import Session, Stream
+from ..trust import Origin
+
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
+
+
+class Body:
+    """Reads one address from its first byte to its last, over as many requests as it takes.
+
+    A cut is answered by asking the original address again (what it redirects to is signed for a short time), from
+    where it stopped if the server can (Range, and If-Range with a strong ETag, so that two versions never mix), from
+    the start if not.
+    """
+
+    def __init__(self, session: Session, url: str) -> None:
+        if Origin.of(url) is None:
+            raise DownloadError("the artifact's url is not an http(s) address")
+        self._session = session
+        self._url = url
+        self._shown = session.core.transport.public(url)
+        self._call = session.call("GET", self._shown)
+        self._stream: Stream | None = None
+        self._offset = 0
+        self._restarts = 0
+        self._ended = False
+        self._closed = False
+        self.size: int | None = None
+        """The length by the server's word, or None if it gave none."""
+        self.etag: str | None = None
+        self.content_encoding: str | None = None
+        self.resumed = 0
+        """How often the body was taken up again after a cut."""
+
+    async def next_part(self) -> tuple[int, bytes]:
+        """Return the next bytes and where they begin; no bytes at the end. Beginning at 0 again means starting over.
+
+        Raises `ApiError`, `TransportError` when retries are used up, `DownloadError` if the body can't be had whole.
+        """
+        if self._ended:
+            return self._offset, b""
+        if self._closed:
+            raise DownloadError(f"{self._shown}: can't be read any more, it has been closed")
+        part = await self._call.run(self._attempt)
+        begin = self._offset
+        self._offset += len(part)
+        self._ended = not part
+        return begin, part
+
+    def close(self) -> None:
+        """Let go of the connection, for good. Safe to repeat."""
+        self._closed = True
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    async def _attempt(self) -> bytes:
+        try:
+            stream = self._stream or await self._open()
+            part = await stream.read_some()
+            self._check_length(part)
+        except BaseException:
+            self._hang_up()
+            raise
+        if not part:
+            self._hang_up()
+        return part
+
+    def _check_length(self, part: bytes) -> None:
+        """Refuse an end before all has come, and bytes beyond it (a resumed body may come in chunks, without end)."""
+        end = self._offset + len(part)
+        if self.size is not None and (end > self.size or (not part and end < self.size)):
+            raise self._broken(f"{end} bytes came of {self.size}")
+
+    def _broken(self, message: str) -> TransportError:
+        return TransportError(message, method="GET", url=self._shown)
+
+    async def _open(self) -> Stream:
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
+        if self._offset > 0 and self.etag is None:
+            self._start_over()
+        resuming = self._offset > 0
+        if resuming:
+            headers |= {"Range": f"bytes={self._offset}-", "If-Range": self.etag or ""}
+        try:
+            stream = await self._session.open(self._url, headers=headers, patience=self._call.patience)
+        except ApiError as error:
+            if not resuming or error.status not in {412, 416}:
+                raise
+            self._start_over()  # it has become another body, shorter than what we have
+            raise self._broken(f"can't be resumed: {error.message}") from None
+        self._stream = stream
+        if resuming and self._continues(stream):
+            self.resumed += 1
+            return stream
+        if resuming:
+            self._start_over()
+        if stream.status != 200:  # a range that nobody asked for
+            raise self._broken(f"status {stream.status} does not bring what was asked for")
+        self.size = stream.length
+        self.content_encoding = stream.headers.get("Content-Encoding")
+        etag = stream.headers.get("ETag", "")
+        self.etag = etag if etag.startswith('"') else None  # a weak one does not promise the same bytes
+        return stream
+
+    def _continues(self, stream: Stream) -> bool:
+        """Say whether an answer is exactly the rest of the same body; it may be the first to tell the length."""
+        match = _CONTENT_RANGE.fullmatch(stream.headers.get("Content-Range", ""))
+        if (
+            stream.status != 206
+            or match is None
+            or int(match[1]) != self._offset
+            or stream.headers.get("ETag", self.etag) != self.etag
+        ):
+            return False
+        size = self.size if match[2] == "*" else int(match[2])
+        if self.size is None:
+            self.size = size
+        return size == self.size
+
+    def _start_over(self) -> None:
+        self._offset = 0
+        self.etag = None
+        self._restarts += 1
+        if self._restarts >= self._session.options.retry.attempts:
+            raise DownloadError(
+                f"{self._shown}: cut {self._restarts} times, and the server can't go on where it stopped"
+            )

@@ -1,0 +1,125 @@
+"""Where artifacts go below a folder. Their paths come from builds, so they are hostile until proven otherwise."""
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import DownloadError, UnsafePath
+from ..models.artifacts import Artifact
+
+LONGEST_NAME = 255
+"""Bytes of a name that file systems allow."""
+
+_DRIVE = re.compile(r"[A-Za-z]:")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def checked_parts(path: str) -> tuple[str, ...]:
+    """Split an artifact's path into names; raises `UnsafePath` for one that could leave the destination."""
+    parts = tuple(path.split("/"))
+    if _CONTROL.search(path):
+        reason = "it holds a control character"
+    elif not _is_text(path):
+        reason = "it is not valid text"
+    elif "\\" in path:
+        reason = "it holds a backslash, which separates folders on Windows"
+    elif path.startswith("/"):
+        reason = "it is absolute"
+    elif any(_DRIVE.match(part) for part in parts):  # on Windows `folder / "C:"` is not below the folder
+        reason = "it holds a drive"
+    elif any(part.rstrip(" ") in {"", ".", ".."} for part in parts):  # Windows drops spaces at the end
+        reason = "it holds an empty name, '.' or '..'"
+    elif any(len(part.encode()) > LONGEST_NAME for part in parts):
+        reason = f"it holds a name of more than {LONGEST_NAME} bytes"
+    else:
+        return parts
+    raise UnsafePath(f"artifact path {path!r} refused: {reason}")
+
+
+class Destination:
+    """Gives each artifact a place of its own below `root`.
+
+    Node 0 goes to `root/PATH`, node N (of a job with parallelism) to `root/node-N/PATH`. Names that would collide,
+    also where a file system does not tell upper case from lower, get `~2`, `~3` and so on before their suffix, in the
+    order in which they come.
+    """
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = Path(root)
+        self._entries: dict[Path, dict[str, str]] = {}
+        self._files: set[Path] = set()
+        self._folders: dict[tuple[Path, str], Path] = {}
+
+    def place(self, artifact: Artifact) -> Path:
+        """Return where an artifact goes, its folder made. The place is claimed: nobody else gets it.
+
+        Raises `UnsafePath` for a hostile path, `DownloadError` if the folder can't be made.
+        """
+        parts = checked_parts(artifact.path)
+        if artifact.node_index:
+            parts = (f"node-{artifact.node_index}", *parts)
+        folder = self.root
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            for name in parts[:-1]:
+                folder = self._folder(folder, name)
+            file = self._claim(folder, parts[-1])
+        except OSError as error:
+            raise DownloadError(f"{artifact.path}: can't be placed in {self.root}: {error}") from error
+        self._files.add(file)
+        return file
+
+    def _folder(self, parent: Path, name: str) -> Path:
+        key = (parent, name)
+        if key not in self._folders:
+            folder = self._claim(parent, name, is_folder=True)
+            if folder.is_symlink():
+                try:  # the folder by its own name, so that a file in it can't be claimed twice
+                    folder = self.root / folder.resolve().relative_to(self.root.resolve())
+                except ValueError:
+                    raise UnsafePath(f"{folder} refused: it is a link that leads out of {self.root}") from None
+            folder.mkdir(exist_ok=True)
+            self._folders[key] = folder
+        return self._folders[key]
+
+    def _claim(self, parent: Path, name: str, *, is_folder: bool = False) -> Path:
+        entries = self._listing(parent)
+        for candidate in _names(name):
+            key = _fold(candidate)
+            present = entries.setdefault(key, candidate)
+            path = parent / candidate
+            if present != candidate or path in self._files:
+                continue  # differs by case only, or somebody else's
+            if path.is_dir() == is_folder or not os.path.lexists(path):
+                return path
+        raise AssertionError("names never end")
+
+    def _listing(self, folder: Path) -> dict[str, str]:
+        """What is in a folder, by names without case; read once, then kept."""
+        if folder not in self._entries:
+            self._entries[folder] = {_fold(entry.name): entry.name for entry in os.scandir(folder)}
+        return self._entries[folder]
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return True
+
+
+def _fold(name: str) -> str:
+    """Return what names have in common that are one by Unicode's canonical caseless matching."""
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
+
+
+def _names(name: str) -> Iterator[str]:
+    yield name
+    stem, dot, suffix = name.partition(".") if not name.startswith(".") else (name, "", "")
+    count = 2
+    while True:
+        yield f"{stem}~{count}{dot}{suffix}"
+        count += 1

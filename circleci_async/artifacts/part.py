@@ -1,0 +1,85 @@
+"""A file that is not finished: it has another name until it is whole."""
+
+import asyncio
+import hashlib
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+LONGEST_NAME = 200
+"""Bytes of a name that go into its partial name, so that the whole stays below the 255 that file systems allow."""
+
+
+class PartFile:
+    """A partial file beside its target, hashed (SHA-256) while it is written. Plain blocking file work."""
+
+    def __init__(self, target: Path) -> None:
+        name = os.fsencode(target.name)[:LONGEST_NAME].decode("utf-8", "ignore")
+        self._target = target
+        self._path = target.with_name(f".{name}.{secrets.token_hex(4)}.part")
+        self._file = self._path.open("xb", buffering=0)  # open as long as this object: see `commit` and `discard`
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def write(self, parts: list[bytes]) -> None:
+        """Append."""
+        for part in parts:
+            view = memoryview(part)
+            while view:
+                view = view[self._file.write(view) :]
+            self._hash.update(part)
+            self.size += len(part)
+
+    def start_over(self) -> None:
+        """Forget what was written."""
+        self._file.seek(0)
+        self._file.truncate()
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def commit(self) -> str:
+        """Give the file its final name, in one step, and return its SHA-256 in hex."""
+        self._file.close()
+        self._path.replace(self._target)
+        return self._hash.hexdigest()
+
+    def discard(self) -> None:
+        """Leave nothing behind (nothing happens after `commit`)."""
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+
+
+class Worker:
+    """Does blocking work in a thread, one piece at a time, while its owner goes on."""
+
+    def __init__(self) -> None:
+        self._running: asyncio.Future[None] | None = None
+
+    async def begin(self, work: Callable[[], None]) -> None:
+        """Begin a piece of work when the one before has ended; raises what that one raised."""
+        await self.finish()
+        # Not a task: at the end of a program all tasks are cancelled, and the thread would go on unawaited.
+        self._running = asyncio.get_running_loop().run_in_executor(None, work)
+
+    async def finish(self) -> None:
+        """Wait for the work to end; raises what it raised. Cancelling the wait leaves the work going: see `settle`."""
+        if self._running is not None:
+            await asyncio.wait([self._running])
+            running, self._running = self._running, None
+            running.result()
+
+    async def settle(self) -> None:
+        """Wait for the work to end even if cancelled meanwhile: no file is to be pulled from under it."""
+        if self._running is None:
+            return
+        cancelled: asyncio.CancelledError | None = None
+        while not self._running.done():
+            try:
+                await asyncio.wait([self._running])
+            except asyncio.CancelledError as error:
+                cancelled = error
+        self._running.exception()  # somebody has looked at it
+        self._running = None
+        if cancelled is not None:
+            raise cancelled

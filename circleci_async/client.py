@@ -1,0 +1,184 @@
+"""The client: settings -> session -> groups of calls."""
+
+from collections.abc import Iterable
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from .errors import InvalidArgument
+from .retry import Budget, RetryPolicy
+from .session import Core, Options, Query, Session
+from .settings import Token, discover
+from .stats import Stats
+from .throttle import Gate
+from .transport import Auth, Transport
+from .trust import Trust
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from .artifacts.group import Artifacts
+    from .endpoints.jobs import Jobs
+    from .endpoints.pipelines import Pipelines
+    from .endpoints.projects import Projects
+    from .endpoints.users import Users
+    from .endpoints.workflows import Workflows
+    from .insights.group import Insights
+
+
+class CircleCI:
+    """A client of one CircleCI installation, for one token.
+
+    Use it as `async with CircleCI() as circle:`, or call `await circle.aclose()` in the end. It may be shared by all
+    tasks of one event loop.
+
+    - `token`: a personal API token, or a function (plain or async) that returns one and is called before each request,
+      or "" for none. None: `CIRCLE_TOKEN`, `CIRCLECI_TOKEN`, `CIRCLECI_CLI_TOKEN`, then the official CLI's config
+      files; if none is found, requests are anonymous, which public projects answer.
+    - `host`: the root of a CircleCI server installation. None: `CIRCLE_HOST`, `CIRCLECI_HOST`, `CIRCLECI_CLI_HOST`,
+      then the same files, then `https://circleci.com`.
+    - `auth`: how the token is sent: "circle-token" (a header of that name), "bearer" or "basic" (as user name).
+    - `timeout`: seconds for one attempt of a call (of artifacts: for connecting and for each read, not for the whole).
+    - `retry`: which failures are tried again, and for how long.
+    - `concurrency`: requests in flight, of all tasks together.
+    - `artifact_hosts`: besides the host itself, the only ones that are sent the token: "host" or "host:port", globs
+      allowed. None: `CIRCLE_ARTIFACT_HOSTS`, then `*.circle-artifacts.com`.
+    - `http`: an `aiohttp.ClientSession` of your own, with its own proxy and TLS settings; it is never closed here.
+    - `trust_env`: whether `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are heeded.
+
+    Raises `ConfigurationError` if a setting is malformed or unsafe.  (API developer's guide, "Authentication")
+    """
+
+    def __init__(
+        self,
+        token: Token | None = None,
+        *,
+        host: str | None = None,
+        auth: Auth = "circle-token",
+        timeout: float = 60.0,
+        retry: RetryPolicy | None = None,
+        concurrency: int = 32,
+        artifact_hosts: Iterable[str] | None = None,
+        http: "aiohttp.ClientSession | None" = None,
+        trust_env: bool = True,
+    ) -> None:
+        if type(concurrency) is not int or concurrency < 1:
+            raise InvalidArgument(f"concurrency={concurrency!r}: give a whole number from 1")
+        options = Options(timeout, retry or RetryPolicy())
+        settings = discover(token, host, artifact_hosts)
+        trust = Trust(settings.host, settings.artifact_hosts)
+        transport = Transport(token=settings.token, trust=trust, auth=auth, http=http, trust_env=trust_env)
+        stats = Stats()
+        core = Core(settings.host, transport, Gate(concurrency, stats), Budget(), stats)
+        self._settings = settings
+        self._owner = True
+        self._session = Session(core, options)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections. Safe to repeat; of a client made by `with_options` it closes nothing."""
+        if self._owner:
+            await self._session.core.transport.aclose()
+
+    def with_options(self, *, timeout: float | None = None, retry: RetryPolicy | None = None) -> Self:
+        """Return this client with another timeout or retry policy: the same connections, gate and counters."""
+        now = self._session.options
+        other = object.__new__(type(self))
+        other._settings = self._settings
+        other._owner = False
+        options = Options(now.timeout if timeout is None else timeout, now.retry if retry is None else retry)
+        other._session = Session(self._session.core, options)
+        return other
+
+    async def request(self, method: str, path: str, *, query: Query | None = None, json: Any = None) -> Any:
+        """Call anything, with the same authentication, retries and gate, and return the parsed JSON (None if empty).
+
+        `path` hangs below `/api/v2`, or below the host if it begins with `/api/` (`/api/v1.1/me`); quote its parts with
+        `circleci_async.segment`. Raises as every call does.
+        """
+        method = method.upper()
+        if not (method.isascii() and method.isalpha()):
+            raise InvalidArgument(f"method={method!r}: give one such as 'GET'")
+        if not path.startswith("/") or path.startswith("//") or "?" in path or "#" in path:
+            raise InvalidArgument(f"path={path!r}: give a path that begins with one '/'; parameters go into `query`")
+        if any(part in {".", ".."} for part in path.split("/")):
+            raise InvalidArgument(f"path={path!r}: '.' and '..' would lead to another path")
+        if not path.isprintable():
+            raise InvalidArgument(f"path={path!r}: quote its parts with `circleci_async.segment`")
+        return await self._session.request_json(method, path, query=query, json=json)
+
+    @property
+    def host(self) -> str:
+        """The root of the installation, such as `https://circleci.com`."""
+        return self._settings.host
+
+    @property
+    def token_source(self) -> str:
+        """Where the token comes from, in words, or why there is none. Never the token."""
+        return self._settings.token_source
+
+    @property
+    def stats(self) -> Stats:
+        """What this client has done so far (live)."""
+        return self._session.core.stats
+
+    def __repr__(self) -> str:
+        return f"<CircleCI {self.host}, token: {self.token_source}>"
+
+    # Each group is imported when it is first used, so that a program pays only for the models it needs.
+
+    @cached_property
+    def users(self) -> "Users":
+        """Users: who is asking, and who is who."""
+        from .endpoints.users import Users
+
+        return Users(self._session)
+
+    @cached_property
+    def projects(self) -> "Projects":
+        """Projects."""
+        from .endpoints.projects import Projects
+
+        return Projects(self._session)
+
+    @cached_property
+    def pipelines(self) -> "Pipelines":
+        """Pipelines: list, read, trigger, continue."""
+        from .endpoints.pipelines import Pipelines
+
+        return Pipelines(self._session)
+
+    @cached_property
+    def workflows(self) -> "Workflows":
+        """Workflows: read, cancel, rerun, approve."""
+        from .endpoints.workflows import Workflows
+
+        return Workflows(self._session)
+
+    @cached_property
+    def jobs(self) -> "Jobs":
+        """Jobs: details, tests, cancel."""
+        from .endpoints.jobs import Jobs
+
+        return Jobs(self._session)
+
+    @cached_property
+    def artifacts(self) -> "Artifacts":
+        """Artifacts: list, download, stream."""
+        from .artifacts.group import Artifacts
+
+        return Artifacts(self._session)
+
+    @cached_property
+    def insights(self) -> "Insights":
+        """Insights: metrics of workflows, jobs and tests."""
+        from .insights.group import Insights
+
+        return Insights(self._session)

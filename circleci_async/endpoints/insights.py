@@ -1,0 +1,240 @@
+"""Insights: metrics of workflows, jobs and tests."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from ..errors import InvalidArgument
+from ..models.insights import (
+    FlakyTests,
+    Granularity,
+    InsightsBranches,
+    JobMetrics,
+    JobTimeseries,
+    ReportingWindow,
+    TestMetrics,
+    WorkflowMetrics,
+    WorkflowRun,
+    WorkflowSummary,
+)
+from ..models.summaries import OrgSummary, ProjectSummary
+from ..paging import Paged
+from ..slug import org_path, project_path, segment
+from .group import Group, OrgRef, ProjectRef
+
+LONGEST_SPAN = timedelta(days=90)
+
+
+class Insights(Group):
+    """Insights: metrics of workflows, jobs and tests.
+
+    Durations are in seconds. Without `branch` the default branch is meant, not all of them: for those say
+    `all_branches=True`. Figures are renewed daily, so the last day may be missing; they are not for billing.
+    """
+
+    def workflows(
+        self,
+        project: ProjectRef,
+        *,
+        branch: str | None = None,
+        all_branches: bool | None = None,
+        reporting_window: ReportingWindow | str | None = None,
+    ) -> Paged[WorkflowMetrics]:
+        """Iterate the metrics of a project's workflows.
+
+        `GET /insights/{project-slug}/workflows`
+
+        `reporting_window`: `last-90-days` unless said otherwise.
+        """
+        _check_branch(branch, all_branches)
+        return self._session.paged(
+            WorkflowMetrics,
+            f"/insights/{project_path(project)}/workflows",
+            query={"branch": branch, "all-branches": all_branches, "reporting-window": reporting_window},
+        )
+
+    def workflow_runs(
+        self,
+        project: ProjectRef,
+        workflow: str,
+        *,
+        branch: str | None = None,
+        all_branches: bool | None = None,
+        start_date: datetime | None = None,
+        end_date: datetime | None = None,
+    ) -> Paged[WorkflowRun]:
+        """Iterate the runs of a workflow, at most 90 days back.
+
+        `GET /insights/{project-slug}/workflows/{workflow-name}`
+
+        Runs that began from `start_date` on and before `end_date`, which needs a `start_date` at most 90 days earlier.
+        """
+        _check_branch(branch, all_branches)
+        _check_span(start_date, end_date)
+        return self._session.paged(
+            WorkflowRun,
+            f"/insights/{project_path(project)}/workflows/{segment(workflow)}",
+            query={"branch": branch, "all-branches": all_branches, "start-date": start_date, "end-date": end_date},
+        )
+
+    def workflow_jobs(
+        self,
+        project: ProjectRef,
+        workflow: str,
+        *,
+        branch: str | None = None,
+        all_branches: bool | None = None,
+        reporting_window: ReportingWindow | str | None = None,
+        job_name: str | None = None,
+    ) -> Paged[JobMetrics]:
+        """Iterate the metrics of a workflow's jobs.
+
+        `GET /insights/{project-slug}/workflows/{workflow-name}/jobs`
+
+        `job_name`: only jobs whose name holds this.
+        """
+        _check_branch(branch, all_branches)
+        return self._session.paged(
+            JobMetrics,
+            f"/insights/{project_path(project)}/workflows/{segment(workflow)}/jobs",
+            query={
+                "branch": branch,
+                "all-branches": all_branches,
+                "reporting-window": reporting_window,
+                "job-name": job_name,
+            },
+        )
+
+    async def workflow_summary(
+        self,
+        project: ProjectRef,
+        workflow: str,
+        *,
+        branch: str | None = None,
+        all_branches: bool | None = None,
+    ) -> WorkflowSummary:
+        """Return the metrics and trends of a workflow.
+
+        `GET /insights/{project-slug}/workflows/{workflow-name}/summary`
+        """
+        _check_branch(branch, all_branches)
+        return await self._session.request(
+            WorkflowSummary,
+            "GET",
+            f"/insights/{project_path(project)}/workflows/{segment(workflow)}/summary",
+            query={"branch": branch, "all-branches": all_branches},
+        )
+
+    async def test_metrics(
+        self,
+        project: ProjectRef,
+        workflow: str,
+        *,
+        branch: str | None = None,
+        all_branches: bool | None = None,
+    ) -> TestMetrics:
+        """Return the test metrics of a workflow's ten latest runs.
+
+        `GET /insights/{project-slug}/workflows/{workflow-name}/test-metrics`
+        """
+        _check_branch(branch, all_branches)
+        return await self._session.request(
+            TestMetrics,
+            "GET",
+            f"/insights/{project_path(project)}/workflows/{segment(workflow)}/test-metrics",
+            query={"branch": branch, "all-branches": all_branches},
+        )
+
+    def job_timeseries(
+        self,
+        project: ProjectRef,
+        workflow: str,
+        *,
+        branch: str | None = None,
+        granularity: Granularity | str | None = None,
+        start_date: datetime | None = None,
+        end_date: datetime | None = None,
+    ) -> Paged[JobTimeseries]:
+        """Iterate the metrics of a workflow's jobs over time.
+
+        `GET /insights/time-series/{project-slug}/workflows/{workflow-name}/jobs`
+
+        `granularity`: `hourly` (kept for 48 hours) or `daily` (kept for 90 days).
+        """
+        _check_span(start_date, end_date)
+        return self._session.paged(
+            JobTimeseries,
+            f"/insights/time-series/{project_path(project)}/workflows/{segment(workflow)}/jobs",
+            query={"branch": branch, "granularity": granularity, "start-date": start_date, "end-date": end_date},
+        )
+
+    async def branches(self, project: ProjectRef, *, workflow: str | None = None) -> InsightsBranches:
+        """Return the branches that Insights knows, of one workflow or all; 5,000 at most.
+
+        `GET /insights/{project-slug}/branches`
+        """
+        return await self._session.request(
+            InsightsBranches, "GET", f"/insights/{project_path(project)}/branches", query={"workflow-name": workflow}
+        )
+
+    async def flaky_tests(self, project: ProjectRef) -> FlakyTests:
+        """Return the flaky tests of a project, all branches.
+
+        `GET /insights/{project-slug}/flaky-tests`
+        """
+        return await self._session.request(FlakyTests, "GET", f"/insights/{project_path(project)}/flaky-tests")
+
+    async def project_summary(
+        self,
+        project: ProjectRef,
+        *,
+        reporting_window: ReportingWindow | str | None = None,
+        branches: Sequence[str] | None = None,
+        workflow_names: Sequence[str] | None = None,
+    ) -> ProjectSummary:
+        """Return metrics and trends of a project, by workflow and branch.
+
+        `GET /insights/pages/{project-slug}/summary`
+        """
+        return await self._session.request(
+            ProjectSummary,
+            "GET",
+            f"/insights/pages/{project_path(project)}/summary",
+            query={"reporting-window": reporting_window, "branches": branches, "workflow-names": workflow_names},
+        )
+
+    async def org_summary(
+        self,
+        organization: OrgRef,
+        *,
+        reporting_window: ReportingWindow | str | None = None,
+        project_names: Sequence[str] | None = None,
+    ) -> OrgSummary:
+        """Return metrics and trends of an organization, all branches.
+
+        `GET /insights/{org-slug}/summary`
+
+        `org_project_data` is empty unless `project_names` names the projects.
+        """
+        return await self._session.request(
+            OrgSummary,
+            "GET",
+            f"/insights/{org_path(organization)}/summary",
+            query={"reporting-window": reporting_window, "project-names": project_names},
+        )
+
+
+def _check_branch(branch: str | None, all_branches: bool | None) -> None:
+    if branch is not None and all_branches:
+        raise InvalidArgument(f"branch={branch!r}, all_branches=True: give one of the two, not both")
+
+
+def _check_span(start: datetime | None, end: datetime | None) -> None:
+    for name, date in (("start_date", start), ("end_date", end)):
+        if date is not None and date.tzinfo is None:
+            raise InvalidArgument(f"{name}={date!r}: give a datetime with a time zone, such as datetime.now(UTC)")
+    if end is None:
+        return
+    if start is None:
+        raise InvalidArgument("end_date needs a start_date, at most 90 days earlier")
+    if not timedelta(0) < end - start <= LONGEST_SPAN:
+        raise InvalidArgument(f"end_date={end}: give one after start_date={start}, by at most 90 days")

@@ -1,0 +1,43 @@
+"""Jobs, by their number in the project."""
+
+from ..models.jobs import JobDetails, TestResult
+from ..models.messages import Message
+from ..paging import Paged
+from ..slug import project_path, segment
+from .group import Group, Id, ProjectRef
+
+
+class Jobs(Group):
+    """Jobs, by their number in the project."""
+
+    async def get(self, project: ProjectRef, number: int) -> JobDetails:
+        """Return the details of a job; `duration` is in milliseconds.
+
+        `GET /project/{project-slug}/job/{job-number}`
+
+        Raises `NotFound` for approval jobs, even for one that has a number.
+        """
+        return await self._session.request(JobDetails, "GET", f"/project/{project_path(project)}/job/{segment(number)}")
+
+    def tests(self, project: ProjectRef, number: int) -> Paged[TestResult]:
+        """Iterate the test results of a job; `run_time` is in seconds.
+
+        `GET /project/{project-slug}/{job-number}/tests`
+        """
+        return self._session.paged(TestResult, f"/project/{project_path(project)}/{segment(number)}/tests")
+
+    async def cancel(self, project: ProjectRef, number: int) -> Message:
+        """Cancel a job.
+
+        `POST /project/{project-slug}/job/{job-number}/cancel`
+        """
+        return await self._session.request(
+            Message, "POST", f"/project/{project_path(project)}/job/{segment(number)}/cancel"
+        )
+
+    async def cancel_by_id(self, job_id: Id) -> Message:
+        """Cancel a job by its id.
+
+        `POST /jobs/{job-id}/cancel`
+        """
+        return await self._session.request(Message, "POST", f"/jobs/{segment(job_id)}/cancel")

@@ -1,0 +1,127 @@
+"""Pipelines: what a push, a schedule or a call sets going."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import InvalidArgument
+from ..models.messages import Message
+from ..models.pipelines import Pipeline, PipelineConfig, PipelineCreated
+from ..models.workflows import Workflow
+from ..paging import Paged
+from ..session import present
+from ..slug import OrgSlug, project_path, segment
+from .group import Group, Id, OrgRef, ProjectRef
+
+Parameters = Mapping[str, str | int | bool]
+"""Pipeline parameters: at most 100, names up to 128 and values up to 512 characters."""
+
+
+class Pipelines(Group):
+    """Pipelines: what a push, a schedule or a call sets going.
+
+    A pipeline's `state` tells how its creation went, never how the build went: ask its workflows for that.
+    """
+
+    def list(self, project: ProjectRef, *, branch: str | None = None) -> Paged[Pipeline]:
+        """Iterate the pipelines of a project, newest first.
+
+        `GET /project/{project-slug}/pipeline`
+        """
+        return self._session.paged(Pipeline, f"/project/{project_path(project)}/pipeline", query={"branch": branch})
+
+    def mine(self, project: ProjectRef) -> Paged[Pipeline]:
+        """Iterate the pipelines of a project that the token's user set going.
+
+        `GET /project/{project-slug}/pipeline/mine`
+        """
+        return self._session.paged(Pipeline, f"/project/{project_path(project)}/pipeline/mine")
+
+    def list_for_org(self, organization: OrgRef | None = None, *, mine: bool | None = None) -> Paged[Pipeline]:
+        """Iterate the latest pipelines of an organization's followed projects.
+
+        `GET /pipeline`
+
+        `mine`: only those that the token's user set going.
+        """
+        if isinstance(organization, str):
+            organization = OrgSlug.parse(organization)
+        return self._session.paged(Pipeline, "/pipeline", query={"org-slug": organization, "mine": mine})
+
+    async def get(self, pipeline_id: Id) -> Pipeline:
+        """Return a pipeline.
+
+        `GET /pipeline/{pipeline-id}`
+        """
+        return await self._session.request(Pipeline, "GET", f"/pipeline/{segment(pipeline_id)}")
+
+    async def get_by_number(self, project: ProjectRef, number: int) -> Pipeline:
+        """Return a pipeline by its number in the project.
+
+        `GET /project/{project-slug}/pipeline/{pipeline-number}`
+        """
+        return await self._session.request(
+            Pipeline, "GET", f"/project/{project_path(project)}/pipeline/{segment(number)}"
+        )
+
+    async def config(self, pipeline_id: Id) -> PipelineConfig:
+        """Return the configuration of a pipeline, as written and as compiled (YAML).
+
+        `GET /pipeline/{pipeline-id}/config`
+        """
+        return await self._session.request(PipelineConfig, "GET", f"/pipeline/{segment(pipeline_id)}/config")
+
+    async def values(self, pipeline_id: Id) -> dict[str, Any]:
+        """Return the pipeline values, a flat map such as `{"pipeline.number": 7}`.
+
+        `GET /pipeline/{pipeline-id}/values`
+        """
+        return await self._session.request(dict[str, Any], "GET", f"/pipeline/{segment(pipeline_id)}/values")
+
+    def workflows(self, pipeline_id: Id) -> Paged[Workflow]:
+        """Iterate the workflows of a pipeline; a rerun adds one of the same name.
+
+        `GET /pipeline/{pipeline-id}/workflow`
+        """
+        return self._session.paged(Workflow, f"/pipeline/{segment(pipeline_id)}/workflow")
+
+    async def trigger(
+        self,
+        project: ProjectRef,
+        *,
+        branch: str | None = None,
+        tag: str | None = None,
+        parameters: Parameters | None = None,
+    ) -> PipelineCreated:
+        """Set a pipeline going: of a branch or a tag, by default of the default branch.
+
+        `POST /project/{project-slug}/pipeline`
+
+        `parameters` must be declared in the project's configuration. Never sent a second time once it may have been
+        received; 429 is tried again. Does not work for GitHub App, GitLab and Bitbucket Data Center projects.
+        """
+        if branch is not None and tag is not None:
+            raise InvalidArgument(f"branch={branch!r}, tag={tag!r}: give one of the two, not both")
+        return await self._session.request(
+            PipelineCreated,
+            "POST",
+            f"/project/{project_path(project)}/pipeline",
+            json=present(branch=branch, tag=tag, parameters=parameters),
+        )
+
+    async def continue_(
+        self, continuation_key: str, *, configuration: str, parameters: Parameters | None = None
+    ) -> Message:
+        """Continue a pipeline from its setup phase, with a configuration (YAML).
+
+        `POST /pipeline/continue`
+        """
+        return await self._session.request(
+            Message,
+            "POST",
+            "/pipeline/continue",
+            json={
+                "continuation-key": continuation_key,
+                "configuration": configuration,
+                **present(parameters=parameters),
+            },
+        )

@@ -1,0 +1,1 @@
+"""Insights of many projects at once."""

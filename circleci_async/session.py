@@ -1,0 +1,352 @@
+"""The core: one call is token + gate + retry + decode, composed here and nowhere else."""
+
+import asyncio
+import json as json_module
+import logging
+import math
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from enum import Enum
+from functools import partial
+from typing import Any, TypeAlias, TypeVar, cast
+from urllib.parse import quote, urlencode, urlsplit
+
+from attrs import frozen
+
+from . import codec
+from .error_bodies import error_message, request_id
+from .errors import (
+    ApiError,
+    CircleCIError,
+    DecodeError,
+    InvalidArgument,
+    RateLimited,
+    RequestTimeout,
+    TransportError,
+    api_error_type,
+)
+from .paging import Page, Paged
+from .retry import Budget, RetryPolicy, may_retry, retrying
+from .slug import OrgSlug
+from .stats import Stats
+from .throttle import Gate, Patience, Slot, reset_wait, retry_after
+from .transport import Reply, Timeout, Transport
+
+T = TypeVar("T")
+
+Value: TypeAlias = str | int | bool | datetime | Enum | OrgSlug | None
+Query: TypeAlias = Mapping[str, Value | Sequence[str]]
+"""Query parameters by their names on the wire. None is left out; a sequence repeats the key."""
+
+log = logging.getLogger("circleci_async")
+
+MOST_REDIRECTS = 10
+CONNECT_WITHIN = 15.0
+LARGE_BODY = 1024 * 1024
+"""Bytes above which a body is decoded in a thread, so that the event loop goes on."""
+
+
+@frozen
+class Options:
+    """What may differ from call to call."""
+
+    timeout: float
+    """Seconds for one attempt."""
+    retry: RetryPolicy
+
+    def __attrs_post_init__(self) -> None:
+        if not 0 < self.timeout < math.inf:
+            raise InvalidArgument(f"timeout={self.timeout!r}: give a number of seconds above 0")
+
+
+@frozen(eq=False)
+class Core:
+    """What all calls of a client share."""
+
+    api: str
+    """The root of the API, such as `https://circleci.com`; all paths hang below it."""
+    transport: Transport
+    gate: Gate
+    budget: Budget
+    stats: Stats
+
+
+class Call:
+    """One call: its deadline, and the retries until then."""
+
+    def __init__(self, session: "Session", method: str, url: str) -> None:
+        self._session = session
+        self._method = method
+        self._url = url
+        policy = session.options.retry
+        self.until = asyncio.get_running_loop().time() + policy.deadline if policy.deadline else None
+        self.patience = Patience(policy.longest_wait, self.until)
+
+    async def run(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Run `attempt`, again and again as the retry policy allows; raises `RequestTimeout` at the deadline."""
+        if self.until is None:
+            return await self._retry(attempt)
+        deadline = asyncio.timeout_at(self.until)
+        try:
+            async with deadline:
+                return await self._retry(attempt)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+        seconds = self._session.options.retry.deadline
+        url = self._session.core.transport.public(self._url)
+        raise RequestTimeout(f"not done within the deadline of {seconds:g} s", method=self._method, url=url)
+
+    async def _retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await retrying(
+                attempt,
+                policy=self._session.options.retry,
+                budget=self._session.core.budget,
+                again=self._again,
+                remaining=self._remaining,
+                on_wait=self._on_wait,
+            )
+        except RateLimited as error:
+            if not error.method:  # the gate's own, which knows of no request
+                error.method, error.url = self._method, self._session.core.transport.public(self._url)
+            raise
+
+    def _again(self, error: Exception) -> bool:
+        # The storage that an artifact's address redirects to answers so when the signature has expired.
+        expired = isinstance(error, ApiError) and error.redirected and error.status in {400, 403}
+        return expired or may_retry(error, self._method)
+
+    def _remaining(self) -> float | None:
+        return None if self.until is None else self.until - asyncio.get_running_loop().time()
+
+    def _on_wait(self, error: CircleCIError, seconds: float, attempts: int) -> None:
+        core = self._session.core
+        core.stats.retries += 1
+        if isinstance(error, RateLimited) and not error.retry_after:
+            core.gate.close_for(seconds, refused=True)  # the server did not say for how long
+        path = urlsplit(self._url).path
+        log.info("%s %s: attempt %d failed (%s), next in %.2f s", self._method, path, attempts, error, seconds)
+
+
+class Stream:
+    """An answer whose body is read in parts; it holds a slot of the gate until it is closed."""
+
+    def __init__(self, reply: Reply, slot: Slot, stats: Stats) -> None:
+        self._reply = reply
+        self._slot = slot
+        self._stats = stats
+        self.status = reply.status
+        self.headers = reply.headers
+        self.length = reply.length
+
+    async def read_some(self) -> bytes:
+        """Read the bytes that have come, at least one; nothing at the end. Raises `TransportError` if it is cut."""
+        part = await self._reply.read_some()
+        self._stats.received += len(part)
+        return part
+
+    def close(self) -> None:
+        """Let go of the connection and the slot. Safe to repeat."""
+        self._reply.close()
+        self._slot.leave(answered=True)
+
+
+class Session:
+    """Sends what the endpoint modules describe, and gives back models."""
+
+    def __init__(self, core: Core, options: Options) -> None:
+        self.core = core
+        self.options = options
+
+    async def request(
+        self, kind: type[T], method: str, path: str, *, query: Query | None = None, json: Any = None
+    ) -> T:
+        """Return the answer to one call as a `kind`. `path` hangs below `/api/v2` and is quoted already."""
+        return await self._fetch(partial(codec.decode, kind), method, path, query, json)
+
+    async def request_json(self, method: str, path: str, *, query: Query | None = None, json: Any = None) -> Any:
+        """Return the answer to one call as parsed JSON, or None if it is empty."""
+        return await self._fetch(codec.loads, method, path, query, json)
+
+    def paged(self, kind: type[T], path: str, *, query: Query | None = None) -> Paged[T]:
+        """Return the list below `path`; nothing is sent yet."""
+
+        async def fetch(token: str | None) -> Page[T]:
+            decode = partial(codec.decode_page, kind)
+            items, following = await self._fetch(decode, "GET", path, {**(query or {}), "page-token": token}, None)
+            return Page(items, following)
+
+        return Paged(fetch)
+
+    def call(self, method: str, url: str) -> Call:
+        """Begin a call: its deadline runs from now."""
+        return Call(self, method, url)
+
+    async def open(self, url: str, *, headers: Mapping[str, str], patience: Patience) -> Stream:
+        """Make one attempt to GET any address, as a stream; raises as a call does, and retries nothing."""
+        slot = self.core.gate.slot(patience)
+        await slot.enter()
+        try:
+            timeout = Timeout(connect=self._connect_within, read=self.options.timeout)
+            reply, redirected = await self._send("GET", url, headers, None, timeout)
+            if reply.status >= 300:
+                raise await self._error(reply, "GET", redirected=redirected)
+        except BaseException:
+            slot.leave(answered=False)
+            raise
+        return Stream(reply, slot, self.core.stats)
+
+    async def _fetch(self, decode: Callable[..., T], method: str, path: str, query: Query | None, json: Any) -> T:
+        base = self.core.api if path.startswith("/api/") else f"{self.core.api}/api/v2"
+        url = f"{base}{path}{_query_string(query or {})}"
+        headers = {"Accept": "application/json"}
+        content = None
+        if json is not None:
+            content = _to_bytes(json)
+            headers["Content-Type"] = "application/json"
+        timeout = Timeout(connect=self._connect_within, total=self.options.timeout)
+        call = self.call(method, url)
+
+        async def attempt() -> bytes:
+            async with self.core.gate.slot(call.patience):
+                reply, redirected = await self._send(method, url, headers, content, timeout)
+                try:
+                    if reply.status >= 300:
+                        raise await self._error(reply, method, redirected=redirected)
+                    return await reply.read()
+                finally:
+                    self.core.stats.received += reply.received
+                    reply.close()
+
+        answer = await call.run(attempt)
+        try:
+            if len(answer) > LARGE_BODY:
+                return await asyncio.to_thread(decode, answer, method=method, url=url)
+            return decode(answer, method=method, url=url)
+        except DecodeError as fault:
+            transport = self.core.transport
+            faults = tuple(map(transport.redact, fault.faults))
+            error = DecodeError(faults, method=method, url=transport.public(url), body=transport.redact(fault.body))
+        finally:
+            del answer  # a traceback that shows local variables must not show a token that came back
+        raise error
+
+    async def _send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout: Timeout
+    ) -> tuple[Reply, bool]:
+        """Send, following the redirects of a GET; say whether the answer is another origin's."""
+        asked = url
+        redirects = 0
+        while True:
+            began = time.perf_counter()
+            self.core.stats.requests += 1
+            reply = await self.core.transport.send(method, url, headers=headers, body=body, timeout=timeout)
+            elapsed = (time.perf_counter() - began) * 1000
+            if log.isEnabledFor(logging.DEBUG):
+                log.debug("%s %s: %d in %.0f ms", method, urlsplit(url).path, reply.status, elapsed)
+            self._observe(reply)
+            target = reply.redirect
+            if target is None or method not in {"GET", "HEAD"}:
+                return reply, _origin(url) != _origin(asked)
+            await reply.drop()
+            redirects += 1
+            if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
+                problem = "refused to follow a redirect from https to http"
+            elif redirects > MOST_REDIRECTS:
+                problem = f"more than {MOST_REDIRECTS} redirects"
+            else:
+                url = target
+                continue
+            raise ApiError(reply.status, problem, method=method, url=self.core.transport.public(url))
+
+    def _observe(self, reply: Reply) -> None:
+        """Close the gate if the server says that it has had enough."""
+        limited = reply.status == 429
+        self.core.stats.rate_limited += limited
+        wait = _asked_wait(reply) if limited else reset_wait(reply.headers, limited=False)
+        if wait:
+            self.core.gate.close_for(wait, refused=limited)
+
+    async def _error(self, reply: Reply, method: str, *, redirected: bool) -> ApiError:
+        """Return the error that an answer is."""
+        try:
+            body = await reply.read()
+        except TransportError:  # an error without its text is still that error
+            body = b""
+        finally:
+            reply.close()
+        redact = self.core.transport.redact
+        text = redact(body.decode("utf-8-sig", "replace"))
+        message = error_message(reply.status, text)
+        if target := reply.redirect:
+            message = f"unexpected redirect to {self.core.transport.public(target)}"
+        error = api_error_type(reply.status)(
+            reply.status,
+            message,
+            method=method,
+            url=self.core.transport.public(reply.url),
+            request_id=request_id(reply.headers),
+            body=text,
+            retry_after=_asked_wait(reply),
+        )
+        error.redirected = redirected
+        return error
+
+    @property
+    def _connect_within(self) -> float:
+        return min(CONNECT_WITHIN, self.options.timeout)
+
+
+def present(**fields: Any) -> dict[str, Any]:
+    """Return the fields of a request's body that are given: all but those that are None."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _asked_wait(reply: Reply) -> float | None:
+    asked = retry_after(reply.headers, now=time.time())
+    return reset_wait(reply.headers, limited=True) if asked is None and reply.status == 429 else asked
+
+
+def _query_string(query: Query) -> str:
+    pairs: list[tuple[str, str]] = []
+    for name, value in query.items():
+        if value is None:
+            continue
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            pairs += [(name, item) for item in value]
+        else:
+            pairs.append((name, _to_text(name, value)))
+    try:
+        return f"?{urlencode(pairs, quote_via=quote, safe='')}" if pairs else ""
+    except UnicodeEncodeError as error:
+        raise InvalidArgument(f"query: {error.object!r} is not whole text, and can't be sent") from None
+
+
+def _to_text(name: str, value: str | int | datetime | Enum | OrgSlug) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise InvalidArgument(f"{name}={value!r}: give a datetime with a time zone, such as datetime.now(UTC)")
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return str(value.value if isinstance(value, Enum) else value)
+
+
+def _to_bytes(json: Any) -> bytes:
+    try:
+        return json_module.dumps(json, separators=(",", ":"), allow_nan=False, default=_plain).encode()
+    except (TypeError, ValueError) as error:
+        raise InvalidArgument(f"json: can't be written as JSON ({error})") from None
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(cast(Mapping[str, object], value))
+    raise TypeError(f"a {type(value).__name__} is no JSON")
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc

@@ -1,0 +1,291 @@
+"""One HTTP hop: a request goes out, a reply comes back. The only importer of aiohttp, and the only user of the token.
+
+Redirects are not followed here, so that each hop decides anew whether its origin may be sent the token (aiohttp
+itself forwards custom headers to wherever a redirect points).
+"""
+
+import asyncio
+import inspect
+from base64 import b64encode
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Literal, get_args
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from attrs import frozen
+from yarl import URL
+
+from .errors import ConfigurationError, RequestTimeout, TransportError
+from .settings import Token, clean_token
+from .trust import Origin, Trust
+
+Auth = Literal["circle-token", "bearer", "basic"]
+"""How the token is sent: the header `Circle-Token`, `Authorization: Bearer`, or basic authentication as user name."""
+
+SMALL_BODY = 64 * 1024
+"""Bytes of an unwanted body that are read all the same, because that keeps the connection for the next request."""
+
+SECRETS = 64
+"""Tokens, plain and encoded, that are remembered to be redacted: a token function may give another each time."""
+
+USER_AGENT = "circleci-async/0.1.0"
+
+
+@frozen
+class Timeout:
+    """Seconds: for connecting, and of a whole attempt or between two reads, or both."""
+
+    connect: float
+    total: float | None = None
+    read: float | None = None
+
+
+class Reply:
+    """Status and headers of an answer whose body is still on its way. Read it, or close it."""
+
+    __slots__ = ("_method", "_response", "headers", "received", "status")
+
+    def __init__(self, response: aiohttp.ClientResponse, method: str) -> None:
+        self._response = response
+        self._method = method
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
+        self.received = 0
+
+    @property
+    def url(self) -> str:
+        """The address that answers."""
+        return str(self._response.url)
+
+    @property
+    def redirect(self) -> str | None:
+        """The absolute address that the answer points to, if it is a redirect to one that can be asked."""
+        location = self.headers.get("Location")
+        if self.status not in {301, 302, 303, 307, 308} or not location:
+            return None
+        # A signed address must arrive as it was written: it is not to be quoted anew.
+        try:
+            target = self._response.url.join(URL(location, encoded=location.isascii())).with_fragment(None)
+        except ValueError:
+            return None
+        return str(target) if Origin.of(target) else None
+
+    @property
+    def length(self) -> int | None:
+        """The bytes of the body by its header, or None."""
+        return self._response.content_length
+
+    async def read(self) -> bytes:
+        """Read the whole body."""
+        return await self._received(self._response.read())
+
+    async def read_some(self) -> bytes:
+        """Read the bytes that have come, at least one; nothing at the end."""
+        return await self._received(self._response.content.readany())
+
+    async def _received(self, reading: Awaitable[bytes]) -> bytes:
+        try:
+            part = await reading
+        except (aiohttp.ClientError, TimeoutError, OSError) as caught:
+            error = _translate(caught, self._method, self.url)
+        else:
+            self.received += len(part)
+            return part
+        raise error
+
+    async def drop(self) -> None:
+        """Do without the body, keeping the connection if that is cheap."""
+        try:
+            if (self.length or SMALL_BODY) < SMALL_BODY:
+                with suppress(TransportError):
+                    await self.read()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the connection: back to the pool if the body was read to its end, else closed. Safe to repeat."""
+        if self._response.content.is_eof():
+            self._response.release()
+        else:
+            self._response.close()
+
+
+class Transport:
+    """Sends requests, with the token to trusted origins and to nobody else."""
+
+    def __init__(
+        self,
+        *,
+        token: Token | None,
+        trust: Trust,
+        auth: Auth = "circle-token",
+        http: aiohttp.ClientSession | None = None,
+        trust_env: bool = True,
+    ) -> None:
+        if auth not in get_args(Auth):
+            raise ConfigurationError(f"auth={auth!r}: give one of {', '.join(map(repr, get_args(Auth)))}")
+        self._token = token
+        self._trust = trust
+        self._auth = auth
+        self._http = http
+        self._owns_http = http is None
+        self._proxies = getproxies() if trust_env and http is None else {}
+        self._secrets: deque[str] = deque(maxlen=SECRETS)
+        self._closed = False
+
+    async def send(
+        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, timeout: Timeout
+    ) -> Reply:
+        """Send one request and return the head of its answer.
+
+        The body is as the server sent it if `Accept-Encoding: identity` was asked for, else it is decompressed.
+
+        Raises `TransportError` or `RequestTimeout`, never an error of aiohttp: the frames of those hold the token.
+        """
+        address = URL(url, encoded=url.isascii() and " " not in url)
+        session = self._session()
+        proxy = self._proxy(address)
+        with_token = await self._with_token(address, {"User-Agent": USER_AGENT, **headers})
+        try:
+            response = await session.request(
+                method,
+                address,
+                data=body,
+                headers=with_token,
+                timeout=aiohttp.ClientTimeout(
+                    total=timeout.total, sock_connect=timeout.connect, sock_read=timeout.read
+                ),
+                allow_redirects=False,
+                raise_for_status=False,
+                auto_decompress=headers.get("Accept-Encoding") != "identity",
+                proxy=proxy,
+            )
+        except asyncio.CancelledError as cancelled:
+            raise cancelled.with_traceback(None) from None
+        except Exception as caught:  # noqa: BLE001  # whatever it is, it must not get out
+            error = _translate(caught.error if isinstance(caught, _Lost) else caught, method, url)
+        else:
+            return Reply(response, method)
+        finally:
+            del with_token  # a traceback that shows local variables must not show the token
+        raise error  # outside the except block: without aiohttp's error as its context
+
+    async def aclose(self) -> None:
+        """Close the connections, unless the aiohttp session is somebody else's. Safe to repeat."""
+        self._closed = True
+        if self._owns_http and self._http is not None:
+            await self._http.close()
+
+    def redact(self, text: str) -> str:
+        """Replace the token in a text from outside."""
+        for secret in self._secrets:
+            text = text.replace(secret, "[token]")
+        return text
+
+    def public(self, url: str) -> str:
+        """Return an address that can be shown: without user, and without query (signatures) if it is a stranger's."""
+        shown = URL(url, encoded=True).with_user(None).with_fragment(None)
+        if not self._trust.trusts(url):
+            shown = shown.with_query(None)
+        elif "circle-token" in shown.query:
+            shown = shown.without_query_params("circle-token")
+        return self.redact(str(shown))
+
+    def _session(self) -> aiohttp.ClientSession:
+        if self._closed:
+            raise ConfigurationError("the client is closed: make a new one, or use it inside its `async with` block")
+        if self._http is not None and self._http.closed:
+            raise ConfigurationError("http: this aiohttp session is closed; it must stay open as long as the client")
+        if self._http is None:
+            self._http = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),  # the gate bounds what is in flight
+                cookie_jar=aiohttp.DummyCookieJar(),
+                middlewares=(_once,),
+            )
+        return self._http
+
+    async def _with_token(self, address: URL, headers: dict[str, str]) -> dict[str, str]:
+        if self._token is None or not self._trust.trusts(address):
+            return headers
+        token = self._token if isinstance(self._token, str) else await _ask(self._token)
+        if token is None:
+            return headers
+        basic = b64encode(f"{token}:".encode()).decode()
+        if token not in self._secrets:
+            self._secrets.extend((token, basic))
+        match self._auth:
+            case "circle-token":
+                return {**headers, "Circle-Token": token}
+            case "bearer":
+                return {**headers, "Authorization": f"Bearer {token}"}
+            case _:
+                return {**headers, "Authorization": f"Basic {basic}"}
+
+    def _proxy(self, address: URL) -> str | None:
+        # Not aiohttp's trust_env: that sends credentials from ~/.netrc too, to any host that is named there.
+        proxy = self._proxies.get(address.scheme) or self._proxies.get("all")
+        if not proxy or proxy_bypass(address.authority):
+            return None
+        if "://" not in proxy:
+            proxy = f"http://{proxy}"
+        if Origin.of(proxy) is None:  # it is not shown, for it may hold a password
+            raise ConfigurationError(
+                f"{address.scheme.upper()}_PROXY or ALL_PROXY: give an http proxy, such as http://proxy.example.com:3128"
+                " (SOCKS is not supported), or `trust_env=False`"
+            )
+        return proxy
+
+
+class _Lost(Exception):
+    def __init__(self, error: aiohttp.ClientError) -> None:
+        self.error = error
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending what was lost again by itself: each attempt is to be counted, and to pass the gate."""
+    try:
+        return await handler(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _Lost(error) from None
+
+
+async def _ask(token: Callable[[], str | Awaitable[str | None] | None]) -> str | None:
+    given = token()
+    if inspect.isawaitable(given):
+        given = await given
+    try:
+        return clean_token(given, "the token function")
+    except ConfigurationError as caught:
+        error = caught.with_traceback(None)
+    except (AttributeError, TypeError):
+        error = ConfigurationError("the token function must return text, or None for no token")
+    finally:
+        del given  # a traceback that shows local variables must not show even a wrong token
+    raise error
+
+
+def _translate(error: Exception, method: str, url: str) -> TransportError:
+    shown = str(URL(url, encoded=True).with_user(None).with_query(None))
+    match error:
+        case aiohttp.ConnectionTimeoutError():
+            return RequestTimeout("no connection in time", method=method, url=shown, sent=False)
+        case TimeoutError():
+            return RequestTimeout("no answer in time", method=method, url=shown)
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
+            message = f"no secure connection: {error} (a private CA is named with SSL_CERT_FILE)"
+            return TransportError(message, method=method, url=shown, sent=False)
+        case aiohttp.ClientConnectorError():
+            return TransportError(f"no connection: {error}", method=method, url=shown, sent=False)
+        case aiohttp.ClientPayloadError():
+            return TransportError("the body was cut short", method=method, url=shown)
+        case aiohttp.ServerDisconnectedError():
+            return TransportError("the server closed the connection without an answer", method=method, url=shown)
+        case aiohttp.ClientResponseError():
+            what = error.message.partition("\n")[0].partition(": b'")[0]  # what follows quotes what the server sent
+            return TransportError(f"no valid HTTP: {what.rstrip(':')}", method=method, url=shown)
+        case _:
+            return TransportError(
+                f"the connection broke: {str(error) or type(error).__name__}", method=method, url=shown
+            )

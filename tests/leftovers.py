@@ -1,0 +1,36 @@
+"""What a call must not leave behind: tasks, slots of the gate, connections that are away from the pool."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import circleci_async as ca
+
+PACKAGE = str(Path(ca.__file__).parent)
+
+
+def tasks_of_the_package() -> list["asyncio.Task[Any]"]:
+    """All tasks that run the package's code, or close one of its generators."""
+    return [task for task in asyncio.all_tasks() if _is_of_the_package(task.get_coro())]
+
+
+def check_nothing_in_use(circle: ca.CircleCI) -> None:
+    """Check that no slot of the gate is taken and no connection is away from the pool."""
+    assert circle._session.core.gate._in_flight == 0
+    http = circle._session.core.transport._http
+    assert http is None or http.connector is None or not http.connector._acquired
+
+
+async def check_nothing_is_left(circle: ca.CircleCI) -> None:
+    """Check that nothing runs and nothing is in use, once the event loop has closed what a `break` left open."""
+    for _ in range(200):
+        if not tasks_of_the_package():
+            break
+        await asyncio.sleep(0.005)
+    assert tasks_of_the_package() == []
+    check_nothing_in_use(circle)
+
+
+def _is_of_the_package(coroutine: Any) -> bool:
+    code = getattr(coroutine, "cr_code", None)
+    return code is None or code.co_filename.startswith(PACKAGE)

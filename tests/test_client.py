@@ -1,0 +1,367 @@
+"""The client: its options, its token, its escape hatch, its end."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from circleci_async import (
+    CircleCI,
+    ConfigurationError,
+    InvalidArgument,
+    OrgSlug,
+    ReportingWindow,
+    RequestTimeout,
+    RetryPolicy,
+    ServerError,
+)
+from tests.fastclock import fast_clock
+from tests.raw_server import after, answer, hang, raw_server
+
+ME = {"id": "u-1", "login": "octo"}
+GROUPS = ["artifacts", "insights", "jobs", "pipelines", "projects", "users", "workflows"]
+
+
+# Options
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"timeout": 0}, "timeout=0"),
+        ({"timeout": -1}, "timeout=-1"),
+        ({"timeout": float("nan")}, "timeout=nan"),
+        ({"timeout": float("inf")}, "timeout=inf"),
+        ({"concurrency": 0}, "concurrency=0"),
+        ({"concurrency": True}, "concurrency=True"),
+        ({"concurrency": 2.0}, "concurrency=2.0"),
+    ],
+    ids=str,
+)
+def test_an_option_that_can_not_be_right_is_refused_by_name(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidArgument, match=message):
+        CircleCI("t", **options)
+
+
+def test_a_client_can_be_made_without_an_event_loop_and_thrown_away_unused() -> None:
+    circle = CircleCI("t")
+    assert circle.host == "https://circleci.com"
+    assert circle.token_source == "the token argument"
+    del circle
+
+
+def test_the_repr_says_where_and_whence_but_not_the_token() -> None:
+    assert repr(CircleCI("s3cret")) == "<CircleCI https://circleci.com, token: the token argument>"
+    assert repr(CircleCI("s3cret", host="https://ci.example.com").users) == "<Users of https://ci.example.com>"
+
+
+def test_groups_are_made_once() -> None:
+    circle = CircleCI("t")
+    for name in GROUPS:
+        assert getattr(circle, name) is getattr(circle, name)
+
+
+async def test_other_options_share_the_connections_the_gate_and_the_counters() -> None:
+    async with raw_server(after(0.02, answer(200, ME))) as server:
+        async with CircleCI("t", host=server.url, concurrency=2) as circle:
+            other = circle.with_options(timeout=5)
+            await asyncio.gather(*(client.users.me() for client in (circle, other) * 10))
+            assert server.most_in_flight == 2
+            assert server.open_connections == 2
+            assert circle.stats is other.stats
+            assert circle.stats.requests == 20
+            assert (other.host, other.token_source) == (circle.host, circle.token_source)
+            assert other.users is not circle.users
+            async with other:
+                pass
+            assert (await circle.users.me()).login == "octo", "the end of the other is not the end of the first"
+        with pytest.raises(ConfigurationError, match="closed"):
+            await other.users.me()
+
+
+@fast_clock
+async def test_other_options_replace_what_is_given_and_keep_the_rest() -> None:
+    async with (
+        raw_server(hang) as server,
+        CircleCI("t", host=server.url, timeout=50, retry=RetryPolicy(attempts=1)) as circle,
+    ):
+        loop = asyncio.get_running_loop()
+        for client, seconds in ((circle, 50), (circle.with_options(timeout=3), 3)):
+            began = loop.time()
+            with pytest.raises(RequestTimeout):
+                await client.users.me()
+            assert loop.time() - began == pytest.approx(seconds, abs=1.5)
+        assert len(server.requests) == 2
+        two = circle.with_options(timeout=3).with_options(retry=RetryPolicy(attempts=2, base=0.001))
+        began = loop.time()
+        with pytest.raises(RequestTimeout):
+            await two.users.me()
+        assert loop.time() - began == pytest.approx(6, abs=1.5)
+        assert len(server.requests) == 4
+
+
+def test_other_options_are_checked_as_the_first_ones_are() -> None:
+    with pytest.raises(InvalidArgument, match="timeout=0"):
+        CircleCI("t").with_options(timeout=0)
+
+
+# The end
+
+
+async def test_a_closed_client_says_so_and_may_be_closed_again() -> None:
+    async with raw_server(answer(200, ME)) as server:
+        circle = CircleCI("t", host=server.url)
+        await circle.users.me()
+        await circle.aclose()
+        await circle.aclose()
+        await server.all_closed()
+        with pytest.raises(ConfigurationError, match="the client is closed"):
+            await circle.users.me()
+        assert len(server.requests) == 1
+
+
+async def test_closing_a_client_ends_what_is_under_way() -> None:
+    async with raw_server(hang) as server:
+        async with CircleCI("t", host=server.url, retry=RetryPolicy(base=0.001)) as circle:
+            calls = [asyncio.create_task(circle.users.me()) for _ in range(5)]
+            while len(server.requests) < 5:
+                await asyncio.sleep(0.001)
+        results = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 5)
+        assert [type(result) for result in results] == [ConfigurationError] * 5
+        await server.all_closed()
+
+
+# The token
+
+
+async def test_a_token_function_is_asked_before_each_request_and_each_retry() -> None:
+    tokens = iter(["one", " two\n", "three"])
+    async with raw_server(answer(500, {}), answer(200, ME), answer(200, ME)) as server:
+        async with CircleCI(lambda: next(tokens), host=server.url, retry=RetryPolicy(base=0.001)) as circle:
+            await circle.users.me()
+            await circle.users.me()
+        assert [request.headers["circle-token"] for request in server.requests] == ["one", "two", "three"]
+
+
+async def test_a_token_function_may_be_async() -> None:
+    async def token() -> str:
+        await asyncio.sleep(0)
+        return "fresh"
+
+    async with raw_server(answer(200, ME)) as server, CircleCI(token, host=server.url, auth="bearer") as circle:
+        await circle.users.me()
+        assert server.requests[0].headers["authorization"] == "Bearer fresh"
+
+
+@pytest.mark.parametrize("blank", ["", " \n", None])
+@pytest.mark.parametrize("auth", ["circle-token", "bearer", "basic"])
+async def test_a_blank_token_of_a_function_is_never_sent(blank: str | None, auth: Any) -> None:
+    async with raw_server(answer(200, ME)) as server, CircleCI(lambda: blank, host=server.url, auth=auth) as circle:
+        await circle.users.me()
+        assert not {"circle-token", "authorization"} & set(server.requests[0].headers)
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+async def test_a_blank_token_means_anonymous_whatever_the_environment_says(
+    blank: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CIRCLE_TOKEN", "from-the-environment")
+    async with raw_server(answer(200, ME)) as server, CircleCI(blank, host=server.url) as circle:
+        await circle.users.me()
+        assert not {"circle-token", "authorization"} & set(server.requests[0].headers)
+
+
+async def test_without_any_token_requests_are_anonymous() -> None:
+    async with raw_server(answer(200, ME)) as server, CircleCI(host=server.url) as circle:
+        await circle.users.me()
+        assert "circle-token" not in server.requests[0].headers
+
+
+async def test_the_environments_token_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with raw_server(answer(200, ME)) as server:
+        monkeypatch.setenv("CIRCLE_TOKEN", "from-the-environment")
+        monkeypatch.setenv("CIRCLE_HOST", server.url)
+        async with CircleCI() as circle:
+            await circle.users.me()
+        assert server.requests[0].headers["circle-token"] == "from-the-environment"
+
+
+async def test_what_a_token_function_raises_is_the_callers_own_and_nothing_is_sent() -> None:
+    def token() -> str:
+        raise LookupError("the vault is sealed")
+
+    async with raw_server(answer(200, ME)) as server, CircleCI(token, host=server.url, concurrency=1) as circle:
+        for _ in range(3):  # each must give its slot back
+            with pytest.raises(LookupError, match="sealed"):
+                await circle.users.me()
+        assert server.requests == []
+
+
+@pytest.mark.parametrize("wrong", [5, b"s3cret", ["s3cret"], "s3cret with spaces", "s3cr\u00e9t"], ids=repr)
+async def test_a_token_function_that_returns_nonsense_is_told_without_showing_it(wrong: Any) -> None:
+    async with raw_server(answer(200, ME)) as server, CircleCI(lambda: wrong, host=server.url) as circle:
+        with pytest.raises(ConfigurationError, match="the token f") as caught:
+            await circle.users.me()
+        assert "s3cr" not in str(caught.value)
+        assert server.requests == []
+
+
+# The escape hatch
+
+
+async def sent(call: Callable[[CircleCI], Any]) -> tuple[str, str, bytes, dict[str, str]]:
+    async with raw_server(answer(200, {"a": 1})) as server, CircleCI("t", host=server.url) as circle:
+        assert await call(circle) == {"a": 1}
+        (request,) = server.requests
+        return request.method, request.target, request.body, request.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("/anything/new", "/api/v2/anything/new"),
+        ("/api/v1.1/me", "/api/v1.1/me"),
+        ("/api/v3/x", "/api/v3/x"),
+        ("/apiary", "/api/v2/apiary"),
+        ("/x/a%2Fb", "/api/v2/x/a%2Fb"),
+        ("/x y/\u00e4", "/api/v2/x%20y/%C3%A4"),
+        ("/x;v=1/a+b,c:d@e", "/api/v2/x;v=1/a+b,c:d@e"),
+        ("/x/", "/api/v2/x/"),
+        ("/", "/api/v2/"),
+    ],
+)
+async def test_a_path_hangs_below_the_api_and_arrives_as_it_is_meant(path: str, target: str) -> None:
+    method, arrived, body, _ = await sent(lambda circle: circle.request("get", path))
+    assert (method, arrived, body) == ("GET", target, b"")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "me",
+        "",
+        "//evil.example.com/x",
+        "https://evil.example.com",
+        "/x?a=b",
+        "/x#y",
+        "/a/../b",
+        "/./a",
+        "/a/..",
+        "/x\r\ny",
+        "/x\ty",
+        "/\x00",
+    ],
+)
+async def test_a_path_that_would_lead_elsewhere_is_refused(path: str) -> None:
+    async with CircleCI("t") as circle:
+        with pytest.raises(InvalidArgument, match="path="):
+            await circle.request("GET", path)
+        assert circle.stats.requests == 0
+
+
+@pytest.mark.parametrize("method", ["", "GE T", "GET\r\n", "G\u00cbT", "123"])
+async def test_a_method_that_is_none_is_refused(method: str) -> None:
+    async with CircleCI("t") as circle:
+        with pytest.raises(InvalidArgument, match="method="):
+            await circle.request(method, "/x")
+        assert circle.stats.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "arrives"),
+    [
+        ({}, ""),
+        ({"a": None}, ""),
+        ({"a": ""}, "?a="),
+        ({"branch": "feature/a b+c&d=e%2F\u00e9~"}, "?branch=feature%2Fa%20b%2Bc%26d%3De%252F%C3%A9~"),
+        ({"na me&": "x"}, "?na%20me%26=x"),
+        ({"n": 0, "yes": True, "no": False}, "?n=0&yes=true&no=false"),
+        ({"names": ["a", "b c"], "none": []}, "?names=a&names=b%20c"),
+        ({"names": ("a",)}, "?names=a"),
+        ({"window": ReportingWindow.LAST_7_DAYS}, "?window=last-7-days"),
+        ({"org": OrgSlug("gh", "acme")}, "?org=gh%2Facme"),
+        ({"at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)}, "?at=2026-01-02T03%3A04%3A05Z"),
+        ({"at": datetime(2026, 1, 2, 3, tzinfo=timezone(timedelta(hours=5)))}, "?at=2026-01-01T22%3A00%3A00Z"),
+    ],
+    ids=str,
+)
+async def test_a_query_arrives_as_it_is_meant(query: dict[str, Any], arrives: str) -> None:
+    _, target, _, _ = await sent(lambda circle: circle.request("GET", "/x", query=query))
+    assert target == f"/api/v2/x{arrives}"
+
+
+async def test_a_query_and_a_path_in_other_characters_do_not_spoil_each_other() -> None:
+    _, target, _, _ = await sent(lambda circle: circle.request("GET", "/\u00e4", query={"a": "b/c+d%2F&e"}))
+    path, _, query = target.partition("?")
+    assert path == "/api/v2/%C3%A4"
+    from urllib.parse import parse_qs
+
+    assert parse_qs(query) == {"a": ["b/c+d%2F&e"]}
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [({"at": datetime(2026, 1, 2)}, "at=.*time zone"), ({"branch": "half \udc80"}, "not whole text")],  # noqa: DTZ001
+    ids=["naive date", "half a character"],
+)
+async def test_a_query_that_can_not_be_sent_is_refused(query: dict[str, Any], message: str) -> None:
+    async with CircleCI("t") as circle:
+        with pytest.raises(InvalidArgument, match=message):
+            await circle.request("GET", "/x", query=query)
+        assert circle.stats.requests == 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, [], {"a": [1, None, True, "\u00e9\u2028"]}, 0, False, "", MappingProxyType({"a": MappingProxyType({"b": 1})})],
+    ids=repr,
+)
+async def test_json_arrives_as_it_is_meant(body: Any) -> None:
+    method, _, arrived, headers = await sent(lambda circle: circle.request("POST", "/x", json=body))
+    assert method == "POST"
+    assert json.loads(arrived) == (body if not isinstance(body, MappingProxyType) else {"a": {"b": 1}})
+    assert headers["content-type"] == "application/json"
+
+
+async def test_without_json_there_is_no_body() -> None:
+    _, _, body, headers = await sent(lambda circle: circle.request("POST", "/x"))
+    assert body == b""
+    assert "json" not in headers.get("content-type", "")
+    assert headers["accept"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    "body", [object(), {"a": {1, 2}}, {"n": float("nan")}, UUID(int=1)], ids=["object", "set", "nan", "uuid"]
+)
+async def test_what_is_no_json_is_refused(body: Any) -> None:
+    async with CircleCI("t") as circle:
+        with pytest.raises(InvalidArgument, match="json"):
+            await circle.request("POST", "/x", json=body)
+        assert circle.stats.requests == 0
+
+
+async def test_the_escape_hatch_retries_as_every_call_does() -> None:
+    async with raw_server(answer(500, {}), answer(200, [1])) as server:
+        async with CircleCI("t", host=server.url, retry=RetryPolicy(base=0.001)) as circle:
+            assert await circle.request("GET", "/x") == [1]
+            with pytest.raises(ServerError):
+                server.behaviours = [answer(500, {})]
+                await circle.request("POST", "/x")
+        assert [request.method for request in server.requests] == ["GET", "GET", "POST"]
+
+
+async def test_a_head_request_has_no_body_to_wait_for() -> None:
+    async with raw_server(answer(200, {"a": 1})) as server, CircleCI("t", host=server.url, timeout=5) as circle:
+        assert await circle.request("HEAD", "/x") is None
+
+
+async def test_paths_hang_below_the_hosts_own_path() -> None:
+    async with raw_server(answer(200, ME)) as server, CircleCI("t", host=f"{server.url}/ci/") as circle:
+        await circle.users.me()
+        await circle.request("GET", "/api/v1.1/me")
+        assert [request.target for request in server.requests] == ["/ci/api/v2/me", "/ci/api/v1.1/me"]

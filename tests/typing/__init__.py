@@ -1,0 +1,1 @@
+"""What a caller writes, as type checkers see it."""
