@@ -1,0 +1,42 @@
+"""Run an embedded CircleCI by itself, with a generated world: `python -m circleci_async.testing`."""
+
+import argparse
+import asyncio
+import shlex
+from collections.abc import Sequence
+
+from . import FakeCircleCI, RateLimit, World
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve until Ctrl-C or SIGTERM; print what to export, so that clients find the server."""
+    parser = argparse.ArgumentParser(prog="python -m circleci_async.testing", description=main.__doc__)
+    parser.add_argument("--seed", type=int, default=7, help="the world to generate (default: 7)")
+    parser.add_argument(
+        "--port", type=int, default=0, help="port of the API; the two after it are used too (default: free ones)"
+    )
+    parser.add_argument(
+        "--rate-limit", type=float, metavar="N", help="answer N API requests a second, and 429 to the rest"
+    )
+    parser.add_argument(
+        "--latency", type=float, default=0.0, metavar="S", help="seconds before each answer (default: 0)"
+    )
+    options = parser.parse_args(arguments)
+    port: int = options.port
+    fake = FakeCircleCI(
+        World.generate(seed=options.seed),
+        rate_limit=None if options.rate_limit is None else RateLimit(options.rate_limit),
+        latency=options.latency,
+        ports=(port, port + 1, port + 2) if port else (0, 0, 0),
+        record=False,
+    )
+    asyncio.run(fake.serve_forever(_announce))
+
+
+def _announce(fake: FakeCircleCI) -> None:
+    for name, value in fake.environment.items():
+        print(f"export {name}={shlex.quote(value)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

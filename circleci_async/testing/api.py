@@ -1,0 +1,74 @@
+"""The API's origin: who calls, what they call, and the answer."""
+
+from collections.abc import Mapping
+from itertools import count
+from uuid import uuid4
+
+from .accounts import User
+from .artifacts import ArtifactOrigin
+from .calls import Call, Refusal
+from .credentials import sent_token
+from .engine import Engine
+from .exchange import Received, Reply, json_reply, message_reply
+from .handlers import ROUTER
+from .pages import PageTokens
+from .world import World
+
+_PREFIX = "/api/v2/"
+
+
+class ApiOrigin:
+    """Answers API calls from a world."""
+
+    def __init__(self, world: World, engine: Engine, pages: PageTokens, token: str, artifacts: ArtifactOrigin) -> None:
+        self._world = world
+        self._engine = engine
+        self._pages = pages
+        self._token = token
+        self._artifacts = artifacts
+        self._run = str(uuid4())[:23]
+        self._ids = count(1)
+
+    def request_id(self) -> str:
+        """Make the id of the next request."""
+        return f"{self._run}-{next(self._ids):012x}"
+
+    def answer(self, request: Received) -> Reply:
+        """Answer a request, and let it have its effect."""
+        self._engine.settle()
+        try:
+            return self._answer(request)
+        except Refusal as refusal:
+            return message_reply(refusal.status, refusal.message, refusal.headers)
+
+    def _answer(self, request: Received) -> Reply:
+        if not request.path.startswith(_PREFIX):
+            raise Refusal(404, "Not found")
+        found, values = ROUTER.find(request.path.removeprefix(_PREFIX))
+        if not found:
+            raise Refusal(404, "Not found")
+        route = found.get(request.method)
+        if route is None:
+            raise Refusal(405, "Method not allowed.", {"Allow": ", ".join(found)})
+        call = Call(
+            world=self._world,
+            engine=self._engine,
+            pages=self._pages,
+            artifacts_url=self._artifacts.url,
+            user=self._user(request.headers),
+            headers=request.headers,
+            query=request.query,
+            content=request.body,
+            values=values,
+        )
+        if not route.public:
+            call.caller()
+        return json_reply(route.status, route.handler(call))
+
+    def _user(self, headers: Mapping[str, str]) -> User | None:
+        token = sent_token(headers)
+        if token is None:
+            return None
+        if token != self._token:
+            raise Refusal(401, "Invalid token provided.")
+        return self._world.me

@@ -1,0 +1,278 @@
+"""Insights."""
+
+from collections.abc import Collection
+from datetime import timedelta
+
+from .. import flakiness, insights
+from ..bodies import timestamp
+from ..builds import Workflow
+from ..calls import Call, Json, Refusal
+from ..insights import Window
+from ..projects import Project
+from ..routing import Routes
+
+ROUTES = Routes()
+
+_BUCKETS = {"daily": (timedelta(days=1), insights.LONGEST), "hourly": (timedelta(hours=1), timedelta(hours=48))}
+_TOTALS = ("total_runs", "total_duration_secs", "total_credits_used", "success_rate", "throughput")
+_PROJECT_TOTALS = ("total_credits_used", "total_duration_secs", "total_runs", "success_rate")
+_WORKFLOW_TOTALS = ("total_credits_used", "p95_duration_secs", "total_runs", "success_rate")
+
+
+@ROUTES.get("/insights/{project}/workflows")
+def workflows(call: Call) -> Json:
+    """Answer GET /insights/{project-slug}/workflows."""
+    project, window, branches = call.project(), _reporting_window(call), _branches(call)
+    groups = insights.grouped(insights.runs(project, window, branches=branches), lambda run: run.name)
+    return call.page(
+        list(groups.items()),
+        lambda group: {
+            "name": group[0],
+            "metrics": insights.workflow_metrics(group[1], window),
+            **_span(group[1], window),
+            "project_id": project.id,
+        },
+        scope=f"workflow metrics {project.id} {branches} {call.query.get('reporting-window')}",
+    )
+
+
+@ROUTES.get("/insights/{project}/workflows/{workflow}")
+def workflow_runs(call: Call) -> Json:
+    """Answer GET /insights/{project-slug}/workflows/{workflow-name}."""
+    project, branches, name = call.project(), _branches(call), _workflow(call)
+    runs = insights.runs(project, _dates(call), workflows=[name], branches=branches)
+    scope = f"runs {project.id} {name!r} {branches} {call.query.get('start-date')} {call.query.get('end-date')}"
+    return call.page(runs, _run, scope=scope, newest_first=True)
+
+
+@ROUTES.get("/insights/{project}/workflows/{workflow}/jobs")
+def workflow_jobs(call: Call) -> Json:
+    """Answer GET /insights/{project-slug}/workflows/{workflow-name}/jobs."""
+    project, window, branches, name = call.project(), _reporting_window(call), _branches(call), _workflow(call)
+    wanted = call.query.get("job-name", "")
+    runs = insights.runs(project, window, workflows=[name], branches=branches)
+    groups = insights.grouped((job for job in insights.job_runs(runs) if wanted in job.name), lambda job: job.name)
+    return call.page(
+        list(groups.items()),
+        lambda group: {
+            "name": group[0],
+            "metrics": insights.job_metrics(group[1], window),
+            "window_start": timestamp(min(job.created_at for job in group[1])),
+            "window_end": timestamp(max(job.stopped_at or job.created_at for job in group[1])),
+        },
+        scope=f"job metrics {project.id} {name!r} {branches} {wanted!r} {call.query.get('reporting-window')}",
+    )
+
+
+@ROUTES.get("/insights/{project}/workflows/{workflow}/summary")
+def workflow_summary(call: Call) -> Json:
+    """Answer GET /insights/{project-slug}/workflows/{workflow-name}/summary."""
+    project, branches, name, window = call.project(), _branches(call), _workflow(call), _latest(call)
+    runs = insights.runs(project, window, workflows=[name], branches=branches)
+    now = insights.workflow_metrics(runs, window)
+    before = insights.workflow_metrics(
+        insights.runs(project, window.before(), workflows=[name], branches=branches), window.before()
+    )
+    names = ("total_runs", "failed_runs", "success_rate", "total_credits_used", "mttr", "throughput")
+    spans = {
+        f"{name}_duration_secs": insights.ratio(now["duration_metrics"][name], before["duration_metrics"][name])
+        for name in ("p95", "median")
+    }
+    del now["total_recoveries"]
+    return {
+        "metrics": {**now, "completed_runs": now["successful_runs"] + now["failed_runs"], **_span(runs, window)},
+        "trends": {**insights.trends(now, before, names), **spans},
+        "workflow_names": sorted(project.workflow_names),
+    }
+
+
+@ROUTES.get("/insights/{project}/workflows/{workflow}/test-metrics")
+def test_metrics(call: Call) -> Json:
+    """Answer GET /insights/{project-slug}/workflows/{workflow-name}/test-metrics."""
+    project, branches, name = call.project(), _branches(call), _workflow(call)
+    runs = insights.runs(project, _latest(call), workflows=[name], branches=branches)
+    return flakiness.test_metrics(runs, flakiness.flaky_tests(project))
+
+
+@ROUTES.get("/insights/time-series/{project}/workflows/{workflow}/jobs")
+def job_time_series(call: Call) -> Json:
+    """Answer GET /insights/time-series/{project-slug}/workflows/{workflow-name}/jobs."""
+    project, name = call.project(), _workflow(call)
+    branch = call.query.get("branch", project.default_branch)
+    granularity = call.choice("granularity", tuple(_BUCKETS), "daily")
+    bucket, kept = _BUCKETS[granularity]
+    asked = _dates(call)
+    oldest = call.world.clock() - kept
+    runs = insights.runs(project, Window(max(asked.start, oldest), asked.end), workflows=[name], branches=[branch])
+    dates = f"{call.query.get('start-date')} {call.query.get('end-date')}"
+    return call.page(
+        insights.time_series(insights.job_runs(runs), bucket),
+        lambda each: {
+            key: timestamp(value) if key.endswith(("_at", "stamp")) else value for key, value in each.items()
+        },
+        scope=f"time series {project.id} {name!r} {branch!r} {granularity} {dates}",
+    )
+
+
+@ROUTES.get("/insights/{project}/branches")
+def branches(call: Call) -> Json:
+    """Answer GET /insights/{project-slug}/branches."""
+    project = call.project()
+    name = call.query.get("workflow-name")
+    runs = insights.runs(project, _latest(call), workflows=None if name is None else [name])
+    return {
+        "org_id": project.organization.id,
+        "project_id": project.id,
+        "branches": sorted({run.pipeline.branch for run in runs if run.pipeline.branch is not None}),
+    }
+
+
+@ROUTES.get("/insights/{project}/flaky-tests")
+def flaky_tests(call: Call) -> Json:
+    """Answer GET /insights/{project-slug}/flaky-tests."""
+    found = flakiness.flaky_tests(call.project())
+    return {"flaky_tests": [_flaky(runs) for runs in found.values()], "total_flaky_tests": len(found)}
+
+
+@ROUTES.get("/insights/{org}/summary", public=False)
+def organization_summary(call: Call) -> Json:
+    """Answer GET /insights/{org-slug}/summary."""
+    organization, window = call.organization(call.values["org"]), _reporting_window(call)
+    projects = organization.projects.values()
+    now, before = (
+        insights.summary([run for project in projects for run in insights.runs(project, span)], span)
+        for span in (window, window.before())
+    )
+    wanted = call.query.getall("project-names", [])
+    return {
+        "org_data": _figures(now, before, _TOTALS),
+        "org_project_data": [
+            {"project_name": project.name, **_summary(project, window, _PROJECT_TOTALS)}
+            for project in projects
+            if project.name in wanted
+        ],
+        "all_projects": [project.name for project in projects],
+    }
+
+
+@ROUTES.get("/insights/pages/{project}/summary")
+def project_summary(call: Call) -> Json:
+    """Answer GET /insights/pages/{project-slug}/summary."""
+    project, window = call.project(), _reporting_window(call)
+    branches, names = call.query.getall("branches", None), call.query.getall("workflow-names", None)
+    runs = insights.runs(project, window, workflows=names, branches=branches)
+    pairs = sorted({(run.name, run.pipeline.branch or "") for run in runs})
+    return {
+        "org_id": project.organization.id,
+        "project_id": project.id,
+        "project_data": _summary(project, window, _TOTALS, names, branches),
+        "project_workflow_data": [
+            {"workflow_name": name, **_summary(project, window, _WORKFLOW_TOTALS, [name], branches)}
+            for name in sorted({run.name for run in runs})
+        ],
+        "project_workflow_branch_data": [
+            {"workflow_name": name, "branch": branch, **_summary(project, window, _WORKFLOW_TOTALS, [name], [branch])}
+            for name, branch in pairs
+            if branch
+        ],
+        "all_branches": sorted({pipeline.branch for pipeline in project.pipelines.all if pipeline.branch}),
+        "all_workflows": sorted(project.workflow_names),
+    }
+
+
+def _summary(
+    project: Project,
+    window: Window,
+    names: Collection[str],
+    workflows: Collection[str] | None = None,
+    branches: Collection[str] | None = None,
+) -> Json:
+    now, before = (
+        insights.summary(insights.runs(project, span, workflows=workflows, branches=branches), span)
+        for span in (window, window.before())
+    )
+    return _figures(now, before, names)
+
+
+def _figures(now: Json, before: Json, names: Collection[str]) -> Json:
+    return {"metrics": {name: now[name] for name in names}, "trends": insights.trends(now, before, names)}
+
+
+def _run(run: Workflow) -> Json:
+    return {
+        "id": run.id,
+        "branch": run.pipeline.branch or "",
+        "duration": None if run.duration is None else round(run.duration),
+        "created_at": timestamp(run.created_at),
+        "stopped_at": timestamp(run.stopped_at),
+        "credits_used": run.credits,
+        "status": run.status,
+        "is_approval": any(job.type == "approval" for job in run.jobs),
+    }
+
+
+def _flaky(failures: list[flakiness.Execution]) -> Json:
+    latest = failures[-1]
+    return {
+        "time_wasted": round(sum(each.test.run_time for each in failures)),
+        "workflow_created_at": timestamp(latest.workflow.created_at),
+        "workflow_id": latest.workflow.id,
+        "classname": latest.test.classname,
+        "pipeline_number": latest.workflow.pipeline.number,
+        "workflow_name": latest.workflow.name,
+        "test_name": latest.test.name,
+        "job_name": latest.job.name,
+        "job_number": latest.job.number,
+        "times_flaked": len(failures),
+        "source": latest.test.source,
+        "file": latest.test.file,
+    }
+
+
+def _span(runs: list[Workflow], empty: Window) -> Json:
+    """The first beginning and the last end of runs; `empty` where there are none."""
+    return {
+        "window_start": timestamp(min((run.created_at for run in runs), default=empty.start)),
+        "window_end": timestamp(max((run.stopped_at or run.created_at for run in runs), default=empty.end)),
+    }
+
+
+def _workflow(call: Call) -> str:
+    """The workflow's name; 404 if the project never had such a workflow."""
+    name = call.values["workflow"]
+    if name not in call.project().workflow_names:
+        raise Refusal(404, "Workflow not found")
+    return name
+
+
+def _branches(call: Call) -> list[str] | None:
+    """The branch asked for, the default branch when none is, None (for all) with `all-branches`, which wins."""
+    if call.flag("all-branches"):
+        return None
+    return [call.query.get("branch", call.project().default_branch)]
+
+
+def _reporting_window(call: Call) -> Window:
+    return _until_now(call, insights.WINDOWS[call.choice("reporting-window", tuple(insights.WINDOWS), "last-90-days")])
+
+
+def _latest(call: Call) -> Window:
+    return _until_now(call, insights.LONGEST)
+
+
+def _until_now(call: Call, length: timedelta) -> Window:
+    end = call.world.clock() + timedelta(milliseconds=1)  # what begins right now belongs to it
+    return Window(end - length, end)
+
+
+def _dates(call: Call) -> Window:
+    """The span that start-date and end-date ask for: 90 days at most, and the latest 90 when they are absent."""
+    start, end = call.moment("start-date"), call.moment("end-date")
+    if start is None:
+        if end is not None:
+            raise Refusal(400, "end-date needs start-date.")
+        return _latest(call)
+    end = end or start + insights.LONGEST
+    if end < start or end - start > insights.LONGEST:
+        raise Refusal(400, "end-date must be at most 90 days after start-date.")
+    return Window(start, end)

@@ -1,0 +1,51 @@
+"""Jobs, their tests and their artifacts."""
+
+from .. import bodies
+from ..calls import Call, Json, Refusal
+from ..jobs import UNENDED, Job
+from ..routing import Routes
+
+ROUTES = Routes()
+
+
+@ROUTES.get("/project/{project}/job/{job}")
+def job(call: Call) -> Json:
+    """Answer GET /project/{project-slug}/job/{job-number}."""
+    return bodies.job_details(call.job())
+
+
+@ROUTES.get("/project/{project}/{job}/tests")
+def tests(call: Call) -> Json:
+    """Answer GET /project/{project-slug}/{job-number}/tests."""
+    job = call.job()
+    return call.page(job.tests, bodies.test_result, scope=f"tests {job.id}")
+
+
+@ROUTES.get("/project/{project}/{job}/artifacts")
+def artifacts(call: Call) -> Json:
+    """Answer GET /project/{project-slug}/{job-number}/artifacts."""
+    job = call.job()
+    origin = call.artifacts_url
+    return call.page(job.artifacts, lambda each: bodies.artifact(each, origin), scope=f"artifacts {job.id}")
+
+
+@ROUTES.post("/project/{project}/job/{job}/cancel", status=200)
+def cancel_by_number(call: Call) -> Json:
+    """Answer POST /project/{project-slug}/job/{job-number}/cancel."""
+    return _cancel(call, call.job())
+
+
+@ROUTES.post("/jobs/{id}/cancel", status=200)
+def cancel_by_id(call: Call) -> Json:
+    """Answer POST /jobs/{job-id}/cancel."""
+    job = call.world.jobs.get(call.uuid("id"))
+    if job is None:
+        raise Refusal(404, "Job not found")
+    return _cancel(call, job)
+
+
+def _cancel(call: Call, job: Job) -> Json:
+    if job.status not in UNENDED:
+        raise Refusal(400, f"The job can't be canceled: its status is {job.status}.")
+    call.engine.cancel_job(job, by=call.caller())
+    return {"message": "Accepted."}

@@ -1,0 +1,120 @@
+"""Pipelines."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from .. import bodies
+from ..calls import Call, Json, Refusal
+from ..routing import Routes
+
+ROUTES = Routes()
+
+_PARAMETERS, _KEY_LENGTH, _VALUE_LENGTH = 100, 128, 512
+
+
+@ROUTES.get("/pipeline", public=False)
+def of_organization(call: Call) -> Json:
+    """Answer GET /pipeline."""
+    slug = call.query.get("org-slug")
+    organization = None if slug is None else call.organization(slug)
+    index = call.world.pipelines if organization is None else organization.pipelines
+    mine = call.flag("mine")
+    pipelines = index.of_actor(call.caller()) if mine else index.all
+    scope = f"pipelines {organization.id if organization else ''} {mine}"
+    return call.page(pipelines, bodies.pipeline, scope=scope, newest_first=True)
+
+
+@ROUTES.get("/project/{project}/pipeline")
+def of_project(call: Call) -> Json:
+    """Answer GET /project/{project-slug}/pipeline."""
+    project = call.project()
+    branch = call.query.get("branch")
+    pipelines = project.pipelines.all if branch is None else project.pipelines.of_branch(branch)
+    return call.page(pipelines, bodies.pipeline, scope=f"pipelines {project.id} {branch!r}", newest_first=True)
+
+
+@ROUTES.get("/project/{project}/pipeline/mine", public=False)
+def mine(call: Call) -> Json:
+    """Answer GET /project/{project-slug}/pipeline/mine."""
+    project = call.project()
+    pipelines = project.pipelines.of_actor(call.caller())
+    return call.page(pipelines, bodies.pipeline, scope=f"my pipelines {project.id}", newest_first=True)
+
+
+@ROUTES.get("/project/{project}/pipeline/{number}")
+def by_number(call: Call) -> Json:
+    """Answer GET /project/{project-slug}/pipeline/{pipeline-number}."""
+    pipelines = call.project().pipelines.all
+    number = call.number("number")
+    if not 1 <= number <= len(pipelines):
+        raise Refusal(404, "Pipeline not found")
+    return bodies.pipeline(pipelines[number - 1])
+
+
+@ROUTES.get("/pipeline/{id}")
+def by_id(call: Call) -> Json:
+    """Answer GET /pipeline/{pipeline-id}."""
+    return bodies.pipeline(call.pipeline("id"))
+
+
+@ROUTES.get("/pipeline/{id}/config")
+def config(call: Call) -> Json:
+    """Answer GET /pipeline/{pipeline-id}/config."""
+    return bodies.pipeline_config(call.pipeline("id"))
+
+
+@ROUTES.get("/pipeline/{id}/values")
+def values(call: Call) -> Json:
+    """Answer GET /pipeline/{pipeline-id}/values."""
+    return bodies.pipeline_values(call.pipeline("id"))
+
+
+@ROUTES.get("/pipeline/{id}/workflow")
+def workflows(call: Call) -> Json:
+    """Answer GET /pipeline/{pipeline-id}/workflow."""
+    pipeline = call.pipeline("id")
+    return call.page(pipeline.workflows, bodies.workflow, scope=f"workflows {pipeline.id}")
+
+
+@ROUTES.post("/project/{project}/pipeline", status=201)
+def trigger(call: Call) -> Json:
+    """Answer POST /project/{project-slug}/pipeline."""
+    project = call.project()
+    body = call.body({"branch": str, "tag": str, "parameters": dict})
+    branch, tag = body.get("branch"), body.get("tag")
+    if branch is not None and tag is not None:
+        raise Refusal(400, "Branch and tag can't be given together.")
+    if "" in (branch, tag):
+        raise Refusal(400, "Branch and tag can't be empty.")
+    pipeline = call.engine.trigger(project, branch=branch, tag=tag, parameters=_parameters(body), actor=call.caller())
+    return bodies.pipeline_creation(pipeline)
+
+
+@ROUTES.post("/pipeline/continue", status=200)
+def resume(call: Call) -> Json:
+    """Answer POST /pipeline/continue."""
+    body = call.body(
+        {"continuation-key": str, "configuration": str, "parameters": dict},
+        required=("continuation-key", "configuration"),
+    )
+    parameters = _parameters(body)
+    pipeline = call.world.continuations.get(body["continuation-key"])
+    if pipeline is None:
+        raise Refusal(400, "No pipeline waits for this continuation key.")
+    call.engine.resume(pipeline, config=body["configuration"], parameters=parameters)
+    return {"message": "Accepted."}
+
+
+def _parameters(body: Mapping[str, Any]) -> Mapping[str, str | int | bool]:
+    """Read the pipeline parameters of a body, held to the API's limits."""
+    given = cast(Mapping[str, Any], body.get("parameters", {}))
+    if len(given) > _PARAMETERS:
+        raise Refusal(400, f"At most {_PARAMETERS} pipeline parameters can be given.")
+    for name, value in given.items():
+        if type(value) not in (str, int, bool):
+            raise Refusal(400, f"Pipeline parameter {name}: expected a string, an integer or a boolean.")
+        if len(name) > _KEY_LENGTH or len(str(value)) > _VALUE_LENGTH:
+            raise Refusal(
+                400, f"Pipeline parameters: a name has at most {_KEY_LENGTH} characters, a value {_VALUE_LENGTH}."
+            )
+    return given

@@ -1,0 +1,136 @@
+"""Projects: where pipelines are made."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from attrs import Factory, define, field
+
+from ..errors import InvalidArgument
+from .accounts import Organization, PipelineIndex, User
+from .builds import Pipeline, PipelineError
+from .jobs import Job
+from .recipes import DEFAULT, Recipe, as_yaml, recipe
+
+if TYPE_CHECKING:
+    from .world import World
+
+# Pipelines made by hand are an hour old unless told otherwise, so that their jobs have ended by now.
+_AGE = timedelta(hours=1)
+
+
+@define(eq=False)
+class Project:
+    """A project; what it does when a pipeline is triggered is set with `on_trigger`."""
+
+    world: "World" = field(repr=False)
+    organization: Organization
+    id: str
+    slug: str
+    name: str
+    default_branch: str
+    public: bool
+    pipelines: PipelineIndex = field(default=Factory(PipelineIndex), repr=False)
+    jobs: dict[int, Job] = field(factory=dict[int, Job], repr=False)
+    workflow_names: set[str] = field(factory=set[str], repr=False)
+    recipes: dict[str, Recipe] = field(factory=dict[str, Recipe], repr=False)
+    config_error: str | None = None
+
+    @property
+    def vcs_url(self) -> str:
+        """Where the repository would be."""
+        if self.organization.vcs == "circleci":
+            return f"//circleci.com/{self.organization.id}/{self.id}"
+        host = {"github": "github.com", "bitbucket": "bitbucket.org"}[self.organization.vcs]
+        return f"https://{host}/{self.organization.name}/{self.name}"
+
+    @property
+    def provider(self) -> str:
+        """`GitHub`, `Bitbucket` or `CircleCI`."""
+        return {"github": "GitHub", "bitbucket": "Bitbucket", "circleci": "CircleCI"}[self.organization.vcs]
+
+    def next_job_number(self) -> int:
+        """Give the number of the next job."""
+        return len(self.jobs) + 1
+
+    def pipeline(
+        self,
+        *,
+        branch: str | None = None,
+        tag: str | None = None,
+        state: str = "created",
+        created_at: datetime | None = None,
+        actor: User | None = None,
+        trigger_type: str = "webhook",
+        revision: str | None = None,
+        subject: str = "Change what had to be changed",
+        parameters: Mapping[str, str | int | bool] | None = None,
+        config: str | None = None,
+        errors: Sequence[tuple[str, str]] = (),
+        setup: bool = False,
+    ) -> Pipeline:
+        """Make a pipeline by hand; it counts as the newest, whatever its date.
+
+        Without branch and tag it is on the default branch. `created_at` is an hour ago unless given. `actor` is who
+        started it: the token's own user unless given. `errors` are pairs of type and message and make the state
+        `errored`. With `setup=True` it waits in state `setup` for `POST /pipeline/continue` with its
+        `continuation_key`.
+        """
+        if branch is not None and tag is not None:
+            raise InvalidArgument("branch, tag: a pipeline has one of them, not both")
+        world = self.world
+        at = created_at or world.clock() - _AGE
+        if at.tzinfo is None:
+            raise InvalidArgument("created_at: expected an aware datetime")
+        source = config if config is not None else as_yaml(self.recipe)
+        pipeline = Pipeline(
+            project=self,
+            id=world.new_id(),
+            number=len(self.pipelines.all) + 1,
+            state="errored" if errors else "setup" if setup else state,
+            branch=branch if branch or tag else self.default_branch,
+            tag=tag,
+            revision=revision or world.new_revision(),
+            created_at=at,
+            updated_at=at,
+            trigger_type=trigger_type,
+            actor=actor or world.me,
+            subject=subject,
+            parameters=dict(parameters or {}),
+            config=source,
+            setup_config=source if setup else None,
+            continuation_key=world.new_id() if setup else None,
+            errors=[PipelineError(*error) for error in errors],
+        )
+        for index in (self.pipelines, self.organization.pipelines, world.pipelines):
+            index.add(pipeline)
+        world.pipelines_by_id[pipeline.id] = pipeline
+        if setup:
+            world.continuations[pipeline.continuation_key] = pipeline
+        return pipeline
+
+    @property
+    def recipe(self) -> Sequence[Recipe]:
+        """What a triggered pipeline does."""
+        return tuple(self.recipes.values()) or (DEFAULT,)
+
+    def on_trigger(
+        self,
+        workflow: str = "build",
+        jobs: Iterable[str] = ("lint", "test"),
+        *,
+        artifacts: Mapping[str, bytes | int] | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Say what a triggered pipeline does; each further workflow name adds a workflow.
+
+        `jobs` run side by side and succeed. `"hold:approval"` is an approval: it waits for all jobs before it, and all
+        after it wait for it. `"test:failed"` ends with that status (`failed`, `timedout`, `infrastructure_fail`,
+        `canceled`, `unauthorized`). Each build job leaves `artifacts`: bytes, or a number of bytes to generate.
+        With `error` the config can't be used: the pipeline ends in state `errored`, with this message and no workflow.
+
+        A project that was told nothing runs a workflow `build` of two jobs, `lint` and `test`, that succeed and leave
+        one artifact each. Jobs whose name contains `test` have test results.
+        """
+        self.recipes[workflow] = recipe(workflow, jobs, artifacts)
+        self.config_error = error

@@ -1,0 +1,1 @@
+"""Tests of the embedded CircleCI, with bare aiohttp clients."""

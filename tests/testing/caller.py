@@ -1,0 +1,105 @@
+"""A bare client of the embedded CircleCI that holds every answer against the API's description."""
+
+import functools
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from openapi_schema_validator import OAS30Validator, oas30_format_checker
+from yarl import URL
+
+from circleci_async.testing import FakeCircleCI
+
+SPEC: dict[str, Any] = json.loads((Path(__file__).parent.parent / "contract" / "circleci-v2.openapi.json").read_text())
+_SEGMENT = {
+    "{project-slug}": "(?:[^/]+/[^/]+/[^/]+|[^/]+%2F[^/]+%2F[^/]+)",
+    "{org-slug}": "(?:[^/]+/[^/]+|[^/]+%2F[^/]+)",
+}
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    parts = (re.sub(r"\{.*\}", "[^/]+", _SEGMENT.get(part, part)) for part in template.split("/"))
+    return re.compile("/".join(parts))
+
+
+_PATHS = [(_pattern(template), template) for template in sorted(SPEC["paths"], key=lambda path: path.count("{"))]
+
+
+@functools.cache
+def _validator(schema: str) -> OAS30Validator:
+    whole = {**json.loads(schema), "components": SPEC["components"]}
+    return OAS30Validator(whole, format_checker=oas30_format_checker)
+
+
+def faults_of(method: str, path: str, status: int, body: Any) -> list[str]:
+    """Say what is wrong with an answer, by the description of the API; nothing for paths it does not know."""
+    template = next((template for pattern, template in _PATHS if pattern.fullmatch(path)), None)
+    operation = SPEC["paths"].get(template, {}).get(method.lower())
+    if operation is None:
+        return []
+    if status >= 400 and not isinstance(body.get("message"), str):
+        return ["$.message: every error says what is wrong"]
+    answers = operation["responses"]
+    if status < 300 and str(status) not in answers:
+        return [f"{method} {template} never answers {status}"]
+    answer = answers.get(str(status)) or answers["default"]
+    if "$ref" in answer:
+        answer = SPEC["components"]["responses"][answer["$ref"].rpartition("/")[2]]
+    schema = json.dumps(answer["content"]["application/json"]["schema"])
+    return [f"{error.json_path}: {error.message}" for error in _validator(schema).iter_errors(body)]
+
+
+class Caller:
+    """Calls a fake; each method asserts the status and the shape of the answer, and returns its JSON."""
+
+    def __init__(self, fake: FakeCircleCI, http: aiohttp.ClientSession) -> None:
+        self.fake = fake
+        self.http = http
+        self.headers: dict[str, str] = {"Circle-Token": fake.token}
+        self.answer: aiohttp.ClientResponse
+
+    async def get(self, path: str, *, status: int = 200, headers: dict[str, str] | None = None) -> Any:
+        """GET; the path is sent as it is written."""
+        return await self.send("GET", path, status=status, headers=headers)
+
+    async def post(self, path: str, body: Any = None, *, status: int) -> Any:
+        """POST, with a JSON body if there is one."""
+        return await self.send("POST", path, status=status, json=body)
+
+    async def send(
+        self, method: str, path: str, *, status: int, headers: dict[str, str] | None = None, **options: Any
+    ) -> Any:
+        """Call anything."""
+        url = URL(f"{self.fake.url}/api/v2{path}", encoded=True)
+        headers = self.headers if headers is None else headers
+        async with self.http.request(method, url, headers=headers, **options) as self.answer:
+            body = await self.answer.json()
+        assert self.answer.status == status, body
+        assert faults_of(method, path.partition("?")[0], status, body) == []
+        return body
+
+    async def walk(self, path: str) -> list[list[Any]]:
+        """GET every page of a list."""
+        pages: list[list[Any]] = []
+        token: str | None = ""
+        while token is not None:
+            query = f"{'&' if '?' in path else '?'}page-token={token}" if token else ""
+            page = await self.get(f"{path}{query}")
+            pages.append(page["items"])
+            token = page["next_page_token"]
+        return pages
+
+    async def fetch(self, url: str, *, method: str = "GET", **headers: str) -> tuple[int, bytes]:
+        """Fetch an address as it is, without a token and without following redirects."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        address = URL(url, encoded=True)
+        async with self.http.request(method, address, headers=named, allow_redirects=False) as self.answer:
+            return self.answer.status, await self.answer.read()
+
+    async def signed(self, url: str) -> str:
+        """Give the address that an artifact's address redirects to."""
+        status, _ = await self.fetch(url, Circle_Token=self.fake.token)
+        assert status == 302
+        return self.answer.headers["Location"]

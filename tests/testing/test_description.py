@@ -1,0 +1,32 @@
+"""The operations of the fake are those of the API's description, and its answers are held against it."""
+
+import re
+
+import pytest
+
+from circleci_async.testing.handlers import insights, jobs, pipelines, projects, users, workflows
+from circleci_async.testing.routing import Route
+
+from .caller import faults_of
+
+ROUTES = [route for group in (users, projects, pipelines, workflows, jobs, insights) for route in group.ROUTES]
+_SLUGS = {"{project}": "gh/acme/api", "{org}": "gh/acme"}
+
+
+def _path(route: Route) -> str:
+    """Give a path that the route answers."""
+    return re.sub(r"\{\w+\}", lambda match: _SLUGS.get(match[0], "1"), route.template)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.template}")
+def test_each_operation_answers_what_the_description_says(route: Route) -> None:
+    (fault,) = faults_of(route.method, _path(route), route.status, 7)
+    assert "7 is not of type" in fault
+    (never,) = faults_of(route.method, _path(route), 299, {})
+    assert never.endswith("never answers 299")
+
+
+def test_an_answer_that_is_not_as_described_is_found_out() -> None:
+    assert faults_of("GET", "/me", 200, {"id": "x", "login": 1, "name": None})
+    assert faults_of("GET", "/me", 401, {"error": "no"})
+    assert faults_of("GET", "/me", 200, {"id": "00000000-0000-4000-8000-000000000000", "login": "", "name": None}) == []
