@@ -1,0 +1,63 @@
+"""The commands, and the options that may stand before their names."""
+
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from . import account, artifacts, builds, demo, fake, insights, trigger
+from .command import Attempts, Host, Json, Options, Timeout, Verbose, local, online
+
+
+def _group(text: str, epilog: str | None = None) -> typer.Typer:
+    return typer.Typer(
+        help=text,
+        epilog=epilog,
+        no_args_is_help=True,
+        rich_markup_mode=None,  # plain help and usage errors are quick, and as readable in a log as on a terminal
+        pretty_exceptions_enable=False,  # pretty ones show what variables hold
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+app = _group(
+    "CircleCI from the command line.",
+    "The token is never an argument: it is read from CIRCLE_TOKEN, CIRCLECI_TOKEN or CIRCLECI_CLI_TOKEN, or from the"
+    " config file of the official CLI. Exit codes: 0 done, 1 failed, 2 bad usage, 130 stopped by Ctrl-C.",
+)
+app.command()(local(demo.demo))
+app.command()(online(account.me))
+app.command()(online(account.project))
+app.command()(online(builds.pipelines))
+app.command()(online(trigger.trigger))
+app.command()(online(builds.workflows))
+app.command()(online(builds.jobs))
+
+files = _group("The files that jobs keep.")
+files.command("list")(online(artifacts.list_))
+files.command("download")(online(artifacts.download))
+app.add_typer(files, name="artifacts")
+
+app.command()(online(insights.insights))
+app.command()(local(fake.fake))
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"circleci-async {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _before_any(
+    context: typer.Context,
+    host: Host = None,
+    timeout: Timeout = None,
+    attempts: Attempts = None,
+    json: Json = False,
+    verbose: Verbose = False,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Say which version this is.")
+    ] = False,
+) -> None:
+    context.obj = Options(host, timeout, attempts, json, verbose)

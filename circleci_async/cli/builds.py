@@ -1,0 +1,160 @@
+"""`pipelines`, `workflows` and `jobs`: what was built, and how it went."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import InvalidArgument
+from .account import Slug
+from .formatting import Cell
+from .output import Column, Output
+
+if TYPE_CHECKING:
+    from ..client import CircleCI
+    from ..models.jobs import JobDetails, TestResult
+    from ..models.pipelines import Pipeline
+    from ..models.workflows import Workflow, WorkflowJob
+
+
+async def pipelines(
+    circle: "CircleCI",
+    out: Output,
+    slug: Slug,
+    branch: Annotated[str | None, typer.Option(help="Only those of this branch.", show_default=False)] = None,
+    mine: Annotated[bool, typer.Option("--mine", help="Only those that you set going.", show_default=False)] = False,
+    limit: Annotated[int, typer.Option(min=0, metavar="N", help="How many, newest first; 0: all.")] = 20,
+) -> None:
+    """List the pipelines of a project, newest first.
+
+    The state tells how the creation of a pipeline went; how the build went, its workflows tell.
+    """
+    if mine and branch is not None:
+        raise InvalidArgument("--mine and --branch can't be combined")
+    listed = circle.pipelines.mine(slug) if mine else circle.pipelines.list(slug, branch=branch)
+    await out.list(listed, PIPELINES, limit=limit or None, none="no pipelines")
+
+
+async def workflows(
+    circle: "CircleCI",
+    out: Output,
+    pipeline: Annotated[
+        str, typer.Argument(metavar="PIPELINE_ID | PROJECT", help="The id of a pipeline, or a project ...")
+    ],
+    number: Annotated[
+        int | None, typer.Argument(min=1, metavar="NUMBER", help="... and the pipeline's number.", show_default=False)
+    ] = None,
+) -> None:
+    """List the workflows of a pipeline."""
+    if number is not None:
+        pipeline = (await circle.pipelines.get_by_number(pipeline, number)).id
+    else:
+        _expect_id(pipeline, "pipeline")
+    await out.list(circle.pipelines.workflows(pipeline), WORKFLOWS, none="no workflows")
+
+
+async def jobs(
+    circle: "CircleCI",
+    out: Output,
+    workflow: Annotated[
+        str, typer.Argument(metavar="WORKFLOW_ID | PROJECT", help="The id of a workflow, or a project ...")
+    ],
+    number: Annotated[
+        int | None, typer.Argument(min=1, metavar="NUMBER", help="... and a job's number.", show_default=False)
+    ] = None,
+) -> None:
+    """List the jobs of a workflow, or show one job.
+
+    One job is shown in detail, with a summary of its tests.
+    """
+    if number is None:
+        _expect_id(workflow, "workflow")
+        await out.list(circle.workflows.jobs(workflow), JOBS, none="no jobs")
+        return
+    job = await circle.jobs.get(workflow, number)
+    show_job(out, job, await circle.jobs.tests(workflow, number).collect())
+
+
+def show_job(out: Output, job: "JobDetails", tests: "list[TestResult]") -> None:
+    """Show a job and a summary of its tests: all results counted, those that failed in full."""
+    from ..codec import to_dict
+
+    results = Counter(test.result for test in tests)
+    failures = [test for test in tests if test.result in {"failure", "error"}]
+    summary = {"total": len(tests), "results": dict(results), "failures": failures}
+    fields: list[tuple[str, Cell]] = [
+        ("Job", f"{job.name} ({job.number})"),
+        ("Status", job.status),
+        ("Project", job.project.slug),
+        ("Workflow", job.latest_workflow.name),
+        ("Pipeline", job.pipeline.id),
+        ("Started", job.started_at),
+        ("Took", None if job.duration is None else timedelta(milliseconds=job.duration)),
+        ("Executor", _executor(job)),
+        ("Parallel runs", job.parallelism),
+        ("Contexts", ", ".join(context.name for context in job.contexts)),
+        ("Tests", ", ".join(f"{count:,} {result}" for result, count in results.most_common())),
+        ("Page", job.web_url),
+    ]
+    out.record({**to_dict(job), "tests": summary}, fields)
+    if failures:
+        out.say("")
+        out.table(failures, FAILURES)
+
+
+def _expect_id(text: str, what: str) -> None:
+    if "/" in text:
+        raise InvalidArgument(f"{text!r} is no id of a {what}; with a project, give a number too: {text} 42")
+
+
+def _revision(pipeline: "Pipeline") -> str | None:
+    return pipeline.vcs.branch or pipeline.vcs.tag if pipeline.vcs else None
+
+
+def _subject(pipeline: "Pipeline") -> str | None:
+    return pipeline.vcs.commit.subject if pipeline.vcs and pipeline.vcs.commit else None
+
+
+def _actor(pipeline: "Pipeline") -> str | None:
+    return pipeline.trigger.actor.login if pipeline.trigger.actor else None
+
+
+def _executor(job: "JobDetails") -> str | None:
+    return " ".join(filter(None, (job.executor.type, job.executor.resource_class))) if job.executor else None
+
+
+def _took(begin: datetime | None, end: datetime | None) -> timedelta | None:
+    return end - begin if begin and end else None
+
+
+PIPELINES: "tuple[Column[Pipeline], ...]" = (
+    Column("Number", lambda pipeline: pipeline.number, is_fixed=True, is_number=True),
+    Column("State", lambda pipeline: pipeline.state, is_fixed=True),
+    Column("Branch or tag", _revision),
+    Column("Created", lambda pipeline: pipeline.created_at, is_fixed=True),
+    Column("By", _actor),
+    Column("Commit", _subject),
+    Column("Id", lambda pipeline: pipeline.id, is_fixed=True, is_wide=True),
+)
+WORKFLOWS: "tuple[Column[Workflow], ...]" = (
+    Column("Workflow", lambda workflow: workflow.name),
+    Column("Status", lambda workflow: workflow.status, is_fixed=True),
+    Column("Created", lambda workflow: workflow.created_at, is_fixed=True),
+    Column("Took", lambda workflow: _took(workflow.created_at, workflow.stopped_at), is_fixed=True),
+    Column("Id", lambda workflow: workflow.id, is_fixed=True),
+)
+JOBS: "tuple[Column[WorkflowJob], ...]" = (
+    Column("Number", lambda job: job.job_number, is_fixed=True, is_number=True),
+    Column("Job", lambda job: job.name),
+    Column("Status", lambda job: job.status, is_fixed=True),
+    Column("Type", lambda job: job.type),
+    Column("Started", lambda job: job.started_at, is_fixed=True),
+    Column("Took", lambda job: _took(job.started_at, job.stopped_at), is_fixed=True),
+    Column("Id", lambda job: job.id, is_fixed=True, is_wide=True),
+)
+FAILURES: "tuple[Column[TestResult], ...]" = (
+    Column("Failed test", lambda test: test.name),
+    Column("In", lambda test: test.classname),
+    Column("Message", lambda test: test.message),
+)

@@ -1,0 +1,204 @@
+"""What a command shows: tables and records for people, JSON for programs; errors and notes on stderr."""
+
+import json
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, TextIO, TypeVar
+
+from .formatting import STYLES, Cell, printable, shown
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+    from ..paging import Paged
+
+T = TypeVar("T")
+
+ROOMY = 120
+"""Columns of a terminal that has room for ids."""
+
+
+@dataclass(frozen=True)
+class Column(Generic[T]):
+    """A column of a table."""
+
+    title: str
+    value: Callable[[T], Cell]
+    is_fixed: bool = False
+    """Is never cut, however narrow the terminal."""
+    is_number: bool = False
+    is_wide: bool = False
+    """Is left out where there is no room."""
+
+
+class Output:
+    """Where a command's results go. In JSON mode nothing but JSON goes to stdout."""
+
+    def __init__(
+        self, *, is_json: bool = False, is_verbose: bool = False, is_fitted: bool = False, stream: TextIO | None = None
+    ) -> None:
+        self.is_json = is_json
+        self.is_verbose = is_verbose
+        self._is_fitted = is_fitted
+        self._stream = stream
+
+    @property
+    def stream(self) -> TextIO:
+        """Where results go: the standard output, or what was given instead."""
+        return self._stream or sys.stdout
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether lines are made to fit a width: on a terminal, or where that was asked for."""
+        return self._is_fitted or self.stream.isatty()
+
+    @property
+    def shows_progress(self) -> bool:
+        """Whether there is somebody to look at a progress bar, and nothing that it would tear."""
+        return self.errors.is_terminal and not (self.is_json or self.is_verbose or self._stream)
+
+    @cached_property
+    def console(self) -> "Console":
+        """The results as rich prints them. What is printed on it is never taken for markup."""
+        return _console(file=self._stream)
+
+    @cached_property
+    def errors(self) -> "Console":
+        """The standard error output."""
+        return _console(stderr=True)
+
+    def say(self, text: "str | Text", style: str = "") -> None:
+        """Print a line for people."""
+        if not self.is_json:
+            _print_line(self.console, text, style)
+
+    def note(self, text: str, style: str = "dim") -> None:
+        """Print a line about the work, not of its result, on stderr."""
+        _print_line(self.errors, printable(text), style)
+
+    def error(self, message: str, hint: str | None = None) -> None:
+        """Print what went wrong, in one line on stderr, and what to try in another."""
+        from rich.text import Text
+
+        _print_line(self.errors, Text.assemble(("error: ", "bold red"), printable(message)))
+        if hint:
+            _print_line(self.errors, Text.assemble(("hint: ", "bold"), printable(hint)))
+
+    def data(self, value: Any) -> None:
+        """Print anything that is made of models and plain data, as JSON."""
+        self._write(f"{_to_json(value, indent=2)}\n")
+
+    def record(self, value: Any, fields: Iterable[tuple[str, Cell]]) -> None:
+        """Show one thing: `value` as JSON, or its `fields` by name."""
+        if self.is_json:
+            self.data(value)
+        else:
+            self.fields([*fields])
+
+    def fields(self, fields: Sequence[tuple[str, Cell]]) -> None:
+        """Print names and values for people, a line each."""
+        from rich.text import Text
+
+        width = max(len(name) for name, _ in fields) + 1
+        for name, cell in fields:
+            label = (f"{name}:".ljust(width + 1), "dim")
+            self.say(Text.assemble(label, (shown(cell, exact=not self.is_fitted), _style(cell))))
+
+    async def list(
+        self, items: "Paged[T]", columns: Sequence[Column[T]], *, limit: int | None = None, none: str
+    ) -> None:
+        """Show a list, at most `limit` of it: a JSON array as it comes, or a table; `none` says what is missing."""
+        if self.is_json:
+            await self.array(_first(limit, items))
+        elif rows := await items.collect(limit):
+            self.table(rows, columns)
+        else:
+            self.note(none)
+
+    async def array(self, items: AsyncIterator[Any]) -> None:
+        """Print a JSON array while its items come, one a line. It stays open if they break off."""
+        before = "[\n"
+        async for item in items:
+            self._write(f"{before}{_to_json(item)}")
+            before = ",\n"
+        self._write("[]\n" if before == "[\n" else "\n]\n")
+
+    def table(self, rows: Sequence[T], columns: Sequence[Column[T]]) -> None:
+        """Print a table for people: fitted and coloured on a terminal, elsewhere whole and plain."""
+        if self.is_json:
+            return
+        if not self.is_fitted:
+            self._print_plain(rows, columns)
+            return
+        from rich.table import Table
+        from rich.text import Text
+
+        def cut(text: str, style: str = "") -> Text:
+            return Text(text, style, no_wrap=True, overflow="ellipsis")
+
+        columns = [column for column in columns if not column.is_wide or self.console.width >= ROOMY]
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        for column in columns:
+            table.add_column(
+                cut(column.title), justify="right" if column.is_number else "left", no_wrap=column.is_fixed
+            )
+        for row in rows:
+            cells = [column.value(row) for column in columns]
+            table.add_row(*(cut(shown(cell), _style(cell)) for cell in cells))
+        self.console.print(table)
+
+    def _print_plain(self, rows: Sequence[T], columns: Sequence[Column[T]]) -> None:
+        from rich.cells import cell_len
+
+        lines = [[column.title for column in columns]]
+        lines += [[shown(column.value(row), exact=True) for column in columns] for row in rows]
+        widths = [max(cell_len(line[n]) for line in lines) for n in range(len(columns))]
+        for line in lines:
+            padded = [text + " " * (width - cell_len(text)) for text, width in zip(line, widths, strict=True)]
+            self._write(f"{'  '.join(padded).rstrip()}\n")
+
+    def _write(self, text: str) -> None:
+        self.stream.write(text)
+
+
+def _console(*, stderr: bool = False, file: TextIO | None = None) -> "Console":
+    from rich.console import Console
+
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # noqa: PLE0704 - rich calls this while it handles the error, and would end the process by itself
+
+    return Plain(stderr=stderr, file=file, highlight=False, markup=False, emoji=False)
+
+
+def _print_line(console: "Console", text: "str | Text", style: str = "") -> None:
+    console.print(text, style=style, soft_wrap=True)
+
+
+def _style(cell: Cell) -> str:
+    return STYLES.get(str(cell), "") if isinstance(cell, Enum) else ""
+
+
+def _to_json(value: Any, indent: int | None = None) -> str:
+    from ..codec import to_dict
+
+    # All that is not ASCII is escaped, so that it neither drives a terminal nor depends on its encoding.
+    return json.dumps(to_dict(value), indent=indent)
+
+
+async def _first(limit: int | None, items: "Paged[T]") -> AsyncIterator[T]:
+    count = 0
+    async with aclosing(items.pages()) as pages:
+        async for page in pages:
+            for item in page.items:
+                if count == limit:
+                    return
+                yield item
+                count += 1
+            if count == limit:
+                return

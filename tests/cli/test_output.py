@@ -1,0 +1,229 @@
+"""What is shown fits where it is shown, and what comes from outside can't drive a terminal."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+import pytest
+from rich.cells import cell_len
+
+from circleci_async.cli.formatting import Cell, age, counted, duration, printable, shown
+from circleci_async.testing import FakeCircleCI, World
+
+from .conftest import Cli
+from .process import run_on_terminal
+
+STYLE = re.compile(r"\x1b\[[0-9;]*m")
+HOSTILE = "[red]x[/red]\x1b]0;owned\x07\x1b[2J\u202egnp.exe\x9b31m\r\nok:smile:"
+NEUTRALISED = r"[red]x[/red]\x1b]0;owned\x07\x1b[2J\u202egnp.exe\x9b31m  ok:smile:"
+
+
+def without_styles(text: str) -> str:
+    return STYLE.sub("", text)
+
+
+@pytest.fixture
+def hostile(world: World, fake: FakeCircleCI) -> World:
+    """A world in which all that a build's author can choose is hostile."""
+    project = world.project("gh/acme/api")
+    workflow = project.pipeline(branch=HOSTILE, subject=HOSTILE).workflow(HOSTILE, status="failed")
+    workflow.job(HOSTILE).artifact(HOSTILE, b"x")
+    workflow.job("tests", status="failed").test(HOSTILE, result="failure", message=HOSTILE)
+    return world
+
+
+@pytest.mark.parametrize("width", [400, 80])
+def test_hostile_text_is_shown_literally_on_a_terminal(cli_on_terminal: Cli, hostile: World, width: int) -> None:
+    (workflow,) = hostile.workflows.values()
+    for arguments in (
+        ("pipelines", "gh/acme/api"),
+        ("workflows", "gh/acme/api", 1),
+        ("jobs", workflow.id),
+        ("jobs", "gh/acme/api", 2),
+        ("artifacts", "list", "gh/acme/api", 1),
+        ("insights", "gh/acme/api", "--all-branches"),
+    ):
+        code, shown, err = cli_on_terminal(width, *arguments)
+        plain = without_styles(shown)
+        assert (code, err) == (0, "")
+        assert plain.replace("\n", "").isprintable(), plain
+        assert (NEUTRALISED if width == 400 else "[red]x") in plain
+
+
+def test_hostile_text_is_neutralised_in_a_pipe_and_in_json_too(cli: Cli, hostile: World) -> None:
+    piped = cli("pipelines", "gh/acme/api")
+    assert NEUTRALISED in piped.out
+    assert piped.out.replace("\n", "").isprintable()
+
+    data = cli("pipelines", "gh/acme/api", "--json")
+    assert data.data[0]["vcs"]["branch"] == HOSTILE
+    assert data.out.isascii()
+    assert data.out.replace("\n", "").isprintable()
+
+
+def test_a_hostile_error_is_one_harmless_line(cli: Cli, fake: FakeCircleCI) -> None:
+    fake.fail("*", status=400, body={"message": HOSTILE})
+
+    code, out, err = cli("me")
+
+    assert (code, out) == (1, "")
+    assert err.count("\n") == 1
+    assert err.startswith("error: 400 Bad Request: [red]x[/red]\\x1b]0;owned")
+    assert err.rstrip("\n").isprintable()
+
+
+def test_a_hostile_log_line_is_harmless(cli: Cli, fake: FakeCircleCI) -> None:
+    fake.fail("*", status=500, body={"message": HOSTILE})
+
+    code, _, err = cli("-v", "me")
+
+    assert code == 0
+    assert r"attempt 1 failed (500 Internal Server Error: [red]x[/red]\x1b]0;owned" in err
+    assert err.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 80, 119])
+def test_no_table_is_wider_than_the_terminal(
+    cli_on_terminal: Cli, world: World, fake: FakeCircleCI, columns: int
+) -> None:
+    project = world.project("gh/acme/api")
+    project.pipeline(branch="a-branch-with-a-very-long-name" * 3, subject="What it is all about, at length " * 5)
+    project.pipeline(branch="main", subject="短い")
+
+    code, shown, _ = cli_on_terminal(columns, "pipelines", "gh/acme/api")
+
+    lines = without_styles(shown).splitlines()
+    assert code == 0
+    assert len(lines) == 3  # nothing is wrapped
+    assert max(map(cell_len, lines)) <= columns
+    assert "…" in lines[2]
+    if columns >= 60:  # what is needed to go on is whole
+        assert [line.split()[:2] for line in lines[1:]] == [["2", "created"], ["1", "created"]]
+
+
+def test_a_wide_terminal_shows_ids_too_and_ages_and_colours(world: World, fake: FakeCircleCI) -> None:
+    pipeline = world.project("gh/acme/api").pipeline(created_at=world.clock() - timedelta(hours=3, minutes=2))
+
+    _, shown, _ = run_on_terminal("pipelines", "gh/acme/api", columns=140)
+    _, narrow, _ = run_on_terminal("pipelines", "gh/acme/api", columns=60)
+
+    assert pipeline.id in shown
+    assert pipeline.id not in narrow
+    assert max(map(len, without_styles(narrow).splitlines())) <= 60
+    assert "3h ago" in shown
+    assert "\x1b[32mcreated" in shown
+
+
+def test_a_record_on_a_terminal_has_ages_and_coloured_statuses(
+    cli_on_terminal: Cli, world: World, fake: FakeCircleCI
+) -> None:
+    world.project("gh/acme/api").pipeline().workflow("build").job("test", status="failed")
+
+    _, shown, _ = cli_on_terminal(80, "jobs", "gh/acme/api", 1)
+
+    assert "\x1b[31mfailed" in shown
+    assert "Started:       1h ago" in without_styles(shown)
+
+
+def test_a_pipe_gets_whole_lines_without_styles(
+    cli: Cli, world: World, fake: FakeCircleCI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    subject = "What it is all about, at length " * 20
+    world.project("gh/acme/api").pipeline(subject=subject)
+
+    out = cli("pipelines", "gh/acme/api").out
+
+    assert subject in out
+    assert "\x1b" not in out
+    assert len(out.splitlines()) == 2
+
+
+def test_columns_of_wide_characters_line_up(cli: Cli, world: World, fake: FakeCircleCI) -> None:
+    project = world.project("gh/acme/api")
+    for subject in ("日本語", "ascii"):
+        project.pipeline(subject=subject)
+
+    _, ascii_only, wide = cli("pipelines", "gh/acme/api").out.splitlines()
+
+    # Each of the three characters takes two columns, so the id begins three characters earlier.
+    assert wide.index(project.pipelines.all[0].id) == ascii_only.index(project.pipelines.all[1].id) - 3
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain, größe, 日本", "plain, größe, 日本"),
+        ("a\tb\nc\r\nd\x85e\u2028f\xa0g", "a b c  d e f g"),
+        ("\x00\x1b\x7f\x9b", r"\x00\x1b\x7f\x9b"),
+        ("\u202e\u2066\ufeff", r"\u202e\u2066\ufeff"),
+        ("\U000e0041", r"\U000e0041"),
+        ("\ud800", r"\ud800"),
+        ("👩\u200d💻", "👩\u200d💻"),
+    ],
+)
+def test_text_from_outside_is_made_printable(text: str, expected: str) -> None:
+    assert printable(text) == expected
+
+
+NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("past", "expected"),
+    [
+        (timedelta(seconds=-5), "now"),
+        (timedelta(seconds=0.5), "now"),
+        (timedelta(seconds=59), "59s ago"),
+        (timedelta(minutes=59, seconds=59), "59m ago"),
+        (timedelta(hours=23, minutes=59), "23h ago"),
+        (timedelta(days=60), "60d ago"),
+        (timedelta(days=61), "2026-03-04"),
+    ],
+)
+def test_ages_have_one_unit(past: timedelta, expected: str) -> None:
+    assert age(NOW - past, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0, "0.0s"),
+        (9.96, "10.0s"),
+        (10, "10s"),
+        (59.7, "1m 00s"),
+        (125, "2m 05s"),
+        (3599.6, "1h 00m"),
+        (90_060, "25h 01m"),
+    ],
+)
+def test_durations_have_at_most_two_units(seconds: float, expected: str) -> None:
+    assert duration(seconds) == expected
+
+
+class Word(StrEnum):
+    GOOD = "good"
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        (None, "-"),
+        ("", "-"),
+        (0, "0"),
+        (Word.GOOD, "good"),
+        (timedelta(seconds=61), "1m 01s"),
+        (NOW, "2026-05-04T12:00:00Z"),
+    ],
+)
+def test_cells_are_shown_by_their_kind(cell: Cell, expected: str) -> None:
+    assert shown(cell, exact=True) == expected
+
+
+def test_nouns_follow_their_number() -> None:
+    assert [counted(1, "file"), counted(1200, "file"), counted(2, "retry", "retries")] == [
+        "1 file",
+        "1,200 files",
+        "2 retries",
+    ]

@@ -1,0 +1,289 @@
+"""The commands that show something: tables for people, JSON for programs."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from circleci_async.testing import FakeCircleCI, World
+from circleci_async.testing.projects import Project
+
+from .conftest import Cli
+
+BEGAN = datetime(2026, 5, 4, 12, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def project(world: World, fake: FakeCircleCI) -> Project:
+    return world.project("gh/acme/api")
+
+
+def test_me_is_shown_with_the_origin_of_the_token(cli: Cli, fake: FakeCircleCI, world: World) -> None:
+    code, out, err = cli("me")
+
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        "Login:      octo-dev",
+        "Name:       Octo Dev",
+        f"Id:         {world.me.id}",
+        f"Host:       {fake.url}",
+        "Token from: CIRCLE_TOKEN",
+    ]
+
+
+def test_me_as_json_is_the_user(cli: Cli, fake: FakeCircleCI, world: World) -> None:
+    ran = cli("me", "--json")
+
+    assert (ran.code, ran.err) == (0, "")
+    assert {"id": world.me.id, "login": "octo-dev", "name": "Octo Dev"}.items() <= ran.data.items()
+
+
+def test_a_project_is_shown(cli: Cli, project: Project) -> None:
+    code, out, _ = cli("project", "https://github.com/acme/api")
+
+    assert code == 0
+    assert "Project:        gh/acme/api\n" in out
+    assert "Default branch: main\n" in out
+    assert cli("project", "gh/acme/api", "--json").data["slug"] == "gh/acme/api"
+
+
+def test_pipelines_are_listed_newest_first(cli: Cli, project: Project, world: World) -> None:
+    ada = world.user("ada")
+    older = project.pipeline(branch="main", created_at=BEGAN, actor=ada, subject="Begin")
+    newer = project.pipeline(tag="v1.0", created_at=BEGAN, subject="Release", errors=[("config", "bad")])
+
+    code, out, err = cli("pipelines", "gh/acme/api")
+
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        "Number  State    Branch or tag  Created               By        Commit   Id",
+        f"2       errored  v1.0           2026-05-04T12:30:00Z  octo-dev  Release  {newer.id}",
+        f"1       created  main           2026-05-04T12:30:00Z  ada       Begin    {older.id}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "numbers"),
+    [
+        ((), [*range(45, 25, -1)]),
+        (("--limit", "41"), [*range(45, 4, -1)]),
+        (("--limit", "40"), [*range(45, 5, -1)]),
+        (("--limit", "0"), [*range(45, 0, -1)]),
+        (("--branch", "odd"), [3, 2]),
+        (("--mine",), [45]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_pipelines_are_chosen_in_json_and_in_tables_alike(
+    cli: Cli, project: Project, world: World, fake: FakeCircleCI, options: tuple[str, ...], numbers: list[int]
+) -> None:
+    ada = world.user("ada")
+    for number in range(1, 45):
+        project.pipeline(branch="odd" if number in (2, 3) else "main", actor=ada)
+    project.pipeline(branch="main")
+
+    ran = cli("pipelines", "gh/acme/api", *options, "--json")
+    asked = len(fake.requests)
+    table = cli("pipelines", "gh/acme/api", *options)
+
+    assert [each["number"] for each in ran.data] == numbers
+    assert [int(line.split()[0]) for line in table.out.splitlines()[1:]] == numbers
+    assert asked == len(fake.requests) - asked == -(-len(numbers) // 20)  # no page is asked for that is not needed
+
+
+def test_a_json_array_has_one_item_a_line(cli: Cli, project: Project) -> None:
+    for _ in range(3):
+        project.pipeline()
+
+    out = cli("pipelines", "gh/acme/api", "--json").out
+
+    assert [line[:1] for line in out.splitlines()] == ["[", "{", "{", "{", "]"]
+
+
+def test_an_empty_list_says_so_on_stderr_and_is_an_empty_array_in_json(cli: Cli, project: Project) -> None:
+    assert cli("pipelines", "gh/acme/api") == (0, "", "no pipelines\n")
+    assert cli("pipelines", "gh/acme/api", "--json") == (0, "[]\n", "")
+
+
+@pytest.mark.parametrize("by_number", [True, False])
+def test_workflows_of_a_pipeline_by_its_id_or_number(cli: Cli, project: Project, by_number: bool) -> None:
+    pipeline = project.pipeline(created_at=BEGAN)
+    build = pipeline.workflow("build", status="failed")
+    build.job("test", status="failed", duration=75)
+    hold = pipeline.workflow("deploy", status="on_hold")
+
+    target = ("gh/acme/api", 1) if by_number else (pipeline.id,)
+    code, out, err = cli("workflows", *target)
+
+    assert (code, err) == (0, "")
+    header, *rows = out.splitlines()
+    assert header.split() == ["Workflow", "Status", "Created", "Took", "Id"]
+    assert sorted(" ".join(row.split()) for row in rows) == [
+        f"build failed 2026-05-04T12:30:00Z 1m 15s {build.id}",
+        f"deploy on_hold 2026-05-04T12:30:00Z - {hold.id}",
+    ]
+    assert {each["id"] for each in cli("workflows", *target, "--json").data} == {build.id, hold.id}
+
+
+def test_jobs_of_a_workflow(cli: Cli, project: Project) -> None:
+    workflow = project.pipeline(created_at=BEGAN).workflow("build", status="on_hold")
+    test = workflow.job("test", duration=5)
+    hold = workflow.job("hold", approval=True, requires=[test])
+
+    code, out, err = cli("jobs", workflow.id)
+
+    assert (code, err) == (0, "")
+    assert [" ".join(line.split()) for line in out.splitlines()] == [
+        "Number Job Status Type Started Took Id",
+        f"1 test success build 2026-05-04T12:30:00Z 5.0s {test.id}",
+        f"- hold on_hold approval - - {hold.id}",
+    ]
+    assert [each["name"] for each in cli("jobs", workflow.id, "--json").data] == ["test", "hold"]
+
+
+def test_one_job_is_shown_with_a_summary_of_its_tests(cli: Cli, project: Project) -> None:
+    job = (
+        project.pipeline(created_at=BEGAN)
+        .workflow("build", status="failed")
+        .job("test", status="failed", duration=4000, parallelism=2, contexts=["deploy", "slack"])
+    )
+    for number in range(21):
+        job.test(f"test_{number}")
+    job.test("test_bad", result="failure", classname="tests.test_auth", message="401 != 200\n  in line 3")
+    job.test("test_left_out", result="skipped")
+
+    code, out, err = cli("jobs", "gh/acme/api", 1)
+
+    assert (code, err) == (0, "")
+    record, table = out.split("\n\n")
+    fields = dict(line.split(":", 1) for line in record.splitlines())
+    assert {name: value.strip() for name, value in fields.items()} == {
+        "Job": "test (1)",
+        "Status": "failed",
+        "Project": "gh/acme/api",
+        "Workflow": "build",
+        "Pipeline": job.workflow.pipeline.id,
+        "Started": "2026-05-04T12:30:00Z",
+        "Took": "1h 06m",
+        "Executor": "docker medium",
+        "Parallel runs": "2",
+        "Contexts": "deploy, slack",
+        "Tests": "21 success, 1 failure, 1 skipped",
+        "Page": fields["Page"].strip(),
+    }
+    assert [" ".join(line.split()) for line in table.splitlines()] == [
+        "Failed test In Message",
+        "test_bad tests.test_auth 401 != 200 in line 3",
+    ]
+
+
+def test_one_job_as_json_has_its_tests_counted_and_the_failed_ones_in_full(cli: Cli, project: Project) -> None:
+    job = project.pipeline().workflow("build").job("test")
+    job.test("test_good")
+    job.test("test_bad", result="error", message="boom")
+
+    data: dict[str, Any] = cli("jobs", "gh/acme/api", 1, "--json").data
+
+    assert (data["number"], data["name"], data["status"]) == (1, "test", "success")
+    assert (data["tests"]["total"], data["tests"]["results"]) == (2, {"success": 1, "error": 1})
+    assert [(each["name"], each["message"]) for each in data["tests"]["failures"]] == [("test_bad", "boom")]
+
+
+def test_a_job_that_has_not_begun_has_no_times(cli: Cli, project: Project) -> None:
+    project.pipeline().workflow("build", status="running").job("test", status="queued")
+
+    code, out, _ = cli("jobs", "gh/acme/api", 1)
+
+    assert code == 0
+    assert [line.split() for line in out.splitlines() if line.startswith(("Started", "Took", "Tests"))] == [
+        ["Started:", "-"],
+        ["Took:", "-"],
+        ["Tests:", "-"],
+    ]
+
+
+def test_insights_of_many_projects_come_in_the_order_asked_for(cli: Cli, world: World, fake: FakeCircleCI) -> None:
+    for name in ("api", "web"):
+        pipeline = world.project(f"gh/acme/{name}").pipeline(branch="main")
+        pipeline.workflow("build").job("test", duration=100)
+    world.project("gh/acme/idle")
+    fake.fail("*/insights/gh/acme/api/*", delay=0.2)
+
+    code, out, err = cli("insights", "gh/acme/api", "gh/acme/web", "gh/acme/idle", "github/acme/web")
+
+    assert (code, err) == (0, "gh/acme/idle: no workflow ran\n")
+    header, *rows = out.splitlines()
+    assert header.split() == [
+        "Project",
+        "Workflow",
+        "Runs",
+        "Success",
+        "A",
+        "day",
+        "Median",
+        "p95",
+        "Recovery",
+        "Credits",
+    ]
+    assert [row.split()[:4] for row in rows] == [
+        ["gh/acme/api", "build", "1", "100.0%"],
+        ["gh/acme/web", "build", "1", "100.0%"],
+    ]
+    assert "1m 40s" in rows[0]
+
+
+def test_a_project_without_insights_leaves_the_others_alone(cli: Cli, world: World, fake: FakeCircleCI) -> None:
+    world.project("gh/acme/api").pipeline().workflow("build").job("test")
+
+    code, out, err = cli("insights", "gh/acme/nope", "gh/acme/api")
+
+    assert code == 1
+    assert out.splitlines()[1].startswith("gh/acme/api")
+    error, hint = err.splitlines()
+    assert error.startswith("error: gh/acme/nope: 404 Not Found: Project not found")
+    assert hint.startswith("hint: Check the name")
+
+    ran = cli("insights", "gh/acme/nope", "gh/acme/api", "--json")
+
+    assert ran.code == 1
+    found = {each["project"]: each for each in ran.data}
+    assert "404" in found["gh/acme/nope"]["error"]
+    assert [each["name"] for each in found["gh/acme/api"]["workflows"]] == ["build"]
+
+
+def test_nothing_but_failures_makes_no_table(cli: Cli, fake: FakeCircleCI) -> None:
+    code, out, _ = cli("insights", "gh/acme/nope")
+
+    assert (code, out) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("options", "query"),
+    [
+        ((), {}),
+        (("--branch", "dev"), {"branch": "dev"}),
+        (("--all-branches", "--window", "last-7-days"), {"all-branches": "true", "reporting-window": "last-7-days"}),
+    ],
+    ids=["default", "branch", "all-branches"],
+)
+def test_insights_are_asked_for_as_the_options_say(
+    cli: Cli, world: World, fake: FakeCircleCI, options: tuple[str, ...], query: dict[str, str]
+) -> None:
+    world.project("gh/acme/api")
+
+    assert cli("insights", "gh/acme/api", *options).code == 0
+
+    assert [dict(each.query) for each in fake.requests] == [query]
+
+
+def test_shared_options_are_understood_before_the_command_and_after_it(cli: Cli, fake: FakeCircleCI) -> None:
+    elsewhere = ("--host", "http://127.0.0.1:9", "--attempts", "1")
+
+    before = cli(*elsewhere, "--json", "me", "--host", fake.url)
+    after = cli("me", *elsewhere)
+    group = cli("--json", "artifacts", "list", "gh/acme/api", 1)
+
+    assert (before.code, before.data["login"]) == (0, "octo-dev")  # what stands after the command counts more
+    assert after.code == 1
+    assert "http://127.0.0.1:9" in after.err
+    assert (group.code, group.out) == (1, "")
