@@ -1,0 +1,78 @@
+"""The pages of the documentation, and the examples that stand in them."""
+
+import ast
+import re
+from pathlib import Path
+from types import CodeType
+
+from attrs import frozen
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+DOCS = ROOT / "docs"
+
+_FENCE = re.compile(
+    r"^(?P<fence>```+)(?P<language>[^\s`]*)[^\n]*\n(?P<text>.*?)^(?P=fence)\s*?$", re.MULTILINE | re.DOTALL
+)
+_CLAIM = re.compile(r"#\s+-> (?P<text>.*)$", re.MULTILINE)
+_FILE = re.compile(r"# (?P<name>\w+\.(py|toml))\n")
+_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+
+
+@frozen
+class Block:
+    """A fenced block of a page."""
+
+    page: Path
+    line: int
+    """Where its first line stands in the page, counted from 1."""
+    language: str
+    text: str
+
+    @property
+    def place(self) -> str:
+        """Page and line, for whoever must look there."""
+        return f"{name(self.page)}:{self.line}"
+
+    @property
+    def claims(self) -> str:
+        """What the comments `# -> ...` say that the block prints, a line each."""
+        return "".join(f"{claim['text']}\n" for claim in _CLAIM.finditer(self.text))
+
+    @property
+    def file(self) -> str | None:
+        """The name that its first line gives it, such as `# bot.py`."""
+        first = _FILE.match(self.text)
+        return first["name"] if first else None
+
+    @property
+    def is_program(self) -> bool:
+        """Whether it brings its own event loop."""
+        return "asyncio.run(" in self.text
+
+    def compiled(self) -> CodeType:
+        """Compile it as a page's example, `await` outside of functions allowed, with the line numbers of the page."""
+        tree = compile(self.text, self.place, "exec", ast.PyCF_ONLY_AST | _AWAIT, dont_inherit=True)
+        ast.increment_lineno(tree, self.line - 1)
+        code: CodeType = compile(tree, str(self.page), "exec", _AWAIT, dont_inherit=True)
+        return code
+
+
+def pages() -> list[Path]:
+    """Return every page, README first."""
+    return [README, *sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts)]
+
+
+def name(page: Path) -> str:
+    """Return the path of a page in the repository."""
+    return page.relative_to(ROOT).as_posix()
+
+
+def blocks(page: Path) -> list[Block]:
+    """Return the fenced blocks of a page, in order."""
+    text = page.read_text("utf-8")
+    found: list[Block] = []
+    for match in _FENCE.finditer(text):
+        line = text.count("\n", 0, match.start("text")) + 1
+        found.append(Block(page, line, match["language"], match["text"]))
+    return found

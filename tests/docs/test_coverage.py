@@ -1,0 +1,102 @@
+"""The documentation names all that there is, and nothing else."""
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
+
+import circleci_async as ca
+from circleci_async import testing
+from circleci_async.cli.app import app
+
+from .pages import DOCS, README, name, pages
+
+GROUPS = [attribute for attribute, value in vars(ca.CircleCI).items() if isinstance(value, cached_property)]
+
+_CALL = re.compile(r"\bcircle\.(?P<group>[a-z_]+)\.(?P<method>[a-z_]+)")
+_NAME = re.compile(r"(?<![\w-])ca\.(?P<name>[A-Za-z_]+)")
+_OPTION = re.compile(r"(?<=[ `])--[a-z-]+")
+_DOCUMENTED = re.compile(r"^\.\. auto(?:class|exception|function):: circleci_async\.(?P<name>[\w.]+)", re.MULTILINE)
+_LINK = re.compile(r"\]\((?P<target>[^)#:]+)(?:#[^)]*)?\)")
+
+
+@pytest.fixture(scope="module")
+def guide() -> str:
+    return "\n".join(page.read_text("utf-8") for page in pages() if page.parent != DOCS / "reference")
+
+
+@pytest.fixture(scope="module")
+def reference() -> list[str]:
+    text = "\n".join(page.read_text("utf-8") for page in (DOCS / "reference").glob("*.md"))
+    return [entry["name"] for entry in _DOCUMENTED.finditer(text)]
+
+
+def _class_of(group: str) -> type:
+    return type(getattr(ca.CircleCI("", host="https://ci.example.com"), group))
+
+
+def _methods(group: str) -> set[str]:
+    kind = _class_of(group)
+    return {each for each in dir(kind) if not each.startswith("_") and callable(getattr(kind, each))}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_guide_shows_every_call_of_a_group(group: str, guide: str) -> None:
+    shown = {call["method"] for call in _CALL.finditer(guide) if call["group"] == group}
+    assert _methods(group) - shown == set()
+
+
+def test_every_call_that_the_guide_shows_exists(guide: str) -> None:
+    shown = {(call["group"], call["method"]) for call in _CALL.finditer(guide) if call["group"] in GROUPS}
+    assert {(group, method) for group, method in shown if method not in _methods(group)} == set()
+
+
+def test_every_public_name_that_the_guide_uses_exists(guide: str) -> None:
+    used = {found["name"] for found in _NAME.finditer(guide)}
+    assert "CircleCI" in used
+    assert {each for each in used if not hasattr(ca, each)} == set()
+
+
+def test_the_guide_names_every_error(guide: str) -> None:
+    errors = {each for each in ca._HOME_OF if ca._HOME_OF[each] == "errors"}
+    assert {each for each in errors if not re.search(rf"\b{each}\b", guide)} == set()
+
+
+def test_the_reference_documents_every_public_name_once(reference: list[str]) -> None:
+    own = [entry for entry in reference if not entry.startswith("testing.")]
+    assert sorted(own) == sorted(ca._HOME_OF)
+
+
+def test_the_reference_documents_every_public_name_of_testing(reference: list[str]) -> None:
+    assert {f"testing.{each}" for each in testing.__all__} <= set(reference)
+
+
+def _options_of_commands(command: Any, line: str = "circleci-async") -> Iterator[tuple[str, set[str]]]:
+    if isinstance(command, TyperGroup):
+        for word, inner in command.commands.items():
+            yield from _options_of_commands(inner, f"{line} {word}")
+    else:
+        yield line, {option for parameter in command.params for option in parameter.opts}
+
+
+def test_the_page_on_the_command_line_shows_every_command_and_no_option_that_is_not_there() -> None:
+    page = (DOCS / "guide" / "cli.md").read_text("utf-8")
+    options_of = dict(_options_of_commands(get_command(app)))
+    assert {line for line in options_of if f"$ {line}" not in page} == set()
+    assert set(_OPTION.findall(page)) - {option for options in options_of.values() for option in options} == {"--help"}
+
+
+def test_the_links_of_the_readme_lead_somewhere() -> None:
+    targets = {link["target"] for link in _LINK.finditer(README.read_text("utf-8"))}
+    assert targets
+    assert {target for target in targets if not (README.parent / target).exists()} == set()
+
+
+def test_every_page_is_listed() -> None:
+    index = (DOCS / "index.md").read_text("utf-8")
+    listed = {f"docs/{line}.md" for line in index.splitlines()}
+    assert {name(page) for page in pages() if page not in {README, DOCS / "index.md"}} - listed == set()

@@ -1,0 +1,73 @@
+"""The CircleCI that the documentation's examples run against: its pages name what is made here."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+from circleci_async.testing import World
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def build_world() -> World:
+    """Make three projects of `gh/acme`; job 42 of `gh/acme/api` is the one that the pages look at."""
+    begin = time.monotonic()
+    world = World(clock=lambda: NOW + timedelta(seconds=time.monotonic() - begin))
+    _api(world)
+    _web(world)
+    _infra(world)
+    return world
+
+
+def _api(world: World) -> None:
+    """A pipeline a day for three weeks, one on a branch, and today's with the artifacts."""
+    api = world.project("gh/acme/api")
+    for day in range(21, 0, -1):
+        at = NOW - timedelta(days=day)
+        if day % 7 == 0:
+            api.pipeline(created_at=at, subject="Break the config", errors=[("config", "Job unit is not defined.")])
+            continue
+        failing = day % 6 == 0
+        pipeline = api.pipeline(created_at=at, subject=f"Change number {22 - day}")
+        build = pipeline.workflow("build", status="failed" if failing else "success")
+        lint = build.job("lint", duration=30 + day)
+        test = build.job("test", duration=120 + 3 * day, status="failed" if failing else "success")
+        test.test(
+            "test_login", classname="tests.test_session", result="failure" if failing else "success", run_time=0.5
+        )
+        if failing:  # the same commit again, and with success: that is what makes a test flaky
+            rerun = pipeline.workflow("build", created_at=at + timedelta(minutes=10))
+            rerun.jobs.append(lint)
+            rerun.taken_over = frozenset({lint.id})
+            rerun.job("test", duration=118).test("test_login", classname="tests.test_session", run_time=0.5)
+    branch = api.pipeline(branch="feature/search", created_at=NOW - timedelta(hours=5), subject="Begin the search")
+    branch.workflow("build").job("lint", duration=31)
+    newest = api.pipeline(created_at=NOW - timedelta(hours=1), subject="Make the search faster")
+    build = newest.workflow("build")
+    build.job("lint", duration=31).artifact("lint.txt", b"No complaints.\n")
+    test = build.job("test", duration=124, parallelism=2, contexts=("test-database",))
+    test.artifact("coverage/index.html", b"<h1>97 %</h1>\n")
+    test.artifact("dist/api-1.4.0-py3-none-any.whl", size=300_000)
+    test.artifact("junit.xml", b"<testsuite tests='2'/>\n", node=0)
+    test.artifact("junit.xml", b"<testsuite tests='1'/>\n", node=1)
+    test.test("test_login", classname="tests.test_session", run_time=0.52, file="tests/test_session.py")
+    test.test("test_search", classname="tests.test_search", run_time=2.3, file="tests/test_search.py")
+    test.test("test_empty_search", classname="tests.test_search", result="skipped", run_time=0.0, message="not decided")
+
+
+def _web(world: World) -> None:
+    """A project whose triggered pipelines wait for an approval."""
+    web = world.project("gh/acme/web", default_branch="master")
+    web.on_trigger("release", ("test", "hold:approval", "deploy"))
+    for day in (4, 2):
+        release = web.pipeline(created_at=NOW - timedelta(days=day)).workflow("release")
+        release.job("test", duration=60)
+        release.job("deploy", duration=20)
+
+
+def _infra(world: World) -> None:
+    """A project with a failed workflow, and a pipeline that waits for the rest of its configuration."""
+    infra = world.project("gh/acme/infra")
+    plan = infra.pipeline(created_at=NOW - timedelta(days=3)).workflow("plan", status="failed")
+    plan.job("validate", duration=12)
+    plan.job("plan", duration=45, status="failed")
+    infra.pipeline(created_at=NOW - timedelta(hours=2), setup=True)
