@@ -1,0 +1,1 @@
+"""What this SDK costs, against the same work written by hand on bare aiohttp."""

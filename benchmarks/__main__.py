@@ -1,0 +1,156 @@
+"""Run the comparison and print it as a table: `python -m benchmarks`."""
+
+import argparse
+import asyncio
+import gc
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+from attrs import frozen
+
+from . import cases
+from .cases import Place, Work
+
+MIB = 1024 * 1024
+
+
+@frozen
+class Row:
+    """One comparison: seconds of each run, and the ratio that is the goal."""
+
+    name: str
+    sdk: list[float]
+    bare: list[float]
+    goal: float
+
+    def __str__(self) -> str:
+        ours, theirs = statistics.median(self.sdk), statistics.median(self.bare)
+        ratio = ours / theirs
+        return (
+            f"| {self.name} | {ours * 1000:,.0f} | {theirs * 1000:,.0f} | {ratio:.2f} | {self.goal:.2f} "
+            f"| {'yes' if ratio <= self.goal else 'no'} |"
+        )
+
+
+def main() -> None:
+    """Parse the arguments, run, print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
+    parser.add_argument("--rounds", type=int, default=7, help="runs of each side, taken in turn (default 7)")
+    parser.add_argument("--only", default="", help="only the comparisons whose name holds this text")
+    options = parser.parse_args()
+    print(_machine())
+    print()
+    print("| what | this SDK, ms | bare aiohttp, ms | ratio of medians | goal | met |")
+    print("|---|--:|--:|--:|--:|---|")
+    with servers() as place:
+        for name, sdk, bare, goal, most_rounds in (
+            (f"{cases.CALLS:,} calls, one after another", cases.calls_sdk, cases.calls_bare, 1.25, 99),
+            (f"{2 * cases.CALLS:,} calls, {cases.AT_ONCE} at once", cases.at_once_sdk, cases.at_once_bare, 1.35, 99),
+            ("500 pages of 20 pipelines, into models", cases.pages_sdk, cases.pages_bare, 1.5, 99),
+            ("2,000 artifacts of 1 to 64 KiB", cases.files_sdk, cases.files_bare, 1.5, 99),
+            ("1 artifact of 1 GiB, with SHA-256 on our side", cases.big_sdk, cases.big_bare, 1.2, 5),
+        ):
+            if options.only in name:
+                print(compare(name, place, sdk, bare, goal, min(options.rounds, most_rounds)), flush=True)
+        if options.only in "import":
+            print(compare_imports(max(options.rounds, 9)), flush=True)
+        if options.only in "memory":
+            print()
+            print_memory(place)
+
+
+def compare(name: str, place: Place, sdk: Work, bare: Work, goal: float, rounds: int) -> Row:
+    """Run both in turn, after one run of each that does not count."""
+    times: dict[Work, list[float]] = {sdk: [], bare: []}
+    for turn in range(rounds + 1):
+        for work in (sdk, bare) if turn % 2 else (bare, sdk):
+            seconds = _timed(partial(asyncio.run, work(place)))  # type: ignore[arg-type]  # the cases are coroutines
+            _empty(place.folder)
+            if turn:
+                times[work].append(seconds)
+    return Row(name, times[sdk], times[bare], goal)
+
+
+def compare_imports(rounds: int) -> Row:
+    """Time the import of the client, and that of aiohttp, each in a fresh interpreter."""
+    times: dict[str, list[float]] = {"from circleci_async import CircleCI": [], "import aiohttp": []}
+    for turn in range(rounds + 1):
+        for statement, seconds in times.items():
+            code = f"import time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
+            out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+            if turn:
+                seconds.append(float(out))
+    sdk, bare = times.values()
+    return Row("`from circleci_async import CircleCI` against `import aiohttp`", sdk, bare, goal=1.15)
+
+
+def print_memory(place: Place) -> None:
+    """Print the peak memory of a process that does little and of one that does much."""
+    print("| peak memory of the process, MiB | little | much |")
+    print("|---|--:|--:|")
+    for name, call, little, much in (
+        ("walking 50 and 500 pages", "pages_sdk", 50, 500),
+        ("downloading 32 MiB and 1 GiB", "big_sdk", 32 * MIB, 1024 * MIB),
+    ):
+        found = [_peak(place, f"cases.{call}(place, {amount})") for amount in (little, much)]
+        print(f"| {name} | {found[0]:.0f} | {found[1]:.0f} |", flush=True)
+
+
+def _peak(place: Place, call: str) -> float:
+    code = (
+        "import asyncio, resource, pathlib; from benchmarks import cases; "
+        f"place = cases.Place({place.api!r}, {place.artifacts!r}, pathlib.Path({str(place.folder)!r})); "
+        f"asyncio.run({call}); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    _empty(place.folder)
+    return float(out)
+
+
+@contextmanager
+def servers() -> Generator[Place]:
+    """Start the server process, and make a folder: in memory where there is such a place, so no disk is measured."""
+    memory = Path("/dev/shm")
+    server = subprocess.Popen([sys.executable, "-m", "benchmarks.server"], stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    try:
+        api, artifacts = server.stdout.readline().split()
+        with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+            yield Place(api, artifacts, Path(folder))
+    finally:
+        server.kill()
+        server.wait()
+        server.stdout.close()
+
+
+def _timed(work: Callable[[], object]) -> float:
+    gc.collect()
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def _empty(folder: Path) -> None:
+    for entry in folder.iterdir():
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+
+def _machine() -> str:
+    packages = ", ".join(f"{name} {version(name)}" for name in ("aiohttp", "attrs", "cattrs", "backoff"))
+    cores = len(os.sched_getaffinity(0))
+    return f"Python {platform.python_version()}, {packages}; {platform.system()} {platform.machine()}, {cores} cores."
+
+
+if __name__ == "__main__":
+    main()
