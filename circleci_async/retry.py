@@ -127,16 +127,12 @@ async def retrying(
 
     `on_wait(error, seconds, attempts_so_far)` is called before each wait.
     """
-
     try:  # first without backoff, which costs more than all else here, and most calls need it not
-        result = await attempt()
+        return await attempt()
     except (ApiError, TransportError) as error:
         if not again(error):
             raise
         failed: CircleCIError | None = error
-    else:
-        budget.earn()
-        return result
 
     async def next_attempt() -> T:
         nonlocal failed
@@ -161,6 +157,5 @@ async def retrying(
         on_backoff=note_wait,
         on_giveup=hide_context,
     )(cast(Any, next_attempt))
-    result = await run()
-    budget.earn()
+    result: T = await run()
     return result

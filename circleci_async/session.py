@@ -221,6 +221,7 @@ class Session:
                     reply.close()
 
         answer = await call.run(attempt)
+        self.core.budget.earn()
         try:
             if len(answer) > LARGE_BODY:
                 return await asyncio.to_thread(decode, answer, method=method, url=url)

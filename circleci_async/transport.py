@@ -88,7 +88,7 @@ class Reply:
     async def _received(self, reading: Awaitable[bytes]) -> bytes:
         try:
             part = await reading
-        except (aiohttp.ClientError, TimeoutError, OSError) as caught:
+        except (aiohttp.ClientError, TimeoutError, OSError, RuntimeError) as caught:  # the last: closed meanwhile
             error = _translate(caught, self._method, self.url)
         else:
             self.received += len(part)

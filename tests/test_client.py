@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 
 from circleci_async import (
+    Artifact,
     CircleCI,
     ConfigurationError,
     InvalidArgument,
@@ -21,7 +22,7 @@ from circleci_async import (
     ServerError,
 )
 from tests.fastclock import fast_clock
-from tests.raw_server import after, answer, hang, raw_server
+from tests.raw_server import Request, after, answer, hang, raw_server
 
 ME = {"id": "u-1", "login": "octo"}
 GROUPS = ["artifacts", "insights", "jobs", "pipelines", "projects", "users", "workflows"]
@@ -133,6 +134,22 @@ async def test_closing_a_client_ends_what_is_under_way() -> None:
                 await asyncio.sleep(0.001)
         results = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 5)
         assert [type(result) for result in results] == [ConfigurationError] * 5
+        await server.all_closed()
+
+
+async def test_closing_a_client_between_two_reads_of_a_stream_ends_the_stream() -> None:
+    async def begin(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 X\r\nContent-Length: 10\r\n\r\n12345")
+        await asyncio.Event().wait()
+
+    async with raw_server(begin) as server:
+        circle = CircleCI("t", host=server.url, retry=RetryPolicy(base=0.001))
+        async with circle.artifacts.open(Artifact(path="a", node_index=0, url=f"{server.url}/a")) as stream:
+            parts = aiter(stream)
+            assert await anext(parts) == b"12345"
+            await circle.aclose()
+            with pytest.raises(ConfigurationError, match="the client is closed"):
+                await anext(parts)
         await server.all_closed()
 
 

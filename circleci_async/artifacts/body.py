@@ -48,7 +48,9 @@ class Body:
         part = await self._call.run(self._attempt)
         begin = self._offset
         self._offset += len(part)
-        self._ended = not part
+        if not part:
+            self._ended = True
+            self._session.core.budget.earn()  # once a body, not once a part: that would refill it for nothing
         return begin, part
 
     def close(self) -> None:

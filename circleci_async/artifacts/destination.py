@@ -85,16 +85,14 @@ class Destination:
         return self._folders[key]
 
     def _claim(self, parent: Path, name: str, *, is_folder: bool = False) -> Path:
-        entries = self._listing(parent)
-        for candidate in _names(name):
-            key = _fold(candidate)
-            present = entries.setdefault(key, candidate)
-            path = parent / candidate
-            if present != candidate or path in self._files:
-                continue  # differs by case only, or somebody else's
-            if path.is_dir() == is_folder or not os.path.lexists(path):
-                return path
-        raise AssertionError("names never end")
+        paths = (parent / candidate for candidate in _names(name))
+        return next(path for path in paths if self._is_free(path, is_folder=is_folder))
+
+    def _is_free(self, path: Path, *, is_folder: bool) -> bool:
+        present = self._listing(path.parent).setdefault(_fold(path.name), path.name)
+        if present != path.name or path in self._files:
+            return False  # differs by case only, or somebody else's
+        return path.is_dir() == is_folder or not os.path.lexists(path)
 
     def _listing(self, folder: Path) -> dict[str, str]:
         """What is in a folder, by names without case; read once, then kept."""

@@ -181,6 +181,7 @@ class FakeCircleCI:
         mine: dict[str, Any] = {
             "token": self.token,
             "host": self.url,
+            "trust_env": False,  # no proxy leads to a server on this machine
             **options,
             "artifact_hosts": (*(options.get("artifact_hosts") or ()), self.artifact_host),
         }

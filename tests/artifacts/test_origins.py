@@ -1,5 +1,6 @@
 """Artifact host and storage: who is sent the token, what expires, and whose errors are final."""
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -173,6 +174,21 @@ async def test_the_storages_retry_after_is_obeyed(tmp_path: Path) -> None:
         assert stored.requests[2].at - stored.requests[1].at >= 7
 
 
+@fast_clock
+async def test_waiting_for_another_try_holds_no_slot_of_the_client(tmp_path: Path) -> None:
+    busy = answer(503, "SlowDown", {"Retry-After": "30"})
+    me = answer(200, {"id": "1", "login": "me", "name": "Me"})
+    routes = {"/file": in_turn(served(CONTENT, cut=10), busy, served(CONTENT)), "/api/v2/me": me}
+    async with raw_server(by_path(routes)) as server, client(server, concurrency=1) as circle:
+        download = asyncio.create_task(circle.artifacts.download(artifact_at(server), tmp_path))
+        while len(server.requests) < 2:
+            await asyncio.sleep(0.01)
+        await circle.users.me()
+        await download
+    assert [request.path for request in server.requests] == ["/file", "/file", "/api/v2/me", "/file"]
+    assert server.requests[2].at - server.requests[1].at < 30 <= server.requests[3].at - server.requests[1].at
+
+
 async def test_redirects_that_never_end_are_given_up(tmp_path: Path) -> None:
     async with raw_server(redirect("/file")) as server, client(server) as circle:
         with pytest.raises(ca.ApiError, match="redirects"):
@@ -234,3 +250,18 @@ async def test_against_an_embedded_circleci_without_ranges_it_starts_over(etags:
     report.raise_for_failures()
     [got] = report.files
     assert (got.path.read_bytes(), got.resumed) == (CONTENT, 0)
+
+
+async def test_against_an_embedded_circleci_that_tells_no_lengths_a_file_is_unverified_until_a_range_tells(
+    tmp_path: Path,
+) -> None:
+    world, number = world_with({"a": CONTENT, "b": CONTENT})
+    retry = ca.RetryPolicy(base=0.001, cap=0.01)
+    async with FakeCircleCI(world, lengths=False) as fake, fake.client(retry=retry) as circle:
+        fake.fail("*/b", origin="storage", cut=10_000)
+        report = await circle.artifacts.download_all(circle.artifacts.list("gh/acme/api", number), tmp_path)
+    report.raise_for_failures()
+    assert {file.artifact.path: (file.resumed, file.verified) for file in report.files} == (
+        {"a": (0, False), "b": (1, True)}
+    )
+    assert all(file.path.read_bytes() == CONTENT for file in report.files)
