@@ -19,8 +19,8 @@ def fan_out(
     than it is worked off. An error of `items` itself is raised when all that was begun has been yielded. Leaving the
     loop early (break, cancel, an error) cancels what is under way and waits for it to be gone.
     """
-    if concurrency < 1:
-        raise InvalidArgument(f"concurrency={concurrency!r}: give a number from 1")
+    if type(concurrency) is not int or concurrency < 1:
+        raise InvalidArgument(f"concurrency={concurrency!r}: give a whole number from 1")
     return _fan_out(items, work, concurrency)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Generator
 from typing import Any, TypeVar, cast
 
 import backoff
-from attrs import define, field, frozen
+from attrs import field, frozen
 from attrs import validators as valid
 
 from .errors import ApiError, CircleCIError, InvalidArgument, RateLimited, TransportError
@@ -55,18 +55,15 @@ class RetryPolicy:
     """Bound of a whole call, all attempts and waits included. None: no bound."""
 
 
-@define
 class Budget:
     """What a session may spend on retries, so that an outage is not answered with a storm.
 
     A retry costs one; a call that succeeds gives one back. 429s that are obeyed cost nothing.
     """
 
-    capacity: int = 100
-    left: int = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.left = self.capacity
+    def __init__(self, capacity: int = 100) -> None:
+        self.capacity = capacity
+        self.left = capacity
 
     def spend(self) -> bool:
         """Take one from the budget; say whether there was one left."""

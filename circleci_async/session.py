@@ -9,12 +9,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
 from functools import partial
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 from attrs import frozen
 
-from . import codec
 from .error_bodies import error_message, request_id
 from .errors import (
     ApiError,
@@ -30,8 +29,9 @@ from .paging import Page, Paged
 from .retry import Budget, RetryPolicy, may_retry, retrying
 from .slug import OrgSlug
 from .stats import Stats
-from .throttle import Gate, Patience, Slot, reset_wait, retry_after
+from .throttle import Gate, Patience, Slot, is_answer, reset_wait, retry_after
 from .transport import Reply, Timeout, Transport
+from .trust import Origin
 
 T = TypeVar("T")
 
@@ -60,8 +60,7 @@ class Options:
             raise InvalidArgument(f"timeout={self.timeout!r}: give a number of seconds above 0")
 
 
-@frozen(eq=False)
-class Core:
+class Core(NamedTuple):
     """What all calls of a client share."""
 
     api: str
@@ -154,26 +153,39 @@ class Stream:
 
 
 class Session:
-    """Sends what the endpoint modules describe, and gives back models."""
+    """Sends what the endpoint modules describe, and gives back models.
+
+    The codec is imported with the first answer: cattrs would make importing the client a tenth slower.
+    """
 
     def __init__(self, core: Core, options: Options) -> None:
         self.core = core
         self.options = options
+        seconds = options.timeout
+        connect = min(CONNECT_WITHIN, seconds)
+        self._call_timeout = Timeout(total=seconds, sock_connect=connect)
+        self._stream_timeout = Timeout(total=None, sock_connect=connect, sock_read=seconds)
 
     async def request(
         self, kind: type[T], method: str, path: str, *, query: Query | None = None, json: Any = None
     ) -> T:
         """Return the answer to one call as a `kind`. `path` hangs below `/api/v2` and is quoted already."""
+        from . import codec
+
         return await self._fetch(partial(codec.decode, kind), method, path, query, json)
 
     async def request_json(self, method: str, path: str, *, query: Query | None = None, json: Any = None) -> Any:
         """Return the answer to one call as parsed JSON, or None if it is empty."""
+        from . import codec
+
         return await self._fetch(codec.loads, method, path, query, json)
 
     def paged(self, kind: type[T], path: str, *, query: Query | None = None) -> Paged[T]:
         """Return the list below `path`; nothing is sent yet."""
 
         async def fetch(token: str | None) -> Page[T]:
+            from . import codec
+
             decode = partial(codec.decode_page, kind)
             items, following = await self._fetch(decode, "GET", path, {**(query or {}), "page-token": token}, None)
             return Page(items, following)
@@ -189,12 +201,11 @@ class Session:
         slot = self.core.gate.slot(patience)
         await slot.enter()
         try:
-            timeout = Timeout(connect=self._connect_within, read=self.options.timeout)
-            reply, redirected = await self._send("GET", url, headers, None, timeout)
+            reply, redirected = await self._send("GET", url, headers, None, self._stream_timeout)
             if reply.status >= 300:
                 raise await self._error(reply, "GET", redirected=redirected)
-        except BaseException:
-            slot.leave(answered=False)
+        except BaseException as error:
+            slot.leave(answered=is_answer(error))
             raise
         return Stream(reply, slot, self.core.stats)
 
@@ -206,12 +217,11 @@ class Session:
         if json is not None:
             content = _to_bytes(json)
             headers["Content-Type"] = "application/json"
-        timeout = Timeout(connect=self._connect_within, total=self.options.timeout)
         call = self.call(method, url)
 
         async def attempt() -> bytes:
             async with self.core.gate.slot(call.patience):
-                reply, redirected = await self._send(method, url, headers, content, timeout)
+                reply, redirected = await self._send(method, url, headers, content, self._call_timeout)
                 try:
                     if reply.status >= 300:
                         raise await self._error(reply, method, redirected=redirected)
@@ -238,26 +248,28 @@ class Session:
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout: Timeout
     ) -> tuple[Reply, bool]:
         """Send, following the redirects of a GET; say whether the answer is another origin's."""
-        asked = url
         redirects = 0
+        redirected = False
         while True:
-            began = time.perf_counter()
+            began = time.perf_counter() if log.isEnabledFor(logging.DEBUG) else None
             self.core.stats.requests += 1
             reply = await self.core.transport.send(method, url, headers=headers, body=body, timeout=timeout)
-            elapsed = (time.perf_counter() - began) * 1000
-            if log.isEnabledFor(logging.DEBUG):
+            if began is not None:
+                elapsed = (time.perf_counter() - began) * 1000
                 log.debug("%s %s: %d in %.0f ms", method, urlsplit(url).path, reply.status, elapsed)
             self._observe(reply)
             target = reply.redirect
             if target is None or method not in {"GET", "HEAD"}:
-                return reply, _origin(url) != _origin(asked)
+                return reply, redirected
             await reply.drop()
             redirects += 1
-            if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
+            here, there = Origin.of(url), Origin.of(target)
+            if here and there and (here.scheme, there.scheme) == ("https", "http"):
                 problem = "refused to follow a redirect from https to http"
             elif redirects > MOST_REDIRECTS:
                 problem = f"more than {MOST_REDIRECTS} redirects"
             else:
+                redirected = redirected or here != there
                 url = target
                 continue
             raise ApiError(reply.status, problem, method=method, url=self.core.transport.public(url))
@@ -294,10 +306,6 @@ class Session:
         )
         error.redirected = redirected
         return error
-
-    @property
-    def _connect_within(self) -> float:
-        return min(CONNECT_WITHIN, self.options.timeout)
 
 
 def present(**fields: Any) -> dict[str, Any]:
@@ -346,8 +354,3 @@ def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(cast(Mapping[str, object], value))
     raise TypeError(f"a {type(value).__name__} is no JSON")
-
-
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc

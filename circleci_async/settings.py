@@ -34,14 +34,12 @@ _HOST = re.compile(
 _API_PATH = re.compile(r"/api(/v[0-9.]+)?$")
 
 # A flat line of YAML: `key: value`, where the value is a plain or quoted text or missing. No escapes, nesting or tags.
-_FLAT_LINE = re.compile(
-    r"""(?P<key> [A-Za-z_][\w-]* ) :
+_FLAT_LINE: Final = r"""(?x)
+        (?P<key> [A-Za-z_][\w-]* ) :
         (?: [ ]+ (?: "(?P<double> [^"\\]* )"
                   | '(?P<single> (?: [^'] | '' )* )'
                   | (?P<plain> [^\s"'\[\]{}|>&*!%@`\#,?:-] (?: (?! \s\# | :\s | :$ ) . )*? ) ) )?
-        (?: \s+ (?: \# .* )? )?""",
-    re.VERBOSE,
-)
+        (?: \s+ (?: \# .* )? )?"""
 _FLAT_NULLS: Final = ("~", "null", "Null", "NULL")
 
 _YAML_NULL: Final = "tag:yaml.org,2002:null"
@@ -252,7 +250,7 @@ def _flat_entries(text: str) -> tuple[dict[str, str], str]:
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#") or (line.rstrip() == "---" and not entries):
             continue
-        match = _FLAT_LINE.fullmatch(line)
+        match = re.fullmatch(_FLAT_LINE, line)
         if match is None:
             return {}, (
                 f", line {number}: without PyYAML only flat `key: value` lines can be read;"

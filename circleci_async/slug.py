@@ -31,13 +31,13 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")  # half a character, as Python keeps bytes that it can't decode
 
 
-def _page(places: str, names: int) -> re.Pattern[str]:
-    """Match the path of a web page about something with a vcs and so many names.
+def _page(places: str, names: int) -> str:
+    """Return the pattern of the path of a web page about something with a vcs and so many names.
 
     Only the old web app's paths start with the slug itself. It knew no `circleci/...`; were that allowed, a repository
     of an organization called "circleci", on whatever host, would pass for a slug.
     """
-    return re.compile(rf"/(?:(?:{places})/|(?!circleci/))({'|'.join(_VCS)})((?:/[^/]+){{{names}}})(?:/.*)?")
+    return rf"/(?:(?:{places})/|(?!circleci/))({'|'.join(_VCS)})((?:/[^/]+){{{names}}})(?:/.*)?"
 
 
 _PROJECT_PLACES: Final = (
@@ -218,7 +218,7 @@ def _segments(text: object, count: int) -> list[str] | None:
 def _from_url(host: str, path: str, count: int) -> list[str]:
     if host in _REPOSITORY_HOSTS:
         return _from_repository(host, path, count)
-    page = (_PROJECT_PAGE if count == 3 else _ORGANIZATION_PAGE).fullmatch(path)
+    page = re.fullmatch(_PROJECT_PAGE if count == 3 else _ORGANIZATION_PAGE, path)
     return [page[1], *_decoded(page[2])] if page else []
 
 

@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 from itertools import count
 from types import TracebackType
 
-from attrs import define, field, frozen
+from attrs import field, frozen
 
 from .errors import ApiError, RateLimited
 from .stats import Stats
@@ -103,14 +103,6 @@ class Patience:
         return moment - now > self.longest_wait or (self.until is not None and moment >= self.until)
 
 
-@define(order=True)
-class _Waiter:
-    turn: int
-    arrival: int
-    admitted: "asyncio.Future[None]" = field(order=False)
-    patience: Patience = field(order=False)
-
-
 class Gate:
     """Lets at most `concurrency` requests out at a time, first come, first served; nobody while it is closed."""
 
@@ -121,8 +113,9 @@ class Gate:
         self._slow_above = float(concurrency)
         self._too_much = float(concurrency)
         self._in_flight = 0
-        self._closed_until = 0.0
-        self._queue: list[_Waiter] = []  # a heap; who has given up stays in it, done, until it is that one's turn
+        self._closed_until = 0.0  # in the event loop's time; 0 while it is open, so that most calls need no clock
+        # A heap by turn, then arrival. Who has given up stays in it, done, until it is that one's turn.
+        self._queue: list[tuple[int, int, asyncio.Future[None], Patience]] = []
         self._arrivals = count()
         self._alarm: asyncio.TimerHandle | None = None
 
@@ -138,7 +131,7 @@ class Gate:
         loop = asyncio.get_running_loop()
         now = loop.time()
         until = now + seconds
-        if now >= self._closed_until:
+        if not self._closed_until:
             self._too_much = self._window
         if refused:
             self._slow_above = max(1.0, self._too_much / 2)
@@ -147,24 +140,24 @@ class Gate:
         self._stats.held += until - max(now, self._closed_until)
         self._closed_until = until
         self._window = 1  # until `_open`, should anybody come in the moment before it
-        for waiter in self._queue:
-            if waiter.patience.ends_before(until, now) and not waiter.admitted.done():
-                waiter.admitted.set_exception(_held_back(seconds))
+        for _, _, admitted, patience in self._queue:
+            if patience.ends_before(until, now) and not admitted.done():
+                admitted.set_exception(_held_back(seconds))
         if self._alarm:
             self._alarm.cancel()
         self._alarm = loop.call_at(until, self._open)
 
     async def enter(self, patience: Patience) -> None:
         """Wait for the turn. `Slot` calls it, and then `leave` exactly once."""
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        if now < self._closed_until and patience.ends_before(self._closed_until, now):
-            raise _held_back(self._closed_until - now)
-        if not self._queue and self._may_go(now):
+        if not self._queue and self._may_go():
             self._in_flight += 1
             return
-        admitted = loop.create_future()
-        heappush(self._queue, _Waiter(patience.turn, next(self._arrivals), admitted, patience))
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if patience.ends_before(self._closed_until, now):
+            raise _held_back(self._closed_until - now)
+        admitted: asyncio.Future[None] = loop.create_future()
+        heappush(self._queue, (patience.turn, next(self._arrivals), admitted, patience))
         self._admit()  # those before may all have given up
         try:
             await admitted
@@ -176,7 +169,7 @@ class Gate:
     def leave(self, *, answered: bool = False) -> None:
         """Free a place for the next; `answered`, and the gate lets one more out than before."""
         self._in_flight -= 1
-        if answered and not self._is_closed():
+        if answered and not self._closed_until:
             step = 1.0 if self._window < self._slow_above else 1.0 / self._window
             self._window = min(self._concurrency, self._window + step)
         self._admit()
@@ -188,20 +181,17 @@ class Gate:
         self._admit()
 
     def _admit(self) -> None:
-        now = asyncio.get_running_loop().time()
         while self._queue:
-            if not self._queue[0].admitted.done():
-                if not self._may_go(now):
+            admitted = self._queue[0][2]
+            if not admitted.done():
+                if not self._may_go():
                     return
                 self._in_flight += 1
-                self._queue[0].admitted.set_result(None)
+                admitted.set_result(None)
             heappop(self._queue)
 
-    def _may_go(self, now: float) -> bool:
-        return now >= self._closed_until and self._in_flight + 1 <= self._window
-
-    def _is_closed(self) -> bool:
-        return asyncio.get_running_loop().time() < self._closed_until
+    def _may_go(self) -> bool:
+        return not self._closed_until and self._in_flight + 1 <= self._window
 
 
 class Slot:
@@ -232,7 +222,12 @@ class Slot:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.leave(answered=kind is None or (issubclass(kind, ApiError) and not issubclass(kind, RateLimited)))
+        self.leave(answered=error is None or is_answer(error))
+
+
+def is_answer(error: BaseException) -> bool:
+    """Say whether an error shows that the server is well: it answered, and not that it was too much."""
+    return isinstance(error, ApiError) and not isinstance(error, RateLimited)
 
 
 def _held_back(seconds: float) -> RateLimited:

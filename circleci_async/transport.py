@@ -14,7 +14,6 @@ from typing import Literal, get_args
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-from attrs import frozen
 from yarl import URL
 
 from .errors import ConfigurationError, RequestTimeout, TransportError
@@ -33,13 +32,8 @@ SECRETS = 64
 USER_AGENT = "circleci-async/0.1.0"
 
 
-@frozen
-class Timeout:
-    """Seconds: for connecting, and of a whole attempt or between two reads, or both."""
-
-    connect: float
-    total: float | None = None
-    read: float | None = None
+Timeout = aiohttp.ClientTimeout
+"""Seconds: `total` of a whole attempt, `sock_connect` for connecting, `sock_read` between two reads."""
 
 
 class Reply:
@@ -62,8 +56,7 @@ class Reply:
     @property
     def redirect(self) -> str | None:
         """The absolute address that the answer points to, if it is a redirect to one that can be asked."""
-        location = self.headers.get("Location")
-        if self.status not in {301, 302, 303, 307, 308} or not location:
+        if self.status not in {301, 302, 303, 307, 308} or not (location := self.headers.get("Location")):
             return None
         # A signed address must arrive as it was written: it is not to be quoted anew.
         try:
@@ -154,9 +147,7 @@ class Transport:
                 address,
                 data=body,
                 headers=with_token,
-                timeout=aiohttp.ClientTimeout(
-                    total=timeout.total, sock_connect=timeout.connect, sock_read=timeout.read
-                ),
+                timeout=timeout,
                 allow_redirects=False,
                 raise_for_status=False,
                 auto_decompress=headers.get("Accept-Encoding") != "identity",

@@ -22,8 +22,7 @@ class Body:
             raise DownloadError("the artifact's url is not an http(s) address")
         self._session = session
         self._url = url
-        self._shown = session.core.transport.public(url)
-        self._call = session.call("GET", self._shown)
+        self._call = session.call("GET", url)
         self._stream: Stream | None = None
         self._offset = 0
         self._restarts = 0
@@ -48,9 +47,9 @@ class Body:
         part = await self._call.run(self._attempt)
         begin = self._offset
         self._offset += len(part)
-        if not part:
+        if not part or self._offset == self.size:
             self._ended = True
-            self._session.core.budget.earn()  # once a body, not once a part: that would refill it for nothing
+            self._hang_up()
         return begin, part
 
     def close(self) -> None:
@@ -64,6 +63,7 @@ class Body:
             self._stream = None
 
     async def _attempt(self) -> bytes:
+        is_new = self._stream is None
         try:
             stream = self._stream or await self._open()
             part = await stream.read_some()
@@ -71,8 +71,8 @@ class Body:
         except BaseException:
             self._hang_up()
             raise
-        if not part:
-            self._hang_up()
+        if is_new:  # once an answer, not once a part: that would refill it for nothing
+            self._session.core.budget.earn()
         return part
 
     def _check_length(self, part: bytes) -> None:
@@ -80,6 +80,10 @@ class Body:
         end = self._offset + len(part)
         if self.size is not None and (end > self.size or (not part and end < self.size)):
             raise self._broken(f"{end} bytes came of {self.size}")
+
+    @property
+    def _shown(self) -> str:
+        return self._session.core.transport.public(self._url)
 
     def _broken(self, message: str) -> TransportError:
         return TransportError(message, method="GET", url=self._shown)

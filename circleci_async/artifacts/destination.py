@@ -62,7 +62,8 @@ class Destination:
             parts = (f"node-{artifact.node_index}", *parts)
         folder = self.root
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
+            if not self._entries:  # the first time
+                self.root.mkdir(parents=True, exist_ok=True)
             for name in parts[:-1]:
                 folder = self._folder(folder, name)
             file = self._claim(folder, parts[-1])
@@ -85,11 +86,18 @@ class Destination:
         return self._folders[key]
 
     def _claim(self, parent: Path, name: str, *, is_folder: bool = False) -> Path:
-        paths = (parent / candidate for candidate in _names(name))
-        return next(path for path in paths if self._is_free(path, is_folder=is_folder))
+        entries = self._listing(parent)
+        free = next(
+            path
+            for candidate in _names(name)
+            if self._is_free(path := parent / candidate, entries.get(_fold(candidate)), is_folder=is_folder)
+        )
+        entries[_fold(free.name)] = free.name
+        return free
 
-    def _is_free(self, path: Path, *, is_folder: bool) -> bool:
-        present = self._listing(path.parent).setdefault(_fold(path.name), path.name)
+    def _is_free(self, path: Path, present: str | None, *, is_folder: bool) -> bool:
+        if present is None:
+            return True
         if present != path.name or path in self._files:
             return False  # differs by case only, or somebody else's
         return path.is_dir() == is_folder or not os.path.lexists(path)
@@ -111,6 +119,8 @@ def _is_text(path: str) -> bool:
 
 def _fold(name: str) -> str:
     """Return what names have in common that are one by Unicode's canonical caseless matching."""
+    if name.isascii():
+        return name.lower()
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
 
 
