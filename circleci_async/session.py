@@ -31,7 +31,6 @@ from .slug import OrgSlug
 from .stats import Stats
 from .throttle import Gate, Patience, Slot, is_answer, reset_wait, retry_after
 from .transport import Reply, Timeout, Transport
-from .trust import Origin
 
 T = TypeVar("T")
 
@@ -263,14 +262,13 @@ class Session:
                 return reply, redirected
             await reply.drop()
             redirects += 1
-            here, there = Origin.of(url), Origin.of(target)
-            if here and there and (here.scheme, there.scheme) == ("https", "http"):
+            if target.bares:
                 problem = "refused to follow a redirect from https to http"
             elif redirects > MOST_REDIRECTS:
                 problem = f"more than {MOST_REDIRECTS} redirects"
             else:
-                redirected = redirected or here != there
-                url = target
+                redirected = redirected or target.leaves
+                url = target.url
                 continue
             raise ApiError(reply.status, problem, method=method, url=self.core.transport.public(url))
 
@@ -294,7 +292,7 @@ class Session:
         text = redact(body.decode("utf-8-sig", "replace"))
         message = error_message(reply.status, text)
         if target := reply.redirect:
-            message = f"unexpected redirect to {self.core.transport.public(target)}"
+            message = f"unexpected redirect to {self.core.transport.public(target.url)}"
         error = api_error_type(reply.status)(
             reply.status,
             message,

@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -36,6 +36,16 @@ Timeout = aiohttp.ClientTimeout
 """Seconds: `total` of a whole attempt, `sock_connect` for connecting, `sock_read` between two reads."""
 
 
+class Redirect(NamedTuple):
+    """Where an answer points to."""
+
+    url: str
+    leaves: bool
+    """Whether that is another origin."""
+    bares: bool
+    """Whether it gives up https."""
+
+
 class Reply:
     """Status and headers of an answer whose body is still on its way. Read it, or close it."""
 
@@ -54,8 +64,8 @@ class Reply:
         return str(self._response.url)
 
     @property
-    def redirect(self) -> str | None:
-        """The absolute address that the answer points to, if it is a redirect to one that can be asked."""
+    def redirect(self) -> Redirect | None:
+        """Where the answer points to, if it is a redirect to an address that can be asked."""
         if self.status not in {301, 302, 303, 307, 308} or not (location := self.headers.get("Location")):
             return None
         # A signed address must arrive as it was written: it is not to be quoted anew.
@@ -63,7 +73,10 @@ class Reply:
             target = self._response.url.join(URL(location, encoded=location.isascii())).with_fragment(None)
         except ValueError:
             return None
-        return str(target) if Origin.of(target) else None
+        here, there = Origin.of(self._response.url), Origin.of(target)
+        if here is None or there is None:
+            return None
+        return Redirect(str(target), leaves=here != there, bares=(here.scheme, there.scheme) == ("https", "http"))
 
     @property
     def length(self) -> int | None:
