@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .errors import ConfigurationError as ConfigurationError
     from .errors import Conflict as Conflict
     from .errors import DecodeError as DecodeError
+    from .errors import DownloadCut as DownloadCut
     from .errors import DownloadError as DownloadError
     from .errors import Gone as Gone
     from .errors import InvalidArgument as InvalidArgument
@@ -143,6 +144,7 @@ _HOMES = {
         "ConfigurationError",
         "Conflict",
         "DecodeError",
+        "DownloadCut",
         "DownloadError",
         "Gone",
         "InvalidArgument",

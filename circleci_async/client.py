@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import parse_qs
 
 from .errors import InvalidArgument
 from .retry import Budget, RetryPolicy
@@ -101,18 +102,21 @@ class CircleCI:
         """Call anything, with the same authentication, retries and gate, and return the parsed JSON (None if empty).
 
         `path` hangs below `/api/v2`, or below the host if it begins with `/api/` (`/api/v1.1/me`); quote its parts with
-        `circleci_async.segment`. Raises as every call does.
+        `circleci_async.segment`. It may bring a query, which `query` adds to. Raises as every call does.
         """
         method = method.upper()
         if not (method.isascii() and method.isalpha()):
             raise InvalidArgument(f"method={method!r}: give one such as 'GET'")
-        if not path.startswith("/") or path.startswith("//") or "?" in path or "#" in path:
-            raise InvalidArgument(f"path={path!r}: give a path that begins with one '/'; parameters go into `query`")
+        if "://" in path or path.startswith("//") or "#" in path:
+            raise InvalidArgument(f"path={path!r}: give a path below the API, such as '/me'")
+        path, _, written = path.partition("?")
+        path = f"/{path.removeprefix('/')}"
         if any(part in {".", ".."} for part in path.split("/")):
             raise InvalidArgument(f"path={path!r}: '.' and '..' would lead to another path")
         if not path.isprintable():
             raise InvalidArgument(f"path={path!r}: quote its parts with `circleci_async.segment`")
-        return await self._session.request_json(method, path, query=query, json=json)
+        whole_query: Query = {**parse_qs(written, keep_blank_values=True), **(query or {})}
+        return await self._session.request_json(method, path, query=whole_query, json=json)
 
     @property
     def host(self) -> str:

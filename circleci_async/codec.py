@@ -19,6 +19,7 @@ from cattrs.cols import list_structure_factory
 from cattrs.gen import make_dict_structure_fn
 
 from .errors import DecodeError
+from .models.messages import Message
 from .models.open_enum import OpenEnum
 
 __all__ = ["decode", "decode_page", "loads", "to_dict", "to_json"]
@@ -44,9 +45,11 @@ def decode(kind: type[T], body: bytes, *, method: str = "", url: str = "") -> T:
     Raises `DecodeError`, with every faulty place, if the body is not that. `method` and `url` tell the error which
     request the body answers.
     """
+    data = loads(body, method=method, url=url)
+    if data is None and kind is Message:  # any 2xx confirms, also one that says nothing
+        return kind()
     if _is_blank(body):
         raise DecodeError(("the body is empty",), method=method, url=url)
-    data = loads(body, method=method, url=url)
     try:
         return _converter(detailed=False).structure(data, kind)
     except Exception:  # noqa: BLE001 - the fast converter may stumble over a fault in any way

@@ -64,7 +64,6 @@ class ApiError(CircleCIError):
         self,
         status: int,
         message: str,
-        *,
         method: str = "",
         url: str = "",
         request_id: str | None = None,
@@ -171,6 +170,10 @@ class PagingError(CircleCIError):
 
 class DownloadError(CircleCIError):
     """An artifact could not be had whole; nothing stands under its final name."""
+
+
+class DownloadCut(DownloadError, TransportError):
+    """An artifact's body broke off again and again, without getting on."""
 
 
 class UnsafePath(DownloadError):

@@ -19,9 +19,14 @@ TRANSIENT = frozenset({408, 500, 502, 503, 504})
 """Statuses that a repeatable request is tried again after. 429 is another matter: it says that nothing was done."""
 
 
-def _positive(policy: object, attribute: Any, value: float | None) -> None:
-    if value is not None and not value > 0:
-        raise InvalidArgument(f"RetryPolicy({attribute.name}={value!r}): give a number above 0")
+def _seconds(policy: object, attribute: Any, value: float) -> None:
+    if not value >= 0:
+        raise InvalidArgument(f"RetryPolicy({attribute.name}={value!r}): give seconds, 0 or more")
+
+
+def _positive(policy: object, attribute: Any, value: float) -> None:
+    if not value > 0:
+        raise InvalidArgument(f"RetryPolicy({attribute.name}={value!r}): give seconds above 0, or None for no bound")
 
 
 def _whole(policy: object, attribute: Any, value: object) -> None:
@@ -42,13 +47,13 @@ class RetryPolicy:
     attempts: int = field(default=5, validator=_whole)
     """Attempts of one call, the first included; 1 never retries."""
 
-    base: float = field(default=0.5, validator=_positive)
+    base: float = field(default=0.5, validator=_seconds)
     """Upper bound of the first wait; it doubles with each further one. The wait itself is random below the bound."""
 
-    cap: float = field(default=20.0, validator=_positive)
+    cap: float = field(default=20.0, validator=_seconds)
     """The bound never exceeds this."""
 
-    longest_wait: float = field(default=120.0, validator=_positive)
+    longest_wait: float = field(default=120.0, validator=_seconds)
     """A longer wait asked for by the server is not made: the error is raised at once."""
 
     deadline: float | None = field(default=None, validator=valid.optional(_positive))

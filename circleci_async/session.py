@@ -19,6 +19,7 @@ from .errors import (
     ApiError,
     CircleCIError,
     DecodeError,
+    DownloadError,
     InvalidArgument,
     RateLimited,
     RequestTimeout,
@@ -55,7 +56,11 @@ class Options:
     retry: RetryPolicy
 
     def __attrs_post_init__(self) -> None:
-        if not 0 < self.timeout < math.inf:
+        try:
+            is_time = 0 < self.timeout < math.inf
+        except TypeError:
+            is_time = False
+        if not is_time:
             raise InvalidArgument(f"timeout={self.timeout!r}: give a number of seconds above 0")
 
 
@@ -114,7 +119,7 @@ class Call:
     def _again(self, error: Exception) -> bool:
         # The storage that an artifact's address redirects to answers so when the signature has expired.
         expired = isinstance(error, ApiError) and error.redirected and error.status in {400, 403}
-        return expired or may_retry(error, self._method)
+        return expired or (may_retry(error, self._method) and not isinstance(error, DownloadError))
 
     def _remaining(self) -> float | None:
         return None if self.until is None else self.until - asyncio.get_running_loop().time()

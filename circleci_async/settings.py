@@ -77,6 +77,9 @@ def discover(
     A file's token goes only to that file's host. A file is opened only when something is still missing.
     Raises `ConfigurationError`, which says where, for a setting or a file that is malformed or unsafe.
     """
+    if not callable(token):
+        _check_text(token, "token argument", "text or a function")
+    _check_text(host, "host argument", "text")
     environ = os.environ if environ is None else environ
     files = _config_files(environ, home)
 
@@ -114,6 +117,11 @@ def discover(
     if isinstance(artifact_hosts, str):  # one name, or a list as the environment writes it
         artifact_hosts = artifact_hosts.replace(",", " ").split()
     return Settings(root, token, source, default_artifact_hosts if artifact_hosts is None else tuple(artifact_hosts))
+
+
+def _check_text(value: object, name: str, right: str) -> None:
+    if value is not None and not isinstance(value, str):
+        raise ConfigurationError(f"the {name} must be {right}, not {type(value).__name__}")
 
 
 def clean_token(text: str | None, source: str) -> str | None:

@@ -10,13 +10,16 @@ from base64 import b64encode
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Literal, NamedTuple, get_args
+from contextvars import ContextVar
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 from urllib.request import getproxies, proxy_bypass
+from weakref import WeakSet
 
 import aiohttp
 from yarl import URL
 
 from .errors import ConfigurationError, RequestTimeout, TransportError
+from .retry import REPEATABLE
 from .settings import Token, clean_token
 from .trust import Origin, Trust
 
@@ -136,6 +139,7 @@ class Transport:
         self._trust = trust
         self._auth = auth
         self._http = http
+        self._http_for_writes: aiohttp.ClientSession | None = None
         self._owns_http = http is None
         self._proxies = getproxies() if trust_env and http is None else {}
         self._secrets: deque[str] = deque(maxlen=SECRETS)
@@ -151,36 +155,48 @@ class Transport:
         Raises `TransportError` or `RequestTimeout`, never an error of aiohttp: the frames of those hold the token.
         """
         address = URL(url, encoded=url.isascii() and " " not in url)
-        session = self._session()
-        proxy = self._proxy(address)
+        options: dict[str, Any] = {
+            "data": body,
+            "timeout": timeout,
+            "proxy": self._proxy(address),
+            "auto_decompress": headers.get("Accept-Encoding") != "identity",
+            # else aiohttp says of no body that it is application/octet-stream
+            "skip_auto_headers": ("Content-Type",) if body is None else None,
+        }
+        session = self._session(method)
         with_token = await self._with_token(address, {"User-Agent": USER_AGENT, **headers})
         try:
-            response = await session.request(
-                method,
-                address,
-                data=body,
-                headers=with_token,
-                timeout=timeout,
-                allow_redirects=False,
-                raise_for_status=False,
-                auto_decompress=headers.get("Accept-Encoding") != "identity",
-                proxy=proxy,
-            )
+            response = await self._exchange(session, method, address, headers=with_token, **options)
         except asyncio.CancelledError as cancelled:
             raise cancelled.with_traceback(None) from None
         except Exception as caught:  # noqa: BLE001  # whatever it is, it must not get out
-            error = _translate(caught.error if isinstance(caught, _Lost) else caught, method, url)
+            error = _translate(caught, method, url)
         else:
             return Reply(response, method)
         finally:
             del with_token  # a traceback that shows local variables must not show the token
         raise error  # outside the except block: without aiohttp's error as its context
 
+    async def _exchange(
+        self, session: aiohttp.ClientSession, method: str, address: URL, **options: Any
+    ) -> aiohttp.ClientResponse:
+        """Make a request, and make it again if it went out on a kept connection that the server was just closing."""
+        if not self._owns_http:  # a session's own middlewares are replaced by those of a request
+            options["middlewares"] = (*getattr(session, "_middlewares", ()), _once)
+        while True:
+            _reused.set(False)
+            try:
+                return await session.request(method, address, allow_redirects=False, raise_for_status=False, **options)
+            except _Lost as lost:
+                if not _reused.get() or method not in REPEATABLE:
+                    raise lost.error from None
+
     async def aclose(self) -> None:
         """Close the connections, unless the aiohttp session is somebody else's. Safe to repeat."""
         self._closed = True
-        if self._owns_http and self._http is not None:
-            await self._http.close()
+        if self._owns_http:
+            for http in filter(None, (self._http, self._http_for_writes)):
+                await http.close()
 
     def redact(self, text: str) -> str:
         """Replace the token in a text from outside."""
@@ -197,17 +213,16 @@ class Transport:
             shown = shown.without_query_params("circle-token")
         return self.redact(str(shown))
 
-    def _session(self) -> aiohttp.ClientSession:
+    def _session(self, method: str) -> aiohttp.ClientSession:
         if self._closed:
             raise ConfigurationError("the client is closed: make a new one, or use it inside its `async with` block")
         if self._http is not None and self._http.closed:
             raise ConfigurationError("http: this aiohttp session is closed; it must stay open as long as the client")
-        if self._http is None:
-            self._http = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),  # the gate bounds what is in flight
-                cookie_jar=aiohttp.DummyCookieJar(),
-                middlewares=(_once,),
-            )
+        if self._owns_http and method not in REPEATABLE:
+            # Each on a new connection: on a kept one that the server is just closing it would be lost for good.
+            self._http_for_writes = self._http_for_writes or _open_session(force_close=True)
+            return self._http_for_writes
+        self._http = self._http or _open_session(force_close=False)
         return self._http
 
     async def _with_token(self, address: URL, headers: dict[str, str]) -> dict[str, str]:
@@ -240,6 +255,33 @@ class Transport:
                 " (SOCKS is not supported), or `trust_env=False`"
             )
         return proxy
+
+
+_reused: ContextVar[bool] = ContextVar("reused", default=False)
+"""Whether the request of this task went out on a connection that had been used before."""
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Says by `_reused` whether a connection had been used before."""
+
+    used: ClassVar[WeakSet[object]] = WeakSet()
+
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: Any, timeout: aiohttp.ClientTimeout
+    ) -> aiohttp.connector.Connection:
+        connection = await super().connect(req, traces, timeout)
+        _reused.set(connection.protocol in self.used)
+        if connection.protocol is not None:
+            self.used.add(connection.protocol)
+        return connection
+
+
+def _open_session(*, force_close: bool) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=_Connector(limit=0, force_close=force_close),  # the gate bounds what is in flight
+        cookie_jar=aiohttp.DummyCookieJar(),
+        middlewares=(_once,),
+    )
 
 
 class _Lost(Exception):

@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from functools import lru_cache
 from typing import Final
 
@@ -12,16 +12,18 @@ from yarl import URL
 
 from .errors import ConfigurationError
 
+_ANY_PORT: Final = -1
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 
 _NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
-# The wildcards are * and ? only, for [ belongs to IPv6. A whole domain of two labels or more must follow the last one:
-# as * matches dots too, `10.0.0.*` would trust 10.0.0.evil.org, and `*.com` nearly everybody.
+# The wildcards are * and ? only, for [ belongs to IPv6. In an IPv4 address they stand for digits. In a name, a whole
+# domain of two labels or more must follow the last one: as * matches dots too, `*.com` would trust nearly everybody.
 _ENTRY = re.compile(
     r"""(?: \[ (?P<ipv6> [0-9a-f]* : [0-9a-f:.]* ) \]
+          | (?P<ipv4> [0-9]+ (?: \. [0-9*?]+ ){3} )
           | (?P<host> [a-z0-9_-]+ (?: \. [a-z0-9_-]+ )*
                     | [a-z0-9_.*?-]* [*?] [a-z0-9_-]* (?: \. [a-z0-9_-]+ ){2,} ) )
-        (?: : (?P<port> [0-9]{1,5} ) )?""",
+        (?: : (?P<port> [0-9]{1,5} | \* ) )?""",
     re.VERBOSE,
 )
 
@@ -92,7 +94,8 @@ class Trust:
         if origin is None or not origin.is_private:
             return False
         return origin == self._api or any(
-            (origin.has_default_port if port is None else origin.port == port) and fnmatchcase(origin.host, host)
+            (origin.has_default_port if port is None else port in (origin.port, _ANY_PORT))
+            and host.fullmatch(origin.host)
             for host, port in self._artifact_hosts
         )
 
@@ -118,14 +121,18 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _entry(text: str) -> tuple[str, int | None]:
+def _entry(text: str) -> tuple[re.Pattern[str], int | None]:
     """Return an artifact host's pattern and port, None for the scheme's default port."""
     match = _ENTRY.fullmatch(text.strip().lower())
     if match:
-        port = None if match["port"] is None else int(match["port"])
-        host = match["host"] or _normal_host(match["ipv6"])
-        if host and (port is None or 0 < port < 65536):
-            return host, port
+        port = None if match["port"] is None else _ANY_PORT if match["port"] == "*" else int(match["port"])
+        host = match["host"] or _normal_host(match["ipv6"] or "")
+        if match["ipv4"]:
+            pattern = re.escape(match["ipv4"]).replace(r"\*", "[0-9]+").replace(r"\?", "[0-9]")
+        else:
+            pattern = translate(host) if host else ""
+        if pattern and (port is None or port == _ANY_PORT or 0 < port < 65536):
+            return re.compile(pattern), port
     raise ConfigurationError(
         f"artifact_hosts: {text!r} can't be used: give a host or host:port without scheme or path, such as"
         " output.circle-artifacts.com, *.circle-artifacts.com or minio.ci.example.com:9000;"

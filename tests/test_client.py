@@ -13,6 +13,7 @@ import pytest
 from circleci_async import (
     Artifact,
     CircleCI,
+    CircleCIError,
     ConfigurationError,
     InvalidArgument,
     OrgSlug,
@@ -260,11 +261,8 @@ async def test_a_path_hangs_below_the_api_and_arrives_as_it_is_meant(path: str, 
 @pytest.mark.parametrize(
     "path",
     [
-        "me",
-        "",
         "//evil.example.com/x",
         "https://evil.example.com",
-        "/x?a=b",
         "/x#y",
         "/a/../b",
         "/./a",
@@ -279,6 +277,33 @@ async def test_a_path_that_would_lead_elsewhere_is_refused(path: str) -> None:
         with pytest.raises(InvalidArgument, match="path="):
             await circle.request("GET", path)
         assert circle.stats.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "target"),
+    [
+        ("me", None, "/api/v2/me"),
+        ("/x?a=b&c=", None, "/api/v2/x?a=b&c="),
+        ("/x?a=1&a=2&b=old", {"b": "new"}, "/api/v2/x?a=1&a=2&b=new"),
+        ("/api/v1.1/me?x=%2F", None, "/api/v1.1/me?x=%2F"),
+    ],
+)
+async def test_a_path_may_lack_its_slash_and_bring_a_query(
+    path: str, query: dict[str, str] | None, target: str
+) -> None:
+    async with raw_server(answer(200, {})) as server, CircleCI("t", host=server.url) as circle:
+        await circle.request("GET", path, query=query)
+        assert [request.target for request in server.requests] == [target]
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [({"token": 5}, "token"), ({"token": b"x"}, "token"), ({"host": 5}, "host"), ({"timeout": None}, "timeout")],
+    ids=str,
+)
+def test_what_is_of_a_wrong_kind_is_refused_by_name(options: dict[str, Any], name: str) -> None:
+    with pytest.raises(CircleCIError, match=name):
+        CircleCI(**options)
 
 
 @pytest.mark.parametrize("method", ["", "GE T", "GET\r\n", "G\u00cbT", "123"])

@@ -101,6 +101,11 @@ def test_a_wait_that_would_pass_the_deadline_is_not_begun() -> None:
     assert wait_list(RetryPolicy(), RateLimited(429, "x", retry_after=5), left=5.0) == []
 
 
+def test_no_wait_at_all_can_be_asked_for() -> None:
+    assert wait_list(RetryPolicy(base=0, cap=0), *[ServerError(500, "x")] * 2) == [0, 0]
+    assert wait_list(RetryPolicy(longest_wait=0), RateLimited(429, "x", retry_after=0.1)) == []
+
+
 def test_one_attempt_never_retries() -> None:
     assert wait_list(RetryPolicy(attempts=1), ServerError(500, "x")) == []
 
@@ -127,7 +132,7 @@ def test_the_budget_never_exceeds_its_capacity_nor_falls_below_zero() -> None:
         ("attempts", 0),
         ("attempts", True),
         ("attempts", 2.5),
-        ("base", 0),
+        ("base", -0.1),
         ("cap", -1),
         ("longest_wait", float("nan")),
         ("deadline", 0),

@@ -221,7 +221,6 @@ def test_without_artifact_hosts_only_the_api_host_is_trusted() -> None:
         "*example.com",
         "example.*",
         "files.*.com",
-        "10.0.0.*",
         "a*.com:9000",
         "https://files.example.com",
         "files.example.com/",
@@ -238,7 +237,6 @@ def test_without_artifact_hosts_only_the_api_host_is_trusted() -> None:
         "files.example.com:",
         "files.example.com:0",
         "files.example.com:65536",
-        "files.example.com:*",
         "files.example.com:-1",
         "files.example.com:https",
         "files.example.com:\u0663",
@@ -290,3 +288,22 @@ def test_an_origin_has_one_normal_form(url: str, origin: Origin, text: str) -> N
 @pytest.mark.parametrize("url", ["", "circleci.com", "ftp://circleci.com", "https://h:0", "https://h..x"])
 def test_a_doubtful_address_has_no_origin(url: Any) -> None:
     assert Origin.of(url) is None
+
+
+@pytest.mark.parametrize(
+    ("entry", "trusted", "untrusted"),
+    [
+        ("127.0.0.*:8080", "http://127.0.0.7:8080/", "http://127.0.0.7:8081/"),
+        ("127.0.0.?", "http://127.0.0.7/", "http://127.0.0.77/"),
+        ("10.0.*.*", "https://10.0.3.44/", "http://10.0.3.44/"),
+        ("10.0.0.*", "https://10.0.0.9/", "https://10.0.0.evil.org/"),
+        ("10.0.0.*", "https://10.0.0.255/", "https://10.0.0.9.evil.org/"),
+        ("10.0.0.*", "https://10.0.0.1/", "https://110.0.0.1/"),
+        ("127.0.0.1:*", "http://127.0.0.1:54321/", "http://127.0.0.2:54321/"),
+        ("*.example.com:*", "https://a.example.com:8443/", "https://example.com:8443/"),
+    ],
+)
+def test_wildcards_stand_for_digits_in_an_address_and_for_any_port(entry: str, trusted: str, untrusted: str) -> None:
+    trust = Trust("https://circleci.com", [entry])
+    assert trust.trusts(trusted)
+    assert not trust.trusts(untrusted)

@@ -1,12 +1,20 @@
 """The bytes of one artifact, taken up again where they were cut."""
 
 import re
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
-from ..errors import ApiError, DownloadError, TransportError
+from ..errors import ApiError, DownloadCut, DownloadError, RequestTimeout, TransportError
 from ..session import Session, Stream
 from ..trust import Origin
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
+
+
+T = TypeVar("T")
+
+PROGRESS = 1024 * 1024
+"""Bytes by which a body must have come on for its attempts to be counted anew; of a small one a twentieth is enough."""
 
 
 class Body:
@@ -25,7 +33,11 @@ class Body:
         self._call = session.call("GET", url)
         self._stream: Stream | None = None
         self._offset = 0
-        self._restarts = 0
+        self._mark = 0
+        self._answers = 0
+        self._forgiven = 0
+        self._has_begun = False
+        self._earned = True
         self._ended = False
         self._closed = False
         self.size: int | None = None
@@ -38,19 +50,35 @@ class Body:
     async def next_part(self) -> tuple[int, bytes]:
         """Return the next bytes and where they begin; no bytes at the end. Beginning at 0 again means starting over.
 
-        Raises `ApiError`, `TransportError` when retries are used up, `DownloadError` if the body can't be had whole.
+        Raises `ApiError`, `TransportError` when retries are used up, `DownloadError` if the body can't be had whole
+        (`DownloadCut`, which is both, if it broke off each time).
         """
         if self._ended:
             return self._offset, b""
-        if self._closed:
-            raise DownloadError(f"{self._shown}: can't be read any more, it has been closed")
-        part = await self._call.run(self._attempt)
+        part = await self._run(self._attempt)
         begin = self._offset
         self._offset += len(part)
         if not part or self._offset == self.size:
             self._ended = True
             self._hang_up()
         return begin, part
+
+    async def begin(self) -> None:
+        """Wait for the first answer, so that `size` is known; raises as `next_part` does."""
+        await self._run(self._connect)
+
+    async def _run(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        if self._closed:
+            raise DownloadError(f"{self._shown}: can't be read any more, it has been closed")
+        try:
+            return await self._call.run(attempt)
+        except (DownloadError, RequestTimeout):
+            raise
+        except TransportError as error:
+            if not self._has_begun:
+                raise
+            cut = self._cut(str(error))
+        raise cut
 
     def close(self) -> None:
         """Let go of the connection, for good. Safe to repeat."""
@@ -63,17 +91,37 @@ class Body:
             self._stream = None
 
     async def _attempt(self) -> bytes:
-        is_new = self._stream is None
+        stream = await self._connect()
         try:
-            stream = self._stream or await self._open()
             part = await stream.read_some()
             self._check_length(part)
         except BaseException:
             self._hang_up()
             raise
-        if is_new:  # once an answer, not once a part: that would refill it for nothing
+        if not self._earned:  # once an answer, not once a part: that would refill it for nothing
+            self._earned = True
             self._session.core.budget.earn()
         return part
+
+    async def _connect(self) -> Stream:
+        if self._stream is not None:
+            return self._stream
+        self._count()
+        try:
+            return await self._open()
+        except BaseException:
+            self._hang_up()
+            raise
+
+    def _count(self) -> None:
+        """Give up if as many answers broke off as there are attempts, and none brought the body on by much."""
+        if self._offset - self._mark >= min(PROGRESS, (self.size or PROGRESS) / 20):
+            self._mark = self._offset
+            self._forgiven, self._answers = self._answers, 0
+        else:
+            self._forgiven = 0
+        if self._answers >= self._session.options.retry.attempts:
+            raise self._cut(f"broke off {self._answers} times")
 
     def _check_length(self, part: bytes) -> None:
         """Refuse an end before all has come, and bytes beyond it (a resumed body may come in chunks, without end)."""
@@ -87,6 +135,9 @@ class Body:
 
     def _broken(self, message: str) -> TransportError:
         return TransportError(message, method="GET", url=self._shown)
+
+    def _cut(self, message: str) -> DownloadCut:
+        return DownloadCut(f"can't be had whole: {message}", method="GET", url=self._shown)
 
     async def _open(self) -> Stream:
         headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
@@ -103,6 +154,9 @@ class Body:
             self._start_over()  # it has become another body, shorter than what we have
             raise self._broken(f"can't be resumed: {error.message}") from None
         self._stream = stream
+        self._answers += 1
+        self._has_begun = True
+        self._earned = False
         if resuming and self._continues(stream):
             self.resumed += 1
             return stream
@@ -134,8 +188,5 @@ class Body:
     def _start_over(self) -> None:
         self._offset = 0
         self.etag = None
-        self._restarts += 1
-        if self._restarts >= self._session.options.retry.attempts:
-            raise DownloadError(
-                f"{self._shown}: cut {self._restarts} times, and the server can't go on where it stopped"
-            )
+        self._answers += self._forgiven  # what they brought is lost
+        self._forgiven = 0

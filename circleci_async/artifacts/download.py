@@ -35,11 +35,11 @@ class Download:
     """Of what was received and written, in hex."""
     verified: bool
     """Whether the size is what the server promised; False if it promised none."""
-    etag: str | None
+    etag: str | None = None
     """The server's version of the file, if it names one."""
-    content_encoding: str | None
+    content_encoding: str | None = None
     """Set if the server sent the file encoded (such as `gzip`) against our wish: it is kept as it was sent."""
-    resumed: int
+    resumed: int = 0
     """How often it was taken up again after a cut."""
 
 

@@ -146,6 +146,7 @@ class Artifacts(Endpoints):
 async def _opened(session: Session, artifact: Artifact) -> AsyncGenerator[ArtifactStream, None]:
     body = Body(session, artifact.url)
     try:
+        await body.begin()
         yield ArtifactStream(artifact, body)
     finally:
         body.close()

@@ -82,12 +82,13 @@ class Output:
         _print_line(self.errors, printable(text), style)
 
     def error(self, message: str, hint: str | None = None) -> None:
-        """Print what went wrong, in one line on stderr, and what to try in another."""
+        """Print what went wrong, and what to try if there is a hint, in one line on stderr."""
         from rich.text import Text
 
-        _print_line(self.errors, Text.assemble(("error: ", "bold red"), printable(message)))
-        if hint:
-            _print_line(self.errors, Text.assemble(("hint: ", "bold"), printable(hint)))
+        line = Text.assemble(("error: ", "bold red"), printable(message.strip()))
+        if hint:  # in square brackets, as messages and hints have full stops and parentheses of their own
+            line.append_text(Text.assemble(" [", ("hint: ", "bold"), printable(hint), "]"))
+        _print_line(self.errors, line)
 
     def data(self, value: Any) -> None:
         """Print anything that is made of models and plain data, as JSON."""

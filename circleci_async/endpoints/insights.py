@@ -59,8 +59,8 @@ class Insights(Group):
         *,
         branch: str | None = None,
         all_branches: bool | None = None,
-        start_date: datetime | None = None,
-        end_date: datetime | None = None,
+        start_date: datetime | str | None = None,
+        end_date: datetime | str | None = None,
     ) -> Paged[WorkflowRun]:
         """Iterate the runs of a workflow, at most 90 days back.
 
@@ -69,11 +69,11 @@ class Insights(Group):
         Runs that began from `start_date` on and before `end_date`, which needs a `start_date` at most 90 days earlier.
         """
         _check_branch(branch, all_branches)
-        _check_span(start_date, end_date)
+        start, end = _span(start_date, end_date)
         return self._session.paged(
             WorkflowRun,
             f"/insights/{project_path(project)}/workflows/{segment(workflow)}",
-            query={"branch": branch, "all-branches": all_branches, "start-date": start_date, "end-date": end_date},
+            query={"branch": branch, "all-branches": all_branches, "start-date": start, "end-date": end},
         )
 
     def workflow_jobs(
@@ -151,8 +151,8 @@ class Insights(Group):
         *,
         branch: str | None = None,
         granularity: Granularity | str | None = None,
-        start_date: datetime | None = None,
-        end_date: datetime | None = None,
+        start_date: datetime | str | None = None,
+        end_date: datetime | str | None = None,
     ) -> Paged[JobTimeseries]:
         """Iterate the metrics of a workflow's jobs over time.
 
@@ -160,11 +160,11 @@ class Insights(Group):
 
         `granularity`: `hourly` (kept for 48 hours) or `daily` (kept for 90 days).
         """
-        _check_span(start_date, end_date)
+        start, end = _span(start_date, end_date)
         return self._session.paged(
             JobTimeseries,
             f"/insights/time-series/{project_path(project)}/workflows/{segment(workflow)}/jobs",
-            query={"branch": branch, "granularity": granularity, "start-date": start_date, "end-date": end_date},
+            query={"branch": branch, "granularity": granularity, "start-date": start, "end-date": end},
         )
 
     async def branches(self, project: ProjectRef, *, workflow: str | None = None) -> InsightsBranches:
@@ -228,13 +228,26 @@ def _check_branch(branch: str | None, all_branches: bool | None) -> None:
         raise InvalidArgument(f"branch={branch!r}, all_branches=True: give one of the two, not both")
 
 
-def _check_span(start: datetime | None, end: datetime | None) -> None:
-    for name, date in (("start_date", start), ("end_date", end)):
-        if date is not None and date.tzinfo is None:
-            raise InvalidArgument(f"{name}={date!r}: give a datetime with a time zone, such as datetime.now(UTC)")
-    if end is None:
-        return
-    if start is None:
-        raise InvalidArgument("end_date needs a start_date, at most 90 days earlier")
-    if not timedelta(0) < end - start <= LONGEST_SPAN:
-        raise InvalidArgument(f"end_date={end}: give one after start_date={start}, by at most 90 days")
+def _span(
+    start_date: datetime | str | None, end_date: datetime | str | None
+) -> tuple[datetime | None, datetime | None]:
+    """Read and check the two ends of a span of time."""
+    start, end = _moment("start_date", start_date), _moment("end_date", end_date)
+    if end is not None:
+        if start is None:
+            raise InvalidArgument("end_date needs a start_date, at most 90 days earlier")
+        if not timedelta(0) < end - start <= LONGEST_SPAN:
+            raise InvalidArgument(f"end_date={end}: give one after start_date={start}, by at most 90 days")
+    return start, end
+
+
+def _moment(name: str, date: datetime | str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(date) if isinstance(date, str) else date
+    except ValueError:
+        moment = None
+    if date is not None and (moment is None or moment.tzinfo is None):
+        raise InvalidArgument(
+            f"{name}={date!r}: give a datetime with a time zone, such as datetime.now(UTC), or '2026-11-24T00:00:00Z'"
+        )
+    return moment

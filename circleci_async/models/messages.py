@@ -9,4 +9,5 @@ __all__ = ["Message"]
 class Message:
     """A confirmation, such as "Accepted." for a cancellation; the work goes on in the background."""
 
-    message: str
+    message: str = ""
+    """Empty if the server confirmed without a word."""

@@ -35,7 +35,8 @@ class FakeCircleCI:
     and redirects to the third, a storage with signed addresses that answers 400 to any request that shows a token.
 
     `world`: what there is, an empty world unless given. `token`: the only one that is valid; it belongs to `world.me`.
-    `rate_limit`: of the API; none unless given. `latency`: seconds before each answer. `page_size`: items on a page.
+    `rate_limit`: of the API, or just its requests per second; none unless given. `latency`: seconds before each answer.
+    `page_size`: items on a page.
     `run_time`: seconds that a triggered pipeline takes to its end. `signature_lifetime`: seconds that a storage address
     is good for. `host`, `ports`: where to listen (API, artifacts, storage); port 0 takes a free one.
     `ranges`, `etags`, `lengths`: whether the storage understands Range, sends ETag, sends Content-Length.
@@ -49,7 +50,7 @@ class FakeCircleCI:
         world: World | None = None,
         *,
         token: str = "fake-token",  # noqa: S107  good for nothing but this server
-        rate_limit: RateLimit | None = None,
+        rate_limit: RateLimit | float | None = None,
         latency: float = 0.0,
         page_size: int = 20,
         run_time: float = 0.5,
@@ -74,6 +75,8 @@ class FakeCircleCI:
         self._ports = ports
         self._lengths = lengths
         self._record = record
+        if isinstance(rate_limit, int | float):
+            rate_limit = RateLimit(rate_limit)
         self._bucket = None if rate_limit is None else Bucket(rate_limit)
         self._faults = Faults()
         self._engine = Engine(self._world, run_time)

@@ -238,12 +238,23 @@ async def test_a_body_that_can_only_be_started_over_is_given_up_after_as_many_tr
     attempts: int, tmp_path: Path
 ) -> None:
     result = await outcome(tmp_path, served(OLD, etag=None, cut=20_000), attempts=attempts)
-    assert type(result.failure) is ca.DownloadError
-    assert f"cut {attempts} times" in str(result.failure)
+    assert type(result.failure) is ca.DownloadCut
+    assert f"broke off {attempts} times" in str(result.failure)
     assert len(result.requests) == attempts
     result = await outcome(tmp_path, served(OLD, ranges=False, cut=20_000), attempts=attempts)
-    assert type(result.failure) is ca.DownloadError
-    assert len(result.requests) == attempts + 1  # only the last answer shows that it can't be resumed
+    assert type(result.failure) is ca.DownloadCut
+    assert len(result.requests) == attempts
+
+
+@pytest.mark.parametrize("attempts", [2, 5])
+async def test_a_body_that_hardly_gets_on_is_given_up_though_some_bytes_come_each_time(
+    attempts: int, tmp_path: Path
+) -> None:
+    few = [served(OLD, cut=step) for step in range(100, 10_000, 100)]
+    result = await outcome(tmp_path, *few, served(OLD), attempts=attempts)
+    assert isinstance(result.failure, ca.DownloadError)
+    assert isinstance(result.failure, ca.TransportError)
+    assert len(result.requests) <= attempts
 
 
 async def test_without_retries_a_cut_is_an_error_at_once(tmp_path: Path) -> None:
@@ -256,8 +267,8 @@ async def test_without_retries_a_cut_is_an_error_at_once(tmp_path: Path) -> None
 async def test_a_range_that_is_always_wrong_ends_too(tmp_path: Path) -> None:
     wrong = partial(f"Content-Range: bytes 1-2/{SIZE}\r\n", b"xx")
     result = await outcome(tmp_path, in_turn(*[served(OLD, cut=20_000), wrong] * 9))
-    assert type(result.failure) is ca.DownloadError
-    assert len(result.requests) == 10
+    assert type(result.failure) is ca.DownloadCut
+    assert len(result.requests) == 5
 
 
 @pytest.mark.parametrize("url", ["", "file:///etc/passwd", "ftp://127.0.0.1/x", "/relative", "http://[::1", "http://"])

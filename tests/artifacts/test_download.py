@@ -224,16 +224,6 @@ async def test_a_destination_that_is_no_folder_is_an_error_before_anything_is_se
 
 
 @needs_posix
-@pytest.mark.skipif(os.name == "posix" and os.geteuid() == 0, reason="root may write everywhere")
-async def test_a_read_only_destination_is_an_error_before_anything_is_sent(tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir(mode=0o500)
-    async with raw_server(served(SMALL)) as server, client(server) as circle:
-        with pytest.raises(ca.DownloadError, match="Permission denied"):
-            await circle.artifacts.download(artifact_at(server), tmp_path / "out")
-        assert server.requests == []
-
-
-@needs_posix
 async def test_a_disk_that_is_full_soon_ends_the_download_of_a_large_file(tmp_path: Path) -> None:
     content = random_bytes(4 * BATCH)
     async with raw_server(served(content)) as server, client(server) as circle:

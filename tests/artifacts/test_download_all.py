@@ -78,7 +78,7 @@ async def test_what_fails_is_reported_and_all_else_is_there(tmp_path: Path) -> N
     assert kinds == {
         "gone": ca.NotFound,
         "forbidden": ca.PermissionDenied,
-        "cut": ca.DownloadError,
+        "cut": ca.DownloadCut,
         "broken": ca.ServerError,
         "../escape": ca.UnsafePath,
         "wrong": ca.DownloadError,

@@ -8,6 +8,7 @@ import pytest
 from rich.cells import cell_len
 
 from circleci_async.cli.formatting import Cell, age, counted, duration, printable, shown
+from circleci_async.cli.output import Output
 from circleci_async.testing import FakeCircleCI, World
 
 from .conftest import Cli
@@ -70,6 +71,27 @@ def test_a_hostile_error_is_one_harmless_line(cli: Cli, fake: FakeCircleCI) -> N
     assert err.count("\n") == 1
     assert err.startswith("error: 400 Bad Request: [red]x[/red]\\x1b]0;owned")
     assert err.rstrip("\n").isprintable()
+
+
+@pytest.mark.parametrize(
+    ("message", "hint", "line"),
+    [
+        ("Not found", None, "error: Not found"),
+        ("Not found", "", "error: Not found"),
+        ("Not found", "Check the name", "error: Not found [hint: Check the name]"),
+        ("No. (GET /x)", "Look (again).", "error: No. (GET /x) [hint: Look (again).]"),
+        ("a\nb\u2028c\n", "d\ne.", "error: a b c [hint: d e.]"),
+        ("[red]\x1b[2J", "[b]\x9b31m", r"error: [red]\x1b[2J [hint: [b]\x9b31m]"),
+        ("long " * 100 + "end", "long " * 100 + "end", f"error: {'long ' * 100}end [hint: {'long ' * 100}end]"),
+    ],
+    ids=["no hint", "empty hint", "plain", "full stops and parentheses", "line breaks", "hostile", "long"],
+)
+def test_an_error_and_its_hint_are_one_harmless_line(
+    capsys: pytest.CaptureFixture[str], message: str, hint: str | None, line: str
+) -> None:
+    Output().error(message, hint)
+
+    assert capsys.readouterr() == ("", f"{line}\n")
 
 
 def test_a_hostile_log_line_is_harmless(cli: Cli, fake: FakeCircleCI) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from circleci_async import CircleCI, InvalidArgument, Paged
+from tests.raw_server import answer, raw_server
 
 P = "gh/acme/api"
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -45,6 +46,8 @@ CONTRADICTIONS: dict[str, tuple[Do, str]] = {
     "tests": (lambda c: c.insights.test_metrics(P, "w", branch="a", all_branches=True), "all_branches=True"),
     "naive start": (lambda c: c.insights.workflow_runs(P, "w", start_date=NAIVE), "start_date="),
     "naive end": (lambda c: c.insights.workflow_runs(P, "w", start_date=START, end_date=NAIVE), "end_date="),
+    "no date": (lambda c: c.insights.workflow_runs(P, "w", start_date="yesterday"), "start_date='yesterday'"),
+    "naive text": (lambda c: c.insights.job_timeseries(P, "w", start_date="2026-03-01"), "start_date="),
     "end alone": (lambda c: c.insights.workflow_runs(P, "w", end_date=START), "end_date needs a start_date"),
     "no time": (lambda c: c.insights.workflow_runs(P, "w", start_date=START, end_date=START), "end_date="),
     "back": (lambda c: c.insights.job_timeseries(P, "w", start_date=START, end_date=START - DAY), "end_date="),
@@ -118,3 +121,23 @@ async def test_what_is_no_project_is_refused(wrong: Any, circle: CircleCI) -> No
 async def test_what_is_no_organization_is_refused(wrong: str, circle: CircleCI) -> None:
     assert await refused(lambda c: c.pipelines.list_for_org(wrong), circle)
     assert await refused(lambda c: c.insights.org_summary(wrong), circle)
+
+
+async def test_dates_may_be_text_as_the_api_writes_them() -> None:
+    page: dict[str, Any] = {"items": [], "next_page_token": None}
+    async with raw_server(answer(200, page)) as server, CircleCI("t", host=server.url) as circle:
+        listing = circle.insights.workflow_runs(
+            P, "w", start_date="2026-03-01T00:00:00Z", end_date="2026-03-02T01:00+01:00"
+        )
+        assert await listing.collect() == []
+        query = server.requests[0].target.partition("?")[2]
+        assert query == "start-date=2026-03-01T00%3A00%3A00Z&end-date=2026-03-02T00%3A00%3A00Z"
+
+
+@pytest.mark.parametrize("body", ["", "null", "{}"])
+@pytest.mark.parametrize("status", [200, 202, 204])
+async def test_an_action_that_is_confirmed_without_a_word_has_been_confirmed(status: int, body: str) -> None:
+    said = answer(status, body if status != 204 else "")
+    async with raw_server(said) as server, CircleCI("t", host=server.url) as circle:
+        assert (await circle.workflows.cancel("w-1")).message == ""
+        assert (await circle.jobs.cancel(P, 1)).message == ""
