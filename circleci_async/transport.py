@@ -29,6 +29,9 @@ Auth = Literal["circle-token", "bearer", "basic"]
 SMALL_BODY = 64 * 1024
 """Bytes of an unwanted body that are read all the same, because that keeps the connection for the next request."""
 
+STREAM_BUFFER = 1024 * 1024
+"""Bytes of a stream that may wait to be read (twice that, at most), while what came before is being written."""
+
 SECRETS = 64
 """Tokens, plain and encoded, that are remembered to be redacted: a token function may give another each time."""
 
@@ -155,11 +158,13 @@ class Transport:
         Raises `TransportError` or `RequestTimeout`, never an error of aiohttp: the frames of those hold the token.
         """
         address = URL(url, encoded=url.isascii() and " " not in url)
+        is_raw = headers.get("Accept-Encoding") == "identity"
         options: dict[str, Any] = {
             "data": body,
             "timeout": timeout,
             "proxy": self._proxy(address),
-            "auto_decompress": headers.get("Accept-Encoding") != "identity",
+            "auto_decompress": not is_raw,
+            "read_bufsize": STREAM_BUFFER if is_raw else None,
             # else aiohttp says of no body that it is application/octet-stream
             "skip_auto_headers": ("Content-Type",) if body is None else None,
         }

@@ -15,7 +15,7 @@ from .part import PartFile, Worker
 
 log = logging.getLogger("circleci_async")
 
-BATCH = 2 * 1024 * 1024
+BATCH = 4 * 1024 * 1024
 """Bytes that are hashed and written at once, in a thread."""
 
 INLINE = 256 * 1024
