@@ -65,7 +65,7 @@ def main() -> None:
                 print(compare(name, place, sdk, bare, goal, min(options.rounds, most_rounds)), flush=True)
         if options.only in "import":
             print(compare_imports(max(options.rounds, 9)), flush=True)
-        if options.only in "memory":
+        if options.only in "memory" and Path("/proc/self/status").exists():
             print()
             print_memory(place)
 
@@ -108,10 +108,12 @@ def print_memory(place: Place) -> None:
 
 
 def _peak(place: Place, call: str) -> float:
+    # Not getrusage: its peak begins with that of the process that started this one.
     code = (
-        "import asyncio, resource, pathlib; from benchmarks import cases; "
+        "import asyncio, pathlib; from benchmarks import cases; "
         f"place = cases.Place({place.api!r}, {place.artifacts!r}, pathlib.Path({str(place.folder)!r})); "
-        f"asyncio.run({call}); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+        f"asyncio.run({call}); status = pathlib.Path('/proc/self/status').read_text(); "
+        "print(int(status.partition('VmHWM:')[2].split()[0]) / 1024)"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     _empty(place.folder)

@@ -102,14 +102,14 @@ class CircleCI:
         """Call anything, with the same authentication, retries and gate, and return the parsed JSON (None if empty).
 
         `path` hangs below `/api/v2`, or below the host if it begins with `/api/` (`/api/v1.1/me`); quote its parts with
-        `circleci_async.segment`. It may bring a query, which `query` adds to. Raises as every call does.
+        `circleci_async.segment`. It may bring a query; `query` adds to it, and wins. Raises as every call does.
         """
         method = method.upper()
         if not (method.isascii() and method.isalpha()):
             raise InvalidArgument(f"method={method!r}: give one such as 'GET'")
-        if "://" in path or path.startswith("//") or "#" in path:
-            raise InvalidArgument(f"path={path!r}: give a path below the API, such as '/me'")
-        path, _, written = path.partition("?")
+        whole, (path, _, written) = path, path.partition("?")
+        if "://" in path or path.startswith("//") or "#" in whole:
+            raise InvalidArgument(f"path={whole!r}: give a path below the API, such as '/me'")
         path = f"/{path.removeprefix('/')}"
         if any(part in {".", ".."} for part in path.split("/")):
             raise InvalidArgument(f"path={path!r}: '.' and '..' would lead to another path")

@@ -58,8 +58,10 @@ async def _fan_out(
     finally:
         for task in (conductor, *workers):
             task.cancel()
-        await asyncio.gather(conductor, *workers, return_exceptions=True)
-        await source.aclose()
+        try:
+            await asyncio.gather(conductor, *workers, return_exceptions=True)
+        finally:
+            await source.aclose()
 
 
 async def _stream(items: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[T, None]:

@@ -130,7 +130,8 @@ class Call:
         if isinstance(error, RateLimited) and not error.retry_after:
             core.gate.close_for(seconds, refused=True)  # the server did not say for how long
         path = urlsplit(self._url).path
-        log.info("%s %s: attempt %d failed (%s), next in %.2f s", self._method, path, attempts, error, seconds)
+        failure = f"status {error.status}" if isinstance(error, ApiError) else error.message
+        log.info("%s %s: attempt %d failed (%s), next in %.2f s", self._method, path, attempts, failure, seconds)
 
 
 class Stream:
@@ -159,7 +160,7 @@ class Stream:
 class Session:
     """Sends what the endpoint modules describe, and gives back models.
 
-    The codec is imported with the first answer: cattrs would make importing the client a tenth slower.
+    The codec is imported with the first call: cattrs would make importing the client a tenth slower.
     """
 
     def __init__(self, core: Core, options: Options) -> None:
@@ -168,7 +169,7 @@ class Session:
         seconds = options.timeout
         connect = min(CONNECT_WITHIN, seconds)
         self._call_timeout = Timeout(total=seconds, sock_connect=connect)
-        self._stream_timeout = Timeout(total=None, sock_connect=connect, sock_read=seconds)
+        self._stream_timeout = Timeout(total=None, connect=connect, sock_connect=connect, sock_read=seconds)
 
     async def request(
         self, kind: type[T], method: str, path: str, *, query: Query | None = None, json: Any = None
@@ -282,14 +283,15 @@ class Session:
         limited = reply.status == 429
         self.core.stats.rate_limited += limited
         wait = _asked_wait(reply) if limited else reset_wait(reply.headers, limited=False)
-        if wait:
+        if wait and (limited or self.core.transport.trusts(reply.url)):  # a storage's quotas are not ours
             self.core.gate.close_for(wait, refused=limited)
 
     async def _error(self, reply: Reply, method: str, *, redirected: bool) -> ApiError:
         """Return the error that an answer is."""
         try:
-            body = await reply.read()
-        except TransportError:  # an error without its text is still that error
+            async with asyncio.timeout(self.options.timeout):
+                body = await reply.read()
+        except (TransportError, TimeoutError):  # an error without its text is still that error
             body = b""
         finally:
             reply.close()

@@ -8,7 +8,7 @@ class Stats:
     """Live counters of one client, shared by everything made from it with `with_options`."""
 
     requests: int = 0
-    """HTTP requests sent, each hop of a redirect counted."""
+    """HTTP requests sent, each hop of a redirect counted (what is sent anew after a kept connection died is not)."""
 
     retries: int = 0
     """Attempts that were made because an earlier one failed."""

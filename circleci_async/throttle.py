@@ -22,6 +22,10 @@ NONSENSE = 10_000_000.0
 """Seconds (about four months). A larger reset is not a time to go but a date, or rubbish: it is ignored."""
 
 
+LONGEST_HOLD = 86_400.0
+"""Seconds (a day) that the gate stays closed at most: one absurd header must not close it for good."""
+
+
 def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
     """Read `Retry-After`, in seconds or as a date, as seconds to go; None if absent or unreadable.
 
@@ -82,9 +86,9 @@ def _number(text: str) -> float | None:
 def _date(text: str) -> float | None:
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
         return None
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
 
 @frozen(eq=False)
@@ -130,16 +134,15 @@ class Gate:
         """
         loop = asyncio.get_running_loop()
         now = loop.time()
-        until = now + seconds
+        until = now + min(seconds, LONGEST_HOLD)
         if not self._closed_until:
-            self._too_much = self._window
+            self._too_much = max(self._window, self._slow_above)  # it may have opened a moment ago
         if refused:
             self._slow_above = max(1.0, self._too_much / 2)
         if until <= self._closed_until:
             return
         self._stats.held += until - max(now, self._closed_until)
         self._closed_until = until
-        self._window = 1  # until `_open`, should anybody come in the moment before it
         for _, _, admitted, patience in self._queue:
             if patience.ends_before(until, now) and not admitted.done():
                 admitted.set_exception(_held_back(seconds))
@@ -210,7 +213,7 @@ class Slot:
         self._held = True
 
     def leave(self, *, answered: bool = False) -> None:
-        """Give the slot back, once; `answered` says that the server is well, so that more may follow."""
+        """Give the slot back, once; `answered` says that the server did answer, so that more may follow."""
         if self._held:
             self._held = False
             self._gate.leave(answered=answered)
@@ -226,7 +229,7 @@ class Slot:
 
 
 def is_answer(error: BaseException) -> bool:
-    """Say whether an error shows that the server is well: it answered, and not that it was too much."""
+    """Say whether an error is an answer, and not that it was too much."""
     return isinstance(error, ApiError) and not isinstance(error, RateLimited)
 
 

@@ -142,7 +142,7 @@ class Transport:
         self._trust = trust
         self._auth = auth
         self._http = http
-        self._http_for_writes: aiohttp.ClientSession | None = None
+        self._fresh_http: aiohttp.ClientSession | None = None
         self._owns_http = http is None
         self._proxies = getproxies() if trust_env and http is None else {}
         self._secrets: deque[str] = deque(maxlen=SECRETS)
@@ -175,7 +175,7 @@ class Transport:
         except asyncio.CancelledError as cancelled:
             raise cancelled.with_traceback(None) from None
         except Exception as caught:  # noqa: BLE001  # whatever it is, it must not get out
-            error = _translate(caught, method, url)
+            error = _translate(caught.error if isinstance(caught, _Lost) else caught, method, url)
         else:
             return Reply(response, method)
         finally:
@@ -185,23 +185,27 @@ class Transport:
     async def _exchange(
         self, session: aiohttp.ClientSession, method: str, address: URL, **options: Any
     ) -> aiohttp.ClientResponse:
-        """Make a request, and make it again if it went out on a kept connection that the server was just closing."""
+        """Make a request; once more, on a new connection, if it was lost on a kept one, which the server had closed."""
         if not self._owns_http:  # a session's own middlewares are replaced by those of a request
             options["middlewares"] = (*getattr(session, "_middlewares", ()), _once)
-        while True:
-            _reused.set(False)
-            try:
-                return await session.request(method, address, allow_redirects=False, raise_for_status=False, **options)
-            except _Lost as lost:
-                if not _reused.get() or method not in REPEATABLE:
-                    raise lost.error from None
+        options |= {"allow_redirects": False, "raise_for_status": False}
+        _reused.set(False)
+        try:
+            return await session.request(method, address, **options)
+        except _Lost:
+            if not _reused.get() or method not in REPEATABLE:
+                raise
+        return await self._fresh().request(method, address, **options)
 
     async def aclose(self) -> None:
         """Close the connections, unless the aiohttp session is somebody else's. Safe to repeat."""
         self._closed = True
         if self._owns_http:
-            for http in filter(None, (self._http, self._http_for_writes)):
-                await http.close()
+            await asyncio.gather(*(http.close() for http in (self._http, self._fresh_http) if http is not None))
+
+    def trusts(self, url: str) -> bool:
+        """Say whether an address may be sent the token, and so be believed about rate limits."""
+        return self._trust.trusts(url)
 
     def redact(self, text: str) -> str:
         """Replace the token in a text from outside."""
@@ -224,11 +228,14 @@ class Transport:
         if self._http is not None and self._http.closed:
             raise ConfigurationError("http: this aiohttp session is closed; it must stay open as long as the client")
         if self._owns_http and method not in REPEATABLE:
-            # Each on a new connection: on a kept one that the server is just closing it would be lost for good.
-            self._http_for_writes = self._http_for_writes or _open_session(force_close=True)
-            return self._http_for_writes
+            return self._fresh()  # on a kept connection that the server is just closing it would be lost for good
         self._http = self._http or _open_session(force_close=False)
         return self._http
+
+    def _fresh(self) -> aiohttp.ClientSession:
+        """Return the session that makes a new connection for each request."""
+        self._fresh_http = self._fresh_http or _open_session(force_close=True)
+        return self._fresh_http
 
     async def _with_token(self, address: URL, headers: dict[str, str]) -> dict[str, str]:
         if self._token is None or not self._trust.trusts(address):
@@ -295,7 +302,7 @@ class _Lost(Exception):
 
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keep aiohttp from sending what was lost again by itself: each attempt is to be counted, and to pass the gate."""
+    """Keep aiohttp from sending what was lost again by itself: it would, also what was lost on a new connection."""
     try:
         return await handler(request)
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
@@ -333,6 +340,9 @@ def _translate(error: Exception, method: str, url: str) -> TransportError:
             return TransportError("the body was cut short", method=method, url=shown)
         case aiohttp.ServerDisconnectedError():
             return TransportError("the server closed the connection without an answer", method=method, url=shown)
+        case aiohttp.ClientHttpProxyError():
+            message = f"the proxy refused: {error.status} {' '.join(error.message.split())}"
+            return TransportError(message, method=method, url=shown, sent=False)
         case aiohttp.ClientResponseError():
             what = error.message.partition("\n")[0].partition(": b'")[0]  # what follows quotes what the server sent
             return TransportError(f"no valid HTTP: {what.rstrip(':')}", method=method, url=shown)

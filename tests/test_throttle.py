@@ -31,6 +31,7 @@ PATIENT = Patience(longest_wait=120)
         ("nan", None),
         ("inf", None),
         ("Mon, 99 Foo 2026", None),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
     ],
 )
 def test_retry_after_is_read_as_seconds_or_as_a_date(text: str, seconds: float | None) -> None:
@@ -177,6 +178,15 @@ async def test_while_it_is_closed_nobody_goes_out_and_then_they_come_back_gradua
     assert [sum(30 + n - 0.1 <= moment < 30 + n + 0.9 for moment in out) for n in range(4)] == [1, 2, 4, 8]
     assert max(most) == 8
     assert stats.held == pytest.approx(30, abs=0.1)
+
+
+@fast_clock
+async def test_an_absurd_header_does_not_close_it_for_good() -> None:
+    gate, _ = make(2)
+    gate.close_for(1e12, refused=True)
+    began = asyncio.get_running_loop().time()
+    async with gate.slot(Patience(longest_wait=1e6)):
+        assert asyncio.get_running_loop().time() - began == pytest.approx(86_400, abs=1)
 
 
 @fast_clock

@@ -77,7 +77,7 @@ class Body:
         except TransportError as error:
             if not self._has_begun:
                 raise
-            cut = self._cut(str(error))
+            cut = self._cut(error.message)
         raise cut
 
     def close(self) -> None:
@@ -186,7 +186,7 @@ class Body:
         return size == self.size
 
     def _start_over(self) -> None:
-        self._offset = 0
+        self._offset = 0  # but not the mark: to come as far as before is no progress
         self.etag = None
         self._answers += self._forgiven  # what they brought is lost
         self._forgiven = 0

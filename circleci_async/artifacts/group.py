@@ -1,5 +1,6 @@
 """The calls about artifacts, with what one call is not enough for: download, download many, stream."""
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
@@ -64,7 +65,7 @@ class ArtifactStream:
 
     @property
     def size(self) -> int | None:
-        """Bytes in all, or None if the server did not say. Known from the first part on."""
+        """Bytes in all, or None if the server did not say."""
         return self._body.size
 
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
@@ -95,7 +96,8 @@ class Artifacts(Endpoints):
         Raises `UnsafePath` before anything is sent, `NotFound` if it has expired, `DownloadError` if it can't be had
         whole or written, `TransportError` when retries are used up.  (API developer's guide, "Download artifacts")
         """
-        return await download(self._session, artifact, Destination(folder).place(artifact), on_progress)
+        target = await asyncio.to_thread(Destination(folder).place, artifact)  # it looks through the whole folder
+        return await download(self._session, artifact, target, on_progress)
 
     async def download_all(
         self,
@@ -135,7 +137,7 @@ class Artifacts(Endpoints):
         """Stream one artifact without a file.
 
         `async with circle.artifacts.open(artifact) as stream:` and then `async for part in stream:` gives its bytes. It
-        holds one of the client's `concurrency` from the first part to the last, or until the block ends.
+        holds one of the client's `concurrency` until the last part has been read, or the block ends.
 
         Raises as `download` does, and `DownloadError` if the server can't go on where a body was cut.
         """

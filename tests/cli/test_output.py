@@ -94,13 +94,14 @@ def test_an_error_and_its_hint_are_one_harmless_line(
     assert capsys.readouterr() == ("", f"{line}\n")
 
 
-def test_a_hostile_log_line_is_harmless(cli: Cli, fake: FakeCircleCI) -> None:
+def test_the_log_says_nothing_of_what_a_server_wrote(cli: Cli, fake: FakeCircleCI) -> None:
     fake.fail("*", status=500, body={"message": HOSTILE})
 
     code, _, err = cli("-v", "me")
 
     assert code == 0
-    assert r"attempt 1 failed (500 Internal Server Error: [red]x[/red]\x1b]0;owned" in err
+    assert "attempt 1 failed (status 500)" in err
+    assert "owned" not in err
     assert err.replace("\n", "").isprintable()
 
 

@@ -55,6 +55,6 @@ async def test_the_log_tells_method_path_status_attempt_and_wait(caplog: pytest.
     lines = [record.getMessage() for record in caplog.records if record.name == "circleci_async"]
     assert len(lines) == 3
     assert lines[0].startswith("GET /api/v2/me: 500 in ")
-    assert lines[1].startswith("GET /api/v2/me: attempt 1 failed (500 Internal Server Error")
+    assert lines[1].startswith("GET /api/v2/me: attempt 1 failed (status 500)")
     assert lines[1].endswith("next in 0.00 s")
     assert lines[2].startswith("GET /api/v2/me: 200 in ")

@@ -79,3 +79,21 @@ async def test_what_has_no_body_has_no_content_type() -> None:
         await circle.workflows.cancel("w-1")
         await circle.workflows.rerun("w-1", from_failed=True)
         assert [request.headers.get("content-type") for request in server.requests] == [None, "application/json"]
+
+
+async def test_what_is_lost_on_a_kept_connection_is_sent_anew_once_and_not_on_each_kept_one() -> None:
+    losing = False
+
+    async def answer_or_lose(request: Request, writer: asyncio.StreamWriter) -> bool | None:
+        if losing:
+            return None
+        await asyncio.sleep(0.02)  # so that all ten need a connection of their own
+        return await answer(200, ME)(request, writer)
+
+    async with raw_server(answer_or_lose) as server, connect(server, ONCE) as circle:
+        await asyncio.gather(*(circle.users.me() for _ in range(10)))
+        assert server.open_connections == 10
+        losing = True
+        with pytest.raises(TransportError):
+            await circle.users.me()
+        assert len(server.requests) == 12

@@ -232,3 +232,13 @@ async def test_a_429_without_retry_after_waits_for_the_reset_of_the_headers() ->
     async with raw_server(limited({"X-RateLimit-Reset": "44"}), answer(200, ME)) as server, connect(server) as circle:
         await circle.users.me()
         assert server.requests[1].at - server.requests[0].at == pytest.approx(44, abs=0.5)
+
+
+async def test_the_quotas_of_a_storage_do_not_hold_back_the_api() -> None:
+    spent = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "9000"}
+    async with raw_server(answer(200, {"id": "u-1", "login": "octo"}, spent)) as storage:
+        moved = answer(302, {}, {"Location": f"{storage.url}/bucket"})
+        async with raw_server(moved) as server, connect(server) as circle:
+            assert (await circle.users.me()).login == "octo"
+            assert (await circle.users.me()).login == "octo"
+            assert circle.stats.held == 0
