@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import inspect
 import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -42,5 +43,5 @@ def fast_clock(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., 
             runner.run(test(*args, **kwargs))
 
     del run.__wrapped__  # pytest is to see a plain function, with the same arguments
-    run.__signature__ = __import__("inspect").signature(test)  # type: ignore[attr-defined]
+    run.__signature__ = inspect.signature(test)  # type: ignore[attr-defined]
     return run

@@ -124,3 +124,10 @@ def test_retry_after_can_be_left_out() -> None:
 def test_a_limit_that_lets_nothing_through_is_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(InvalidArgument, match=next(iter(arguments))):
         RateLimit(**arguments)
+
+
+async def test_a_number_is_a_limit_of_so_many_requests_a_second(world: World, http: aiohttp.ClientSession) -> None:
+    async with FakeCircleCI(world, rate_limit=1) as fake:
+        api = Caller(fake, http)
+        await api.get("/me")
+        assert (api.answer.headers["RateLimit-Limit"], api.answer.headers["RateLimit-Remaining"]) == ("1", "0")
