@@ -286,6 +286,7 @@ async def test_a_path_that_would_lead_elsewhere_is_refused(path: str) -> None:
         ("/x?a=b&c=", None, "/api/v2/x?a=b&c="),
         ("/x?a=1&a=2&b=old", {"b": "new"}, "/api/v2/x?a=1&a=2&b=new"),
         ("/api/v1.1/me?x=%2F", None, "/api/v1.1/me?x=%2F"),
+        ("/x?next=https://a.b", None, "/api/v2/x?next=https%3A%2F%2Fa.b"),
     ],
 )
 async def test_a_path_may_lack_its_slash_and_bring_a_query(
