@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from .output import Column, Output
+from .runner import hint_of
 
 if TYPE_CHECKING:
     from ..client import CircleCI
@@ -63,7 +64,7 @@ async def show_snapshot(out: Output, projects: Sequence[str], results: Results) 
             async for project, result in results:
                 found[str(project)] = result
                 if isinstance(result, Exception):
-                    out.error(f"{project}: {result}", result.hint)
+                    out.error(f"{project}: {result}", hint_of(result))
                     yield {"project": str(project), "error": result}
                 else:
                     yield {"project": str(project), "workflows": result}

@@ -45,7 +45,7 @@ def run(work: Work, out: Output) -> int:
         _silence()
         return PIPE_CLOSED
     except CircleCIError as error:
-        out.error(str(error), _hint(error))
+        out.error(str(error), hint_of(error))
         return BAD_USAGE if isinstance(error, InvalidArgument) else FAILED
     except OSError as error:
         out.error(str(error))
@@ -66,7 +66,8 @@ async def _stoppable(work: Work) -> int | None:
     return await task
 
 
-def _hint(error: CircleCIError) -> str | None:
+def hint_of(error: CircleCIError) -> str | None:
+    """Return what to try, in terms of the command line."""
     hint = next((text for kind, text in _HINTS.items() if isinstance(error, kind)), error.hint)
     return " ".join(filter(None, (hint, *getattr(error, "__notes__", ())))) or None
 

@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 from ..endpoints.group import ProjectRef
 from ..endpoints.insights import Insights as Endpoints
-from ..errors import CircleCIError
+from ..errors import CircleCIError, InvalidArgument
 from ..fanout import fan_out
 from ..models.insights import ReportingWindow, WorkflowMetrics
 
@@ -25,8 +25,11 @@ class Insights(Endpoints):
         """Iterate `(project, metrics of its workflows)` of many projects, as they come.
 
         A project that fails gives `(project, error)` and leaves the others alone: tell the two apart with
-        `isinstance(result, CircleCIError)`. The options are those of `workflows`.
+        `isinstance(result, CircleCIError)`. The options are those of `workflows`. To leave the loop early and be sure
+        that nothing goes on, wrap this in `contextlib.aclosing`.
         """
+        if isinstance(projects, str):
+            raise InvalidArgument(f"projects={projects!r}: give several, as a list: [{projects!r}]")
 
         async def fetch(project: ProjectRef) -> list[WorkflowMetrics]:
             metrics = self.workflows(

@@ -258,6 +258,19 @@ def test_nothing_but_failures_makes_no_table(cli: Cli, fake: FakeCircleCI) -> No
     assert (code, out) == (1, "")
 
 
+def test_a_project_that_fails_gets_a_hint_in_terms_of_the_command_line(
+    cli: Cli, world: World, fake: FakeCircleCI
+) -> None:
+    world.project("gh/acme/api")
+    fake.fail("*/insights/*", status=429, headers={"Retry-After": "86400"}, times=None)
+
+    code, _, err = cli("insights", "gh/acme/api")
+
+    assert code == 1
+    assert "[hint: " in err
+    assert "RetryPolicy" not in err
+
+
 @pytest.mark.parametrize(
     ("options", "query"),
     [

@@ -316,3 +316,11 @@ async def test_a_snapshot_of_an_embedded_circleci_is_what_each_project_says_by_i
     assert found == alone
     assert any(alone.values())
     assert tokens == {"page-token"}
+
+
+async def test_one_project_as_text_is_refused_rather_than_taken_for_its_letters() -> None:
+    async with raw_server() as server, client(server) as circle:
+        with pytest.raises(ca.InvalidArgument, match=r"\['gh/acme/api'\]"):
+            async for _ in circle.insights.snapshot("gh/acme/api"):
+                pytest.fail("nothing is to be asked")
+        assert server.requests == []
