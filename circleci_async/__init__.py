@@ -19,10 +19,22 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .client import CircleCI as CircleCI
     from .codec import to_dict as to_dict
     from .codec import to_json as to_json
+    from .endpoints.checkout_keys import CheckoutKeys as CheckoutKeys
+    from .endpoints.deploys import Deploys as Deploys
+    from .endpoints.groups import Groups as Groups
     from .endpoints.jobs import Jobs as Jobs
+    from .endpoints.oidc import Oidc as Oidc
+    from .endpoints.organizations import Organizations as Organizations
+    from .endpoints.otel import Otel as Otel
+    from .endpoints.pipeline_definitions import PipelineDefinitions as PipelineDefinitions
     from .endpoints.pipelines import Pipelines as Pipelines
+    from .endpoints.policies import Policies as Policies
     from .endpoints.projects import Projects as Projects
+    from .endpoints.schedules import Schedules as Schedules
+    from .endpoints.triggers import Triggers as Triggers
+    from .endpoints.url_orb_allow_list import UrlOrbAllowList as UrlOrbAllowList
     from .endpoints.users import Users as Users
+    from .endpoints.webhooks import Webhooks as Webhooks
     from .endpoints.workflows import Workflows as Workflows
     from .errors import ApiError as ApiError
     from .errors import AuthenticationError as AuthenticationError
@@ -33,10 +45,14 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .errors import DecodeError as DecodeError
     from .errors import DownloadCut as DownloadCut
     from .errors import DownloadError as DownloadError
+    from .errors import ExportFailed as ExportFailed
     from .errors import Gone as Gone
     from .errors import InvalidArgument as InvalidArgument
+    from .errors import ListCut as ListCut
+    from .errors import NotCreated as NotCreated
     from .errors import NotFound as NotFound
     from .errors import PagingError as PagingError
+    from .errors import PartlySet as PartlySet
     from .errors import PermissionDenied as PermissionDenied
     from .errors import RateLimited as RateLimited
     from .errors import RequestTimeout as RequestTimeout
@@ -48,6 +64,23 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .errors import WaitTimeout as WaitTimeout
     from .insights.group import Insights as Insights
     from .models.artifacts import Artifact as Artifact
+    from .models.attribution import AttributionActor as AttributionActor
+    from .models.checkout_keys import CheckoutKey as CheckoutKey
+    from .models.checkout_keys import CheckoutKeyType as CheckoutKeyType
+    from .models.checkout_keys import KeyDigest as KeyDigest
+    from .models.contexts import Context as Context
+    from .models.contexts import ContextDetails as ContextDetails
+    from .models.contexts import ContextRestriction as ContextRestriction
+    from .models.contexts import ContextVariable as ContextVariable
+    from .models.contexts import ContextVariableResult as ContextVariableResult
+    from .models.contexts import OwnerType as OwnerType
+    from .models.contexts import RestrictionType as RestrictionType
+    from .models.deploys import DeployComponent as DeployComponent
+    from .models.deploys import DeployEnvironment as DeployEnvironment
+    from .models.deploys import DeployLabel as DeployLabel
+    from .models.deploys import DeployVersion as DeployVersion
+    from .models.environment_variables import EnvironmentVariable as EnvironmentVariable
+    from .models.groups import OrganizationGroup as OrganizationGroup
     from .models.insights import DurationMetrics as DurationMetrics
     from .models.insights import FlakyTest as FlakyTest
     from .models.insights import FlakyTests as FlakyTests
@@ -83,7 +116,16 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .models.jobs import ParallelRun as ParallelRun
     from .models.jobs import TestResult as TestResult
     from .models.messages import Message as Message
+    from .models.oidc import OidcClaim as OidcClaim
+    from .models.oidc import OidcClaims as OidcClaims
     from .models.open_enum import OpenEnum as OpenEnum
+    from .models.organizations import Organization as Organization
+    from .models.organizations import VcsType as VcsType
+    from .models.otel import OtelExporter as OtelExporter
+    from .models.otel import OtelProtocol as OtelProtocol
+    from .models.pipeline_definitions import CheckoutSource as CheckoutSource
+    from .models.pipeline_definitions import ConfigSource as ConfigSource
+    from .models.pipeline_definitions import PipelineDefinition as PipelineDefinition
     from .models.pipelines import Actor as Actor
     from .models.pipelines import Pipeline as Pipeline
     from .models.pipelines import PipelineCommit as PipelineCommit
@@ -95,10 +137,28 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .models.pipelines import PipelineTrigger as PipelineTrigger
     from .models.pipelines import PipelineVcs as PipelineVcs
     from .models.pipelines import PipelineWarning as PipelineWarning
+    from .models.pipelines import Ref as Ref
     from .models.pipelines import TriggerType as TriggerType
+    from .models.policies import Decision as Decision
+    from .models.policies import DecisionLog as DecisionLog
+    from .models.policies import DecisionMetadata as DecisionMetadata
+    from .models.policies import DecisionSettings as DecisionSettings
+    from .models.policies import DecisionVcs as DecisionVcs
+    from .models.policies import Policy as Policy
+    from .models.policies import PolicyBundleDiff as PolicyBundleDiff
+    from .models.policies import RuleViolation as RuleViolation
+    from .models.projects import AdvancedSettings as AdvancedSettings
+    from .models.projects import AdvancedSettingsUpdate as AdvancedSettingsUpdate
     from .models.projects import Project as Project
+    from .models.projects import ProjectSettings as ProjectSettings
     from .models.projects import ProjectVcs as ProjectVcs
+    from .models.projects import Rollback as Rollback
     from .models.projects import VcsProvider as VcsProvider
+    from .models.repositories import Repository as Repository
+    from .models.schedules import DayOfWeek as DayOfWeek
+    from .models.schedules import Month as Month
+    from .models.schedules import Schedule as Schedule
+    from .models.schedules import Timetable as Timetable
     from .models.summaries import OrgProjectMetrics as OrgProjectMetrics
     from .models.summaries import OrgProjectSummary as OrgProjectSummary
     from .models.summaries import OrgProjectTrends as OrgProjectTrends
@@ -111,8 +171,26 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .models.summaries import SummaryData as SummaryData
     from .models.summaries import SummaryMetrics as SummaryMetrics
     from .models.summaries import SummaryTrends as SummaryTrends
+    from .models.triggers import EventPreset as EventPreset
+    from .models.triggers import RepositorySource as RepositorySource
+    from .models.triggers import ScheduleSource as ScheduleSource
+    from .models.triggers import Trigger as Trigger
+    from .models.triggers import TriggerActor as TriggerActor
+    from .models.triggers import TriggerEventSource as TriggerEventSource
+    from .models.triggers import TriggerSchedule as TriggerSchedule
+    from .models.triggers import TriggerWebhook as TriggerWebhook
+    from .models.triggers import WebhookSource as WebhookSource
+    from .models.url_orb_allow_list import UrlOrbAllowListEntry as UrlOrbAllowListEntry
+    from .models.url_orb_allow_list import UrlOrbAuth as UrlOrbAuth
+    from .models.url_orb_allow_list import UrlOrbConfirmation as UrlOrbConfirmation
+    from .models.usage import UsageExport as UsageExport
+    from .models.usage import UsageExportState as UsageExportState
+    from .models.usage import UsageProgress as UsageProgress
     from .models.users import Collaboration as Collaboration
     from .models.users import User as User
+    from .models.webhooks import Webhook as Webhook
+    from .models.webhooks import WebhookEvent as WebhookEvent
+    from .models.webhooks import WebhookScope as WebhookScope
     from .models.workflows import RerunAccepted as RerunAccepted
     from .models.workflows import Workflow as Workflow
     from .models.workflows import WorkflowJob as WorkflowJob
@@ -121,20 +199,47 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .paging import Page as Page
     from .paging import Paged as Paged
     from .retry import RetryPolicy as RetryPolicy
+    from .rows import rows as rows
     from .slug import OrgSlug as OrgSlug
     from .slug import ProjectSlug as ProjectSlug
     from .slug import segment as segment
     from .stats import Stats as Stats
+    from .usage.group import Usage as Usage
+    from .variables.contexts import Contexts as Contexts
+    from .variables.environment_variables import EnvironmentVariables as EnvironmentVariables
 
 _HOMES = {
-    "artifacts.download": ("Download", "Progress"),
-    "artifacts.group": ("ArtifactStream", "Artifacts", "DownloadReport", "Failure"),
+    "artifacts.download": (
+        "Download",
+        "Progress",
+    ),
+    "artifacts.group": (
+        "ArtifactStream",
+        "Artifacts",
+        "DownloadReport",
+        "Failure",
+    ),
     "client": ("CircleCI",),
-    "codec": ("to_dict", "to_json"),
+    "codec": (
+        "to_dict",
+        "to_json",
+    ),
+    "endpoints.checkout_keys": ("CheckoutKeys",),
+    "endpoints.deploys": ("Deploys",),
+    "endpoints.groups": ("Groups",),
     "endpoints.jobs": ("Jobs",),
+    "endpoints.oidc": ("Oidc",),
+    "endpoints.organizations": ("Organizations",),
+    "endpoints.otel": ("Otel",),
+    "endpoints.pipeline_definitions": ("PipelineDefinitions",),
     "endpoints.pipelines": ("Pipelines",),
+    "endpoints.policies": ("Policies",),
     "endpoints.projects": ("Projects",),
+    "endpoints.schedules": ("Schedules",),
+    "endpoints.triggers": ("Triggers",),
+    "endpoints.url_orb_allow_list": ("UrlOrbAllowList",),
     "endpoints.users": ("Users",),
+    "endpoints.webhooks": ("Webhooks",),
     "endpoints.workflows": ("Workflows",),
     "errors": (
         "ApiError",
@@ -146,10 +251,14 @@ _HOMES = {
         "DecodeError",
         "DownloadCut",
         "DownloadError",
+        "ExportFailed",
         "Gone",
         "InvalidArgument",
+        "ListCut",
+        "NotCreated",
         "NotFound",
         "PagingError",
+        "PartlySet",
         "PermissionDenied",
         "RateLimited",
         "RequestTimeout",
@@ -162,6 +271,29 @@ _HOMES = {
     ),
     "insights.group": ("Insights",),
     "models.artifacts": ("Artifact",),
+    "models.attribution": ("AttributionActor",),
+    "models.checkout_keys": (
+        "CheckoutKey",
+        "CheckoutKeyType",
+        "KeyDigest",
+    ),
+    "models.contexts": (
+        "Context",
+        "ContextDetails",
+        "ContextRestriction",
+        "ContextVariable",
+        "ContextVariableResult",
+        "OwnerType",
+        "RestrictionType",
+    ),
+    "models.deploys": (
+        "DeployComponent",
+        "DeployEnvironment",
+        "DeployLabel",
+        "DeployVersion",
+    ),
+    "models.environment_variables": ("EnvironmentVariable",),
+    "models.groups": ("OrganizationGroup",),
     "models.insights": (
         "DurationMetrics",
         "FlakyTest",
@@ -201,7 +333,24 @@ _HOMES = {
         "TestResult",
     ),
     "models.messages": ("Message",),
+    "models.oidc": (
+        "OidcClaim",
+        "OidcClaims",
+    ),
     "models.open_enum": ("OpenEnum",),
+    "models.organizations": (
+        "Organization",
+        "VcsType",
+    ),
+    "models.otel": (
+        "OtelExporter",
+        "OtelProtocol",
+    ),
+    "models.pipeline_definitions": (
+        "CheckoutSource",
+        "ConfigSource",
+        "PipelineDefinition",
+    ),
     "models.pipelines": (
         "Actor",
         "Pipeline",
@@ -214,9 +363,35 @@ _HOMES = {
         "PipelineTrigger",
         "PipelineVcs",
         "PipelineWarning",
+        "Ref",
         "TriggerType",
     ),
-    "models.projects": ("Project", "ProjectVcs", "VcsProvider"),
+    "models.policies": (
+        "Decision",
+        "DecisionLog",
+        "DecisionMetadata",
+        "DecisionSettings",
+        "DecisionVcs",
+        "Policy",
+        "PolicyBundleDiff",
+        "RuleViolation",
+    ),
+    "models.projects": (
+        "AdvancedSettings",
+        "AdvancedSettingsUpdate",
+        "Project",
+        "ProjectSettings",
+        "ProjectVcs",
+        "Rollback",
+        "VcsProvider",
+    ),
+    "models.repositories": ("Repository",),
+    "models.schedules": (
+        "DayOfWeek",
+        "Month",
+        "Schedule",
+        "Timetable",
+    ),
     "models.summaries": (
         "OrgProjectMetrics",
         "OrgProjectSummary",
@@ -231,12 +406,58 @@ _HOMES = {
         "SummaryMetrics",
         "SummaryTrends",
     ),
-    "models.users": ("Collaboration", "User"),
-    "models.workflows": ("RerunAccepted", "Workflow", "WorkflowJob", "WorkflowStatus", "WorkflowTag"),
-    "paging": ("Page", "Paged"),
+    "models.triggers": (
+        "EventPreset",
+        "RepositorySource",
+        "ScheduleSource",
+        "Trigger",
+        "TriggerActor",
+        "TriggerEventSource",
+        "TriggerSchedule",
+        "TriggerWebhook",
+        "WebhookSource",
+    ),
+    "models.url_orb_allow_list": (
+        "UrlOrbAllowListEntry",
+        "UrlOrbAuth",
+        "UrlOrbConfirmation",
+    ),
+    "models.usage": (
+        "UsageExport",
+        "UsageExportState",
+        "UsageProgress",
+    ),
+    "models.users": (
+        "Collaboration",
+        "User",
+    ),
+    "models.webhooks": (
+        "Webhook",
+        "WebhookEvent",
+        "WebhookScope",
+    ),
+    "models.workflows": (
+        "RerunAccepted",
+        "Workflow",
+        "WorkflowJob",
+        "WorkflowStatus",
+        "WorkflowTag",
+    ),
+    "paging": (
+        "Page",
+        "Paged",
+    ),
     "retry": ("RetryPolicy",),
-    "slug": ("OrgSlug", "ProjectSlug", "segment"),
+    "rows": ("rows",),
+    "slug": (
+        "OrgSlug",
+        "ProjectSlug",
+        "segment",
+    ),
     "stats": ("Stats",),
+    "usage.group": ("Usage",),
+    "variables.contexts": ("Contexts",),
+    "variables.environment_variables": ("EnvironmentVariables",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -19,12 +19,27 @@ if TYPE_CHECKING:
     import aiohttp
 
     from .artifacts.group import Artifacts
+    from .endpoints.checkout_keys import CheckoutKeys
+    from .endpoints.deploys import Deploys
+    from .endpoints.groups import Groups
     from .endpoints.jobs import Jobs
+    from .endpoints.oidc import Oidc
+    from .endpoints.organizations import Organizations
+    from .endpoints.otel import Otel
+    from .endpoints.pipeline_definitions import PipelineDefinitions
     from .endpoints.pipelines import Pipelines
+    from .endpoints.policies import Policies
     from .endpoints.projects import Projects
+    from .endpoints.schedules import Schedules
+    from .endpoints.triggers import Triggers
+    from .endpoints.url_orb_allow_list import UrlOrbAllowList
     from .endpoints.users import Users
+    from .endpoints.webhooks import Webhooks
     from .endpoints.workflows import Workflows
     from .insights.group import Insights
+    from .usage.group import Usage
+    from .variables.contexts import Contexts
+    from .variables.environment_variables import EnvironmentVariables
 
 
 class CircleCI:
@@ -186,3 +201,108 @@ class CircleCI:
         from .insights.group import Insights
 
         return Insights(self._session)
+
+    @cached_property
+    def organizations(self) -> "Organizations":
+        """Organizations: create, read, delete."""
+        from .endpoints.organizations import Organizations
+
+        return Organizations(self._session)
+
+    @cached_property
+    def groups(self) -> "Groups":
+        """Groups of an organization's users."""
+        from .endpoints.groups import Groups
+
+        return Groups(self._session)
+
+    @cached_property
+    def contexts(self) -> "Contexts":
+        """Contexts: variables that the projects of an organization share, and who may use them."""
+        from .variables.contexts import Contexts
+
+        return Contexts(self._session)
+
+    @cached_property
+    def environment_variables(self) -> "EnvironmentVariables":
+        """Environment variables of a project."""
+        from .variables.environment_variables import EnvironmentVariables
+
+        return EnvironmentVariables(self._session)
+
+    @cached_property
+    def checkout_keys(self) -> "CheckoutKeys":
+        """Checkout keys: the SSH keys that a project's code is checked out with."""
+        from .endpoints.checkout_keys import CheckoutKeys
+
+        return CheckoutKeys(self._session)
+
+    @cached_property
+    def schedules(self) -> "Schedules":
+        """Schedules: pipelines at set times."""
+        from .endpoints.schedules import Schedules
+
+        return Schedules(self._session)
+
+    @cached_property
+    def webhooks(self) -> "Webhooks":
+        """Outbound webhooks: what CircleCI tells your service of."""
+        from .endpoints.webhooks import Webhooks
+
+        return Webhooks(self._session)
+
+    @cached_property
+    def pipeline_definitions(self) -> "PipelineDefinitions":
+        """Pipeline definitions: where a pipeline's configuration and code come from."""
+        from .endpoints.pipeline_definitions import PipelineDefinitions
+
+        return PipelineDefinitions(self._session)
+
+    @cached_property
+    def triggers(self) -> "Triggers":
+        """Triggers: which events set a pipeline definition going."""
+        from .endpoints.triggers import Triggers
+
+        return Triggers(self._session)
+
+    @cached_property
+    def usage(self) -> "Usage":
+        """Usage exports: what was built, and what it cost."""
+        from .usage.group import Usage
+
+        return Usage(self._session)
+
+    @cached_property
+    def deploys(self) -> "Deploys":
+        """Deploys: environments, components and their versions."""
+        from .endpoints.deploys import Deploys
+
+        return Deploys(self._session)
+
+    @cached_property
+    def policies(self) -> "Policies":
+        """Config policies: bundles, decisions, settings."""
+        from .endpoints.policies import Policies
+
+        return Policies(self._session)
+
+    @cached_property
+    def oidc(self) -> "Oidc":
+        """OIDC tokens: the claims that jobs' tokens make."""
+        from .endpoints.oidc import Oidc
+
+        return Oidc(self._session)
+
+    @cached_property
+    def otel(self) -> "Otel":
+        """OpenTelemetry exporters (preview)."""
+        from .endpoints.otel import Otel
+
+        return Otel(self._session)
+
+    @cached_property
+    def url_orb_allow_list(self) -> "UrlOrbAllowList":
+        """The URL orb allow-list: from where orbs may be used by URL."""
+        from .endpoints.url_orb_allow_list import UrlOrbAllowList
+
+        return UrlOrbAllowList(self._session)

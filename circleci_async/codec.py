@@ -16,6 +16,7 @@ from typing import Any, Generic, NoReturn, TypeVar, Union, cast, get_args, get_o
 import attrs
 from cattrs import ClassValidationError, Converter, IterableValidationError
 from cattrs.cols import list_structure_factory
+from cattrs.cols import mapping_structure_factory as dict_structure_factory  # pyright: ignore[reportUnknownVariableType]  # cattrs leaves two of its parameters untyped
 from cattrs.gen import make_dict_structure_fn
 
 from .errors import DecodeError
@@ -39,6 +40,14 @@ class _Envelope(Generic[T]):
     next_page_token: str | None = None
 
 
+@attrs.frozen(kw_only=True)
+class _Sparse(Generic[T]):
+    """The same, of a call whose specification does not promise that there are `items`."""
+
+    items: tuple[T, ...] = ()
+    next_page_token: str | None = None
+
+
 def decode(kind: type[T], body: bytes, *, method: str = "", url: str = "") -> T:
     """Return the body as a `kind`: a model, a list of models such as `list[Collaboration]`, or `dict[str, Any]`.
 
@@ -46,7 +55,7 @@ def decode(kind: type[T], body: bytes, *, method: str = "", url: str = "") -> T:
     request the body answers.
     """
     data = loads(body, method=method, url=url)
-    if data is None and kind is Message:  # any 2xx confirms, also one that says nothing
+    if data is None and _is_confirmation(kind):  # any 2xx confirms, also one that says nothing
         return kind()
     if _is_blank(body):
         raise DecodeError(("the body is empty",), method=method, url=url)
@@ -61,12 +70,15 @@ def decode(kind: type[T], body: bytes, *, method: str = "", url: str = "") -> T:
     raise DecodeError(faults, method=method, url=url, body=_text(body))
 
 
-def decode_page(kind: type[T], body: bytes, *, method: str = "", url: str = "") -> tuple[tuple[T, ...], str | None]:
+def decode_page(
+    kind: type[T], body: bytes, *, sparse: bool = False, method: str = "", url: str = ""
+) -> tuple[tuple[T, ...], str | None]:
     """Return the items on one page of a list, and the token of the next page: None on the last.
 
-    Raises `DecodeError` as `decode` does.
+    `sparse`: an answer without `items` is an empty page. Raises `DecodeError` as `decode` does.
     """
-    page = decode(_Envelope[kind], body, method=method, url=url)  # type: ignore[valid-type]  # `kind` is known at run time
+    envelope: Any = _Sparse[kind] if sparse else _Envelope[kind]  # type: ignore[valid-type]  # `kind` is known at run time
+    page: _Envelope[T] | _Sparse[T] = decode(envelope, body, method=method, url=url)
     return page.items, page.next_page_token or None
 
 
@@ -103,6 +115,10 @@ def to_dict(value: Any) -> Any:
 def to_json(value: Any) -> str:
     """Return what `to_dict` makes of the value as JSON text: one line, all ASCII."""
     return json.dumps(to_dict(value))
+
+
+def _is_confirmation(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Message)
 
 
 def _is_blank(body: bytes) -> bool:
@@ -203,6 +219,17 @@ def _list_factory(kind: Any, converter: Converter) -> Hook:
     return structure_list
 
 
+def _mapping_factory(kind: Any, converter: Converter) -> Hook:
+    structure = cast(Callable[[Any, Any], dict[str, Any]], dict_structure_factory(kind, converter))
+
+    def structure_mapping(value: Any, _: Any) -> dict[str, Any]:
+        if type(value) is not dict:
+            raise _Fault("an object", value)
+        return structure(cast(dict[str, Any], value), kind)
+
+    return structure_mapping
+
+
 def _model_factory(kind: Any, converter: Converter) -> Hook:
     structure = make_dict_structure_fn(kind, converter, _cattrs_use_linecache=False)
     fields = attrs.fields(get_origin(kind) or kind)
@@ -232,8 +259,12 @@ def _is_list(kind: Any) -> bool:
     return get_origin(kind) is list or (get_origin(kind) is tuple and get_args(kind)[-1] is Ellipsis)
 
 
+def _is_mapping(kind: Any) -> bool:
+    return get_origin(kind) in (dict, Mapping)
+
+
 def _is_free_map(kind: Any) -> bool:
-    return get_origin(kind) in (dict, Mapping) and get_args(kind) == (str, Any)
+    return _is_mapping(kind) and get_args(kind) == (str, Any)
 
 
 @functools.cache
@@ -245,6 +276,7 @@ def _converter(*, detailed: bool) -> Converter:
     converter.register_structure_hook(bool, _structure_bool)
     converter.register_structure_hook(datetime, _structure_datetime)
     converter.register_structure_hook(OpenEnum, _structure_enum)
+    converter.register_structure_hook_factory(_is_mapping, _mapping_factory)
     converter.register_structure_hook_func(_is_free_map, _structure_map)
     converter.register_structure_hook_factory(_is_optional, _optional_factory)
     converter.register_structure_hook_factory(_is_list, _list_factory)
@@ -263,9 +295,14 @@ def _faults(error: BaseException, place: str) -> Iterator[str]:
         inside = [(inner, f"{place}.{note.name}") for inner, note in noted]
     else:
         listed, bare = error.group_exceptions()
-        inside = [(inner, f"{place}[{note.index}]") for inner, note in listed]
+        inside = [(inner, f"{place}[{_step(note.index)}]") for inner, note in listed]
     for inner, where in [*inside, *((inner, place) for inner in bare)]:
         yield from _faults(inner, where)
+
+
+def _step(index: int | str) -> str:
+    """Write the place within a list or a map; the keys of a map are the server's words."""
+    return _excerpt(index) if isinstance(index, str) else str(index)
 
 
 def _reason(error: BaseException) -> str:

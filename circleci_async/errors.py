@@ -1,7 +1,7 @@
 """The exception tree. Every error this package raises of its own accord is a `CircleCIError`."""
 
 from http import HTTPStatus
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class CircleCIError(Exception):
@@ -12,6 +12,9 @@ class CircleCIError(Exception):
 
     page_token: str | None = None
     """The page that failed, if the error ended an iteration: `pages(start=error.page_token)` goes on there."""
+
+    export_id: str | None = None
+    """The usage export, if the error ended waiting for it or reading it: `usage.wait` and `usage.rows` take it up."""
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)
@@ -96,6 +99,13 @@ class ApiError(CircleCIError):
         return f"{said} ({where})" if where else said
 
 
+class NotCreated(ApiError):
+    """The server answered with a success, but created nothing; `message` says why.
+
+    Raised by `pipelines.run`: a commit may ask to be skipped, for example. Nothing went wrong, and nothing is running.
+    """
+
+
 class BadRequest(ApiError):
     """400: the server did not accept the request."""
 
@@ -168,12 +178,33 @@ class PagingError(CircleCIError):
     """The server repeated a page token, so that the list would never end."""
 
 
+class ListCut(UserWarning):
+    """A warning: the list that was iterated is longer than what the API gives of it. The message says which."""
+
+
+class PartlySet(CircleCIError):
+    """Of several variables, some could not be set; the others were.
+
+    `done` maps the names of those that were set to what the API answered, `failed` those of the others to the error
+    of each.
+    """
+
+    hint = "Set those of `failed` once more: setting a variable again is safe."
+
+    def __init__(
+        self, message: str, *, done: dict[str, Any] | None = None, failed: dict[str, Exception] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.done = done or {}
+        self.failed = failed or {}
+
+
 class DownloadError(CircleCIError):
-    """An artifact could not be had whole; nothing stands under its final name."""
+    """An artifact could not be had whole, and nothing stands under its final name; or a part of a usage export."""
 
 
 class DownloadCut(DownloadError, TransportError):
-    """An artifact's body broke off again and again, without getting on."""
+    """What was downloaded broke off again and again, without getting on."""
 
 
 class UnsafePath(DownloadError):
@@ -186,6 +217,16 @@ class SignatureError(CircleCIError):
 
 class WaitTimeout(CircleCIError):
     """What was waited for did not happen in time."""
+
+
+class ExportFailed(CircleCIError):
+    """A usage export came to nothing. `reason` is what CircleCI says of it, or None."""
+
+    hint = "Ask for it again; a shorter time or fewer organizations may be less than what was too much."
+
+    def __init__(self, message: str, *, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {
@@ -202,4 +243,6 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 def api_error_type(status: int) -> type[ApiError]:
     """Return the class for an HTTP status: the closest one, or `ApiError` itself."""
+    if status < 300:
+        return NotCreated
     return _BY_STATUS.get(status) or (ServerError if status >= 500 else ApiError)

@@ -1,12 +1,13 @@
 """Lists that come in pages."""
 
+import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Generic, TypeVar
 
 from attrs import frozen
 
-from .errors import CircleCIError, InvalidArgument, PagingError
+from .errors import CircleCIError, InvalidArgument, ListCut, PagingError
 
 T = TypeVar("T")
 
@@ -26,8 +27,10 @@ class Paged(Generic[T]):
     An error that ends a walk carries `page_token`: `pages(start=error.page_token)` takes it up again.
     """
 
-    def __init__(self, fetch: Callable[[str | None], Awaitable[Page[T]]]) -> None:
+    def __init__(self, fetch: Callable[[str | None], Awaitable[Page[T]]], *, cut: str | None = None) -> None:
         self._fetch = fetch
+        self._cut = cut
+        """What is missing of a list that the server cuts: it repeats one page for ever."""
 
     async def __aiter__(self) -> AsyncGenerator[T, None]:
         async with aclosing(self.pages()) as pages:
@@ -38,19 +41,27 @@ class Paged(Generic[T]):
     async def pages(self, start: str | None = None) -> AsyncGenerator[Page[T], None]:
         """Iterate the pages, from the page that the token `start` names (None: the first).
 
-        Raises `PagingError` if the server repeats a token.
+        Raises `PagingError` if the server repeats a token. Where that is known to mean that the list is longer than
+        what the API gives of it, the walk ends with a `ListCut` warning instead, and nothing is given twice.
         """
         seen = {start}
         token = start
+        before: tuple[T, ...] | None = None
         while True:
             try:
                 page = await self._fetch(token)
             except CircleCIError as error:
                 error.page_token = token
                 raise
-            yield page
+            repeats = page.items == before
+            if not (self._cut and repeats):
+                yield page
+            before = page.items
             token = page.next_page_token
             if token is None:
+                return
+            if self._cut and (repeats or token in seen):
+                warnings.warn(self._cut, ListCut, stacklevel=3)  # the line that iterates
                 return
             if token in seen:
                 repeated = PagingError(f"the server repeated the page token {token!r}, so the list would never end")

@@ -11,8 +11,9 @@ from enum import Enum
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 from urllib.parse import quote, urlencode, urlsplit
+from uuid import UUID
 
-from attrs import frozen
+from attrs import fields, frozen, has
 
 from .error_bodies import error_message, request_id
 from .errors import (
@@ -35,7 +36,7 @@ from .transport import Reply, Timeout, Transport
 
 T = TypeVar("T")
 
-Value: TypeAlias = str | int | bool | datetime | Enum | OrgSlug | None
+Value: TypeAlias = str | int | bool | datetime | Enum | UUID | OrgSlug | None
 Query: TypeAlias = Mapping[str, Value | Sequence[str]]
 """Query parameters by their names on the wire. None is left out; a sequence repeats the key."""
 
@@ -78,10 +79,11 @@ class Core(NamedTuple):
 class Call:
     """One call: its deadline, and the retries until then."""
 
-    def __init__(self, session: "Session", method: str, url: str) -> None:
+    def __init__(self, session: "Session", method: str, url: str, *, own_limit: bool = False) -> None:
         self._session = session
         self._method = method
         self._url = url
+        self._own_limit = own_limit
         policy = session.options.retry
         self.until = asyncio.get_running_loop().time() + policy.deadline if policy.deadline else None
         self.patience = Patience(policy.longest_wait, self.until)
@@ -127,7 +129,7 @@ class Call:
     def _on_wait(self, error: CircleCIError, seconds: float, attempts: int) -> None:
         core = self._session.core
         core.stats.retries += 1
-        if isinstance(error, RateLimited) and not error.retry_after:
+        if isinstance(error, RateLimited) and not error.retry_after and not self._own_limit:
             core.gate.close_for(seconds, refused=True)  # the server did not say for how long
         path = urlsplit(self._url).path
         failure = f"status {error.status}" if isinstance(error, ApiError) else error.message
@@ -172,12 +174,25 @@ class Session:
         self._stream_timeout = Timeout(total=None, connect=connect, sock_connect=connect, sock_read=seconds)
 
     async def request(
-        self, kind: type[T], method: str, path: str, *, query: Query | None = None, json: Any = None
+        self,
+        kind: type[T],
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        json: Any = None,
+        only: int | None = None,
+        own_limit: bool = False,
     ) -> T:
-        """Return the answer to one call as a `kind`. `path` hangs below `/api/v2` and is quoted already."""
+        """Return the answer to one call as a `kind`. `path` hangs below `/api/v2` and is quoted already.
+
+        `only`: the status that stands for success, where another 2xx says that nothing was done (`NotCreated`).
+        `own_limit`: a 429 is about this call alone (so many an hour, say), and holds back no other.
+        """
         from . import codec
 
-        return await self._fetch(partial(codec.decode, kind), method, path, query, json)
+        decode = partial(codec.decode, kind)
+        return await self._fetch(decode, method, path, query, json, only=only, own_limit=own_limit)
 
     async def request_json(self, method: str, path: str, *, query: Query | None = None, json: Any = None) -> Any:
         """Return the answer to one call as parsed JSON, or None if it is empty."""
@@ -185,28 +200,58 @@ class Session:
 
         return await self._fetch(codec.loads, method, path, query, json)
 
-    def paged(self, kind: type[T], path: str, *, query: Query | None = None) -> Paged[T]:
-        """Return the list below `path`; nothing is sent yet."""
+    def paged(
+        self, kind: type[T], path: str, *, query: Query | None = None, sparse: bool = False, cut: str | None = None
+    ) -> Paged[T]:
+        """Return the list below `path`; nothing is sent yet.
+
+        `sparse`: an answer without `items` is an empty page. `cut`: what is missing where the server repeats a page for
+        ever, since it gives no more than one; said in a `ListCut` warning.
+        """
 
         async def fetch(token: str | None) -> Page[T]:
             from . import codec
 
-            decode = partial(codec.decode_page, kind)
+            decode = partial(codec.decode_page, kind, sparse=sparse)
             items, following = await self._fetch(decode, "GET", path, {**(query or {}), "page-token": token}, None)
             return Page(items, following)
 
+        return Paged(fetch, cut=cut)
+
+    def paged_by_offset(self, kind: type[T], path: str, *, query: Query | None = None) -> Paged[T]:
+        """Return the list below `path`, whose pages are asked for by the number of items before them, to an empty one.
+
+        The page token is that number, as text.
+        """
+
+        async def fetch(token: str | None) -> Page[T]:
+            items = await self.request(list[kind], "GET", path, query={**(query or {}), "offset": token})  # type: ignore[valid-type]  # `kind` is known at run time
+            return Page(tuple(items), str(int(token or 0) + len(items)) if items else None)
+
         return Paged(fetch)
+
+    async def listed(self, kind: type[T], path: str, *, sparse: bool = False) -> list[T]:
+        """Return the list below `path`, which the API gives whole; `sparse` is as in `paged`."""
+        from . import codec
+
+        items, _ = await self._fetch(partial(codec.decode_page, kind, sparse=sparse), "GET", path, None, None)
+        return list(items)
 
     def call(self, method: str, url: str) -> Call:
         """Begin a call: its deadline runs from now."""
         return Call(self, method, url)
 
-    async def open(self, url: str, *, headers: Mapping[str, str], patience: Patience) -> Stream:
-        """Make one attempt to GET any address, as a stream; raises as a call does, and retries nothing."""
+    async def open(
+        self, url: str, *, headers: Mapping[str, str], patience: Patience, anonymous: bool = False
+    ) -> Stream:
+        """Make one attempt to GET any address, as a stream; raises as a call does, and retries nothing.
+
+        `anonymous`: without the token, whatever the address.
+        """
         slot = self.core.gate.slot(patience)
         await slot.enter()
         try:
-            reply, redirected = await self._send("GET", url, headers, None, self._stream_timeout)
+            reply, redirected = await self._send("GET", url, headers, None, self._stream_timeout, anonymous=anonymous)
             if reply.status >= 300:
                 raise await self._error(reply, "GET", redirected=redirected)
         except BaseException as error:
@@ -214,7 +259,17 @@ class Session:
             raise
         return Stream(reply, slot, self.core.stats)
 
-    async def _fetch(self, decode: Callable[..., T], method: str, path: str, query: Query | None, json: Any) -> T:
+    async def _fetch(
+        self,
+        decode: Callable[..., T],
+        method: str,
+        path: str,
+        query: Query | None,
+        json: Any,
+        *,
+        only: int | None = None,
+        own_limit: bool = False,
+    ) -> T:
         base = self.core.api if path.startswith("/api/") else f"{self.core.api}/api/v2"
         url = f"{base}{path}{_query_string(query or {})}"
         headers = {"Accept": "application/json"}
@@ -222,13 +277,15 @@ class Session:
         if json is not None:
             content = _to_bytes(json)
             headers["Content-Type"] = "application/json"
-        call = self.call(method, url)
+        call = Call(self, method, url, own_limit=own_limit)
 
         async def attempt() -> bytes:
             async with self.core.gate.slot(call.patience):
-                reply, redirected = await self._send(method, url, headers, content, self._call_timeout)
+                reply, redirected = await self._send(
+                    method, url, headers, content, self._call_timeout, own_limit=own_limit
+                )
                 try:
-                    if reply.status >= 300:
+                    if reply.status >= 300 or only not in {None, reply.status}:
                         raise await self._error(reply, method, redirected=redirected)
                     return await reply.read()
                 finally:
@@ -250,7 +307,15 @@ class Session:
         raise error
 
     async def _send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout: Timeout
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout: Timeout,
+        *,
+        anonymous: bool = False,
+        own_limit: bool = False,
     ) -> tuple[Reply, bool]:
         """Send, following the redirects of a GET; say whether the answer is another origin's."""
         redirects = 0
@@ -258,11 +323,13 @@ class Session:
         while True:
             began = time.perf_counter() if log.isEnabledFor(logging.DEBUG) else None
             self.core.stats.requests += 1
-            reply = await self.core.transport.send(method, url, headers=headers, body=body, timeout=timeout)
+            reply = await self.core.transport.send(
+                method, url, headers=headers, body=body, timeout=timeout, anonymous=anonymous
+            )
             if began is not None:
                 elapsed = (time.perf_counter() - began) * 1000
                 log.debug("%s %s: %d in %.0f ms", method, urlsplit(url).path, reply.status, elapsed)
-            self._observe(reply)
+            self._observe(reply, own_limit=own_limit)
             target = reply.redirect
             if target is None or method not in {"GET", "HEAD"}:
                 return reply, redirected
@@ -278,10 +345,12 @@ class Session:
                 continue
             raise ApiError(reply.status, problem, method=method, url=self.core.transport.public(url))
 
-    def _observe(self, reply: Reply) -> None:
-        """Close the gate if the server says that it has had enough."""
+    def _observe(self, reply: Reply, *, own_limit: bool) -> None:
+        """Close the gate if the server says that it has had enough, of all calls."""
         limited = reply.status == 429
         self.core.stats.rate_limited += limited
+        if own_limit:
+            return
         wait = _asked_wait(reply) if limited else reset_wait(reply.headers, limited=False)
         if wait and (limited or self.core.transport.trusts(reply.url)):  # a storage's quotas are not ours
             self.core.gate.close_for(wait, refused=limited)
@@ -338,7 +407,7 @@ def _query_string(query: Query) -> str:
         raise InvalidArgument(f"query: {error.object!r} is not whole text, and can't be sent") from None
 
 
-def _to_text(name: str, value: str | int | datetime | Enum | OrgSlug) -> str:
+def _to_text(name: str, value: str | int | datetime | Enum | UUID | OrgSlug) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
@@ -356,6 +425,14 @@ def _to_bytes(json: Any) -> bytes:
 
 
 def _plain(value: object) -> object:
+    """Write what JSON has no word for; of a model, what is given."""
     if isinstance(value, Mapping):
         return dict(cast(Mapping[str, object], value))
+    if isinstance(value, datetime):
+        return _to_text("json", value)
+    if isinstance(value, UUID):
+        return str(value)
+    kind: Any = type(value)
+    if has(kind):
+        return present(**{field.name: getattr(value, field.name) for field in fields(kind)})
     raise TypeError(f"a {type(value).__name__} is no JSON")

@@ -149,9 +149,16 @@ class Transport:
         self._closed = False
 
     async def send(
-        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, timeout: Timeout
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout: Timeout,
+        anonymous: bool = False,
     ) -> Reply:
-        """Send one request and return the head of its answer.
+        """Send one request and return the head of its answer; `anonymous`: without the token, whatever the address.
 
         The body is as the server sent it if `Accept-Encoding: identity` was asked for, else it is decompressed.
 
@@ -169,7 +176,9 @@ class Transport:
             "skip_auto_headers": ("Content-Type",) if body is None else None,
         }
         session = self._session(method)
-        with_token = await self._with_token(address, {"User-Agent": USER_AGENT, **headers})
+        with_token = {"User-Agent": USER_AGENT, **headers}
+        if not anonymous:
+            with_token = await self._with_token(address, with_token)
         try:
             response = await self._exchange(session, method, address, headers=with_token, **options)
         except asyncio.CancelledError as cancelled:
@@ -214,9 +223,9 @@ class Transport:
         return text
 
     def public(self, url: str) -> str:
-        """Return an address that can be shown: without user, and without query (signatures) if it is a stranger's."""
+        """Return an address that can be shown: without user, and without query if it is signed or a stranger's."""
         shown = URL(url, encoded=True).with_user(None).with_fragment(None)
-        if not self._trust.trusts(url):
+        if not self._trust.trusts(url) or any(name.lower().endswith(("signature", "sig")) for name in shown.query):
             shown = shown.with_query(None)
         elif "circle-token" in shown.query:
             shown = shown.without_query_params("circle-token")

@@ -1,9 +1,17 @@
 """What every test stands on."""
 
+import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from circleci_async.testing.api import ApiOrigin
+from circleci_async.testing.exchange import Received, Reply
+from tests.testing.caller import faults_of
+
+_API = "/api/v2"
 
 
 @pytest.fixture(autouse=True)
@@ -16,3 +24,25 @@ def nobodys_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     home.mkdir()
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(home))
+
+
+@pytest.fixture(autouse=True)
+def every_answer_is_as_described(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hold every answer of the embedded CircleCI, in whatever test, against the API's description.
+
+    What a test scripts (`fake.fail`) is not the server's own answer, and does not come here.
+    """
+    faults: list[str] = []
+    answer = ApiOrigin.answer
+
+    def checked(origin: ApiOrigin, request: Received) -> Reply:
+        reply = answer(origin, request)
+        assert isinstance(reply.body, bytes)
+        path = request.path.removeprefix(_API)
+        found = faults_of(request.method, path, reply.status, json.loads(reply.body) if reply.body else None)
+        faults.extend(f"{request.method} {path}: {fault}" for fault in found)
+        return reply
+
+    monkeypatch.setattr(ApiOrigin, "answer", checked)
+    yield
+    assert faults == []

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from types import MappingProxyType
 from typing import Any
-from uuid import UUID
 
 import pytest
 
@@ -378,9 +377,7 @@ async def test_without_json_there_is_no_body() -> None:
     assert headers["accept"] == "application/json"
 
 
-@pytest.mark.parametrize(
-    "body", [object(), {"a": {1, 2}}, {"n": float("nan")}, UUID(int=1)], ids=["object", "set", "nan", "uuid"]
-)
+@pytest.mark.parametrize("body", [object(), {"a": {1, 2}}, {"n": float("nan")}], ids=["object", "set", "nan"])
 async def test_what_is_no_json_is_refused(body: Any) -> None:
     async with CircleCI("t") as circle:
         with pytest.raises(InvalidArgument, match="json"):

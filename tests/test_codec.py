@@ -3,10 +3,11 @@
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import PurePosixPath
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import attrs
 import pytest
@@ -273,12 +274,15 @@ def test_unknown_fields_are_ignored() -> None:
 @pytest.mark.parametrize("operation", sorted(MODELS))
 def test_keys_with_hyphens_are_the_same_keys(operation: str) -> None:
     def hyphened(value: Json, kind: Any) -> Json:
+        is_map = get_origin(kind) in (dict, Mapping) and any(map(attrs.has, get_args(kind)))
         kind = next((part for part in get_args(kind) if attrs.has(part)), kind)
         if isinstance(value, list):
             return [hyphened(item, kind) for item in value]
+        if is_map:
+            return {key: hyphened(item, kind) for key, item in value.items()}
         if isinstance(value, dict) and attrs.has(kind):
             types = {field.name: field.type for field in attrs.fields(kind)}
-            return {key.replace("_", "-"): hyphened(item, types[key]) for key, item in value.items()}
+            return {key.replace("_", "-"): hyphened(item, types[key.replace("-", "_")]) for key, item in value.items()}
         return value
 
     usual = example(operation)
@@ -308,6 +312,46 @@ def test_free_maps_are_not_touched() -> None:
 def test_a_free_map_must_be_an_object(value: Json, said: str) -> None:
     raw = body(example("getPipelineById") | {"trigger_parameters": value})
     assert faults(Pipeline, raw) == (f"$.trigger_parameters: expected an object, got {said}",)
+
+
+@attrs.frozen(kw_only=True)
+class Bundle:
+    """A model with maps whose values have a kind."""
+
+    documents: Mapping[str, Artifact]
+    labels: Mapping[str, str]
+
+
+def test_the_values_of_a_map_become_what_the_model_says_and_its_keys_stay() -> None:
+    raw = b'{"documents": {"a-b": {"path": "x", "node-index": 1, "url": "u"}}, "labels": {"c-d": "e"}}'
+    assert decode(Bundle, raw) == Bundle(
+        documents={"a-b": Artifact(path="x", node_index=1, url="u")}, labels={"c-d": "e"}
+    )
+    assert decode(dict[str, Artifact], b"{}") == {}
+
+
+@pytest.mark.parametrize(
+    ("raw", "fault"),
+    [
+        (b'{"documents": [], "labels": {}}', "$.documents: expected an object, got a list"),
+        (b'{"documents": {}, "labels": {"a.b": null}}', "$.labels['a.b']: expected a string, got null"),
+        (
+            b'{"documents": {"it\'s": {"path": 1, "node_index": 0, "url": ""}}, "labels": {}}',
+            '$.documents["it\'s"].path: expected a string, got 1',
+        ),
+    ],
+    ids=["no map", "a value", "a model"],
+)
+def test_a_fault_in_a_map_is_named_by_its_key(raw: bytes, fault: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        decode(Bundle, raw)
+    assert caught.value.faults == (fault,)
+
+
+def test_a_long_key_is_shown_only_in_part() -> None:
+    with pytest.raises(DecodeError) as caught:
+        decode(dict[str, Artifact], json.dumps({"k" * 1000: 1}).encode())
+    assert len(caught.value.faults[0]) < 150
 
 
 def test_free_maps_leave_a_model_hashable() -> None:

@@ -20,16 +20,19 @@ PROGRESS = 1024 * 1024
 class Body:
     """Reads one address from its first byte to its last, over as many requests as it takes.
 
+    `anonymous`: without the token, whatever the address.
+
     A cut is answered by asking the original address again (what it redirects to is signed for a short time), from
     where it stopped if the server can (Range, and If-Range with a strong ETag, so that two versions never mix), from
     the start if not.
     """
 
-    def __init__(self, session: Session, url: str) -> None:
+    def __init__(self, session: Session, url: str, *, anonymous: bool = False) -> None:
         if Origin.of(url) is None:
-            raise DownloadError("the artifact's url is not an http(s) address")
+            raise DownloadError("the url is not an http(s) address")
         self._session = session
         self._url = url
+        self._anonymous = anonymous
         self._call = session.call("GET", url)
         self._stream: Stream | None = None
         self._offset = 0
@@ -147,7 +150,9 @@ class Body:
         if resuming:
             headers |= {"Range": f"bytes={self._offset}-", "If-Range": self.etag or ""}
         try:
-            stream = await self._session.open(self._url, headers=headers, patience=self._call.patience)
+            stream = await self._session.open(
+                self._url, headers=headers, patience=self._call.patience, anonymous=self._anonymous
+            )
         except ApiError as error:
             if not resuming or error.status not in {412, 416}:
                 raise

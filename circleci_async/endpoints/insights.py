@@ -19,7 +19,7 @@ from ..models.insights import (
 from ..models.summaries import OrgSummary, ProjectSummary
 from ..paging import Paged
 from ..slug import org_path, project_path, segment
-from .group import Group, OrgRef, ProjectRef
+from .group import Group, OrgRef, ProjectRef, moment
 
 LONGEST_SPAN = timedelta(days=90)
 
@@ -232,22 +232,10 @@ def _span(
     start_date: datetime | str | None, end_date: datetime | str | None
 ) -> tuple[datetime | None, datetime | None]:
     """Read and check the two ends of a span of time."""
-    start, end = _moment("start_date", start_date), _moment("end_date", end_date)
+    start, end = moment("start_date", start_date), moment("end_date", end_date)
     if end is not None:
         if start is None:
             raise InvalidArgument("end_date needs a start_date, at most 90 days earlier")
         if not timedelta(0) < end - start <= LONGEST_SPAN:
             raise InvalidArgument(f"end_date={end}: give one after start_date={start}, by at most 90 days")
     return start, end
-
-
-def _moment(name: str, date: datetime | str | None) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(date) if isinstance(date, str) else date
-    except ValueError:
-        moment = None
-    if date is not None and (moment is None or moment.tzinfo is None):
-        raise InvalidArgument(
-            f"{name}={date!r}: give a datetime with a time zone, such as datetime.now(UTC), or '2026-11-24T00:00:00Z'"
-        )
-    return moment

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..errors import InvalidArgument
 from ..models.messages import Message
-from ..models.pipelines import Pipeline, PipelineConfig, PipelineCreated
+from ..models.pipelines import Pipeline, PipelineConfig, PipelineCreated, Ref
 from ..models.workflows import Workflow
 from ..paging import Paged
 from ..session import present
@@ -96,8 +96,9 @@ class Pipelines(Group):
 
         `POST /project/{project-slug}/pipeline`
 
+        `run` supersedes it, since this does not work for GitHub App, GitLab and Bitbucket Data Center projects.
         `parameters` must be declared in the project's configuration. Never sent a second time once it may have been
-        received; 429 is tried again. Does not work for GitHub App, GitLab and Bitbucket Data Center projects.
+        received; 429 is tried again.
         """
         if branch is not None and tag is not None:
             raise InvalidArgument(f"branch={branch!r}, tag={tag!r}: give one of the two, not both")
@@ -106,6 +107,35 @@ class Pipelines(Group):
             "POST",
             f"/project/{project_path(project)}/pipeline",
             json=present(branch=branch, tag=tag, parameters=parameters),
+        )
+
+    async def run(
+        self,
+        project: ProjectRef,
+        *,
+        definition_id: Id | None = None,
+        config: Ref | Mapping[str, Any] | None = None,
+        checkout: Ref | Mapping[str, Any] | None = None,
+        parameters: Parameters | None = None,
+    ) -> PipelineCreated:
+        """Set a pipeline going, in a project of any kind; it supersedes `trigger`.
+
+        `POST /project/{provider}/{organization}/{project}/pipeline/run`
+
+        `definition_id` names one of the project's pipeline definitions. `config` is where its configuration is taken
+        from, `checkout` which code it runs for: `Ref(branch=...)` or `Ref(tag=...)`. `parameters` must be declared in
+        the configuration. Never sent a second time once it may have been received; 429 is tried again. Raises
+        `NotCreated` if the server did as asked, but no pipeline came of it: the commit asks to be skipped, say.
+        """
+        for name, ref in (("config", config), ("checkout", checkout)):
+            if isinstance(ref, str):
+                raise InvalidArgument(f"{name}={ref!r}: give Ref(branch={ref!r}) or Ref(tag={ref!r})")
+        return await self._session.request(
+            PipelineCreated,
+            "POST",
+            f"/project/{project_path(project)}/pipeline/run",
+            json=present(definition_id=definition_id, config=config, checkout=checkout, parameters=parameters),
+            only=201,
         )
 
     async def continue_(

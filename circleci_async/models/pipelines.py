@@ -6,6 +6,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from ..errors import InvalidArgument
 from .open_enum import OpenEnum
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "PipelineTrigger",
     "PipelineVcs",
     "PipelineWarning",
+    "Ref",
     "TriggerType",
 ]
 
@@ -149,9 +151,24 @@ class PipelineConfig:
 
 @frozen(kw_only=True)
 class PipelineCreated:
-    """A pipeline just triggered: `POST /project/{project-slug}/pipeline`."""
+    """A pipeline just made: `POST` of `/project/{project-slug}/pipeline` and of `.../pipeline/run`."""
 
     id: str
     number: int
     state: PipelineState
     created_at: datetime
+
+
+@frozen(kw_only=True)
+class Ref:
+    """Where `pipelines.run` takes a configuration or the code from: a branch or a tag, one of the two.
+
+    Raises `InvalidArgument` when it is none or both.
+    """
+
+    branch: str | None = None
+    tag: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if (self.branch is None) == (self.tag is None) or "" in (self.branch, self.tag):
+            raise InvalidArgument(f"branch={self.branch!r}, tag={self.tag!r}: give the name of a branch or of a tag")

@@ -1,10 +1,19 @@
 """Who there is: users and organizations."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from attrs import Factory, define, field
+
+from .contexts import Context
+from .deploys import DeployEnvironment
+from .groups import OrganizationGroup
+from .oidc import OidcClaims
+from .otel import OtelExporter
+from .policies import PolicyBook, Verdict
+from .url_orb_allow_list import AllowListEntry
+from .usage import UsageExports
 
 if TYPE_CHECKING:
     from .builds import Pipeline
@@ -17,7 +26,7 @@ VCS_TYPES = {"gh": "github", "bb": "bitbucket", "circleci": "circleci"}
 class PipelineIndex:
     """Pipelines in the order in which they were made, and the same by branch and by who started them.
 
-    Each list only ever grows at its end, so that a page token can be a place in it.
+    Each list only ever grows at its end, so that a page token can be a place in it, until a project is deleted.
     """
 
     def __init__(self) -> None:
@@ -30,6 +39,11 @@ class PipelineIndex:
         self.all.append(pipeline)
         self._by_branch[pipeline.branch].append(pipeline)
         self._by_actor[pipeline.actor.id].append(pipeline)
+
+    def remove(self, project: "Project") -> None:
+        """Take away the pipelines of a project."""
+        for pipelines in (self.all, *self._by_branch.values(), *self._by_actor.values()):
+            pipelines[:] = [pipeline for pipeline in pipelines if pipeline.project is not project]
 
     def of_branch(self, branch: str) -> Sequence["Pipeline"]:
         """Give the pipelines of one branch, oldest first."""
@@ -63,8 +77,36 @@ class Organization:
     name: str
     projects: dict[str, "Project"] = field(factory=dict["str", "Project"], repr=False)
     pipelines: PipelineIndex = field(default=Factory(PipelineIndex), repr=False)
+    groups: dict[str, OrganizationGroup] = field(factory=dict[str, OrganizationGroup], repr=False)
+    url_orb_allow_list: dict[str, AllowListEntry] = field(factory=dict[str, AllowListEntry], repr=False)
+    oidc: OidcClaims = field(factory=OidcClaims, repr=False)
+    exporters: dict[str, OtelExporter] = field(factory=dict[str, OtelExporter], repr=False)
+    contexts: dict[str, Context] = field(factory=dict[str, Context], repr=False)
+    deploy_environments: dict[str, DeployEnvironment] = field(factory=dict[str, DeployEnvironment], repr=False)
+    policies: PolicyBook = field(factory=PolicyBook, repr=False)
+    usage: UsageExports = field(factory=UsageExports, repr=False)
 
     @property
     def vcs(self) -> str:
         """`github`, `bitbucket` or `circleci`."""
         return VCS_TYPES[self.slug.partition("/")[0]]
+
+    def decide_with(
+        self,
+        status: str,
+        *,
+        hard_failures: Mapping[str, str] | None = None,
+        soft_failures: Mapping[str, str] | None = None,
+        enabled_rules: Sequence[str] = (),
+        reason: str = "",
+    ) -> None:
+        """Say what the policies decide from now on: `PASS`, which they do by themselves, `HARD_FAIL` or another word.
+
+        Failures are reasons by the name of the rule. The rules are those that the bundle enables, unless given.
+        """
+        verdict = Verdict(status, tuple(enabled_rules), hard_failures or {}, soft_failures or {}, reason)
+        self.policies.verdict = verdict
+
+    def fail_next_export(self, reason: str = "internal error") -> None:
+        """Let the next usage export that is asked for fail, for this reason; each further call, one more."""
+        self.usage.failures.append(reason)

@@ -12,20 +12,32 @@ from .engine import Engine
 from .exchange import Received, Reply, json_reply, message_reply
 from .handlers import ROUTER
 from .pages import PageTokens
+from .signatures import Signer
 from .world import World
 
 _PREFIX = "/api/v2/"
+_OTHERS = ("/api/v2/org/", "/api/v2/owner/")
+"""How the paths of OIDC and policies begin, whose errors are `{"error": ...}` instead of `{"message": ...}`."""
 
 
 class ApiOrigin:
     """Answers API calls from a world."""
 
-    def __init__(self, world: World, engine: Engine, pages: PageTokens, token: str, artifacts: ArtifactOrigin) -> None:
+    def __init__(
+        self,
+        world: World,
+        engine: Engine,
+        pages: PageTokens,
+        token: str,
+        artifacts: ArtifactOrigin,
+        signer: Signer,
+    ) -> None:
         self._world = world
         self._engine = engine
         self._pages = pages
         self._token = token
         self._artifacts = artifacts
+        self._signer = signer
         self._run = str(uuid4())[:23]
         self._ids = count(1)
 
@@ -39,7 +51,8 @@ class ApiOrigin:
         try:
             return self._answer(request)
         except Refusal as refusal:
-            return message_reply(refusal.status, refusal.message, refusal.headers)
+            key = "error" if request.path.startswith(_OTHERS) else "message"
+            return message_reply(refusal.status, refusal.message, refusal.headers, key=key)
 
     def _answer(self, request: Received) -> Reply:
         if not request.path.startswith(_PREFIX):
@@ -48,6 +61,8 @@ class ApiOrigin:
         if not found:
             raise Refusal(404, "Not found")
         route = found.get(request.method)
+        if route is not None and route.literal and "%2f" in request.path.lower():
+            raise Refusal(404, "Not found")
         if route is None:
             raise Refusal(405, "Method not allowed.", {"Allow": ", ".join(found)})
         call = Call(
@@ -60,10 +75,12 @@ class ApiOrigin:
             query=request.query,
             content=request.body,
             values=values,
+            sign=lambda path: f"{self._artifacts.storage_url}{path}?{self._signer.sign(path)}",
         )
         if not route.public:
             call.caller()
-        return json_reply(route.status, route.handler(call))
+        answer = route.handler(call)
+        return answer if isinstance(answer, Reply) else json_reply(route.status, answer)
 
     def _user(self, headers: Mapping[str, str]) -> User | None:
         token = sent_token(headers)

@@ -25,13 +25,24 @@ _UNEXPECTED = "Unexpected request body provided."
 
 
 class Refusal(Exception):
-    """The request is answered with an error: `status` and `{"message": message}`."""
+    """The request is answered with an error: `status` and `{"message": message}`, or `error` where the API says so."""
 
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.headers = headers or {}
+
+
+def valid_uuid(name: str, value: object) -> str:
+    """Read a UUID, wherever it comes from; 400 for anything else. `name` is what the request calls it."""
+    try:
+        id = str(UUID(str(value)))
+    except ValueError:
+        id = ""
+    if id != str(value).lower():
+        raise Refusal(400, f"{name}: not a valid UUID.")
+    return id
 
 
 @define
@@ -47,6 +58,8 @@ class Call:
     query: MultiMapping[str]
     content: bytes
     values: Mapping[str, str]
+    sign: Callable[[str], str]
+    """Makes the signed address of a path of the storage, for those who are to read it without a token."""
 
     def caller(self) -> User:
         """Give the user whose token was sent; 401 for nobody."""
@@ -58,13 +71,7 @@ class Call:
 
     def uuid(self, name: str) -> str:
         """Read a UUID of the path; 400 for anything else."""
-        value = self.values[name]
-        try:
-            if str(UUID(value)) == value.lower():
-                return value.lower()
-        except ValueError:
-            pass
-        raise Refusal(400, f"{name}: not a valid UUID.")
+        return valid_uuid(name, self.values[name])
 
     def number(self, name: str) -> int:
         """Read a number of the path; 400 for anything else."""
@@ -87,12 +94,31 @@ class Call:
             raise Refusal(404, "Project not found")
         return self._seen(project)
 
+    def project_by_id(self, name: str) -> Project:
+        """Find the project whose id stands in the path; 404 if there is none."""
+        project = self.world.project_by_id(self.uuid(name))
+        if project is None:
+            raise Refusal(404, "Project not found")
+        return project
+
     def organization(self, slug: str) -> Organization:
         """Find an organization by its slug; 404 if there is none."""
         try:
             return self.world.organizations[canonical(slug, parts=2)]
         except (InvalidArgument, KeyError):
             raise Refusal(404, "Organization not found") from None
+
+    def organization_by_id(self, name: str) -> Organization:
+        """Find the organization whose id stands in the path; 404 if there is none."""
+        organization = self.world.organization_by_id(self.uuid(name))
+        if organization is None:
+            raise Refusal(404, "Organization not found")
+        return organization
+
+    def organization_named(self, name: str) -> Organization:
+        """Find the organization whose id, or whose slug in one segment, stands in the path; 404 if there is none."""
+        value = self.values[name]
+        return self.organization(value) if "/" in value else self.organization_by_id(name)
 
     def pipeline(self, name: str) -> Pipeline:
         """Find the pipeline whose id stands in the path; 404 if there is none."""
@@ -178,14 +204,23 @@ class Call:
     # The answer
 
     def page(
-        self, items: Sequence[_T], render: Callable[[_T], Json], *, scope: str, newest_first: bool = False
+        self,
+        items: Sequence[_T],
+        render: Callable[[_T], Json],
+        *,
+        scope: str,
+        newest_first: bool = False,
+        size: int | None = None,
     ) -> Json:
-        """Give the page that was asked for of a list, oldest first; `scope` names this list and its filters."""
+        """Give the page that was asked for of a list, oldest first; `scope` names this list and its filters.
+
+        `size`: how many items the caller wants at most.
+        """
         token = self.query.get("page-token")
         place = None if token is None else self.pages.read(token, scope)
         if token is not None and place is None:
             raise Refusal(400, "Invalid page token.")
-        size = self.pages.size
+        size = min(size or self.pages.size, self.pages.size)
         if newest_first:
             stop = len(items) if place is None else place
             start = max(0, stop - size)

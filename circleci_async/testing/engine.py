@@ -93,6 +93,8 @@ class Engine:
         self._at(now + self._run_time * _CREATION, partial(self._create, pipeline))
 
     def _create(self, pipeline: Pipeline, at: datetime) -> None:
+        if pipeline.id not in self._world.pipelines_by_id:
+            return  # deleted in the meantime, with its project
         pipeline.updated_at = at
         project = pipeline.project
         if project.config_error is not None:

@@ -49,14 +49,18 @@ class Reply:
 
 
 def json_reply(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Reply:
-    """Answer with JSON."""
+    """Answer with JSON, or with nothing at all where the status says so."""
+    if status == HTTPStatus.NO_CONTENT:
+        return Reply(status, b"", dict(headers or {}))
     data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
     return Reply(status, data, {"Content-Type": JSON, **(headers or {})})
 
 
-def message_reply(status: int, message: str | None = None, headers: Mapping[str, str] | None = None) -> Reply:
+def message_reply(
+    status: int, message: str | None = None, headers: Mapping[str, str] | None = None, *, key: str = "message"
+) -> Reply:
     """Answer with an error in the API's shape."""
-    return json_reply(status, {"message": message or phrase(status)}, headers)
+    return json_reply(status, {key: message or phrase(status)}, headers)
 
 
 def storage_error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Reply:

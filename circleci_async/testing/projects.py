@@ -9,14 +9,37 @@ from attrs import Factory, define, field
 from ..errors import InvalidArgument
 from .accounts import Organization, PipelineIndex, User
 from .builds import Pipeline, PipelineError
+from .checkout_keys import CheckoutKey, make_key
+from .deploys import DeployComponent
+from .environment_variables import EnvironmentVariable
 from .jobs import Job
+from .oidc import OidcClaims
+from .pipeline_definitions import PipelineDefinition
+from .policies import DecisionRecord, Verdict
 from .recipes import DEFAULT, Recipe, as_yaml, recipe
+from .schedules import Schedule
+from .webhooks import Webhook
 
 if TYPE_CHECKING:
     from .world import World
 
 # Pipelines made by hand are an hour old unless told otherwise, so that their jobs have ended by now.
 _AGE = timedelta(hours=1)
+
+
+def _settings(project: "Project") -> dict[str, bool | list[str]]:
+    return {
+        "autocancel_builds": True,
+        "build_fork_prs": False,
+        "build_prs_only": False,
+        "disable_ssh": False,
+        "forks_receive_secret_env_vars": False,
+        "oss": False,
+        "set_github_status": True,
+        "setup_workflows": True,
+        "write_settings_requires_admin": True,
+        "pr_only_branch_overrides": [project.default_branch],
+    }
 
 
 @define(eq=False)
@@ -35,6 +58,17 @@ class Project:
     workflow_names: set[str] = field(factory=set[str], repr=False)
     recipes: dict[str, Recipe] = field(factory=dict[str, Recipe], repr=False)
     config_error: str | None = None
+    skipped: str | None = None
+    settings: dict[str, bool | list[str]] = field(default=Factory(_settings, takes_self=True), repr=False)
+    """The advanced settings, by name."""
+    oidc: OidcClaims = field(factory=OidcClaims, repr=False)
+    schedules: dict[str, Schedule] = field(factory=dict[str, Schedule], repr=False)
+    webhooks: dict[str, Webhook] = field(factory=dict[str, Webhook], repr=False)
+    definitions: dict[str, PipelineDefinition] = field(factory=dict[str, PipelineDefinition], repr=False)
+    """The pipeline definitions, by id."""
+    environment_variables: dict[str, EnvironmentVariable] = field(factory=dict[str, EnvironmentVariable], repr=False)
+    checkout_keys: list[CheckoutKey] = field(factory=list[CheckoutKey], repr=False)
+    deploy_components: dict[str, DeployComponent] = field(factory=dict[str, DeployComponent], repr=False)
 
     @property
     def vcs_url(self) -> str:
@@ -109,6 +143,56 @@ class Project:
             world.continuations[pipeline.continuation_key] = pipeline
         return pipeline
 
+    def environment_variable(self, name: str, value: str) -> EnvironmentVariable:
+        """Set an environment variable."""
+        variable = EnvironmentVariable(name, value, self.world.clock())
+        self.environment_variables[name] = variable
+        return variable
+
+    def checkout_key(self, type: str = "deploy-key") -> CheckoutKey:
+        """Make a checkout key, a `deploy-key` or a `user-key`; code is checked out with the newest."""
+        kind = f"{self.organization.vcs}-user-key" if type == "user-key" else type
+        key = make_key(kind, self.world.clock(), self.world.random)
+        self.checkout_keys.append(key)
+        return key
+
+    def deploy_component(self, name: str, *, labels: Mapping[str, str] | None = None) -> DeployComponent:
+        """Make a component, which `version` deploys."""
+        now = self.world.clock()
+        component = DeployComponent(self, self.world.new_id(), name, dict(labels or {}), now, now)
+        self.deploy_components[component.id] = component
+        return component
+
+    def decision(
+        self,
+        verdict: Verdict | None = None,
+        *,
+        branch: str | None = None,
+        build_number: int | None = None,
+        ssh_rerun: bool = False,
+        created_at: datetime | None = None,
+    ) -> DecisionRecord:
+        """Log a decision of the organization's policies, as a pipeline of this project would.
+
+        It is what `Organization.decide_with` says, unless a `verdict` is given. `created_at` is now unless given.
+        """
+        policies = self.organization.policies
+        number = len(policies.decisions) + 1 if build_number is None else build_number
+        vcs = {
+            "branch": branch or self.default_branch,
+            "origin_repository_url": self.vcs_url,
+            "target_repository_url": self.vcs_url,
+        }
+        record = DecisionRecord(
+            self.world.new_id(),
+            created_at or self.world.clock(),
+            policies.decide(verdict),
+            {"build_number": number, "project_id": self.id, "ssh_rerun": ssh_rerun, "vcs": vcs},
+            dict(policies.bundle),
+        )
+        policies.decisions.append(record)
+        return record
+
     @property
     def recipe(self) -> Sequence[Recipe]:
         """What a triggered pipeline does."""
@@ -134,3 +218,10 @@ class Project:
         """
         self.recipes[workflow] = recipe(workflow, jobs, artifacts)
         self.config_error = error
+
+    def skip_next_run(self, message: str = "The commit asks to be skipped.") -> None:
+        """Let the next `POST .../pipeline/run` make no pipeline, as it does for a commit with `[skip ci]`.
+
+        It is answered with this message and 200, where 201 would tell of a pipeline.
+        """
+        self.skipped = message

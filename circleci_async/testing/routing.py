@@ -1,7 +1,7 @@
 """Which handler a request belongs to: by its path as it was sent, cut at the slashes, each segment decoded by itself.
 
 So a workflow named `build/test` arrives whole as `build%2Ftest`. A slug may be sent as segments of its own
-(`gh/acme/api`) or as one (`gh%2Facme%2Fapi`), as on the real API.
+(`gh/acme/api`) or as one (`gh%2Facme%2Fapi`), as on the real API, which for some operations takes only the former.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,6 +22,7 @@ class Route:
     """One operation of the API.
 
     `status` is that of its success. `public`: nobody in particular may call it too, and sees what is public.
+    `literal`: a slug with escaped slashes is not found.
     """
 
     method: str
@@ -29,22 +30,37 @@ class Route:
     handler: Handler
     status: int = 200
     public: bool = False
+    literal: bool = False
 
 
 class Routes(list[Route]):
     """The operations of one group, each a decorated function that takes a `Call` and returns what becomes JSON."""
 
-    def get(self, template: str, *, public: bool = True) -> Callable[[Handler], Handler]:
+    def get(self, template: str, *, public: bool = True, literal: bool = False) -> Callable[[Handler], Handler]:
         """Add a reading operation; `{project}` and `{org}` stand for whole slugs."""
-        return self._add("GET", template, 200, public)
+        return self._add("GET", template, 200, public, literal)
 
-    def post(self, template: str, *, status: int) -> Callable[[Handler], Handler]:
-        """Add a writing operation, which needs a token."""
-        return self._add("POST", template, status, False)
+    def post(self, template: str, *, status: int, literal: bool = False) -> Callable[[Handler], Handler]:
+        """Add an operation that makes or does something, and needs a token, as all do that write."""
+        return self._add("POST", template, status, False, literal)
 
-    def _add(self, method: str, template: str, status: int, public: bool) -> Callable[[Handler], Handler]:
+    def put(self, template: str) -> Callable[[Handler], Handler]:
+        """Add an operation that replaces something."""
+        return self._add("PUT", template, 200, False)
+
+    def patch(self, template: str, *, literal: bool = False) -> Callable[[Handler], Handler]:
+        """Add an operation that changes something."""
+        return self._add("PATCH", template, 200, False, literal)
+
+    def delete(self, template: str, *, status: int = 200) -> Callable[[Handler], Handler]:
+        """Add an operation that deletes something."""
+        return self._add("DELETE", template, status, False)
+
+    def _add(
+        self, method: str, template: str, status: int, public: bool, literal: bool = False
+    ) -> Callable[[Handler], Handler]:
         def keep(handler: Handler) -> Handler:
-            self.append(Route(method, template, handler, status, public))
+            self.append(Route(method, template, handler, status, public, literal))
             return handler
 
         return keep

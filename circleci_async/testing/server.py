@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from ..client import CircleCI
 
 
+_EXPORT_LIFETIME = 36 * 60 * 60.0  # seconds that the address of a usage export's part is good for
+
+
 class FakeCircleCI:
     """A CircleCI that runs in your own process: `async with FakeCircleCI(world) as fake: ...`.
 
@@ -80,11 +83,13 @@ class FakeCircleCI:
         self._bucket = None if rate_limit is None else Bucket(rate_limit)
         self._faults = Faults()
         self._engine = Engine(self._world, run_time)
-        signer = Signer(token_bytes(16), signature_lifetime, self._world.clock)
+        secret = token_bytes(16)
+        signer = Signer(secret, signature_lifetime, self._world.clock)
         self._artifacts = ArtifactOrigin(self._world, self._engine, signer, token)
         self._storage = StorageOrigin(self._world, signer, ranges=ranges, etags=etags)
         pages = PageTokens(page_size, token_bytes(16))
-        self._api = ApiOrigin(self._world, self._engine, pages, token, self._artifacts)
+        exports = Signer(secret, _EXPORT_LIFETIME, self._world.clock)
+        self._api = ApiOrigin(self._world, self._engine, pages, token, self._artifacts, exports)
         self._listeners: list[Listener] = []
         self._addresses: dict[Origin, str] = {}
 

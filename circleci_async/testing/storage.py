@@ -11,6 +11,7 @@ from .content import Extract
 from .exchange import Received, Reply, storage_error
 from .jobs import Artifact
 from .signatures import Signer
+from .usage import UsagePart, find_part
 from .world import World
 
 _CREDENTIALS = ("Authorization", "Circle-Token", "Cookie")
@@ -22,7 +23,7 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 class StorageOrigin:
-    """Answers `/bucket/<job>/<node>/<path>`, whole or a range of it.
+    """Answers `/bucket/<job>/<node>/<path>` and `/usage/<export>/<part>`, whole or a range of it.
 
     `ranges`: whether it understands Range. `etags`: whether it names the version of what it sends.
     """
@@ -48,17 +49,22 @@ class StorageOrigin:
             )
         if expired or self._signer.expired(request.query):
             return storage_error(403, "AccessDenied", "Request has expired")
-        _, _, job, node, rest = request.path.split("/", 4)
-        artifact = find_artifact(self._world, job, node, rest)
-        if artifact is None:
+        stored = self._find(request.path)
+        if stored is None:
             return storage_error(404, "NoSuchKey", "The specified key does not exist.")
-        return self._send(artifact, request.headers)
+        return self._send(stored, request.headers)
 
-    def _send(self, artifact: Artifact, headers: Mapping[str, str]) -> Reply:
-        content = artifact.content
+    def _find(self, path: str) -> Artifact | UsagePart | None:
+        if path.startswith("/usage/"):
+            return find_part(self._world.organizations.values(), path)
+        _, _, job, node, rest = path.split("/", 4)
+        return find_artifact(self._world, job, node, rest)
+
+    def _send(self, stored: Artifact | UsagePart, headers: Mapping[str, str]) -> Reply:
+        content = stored.content
         answered = {
             "Content-Type": "binary/octet-stream",
-            "Last-Modified": format_datetime(artifact.modified, usegmt=True),
+            "Last-Modified": format_datetime(stored.modified, usegmt=True),
         }
         if self._etags:
             answered["ETag"] = content.etag
@@ -70,7 +76,7 @@ class StorageOrigin:
                 412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold"
             )
         span = _asked(headers.get("Range"), content.size) if self._ranges else None
-        if span is None or not self._unchanged(headers.get("If-Range"), artifact):
+        if span is None or not self._unchanged(headers.get("If-Range"), stored):
             return Reply(200, Extract(content, 0, content.size), answered)
         start, stop = span
         if start >= stop:
@@ -83,13 +89,13 @@ class StorageOrigin:
         answered["Content-Range"] = f"bytes {start}-{stop - 1}/{content.size}"
         return Reply(206, Extract(content, start, stop), answered)
 
-    def _unchanged(self, condition: str | None, artifact: Artifact) -> bool:
+    def _unchanged(self, condition: str | None, stored: Artifact | UsagePart) -> bool:
         """Tell whether If-Range allows a part: only if its ETag or date is that of what would be sent."""
         if condition is None:
             return True
         if condition.startswith(('"', "W/")):
-            return self._etags and condition == artifact.content.etag
-        return _date(condition) == artifact.modified.replace(microsecond=0)
+            return self._etags and condition == stored.content.etag
+        return _date(condition) == stored.modified.replace(microsecond=0)
 
 
 def _asked(header: str | None, size: int) -> tuple[int, int] | None:

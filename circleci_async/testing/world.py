@@ -1,7 +1,8 @@
 """The state of an embedded CircleCI: what its users, projects and builds are."""
 
 import re
-from collections.abc import Callable
+import string
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from random import Random
 from typing import Self
@@ -10,7 +11,10 @@ from uuid import UUID
 from ..errors import InvalidArgument
 from .accounts import VCS_TYPES, Organization, PipelineIndex, User
 from .builds import Pipeline, Workflow
+from .contexts import Context
+from .deploys import DeployEnvironment
 from .jobs import Job
+from .policies import PolicyDocument
 from .projects import Project
 
 _SHORT = {"github": "gh", "bitbucket": "bb"}
@@ -102,9 +106,70 @@ class World:
         self.projects[slug] = organization.projects[slug] = project
         return project
 
+    def delete_organization(self, organization: Organization) -> None:
+        """Take an organization away, and its projects."""
+        for project in list(organization.projects.values()):
+            self.delete_project(project)
+        del self.organizations[organization.slug]
+
+    def delete_project(self, project: Project) -> None:
+        """Take a project away, and all that was built in it."""
+        del self.projects[project.slug], project.organization.projects[project.slug]
+        for pipeline in project.pipelines.all:
+            del self.pipelines_by_id[pipeline.id]
+            self.continuations.pop(pipeline.continuation_key, None)
+            for workflow in pipeline.workflows:
+                del self.workflows[workflow.id]
+                for job in workflow.jobs:
+                    self.jobs.pop(job.id, None)  # a rerun may have taken it over, and be gone
+        for index in (self.pipelines, project.organization.pipelines):
+            index.remove(project)
+
+    def context(self, organization: str, name: str) -> Context:
+        """Make a context of an organization, which is given by its slug and made if there is none."""
+        owner = self.organization(organization)
+        context = Context(self, owner, self.new_id(), name, self.clock())
+        owner.contexts[context.id] = context
+        return context
+
+    def deploy_environment(
+        self, organization: str, name: str, *, description: str = "", labels: Mapping[str, str] | None = None
+    ) -> DeployEnvironment:
+        """Make an environment to deploy to, of an organization, which is given by its slug and made if there is none.
+
+        `Project.deploy_component` makes what is deployed there.
+        """
+        now = self.clock()
+        environment = DeployEnvironment(self.new_id(), name, description, dict(labels or {}), now, now)
+        self.organization(organization).deploy_environments[environment.id] = environment
+        return environment
+
+    def policy(self, organization: str, name: str, content: str) -> PolicyDocument:
+        """Put a config policy into the bundle of an organization, which is given by its slug."""
+        document = PolicyDocument(name, content, self.clock(), self.me.id)
+        self.organization(organization).policies.bundle[name] = document
+        return document
+
+    def context_by_id(self, id: str) -> Context | None:
+        """Find a context."""
+        found = (each.contexts[id] for each in self.organizations.values() if id in each.contexts)
+        return next(found, None)
+
+    def organization_by_id(self, id: str) -> Organization | None:
+        """Find an organization."""
+        return next((each for each in self.organizations.values() if each.id == id), None)
+
+    def project_by_id(self, id: str) -> Project | None:
+        """Find a project."""
+        return next((each for each in self.projects.values() if each.id == id), None)
+
     def new_id(self) -> str:
         """Make an id, the next of the seed's row."""
         return str(UUID(int=self.random.getrandbits(128), version=4))
+
+    def new_opaque(self) -> str:
+        """Make an id as it stands in the slugs of `circleci/...` organizations and projects."""
+        return "".join(self.random.choices(string.ascii_letters + string.digits, k=22))
 
     def new_revision(self) -> str:
         """Make a commit's SHA."""

@@ -324,3 +324,17 @@ async def test_a_body_is_read_once_and_not_after_it_was_closed() -> None:
         body.close()
         assert len(server.requests) == 2
         check_nothing_in_use(circle)
+
+
+async def test_an_anonymous_body_is_asked_for_without_the_token_even_where_it_is_trusted() -> None:
+    answers = [served(OLD, cut=10_000), served(OLD)]
+    async with raw_server(*answers) as server, client(server) as circle:
+        body = Body(circle._session, f"{server.url}/file", anonymous=True)
+        parts = [(await body.next_part())]
+        while parts[-1][1]:
+            parts.append(await body.next_part())
+        assert b"".join(data for _, data in parts) == OLD
+        assert len(server.requests) == 2, "it was taken up again"
+        for request in server.requests:
+            assert not {"circle-token", "authorization"} & request.headers.keys()
+        body.close()

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ import circleci_async as ca
 from circleci_async import testing
 from circleci_async.cli.app import app
 
-from .pages import DOCS, README, name, pages
+from .pages import DOCS, README, blocks, name, pages
 
 GROUPS = [attribute for attribute, value in vars(ca.CircleCI).items() if isinstance(value, cached_property)]
 
@@ -31,7 +32,8 @@ def guide() -> str:
 
 @pytest.fixture(scope="module")
 def reference() -> list[str]:
-    text = "\n".join(page.read_text("utf-8") for page in (DOCS / "reference").glob("*.md"))
+    folders = (DOCS / "reference", DOCS / "groups")
+    text = "\n".join(page.read_text("utf-8") for folder in folders for page in folder.glob("*.md"))
     return [entry["name"] for entry in _DOCUMENTED.finditer(text)]
 
 
@@ -44,10 +46,22 @@ def _methods(group: str) -> set[str]:
     return {each for each in dir(kind) if not each.startswith("_") and callable(getattr(kind, each))}
 
 
+def _page_of(group: str) -> Path:
+    return DOCS / "groups" / f"{group.replace('_', '-')}.md"
+
+
 @pytest.mark.parametrize("group", GROUPS)
-def test_the_guide_shows_every_call_of_a_group(group: str, guide: str) -> None:
-    shown = {call["method"] for call in _CALL.finditer(guide) if call["group"] == group}
-    assert _methods(group) - shown == set()
+def test_the_examples_on_the_page_of_a_group_make_every_call_of_it(group: str) -> None:
+    examples = "\n".join(block.text for block in blocks(_page_of(group)) if block.language == "python")
+    made = {call["method"] for call in _CALL.finditer(examples) if call["group"] == group}
+    assert _methods(group) - made == set()
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_page_of_a_group_documents_its_calls_and_its_models(group: str) -> None:
+    documented = {entry["name"] for entry in _DOCUMENTED.finditer(_page_of(group).read_text("utf-8"))}
+    expected = {each for each, home in ca._HOME_OF.items() if home == f"models.{group}"} | {_class_of(group).__name__}
+    assert expected - documented == set()
 
 
 def test_every_call_that_the_guide_shows_exists(guide: str) -> None:
@@ -61,9 +75,10 @@ def test_every_public_name_that_the_guide_uses_exists(guide: str) -> None:
     assert {each for each in used if not hasattr(ca, each)} == set()
 
 
-def test_the_guide_names_every_error(guide: str) -> None:
+def test_the_page_on_errors_names_every_error() -> None:
+    page = (DOCS / "guide" / "errors.md").read_text("utf-8")
     errors = {each for each in ca._HOME_OF if ca._HOME_OF[each] == "errors"}
-    assert {each for each in errors if not re.search(rf"\b{each}\b", guide)} == set()
+    assert {each for each in errors if not re.search(rf"\b{each}\b", page)} == set()
 
 
 def test_the_reference_documents_every_public_name_once(reference: list[str]) -> None:

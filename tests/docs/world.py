@@ -2,8 +2,10 @@
 
 import time
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 from circleci_async.testing import World
+from circleci_async.testing.policies import Verdict
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -15,6 +17,11 @@ def build_world() -> World:
     _api(world)
     _web(world)
     _infra(world)
+    # The pages show ids of what is made later; they are not to change for what has been added here since.
+    ids, world.random = world.random, Random("more")
+    _deploys(world)
+    _policies(world)
+    world.random = ids
     return world
 
 
@@ -71,3 +78,24 @@ def _infra(world: World) -> None:
     plan.job("validate", duration=12)
     plan.job("plan", duration=45, status="failed")
     infra.pipeline(created_at=NOW - timedelta(hours=2), setup=True)
+
+
+def _deploys(world: World) -> None:
+    """Two environments, and a component of the first project that was deployed to both."""
+    staging = world.deploy_environment("gh/acme", "staging", description="Renewed every night")
+    production = world.deploy_environment("gh/acme", "production", labels={"region": "eu-west-1"})
+    api = world.projects["gh/acme/api"]
+    component = api.deploy_component("api")
+    job = api.jobs[42]
+    for days, name in ((9, "1.2.0"), (4, "1.3.0")):
+        component.version(name, production, deployed_at=NOW - timedelta(days=days))
+    component.version("1.4.0", staging, deployed_at=NOW - timedelta(hours=1), job=job)
+
+
+def _policies(world: World) -> None:
+    """A policy, and two decisions: one was against a pipeline."""
+    world.policy("gh/acme", "images.rego", 'package org\n\nenable_rule["check_image"]\n')
+    api = world.projects["gh/acme/api"]
+    api.decision(build_number=41, created_at=NOW - timedelta(hours=2))
+    broken = Verdict("HARD_FAIL", hard_failures={"check_image": "use an image of ours"})
+    api.decision(broken, branch="feature/search", build_number=43, created_at=NOW - timedelta(hours=1))

@@ -3,67 +3,14 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
-from circleci_async.models.artifacts import Artifact
-from circleci_async.models.insights import (
-    FlakyTests,
-    InsightsBranches,
-    JobMetrics,
-    JobTimeseries,
-    TestMetrics,
-    WorkflowMetrics,
-    WorkflowRun,
-    WorkflowSummary,
-)
-from circleci_async.models.jobs import JobDetails, TestResult
-from circleci_async.models.messages import Message
-from circleci_async.models.pipelines import Pipeline, PipelineConfig, PipelineCreated
-from circleci_async.models.projects import Project
-from circleci_async.models.summaries import OrgSummary, ProjectSummary
-from circleci_async.models.users import Collaboration, User
-from circleci_async.models.workflows import RerunAccepted, Workflow, WorkflowJob
+from circleci_async import CircleCI, Paged
+from tests.endpoints.contract import OPERATIONS
 
 Json = Any
 
 _SPEC: Json = json.loads((Path(__file__).parent.parent / "contract" / "circleci-v2.openapi.json").read_bytes())
-
-MODELS: dict[str, Any] = {
-    "approvePendingApprovalJobById": Message,
-    "cancelJobByJobID": Message,
-    "cancelJobByJobNumber": Message,
-    "cancelWorkflow": Message,
-    "continuePipeline": Message,
-    "getAllInsightsBranches": InsightsBranches,
-    "getCollaborations": list[Collaboration],
-    "getCurrentUser": User,
-    "getFlakyTests": FlakyTests,
-    "getJobArtifacts": Artifact,
-    "getJobDetails": JobDetails,
-    "getJobTimeseries": JobTimeseries,
-    "getOrgSummaryData": OrgSummary,
-    "getPipelineById": Pipeline,
-    "getPipelineByNumber": Pipeline,
-    "getPipelineConfigById": PipelineConfig,
-    "getProjectBySlug": Project,
-    "getProjectWorkflowJobMetrics": JobMetrics,
-    "getProjectWorkflowMetrics": WorkflowMetrics,
-    "getProjectWorkflowRuns": WorkflowRun,
-    "getProjectWorkflowTestMetrics": TestMetrics,
-    "getProjectWorkflowsPageData": ProjectSummary,
-    "getTests": TestResult,
-    "getUser": User,
-    "getWorkflowById": Workflow,
-    "getWorkflowSummary": WorkflowSummary,
-    "listMyPipelines": Pipeline,
-    "listPipelines": Pipeline,
-    "listPipelinesForProject": Pipeline,
-    "listWorkflowJobs": WorkflowJob,
-    "listWorkflowsByPipelineId": Workflow,
-    "rerunWorkflow": RerunAccepted,
-    "triggerPipeline": PipelineCreated,
-}
-"""The model of an operation's answer; of one item, if the answer is a page."""
 
 
 def resolve(schema: Json) -> Json:
@@ -73,35 +20,39 @@ def resolve(schema: Json) -> Json:
     return schema
 
 
-def _answers(operation: str) -> list[Json]:
+def success(operation: str) -> tuple[int, Json]:
+    """Return the status with which an operation has done what was asked, and its answer: schema and examples, or {}."""
     (found,) = (
         method
         for path in _SPEC["paths"].values()
         for method in path.values()
         if isinstance(method, dict) and method.get("operationId") == operation
     )
-    return [answer["content"]["application/json"] for code, answer in found["responses"].items() if code[0] == "2"]
+    status = max(code for code in found["responses"] if code[0] == "2")  # a 200 beside a 201: nothing was made
+    return int(status), found["responses"][status].get("content", {}).get("application/json", {})
 
 
-def _is_page(answer: Json) -> bool:
-    return "items" in resolve(answer["schema"]).get("properties", {})
+def is_page(operation: str) -> bool:
+    """Tell whether the answer is an object with `items`."""
+    _, answer = success(operation)
+    return "items" in resolve(answer.get("schema", {})).get("properties", {})
 
 
 def schema(operation: str) -> Json:
     """Return the schema of what the operation's model stands for."""
-    (answer,) = _answers(operation)
+    _, answer = success(operation)
     whole = resolve(answer["schema"])
-    return resolve(whole["properties"]["items"]["items"]) if _is_page(answer) else whole
+    return resolve(whole["properties"]["items"]["items"]) if is_page(operation) else whole
 
 
 def examples(operation: str) -> Iterator[Json]:
     """Yield an example of everything that the operation's model is to stand for."""
-    (answer,) = _answers(operation)
+    _, answer = success(operation)
     bodies = [each["value"] for each in answer.get("examples", {}).values()]
     if "example" in answer:
         bodies.append(answer["example"])
     for body in bodies:
-        if _is_page(answer):
+        if is_page(operation):
             yield from body["items"]
         else:
             yield body
@@ -110,3 +61,21 @@ def examples(operation: str) -> Iterator[Json]:
 def example(operation: str) -> Json:
     """Return the operation's first example, for the test to alter."""
     return json.loads(json.dumps(next(examples(operation))))
+
+
+def _models() -> Iterator[tuple[str, Any]]:
+    client = CircleCI("")
+    for operation in OPERATIONS.values():
+        group, _, verb = operation.name.partition(".")
+        method = getattr(getattr(client, group), verb, None)
+        if method is None or not success(operation.id)[1]:
+            continue
+        kind = get_type_hints(method)["return"]
+        if get_origin(kind) in (Paged, list):
+            (item,) = get_args(kind)
+            kind = item if is_page(operation.id) else list[item]  # type: ignore[valid-type]  # known at run time
+        yield operation.id, kind
+
+
+MODELS: dict[str, Any] = dict(_models())
+"""The model of an operation's answer, as its method declares it; of one item, if the answer has `items`."""

@@ -17,6 +17,11 @@ from .spec import MODELS, Json, examples, resolve, schema
 PLAIN = {"boolean": bool, "integer": int, "number": float, "string": str}
 
 
+def spelt(key: str) -> str:
+    """Write a key as the models do: the specification hyphenates some."""
+    return key.replace("-", "_")
+
+
 def differences(schema: Json, kind: Any, place: str) -> Iterator[str]:
     """Yield each place where a model and its schema are not of one mind."""
     schema = resolve(schema)
@@ -33,19 +38,23 @@ def differences(schema: Json, kind: Any, place: str) -> Iterator[str]:
             yield f"{place} is no list"
     elif attrs.has(kind):
         fields = attrs.fields_dict(kind)
-        for name in fields.keys() ^ schema.get("properties", {}).keys():
-            yield f"{place}.{name} is only on one side"
-        for name, field in fields.items():
-            inner = schema["properties"][name]
-            promised = name in schema.get("required", [])
+        properties = {spelt(name): inner for name, inner in schema.get("properties", {}).items()}
+        for name in fields.keys() ^ properties.keys():
+            yield f"{kind.__name__}.{name} is only on one side"
+        for name in fields.keys() & properties.keys():
+            field, inner = fields[name], properties[name]
+            promised = name in map(spelt, schema.get("required", []))
             if field.default is attrs.NOTHING and not promised:
                 yield f"{place}.{name} may be absent"
             if field.default is not attrs.NOTHING and promised and not resolve(inner).get("nullable"):
                 yield f"{kind.__name__}.{name} need not be optional"
             yield from differences(inner, field.type, f"{place}.{name}")
-    elif get_origin(kind) is Mapping:
-        if not schema.get("additionalProperties"):
+    elif get_origin(kind) in (Mapping, dict):
+        values = schema.get("additionalProperties")
+        if not values:
             yield f"{place} is no free map"
+        elif get_args(kind)[1] is not Any:
+            yield from differences(values, get_args(kind)[1], f"{place}{{}}")
     elif issubclass(kind, OpenEnum):
         for word in schema.get("enum", ["no words"]):
             if not kind(word).is_known:
@@ -78,6 +87,39 @@ def test_the_models_differ_from_the_specification_only_on_purpose() -> None:
         "WorkflowMetrics.project_id need not be optional",
         "WorkflowRun.branch need not be optional",
         "WorkflowRun.is_approval need not be optional",
+        "CheckoutKey.created_at need not be optional",
+        "ContextVariable.updated_at need not be optional",
+        "Schedule.updated_at need not be optional",
+        # They identify nothing.
+        "Organization.vcs_type need not be optional",
+        "OtelExporter.endpoint need not be optional",
+        "OtelExporter.insecure need not be optional",
+        "OtelExporter.org_id need not be optional",
+        "OtelExporter.protocol need not be optional",
+        "UrlOrbAllowListEntry.auth need not be optional",
+        "UrlOrbAllowListEntry.prefix need not be optional",
+        "ContextVariable.context_id need not be optional",
+        "ContextVariable.created_at need not be optional",
+        "Schedule.actor need not be optional",
+        "Schedule.created_at need not be optional",
+        "Schedule.parameters need not be optional",
+        "Schedule.timetable need not be optional",
+        "Webhook.created_at need not be optional",
+        "Webhook.events need not be optional",
+        "Webhook.scope need not be optional",
+        "Webhook.signing_secret need not be optional",
+        "Webhook.updated_at need not be optional",
+        "Webhook.verify_tls need not be optional",
+        "WebhookScope.type need not be optional",
+        "DeployLabel.value need not be optional",
+        "RuleViolation.reason need not be optional",
+        # One model for both answers about an export.
+        "UsageExport.end is only on one side",
+        "UsageExport.error_reason is only on one side",
+        "UsageExport.start is only on one side",
+        # A timetable is also what an update changes, in part.
+        "Timetable.hours_of_day need not be optional",
+        "Timetable.per_hour need not be optional",
         # An answer is of use without a picture or notes: no picture is None, no notes are an empty list.
         "Collaboration.avatar_url need not be optional",
         "JobDetails.contexts need not be optional",
@@ -87,15 +129,17 @@ def test_the_models_differ_from_the_specification_only_on_purpose() -> None:
         "WorkflowJob.dependencies need not be optional",
         # A confirmation without a word is one all the same.
         "Message.message need not be optional",
+        "UrlOrbConfirmation.id need not be optional",
+        "UrlOrbConfirmation.message need not be optional",
         # A count of tests is a whole number, whatever the specification calls it.
         "getFlakyTests.total_flaky_tests is number double",
     }
 
 
 def comparable(value: Json) -> Json:
-    """Make null, absent and an empty list the same, and each date the instant that it stands for."""
+    """Make null, absent and an empty list the same, likewise hyphens and underscores, and each date its instant."""
     if isinstance(value, dict):
-        return {key: comparable(item) for key, item in value.items() if item not in (None, [])}
+        return {spelt(key): comparable(item) for key, item in value.items() if item not in (None, [])}
     if isinstance(value, list):
         return [comparable(item) for item in value]
     if isinstance(value, str) and value[4:5] == "-" and value[10:11] == "T":

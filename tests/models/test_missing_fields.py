@@ -24,6 +24,10 @@ SEEN_MISSING = {
     ],
     "getTests": ["file"],
     "getWorkflowById": ["pipeline_id", "pipeline_number", "project_slug", "started_by", "status"],
+    "getScheduleById": ["updated-at"],
+    "listCheckoutKeys": ["created_at"],
+    "listEnvVars": ["created_at"],
+    "listEnvironmentVariablesFromContext": ["updated_at"],
     "listWorkflowJobs": ["project_slug", "started_at"],
 }
 PLACES = [(operation, place) for operation, places in SEEN_MISSING.items() for place in places]
@@ -48,5 +52,5 @@ def test_a_field_seen_missing_is_none(operation: str, place: str, missing: str) 
 
     found = decode(MODELS[operation], json.dumps(body).encode())
     for name in place.split("."):
-        found = found[int(name)] if name.isdigit() else getattr(found, name)
+        found = found[int(name)] if name.isdigit() else getattr(found, name.replace("-", "_"))
     assert found is None

@@ -242,3 +242,29 @@ async def test_the_quotas_of_a_storage_do_not_hold_back_the_api() -> None:
             assert (await circle.users.me()).login == "octo"
             assert (await circle.users.me()).login == "octo"
             assert circle.stats.held == 0
+
+
+@fast_clock
+async def test_a_limit_of_one_call_s_own_holds_back_no_other() -> None:
+    async with (
+        raw_server(
+            limited({"Retry-After": "3000"}), limited(), limited({"Retry-After": "60"}), answer(200, ME)
+        ) as server,
+        connect(server) as circle,
+    ):
+
+        async def ask() -> object:
+            return await circle._session.request(dict[str, str], "GET", "/x", own_limit=True)
+
+        began = now()
+        with pytest.raises(RateLimited, match="429"):
+            await ask()
+        assert now() - began < 1
+        waiting = asyncio.create_task(ask())
+        while len(server.requests) < 3:
+            await asyncio.sleep(0.001)
+        assert (await circle.users.me()).login == "octo"
+        assert now() - began < 2
+        assert await waiting == ME
+        assert 60 <= now() - began < 62, "the call itself waits in full"
+        assert (circle.stats.rate_limited, circle.stats.held) == (3, 0)

@@ -35,18 +35,22 @@ def _validator(schema: str) -> OAS30Validator:
 
 def faults_of(method: str, path: str, status: int, body: Any) -> list[str]:
     """Say what is wrong with an answer, by the description of the API; nothing for paths it does not know."""
-    template = next((template for pattern, template in _PATHS if pattern.fullmatch(path)), None)
-    operation = SPEC["paths"].get(template, {}).get(method.lower())
-    if operation is None:
+    fitting = (template for pattern, template in _PATHS if pattern.fullmatch(path))
+    template = next((template for template in fitting if method.lower() in SPEC["paths"][template]), None)
+    if template is None:
         return []
-    if status >= 400 and not isinstance(body.get("message"), str):
-        return ["$.message: every error says what is wrong"]
+    operation = SPEC["paths"][template][method.lower()]
+    key = "error" if path.startswith(("/org/", "/owner/")) else "message"
+    if status >= 400 and not isinstance(body.get(key), str):
+        return [f"$.{key}: every error says what is wrong"]
     answers = operation["responses"]
     if status < 300 and str(status) not in answers:
         return [f"{method} {template} never answers {status}"]
     answer = answers.get(str(status)) or answers["default"]
     if "$ref" in answer:
         answer = SPEC["components"]["responses"][answer["$ref"].rpartition("/")[2]]
+    if "content" not in answer:
+        return [] if body is None else [f"$: {body!r} is not of type 'nothing'"]
     schema = json.dumps(answer["content"]["application/json"]["schema"])
     return [f"{error.json_path}: {error.message}" for error in _validator(schema).iter_errors(body)]
 
@@ -68,6 +72,18 @@ class Caller:
         """POST, with a JSON body if there is one."""
         return await self.send("POST", path, status=status, json=body)
 
+    async def put(self, path: str, body: Any = None, *, status: int = 200) -> Any:
+        """PUT, with a JSON body if there is one."""
+        return await self.send("PUT", path, status=status, json=body)
+
+    async def patch(self, path: str, body: Any = None, *, status: int = 200) -> Any:
+        """PATCH, with a JSON body if there is one."""
+        return await self.send("PATCH", path, status=status, json=body)
+
+    async def delete(self, path: str, *, status: int = 200) -> Any:
+        """DELETE."""
+        return await self.send("DELETE", path, status=status)
+
     async def send(
         self, method: str, path: str, *, status: int, headers: dict[str, str] | None = None, **options: Any
     ) -> Any:
@@ -75,10 +91,17 @@ class Caller:
         url = URL(f"{self.fake.url}/api/v2{path}", encoded=True)
         headers = self.headers if headers is None else headers
         async with self.http.request(method, url, headers=headers, **options) as self.answer:
-            body = await self.answer.json()
+            body = await self._body()
         assert self.answer.status == status, body
         assert faults_of(method, path.partition("?")[0], status, body) == []
         return body
+
+    async def _body(self) -> Any:
+        if self.answer.status != 204:
+            return await self.answer.json()
+        assert await self.answer.read() == b""
+        assert "Content-Type" not in self.answer.headers, "a type of nothing"
+        return None
 
     async def walk(self, path: str) -> list[list[Any]]:
         """GET every page of a list."""

@@ -4,12 +4,13 @@ import re
 
 import pytest
 
-from circleci_async.testing.handlers import insights, jobs, pipelines, projects, users, workflows
+from circleci_async.testing import handlers
 from circleci_async.testing.routing import Route
+from tests.endpoints.contract import OPERATIONS
 
 from .caller import faults_of
 
-ROUTES = [route for group in (users, projects, pipelines, workflows, jobs, insights) for route in group.ROUTES]
+ROUTES = [route for group in handlers.GROUPS for route in group.ROUTES]
 _SLUGS = {"{project}": "gh/acme/api", "{org}": "gh/acme"}
 
 
@@ -24,6 +25,17 @@ def test_each_operation_answers_what_the_description_says(route: Route) -> None:
     assert "7 is not of type" in fault
     (never,) = faults_of(route.method, _path(route), 299, {})
     assert never.endswith("never answers 299")
+
+
+def test_every_operation_of_the_description_is_answered() -> None:
+    def shape(path: str) -> str:
+        slugs = re.sub(r"\{project-slug\}|\{provider\}/\{organization\}/\{project\}|\{project\}", "<3>", path)
+        slugs = re.sub(r"\{org-slug\}|\{org\}", "<2>", slugs)
+        return re.sub(r"\{[^}]+\}", "<1>", slugs)
+
+    described = {(each.method, shape(each.path)) for each in OPERATIONS.values()}
+    assert {(route.method, shape(route.template)) for route in ROUTES} == described
+    assert len(ROUTES) == len(OPERATIONS) == 114
 
 
 def test_an_answer_that_is_not_as_described_is_found_out() -> None:

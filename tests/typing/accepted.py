@@ -1,7 +1,7 @@
 """What callers write and both type checkers must accept. It is never run: each `assert_type` is checked, not called."""
 
 from collections.abc import AsyncGenerator, Awaitable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, assert_type
 from uuid import UUID
@@ -59,6 +59,78 @@ async def pipelines(circle: CircleCI) -> None:
     assert_type(created.number, int)
     assert_type(await circle.pipelines.values(created.id), dict[str, Any])
     assert_type(await circle.pipelines.continue_("key", configuration="version: 2.1"), ca.Message)
+
+
+async def organizations(circle: CircleCI) -> None:
+    acme = await circle.organizations.get("gh/acme")
+    assert_type(await circle.groups.list(acme.id).collect(), list[ca.OrganizationGroup])
+    assert_type(await circle.url_orb_allow_list.list(UUID(acme.id)), list[ca.UrlOrbAllowListEntry])
+    assert_type(await circle.oidc.update_org_claims(acme.id, audience=["vault"], ttl=timedelta(hours=1)), ca.OidcClaims)
+    assert_type(await circle.oidc.delete_org_claims(acme.id, "ttl"), ca.OidcClaims)
+    assert_type(await circle.oidc.delete_org_claims(acme.id, [ca.OidcClaim.TTL, "audience"]), ca.OidcClaims)
+    assert_type(await circle.otel.exporters(acme.id), list[ca.OtelExporter])
+    changes: ca.AdvancedSettingsUpdate = {"disable_ssh": True, "pr_only_branch_overrides": ["main"]}
+    assert_type(await circle.projects.update_settings(PROJECT, **changes), ca.ProjectSettings)
+    run = await circle.pipelines.run(PROJECT, config=ca.Ref(branch="main"), checkout={"tag": "v1"})
+    assert_type(run, ca.PipelineCreated)
+
+
+async def variables(circle: CircleCI, owner: UUID) -> None:
+    context = await circle.contexts.create("deploy", owner_id=owner, owner_type=ca.OwnerType.ORGANIZATION)
+    assert_type(context, ca.Context)
+    assert_type(circle.contexts.list(owner_slug="gh/acme", name="deploy"), ca.Paged[ca.Context])
+    assert_type(await circle.contexts.set_variable(context.id, "KEY", "value"), ca.ContextVariableResult)
+    await circle.contexts.add_restriction(context.id, type="project", value=owner)
+    assert_type(await circle.environment_variables.set(PROJECT, "KEY", "value"), ca.EnvironmentVariable)
+    assert_type(await circle.environment_variables.list("gh/acme/api").first(), ca.EnvironmentVariable | None)
+    assert_type(await circle.checkout_keys.create(PROJECT, "deploy-key"), ca.CheckoutKey)
+    await circle.checkout_keys.create(PROJECT, ca.CheckoutKeyType.USER_KEY)
+
+
+async def events(circle: CircleCI, project_id: UUID) -> None:
+    nightly = await circle.schedules.create(
+        PROJECT,
+        name="nightly",
+        timetable=ca.Timetable(per_hour=1, hours_of_day=(3,), days_of_week=(ca.DayOfWeek.MON,)),
+        attribution_actor=ca.AttributionActor.SYSTEM,
+        parameters={"branch": "main", "deploy": True},
+    )
+    assert_type(nightly, ca.Schedule)
+    await circle.schedules.update(nightly.id, timetable={"per-hour": 2}, attribution_actor="current")
+    events = ["workflow-completed", ca.WebhookEvent.JOB_COMPLETED]
+    hook = await circle.webhooks.create(name="n", url="https://example.com", events=events, scope_id=project_id)
+    assert_type(hook, ca.Webhook)
+    definition = await circle.pipeline_definitions.create(
+        project_id,
+        name="build",
+        config_source=ca.ConfigSource(provider="circleci", file_path="build.yml"),
+        checkout_source={"provider": "github_app", "repo": {"external_id": "1"}},
+    )
+    assert_type(await circle.pipeline_definitions.list(project_id), list[ca.PipelineDefinition])
+    source = ca.RepositorySource(external_id="1")
+    trigger = await circle.triggers.create(
+        project_id, definition.id, event_source=source, event_preset=ca.EventPreset.ALL_PUSHES
+    )
+    assert_type(trigger, ca.Trigger)
+    assert_type(await circle.triggers.list(project_id, definition.id), list[ca.Trigger])
+
+
+async def reports(circle: CircleCI, organization_id: UUID) -> None:
+    export = await circle.usage.create_export(organization_id, start="2026-11-01T00:00:00Z", end=datetime.now(UTC))
+    assert_type(export, ca.UsageExport)
+    assert_type(circle.deploys.components(organization_id, page_size=50), ca.Paged[ca.DeployComponent])
+    assert_type(await circle.deploys.versions("c").collect(limit=1), list[ca.DeployVersion])
+    decision = await circle.policies.decide("o", "version: 2.1", metadata={"branch": "main"})
+    assert_type(decision, ca.Decision)
+    assert_type(await circle.policies.bundle("o"), dict[str, ca.Policy])
+    assert_type(await circle.policies.push_bundle("o", {"p": "package org"}, dry=True), ca.PolicyBundleDiff)
+    assert_type(circle.policies.decisions("o", after=datetime.now(UTC), build_number=7), ca.Paged[ca.DecisionLog])
+    rollback = await circle.projects.rollback(
+        organization_id, component_name="api", environment_name="live", current_version="2", target_version="1"
+    )
+    assert_type(rollback, ca.Rollback)
+    exporter = await circle.otel.create_exporter("o", endpoint="c:4317", protocol=ca.OtelProtocol.GRPC)
+    assert_type(await circle.otel.delete_exporter(exporter.id), ca.Message)
 
 
 async def jobs(circle: CircleCI, workflow_id: UUID) -> None:

@@ -17,12 +17,57 @@ async def wrong_arguments(circle: ca.CircleCI) -> None:
     await circle.pipelines.trigger("gh/a/b", brunch="x")  # type: ignore[call-arg]
     await circle.pipelines.trigger("gh/a/b", branch=1)  # type: ignore[arg-type]
     await circle.pipelines.trigger("gh/a/b", parameters={"n": 1.5})  # type: ignore[dict-item]
+    await circle.pipelines.run("gh/a/b", checkout="main")  # type: ignore[arg-type]
+    await circle.projects.update_settings("gh/a/b", disable_shh=True)  # type: ignore[call-arg]
+    await circle.projects.update_settings("gh/a/b", disable_ssh="yes")  # type: ignore[arg-type]
+    await circle.oidc.update_org_claims("o", ttl=90)  # type: ignore[arg-type]
     circle.pipelines.list("gh/a/b", "main")  # type: ignore[call-arg]
     circle.insights.workflows("gh/a/b", branch=True)  # type: ignore[arg-type]
     circle.artifacts.list("gh/a/b")  # type: ignore[call-arg]
     await circle.artifacts.download("a/path", "out/")  # type: ignore[arg-type]
     await circle.request("GET", "/x", params={})  # type: ignore[call-arg]
     await circle.request("GET", "/x", query={"a": object()})  # type: ignore[dict-item]
+
+
+async def wrong_arguments_of_settings(circle: ca.CircleCI) -> None:
+    await circle.contexts.create("deploy", "gh/acme")  # type: ignore[call-arg]
+    circle.contexts.list(owner_id=5)  # type: ignore[arg-type]
+    await circle.contexts.set_variable("c", "KEY", None)  # type: ignore[arg-type]
+    await circle.contexts.add_restriction("c", "project", "p")  # type: ignore[call-arg]
+    await circle.environment_variables.set("gh/a/b", "KEY")  # type: ignore[call-arg]
+    await circle.environment_variables.set("gh/a/b", "KEY", 5)  # type: ignore[arg-type]
+    await circle.checkout_keys.create("gh/a/b")  # type: ignore[call-arg]
+    circle.checkout_keys.list("gh/a/b", "sha256")  # type: ignore[call-arg]
+    await circle.organizations.create("acme", "github")  # type: ignore[call-arg]
+    await circle.groups.create("o", "g", descripion="x")  # type: ignore[call-arg]
+    circle.groups.list("o", limit="5")  # type: ignore[arg-type]
+    await circle.url_orb_allow_list.create("gh/acme", name="n", prefix="p")  # type: ignore[call-arg]
+    await circle.url_orb_allow_list.delete("gh/acme", None)  # type: ignore[arg-type]
+    await circle.otel.create_exporter("o", endpoint="c:4317", protocol="grpc", headers={"k": 1})  # type: ignore[dict-item]
+    await circle.oidc.delete_project_claims("o", "p")  # type: ignore[call-arg]
+
+
+async def wrong_arguments_of_events(circle: ca.CircleCI) -> None:
+    await circle.schedules.update("s", "nightly")  # type: ignore[call-arg]
+    await circle.schedules.update("s", timetable="0 3 * * *")  # type: ignore[arg-type]
+    ca.Timetable(per_hour="1")  # type: ignore[arg-type]
+    await circle.webhooks.update("w", events=[1])  # type: ignore[list-item]
+    await circle.webhooks.create(name="n", url="https://example.com", scope_id="p")  # type: ignore[call-arg]
+    await circle.pipeline_definitions.update("p", "d", config_source="build.yml")  # type: ignore[arg-type]
+    await circle.pipeline_definitions.get("d")  # type: ignore[call-arg]
+    await circle.triggers.create("p", "d", event_preset="all-pushes")  # type: ignore[call-arg]
+    await circle.triggers.update("p", "t", disabled="yes")  # type: ignore[arg-type]
+
+
+async def wrong_arguments_of_reports(circle: ca.CircleCI) -> None:
+    await circle.usage.create_export("o", start="2026-11-01T00:00:00Z")  # type: ignore[call-arg]
+    await circle.usage.get_export("o", 5)  # type: ignore[arg-type]
+    circle.deploys.components("o", "p")  # type: ignore[call-arg]
+    circle.deploys.environments("o", page_size="20")  # type: ignore[arg-type]
+    await circle.policies.push_bundle("o", [])  # type: ignore[arg-type]
+    await circle.policies.update_settings("o")  # type: ignore[call-arg]
+    circle.policies.decisions("o", after=5)  # type: ignore[arg-type]
+    await circle.projects.rollback("p", component_name="api")  # type: ignore[call-arg]
 
 
 def wrong_options() -> None:

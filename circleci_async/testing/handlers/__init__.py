@@ -1,7 +1,54 @@
 """The operations of the API, one module per group."""
 
 from ..routing import Router
-from . import insights, jobs, pipelines, projects, users, workflows
+from . import (
+    checkout_keys,
+    contexts,
+    deploys,
+    environment_variables,
+    groups,
+    insights,
+    jobs,
+    oidc,
+    organizations,
+    otel,
+    pipeline_definitions,
+    pipelines,
+    policies,
+    projects,
+    schedules,
+    triggers,
+    url_orb_allow_list,
+    usage,
+    users,
+    webhooks,
+    workflows,
+)
 
-ROUTER = Router((*users.ROUTES, *projects.ROUTES, *pipelines.ROUTES, *workflows.ROUTES, *jobs.ROUTES, *insights.ROUTES))
+GROUPS = (
+    checkout_keys,
+    contexts,
+    deploys,
+    environment_variables,
+    groups,
+    insights,
+    jobs,
+    oidc,
+    organizations,
+    otel,
+    pipeline_definitions,
+    pipelines,
+    policies,
+    projects,
+    schedules,
+    triggers,
+    url_orb_allow_list,
+    usage,
+    users,
+    webhooks,
+    workflows,
+)
+"""The modules that have the operations."""
+
+ROUTER = Router(route for group in GROUPS for route in group.ROUTES)
 """Finds the operation of a request."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from .. import bodies
-from ..calls import Call, Json, Refusal
+from ..calls import Call, Json, Refusal, valid_uuid
 from ..routing import Routes
 
 ROUTES = Routes()
@@ -86,8 +86,37 @@ def trigger(call: Call) -> Json:
         raise Refusal(400, "Branch and tag can't be given together.")
     if "" in (branch, tag):
         raise Refusal(400, "Branch and tag can't be empty.")
-    pipeline = call.engine.trigger(project, branch=branch, tag=tag, parameters=_parameters(body), actor=call.caller())
+    pipeline = call.engine.trigger(project, branch=branch, tag=tag, parameters=parameters(body), actor=call.caller())
     return bodies.pipeline_creation(pipeline)
+
+
+@ROUTES.post("/project/{project}/pipeline/run", status=201, literal=True)
+def run(call: Call) -> Json:
+    """Answer POST /project/{provider}/{organization}/{project}/pipeline/run."""
+    project = call.project()
+    body = call.body({"definition_id": str, "config": dict, "checkout": dict, "parameters": dict})
+    _ref(body, "config")
+    branch, tag = _ref(body, "checkout")
+    given = parameters(body)
+    if "definition_id" in body and valid_uuid("definition_id", body["definition_id"]) not in project.definitions:
+        raise Refusal(404, "Pipeline definition not found")
+    if project.skipped is not None:
+        message, project.skipped = project.skipped, None
+        raise Refusal(200, message)  # what was asked is done, and that is nothing
+    pipeline = call.engine.trigger(project, branch=branch, tag=tag, parameters=given, actor=call.caller())
+    return bodies.pipeline_creation(pipeline)
+
+
+def _ref(body: Mapping[str, Any], name: str) -> tuple[str | None, str | None]:
+    """Read branch and tag of a reference, of which it has one; neither if the body lacks it."""
+    if name not in body:
+        return None, None
+    ref = cast(Mapping[str, Any], body[name])
+    branch, tag = ref.get("branch"), ref.get("tag")
+    given = tag if branch is None else branch
+    if (branch is None) == (tag is None) or not given or not isinstance(given, str):
+        raise Refusal(400, f"{name}: expected either a branch or a tag.")
+    return branch, tag
 
 
 @ROUTES.post("/pipeline/continue", status=200)
@@ -97,15 +126,15 @@ def resume(call: Call) -> Json:
         {"continuation-key": str, "configuration": str, "parameters": dict},
         required=("continuation-key", "configuration"),
     )
-    parameters = _parameters(body)
+    given = parameters(body)
     pipeline = call.world.continuations.get(body["continuation-key"])
     if pipeline is None:
         raise Refusal(400, "No pipeline waits for this continuation key.")
-    call.engine.resume(pipeline, config=body["configuration"], parameters=parameters)
+    call.engine.resume(pipeline, config=body["configuration"], parameters=given)
     return {"message": "Accepted."}
 
 
-def _parameters(body: Mapping[str, Any]) -> Mapping[str, str | int | bool]:
+def parameters(body: Mapping[str, Any]) -> Mapping[str, str | int | bool]:
     """Read the pipeline parameters of a body, held to the API's limits."""
     given = cast(Mapping[str, Any], body.get("parameters", {}))
     if len(given) > _PARAMETERS:

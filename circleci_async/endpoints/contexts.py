@@ -1,0 +1,151 @@
+"""Contexts: variables that the projects of an organization share, and who may use them."""
+
+from typing import Any
+
+from ..errors import InvalidArgument
+from ..models.contexts import (
+    Context,
+    ContextDetails,
+    ContextRestriction,
+    ContextVariable,
+    ContextVariableResult,
+    OwnerType,
+    RestrictionType,
+)
+from ..models.messages import Message
+from ..paging import Paged
+from ..redaction import checked_value, unseen
+from ..slug import OrgSlug, segment
+from .group import Group, Id, OrgRef
+
+
+class Contexts(Group):
+    """Contexts: variables that the projects of an organization share, and who may use them.
+
+    A context that does not exist answers 403 (`PermissionDenied`), as one does that the token may not see.
+    """
+
+    def list(
+        self,
+        *,
+        owner_id: Id | None = None,
+        owner_slug: OrgRef | None = None,
+        owner_type: OwnerType | str | None = None,
+        name: str | None = None,
+    ) -> Paged[Context]:
+        """Iterate the contexts of an organization.
+
+        `GET /context`
+
+        Give `owner_id` or `owner_slug`; CircleCI Server knows only the former. `name`: only the context of exactly this
+        name; a server that does not know this filter ignores it, so look at the names.
+        """
+        owner = _owner(owner_id, owner_slug, owner_type)
+        return self._session.paged(
+            Context, "/context", query={**{f"owner-{key}": value for key, value in owner.items()}, "name": name}
+        )
+
+    async def create(
+        self,
+        name: str,
+        *,
+        owner_id: Id | None = None,
+        owner_slug: OrgRef | None = None,
+        owner_type: OwnerType | str | None = None,
+    ) -> Context:
+        """Create a context for an organization.
+
+        `POST /context`
+
+        Give `owner_id` or `owner_slug`; CircleCI Server knows only the former. A name is unique in its organization.
+        """
+        owner = _owner(owner_id, owner_slug, owner_type or OwnerType.ORGANIZATION)
+        return await self._session.request(Context, "POST", "/context", json={"name": name, "owner": owner})
+
+    async def get(self, context_id: Id) -> ContextDetails:
+        """Return a context.
+
+        `GET /context/{context_id}`
+        """
+        return await self._session.request(ContextDetails, "GET", f"/context/{segment(context_id)}")
+
+    async def delete(self, context_id: Id) -> Message:
+        """Delete a context, with all its variables.
+
+        `DELETE /context/{context_id}`
+        """
+        return await self._session.request(Message, "DELETE", f"/context/{segment(context_id)}")
+
+    def variables(self, context_id: Id) -> Paged[ContextVariable]:
+        """Iterate the variables of a context: their names, never their values.
+
+        `GET /context/{context_id}/environment-variable`
+
+        The API gives no more than the first 100. If there are more, the iteration ends with a `ListCut` warning.
+        """
+        return self._session.paged(
+            ContextVariable,
+            f"/context/{segment(context_id)}/environment-variable",
+            cut=f"context {context_id} has more variables than the API lists: it gives the first 100",
+        )
+
+    async def set_variable(self, context_id: Id, name: str, value: str) -> ContextVariableResult:
+        """Add a variable to a context, or replace its value.
+
+        `PUT /context/{context_id}/environment-variable/{env_var_name}`
+        """
+        path = f"/context/{segment(context_id)}/environment-variable/{segment(name)}"
+        with unseen(checked_value(name, value)):
+            return await self._session.request(ContextVariableResult, "PUT", path, json={"value": value})
+
+    async def delete_variable(self, context_id: Id, name: str) -> Message:
+        """Remove a variable from a context.
+
+        `DELETE /context/{context_id}/environment-variable/{env_var_name}`
+        """
+        return await self._session.request(
+            Message, "DELETE", f"/context/{segment(context_id)}/environment-variable/{segment(name)}"
+        )
+
+    def restrictions(self, context_id: Id) -> Paged[ContextRestriction]:
+        """Iterate the restrictions of a context: who may use it.
+
+        `GET /context/{context_id}/restrictions`
+        """
+        return self._session.paged(ContextRestriction, f"/context/{segment(context_id)}/restrictions", sparse=True)
+
+    async def add_restriction(self, context_id: Id, *, type: RestrictionType | str, value: Id) -> ContextRestriction:
+        """Restrict a context to a project, a group, or to what an expression allows.
+
+        `POST /context/{context_id}/restrictions`
+
+        `value`: the id of the project or group (not its name), or the expression.
+        """
+        return await self._session.request(
+            ContextRestriction,
+            "POST",
+            f"/context/{segment(context_id)}/restrictions",
+            json={"restriction_type": type, "restriction_value": value},
+        )
+
+    async def delete_restriction(self, context_id: Id, restriction_id: Id) -> Message:
+        """Remove a restriction from a context.
+
+        `DELETE /context/{context_id}/restrictions/{restriction_id}`
+        """
+        return await self._session.request(
+            Message, "DELETE", f"/context/{segment(context_id)}/restrictions/{segment(restriction_id)}"
+        )
+
+
+def _owner(id: Id | None, slug: OrgRef | None, type: OwnerType | str | None) -> dict[str, Any]:
+    """Return what names the owner of a context: `id` or `slug`, and `type`."""
+    if (id is None) == (slug is None):
+        raise InvalidArgument(f"owner_id={id!r}, owner_slug={slug!r}: give exactly one of the two")
+    if slug is None:
+        if id == "":
+            raise InvalidArgument("owner_id='': give the id of an organization")
+        return {"id": id, "type": type}
+    if type == OwnerType.ACCOUNT:
+        raise InvalidArgument(f"owner_type={str(type)!r}, owner_slug={slug!r}: an account is named by owner_id")
+    return {"slug": str(OrgSlug.parse(slug)), "type": type}

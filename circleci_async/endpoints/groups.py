@@ -1,0 +1,60 @@
+"""Groups of an organization's users."""
+
+from ..errors import InvalidArgument
+from ..models.groups import OrganizationGroup
+from ..models.messages import Message
+from ..paging import Paged
+from ..session import present
+from ..slug import segment
+from .group import Group, Id
+
+
+class Groups(Group):
+    """Groups of an organization's users."""
+
+    async def create(self, organization_id: Id, name: str, *, description: str | None = None) -> OrganizationGroup:
+        """Create a group (201).
+
+        `POST /organizations/{org_id}/groups`
+        """
+        return await self._session.request(
+            OrganizationGroup,
+            "POST",
+            f"/organizations/{segment(organization_id)}/groups",
+            json=present(name=name, description=description),
+        )
+
+    def list(self, organization_id: Id, *, limit: int | None = None) -> Paged[OrganizationGroup]:
+        """Iterate the groups of an organization.
+
+        `GET /organizations/{org_id}/groups`
+
+        The server gives at most 100 and ignores `limit`, the size of a page. A `ListCut` warning says that there are
+        more.
+        """
+        if limit is not None and limit < 1:
+            raise InvalidArgument(f"limit={limit!r}: give a number from 1, or None for the server's own")
+        return self._session.paged(
+            OrganizationGroup,
+            f"/organizations/{segment(organization_id)}/groups",
+            query={"limit": limit},
+            cut="the organization has more groups than the first 100, which are all that the API gives",
+        )
+
+    async def get(self, organization_id: Id, group_id: Id) -> OrganizationGroup:
+        """Return a group.
+
+        `GET /organizations/{org_id}/groups/{group_id}`
+        """
+        return await self._session.request(OrganizationGroup, "GET", _path(organization_id, group_id))
+
+    async def delete(self, organization_id: Id, group_id: Id) -> Message:
+        """Delete a group.
+
+        `DELETE /organizations/{org_id}/groups/{group_id}`
+        """
+        return await self._session.request(Message, "DELETE", _path(organization_id, group_id))
+
+
+def _path(organization_id: Id, group_id: Id) -> str:
+    return f"/organizations/{segment(organization_id)}/groups/{segment(group_id)}"

@@ -1,0 +1,35 @@
+"""Organizations: create, read, delete."""
+
+from ..models.messages import Message
+from ..models.organizations import Organization, VcsType
+from ..slug import org_segment
+from .group import Group, OrgSlugOrId
+
+
+class Organizations(Group):
+    """Organizations: create, read, delete."""
+
+    async def create(self, name: str, *, vcs_type: VcsType | str) -> Organization:
+        """Create an organization (201).
+
+        `POST /organization`
+        """
+        return await self._session.request(
+            Organization, "POST", "/organization", json={"name": name, "vcs_type": vcs_type}
+        )
+
+    async def get(self, organization: OrgSlugOrId) -> Organization:
+        """Return an organization.
+
+        `GET /organization/{org-slug-or-id}`
+        """
+        return await self._session.request(Organization, "GET", f"/organization/{org_segment(organization)}")
+
+    async def delete(self, organization: OrgSlugOrId) -> Message:
+        """Delete an organization and all that belongs to it, projects included; it is gone a little later (202).
+
+        `DELETE /organization/{org-slug-or-id}`
+
+        Nothing brings it back.
+        """
+        return await self._session.request(Message, "DELETE", f"/organization/{org_segment(organization)}")

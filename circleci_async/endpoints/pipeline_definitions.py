@@ -1,0 +1,141 @@
+"""Pipeline definitions: where a pipeline's configuration and code come from."""
+
+import builtins
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import InvalidArgument
+from ..models.messages import Message
+from ..models.pipeline_definitions import CheckoutSource, ConfigSource, PipelineDefinition
+from ..models.repositories import Repository
+from ..session import present
+from ..slug import segment
+from .group import Group, Id
+
+
+class PipelineDefinitions(Group):
+    """Pipeline definitions: where a pipeline's configuration and code come from.
+
+    A project may have several; `circle.triggers` says what sets each going. Not on CircleCI Server.
+    """
+
+    async def list(self, project_id: Id) -> builtins.list[PipelineDefinition]:
+        """Return the pipeline definitions of a project.
+
+        `GET /projects/{project_id}/pipeline-definitions`
+        """
+        return await self._session.listed(
+            PipelineDefinition, f"/projects/{segment(project_id)}/pipeline-definitions", sparse=True
+        )
+
+    async def create(
+        self,
+        project_id: Id,
+        *,
+        name: str,
+        config_source: ConfigSource | Mapping[str, Any],
+        checkout_source: CheckoutSource | Mapping[str, Any],
+        description: str | None = None,
+    ) -> PipelineDefinition:
+        """Create a pipeline definition.
+
+        `POST /projects/{project_id}/pipeline-definitions`
+
+        `config_source`: of the provider `github_app` with `repo` and `file_path`, of `circleci` with `file_path`.
+        `checkout_source`: of `github_app`, with `repo`. A repository is given by its `external_id`.
+        """
+        if isinstance(config_source, ConfigSource):
+            _check_config_source(config_source)
+        if isinstance(checkout_source, CheckoutSource):
+            _require(checkout_source.provider, "checkout_source.provider", "'github_app'")
+            _require_repository(checkout_source.repo, "checkout_source")
+        return await self._session.request(
+            PipelineDefinition,
+            "POST",
+            f"/projects/{segment(project_id)}/pipeline-definitions",
+            json={
+                "name": name,
+                "config_source": _written(config_source),
+                "checkout_source": _written(checkout_source),
+                **present(description=description),
+            },
+        )
+
+    async def get(self, project_id: Id, definition_id: Id) -> PipelineDefinition:
+        """Return a pipeline definition.
+
+        `GET /projects/{project_id}/pipeline-definitions/{pipeline_definition_id}`
+        """
+        return await self._session.request(PipelineDefinition, "GET", _path(project_id, definition_id))
+
+    async def update(
+        self,
+        project_id: Id,
+        definition_id: Id,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        config_source: ConfigSource | Mapping[str, Any] | None = None,
+        checkout_source: CheckoutSource | Mapping[str, Any] | None = None,
+    ) -> PipelineDefinition:
+        """Change what is given of a pipeline definition.
+
+        `PATCH /projects/{project_id}/pipeline-definitions/{pipeline_definition_id}`
+
+        Of `config_source` only the `file_path` can be changed.
+        """
+        if isinstance(config_source, ConfigSource) and (config_source.provider or config_source.repo):
+            raise InvalidArgument("config_source: give only its file_path; provider and repo can't be changed")
+        if isinstance(checkout_source, CheckoutSource) and checkout_source.repo:
+            _require_repository(checkout_source.repo, "checkout_source")
+        return await self._session.request(
+            PipelineDefinition,
+            "PATCH",
+            _path(project_id, definition_id),
+            json=present(
+                name=name,
+                description=description,
+                config_source=_written(config_source),
+                checkout_source=_written(checkout_source),
+            ),
+        )
+
+    async def delete(self, project_id: Id, definition_id: Id) -> Message:
+        """Delete a pipeline definition, and its triggers with it.
+
+        `DELETE /projects/{project_id}/pipeline-definitions/{pipeline_definition_id}`
+        """
+        return await self._session.request(Message, "DELETE", _path(project_id, definition_id))
+
+
+def _path(project_id: Id, definition_id: Id) -> str:
+    return f"/projects/{segment(project_id)}/pipeline-definitions/{segment(definition_id)}"
+
+
+def _check_config_source(source: ConfigSource) -> None:
+    _require(source.provider, "config_source.provider", "'github_app' or 'circleci'")
+    _require(source.file_path, "config_source.file_path", "the configuration's path, such as '.circleci/config.yml'")
+    if source.provider == "github_app":
+        _require_repository(source.repo, "config_source")
+
+
+def _require_repository(repo: Repository | None, name: str) -> None:
+    _require(repo.external_id if repo else None, f"{name}.repo.external_id", "the provider's id of the repository")
+
+
+def _require(value: str | None, name: str, right: str) -> None:
+    if not value:
+        raise InvalidArgument(f"{name}={value!r}: give {right}")
+
+
+def _written(source: ConfigSource | CheckoutSource | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Write of a model what the API takes: not the repository's full name, which answers have."""
+    if isinstance(source, CheckoutSource):
+        return present(provider=source.provider, repo=_named(source.repo))
+    if isinstance(source, ConfigSource):
+        return present(provider=source.provider, repo=_named(source.repo), file_path=source.file_path)
+    return source
+
+
+def _named(repo: Repository | None) -> Mapping[str, Any] | None:
+    return present(external_id=repo.external_id) if repo else None

@@ -1,0 +1,40 @@
+"""The URL orb allow-list: from where orbs may be used by URL."""
+
+import builtins
+
+from ..models.url_orb_allow_list import UrlOrbAllowListEntry, UrlOrbAuth, UrlOrbConfirmation
+from ..slug import org_segment, segment
+from .group import Group, Id, OrgSlugOrId
+
+
+class UrlOrbAllowList(Group):
+    """The URL orb allow-list: from where orbs may be used by URL."""
+
+    async def list(self, organization: OrgSlugOrId) -> builtins.list[UrlOrbAllowListEntry]:
+        """Return the entries of an organization's allow-list, all at once.
+
+        `GET /organization/{org-slug-or-id}/url-orb-allow-list`
+        """
+        return await self._session.listed(UrlOrbAllowListEntry, _path(organization))
+
+    async def create(
+        self, organization: OrgSlugOrId, *, name: str, prefix: str, auth: UrlOrbAuth | str
+    ) -> UrlOrbConfirmation:
+        """Allow the orbs whose URL begins with `prefix`; the answer names the entry (200).
+
+        `POST /organization/{org-slug-or-id}/url-orb-allow-list`
+        """
+        return await self._session.request(
+            UrlOrbConfirmation, "POST", _path(organization), json={"name": name, "prefix": prefix, "auth": auth}
+        )
+
+    async def delete(self, organization: OrgSlugOrId, entry_id: Id) -> UrlOrbConfirmation:
+        """Take an entry off the allow-list.
+
+        `DELETE /organization/{org-slug-or-id}/url-orb-allow-list/{allow-list-entry-id}`
+        """
+        return await self._session.request(UrlOrbConfirmation, "DELETE", f"{_path(organization)}/{segment(entry_id)}")
+
+
+def _path(organization: OrgSlugOrId) -> str:
+    return f"/organization/{org_segment(organization)}/url-orb-allow-list"

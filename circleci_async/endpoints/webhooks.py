@@ -1,0 +1,122 @@
+"""Outbound webhooks: what CircleCI tells your service of."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import InvalidArgument
+from ..models.messages import Message
+from ..models.webhooks import Webhook, WebhookEvent
+from ..paging import Paged
+from ..redaction import unseen
+from ..session import present
+from ..slug import segment
+from .group import Group, Id
+
+
+class Webhooks(Group):
+    """Outbound webhooks: what CircleCI tells your service of.
+
+    A project has at most five. The API never gives a signing secret: `signing_secret` of an answer is `****`, or empty.
+    """
+
+    def list(self, scope_id: Id, *, scope_type: str = "project") -> Paged[Webhook]:
+        """Iterate the webhooks of a project, given by its id.
+
+        `GET /webhook`
+        """
+        return self._session.paged(Webhook, "/webhook", query={"scope-id": scope_id, "scope-type": scope_type})
+
+    async def create(
+        self,
+        *,
+        name: str,
+        url: str,
+        events: Sequence[WebhookEvent | str],
+        scope_id: Id,
+        scope_type: str = "project",
+        signing_secret: str | None = None,
+        verify_tls: bool | None = None,
+    ) -> Webhook:
+        """Create a webhook.
+
+        `POST /webhook`
+
+        `url` begins with `https://`; `scope_id` is the id of the project. With a `signing_secret` each delivery carries
+        a signature that your service can check; without one it can't tell who delivers. The certificate of the address
+        is checked unless `verify_tls` is False.
+        """
+        _check(url, events)
+        with unseen(signing_secret):
+            return await self._session.request(
+                Webhook,
+                "POST",
+                "/webhook",
+                json={
+                    "name": name,
+                    "url": url,
+                    "events": [*events],
+                    "scope": {"id": scope_id, "type": scope_type},
+                    # The specification requires both.
+                    **_in_both_spellings(signing_secret=signing_secret or "", verify_tls=verify_tls is not False),
+                },
+            )
+
+    async def get(self, webhook_id: Id) -> Webhook:
+        """Return a webhook.
+
+        `GET /webhook/{webhook-id}`
+        """
+        return await self._session.request(Webhook, "GET", f"/webhook/{segment(webhook_id)}")
+
+    async def update(
+        self,
+        webhook_id: Id,
+        *,
+        name: str | None = None,
+        url: str | None = None,
+        events: Sequence[WebhookEvent | str] | None = None,
+        signing_secret: str | None = None,
+        verify_tls: bool | None = None,
+    ) -> Webhook:
+        """Change what is given of a webhook; its project can't be changed.
+
+        `PUT /webhook/{webhook-id}`
+
+        An empty `signing_secret` means none from now on.
+        """
+        _check(url, events)
+        with unseen(signing_secret):
+            return await self._session.request(
+                Webhook,
+                "PUT",
+                f"/webhook/{segment(webhook_id)}",
+                json={
+                    **present(name=name, url=url, events=None if events is None else [*events]),
+                    **_in_both_spellings(signing_secret=signing_secret, verify_tls=verify_tls),
+                },
+            )
+
+    async def delete(self, webhook_id: Id) -> Message:
+        """Delete a webhook.
+
+        `DELETE /webhook/{webhook-id}`
+        """
+        return await self._session.request(Message, "DELETE", f"/webhook/{segment(webhook_id)}")
+
+
+def _check(url: str | None, events: Sequence[WebhookEvent | str] | None) -> None:
+    if url is not None and not url.lower().startswith("https://"):  # not shown: such addresses often hold a secret
+        raise InvalidArgument("url: give an address that begins with https://, the only kind that CircleCI delivers to")
+    if isinstance(events, str):
+        raise InvalidArgument(f"events={str(events)!r}: give a list, such as [{str(events)!r}]")
+    if events is not None and not events:
+        raise InvalidArgument(f"events={events!r}: give at least one, such as {str(WebhookEvent.WORKFLOW_COMPLETED)!r}")
+
+
+def _in_both_spellings(**fields: Any) -> dict[str, Any]:
+    """Give each field under both its names: the specification hyphenates, but only underscores were seen to be read.
+
+    A name that is not read is ignored without a word, and the webhook would be left without its secret.
+    """
+    given = present(**fields)
+    return {**given, **{name.replace("_", "-"): value for name, value in given.items()}}

@@ -1,0 +1,73 @@
+"""Schedules, and their timetables."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from attrs import field, frozen
+
+from .open_enum import OpenEnum
+from .users import User
+
+__all__ = ["DayOfWeek", "Month", "Schedule", "Timetable"]
+
+
+class DayOfWeek(OpenEnum):
+    """A day of the week."""
+
+    MON = "MON"
+    TUE = "TUE"
+    WED = "WED"
+    THU = "THU"
+    FRI = "FRI"
+    SAT = "SAT"
+    SUN = "SUN"
+
+
+class Month(OpenEnum):
+    """A month."""
+
+    JAN = "JAN"
+    FEB = "FEB"
+    MAR = "MAR"
+    APR = "APR"
+    MAY = "MAY"
+    JUN = "JUN"
+    JUL = "JUL"
+    AUG = "AUG"
+    SEP = "SEP"
+    OCT = "OCT"
+    NOV = "NOV"
+    DEC = "DEC"
+
+
+@frozen(kw_only=True)
+class Timetable:
+    """When a schedule runs, in UTC: on days of the week or on days of the month, never both."""
+
+    per_hour: int | None = None
+    """How often within each of the hours: 1 to 60."""
+    hours_of_day: tuple[int, ...] = ()
+    """0 to 23."""
+    days_of_week: tuple[DayOfWeek, ...] = ()
+    days_of_month: tuple[int, ...] = ()
+    """1 to 31."""
+    months: tuple[Month, ...] = ()
+    """Empty: every month."""
+
+
+@frozen(kw_only=True)
+class Schedule:
+    """A schedule: `GET /schedule/{schedule-id}` and the list of a project's."""
+
+    id: str
+    name: str
+    project_slug: str
+    timetable: Timetable | None = None
+    parameters: Mapping[str, Any] | None = field(default=None, hash=False)
+    """The pipeline parameters, and `branch` or `tag`: what to run for."""
+    actor: User | None = None
+    """Whom its pipelines are put down to."""
+    description: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None

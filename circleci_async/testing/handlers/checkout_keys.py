@@ -1,0 +1,65 @@
+"""Checkout keys of projects."""
+
+from ..bodies import timestamp
+from ..calls import Call, Json, Refusal
+from ..checkout_keys import CheckoutKey
+from ..projects import Project
+from ..routing import Routes
+
+ROUTES = Routes()
+
+
+@ROUTES.get("/project/{project}/checkout-key", public=False)
+def of_project(call: Call) -> Json:
+    """Answer GET /project/{project-slug}/checkout-key."""
+    project = call.project()
+    digest = call.choice("digest", ("sha256", "md5"), "md5")
+
+    def describe(key: CheckoutKey) -> Json:
+        return _describe(project, key, key.sha256 if digest == "sha256" else key.md5)
+
+    return call.page(project.checkout_keys, describe, scope=f"checkout keys {project.id} {digest}")
+
+
+@ROUTES.post("/project/{project}/checkout-key", status=201)
+def create(call: Call) -> Json:
+    """Answer POST /project/{project-slug}/checkout-key."""
+    project = call.project()
+    type = call.body({"type": str}, required=("type",))["type"]
+    if type not in ("user-key", "deploy-key"):
+        raise Refusal(400, "type: expected user-key or deploy-key.")
+    if project.organization.vcs == "circleci":
+        raise Refusal(400, "This project has no checkout keys.")
+    key = project.checkout_key(type)
+    return _describe(project, key, key.md5)
+
+
+@ROUTES.get("/project/{project}/checkout-key/{fingerprint}", public=False)
+def by_fingerprint(call: Call) -> Json:
+    """Answer GET /project/{project-slug}/checkout-key/{fingerprint}."""
+    return _describe(call.project(), _key(call), call.values["fingerprint"])
+
+
+@ROUTES.delete("/project/{project}/checkout-key/{fingerprint}")
+def delete(call: Call) -> Json:
+    """Answer DELETE /project/{project-slug}/checkout-key/{fingerprint}."""
+    call.project().checkout_keys.remove(_key(call))
+    return {"message": "Checkout key deleted."}
+
+
+def _key(call: Call) -> CheckoutKey:
+    wanted = call.values["fingerprint"]
+    for key in call.project().checkout_keys:
+        if wanted in (key.md5, key.sha256):
+            return key
+    raise Refusal(404, "Checkout key not found")
+
+
+def _describe(project: Project, key: CheckoutKey, fingerprint: str) -> Json:
+    return {
+        "public_key": key.public_key,
+        "type": key.type,
+        "fingerprint": fingerprint,
+        "preferred": key is project.checkout_keys[-1],
+        "created_at": timestamp(key.created_at),
+    }

@@ -1,0 +1,54 @@
+"""Environment variables of projects."""
+
+from ..bodies import timestamp
+from ..calls import Call, Json, Refusal
+from ..environment_variables import NAME, EnvironmentVariable, ending
+from ..routing import Routes
+
+ROUTES = Routes()
+
+
+@ROUTES.get("/project/{project}/envvar", public=False)
+def of_project(call: Call) -> Json:
+    """Answer GET /project/{project-slug}/envvar."""
+    project = call.project()
+    return call.page(list(project.environment_variables.values()), _describe, scope=f"variables {project.id}")
+
+
+@ROUTES.post("/project/{project}/envvar", status=201)
+def create(call: Call) -> Json:
+    """Answer POST /project/{project-slug}/envvar."""
+    project = call.project()
+    body = call.body({"name": str, "value": str}, required=("name", "value"))
+    if not NAME.fullmatch(body["name"]):
+        raise Refusal(400, "name: expected letters, digits and underscores, and no digit at the beginning.")
+    return _describe(project.environment_variable(body["name"], body["value"]))
+
+
+@ROUTES.get("/project/{project}/envvar/{name}", public=False)
+def by_name(call: Call) -> Json:
+    """Answer GET /project/{project-slug}/envvar/{name}."""
+    return _describe(_variable(call))
+
+
+@ROUTES.delete("/project/{project}/envvar/{name}")
+def delete(call: Call) -> Json:
+    """Answer DELETE /project/{project-slug}/envvar/{name}."""
+    variable = _variable(call)
+    del call.project().environment_variables[variable.name]
+    return {"message": "Environment variable deleted."}
+
+
+def _variable(call: Call) -> EnvironmentVariable:
+    variable = call.project().environment_variables.get(call.values["name"])
+    if variable is None:
+        raise Refusal(404, "Environment variable not found")
+    return variable
+
+
+def _describe(variable: EnvironmentVariable) -> Json:
+    return {
+        "name": variable.name,
+        "value": f"xxxx{ending(variable.value)}",
+        "created_at": timestamp(variable.created_at),
+    }

@@ -1,0 +1,50 @@
+"""Organizations: create, read, delete."""
+
+from ...errors import InvalidArgument
+from ..accounts import Organization
+from ..calls import Call, Json, Refusal
+from ..routing import Routes
+
+ROUTES = Routes()
+
+_SLUGS = {"github": "gh", "bitbucket": "bb", "circleci": "circleci"}
+
+
+@ROUTES.post("/organization", status=201)
+def create(call: Call) -> Json:
+    """Answer POST /organization."""
+    body = call.body({"name": str, "vcs_type": str}, required=("name", "vcs_type"))
+    name, vcs_type = body["name"], body["vcs_type"]
+    if vcs_type not in _SLUGS:
+        raise Refusal(400, f"vcs_type: expected one of {', '.join(_SLUGS)}.")
+    slug = f"{_SLUGS[vcs_type]}/{call.world.new_opaque() if vcs_type == 'circleci' else name}"
+    if slug in call.world.organizations:
+        raise Refusal(400, "There is an organization of this name already.")
+    try:
+        organization = call.world.organization(slug)
+    except InvalidArgument:
+        raise Refusal(400, "name: not valid for an organization.") from None
+    organization.name = name
+    return _body(organization)
+
+
+@ROUTES.get("/organization/{organization}", public=False)
+def organization(call: Call) -> Json:
+    """Answer GET /organization/{org-slug-or-id}."""
+    return _body(call.organization_named("organization"))
+
+
+@ROUTES.delete("/organization/{organization}", status=202)
+def delete(call: Call) -> Json:
+    """Answer DELETE /organization/{org-slug-or-id}."""
+    call.world.delete_organization(call.organization_named("organization"))
+    return {"message": "Accepted."}
+
+
+def _body(organization: Organization) -> Json:
+    return {
+        "id": organization.id,
+        "name": organization.name,
+        "slug": organization.slug,
+        "vcs_type": organization.vcs,
+    }

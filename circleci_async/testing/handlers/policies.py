@@ -1,0 +1,169 @@
+"""Config policies: bundles, decisions, settings."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from .. import bodies
+from ..calls import Call, Json, Refusal
+from ..exchange import Reply, json_reply
+from ..policies import DecisionRecord, PolicyBook, PolicyDocument, Verdict
+from ..routing import Routes
+
+ROUTES = Routes()
+
+_CONTEXT = "/owner/{owner}/context/{context}"
+_SEARCHED = ("status", "branch", "project_id", "build_number")
+
+
+@ROUTES.get(f"{_CONTEXT}/policy-bundle", public=False)
+def bundle(call: Call) -> Json:
+    """Answer GET /owner/{ownerID}/context/{context}/policy-bundle."""
+    return _bundle(_book(call).bundle)
+
+
+@ROUTES.post(f"{_CONTEXT}/policy-bundle", status=201)
+def push(call: Call) -> Json | Reply:
+    """Answer POST /owner/{ownerID}/context/{context}/policy-bundle; a dry run with 200."""
+    book = _book(call)
+    dry = call.flag("dry")
+    policies = cast(dict[str, Any], call.body({"policies": dict}, required=("policies",))["policies"])
+    if not all(isinstance(content, str) for content in policies.values()):
+        raise Refusal(400, "policies: expected the source of each policy by its name.")
+    now, by = call.world.clock(), call.caller().id
+    kept = {name: old for name, old in book.bundle.items() if policies.get(name) == old.content}
+    new = {name: kept.get(name) or PolicyDocument(name, content, now, by) for name, content in policies.items()}
+    changes = {
+        "created": [name for name in new if name not in book.bundle],
+        "deleted": [name for name in book.bundle if name not in new],
+        "modified": [name for name in new if name in book.bundle and name not in kept],
+    }
+    diff = {change: sorted(names) for change, names in changes.items() if names}
+    if dry:
+        return json_reply(200, diff)
+    book.bundle = new
+    return diff
+
+
+@ROUTES.get(f"{_CONTEXT}/policy-bundle/{{name}}", public=False)
+def document(call: Call) -> Json:
+    """Answer GET /owner/{ownerID}/context/{context}/policy-bundle/{policyName}."""
+    found = _book(call).bundle.get(call.values["name"])
+    if found is None:
+        raise Refusal(404, "Policy not found")
+    return _document(found)
+
+
+@ROUTES.get(f"{_CONTEXT}/decision", public=False)
+def decisions(call: Call) -> list[Json]:
+    """Answer GET /owner/{ownerID}/context/{context}/decision, newest first."""
+    book = _book(call)
+    offset = call.query.get("offset", "0")
+    if not (offset.isascii() and offset.isdigit()):
+        raise Refusal(400, "offset: expected a number from 0.")
+    after, before = call.moment("after"), call.moment("before")
+    wanted = {name: value for name, value in call.query.items() if name in _SEARCHED}
+    found = [
+        record
+        for record in sorted(book.decisions, key=lambda each: each.created_at, reverse=True)
+        if (after is None or record.created_at > after)
+        and (before is None or record.created_at < before)
+        and wanted.items() <= _searched(record).items()
+    ]
+    return [_log(record) for record in found[int(offset) :][: call.pages.size]]
+
+
+@ROUTES.post(f"{_CONTEXT}/decision", status=200)
+def decide(call: Call) -> Json:
+    """Answer POST /owner/{ownerID}/context/{context}/decision; it is not logged, since no pipeline runs."""
+    book = _book(call)
+    call.body({"input": str, "metadata": dict}, required=("input",))
+    return _verdict(book.decide())
+
+
+@ROUTES.get(f"{_CONTEXT}/decision/settings", public=False)
+def settings(call: Call) -> Json:
+    """Answer GET /owner/{ownerID}/context/{context}/decision/settings."""
+    return {"enabled": _book(call).enabled}
+
+
+@ROUTES.patch(f"{_CONTEXT}/decision/settings")
+def update_settings(call: Call) -> Json:
+    """Answer PATCH /owner/{ownerID}/context/{context}/decision/settings."""
+    book = _book(call)
+    book.enabled = call.body({"enabled": bool}, required=("enabled",))["enabled"]
+    return {"enabled": book.enabled}
+
+
+@ROUTES.get(f"{_CONTEXT}/decision/{{decision}}", public=False)
+def decision(call: Call) -> Json:
+    """Answer GET /owner/{ownerID}/context/{context}/decision/{decisionID}."""
+    return _log(_record(call))
+
+
+@ROUTES.get(f"{_CONTEXT}/decision/{{decision}}/policy-bundle", public=False)
+def decision_bundle(call: Call) -> Json:
+    """Answer GET /owner/{ownerID}/context/{context}/decision/{decisionID}/policy-bundle."""
+    return _bundle(_record(call).bundle)
+
+
+def _book(call: Call) -> PolicyBook:
+    organization = call.organization_by_id("owner")
+    if call.values["context"] != "config":
+        raise Refusal(400, "context: expected config.")
+    return organization.policies
+
+
+def _record(call: Call) -> DecisionRecord:
+    book, wanted = _book(call), call.uuid("decision")
+    found = next((record for record in book.decisions if record.id == wanted), None)
+    if found is None:
+        raise Refusal(404, "Decision log not found")
+    return found
+
+
+def _searched(record: DecisionRecord) -> Mapping[str, str]:
+    """Give what the list of decisions can be searched for."""
+    metadata = record.metadata
+    return {
+        "status": record.verdict.status,
+        "branch": metadata["vcs"]["branch"],
+        "project_id": metadata["project_id"],
+        "build_number": str(metadata["build_number"]),
+    }
+
+
+def _bundle(documents: Mapping[str, PolicyDocument]) -> Json:
+    return {name: _document(document) for name, document in documents.items()}
+
+
+def _document(document: PolicyDocument) -> Json:
+    return {
+        "name": document.name,
+        "content": document.content,
+        "created_at": bodies.timestamp(document.created_at),
+        "created_by": document.created_by,
+    }
+
+
+def _log(record: DecisionRecord) -> Json:
+    return {
+        "id": record.id,
+        "created_at": bodies.timestamp(record.created_at),
+        "decision": _verdict(record.verdict),
+        "metadata": record.metadata,
+        "policies": {name: document.hash for name, document in record.bundle.items()},
+        "time_taken_ms": record.time_taken_ms,
+    }
+
+
+def _verdict(verdict: Verdict) -> Json:
+    def failures(reasons: Mapping[str, str]) -> list[Json]:
+        return [{"rule": rule, "reason": reason} for rule, reason in reasons.items()]
+
+    return {
+        "status": verdict.status,
+        "enabled_rules": list(verdict.enabled_rules),
+        "hard_failures": failures(verdict.hard_failures),
+        "soft_failures": failures(verdict.soft_failures),
+        "reason": verdict.reason,
+    }

@@ -1,0 +1,13 @@
+"""From where an organization's orbs may be used by URL."""
+
+from attrs import define
+
+
+@define(eq=False)
+class AllowListEntry:
+    """A prefix of URLs; `auth` is `github-oauth`, `github-app`, `bitbucket-oauth` or `none`."""
+
+    id: str
+    name: str
+    prefix: str
+    auth: str

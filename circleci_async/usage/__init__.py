@@ -1,0 +1,1 @@
+"""Usage exports: asked for, waited for and read as rows."""

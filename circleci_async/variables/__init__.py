@@ -1,0 +1,1 @@
+"""Many variables at once, of a context or a project."""

@@ -1,0 +1,1 @@
+"""What each call sends: one module per group."""

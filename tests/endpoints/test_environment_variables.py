@@ -1,0 +1,138 @@
+"""Environment variables: values that come back masked, and in no error at all."""
+
+import asyncio
+import json
+import logging
+import pickle
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+
+import circleci_async as ca
+from circleci_async.testing import FakeCircleCI, World
+from tests.endpoints.refusal import refusal
+from tests.raw_server import Behaviour, Request, answer, raw_server, reset
+
+P = "gh/acme/api"
+SECRET = 'line "one"\n\u00e9\U0001f511 \\ line two' + "-s3cr3t" * 100
+
+CALLS: dict[str, Callable[[ca.CircleCI], Awaitable[object]]] = {
+    "project": lambda circle: circle.environment_variables.set(P, "KEY", SECRET),
+    "context": lambda circle: circle.contexts.set_variable("c-1", "KEY", SECRET),
+}
+
+
+@pytest.mark.parametrize("wrong", ["", ".", "..", None, True, b"x"], ids=repr)
+async def test_what_can_not_be_a_name_is_refused(wrong: Any) -> None:
+    for do in (
+        lambda c: c.environment_variables.get(P, wrong),
+        lambda c: c.environment_variables.delete(P, wrong),
+    ):
+        assert "can't be part of a path" in await refusal(do)
+
+
+@pytest.mark.parametrize("wrong", ["", None], ids=repr)
+async def test_a_variable_is_set_under_a_name(wrong: Any) -> None:
+    message = f"name={wrong!r}: give the name of a variable, such as 'AWS_REGION'"
+    assert await refusal(lambda c: c.environment_variables.set(P, wrong, "s3cret")) == message
+
+
+async def test_a_value_arrives_as_it_is_and_comes_back_masked() -> None:
+    project = (world := World()).project(P)
+    async with FakeCircleCI(world) as fake, fake.client() as circle:
+        made = await circle.environment_variables.set(P, "KEY", SECRET)
+        assert made == await circle.environment_variables.get(P, "KEY")
+        assert [made] == await circle.environment_variables.list(P).collect()
+    assert project.environment_variables["KEY"].value == SECRET
+    assert made.value == "xxxxcr3t"
+
+
+async def test_a_value_that_comes_back_unmasked_is_in_no_repr() -> None:
+    body = {"name": "KEY", "value": SECRET}
+    async with raw_server(answer(201, body)) as server, ca.CircleCI("t", host=server.url) as circle:
+        made = await circle.environment_variables.set(P, "KEY", SECRET)
+    assert made.value == SECRET
+    assert "s3cr3t" not in repr(made)
+
+
+@pytest.mark.parametrize("separator", ["-", "_"])
+async def test_answers_are_read_in_either_spelling(separator: str) -> None:
+    body = {"name": "A", "value": "xxxx1234", f"created{separator}at": "2026-05-04T10:00:00.042Z"}
+    async with raw_server(answer(200, body)) as server, ca.CircleCI("t", host=server.url) as circle:
+        assert (await circle.environment_variables.get(P, "A")).created_at is not None
+
+
+@pytest.mark.parametrize("missing", [{}, {"created_at": None}], ids=repr)
+async def test_an_old_variable_has_no_date(missing: dict[str, Any]) -> None:
+    page = {"items": [{"name": "A", "value": "xxxx"} | missing], "next_page_token": None}
+    async with raw_server(answer(200, page)) as server, ca.CircleCI("t", host=server.url) as circle:
+        assert (await circle.environment_variables.list(P).collect())[0].created_at is None
+
+
+async def test_setting_a_variable_is_not_repeated_once_it_may_have_arrived() -> None:
+    async with raw_server(reset) as server, ca.CircleCI("t", host=server.url) as circle:
+        with pytest.raises(ca.TransportError):
+            await circle.environment_variables.set(P, "KEY", SECRET)
+        assert len(server.requests) == 1
+
+
+def echo(status: int, write: Callable[[str], str]) -> Behaviour:
+    """Send back what came."""
+
+    async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
+        value = json.loads(request.body)["value"]
+        return await answer(status, write(value))(request, writer)
+
+    return behave
+
+
+ECHOES: dict[str, tuple[int, Callable[[str], str]]] = {
+    "a message": (400, lambda value: json.dumps({"message": f"value is wrong: {value}"})),
+    "a message that is not all ASCII": (
+        422,
+        lambda value: json.dumps({"message": f"wrong: {value}"}, ensure_ascii=False),
+    ),
+    "the body": (400, lambda value: json.dumps({"message": "no", "received": {"value": value}})),
+    "plain text": (403, lambda value: f"no such thing: {value}"),
+    "again and again": (500, lambda value: json.dumps({"error": value})),
+    "a success in plain text": (200, lambda value: f"ok, {value}"),
+    "a success of the wrong kind": (200, lambda value: json.dumps([value])),
+    "a field of the wrong kind": (200, lambda value: json.dumps({"name": [value], "variable": [value]})),
+}
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and all that led to it, hidden or not."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("kind", ECHOES)
+async def test_a_value_that_the_server_sends_back_is_in_no_error_and_no_log(
+    kind: str, call: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    status, write = ECHOES[kind]
+    retry = ca.RetryPolicy(attempts=2, base=0.001, cap=0.001)
+    async with (
+        raw_server(echo(status, write)) as server,
+        ca.CircleCI("token", host=server.url, retry=retry) as circle,
+    ):
+        with pytest.raises(ca.DecodeError if status == 200 else ca.ApiError) as caught:
+            await CALLS[call](circle)
+        assert len(server.requests) == (2 if status == 500 and call == "context" else 1)
+    for error in chain(caught.value):
+        assert "s3cr3t" not in f"{error} {error!r} {vars(error)}"
+    assert b"s3cr3t" not in pickle.dumps(caught.value)
+    assert "[value]" in vars(caught.value)["body"]
+    assert "s3cr3t" not in caplog.text
+
+
+async def test_a_value_that_the_api_shows_anyway_does_not_spoil_the_message() -> None:
+    refused = answer(400, {"message": "tests fail"})
+    async with raw_server(refused) as server, ca.CircleCI("token", host=server.url) as circle:
+        with pytest.raises(ca.BadRequest, match="tests fail"):
+            await circle.environment_variables.set(P, "KEY", "test")

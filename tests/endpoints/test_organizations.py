@@ -1,0 +1,95 @@
+"""An organization goes into the path as one segment, there and nowhere else, and the bodies of its groups are right."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from circleci_async import CircleCI, NotFound, OrgSlug
+from circleci_async.testing import FakeCircleCI, World
+from tests.endpoints.case import ID_2
+from tests.endpoints.refusal import refusal
+from tests.raw_server import answer, raw_server
+
+OPAQUE = "circleci/9YytKzouJxzu4TjCRFqAoD"
+
+
+@pytest.mark.parametrize("organization", ["gh/acme", "github/acme", "gh%2Facme", OrgSlug("gh", "acme"), "id", "UUID"])
+async def test_an_organization_is_found_by_its_slug_in_one_segment_or_by_its_id(organization: Any) -> None:
+    world = World()
+    acme = world.organization("gh/acme")
+    given: Any = {"id": acme.id, "UUID": UUID(acme.id)}.get(str(organization), organization)
+    async with FakeCircleCI(world) as fake, fake.client() as circle:
+        assert (await circle.organizations.get(given)).slug == "gh/acme"
+        assert (await circle.projects.create(given, "api")).slug == "gh/acme/api"
+        added = await circle.url_orb_allow_list.create(given, name="orbs", prefix="https://orbs/", auth="none")
+        assert [entry.id for entry in await circle.url_orb_allow_list.list(given)] == [added.id]
+        assert (await circle.url_orb_allow_list.delete(given, added.id)).id == added.id
+        assert (await circle.organizations.delete(given)).message == "Accepted."
+        with pytest.raises(NotFound):
+            await circle.organizations.get(given)
+
+
+async def test_only_an_organization_is_sent_with_an_escaped_slash() -> None:
+    world = World()
+    world.project("gh/acme/api")
+    async with FakeCircleCI(world) as fake, fake.client() as circle:
+        await circle.organizations.get("gh/acme")
+        await circle.projects.settings("gh%2Facme%2Fapi")
+        await circle.projects.update_settings("gh%2Facme%2Fapi", disable_ssh=True)
+        await circle.pipelines.run("gh%2Facme%2Fapi")
+        await circle.projects.set_up("gh%2Facme%2Fweb")
+        await circle.projects.delete("gh%2Facme%2Fapi")
+        assert [f"{request.method} {request.path}" for request in fake.requests] == [
+            "GET /api/v2/organization/gh%2Facme",
+            "GET /api/v2/project/gh/acme/api/settings",
+            "PATCH /api/v2/project/gh/acme/api/settings",
+            "POST /api/v2/project/gh/acme/api/pipeline/run",
+            "POST /api/v2/project/gh/acme/web",
+            "DELETE /api/v2/project/gh/acme/api",
+        ]
+
+
+@pytest.mark.parametrize("wrong", ["", "gh/..", "gh/a/b", "svn/a", None, 1.5, True], ids=repr)
+async def test_what_is_no_organization_is_refused(wrong: Any) -> None:
+    for do in (
+        lambda c: c.organizations.get(wrong),
+        lambda c: c.organizations.delete(wrong),
+        lambda c: c.projects.create(wrong, "api"),
+        lambda c: c.url_orb_allow_list.list(wrong),
+        lambda c: c.url_orb_allow_list.create(wrong, name="n", prefix="p", auth="none"),
+        lambda c: c.url_orb_allow_list.delete(wrong, "e"),
+    ):
+        assert await refusal(do)
+
+
+@pytest.mark.parametrize("wrong", ["", "..", None, 1.5], ids=repr)
+async def test_what_can_not_be_part_of_a_path_is_refused(wrong: Any) -> None:
+    for do in (
+        lambda c: c.url_orb_allow_list.delete("gh/acme", wrong),
+        lambda c: c.groups.list(wrong),
+        lambda c: c.groups.create(wrong, "n"),
+        lambda c: c.groups.get(wrong, "g"),
+        lambda c: c.groups.get("o", wrong),
+        lambda c: c.groups.delete(wrong, "g"),
+        lambda c: c.groups.delete("o", wrong),
+    ):
+        assert "can't be part of a path" in await refusal(do)
+
+
+async def test_words_that_are_not_known_yet_are_sent_as_they_are() -> None:
+    body = {"id": "1", "name": "acme", "slug": OPAQUE, "vcs_type": "forgejo"}
+    done = {"id": str(ID_2), "message": "Done."}
+    async with raw_server(answer(201, body), answer(200, done)) as server, CircleCI("t", host=server.url) as circle:
+        assert (await circle.organizations.create("acme", vcs_type="forgejo")).vcs_type == "forgejo"
+        added = await circle.url_orb_allow_list.create(OPAQUE, name="n", prefix="p", auth="forgejo-app")
+        assert (added.id, added.message) == (str(ID_2), "Done.")
+        assert b'"forgejo"' in server.requests[0].body
+        assert b'"forgejo-app"' in server.requests[1].body
+
+
+@pytest.mark.parametrize("body", ["", "null", "{}"])
+async def test_a_change_of_the_allow_list_may_be_confirmed_without_a_word(body: str) -> None:
+    async with raw_server(answer(200, body)) as server, CircleCI("t", host=server.url) as circle:
+        removed = await circle.url_orb_allow_list.delete("gh/acme", ID_2)
+        assert (removed.id, removed.message) == ("", "")

@@ -1,0 +1,268 @@
+"""Usage exports take their time, and leave their parts in the storage."""
+
+import csv
+import gzip
+from typing import Any
+
+import pytest
+
+from circleci_async.testing import FakeCircleCI, World
+from circleci_async.testing.accounts import Organization
+
+from .caller import Caller
+from .clock import Clock
+
+NOBODY = "00000000-0000-4000-8000-000000000000"
+SPAN = {"start": "2026-05-01T00:00:00Z", "end": "2026-05-31T23:59:59Z"}
+
+
+@pytest.fixture
+def organization(world: World) -> Organization:
+    """Has run a job an hour ago."""
+    project = world.project("gh/acme/api")
+    project.pipeline(branch="fix").workflow("build").job("test, lint", duration=90, resource_class="large")
+    return project.organization
+
+
+@pytest.fixture
+def exports(organization: Organization) -> str:
+    return f"/organizations/{organization.id}/usage_export_job"
+
+
+async def rows_at(api: Caller, url: str) -> list[dict[str, str]]:
+    status, data = await api.fetch(url)
+    assert status == 200
+    return list(csv.DictReader(gzip.decompress(data).decode().splitlines(keepends=True)))
+
+
+async def test_an_export_is_created_processed_and_completed(
+    api: Caller, organization: Organization, exports: str, clock: Clock
+) -> None:
+    organization.usage.export_time = 100
+    begun = await api.post(exports, SPAN, status=201)
+    id = begun["usage_export_job_id"]
+    assert begun == {
+        "usage_export_job_id": id,
+        "state": "created",
+        "start": "2026-05-01T00:00:00.000Z",
+        "end": "2026-05-31T23:59:59.000Z",
+        "download_urls": None,
+    }
+
+    async def look() -> Any:
+        return await api.get(f"{exports}/{id}")
+
+    assert await look() == {"usage_export_job_id": id, "state": "created", "download_urls": None}
+    clock.wait(20)
+    assert await look() == {"usage_export_job_id": id, "state": "processing", "download_urls": None}
+    clock.wait(80)
+    done = await look()
+    assert (done["state"], len(done["download_urls"])) == ("completed", 1)
+    (row,) = await rows_at(api, done["download_urls"][0])
+    project = organization.projects["gh/acme/api"]
+    job = project.jobs[1]
+    assert row == {
+        "ORGANIZATION_ID": organization.id,
+        "ORGANIZATION_NAME": "acme",
+        "PROJECT_ID": project.id,
+        "PROJECT_NAME": "api",
+        "VCS_NAME": "github",
+        "VCS_URL": "https://github.com/acme/api",
+        "VCS_BRANCH": "fix",
+        "PIPELINE_ID": job.workflow.pipeline.id,
+        "PIPELINE_NUMBER": "1",
+        "PIPELINE_CREATED_AT": "2026-05-04 09:00:00",
+        "PIPELINE_TRIGGER_SOURCE": "webhook",
+        "WORKFLOW_ID": job.workflow.id,
+        "WORKFLOW_NAME": "build",
+        "JOB_ID": job.id,
+        "JOB_NAME": "test, lint",
+        "JOB_RUN_NUMBER": "1",
+        "JOB_RUN_DATE": "2026-05-04",
+        "JOB_RUN_STARTED_AT": "2026-05-04 09:00:00",
+        "JOB_RUN_STOPPED_AT": "2026-05-04 09:01:30",
+        "JOB_BUILD_STATUS": "success",
+        "RESOURCE_CLASS": "large",
+        "EXECUTOR": "docker",
+        "PARALLELISM": "1",
+        "JOB_RUN_SECONDS": "90",
+        "COMPUTE_CREDITS": "15",
+        "TOTAL_CREDITS": "15",
+    }
+
+
+async def completed(api: Caller, exports: str, clock: Clock, body: dict[str, Any] = SPAN) -> list[str]:
+    """The addresses of the parts of an export."""
+    begun = await api.post(exports, body, status=201)
+    clock.wait(1)
+    done = await api.get(f"{exports}/{begun['usage_export_job_id']}")
+    assert done["state"] == "completed"
+    return done["download_urls"] or []
+
+
+async def test_an_export_has_several_parts_with_a_header_each(
+    api: Caller, organization: Organization, exports: str, clock: Clock
+) -> None:
+    workflow = organization.projects["gh/acme/api"].pipeline().workflow()
+    for number in range(6):
+        workflow.job(f"job {number}")
+    urls = await completed(api, exports, clock)
+    assert [len(await rows_at(api, url)) for url in urls] == [4, 3]
+    organization.usage.rows_per_part = 2
+    urls = await completed(api, exports, clock)
+    assert [len(await rows_at(api, url)) for url in urls] == [2, 2, 2, 1]
+
+
+async def test_what_has_been_exported_does_not_change(
+    api: Caller, organization: Organization, exports: str, clock: Clock
+) -> None:
+    begun = await api.post(exports, SPAN, status=201)
+    clock.wait(1)
+    path = f"{exports}/{begun['usage_export_job_id']}"
+    first = await rows_at(api, (await api.get(path))["download_urls"][0])
+    organization.projects["gh/acme/api"].pipeline().workflow().job("later")
+    assert await rows_at(api, (await api.get(path))["download_urls"][0]) == first
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "count"),
+    [
+        ("2026-05-04T09:00:00.250Z", "2026-05-04T09:00:00.250Z", 1),
+        ("2026-05-04T09:00:01Z", "2026-05-05T00:00:00Z", 0),
+        ("2026-04-04T00:00:00Z", "2026-05-04T09:00:00Z", 0),
+    ],
+)
+async def test_only_jobs_that_began_in_the_time_asked_for_are_exported(
+    api: Caller, exports: str, clock: Clock, start: str, end: str, count: int
+) -> None:
+    urls = await completed(api, exports, clock, {"start": start, "end": end})
+    assert len(urls) == count
+
+
+async def test_jobs_that_have_not_ended_and_approvals_are_not_exported(
+    api: Caller, organization: Organization, exports: str, clock: Clock
+) -> None:
+    workflow = organization.projects["gh/acme/api"].pipeline().workflow(status="running")
+    workflow.job("hold", approval=True)
+    workflow.job("running", status="running")
+    (url,) = await completed(api, exports, clock)
+    assert [row["JOB_NAME"] for row in await rows_at(api, url)] == ["test, lint"]
+
+
+async def test_shared_organizations_are_exported_with_it(api: Caller, world: World, exports: str, clock: Clock) -> None:
+    other = world.project("gh/other/web").pipeline().workflow().job("theirs").workflow.pipeline.project.organization
+    urls = await completed(api, exports, clock, {**SPAN, "shared_org_ids": [other.id]})
+    assert {row["ORGANIZATION_NAME"] for url in urls for row in await rows_at(api, url)} == {"acme", "other"}
+    await api.post(exports, {**SPAN, "shared_org_ids": [NOBODY]}, status=404)
+    for wrong in ("x", None, 5):
+        await api.post(exports, {**SPAN, "shared_org_ids": [wrong]}, status=400)
+
+
+async def test_an_export_without_data_is_completed_without_addresses(api: Caller, world: World, clock: Clock) -> None:
+    empty = world.organization("gh/empty")
+    assert await completed(api, f"/organizations/{empty.id}/usage_export_job", clock) == []
+
+
+async def test_the_next_export_can_be_made_to_fail(
+    api: Caller, organization: Organization, exports: str, clock: Clock
+) -> None:
+    organization.fail_next_export("too much")
+    organization.fail_next_export()
+    for reason in ("too much", "internal error"):
+        begun = await api.post(exports, SPAN, status=201)
+        assert begun["state"] == "created"
+        clock.wait(1)
+        failed = await api.get(f"{exports}/{begun['usage_export_job_id']}")
+        assert failed == {
+            "usage_export_job_id": begun["usage_export_job_id"],
+            "state": "failed",
+            "download_urls": None,
+            "error_reason": reason,
+        }
+    assert await completed(api, exports, clock)
+
+
+async def test_an_address_wants_its_signature_and_no_token(api: Caller, exports: str, clock: Clock) -> None:
+    (url,) = await completed(api, exports, clock)
+    assert url.startswith(f"http://{api.fake.storage_host}/usage/")
+    assert (await api.fetch(url, Circle_Token=api.fake.token))[0] == 400
+    assert (await api.fetch(url, Authorization="Bearer x"))[0] == 400
+    assert (await api.fetch(url.partition("?")[0]))[0] == 403
+    assert (await api.fetch(url.replace("part-0", "part-1")))[0] == 403
+    status, begin = await api.fetch(url, Range="bytes=0-9")
+    assert (status, len(begin)) == (206, 10)
+    clock.wait(36 * 3600 + 1)
+    assert (await api.fetch(url))[0] == 403
+
+
+async def test_a_part_that_is_not_there_is_not_found(api: Caller, world: World, exports: str, clock: Clock) -> None:
+    (url,) = await completed(api, exports, clock)
+    world.delete_organization(world.organizations["gh/acme"])
+    assert (await api.fetch(url))[0] == 404
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        {"start": SPAN["start"]},
+        {"end": SPAN["end"]},
+        {**SPAN, "start": "2026-05-01"},
+        {**SPAN, "end": "soon"},
+        {**SPAN, "start": 5},
+        {**SPAN, "shared_org_ids": "x"},
+        {"start": SPAN["end"], "end": SPAN["start"]},
+        {"start": "2026-04-01T00:00:00Z", "end": "2026-05-02T00:00:01Z"},
+        {"start": "2025-05-01T00:00:00Z", "end": "2025-05-02T00:00:00Z"},
+    ],
+    ids=str,
+)
+async def test_what_can_not_be_exported_is_refused(api: Caller, exports: str, body: Any) -> None:
+    await api.post(exports, body, status=400)
+
+
+async def test_31_days_and_a_year_ago_can_be_exported(api: Caller, exports: str) -> None:
+    await api.post(exports, {"start": "2026-04-01T00:00:00Z", "end": "2026-05-02T00:00:00Z"}, status=201)
+    await api.post(exports, {"start": "2025-05-04T00:00:00Z", "end": "2025-05-05T00:00:00+02:00"}, status=201)
+
+
+async def test_an_hour_has_10_exports(api: Caller, exports: str, clock: Clock) -> None:
+    for _ in range(10):
+        await api.post(exports, SPAN, status=201)
+        clock.wait(10)
+    await api.post(exports, SPAN, status=429)
+    assert api.answer.headers["Retry-After"] == "3500"
+    clock.wait(3500)
+    await api.post(exports, SPAN, status=201)
+    await api.post(exports, SPAN, status=429)
+    assert api.answer.headers["Retry-After"] == "10"
+
+
+async def test_a_minute_has_10_looks_after_one_organization(
+    api: Caller, world: World, organization: Organization, exports: str, clock: Clock
+) -> None:
+    other = world.organization("gh/other")
+    begun = await api.post(exports, SPAN, status=201)
+    path = f"{exports}/{begun['usage_export_job_id']}"
+    for _ in range(10):
+        await api.get(path)
+    await api.get(path, status=429)
+    assert api.answer.headers["Retry-After"] == "60"
+    await api.get(f"/organizations/{other.id}/usage_export_job/{NOBODY}", status=404)
+    clock.wait(60)
+    await api.get(path)
+    organization.usage.looks.most = 100
+    for _ in range(20):
+        await api.get(path)
+    organization.usage.looks.most = 0
+    await api.get(path, status=429)
+
+
+async def test_who_asks_for_what_is_not_there_is_told(api: Caller, exports: str, fake: FakeCircleCI) -> None:
+    await api.get(f"{exports}/{NOBODY}", status=404)
+    await api.get(f"{exports}/x", status=400)
+    await api.get(f"/organizations/{NOBODY}/usage_export_job/{NOBODY}", status=404)
+    await api.post(f"/organizations/{NOBODY}/usage_export_job", SPAN, status=404)
+    await api.post("/organizations/gh%2Facme/usage_export_job", SPAN, status=400)
+    await api.get(f"{exports}/{NOBODY}", status=401, headers={})
+    assert fake.rate_limited == 0
