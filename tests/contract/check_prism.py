@@ -1,0 +1,169 @@
+"""Stoplight Prism knows the API by its specification alone: it accepts each call, and its answers become the models.
+
+`make contract` installs it and runs this. Prism refuses what breaks the specification, be it path, query, body or
+credentials, and answers with the specification's examples.
+"""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+from attrs import define, field
+from yarl import URL
+
+from circleci_async import ApiError, AuthenticationError, CircleCI, NotCreated, Paged
+from tests.endpoints.case import Case, P, every_case
+from tests.endpoints.contract import OPERATIONS
+from tests.models.spec import success
+
+SPEC = Path(__file__).with_name("circleci-v2.slashes.openapi.json")  # slugs as segments, as they are sent
+TOOLS = Path(sys.prefix) / "prism"
+STARTS_WITHIN = 60.0
+
+CASES = [case for case in every_case() if not case.odd]
+
+
+@define
+class Prism:
+    """The server; what it was asked since a test began, and what was wrong with that."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+    asked: list[URL] = field(factory=list)
+    violations: list[str] = field(factory=list)
+
+    def running(self) -> bool:
+        if self.process.poll() is not None:
+            pytest.fail(f"Prism has ended:\n{self.log.read_text('utf-8', 'replace')}")
+        with suppress(OSError), socket.create_connection(("127.0.0.1", urlsplit(self.url).port or 0), timeout=1):
+            return True
+        return False
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    async def note(self, session: object, context: object, ended: aiohttp.TraceRequestEndParams) -> None:
+        """Keep a request, and what is wrong with it: that stands in a header of the answer, not in its body."""
+        self.asked.append(ended.url)
+        for violation in json.loads(ended.response.headers.get("sl-violations", "[]")):
+            self.violations.append(f"{'.'.join(map(str, violation['location']))}: {violation['message']}")
+
+    @asynccontextmanager
+    async def client(self, *, token: str = "a-token", prefer: str = "") -> AsyncGenerator[CircleCI, None]:
+        """`prefer`: which of an operation's answers, where it has several."""
+        noting = aiohttp.TraceConfig()
+        noting.on_request_end.append(self.note)
+        async with (
+            aiohttp.ClientSession(headers={"Prefer": prefer} if prefer else {}, trace_configs=[noting]) as http,
+            CircleCI(token, host=self.url, http=http) as circle,
+        ):
+            yield circle
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prism]:
+    if not (TOOLS / "node").exists():
+        pytest.fail(f"Prism is not in {TOOLS}: run `make contract`")
+    folder = tmp_path_factory.mktemp("prism")
+    spec = json.loads(SPEC.read_bytes())
+    # Prism leaves out the path of the server that the specification names.
+    spec["paths"] = {f"/api/v2{path}": calls for path, calls in spec["paths"].items()}
+    (folder / "spec.json").write_text(json.dumps(spec))
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    program = [TOOLS / "node", TOOLS / "node_modules/@stoplight/prism-cli/dist/index.js"]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [*program, "mock", "--errors", "--host", "127.0.0.1", "--port", str(port), folder / "spec.json"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    prism = Prism(f"http://127.0.0.1:{port}", process, folder / "log")
+    try:
+        deadline = time.monotonic() + STARTS_WITHIN
+        while not prism.running():
+            assert time.monotonic() < deadline, f"Prism does not start:\n{prism.log.read_text('utf-8', 'replace')}"
+            time.sleep(0.05)
+        yield prism
+    finally:
+        prism.stop()
+
+
+@pytest.fixture
+def prism(server: Prism) -> Iterator[Prism]:
+    """Give out the server; what it says meanwhile is shown if the test fails."""
+    said = server.log.stat().st_size
+    server.asked.clear()
+    server.violations.clear()
+    yield server
+    with server.log.open("rb") as log:
+        log.seek(said)
+        print(log.read().decode("utf-8", "replace"))
+
+
+async def done(case: Case, circle: CircleCI) -> Any:
+    """Do a call; of a list that is paged, fetch the first page."""
+    began = case.do(circle)
+    if not isinstance(began, Paged):
+        return await began
+    async with aclosing(began.pages()) as pages:
+        return await anext(pages)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{case.name} {number}" for number, case in enumerate(CASES)])
+async def test_the_call_is_accepted_and_its_answer_becomes_the_model(case: Case, prism: Prism) -> None:
+    status, _ = success(OPERATIONS[case.name].id)
+    async with prism.client(prefer=f"code={status}") as circle:
+        try:
+            await done(case, circle)
+        except ApiError as error:
+            why = "; ".join(prism.violations) or error.message
+            pytest.fail(f"Prism refuses {error.method} {error.url} ({error.status}): {why}", pytrace=False)
+    assert prism.violations == []
+
+
+async def test_without_a_token_nothing_is_answered(prism: Prism) -> None:
+    async with prism.client(token="") as circle:
+        with pytest.raises(AuthenticationError):
+            await circle.users.me()
+    assert prism.violations == ["request: Invalid security scheme used"]
+
+
+async def test_a_run_that_made_no_pipeline_is_an_error(prism: Prism) -> None:
+    async with prism.client(prefer="code=200") as circle:
+        with pytest.raises(NotCreated) as caught:
+            await circle.pipelines.run(P, config={"branch": "main"}, checkout={"branch": "main"})
+    assert caught.value.status == 200
+    assert prism.violations == []
+
+
+async def test_the_next_page_is_asked_for_with_the_token_of_the_page_before(prism: Prism) -> None:
+    async with prism.client(prefer="example=more_pages") as circle:
+        pages = []
+        async with aclosing(circle.pipelines.list(P, branch="main").pages()) as walk:
+            async for page in walk:  # without end: the example always has the same token
+                pages.append(page)
+                if len(pages) == 2:
+                    break
+    assert all(page.items for page in pages)
+    assert [dict(url.query) for url in prism.asked] == [
+        {"branch": "main"},
+        {"branch": "main", "page-token": pages[0].next_page_token},
+    ]
+    assert prism.violations == []
