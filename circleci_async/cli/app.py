@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import account, artifacts, builds, demo, fake, insights, trigger
+from . import account, api, artifacts, builds, demo, fake, insights, trigger, usage
 from .command import Attempts, Host, Json, Options, Timeout, Verbose, local, online
 
 
@@ -39,6 +39,12 @@ files.command("download")(online(artifacts.download))
 app.add_typer(files, name="artifacts")
 
 app.command()(online(insights.insights))
+
+exports = _group("What was built, and what it cost.")
+exports.command("export")(online(usage.export))
+app.add_typer(exports, name="usage")
+
+app.command()(online(api.api))
 app.command()(local(fake.fake))
 
 

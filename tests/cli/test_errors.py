@@ -267,10 +267,16 @@ def test_every_command_has_help(cli: Cli) -> None:
     out = cli("--help").out
     commands = re.findall(r"^  ([a-z]+)  ", out.partition("Commands:")[2], re.MULTILINE)
 
-    assert set(commands) == {
-        "demo", "me", "project", "pipelines", "trigger", "workflows", "jobs", "artifacts", "insights", "fake"
-    }  # fmt: skip
-    for command in (*((each,) for each in commands), ("artifacts", "list"), ("artifacts", "download")):
+    assert sorted(commands) == [
+        "api", "artifacts", "demo", "fake", "insights", "jobs", "me", "pipelines", "project", "trigger", "usage",
+        "workflows",
+    ]  # fmt: skip
+    for command in (
+        *((each,) for each in commands),
+        ("artifacts", "list"),
+        ("artifacts", "download"),
+        ("usage", "export"),
+    ):
         code, out, err = cli(*command, "-h")
         assert (code, err) == (0, "")
         assert f"Usage: circleci-async {' '.join(command)} " in out
