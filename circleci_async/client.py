@@ -6,9 +6,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs
 
+from .encoding import Query
 from .errors import InvalidArgument
 from .retry import Budget, RetryPolicy
-from .session import Core, Options, Query, Session
+from .session import Core, Options, Session
 from .settings import Token, discover
 from .stats import Stats
 from .throttle import Gate

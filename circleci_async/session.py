@@ -1,20 +1,17 @@
 """The core: one call is token + gate + retry + decode, composed here and nowhere else."""
 
 import asyncio
-import json as json_module
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from enum import Enum
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
-from urllib.parse import quote, urlencode, urlsplit
-from uuid import UUID
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
-from attrs import fields, frozen, has
+from attrs import frozen
 
+from .encoding import Query, query_string, to_bytes
 from .error_bodies import error_message, request_id
 from .errors import (
     ApiError,
@@ -29,16 +26,11 @@ from .errors import (
 )
 from .paging import Page, Paged
 from .retry import Budget, RetryPolicy, may_retry, retrying
-from .slug import OrgSlug
 from .stats import Stats
 from .throttle import Gate, Patience, Slot, is_answer, reset_wait, retry_after
 from .transport import Reply, Timeout, Transport
 
 T = TypeVar("T")
-
-Value: TypeAlias = str | int | bool | datetime | Enum | UUID | OrgSlug | None
-Query: TypeAlias = Mapping[str, Value | Sequence[str]]
-"""Query parameters by their names on the wire. None is left out; a sequence repeats the key."""
 
 log = logging.getLogger("circleci_async")
 
@@ -271,11 +263,11 @@ class Session:
         own_limit: bool = False,
     ) -> T:
         base = self.core.api if path.startswith("/api/") else f"{self.core.api}/api/v2"
-        url = f"{base}{path}{_query_string(query or {})}"
+        url = f"{base}{path}{query_string(query or {})}"
         headers = {"Accept": "application/json"}
         content = None
         if json is not None:
-            content = _to_bytes(json)
+            content = to_bytes(json)
             headers["Content-Type"] = "application/json"
         call = Call(self, method, url, own_limit=own_limit)
 
@@ -382,57 +374,6 @@ class Session:
         return error
 
 
-def present(**fields: Any) -> dict[str, Any]:
-    """Return the fields of a request's body that are given: all but those that are None."""
-    return {name: value for name, value in fields.items() if value is not None}
-
-
 def _asked_wait(reply: Reply) -> float | None:
     asked = retry_after(reply.headers, now=time.time())
     return reset_wait(reply.headers, limited=True) if asked is None and reply.status == 429 else asked
-
-
-def _query_string(query: Query) -> str:
-    pairs: list[tuple[str, str]] = []
-    for name, value in query.items():
-        if value is None:
-            continue
-        if isinstance(value, Sequence) and not isinstance(value, str):
-            pairs += [(name, item) for item in value]
-        else:
-            pairs.append((name, _to_text(name, value)))
-    try:
-        return f"?{urlencode(pairs, quote_via=quote, safe='')}" if pairs else ""
-    except UnicodeEncodeError as error:
-        raise InvalidArgument(f"query: {error.object!r} is not whole text, and can't be sent") from None
-
-
-def _to_text(name: str, value: str | int | datetime | Enum | UUID | OrgSlug) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise InvalidArgument(f"{name}={value!r}: give a datetime with a time zone, such as datetime.now(UTC)")
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return str(value.value if isinstance(value, Enum) else value)
-
-
-def _to_bytes(json: Any) -> bytes:
-    try:
-        return json_module.dumps(json, separators=(",", ":"), allow_nan=False, default=_plain).encode()
-    except (TypeError, ValueError) as error:
-        raise InvalidArgument(f"json: can't be written as JSON ({error})") from None
-
-
-def _plain(value: object) -> object:
-    """Write what JSON has no word for; of a model, what is given."""
-    if isinstance(value, Mapping):
-        return dict(cast(Mapping[str, object], value))
-    if isinstance(value, datetime):
-        return _to_text("json", value)
-    if isinstance(value, UUID):
-        return str(value)
-    kind: Any = type(value)
-    if has(kind):
-        return present(**{field.name: getattr(value, field.name) for field in fields(kind)})
-    raise TypeError(f"a {type(value).__name__} is no JSON")

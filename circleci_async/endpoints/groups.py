@@ -1,10 +1,10 @@
 """Groups of an organization's users."""
 
+from ..encoding import present
 from ..errors import InvalidArgument
 from ..models.groups import OrganizationGroup
 from ..models.messages import Message
 from ..paging import Paged
-from ..session import present
 from ..slug import segment
 from .group import Group, Id
 

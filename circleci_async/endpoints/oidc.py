@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from ..encoding import present
 from ..errors import InvalidArgument
 from ..models.oidc import OidcClaim, OidcClaims
-from ..session import present
 from ..slug import segment
 from .group import Group, Id
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
+from ..encoding import present
 from ..errors import InvalidArgument
 from ..models.messages import Message
 from ..models.otel import OtelExporter, OtelProtocol
 from ..redaction import unseen
-from ..session import present
 from ..slug import segment
 from .group import Group, Id
 

@@ -4,11 +4,11 @@ import builtins
 from collections.abc import Mapping
 from typing import Any
 
+from ..encoding import present
 from ..errors import InvalidArgument
 from ..models.messages import Message
 from ..models.pipeline_definitions import CheckoutSource, ConfigSource, PipelineDefinition
 from ..models.repositories import Repository
-from ..session import present
 from ..slug import segment
 from .group import Group, Id
 

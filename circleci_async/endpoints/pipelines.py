@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ..encoding import present
 from ..errors import InvalidArgument
 from ..models.messages import Message
 from ..models.pipelines import Pipeline, PipelineConfig, PipelineCreated, Ref
 from ..models.workflows import Workflow
 from ..paging import Paged
-from ..session import present
 from ..slug import OrgSlug, project_path, segment
 from .group import Group, Id, OrgRef, ProjectRef
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from ..encoding import present
 from ..errors import InvalidArgument
 from ..models.policies import (
     Decision,
@@ -14,7 +15,6 @@ from ..models.policies import (
     PolicyBundleDiff,
 )
 from ..paging import Paged
-from ..session import present
 from ..slug import segment
 from .group import Group, Id, moment
 

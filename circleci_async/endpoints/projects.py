@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Unpack, cast
 
+from ..encoding import present
 from ..errors import InvalidArgument
 from ..models.messages import Message
 from ..models.projects import AdvancedSettingsUpdate, Project, ProjectSettings, Rollback
-from ..session import present
 from ..slug import org_segment, project_path, segment
 from .group import Group, Id, OrgSlugOrId, ProjectRef
 

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ..encoding import present
 from ..errors import InvalidArgument
 from ..models.attribution import AttributionActor
 from ..models.messages import Message
 from ..models.schedules import Schedule, Timetable
 from ..paging import Paged
-from ..session import present
 from ..slug import project_path, segment
 from .group import Group, Id, ProjectRef
 

@@ -4,10 +4,10 @@ import builtins
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+from ..encoding import present
 from ..errors import InvalidArgument
 from ..models.messages import Message
 from ..models.triggers import EventPreset, RepositorySource, ScheduleSource, Trigger, WebhookSource
-from ..session import present
 from ..slug import segment
 from .group import Group, Id
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ..encoding import present
 from ..errors import InvalidArgument
 from ..models.usage import UsageExport
-from ..session import present
 from ..slug import segment
 from .group import Group, Id, moment
 

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ..encoding import present
 from ..errors import InvalidArgument
 from ..models.messages import Message
 from ..models.webhooks import Webhook, WebhookEvent
 from ..paging import Paged
 from ..redaction import unseen
-from ..session import present
 from ..slug import segment
 from .group import Group, Id
 

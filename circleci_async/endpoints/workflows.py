@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from ..encoding import present
 from ..errors import InvalidArgument
 from ..models.messages import Message
 from ..models.workflows import RerunAccepted, Workflow, WorkflowJob
 from ..paging import Paged
-from ..session import present
 from ..slug import segment
 from .group import Group, Id
 
