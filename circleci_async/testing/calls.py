@@ -190,7 +190,8 @@ class Call:
             raise Refusal(415, "The Content-Type must be application/json.")
         try:
             body = json.loads(self.content or b"{}")
-        except ValueError:
+            json.dumps(body, ensure_ascii=False, allow_nan=False).encode()  # half a character is not text
+        except (ValueError, RecursionError):
             raise Refusal(400, "Malformed JSON in request body.") from None
         if not isinstance(body, dict):
             raise Refusal(400, _UNEXPECTED)
