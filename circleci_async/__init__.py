@@ -199,11 +199,11 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .paging import Page as Page
     from .paging import Paged as Paged
     from .retry import RetryPolicy as RetryPolicy
-    from .rows import rows as rows
     from .slug import OrgSlug as OrgSlug
     from .slug import ProjectSlug as ProjectSlug
     from .slug import segment as segment
     from .stats import Stats as Stats
+    from .tables import rows as rows
     from .usage.group import Usage as Usage
     from .variables.contexts import Contexts as Contexts
     from .variables.environment_variables import EnvironmentVariables as EnvironmentVariables
@@ -448,13 +448,13 @@ _HOMES = {
         "Paged",
     ),
     "retry": ("RetryPolicy",),
-    "rows": ("rows",),
     "slug": (
         "OrgSlug",
         "ProjectSlug",
         "segment",
     ),
     "stats": ("Stats",),
+    "tables": ("rows",),
     "usage.group": ("Usage",),
     "variables.contexts": ("Contexts",),
     "variables.environment_variables": ("EnvironmentVariables",),

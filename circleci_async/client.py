@@ -163,14 +163,14 @@ class CircleCI:
 
     @cached_property
     def projects(self) -> "Projects":
-        """Projects."""
+        """Projects: read, create, set up, configure, roll back, delete."""
         from .endpoints.projects import Projects
 
         return Projects(self._session)
 
     @cached_property
     def pipelines(self) -> "Pipelines":
-        """Pipelines: list, read, trigger, continue."""
+        """Pipelines: list, read, run, trigger, continue."""
         from .endpoints.pipelines import Pipelines
 
         return Pipelines(self._session)

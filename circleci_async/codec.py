@@ -55,7 +55,7 @@ def decode(kind: type[T], body: bytes, *, method: str = "", url: str = "") -> T:
     request the body answers.
     """
     data = loads(body, method=method, url=url)
-    if data is None and _is_confirmation(kind):  # any 2xx confirms, also one that says nothing
+    if data is None and (method == "DELETE" or _is_confirmation(kind)):  # any 2xx confirms, also without a word
         return kind()
     if _is_blank(body):
         raise DecodeError(("the body is empty",), method=method, url=url)

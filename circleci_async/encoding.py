@@ -39,14 +39,16 @@ def query_string(query: Query) -> str:
         raise InvalidArgument(f"query: {error.object!r} is not whole text, and can't be sent") from None
 
 
-def _to_text(name: str, value: str | int | datetime | Enum | UUID | OrgSlug) -> str:
+def _to_text(name: str, value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise InvalidArgument(f"{name}={value!r}: give a datetime with a time zone, such as datetime.now(UTC)")
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return str(value.value if isinstance(value, Enum) else value)
+    if isinstance(value, str | int | float | Enum | UUID | OrgSlug):
+        return str(value.value if isinstance(value, Enum) else value)
+    raise InvalidArgument(f"{name}={value!r}: give text, a number, a date, or a list of texts")
 
 
 def to_bytes(json: Any) -> bytes:

@@ -11,6 +11,9 @@ from .errors import CircleCIError, InvalidArgument, ListCut, PagingError
 
 T = TypeVar("T")
 
+MOST_REPEATS = 2
+"""Pages in a row that may be the same as the one before, for items may be equal; more would never end."""
+
 
 @frozen
 class Page(Generic[T]):
@@ -41,19 +44,21 @@ class Paged(Generic[T]):
     async def pages(self, start: str | None = None) -> AsyncGenerator[Page[T], None]:
         """Iterate the pages, from the page that the token `start` names (None: the first).
 
-        Raises `PagingError` if the server repeats a token. Where that is known to mean that the list is longer than
-        what the API gives of it, the walk ends with a `ListCut` warning instead, and nothing is given twice.
+        Raises `PagingError` if the server repeats a token, or one page for ever. Where that is known to mean that the
+        list is longer than what the API gives of it, the walk ends with a `ListCut` warning instead, and
+        nothing is given twice.
         """
         seen = {start}
         token = start
-        before: tuple[T, ...] | None = None
+        before: tuple[T, ...] = ()
+        repeats = 0
         while True:
             try:
                 page = await self._fetch(token)
             except CircleCIError as error:
                 error.page_token = token
                 raise
-            repeats = page.items == before
+            repeats = repeats + 1 if page.items and page.items == before else 0
             if not (self._cut and repeats):
                 yield page
             before = page.items
@@ -63,6 +68,8 @@ class Paged(Generic[T]):
             if self._cut and (repeats or token in seen):
                 warnings.warn(self._cut, ListCut, stacklevel=3)  # the line that iterates
                 return
+            if repeats == MOST_REPEATS:
+                raise PagingError(f"the server gave the same {len(before)} items {repeats + 1} times, page after page")
             if token in seen:
                 repeated = PagingError(f"the server repeated the page token {token!r}, so the list would never end")
                 repeated.page_token = token

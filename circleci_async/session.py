@@ -19,6 +19,7 @@ from .errors import (
     DecodeError,
     DownloadError,
     InvalidArgument,
+    NotCreated,
     RateLimited,
     RequestTimeout,
     TransportError,
@@ -217,6 +218,8 @@ class Session:
         """
 
         async def fetch(token: str | None) -> Page[T]:
+            if token is not None and not token.isdecimal():
+                raise InvalidArgument(f"start={token!r}: give a page token of this list, which is a number")
             items = await self.request(list[kind], "GET", path, query={**(query or {}), "offset": token})  # type: ignore[valid-type]  # `kind` is known at run time
             return Page(tuple(items), str(int(token or 0) + len(items)) if items else None)
 
@@ -284,7 +287,14 @@ class Session:
                     self.core.stats.received += reply.received
                     reply.close()
 
-        answer = await call.run(attempt)
+        try:
+            answer = await call.run(attempt)
+        except NotCreated as refusal:
+            answer = refusal.body.encode()
+            try:  # it may have been created all the same
+                return decode(answer, method=method, url=url)
+            except DecodeError:
+                raise refusal from None
         self.core.budget.earn()
         try:
             if len(answer) > LARGE_BODY:

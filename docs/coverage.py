@@ -24,8 +24,8 @@ Each group of calls is an attribute of the client, such as `circle.pipelines`. T
 {operations} operations in {groups} groups. Each call leads to its group's page, with examples, arguments and models.
 
 A call that returns a list in pages is not awaited but [iterated](../guide/paging.md). A `project` is given by its
-[slug](../guide/slugs.md); a `project_id` is the project's UUID. All calls raise `InvalidArgument` before anything is
-sent, and `ApiError`, `TransportError` or `DecodeError` [after](../guide/errors.md).
+[slug](../guide/slugs.md); a `project_id` is the project's UUID. An argument that can't be right is refused with
+`InvalidArgument` before anything is sent; the [other errors](../guide/errors.md) come after.
 
 There is no method for the seven operations that CircleCI does not document: certificates, signing configurations, and
 the settings of deploys. [`circle.request`](../guide/quickstart.md#call-what-has-no-method-yet) reaches them, and

@@ -143,3 +143,9 @@ def test_every_model_becomes_a_row_of_plain_cells(operation: str) -> None:
     table = rows([decode(MODELS[operation], json.dumps(body).encode()) for body in examples(operation)])
     assert {type(cell) for row in table for cell in row.values()} <= {str, int, float, bool, datetime, type(None)}
     assert pl.DataFrame(table).height == len(pd.DataFrame(table)) == len(table)
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "text", VCS, {"a": 1}], ids=["None", "number", "text", "model", "mapping"])
+def test_what_is_no_list_is_refused(wrong: Any) -> None:
+    with pytest.raises(InvalidArgument, match="items="):
+        rows(wrong)

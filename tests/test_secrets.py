@@ -119,8 +119,9 @@ async def test_no_failure_shows_the_token(
     auth: Auth, call: str, failure: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     retry = RetryPolicy(attempts=2, base=0.001, cap=0.001)
+    timeout = 0.1 if failure in {"hang", "stall"} else 10
     async with raw_server(FAILURES[failure]) as server:
-        async with CircleCI(TOKEN, host=server.url, auth=auth, retry=retry, timeout=0.05) as circle:
+        async with CircleCI(TOKEN, host=server.url, auth=auth, retry=retry, timeout=timeout) as circle:
             with pytest.raises(CircleCIError) as caught:
                 await CALLS[call](circle)
         assert server.requests

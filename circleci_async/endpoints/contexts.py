@@ -16,7 +16,7 @@ from ..models.messages import Message
 from ..paging import Paged
 from ..redaction import checked_value, unseen
 from ..slug import OrgSlug, segment
-from .group import Group, Id, OrgRef
+from .group import Group, Id, OrgRef, known
 
 
 class Contexts(Group):
@@ -86,7 +86,7 @@ class Contexts(Group):
         return self._session.paged(
             ContextVariable,
             f"/context/{segment(context_id)}/environment-variable",
-            cut=f"context {context_id} has more variables than the API lists: it gives the first 100",
+            cut=f"context {context_id} may have more variables than the API lists: it gives the first 100",
         )
 
     async def set_variable(self, context_id: Id, name: str, value: str) -> ContextVariableResult:
@@ -125,7 +125,7 @@ class Contexts(Group):
             ContextRestriction,
             "POST",
             f"/context/{segment(context_id)}/restrictions",
-            json={"restriction_type": type, "restriction_value": value},
+            json={"restriction_type": type, "restriction_value": known("value", value)},
         )
 
     async def delete_restriction(self, context_id: Id, restriction_id: Id) -> Message:

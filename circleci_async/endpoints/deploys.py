@@ -4,7 +4,7 @@ from ..errors import InvalidArgument
 from ..models.deploys import DeployComponent, DeployEnvironment, DeployVersion
 from ..paging import Paged
 from ..slug import segment
-from .group import Group, Id
+from .group import Group, Id, known
 
 
 class Deploys(Group):
@@ -23,7 +23,7 @@ class Deploys(Group):
         return self._session.paged(
             DeployEnvironment,
             "/deploy/environments",
-            query={"org-id": organization_id, "page-size": page_size},
+            query={"org-id": known("organization_id", organization_id), "page-size": page_size},
             sparse=True,
         )
 
@@ -53,7 +53,7 @@ class Deploys(Group):
             DeployComponent,
             "/deploy/components",
             query={
-                "org-id": organization_id,
+                "org-id": known("organization_id", organization_id),
                 "page-size": page_size,
                 "project-id": project_id,
                 "component-name": name,

@@ -29,16 +29,16 @@ class Groups(Group):
 
         `GET /organizations/{org_id}/groups`
 
-        The server gives at most 100 and ignores `limit`, the size of a page. A `ListCut` warning says that there are
-        more.
+        The server gives at most 100 and ignores `limit`, the size of a page. A `ListCut` warning says that there may
+        be more.
         """
-        if limit is not None and limit < 1:
+        if limit is not None and (type(limit) is not int or limit < 1):
             raise InvalidArgument(f"limit={limit!r}: give a number from 1, or None for the server's own")
         return self._session.paged(
             OrganizationGroup,
             f"/organizations/{segment(organization_id)}/groups",
             query={"limit": limit},
-            cut="the organization has more groups than the first 100, which are all that the API gives",
+            cut="the organization may have more groups than the first 100, which are all that the API gives",
         )
 
     async def get(self, organization_id: Id, group_id: Id) -> OrganizationGroup:

@@ -6,9 +6,9 @@ from ..encoding import present
 from ..errors import InvalidArgument
 from ..models.messages import Message
 from ..models.otel import OtelExporter, OtelProtocol
-from ..redaction import unseen
+from ..redaction import checked_value, unseen
 from ..slug import segment
-from .group import Group, Id
+from .group import Group, Id, known
 
 _MOST_HEADERS = 5
 
@@ -25,7 +25,7 @@ class Otel(Group):
         `issues`.
         """
         return await self._session.request(
-            list[OtelExporter], "GET", "/otel/exporters", query={"org-id": organization_id}
+            list[OtelExporter], "GET", "/otel/exporters", query={"org-id": known("organization_id", organization_id)}
         )
 
     async def create_exporter(
@@ -47,13 +47,19 @@ class Otel(Group):
         """
         if headers is not None and len(headers) > _MOST_HEADERS:
             raise InvalidArgument(f"headers: {len(headers)} are given, and {_MOST_HEADERS} at most would be right")
+        for name, value in (headers or {}).items():
+            checked_value(name, value)
         with unseen(*(headers or {}).values()):
             return await self._session.request(
                 OtelExporter,
                 "POST",
                 "/otel/exporters",
                 json=present(
-                    org_id=organization_id, endpoint=endpoint, protocol=protocol, insecure=insecure, headers=headers
+                    org_id=known("organization_id", organization_id),
+                    endpoint=endpoint,
+                    protocol=protocol,
+                    insecure=insecure,
+                    headers=headers,
                 ),
             )
 

@@ -9,6 +9,7 @@ from ..models.messages import Message
 from ..models.pipelines import Pipeline, PipelineConfig, PipelineCreated, Ref
 from ..models.workflows import Workflow
 from ..paging import Paged
+from ..redaction import unseen
 from ..slug import OrgSlug, project_path, segment
 from .group import Group, Id, OrgRef, ProjectRef
 
@@ -145,13 +146,14 @@ class Pipelines(Group):
 
         `POST /pipeline/continue`
         """
-        return await self._session.request(
-            Message,
-            "POST",
-            "/pipeline/continue",
-            json={
-                "continuation-key": continuation_key,
-                "configuration": configuration,
-                **present(parameters=parameters),
-            },
-        )
+        with unseen(continuation_key):
+            return await self._session.request(
+                Message,
+                "POST",
+                "/pipeline/continue",
+                json={
+                    "continuation-key": continuation_key,
+                    "configuration": configuration,
+                    **present(parameters=parameters),
+                },
+            )

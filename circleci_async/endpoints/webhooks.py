@@ -8,9 +8,9 @@ from ..errors import InvalidArgument
 from ..models.messages import Message
 from ..models.webhooks import Webhook, WebhookEvent
 from ..paging import Paged
-from ..redaction import unseen
+from ..redaction import checked_value, unseen
 from ..slug import segment
-from .group import Group, Id
+from .group import Group, Id, known
 
 
 class Webhooks(Group):
@@ -24,7 +24,9 @@ class Webhooks(Group):
 
         `GET /webhook`
         """
-        return self._session.paged(Webhook, "/webhook", query={"scope-id": scope_id, "scope-type": scope_type})
+        return self._session.paged(
+            Webhook, "/webhook", query={"scope-id": known("scope_id", scope_id), "scope-type": scope_type}
+        )
 
     async def create(
         self,
@@ -45,7 +47,7 @@ class Webhooks(Group):
         a signature that your service can check; without one it can't tell who delivers. The certificate of the address
         is checked unless `verify_tls` is False.
         """
-        _check(url, events)
+        _check(url, events, signing_secret)
         with unseen(signing_secret):
             return await self._session.request(
                 Webhook,
@@ -55,7 +57,7 @@ class Webhooks(Group):
                     "name": name,
                     "url": url,
                     "events": [*events],
-                    "scope": {"id": scope_id, "type": scope_type},
+                    "scope": {"id": known("scope_id", scope_id), "type": scope_type},
                     # The specification requires both.
                     **_in_both_spellings(signing_secret=signing_secret or "", verify_tls=verify_tls is not False),
                 },
@@ -84,7 +86,7 @@ class Webhooks(Group):
 
         An empty `signing_secret` means none from now on.
         """
-        _check(url, events)
+        _check(url, events, signing_secret)
         with unseen(signing_secret):
             return await self._session.request(
                 Webhook,
@@ -104,7 +106,9 @@ class Webhooks(Group):
         return await self._session.request(Message, "DELETE", f"/webhook/{segment(webhook_id)}")
 
 
-def _check(url: str | None, events: Sequence[WebhookEvent | str] | None) -> None:
+def _check(url: str | None, events: Sequence[WebhookEvent | str] | None, signing_secret: str | None) -> None:
+    if signing_secret is not None:
+        checked_value("signing_secret", signing_secret)
     if url is not None and not url.lower().startswith("https://"):  # not shown: such addresses often hold a secret
         raise InvalidArgument("url: give an address that begins with https://, the only kind that CircleCI delivers to")
     if isinstance(events, str):

@@ -57,6 +57,8 @@ class Workflows(Group):
             raise InvalidArgument("from_failed=True, jobs=...: give one of the two, not both")
         if isinstance(jobs, str):
             raise InvalidArgument(f"jobs={jobs!r}: give a list of ids")
+        if jobs is not None and not jobs:
+            raise InvalidArgument(f"jobs={jobs!r}: give at least one id, or leave it out to run all jobs again")
         if jobs is None and (enable_ssh or sparse_tree):
             raise InvalidArgument("enable_ssh and sparse_tree need `jobs`, the ids of the jobs to run again")
         return await self._session.request(

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from attrs import frozen
+from attrs import field, frozen
 
 from .open_enum import OpenEnum
 
@@ -50,7 +50,7 @@ class ContextVariable:
     created_at: datetime | None = None
     updated_at: datetime | None = None
     context_id: str | None = None
-    truncated_value: str | None = None
+    truncated_value: str | None = field(default=None, repr=False)
     """The last four characters of the value, fewer of a short one. None in `ContextDetails`."""
 
 

@@ -20,7 +20,8 @@ class OidcClaim(OpenEnum):
 class OidcClaims:
     """What an organization or a project sets for its tokens: `GET /org/{orgID}/oidc-custom-claims` and its like."""
 
-    org_id: str
+    org_id: str = ""
+    """Empty where a deletion was confirmed without a word."""
     project_id: str | None = None
     """None for the claims of a whole organization."""
     audience: tuple[str, ...] = ()

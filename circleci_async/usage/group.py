@@ -43,7 +43,7 @@ class Usage(Endpoints):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self._pace = Pace()
+        self._pace = Pace.of(session.core.gate)
 
     def export(
         self,
@@ -97,7 +97,8 @@ class Usage(Endpoints):
         hosts, which are never sent the token. Parts may have different columns. `on_progress` is called whenever some
         rows have come.
 
-        Raises `DownloadError` if a part can't be had or read whole, which `rows` may try again from the beginning.
+        Raises `DownloadError` if a part is refused or can't be read whole, `ServerError` or `TransportError` when its
+        storage fails for longer than is tried again; `rows` may try again from the beginning.
         """
         if not export.download_urls and export.state != UsageExportState.COMPLETED:
             raise InvalidArgument(

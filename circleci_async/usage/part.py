@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 
 from ..artifacts.body import Body
-from ..errors import AuthenticationError, BadRequest, DownloadError, Gone, NotFound, PermissionDenied
+from ..errors import AuthenticationError, BadRequest, CircleCIError, DownloadError, Gone, NotFound, PermissionDenied
 from ..session import Session
 from .table import Row, Table, Unreadable
 
@@ -20,7 +20,7 @@ async def read(
     The address is signed, so it is asked without the token, whoever answers there. What is cut is taken up again.
     `on_bytes` is told how many bytes have come so far; fewer than before if it had to start over.
 
-    Raises `DownloadError` if the part can't be had or read.
+    Raises `DownloadError` if the part is refused or can't be read whole, and as every call does if its storage fails.
     """
     body = Body(session, url, anonymous=True)
     table = Table()
@@ -35,6 +35,9 @@ async def read(
                     f"{name} is refused by its storage ({error.status}: {error.message}); the address of a part is "
                     "good for some 36 hours, and `usage.get_export` may give a new one"
                 ) from error
+            except CircleCIError as error:
+                error.add_note(f"It was about {name}.")
+                raise
             if begin != received:  # the server could not go on where it stopped
                 if given:
                     raise DownloadError(

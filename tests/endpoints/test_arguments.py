@@ -17,6 +17,11 @@ NAIVE = START.replace(tzinfo=None)
 Do = Callable[[CircleCI], Any]
 
 
+def untyped(value: Any) -> Any:
+    """A value as those have it who check no types."""
+    return value
+
+
 @pytest.fixture
 async def circle() -> AsyncGenerator[CircleCI, None]:
     async with CircleCI("t", host="http://localhost:1") as circle:
@@ -38,6 +43,24 @@ CONTRADICTIONS: dict[str, tuple[Do, str]] = {
     "failed and jobs": (lambda c: c.workflows.rerun("w", from_failed=True, jobs=["j"]), "from_failed=True, jobs="),
     "ssh without jobs": (lambda c: c.workflows.rerun("w", enable_ssh=True), "enable_ssh"),
     "sparse without jobs": (lambda c: c.workflows.rerun("w", sparse_tree=True), "sparse_tree"),
+    "no jobs": (lambda c: c.workflows.rerun("w", jobs=[]), "jobs=[]: give at least one id"),
+    "a day": (
+        lambda c: c.insights.workflow_runs(P, "w", start_date=untyped(START.date())),
+        "start_date=datetime.date(",
+    ),
+    "a day of usage": (
+        lambda c: c.usage.create_export("o", start=untyped(START.date()), end=START),
+        "start=datetime.date(",
+    ),
+    "a secret that is no text": (
+        lambda c: c.webhooks.update("w", signing_secret=untyped(5)),
+        "'signing_secret' is of type int",
+    ),
+    "a header that is no text": (
+        lambda c: c.otel.create_exporter("o", endpoint="e", protocol="grpc", headers={"X": untyped(5)}),
+        "'X' is of type int",
+    ),
+    "no limit": (lambda c: c.groups.list("o", limit=untyped("5")), "limit='5'"),
     "jobs in one text": (lambda c: c.workflows.rerun("w", jobs="j-1"), "jobs='j-1'"),
     "workflows": (lambda c: c.insights.workflows(P, branch="a", all_branches=True), "all_branches=True"),
     "runs": (lambda c: c.insights.workflow_runs(P, "w", branch="a", all_branches=True), "all_branches=True"),
@@ -141,3 +164,17 @@ async def test_an_action_that_is_confirmed_without_a_word_has_been_confirmed(sta
     async with raw_server(said) as server, CircleCI("t", host=server.url) as circle:
         assert (await circle.workflows.cancel("w-1")).message == ""
         assert (await circle.jobs.cancel(P, 1)).message == ""
+
+
+@pytest.mark.parametrize("wrong", ["", None, 5, b"x"], ids=repr)
+async def test_what_is_no_id_is_refused_where_it_goes_into_a_query_or_a_body(wrong: Any, circle: CircleCI) -> None:
+    for do in (
+        lambda c: c.deploys.environments(wrong),
+        lambda c: c.deploys.components(wrong),
+        lambda c: c.otel.exporters(wrong),
+        lambda c: c.otel.create_exporter(wrong, endpoint="e", protocol="grpc"),
+        lambda c: c.webhooks.list(wrong),
+        lambda c: c.webhooks.create(name="n", url="https://x", events=["job-completed"], scope_id=wrong),
+        lambda c: c.contexts.add_restriction("c", type="project", value=wrong),
+    ):
+        assert "give an id" in await refused(do, circle)

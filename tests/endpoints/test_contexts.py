@@ -102,7 +102,7 @@ async def test_a_list_of_variables_that_repeats_ends_with_a_warning_and_nothing_
         assert len(server.requests) == 4
     assert names == [each.variable for each in collected] == [f"V{number}" for number in range(100)]
     [warning] = warned
-    assert str(warning.message) == f"context {ID} has more variables than the API lists: it gives the first 100"
+    assert str(warning.message) == f"context {ID} may have more variables than the API lists: it gives the first 100"
 
 
 async def test_no_more_variables_than_are_wanted_need_no_warning() -> None:

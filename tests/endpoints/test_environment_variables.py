@@ -136,3 +136,22 @@ async def test_a_value_that_the_api_shows_anyway_does_not_spoil_the_message() ->
     async with raw_server(refused) as server, ca.CircleCI("token", host=server.url) as circle:
         with pytest.raises(ca.BadRequest, match="tests fail"):
             await circle.environment_variables.set(P, "KEY", "test")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        rb'{"message": "bad: wJalr\/K7M<D&G"}',
+        rb'{"message": "bad: wJalr/K7M\u003cD\u0026G"}',
+        b"<html><h1>bad: wJalr/K7M&lt;D&amp;G</h1></html>",
+        b"bad: wJalr/K7M<D&G",
+        b'{"message": "bad: wJalr\\u002fK7M\\u003cD\\u0026G"}',
+    ],
+    ids=["escaped slashes", "escaped for HTML", "HTML", "text", "all escaped"],
+)
+async def test_a_value_is_hidden_however_the_server_spells_it(written: bytes) -> None:
+    async with raw_server(answer(400, written)) as server, ca.CircleCI("token", host=server.url) as circle:
+        with pytest.raises(ca.BadRequest) as caught:
+            await circle.environment_variables.set(P, "KEY", "wJalr/K7M<D&G")
+    assert "[value]" in caught.value.message
+    assert "K7M" not in f"{caught.value} {caught.value!r}"

@@ -104,3 +104,10 @@ async def test_an_error_without_a_message_has_the_words_under_error() -> None:
         with pytest.raises(BadRequest) as caught:
             await circle.oidc.update_org_claims(ID, ttl="52w")
         assert caught.value.message == "ttl is too long"
+
+
+@pytest.mark.parametrize(("status", "body"), [(204, ""), (200, ""), (200, "null")])
+async def test_a_deletion_is_confirmed_by_any_success(status: int, body: str) -> None:
+    async with raw_server(answer(status, body)) as server, CircleCI("t", host=server.url) as circle:
+        assert await circle.oidc.delete_org_claims(ID, ["ttl"]) == OidcClaims()
+        assert await circle.oidc.delete_project_claims(ID, ID_2, ["ttl"]) == OidcClaims()

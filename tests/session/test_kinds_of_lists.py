@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from circleci_async import Artifact, CircleCI, DecodeError, ListCut
+from circleci_async import Artifact, CircleCI, DecodeError, InvalidArgument, ListCut, PagingError
 from tests.raw_server import Behaviour, answer, raw_server
 from tests.session.client import connect
 
@@ -95,3 +95,29 @@ async def test_the_warning_can_be_made_an_error() -> None:
             warnings.simplefilter("error", ListCut)
             with pytest.raises(ListCut):
                 await paths(circle)
+
+
+async def test_empty_pages_of_such_a_list_are_no_repetition() -> None:
+    async with raw_server(page("t"), page("u"), page(None, "a")) as server, connect(server) as circle:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", ListCut)
+            assert await paths(circle) == ["a"]
+
+
+async def test_a_list_that_ignores_the_offset_does_not_go_on_for_ever() -> None:
+    async with raw_server(answer(200, artifacts("a", "b"))) as server, connect(server) as circle:
+        with pytest.raises(PagingError, match="the same 2 items 3 times"):
+            await circle._session.paged_by_offset(Artifact, "/x").collect()
+        assert len(server.requests) == 3
+
+
+async def test_two_pages_of_a_list_may_be_the_same() -> None:
+    async with raw_server(page("t", "a"), page("u", "a"), page(None, "b")) as server, connect(server) as circle:
+        assert len(await circle._session.paged(Artifact, "/x").collect()) == 3
+
+
+async def test_a_token_that_is_no_offset_is_refused_before_anything_is_sent() -> None:
+    async with raw_server(answer(200, [])) as server, connect(server) as circle:
+        with pytest.raises(InvalidArgument, match="start='abc'"):
+            await anext(circle._session.paged_by_offset(Artifact, "/x").pages(start="abc"))
+        assert server.requests == []

@@ -138,9 +138,9 @@ async def test_a_body_of_more_than_a_megabyte_answers_413(api: Caller) -> None:
     [b'{"name": "\\ud800"}', b'{"a": NaN}', b'{"a":' + b"[" * 100_000, b"{", b"\xff"],
     ids=["half a character", "NaN", "nested without end", "cut", "not UTF-8"],
 )
-async def test_what_is_no_json_is_refused(caller: Caller, content: bytes) -> None:
-    organization = caller.fake.world.organization("gh/acme")
-    caller.headers["Content-Type"] = "application/json"
-    refused = await caller.send("POST", f"/organizations/{organization.id}/groups", status=400, data=content)
+async def test_what_is_no_json_is_refused(api: Caller, content: bytes) -> None:
+    organization = api.fake.world.organization("gh/acme")
+    api.headers["Content-Type"] = "application/json"
+    refused = await api.send("POST", f"/organizations/{organization.id}/groups", status=400, data=content)
     assert refused["message"] == "Malformed JSON in request body."
     assert organization.groups == {}

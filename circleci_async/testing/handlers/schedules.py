@@ -108,7 +108,7 @@ def _timetable(body: Json) -> Json:
 
 def _parameters(body: Json) -> Mapping[str, str | int | bool]:
     given = pipelines.parameters(body)
-    if not given.keys() & {"branch", "tag"}:
+    if len(given.keys() & {"branch", "tag"}) != 1:
         raise Refusal(400, "parameters: must contain branch or tag.")
     return given
 

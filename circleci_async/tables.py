@@ -17,6 +17,9 @@ __all__ = ["rows"]
 def rows(items: Iterable[object]) -> list[dict[str, Any]]:
     """Return models as flat rows, a dict each: `polars.DataFrame(rows(items))`, `pandas.DataFrame(rows(items))`.
 
+    Of more than 100 rows tell polars to look at all of them, for it takes a column that begins with 100 times None to
+    be of nothing else: `polars.DataFrame(rows(items), infer_schema_length=None)`.
+
     - A field that is a model becomes columns of its own, named `outer.inner`; all None where it is None.
     - Lists and free maps become JSON text.
     - Dates stay aware datetimes; enums, paths and exceptions become text.
@@ -28,6 +31,8 @@ def rows(items: Iterable[object]) -> list[dict[str, Any]]:
     """
     if isinstance(items, AsyncIterable):
         raise InvalidArgument("items: they are still to be fetched; give `await paged.collect()`")
+    if isinstance(items, str | bytes | Mapping) or not hasattr(items, "__iter__"):
+        raise InvalidArgument(f"items={items!r}: give a list of models")
     found = [_row(item) for item in items]
     if len({tuple(row) for row in found}) > 1:
         every = dict.fromkeys(key for row in found for key in row)
