@@ -35,6 +35,8 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .errors import DownloadError as DownloadError
     from .errors import Gone as Gone
     from .errors import InvalidArgument as InvalidArgument
+    from .errors import LedgerBusy as LedgerBusy
+    from .errors import LedgerError as LedgerError
     from .errors import NotFound as NotFound
     from .errors import PagingError as PagingError
     from .errors import PermissionDenied as PermissionDenied
@@ -46,6 +48,22 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .errors import Unprocessable as Unprocessable
     from .errors import UnsafePath as UnsafePath
     from .errors import WaitTimeout as WaitTimeout
+    from .harvest.events import FileAdvanced as FileAdvanced
+    from .harvest.events import FileDone as FileDone
+    from .harvest.events import FileFailed as FileFailed
+    from .harvest.events import HarvestEvent as HarvestEvent
+    from .harvest.events import HarvestProgress as HarvestProgress
+    from .harvest.events import HeldBack as HeldBack
+    from .harvest.events import JobListed as JobListed
+    from .harvest.events import ListingFailed as ListingFailed
+    from .harvest.report import HarvestedFile as HarvestedFile
+    from .harvest.report import HarvestFailure as HarvestFailure
+    from .harvest.report import HarvestReport as HarvestReport
+    from .harvest.selection import Selection as Selection
+    from .harvest.status import HarvestStatus as HarvestStatus
+    from .harvest.status import harvest_status as harvest_status
+    from .harvest.verify import VerifyReport as VerifyReport
+    from .harvest.verify import verify_harvest as verify_harvest
     from .insights.group import Insights as Insights
     from .models.artifacts import Artifact as Artifact
     from .models.insights import DurationMetrics as DurationMetrics
@@ -148,6 +166,8 @@ _HOMES = {
         "DownloadError",
         "Gone",
         "InvalidArgument",
+        "LedgerBusy",
+        "LedgerError",
         "NotFound",
         "PagingError",
         "PermissionDenied",
@@ -160,6 +180,20 @@ _HOMES = {
         "UnsafePath",
         "WaitTimeout",
     ),
+    "harvest.events": (
+        "FileAdvanced",
+        "FileDone",
+        "FileFailed",
+        "HarvestEvent",
+        "HarvestProgress",
+        "HeldBack",
+        "JobListed",
+        "ListingFailed",
+    ),
+    "harvest.report": ("HarvestFailure", "HarvestReport", "HarvestedFile"),
+    "harvest.selection": ("Selection",),
+    "harvest.status": ("HarvestStatus", "harvest_status"),
+    "harvest.verify": ("VerifyReport", "verify_harvest"),
     "insights.group": ("Insights",),
     "models.artifacts": ("Artifact",),
     "models.insights": (

@@ -1,0 +1,242 @@
+"""The ledger's ends that the finding holds. Plain blocking work: all of it happens in the ledger's one thread."""
+
+import json
+import os
+import sqlite3
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+
+from ..artifacts.destination import checked_parts
+from ..errors import UnsafePath
+from ..models.artifacts import Artifact
+from .layout import Place, place
+from .records import Settled, Unlisted, Visit, Wanted
+from .selection import matches_path
+from .store import COLUMNS, Store, text
+
+
+class Register(Store):
+    """The ledger of one run, with all that the finding writes into it."""
+
+    def visit(self, job: Place, glob: str | None, *, want: bool) -> Visit:
+        """Note that this run came by a job; if its artifacts are all known, want those that the glob asks for."""
+        with self._transaction():
+            row = self._sql.execute(
+                "SELECT id, listed, run FROM jobs WHERE project = ? AND number = ?", (job.project, job.number)
+            ).fetchone()
+            if row is None:
+                self._insert(
+                    "INSERT INTO jobs (project, number, name, workflow, pipeline, listed, run)"
+                    " VALUES (?, ?, ?, ?, ?, 'begun', ?)",
+                    *(job.project, job.number, job.job, job.workflow, job.pipeline, self.run),
+                )
+                return Visit()
+            number, listed, run = row
+            if run == self.run:
+                return Visit(is_first=False, is_whole=listed == "whole")
+            self._sql.execute("UPDATE jobs SET run = ? WHERE id = ?", (self.run, number))
+            if listed != "whole":
+                return Visit()
+            return self._want_all(number, glob) if want else Visit(is_whole=True)
+
+    def add(self, job: Place, artifacts: Iterable[Artifact], glob: str | None, *, want: bool) -> Visit:
+        """Write down a page of a job's artifacts, and want those that the glob asks for."""
+        found = skipped = failed = 0
+        with self._transaction():
+            number = self._job(job)
+            for each in artifacts:
+                wanted = want and matches_path(glob, each.path)
+                outcome = self._add(number, each, wanted=wanted)
+                found += outcome == "found"
+                skipped += outcome == "done"
+                failed += outcome == "failed"
+        return Visit(found=found, skipped=skipped, failed=failed)
+
+    def _add(self, job: int, artifact: Artifact, *, wanted: bool) -> str:
+        row = self._sql.execute(
+            "SELECT id, path, state, listed_by, target, size FROM artifacts WHERE job = ? AND node = ? AND path = ?",
+            (job, artifact.node_index, text(artifact.path)),
+        ).fetchone()
+        if row is None:
+            id = self._insert(
+                "INSERT INTO artifacts (job, node, path, url, state, listed_by, run, turn)"
+                " VALUES (?, ?, ?, ?, 'listed', ?, 0, 0)",
+                *(job, artifact.node_index, text(artifact.path), text(artifact.url), self.run),
+            )
+            return self._want(id, text(artifact.path), "new", None, None) if wanted else ""
+        id, path, state, listed_by, target, size = row
+        if listed_by == self.run:  # the list has it twice
+            return ""
+        state = "failed" if state == "gone" else state
+        self._sql.execute(
+            "UPDATE artifacts SET url = ?, state = ?, listed_by = ? WHERE id = ?",
+            (text(artifact.url), state, self.run, id),
+        )
+        return self._want(id, path, state, target, size) if wanted else ""
+
+    def want(self, job: Place, glob: str | None) -> Visit:
+        """Want those artifacts of a job that the glob asks for."""
+        with self._transaction():
+            return self._want_all(self._job(job), glob)
+
+    def has(self, job: Place, glob: str | None) -> bool:
+        """Say whether a job has artifacts that the glob asks for."""
+        rows = self._sql.execute("SELECT path FROM artifacts WHERE job = ? AND state != 'gone'", (self._job(job),))
+        return any(matches_path(glob, path) for (path,) in rows)
+
+    def _job(self, job: Place) -> int:
+        (number,) = self._sql.execute(
+            "SELECT id FROM jobs WHERE project = ? AND number = ?", (job.project, job.number)
+        ).fetchone()
+        return int(number)
+
+    def _want_all(self, job: int, glob: str | None) -> Visit:
+        found = skipped = failed = 0
+        rows = self._sql.execute(
+            "SELECT id, path, state, target, size FROM artifacts WHERE job = ? AND state != 'gone' ORDER BY node, path",
+            (job,),
+        ).fetchall()
+        for id, path, state, target, size in rows:
+            if matches_path(glob, path):
+                outcome = self._want(id, path, state, target, size)
+                found += outcome == "found"
+                skipped += outcome == "done"
+                failed += outcome == "failed"
+        return Visit(is_whole=True, found=found, skipped=skipped, failed=failed)
+
+    def _want(self, id: int, path: str, state: str, target: str | None, size: int | None) -> str:
+        """Make an artifact part of this run, and say where it stands: to be fetched, done already, or failed."""
+        if state == "done" and self._is_there(id, target, size):
+            self._sql.execute("UPDATE artifacts SET run = ? WHERE id = ?", (self.run, id))
+            return "done"
+        try:
+            checked_parts(path)
+        except UnsafePath as error:
+            self._fail(id, error)
+            return "failed"
+        forget = ", size = NULL, sha256 = NULL, etag = NULL" if state == "done" else ""
+        self._turn += 1
+        self._sql.execute(
+            f"UPDATE artifacts SET state = 'found', run = ?, turn = ?, tries = 0, error = NULL{forget} WHERE id = ?",
+            (self.run, self._turn, id),
+        )
+        return "found"
+
+    def _is_there(self, id: int, target: str | None, size: int | None) -> bool:
+        if target is not None:
+            return self._tree.size(target) == size
+        try:
+            return os.path.getsize(self._tree.part(id)) == size
+        except OSError:
+            return False
+
+    def complete(self, job: Place, *, whole: bool) -> list[Settled]:
+        """Give the artifacts of a job their places, now that all are known; return those that waited for that."""
+        with self._transaction():
+            number = self._job(job)
+            self._sql.execute("UPDATE jobs SET listed = ? WHERE id = ?", ("whole" if whole else "open", number))
+            self._sql.execute(
+                "UPDATE artifacts SET state = 'gone' WHERE job = ? AND listed_by < ? AND state != 'done'",
+                (number, self.run),
+            )
+            rows = self._sql.execute(
+                "SELECT id, node, path, target, state FROM artifacts WHERE job = ? AND state != 'gone'", (number,)
+            ).fetchall()
+            taken = {(node, path): target for _, node, path, target, _ in rows if target is not None}
+            unplaced = {(node, path): id for id, node, path, target, _ in rows if target is None and _is_safe(path)}
+            places = place(self._layout, job, unplaced, taken)
+            self._place([(target, unplaced[key]) for key, target in places.items()])
+            waiting = [unplaced[node, path] for _, node, path, target, state in rows if state == "done" and not target]
+        settled: list[Settled] = []
+        for id in waiting:
+            wanted, size, digest, fetched_by = self._fetched(id)
+            outcome = self._settle(wanted, size, digest)
+            if fetched_by == self.run:
+                settled.append(outcome)
+        return settled
+
+    def _fetched(self, id: int) -> tuple[Wanted, int, str, int]:
+        *wanted, size, digest, fetched_by = self._sql.execute(
+            f"SELECT {COLUMNS}, size, sha256, fetched_by FROM artifacts JOIN jobs ON jobs.id = job"
+            " WHERE artifacts.id = ?",
+            (id,),
+        ).fetchone()
+        return Wanted(*wanted), size, digest, fetched_by
+
+    def _place(self, places: list[tuple[str, int]]) -> None:
+        try:
+            with self._savepoint():
+                self._sql.executemany("UPDATE artifacts SET target = ? WHERE id = ?", places)
+        except sqlite3.IntegrityError:  # two projects that differ by case only
+            for target, id in places:
+                self._place_apart(target, id)
+
+    def _place_apart(self, target: str, id: int) -> None:
+        first, _, rest = target.rpartition("/")
+        for mark in ("", *(f"~{count}" for count in range(2, 100))):
+            try:
+                self._sql.execute("UPDATE artifacts SET target = ? WHERE id = ?", (f"{first}{mark}/{rest}", id))
+            except sqlite3.IntegrityError:
+                continue
+            return
+
+    # Lists that could not be walked to their ends
+
+    def note_unlisted(self, unlisted: Unlisted) -> None:
+        """Note that a list was not walked to its end, yet or for good: another run with the same selection does it."""
+        with self._transaction():
+            self._sql.execute(
+                "INSERT OR REPLACE INTO listings VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(self._selection, unlisted.kind, unlisted.project, unlisted.key, text(unlisted.name)),
+                    *(json.dumps(unlisted.detail), self.run, unlisted.error and text(unlisted.error)),
+                ),
+            )
+
+    def note_listed(self, kind: str, project: str, key: str) -> None:
+        """Note that a list was walked to its end."""
+        with self._transaction():
+            self._sql.execute(
+                "DELETE FROM listings WHERE selection = ? AND kind = ? AND project = ? AND key = ?",
+                (self._selection, kind, project, key),
+            )
+
+    def unlisted(self, project: str) -> list[Unlisted]:
+        """Return the lists of a project that earlier runs with the same selection did not walk to their ends."""
+        rows = self._sql.execute(
+            "SELECT kind, project, key, name, detail, error FROM listings"
+            " WHERE selection = ? AND project = ? AND run < ? ORDER BY kind, key",
+            (self._selection, project, self.run),
+        )
+        return [Unlisted(*row)._replace(detail=json.loads(row[4])) for row in rows]
+
+    def left_over(self, project: str) -> Visit:
+        """Want what earlier runs with the same selection asked for and did not get."""
+        with self._transaction():
+            rows = self._sql.execute(
+                "SELECT artifacts.id, path, state, target, size FROM artifacts JOIN jobs ON jobs.id = job"
+                " WHERE project = ? AND state IN ('found', 'failed') AND artifacts.run < ?"
+                " AND artifacts.run IN (SELECT id FROM runs WHERE selection = ?) ORDER BY turn",
+                (project, self.run, self._selection),
+            ).fetchall()
+            outcomes = [self._want(*row) for row in rows]
+        return Visit(found=outcomes.count("found"), failed=outcomes.count("failed"))
+
+    @contextmanager
+    def _savepoint(self) -> Generator[None]:
+        self._sql.execute("SAVEPOINT inner")
+        try:
+            yield
+        except BaseException:
+            self._sql.execute("ROLLBACK TO inner")
+            raise
+        finally:
+            self._sql.execute("RELEASE inner")
+
+
+def _is_safe(path: str) -> bool:
+    try:
+        checked_parts(path)
+    except UnsafePath:
+        return False
+    return True

@@ -1,0 +1,167 @@
+"""Conducts a harvest: finding writes into the ledger, fetching takes from it, at the same time."""
+
+import asyncio
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from ..endpoints.group import ProjectRef
+from ..errors import InvalidArgument, LedgerError
+from ..session import Session
+from ..slug import ProjectSlug
+from .bounds import MIN_FREE, Bounds
+from .events import OnHarvestEvent
+from .fetching import Fetcher
+from .finding import Finder
+from .layout import DEFAULT_LAYOUT, Layout
+from .ledger import Ledger
+from .lock import Lock
+from .records import Settled
+from .report import HarvestReport, failures_of, files_of, skipped_by
+from .selection import Selection
+from .stop import Stop
+from .tally import Tally
+from .walking import Walker
+
+ATTEMPTS = 5
+
+Dedupe: TypeAlias = Literal["hardlink"]
+
+
+async def harvest(
+    session: Session,
+    projects: ProjectRef | Iterable[ProjectRef],
+    into: str | os.PathLike[str],
+    *,
+    select: Selection | None = None,
+    layout: str = DEFAULT_LAYOUT,
+    concurrency: int = 32,
+    attempts: int = ATTEMPTS,
+    max_files: int | None = None,
+    max_bytes: int | None = None,
+    min_free: int = MIN_FREE,
+    dedupe: Dedupe | None = None,
+    on_progress: OnHarvestEvent | None = None,
+) -> HarvestReport:
+    """Harvest; see `CircleCI.harvest`."""
+    slugs = _slugs(projects)
+    select = Selection() if select is None else select
+    plan = Layout(layout)
+    for name, value in (("concurrency", concurrency), ("attempts", attempts)):
+        if type(value) is not int or value < 1:
+            raise InvalidArgument(f"{name}={value!r}: give a whole number from 1")
+    if dedupe not in (None, "hardlink"):
+        raise InvalidArgument(f"dedupe={dedupe!r}: give 'hardlink', or None to keep every file by itself")
+    root = Path(into)
+    bounds = Bounds(root, max_files=max_files, max_bytes=max_bytes, min_free=min_free)
+    lock = await asyncio.to_thread(_take, root)
+    try:
+        run = _Run(session, root, bounds, attempts=attempts, dedupe=dedupe is not None, on_progress=on_progress)
+        return await run.conduct(slugs, select, plan, concurrency)
+    finally:
+        lock.release()
+
+
+class _Run:
+    def __init__(
+        self,
+        session: Session,
+        root: Path,
+        bounds: Bounds,
+        *,
+        attempts: int,
+        dedupe: bool,
+        on_progress: OnHarvestEvent | None,
+    ) -> None:
+        policy = session.options.retry
+        self._session = session
+        self._root = root
+        self._stop = Stop()
+        self._tally = Tally(session.core.stats, on_progress)
+        self._ledger = Ledger(root, self._settled, dedupe=dedupe)
+        self._fetcher = Fetcher(session, self._ledger, self._tally, bounds, self._stop, attempts=attempts)
+        self._walker = Walker(policy, self._ledger, self._tally, self._stop, attempts=attempts)
+
+    async def conduct(
+        self, projects: tuple[str, ...], select: Selection, layout: Layout, concurrency: int
+    ) -> HarvestReport:
+        """Find and fetch until all is there, or something says stop."""
+        has_ended = False
+        try:
+            run, first_turn = await self._ledger.open(layout, projects, select.key)
+            finding = asyncio.create_task(self._find(projects, select))
+            try:
+                await self._fetcher.run(first_turn, finding, concurrency)
+                if self._stop.reason is None:
+                    await finding
+                    has_ended = True
+            finally:
+                finding.cancel()
+                await asyncio.gather(finding, return_exceptions=True)
+        finally:
+            try:
+                await self._close(has_ended=has_ended)
+            finally:
+                await self._tally.close()
+        return self._report(run)
+
+    def _settled(self, outcomes: list[Settled]) -> None:
+        self._fetcher.settled(outcomes)
+
+    async def _find(self, projects: tuple[str, ...], select: Selection) -> None:
+        try:
+            finder = Finder(
+                self._session,
+                self._ledger,
+                self._walker,
+                self._tally,
+                select,
+                projects,
+                on_added=self._fetcher.news.set,
+                on_settled=self._fetcher.settled,
+                taken=lambda: self._fetcher.taken,
+            )
+            await finder.run()
+        finally:
+            self._tally.is_finding = False
+
+    async def _close(self, *, has_ended: bool) -> None:
+        """Close the ledger, with all that has come in it, even if cancelled meanwhile."""
+        closing = asyncio.ensure_future(self._ledger.close(ended=has_ended))
+        cancelled: asyncio.CancelledError | None = None
+        while not closing.done():
+            try:
+                await asyncio.wait([closing])
+            except asyncio.CancelledError as error:
+                cancelled = error
+        closing.result()
+        if cancelled is not None:
+            raise cancelled
+
+    def _report(self, run: int) -> HarvestReport:
+        return HarvestReport(
+            files=files_of(self._root, run, self._tally.done),
+            skipped=skipped_by(self._root, run, self._tally.skipped),
+            failed=failures_of(self._root, run),
+            bytes=self._tally.bytes,
+            seconds=self._tally.seconds,
+            stopped=self._stop.reason,
+            error=self._stop.error,
+        )
+
+
+def _slugs(projects: ProjectRef | Iterable[ProjectRef]) -> tuple[str, ...]:
+    given = [projects] if isinstance(projects, str | ProjectSlug) else list(projects)
+    slugs = tuple(dict.fromkeys(str(ProjectSlug.parse(each)) for each in given))
+    if not slugs:
+        raise InvalidArgument("projects: the list is empty; give at least one, such as 'gh/acme/api'")
+    return slugs
+
+
+def _take(root: Path) -> Lock:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LedgerError(f"{root} can't be made: {error.strerror or error}") from error
+    return Lock(root)
