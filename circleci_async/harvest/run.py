@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -87,24 +88,30 @@ class _Run:
         self, projects: tuple[str, ...], select: Selection, layout: Layout, concurrency: int
     ) -> HarvestReport:
         """Find and fetch until all is there, or something says stop."""
-        has_ended = False
         try:
-            run, first_turn = await self._ledger.open(layout, projects, select.key)
-            finding = asyncio.create_task(self._find(projects, select))
             try:
-                await self._fetcher.run(first_turn, finding, concurrency)
-                if self._stop.reason is None:
-                    await finding
-                    has_ended = True
-            finally:
-                finding.cancel()
-                await asyncio.gather(finding, return_exceptions=True)
+                run, first_turn = await self._ledger.open(layout, projects, select.key)
+                await self._find_and_fetch(first_turn, projects, select, concurrency)
+            except BaseException:
+                with suppress(LedgerError):  # what ended it counts more
+                    await self._ledger.close(ended=False)
+                raise
+            await self._ledger.close(ended=self._stop.reason is None)
         finally:
-            try:
-                await self._close(has_ended=has_ended)
-            finally:
-                await self._tally.close()
+            await self._tally.close()
         return self._report(run)
+
+    async def _find_and_fetch(
+        self, first_turn: int, projects: tuple[str, ...], select: Selection, concurrency: int
+    ) -> None:
+        finding = asyncio.create_task(self._find(projects, select))
+        try:
+            await self._fetcher.run(first_turn, finding, concurrency)
+            if self._stop.reason is None:
+                await finding
+        finally:
+            finding.cancel()
+            await asyncio.gather(finding, return_exceptions=True)
 
     def _settled(self, outcomes: list[Settled]) -> None:
         self._fetcher.settled(outcomes)
@@ -125,19 +132,6 @@ class _Run:
             await finder.run()
         finally:
             self._tally.is_finding = False
-
-    async def _close(self, *, has_ended: bool) -> None:
-        """Close the ledger, with all that has come in it, even if cancelled meanwhile."""
-        closing = asyncio.ensure_future(self._ledger.close(ended=has_ended))
-        cancelled: asyncio.CancelledError | None = None
-        while not closing.done():
-            try:
-                await asyncio.wait([closing])
-            except asyncio.CancelledError as error:
-                cancelled = error
-        closing.result()
-        if cancelled is not None:
-            raise cancelled
 
     def _report(self, run: int) -> HarvestReport:
         return HarvestReport(
