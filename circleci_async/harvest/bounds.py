@@ -34,13 +34,14 @@ class Bounds:
 
     def admit(self) -> bool:
         """Say whether one more file may be begun; it is counted then."""
-        if self.reached is None and self._files == self._max_files:
-            self.reached = f"max_files={self._max_files} is reached"
-        if self.reached is None:
+        if self._files == self._max_files:
+            self._reach(f"max_files={self._max_files} is reached")
+        else:
             self._look_at_disk(0)
-        if self.reached is None:
-            self._files += 1
-        return self.reached is None
+        if self.reached is not None:
+            return False
+        self._files += 1
+        return True
 
     def dismiss(self, size: int) -> None:
         """Take back a file that was admitted, and bytes of it that were, because it could not be had."""
@@ -49,12 +50,10 @@ class Bounds:
         self._unwritten = max(0, self._unwritten - size)
 
     def admit_bytes(self, size: int) -> bool:
-        """Say whether so many bytes more may be fetched; they are counted then."""
-        if self.reached is None and self._max_bytes is not None and self._bytes + size > self._max_bytes:
-            self.reached = f"max_bytes={self._max_bytes} is reached"
-        if self.reached is None and size:
-            self._look_at_disk(size)
-        if self.reached is not None:
+        """Say whether a file that was admitted may have so many bytes more; they are counted then."""
+        if self._max_bytes is not None and self._bytes + size > self._max_bytes:
+            return self._reach(f"max_bytes={self._max_bytes} is reached")
+        if not self._look_at_disk(size):
             return False
         self._bytes += size
         self._unwritten += size
@@ -64,10 +63,15 @@ class Bounds:
         """Note that bytes which were admitted are on the disk."""
         self._unwritten = max(0, self._unwritten - size)
 
-    def _look_at_disk(self, size: int) -> None:
+    def _look_at_disk(self, size: int) -> bool:
         now = asyncio.get_running_loop().time()
         if now - self._looked >= _LOOKS_EVERY or self._free - self._unwritten - size < 2 * self._min_free:
             self._free = shutil.disk_usage(self._root).free
             self._looked = now
-        if self._free - self._unwritten - size < self._min_free:
-            self.reached = f"the disk is almost full: less than {self._min_free:,} bytes would stay free"
+        if self._free - self._unwritten - size >= self._min_free:
+            return True
+        return self._reach(f"the disk is almost full: less than {self._min_free:,} bytes would stay free")
+
+    def _reach(self, reason: str) -> bool:
+        self.reached = self.reached or reason
+        return False

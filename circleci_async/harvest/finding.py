@@ -21,6 +21,7 @@ from .ledger import Ledger
 from .records import Settled, Unlisted, Visit
 from .register import Register
 from .selection import Selection, matches
+from .stop import Stop
 from .tally import Tally
 from .walking import Walker
 
@@ -55,6 +56,7 @@ class Finder:
         ledger: Ledger,
         walker: Walker,
         tally: Tally,
+        stop: Stop,
         selection: Selection,
         projects: Iterable[str],
         *,
@@ -68,13 +70,14 @@ class Finder:
         self._ledger = ledger
         self._walker = walker
         self._tally = tally
+        self._stop = stop
         self._select = selection
         self._projects = tuple(projects)
         self._on_added = on_added
         self._on_settled = on_settled
         self._taken = taken
         self._added = 0
-        self._since, self._until = selection.window(datetime.now(UTC))
+        self._since, self._until = selection.window(_now())
 
     async def run(self) -> None:
         """Find all there is. What fails is noted, and the rest goes on; raises `LedgerError`."""
@@ -91,7 +94,7 @@ class Finder:
             await self._each(select.pipeline, self._pipeline_by_id)
         else:
             await self._each(self._projects, self._project)
-        while (unlisted := self._walker.next_unlisted()) is not None:
+        while self._stop.reason is None and (unlisted := self._walker.next_unlisted()) is not None:
             await self._make_up_for(unlisted)
 
     async def _each(self, items: Iterable[T] | AsyncIterable[T], work: Callable[[T], Awaitable[None]]) -> None:
@@ -117,17 +120,19 @@ class Finder:
             async for pipeline in pipelines:
                 if since and pipeline.created_at < since:
                     return
-                if self._is_wanted(pipeline):
+                if self._is_wanted(pipeline, is_of_branch=self._select.plain_branch is not None):
                     yield pipeline
 
-    def _is_wanted(self, pipeline: Pipeline) -> bool:
-        select = self._select
-        branch = None if select.plain_branch and not _revision(pipeline, "branch") else select.branch
+    def _is_wanted(self, pipeline: Pipeline, *, is_of_branch: bool) -> bool:
         return (
             not (self._until and pipeline.created_at > self._until)
-            and matches(branch, _revision(pipeline, "branch"))
-            and matches(select.tag, _revision(pipeline, "tag"))
+            and (is_of_branch or matches(self._select.branch, _revision(pipeline, "branch")))
+            and matches(self._select.tag, _revision(pipeline, "tag"))
         )
+
+    def _is_wanted_by_id(self, pipeline: Pipeline) -> bool:
+        is_too_old = self._since and pipeline.created_at < self._since
+        return not is_too_old and self._is_wanted(pipeline, is_of_branch=False)
 
     async def _pipeline(self, project: str, pipeline: Pipeline) -> None:
         await self._pipeline_workflows(project, pipeline.number, pipeline.id)
@@ -149,7 +154,7 @@ class Finder:
         async with self._walker.listing(listing):
             pipeline = await self._walker.ask(lambda: self._pipelines.get(id))
             project = self._project_of(pipeline)
-            if self._is_wanted(pipeline) and not (self._since and pipeline.created_at < self._since):
+            if self._is_wanted_by_id(pipeline):
                 await self._pipeline(project, pipeline)
 
     async def _workflow_by_id(self, id: str) -> None:
@@ -161,7 +166,7 @@ class Finder:
                 raise CircleCIError(f"workflow {id} names no pipeline")
             pipeline = await self._walker.ask(lambda: self._pipelines.get(pipeline_id))
             project = self._project_of(pipeline)
-            wanted = self._is_wanted(pipeline) and matches(self._select.workflow, workflow.name)
+            wanted = self._is_wanted_by_id(pipeline) and matches(self._select.workflow, workflow.name)
             if wanted and (self._select.pipeline is None or pipeline.id in self._select.pipeline):
                 await self._jobs_of(Run(project, pipeline.number, id, workflow.name))
 
@@ -247,20 +252,26 @@ class Finder:
             await self._list(place, is_finished=is_finished, want=True)
 
     async def _list(self, place: Place, *, is_finished: bool, want: bool) -> None:
-        """See that all artifacts of a job are in the ledger; what is known already is not asked for again."""
+        """See that all artifacts of a job are in the ledger; what is known already is not asked for again.
+
+        A list that was begun is walked to its end even if the run is to stop: files that have come wait for it.
+        """
+        if self._stop.reason is not None:
+            return
         glob = self._select.path
         visit = await self._ledger.do(Register.visit, place, glob, want=want)
         if visit.is_whole or not visit.is_first:  # a rerun lists the jobs that it takes over once more
             self._note(place, visit)
             return
         found = skipped = 0
-        pages = self._walker.pages(self._artifacts.list(place.project, place.number), may_be_missing=True)
+        artifacts = self._artifacts.list(place.project, place.number)
+        pages = self._walker.pages(artifacts, may_be_missing=True, to_the_end=True)
         async with aclosing(pages):
             async for page in pages:
                 added = await self._ledger.do(Register.add, place, page.items, glob, want=want)
                 self._count(added)
                 found, skipped = found + added.found, skipped + added.skipped
-                while self._added - self._taken() > MOST_PENDING:  # noqa: ASYNC110  # no event tells of it, and it may wait
+                while self._added - self._taken() > MOST_PENDING and self._stop.reason is None:  # noqa: ASYNC110  # no event tells of it, and it may wait
                     await asyncio.sleep(0.02)
         self._on_settled(await self._ledger.do(Register.complete, place, whole=is_finished))
         self._tally.listed(place, found, skipped)
@@ -275,6 +286,10 @@ class Finder:
         self._added += visit.found
         if visit.found:
             self._on_added()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _place(run: Run, job: WorkflowJob) -> Place:

@@ -105,13 +105,17 @@ class _Run:
         self, first_turn: int, projects: tuple[str, ...], select: Selection, concurrency: int
     ) -> None:
         finding = asyncio.create_task(self._find(projects, select))
+        failed = asyncio.create_task(self._stop.failed())
         try:
             await self._fetcher.run(first_turn, finding, concurrency)
-            if self._stop.reason is None:
-                await finding
+            if self._stop.error is None:  # lists that were begun are walked to their ends
+                await asyncio.wait([finding, failed], return_when=asyncio.FIRST_COMPLETED)
+            if finding.done():
+                finding.result()
         finally:
-            finding.cancel()
-            await asyncio.gather(finding, return_exceptions=True)
+            for task in (finding, failed):
+                task.cancel()
+            await asyncio.gather(finding, failed, return_exceptions=True)
 
     def _settled(self, outcomes: list[Settled]) -> None:
         self._fetcher.settled(outcomes)
@@ -123,6 +127,7 @@ class _Run:
                 self._ledger,
                 self._walker,
                 self._tally,
+                self._stop,
                 select,
                 projects,
                 on_added=self._fetcher.news.set,

@@ -60,7 +60,7 @@ class Walker:
             if isinstance(error, AuthenticationError) or is_too_long(error, self._policy):
                 self._stop.fail(str(error), error)
         else:
-            if is_long or earlier is not None:
+            if (is_long or earlier is not None) and self._stop.reason is None:
                 await self._ledger.do(Register.note_listed, *listing[:3])
 
     async def items(self, paged: Paged[T], *, may_be_missing: bool = False) -> AsyncGenerator[T]:
@@ -70,11 +70,13 @@ class Walker:
                 for item in page.items:
                     yield item
 
-    async def pages(self, paged: Paged[T], *, may_be_missing: bool = False) -> AsyncGenerator[Page[T]]:
-        """Iterate a list by pages."""
+    async def pages(
+        self, paged: Paged[T], *, may_be_missing: bool = False, to_the_end: bool = False
+    ) -> AsyncGenerator[Page[T]]:
+        """Iterate a list by pages. It ends early when the run is to stop, unless `to_the_end`."""
         token: str | None = None
         tries = 0
-        while True:
+        while to_the_end or self._stop.reason is None:
             try:
                 async with aclosing(paged.pages(start=token)) as pages:
                     async for page in pages:
@@ -82,6 +84,8 @@ class Walker:
                         tries = 0
                         token = page.next_page_token
                         yield page
+                        if self._stop.reason is not None and not to_the_end:
+                            break
                 return
             except CircleCIError as error:
                 if isinstance(error, NotFound) and may_be_missing and token is None:
