@@ -268,9 +268,11 @@ def test_every_command_has_help(cli: Cli) -> None:
     commands = re.findall(r"^  ([a-z]+)  ", out.partition("Commands:")[2], re.MULTILINE)
 
     assert set(commands) == {
-        "demo", "me", "project", "pipelines", "trigger", "workflows", "jobs", "artifacts", "insights", "fake"
+        "demo", "me", "project", "pipelines", "trigger", "workflows", "jobs", "artifacts", "harvest", "insights", "fake"
     }  # fmt: skip
-    for command in (*((each,) for each in commands), ("artifacts", "list"), ("artifacts", "download")):
+    inner = [("artifacts", "list"), ("artifacts", "download")]
+    inner += [("harvest", "run"), ("harvest", "status"), ("harvest", "verify")]
+    for command in (*((each,) for each in commands), *inner):
         code, out, err = cli(*command, "-h")
         assert (code, err) == (0, "")
         assert f"Usage: circleci-async {' '.join(command)} " in out
