@@ -4,6 +4,7 @@ import pytest
 
 from benchmarks import __main__ as benchmarks
 from benchmarks import cases
+from benchmarks.measure import Row, empty
 from benchmarks.server import file_sizes
 
 SMALL = 300_000
@@ -22,14 +23,14 @@ async def test_both_sides_of_each_comparison_do_the_same_work(monkeypatch: pytes
         for work in (cases.files_sdk, cases.files_bare):
             await work(place)
             found.append({file.name: file.read_bytes() for file in place.folder.iterdir()})
-            benchmarks._empty(place.folder)
+            empty(place.folder)
         assert found[0] == found[1]
         assert {int(name): len(data) for name, data in found[0].items()} == dict(enumerate(file_sizes()[:40]))
 
         for big in (cases.big_sdk, cases.big_bare):
             await big(place, SMALL)
             assert [file.stat().st_size for file in place.folder.iterdir()] == [SMALL]
-            benchmarks._empty(place.folder)
+            empty(place.folder)
 
 
 async def test_a_page_by_hand_gives_the_same_models() -> None:
@@ -44,7 +45,7 @@ async def test_a_page_by_hand_gives_the_same_models() -> None:
 
 
 def test_a_row_says_whether_its_goal_was_met() -> None:
-    met = benchmarks.Row("calls", [0.2, 0.12, 0.1], [0.1, 0.11, 0.09], goal=1.25)
+    met = Row("calls", [0.2, 0.12, 0.1], [0.1, 0.11, 0.09], goal=1.25)
     assert str(met) == "| calls | 120 | 100 | 1.20 | 1.25 | yes |"
-    missed = benchmarks.Row("calls", [0.13], [0.1], goal=1.25)
+    missed = Row("calls", [0.13], [0.1], goal=1.25)
     assert str(missed) == "| calls | 130 | 100 | 1.30 | 1.25 | no |"

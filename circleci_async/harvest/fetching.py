@@ -3,11 +3,12 @@
 import asyncio
 from typing import Final
 
-from ..errors import ApiError, AuthenticationError, CircleCIError, LedgerError
+from ..errors import ApiError, CircleCIError, LedgerError
 from ..session import Session
+from .backlog import Backlog
 from .bounds import Bounds
 from .ledger import Ledger
-from .outage import Outage, is_passing, is_too_long
+from .outage import Outage, ends_all, is_passing
 from .receive import OutOfBounds, Receiver
 from .records import Settled, Wanted
 from .register import Register
@@ -26,11 +27,20 @@ class Fetcher:
     """
 
     def __init__(
-        self, session: Session, ledger: Ledger, tally: Tally, bounds: Bounds, stop: Stop, *, attempts: int
+        self,
+        session: Session,
+        ledger: Ledger,
+        tally: Tally,
+        backlog: Backlog,
+        bounds: Bounds,
+        stop: Stop,
+        *,
+        attempts: int,
     ) -> None:
         self._policy = session.options.retry
         self._ledger = ledger
         self._tally = tally
+        self._backlog = backlog
         self._bounds = bounds
         self._stop = stop
         self._attempts = attempts
@@ -39,19 +49,11 @@ class Fetcher:
         self._receiver = Receiver(session, ledger, admit=self._admit, report=tally.advanced)
         self._again = 0
         self._most_tries = 0
-        self._taken = 0
-        self.news = asyncio.Event()
-        """To be set when there is more in the ledger."""
-
-    @property
-    def taken(self) -> int:
-        """How many artifacts have been taken from the ledger."""
-        return self._taken
 
     async def run(self, first_turn: int, finding: "asyncio.Task[None]", concurrency: int) -> None:
         """Fetch until finding has ended and nothing is left, or something says stop. Raises `LedgerError`."""
         queue: asyncio.Queue[Wanted | None] = asyncio.Queue(maxsize=concurrency)
-        finding.add_done_callback(lambda _: self.news.set())
+        finding.add_done_callback(lambda _: self._backlog.news.set())
         feeder = asyncio.create_task(self._feed(queue, first_turn, finding))
         asked = asyncio.create_task(self._stop.asked())
         failed = asyncio.create_task(self._stop.failed())
@@ -59,6 +61,7 @@ class Fetcher:
         try:
             await _first([feeder, asked, failed, *workers])
             if not failed.done():
+                self._backlog.lift()
                 feeder.cancel()
                 await asyncio.wait([feeder])
                 while not queue.empty():
@@ -68,6 +71,7 @@ class Fetcher:
                 for worker in workers:
                     await _first([failed, worker])
         finally:
+            self._backlog.lift()
             tasks = [feeder, asked, failed, *workers]
             for task in tasks:
                 task.cancel()
@@ -78,17 +82,17 @@ class Fetcher:
     ) -> None:
         turn = first_turn
         while True:
-            self.news.clear()
+            self._backlog.news.clear()
             has_found_all = finding.done()
             batch = await self._ledger.do(Register.take, turn, TAKEN_AT_ONCE)
             for wanted in batch:
                 turn = wanted.turn
-                self._taken += 1
                 await queue.put(wanted)
+            self._backlog.take(len(batch))
             if batch:
                 continue
             if not has_found_all:
-                await self.news.wait()
+                await self._backlog.news.wait()
                 continue
             await queue.join()
             await self._ledger.settle()
@@ -136,7 +140,7 @@ class Fetcher:
         self._bounds.dismiss(self._admitted.pop(wanted.id, 0))
 
     async def _failed(self, wanted: Wanted, error: CircleCIError) -> None:
-        if isinstance(error, AuthenticationError) or is_too_long(error, self._policy):
+        if ends_all(error, self._policy):
             await self._ledger.do(Register.postpone, wanted, error, charge=False)
             self._stop.fail(str(error), error)
             return

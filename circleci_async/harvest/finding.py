@@ -1,6 +1,5 @@
 """Finds pipelines, workflows, jobs and artifacts, newest first, and writes them into the ledger."""
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from ..models.pipelines import Pipeline
 from ..models.workflows import Workflow, WorkflowJob, WorkflowStatus
 from ..session import Session
 from ..slug import ProjectSlug
+from .backlog import Backlog
 from .layout import Place
 from .ledger import Ledger
 from .records import Settled, Unlisted, Visit
@@ -30,9 +30,6 @@ T = TypeVar("T")
 AT_ONCE = 8
 """Projects, pipelines of each, workflows of each, and jobs of each that are looked at at once."""
 
-MOST_PENDING = 5_000
-"""Artifacts that may wait to be fetched; beyond that finding waits too."""
-
 
 class Run(NamedTuple):
     """A workflow, as far as finding needs it."""
@@ -46,8 +43,7 @@ class Run(NamedTuple):
 class Finder:
     """Finds what a selection asks for.
 
-    `on_added` is called when there is more in the ledger, `on_settled` with files that got their names only now;
-    `taken` says how many of the artifacts that were added have been taken from there.
+    `on_settled` is called with files that got their names only now.
     """
 
     def __init__(
@@ -56,13 +52,12 @@ class Finder:
         ledger: Ledger,
         walker: Walker,
         tally: Tally,
+        backlog: Backlog,
         stop: Stop,
         selection: Selection,
         projects: Iterable[str],
         *,
-        on_added: Callable[[], None],
         on_settled: Callable[[list[Settled]], None],
-        taken: Callable[[], int],
     ) -> None:
         self._pipelines = Pipelines(session)
         self._workflows = Workflows(session)
@@ -70,13 +65,11 @@ class Finder:
         self._ledger = ledger
         self._walker = walker
         self._tally = tally
+        self._backlog = backlog
         self._stop = stop
         self._select = selection
         self._projects = tuple(projects)
-        self._on_added = on_added
         self._on_settled = on_settled
-        self._taken = taken
-        self._added = 0
         self._since, self._until = selection.window(_now())
 
     async def run(self) -> None:
@@ -271,8 +264,7 @@ class Finder:
                 added = await self._ledger.do(Register.add, place, page.items, glob, want=want)
                 self._count(added)
                 found, skipped = found + added.found, skipped + added.skipped
-                while self._added - self._taken() > MOST_PENDING and self._stop.reason is None:  # noqa: ASYNC110  # no event tells of it, and it may wait
-                    await asyncio.sleep(0.02)
+                await self._backlog.room()
         self._on_settled(await self._ledger.do(Register.complete, place, whole=is_finished))
         self._tally.listed(place, found, skipped)
 
@@ -283,9 +275,7 @@ class Finder:
 
     def _count(self, visit: Visit) -> None:
         self._tally.visited(visit)
-        self._added += visit.found
-        if visit.found:
-            self._on_added()
+        self._backlog.add(visit.found)
 
 
 def _now() -> datetime:

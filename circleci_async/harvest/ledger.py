@@ -14,6 +14,7 @@ from .records import Fetched, Settled
 from .register import Register
 from .schema import LEDGER_NAME, connect, explain
 from .tree import Tree
+from .uninterrupted import uninterrupted
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -125,17 +126,8 @@ class Ledger:
         closing = asyncio.get_running_loop().run_in_executor(self._thread, self._close, self._waiting, ended)
         self._waiting = []
         self._thread.shutdown(wait=False)
-        cancelled: asyncio.CancelledError | None = None
-        while not closing.done():
-            try:
-                await asyncio.wait([closing])
-            except asyncio.CancelledError as error:
-                cancelled = error
-        if cancelled is not None:
-            closing.exception()  # somebody has looked at it
-            raise cancelled
         try:
-            self._on_settled(closing.result())
+            self._on_settled(await uninterrupted(closing))
         except (sqlite3.Error, OSError) as error:
             self._failure = self._failure or self._explain(error)
         self._raise_failure()

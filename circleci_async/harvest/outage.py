@@ -3,7 +3,15 @@
 import asyncio
 import random
 
-from ..errors import ApiError, CircleCIError, DecodeError, RateLimited, TransportError
+from ..errors import (
+    ApiError,
+    AuthenticationError,
+    CircleCIError,
+    ConfigurationError,
+    DecodeError,
+    RateLimited,
+    TransportError,
+)
 from ..retry import TRANSIENT, RetryPolicy
 
 ENOUGH = 4
@@ -70,6 +78,8 @@ class Outage:
         return random.uniform(bound / 2, bound)
 
 
-def is_too_long(error: CircleCIError, policy: RetryPolicy) -> bool:
-    """Say whether an error asks for a longer pause than the client's policy allows."""
-    return isinstance(error, RateLimited) and (error.retry_after or 0) > policy.longest_wait
+def ends_all(error: CircleCIError, policy: RetryPolicy) -> bool:
+    """Say whether whatever comes next would fail too: no token, a closed client, a pause longer than is allowed."""
+    if isinstance(error, RateLimited):
+        return (error.retry_after or 0) > policy.longest_wait
+    return isinstance(error, AuthenticationError | ConfigurationError)

@@ -54,7 +54,8 @@ class Register(Store):
 
     def _add(self, job: int, artifact: Artifact, *, wanted: bool) -> str:
         row = self._sql.execute(
-            "SELECT id, path, state, listed_by, target, size FROM artifacts WHERE job = ? AND node = ? AND path = ?",
+            "SELECT id, path, state, run, target, size, listed_by FROM artifacts"
+            " WHERE job = ? AND node = ? AND path = ?",
             (job, artifact.node_index, text(artifact.path)),
         ).fetchone()
         if row is None:
@@ -63,8 +64,8 @@ class Register(Store):
                 " VALUES (?, ?, ?, ?, 'listed', ?, 0, 0)",
                 *(job, artifact.node_index, text(artifact.path), text(artifact.url), self.run),
             )
-            return self._want(id, text(artifact.path), "new", None, None) if wanted else ""
-        id, path, state, listed_by, target, size = row
+            return self._want(id, text(artifact.path), "listed", 0, None, None) if wanted else ""
+        id, path, state, run, target, size, listed_by = row
         if listed_by == self.run:  # the list has it twice
             return ""
         state = "failed" if state == "gone" else state
@@ -72,7 +73,7 @@ class Register(Store):
             "UPDATE artifacts SET url = ?, state = ?, listed_by = ? WHERE id = ?",
             (text(artifact.url), state, self.run, id),
         )
-        return self._want(id, path, state, target, size) if wanted else ""
+        return self._want(id, path, state, run, target, size) if wanted else ""
 
     def want(self, job: Place, glob: str | None) -> Visit:
         """Want those artifacts of a job that the glob asks for."""
@@ -93,19 +94,22 @@ class Register(Store):
     def _want_all(self, job: int, glob: str | None) -> Visit:
         found = skipped = failed = 0
         rows = self._sql.execute(
-            "SELECT id, path, state, target, size FROM artifacts WHERE job = ? AND state != 'gone' ORDER BY node, path",
+            "SELECT id, path, state, run, target, size FROM artifacts WHERE job = ? AND state != 'gone'"
+            " ORDER BY node, path",
             (job,),
         ).fetchall()
-        for id, path, state, target, size in rows:
+        for id, path, *row in rows:
             if matches_path(glob, path):
-                outcome = self._want(id, path, state, target, size)
+                outcome = self._want(id, path, *row)
                 found += outcome == "found"
                 skipped += outcome == "done"
                 failed += outcome == "failed"
         return Visit(is_whole=True, found=found, skipped=skipped, failed=failed)
 
-    def _want(self, id: int, path: str, state: str, target: str | None, size: int | None) -> str:
+    def _want(self, id: int, path: str, state: str, run: int, target: str | None, size: int | None) -> str:
         """Make an artifact part of this run, and say where it stands: to be fetched, done already, or failed."""
+        if run == self.run:
+            return ""
         if state == "done" and self._is_there(id, target, size):
             self._sql.execute("UPDATE artifacts SET run = ? WHERE id = ?", (self.run, id))
             return "done"
@@ -140,10 +144,14 @@ class Register(Store):
                 (number, self.run),
             )
             rows = self._sql.execute(
-                "SELECT id, node, path, target, state FROM artifacts WHERE job = ? AND state != 'gone'", (number,)
+                "SELECT id, node, path, target, state FROM artifacts WHERE job = ?", (number,)
             ).fetchall()
             taken = {(node, path): target for _, node, path, target, _ in rows if target is not None}
-            unplaced = {(node, path): id for id, node, path, target, _ in rows if target is None and _is_safe(path)}
+            unplaced = {
+                (node, path): id
+                for id, node, path, target, state in rows
+                if target is None and state != "gone" and _is_safe(path)
+            }
             places = place(self._layout, job, unplaced, taken)
             self._place([(target, unplaced[key]) for key, target in places.items()])
             waiting = [unplaced[node, path] for _, node, path, target, state in rows if state == "done" and not target]
@@ -214,7 +222,8 @@ class Register(Store):
         """Want what earlier runs with the same selection asked for and did not get."""
         with self._transaction():
             rows = self._sql.execute(
-                "SELECT artifacts.id, path, state, target, size FROM artifacts JOIN jobs ON jobs.id = job"
+                "SELECT artifacts.id, path, state, artifacts.run, target, size"
+                " FROM artifacts JOIN jobs ON jobs.id = job"
                 " WHERE project = ? AND state IN ('found', 'failed') AND artifacts.run < ?"
                 " AND artifacts.run IN (SELECT id FROM runs WHERE selection = ?) ORDER BY turn",
                 (project, self.run, self._selection),

@@ -11,6 +11,7 @@ from ..endpoints.group import ProjectRef
 from ..errors import InvalidArgument, LedgerError
 from ..session import Session
 from ..slug import ProjectSlug
+from .backlog import Backlog
 from .bounds import MIN_FREE, Bounds
 from .events import OnHarvestEvent
 from .fetching import Fetcher
@@ -23,6 +24,7 @@ from .report import HarvestReport, failures_of, files_of, skipped_by
 from .selection import Selection
 from .stop import Stop
 from .tally import Tally
+from .uninterrupted import uninterrupted
 from .walking import Walker
 
 ATTEMPTS = 5
@@ -56,7 +58,7 @@ async def harvest(
         raise InvalidArgument(f"dedupe={dedupe!r}: give 'hardlink', or None to keep every file by itself")
     root = Path(into)
     bounds = Bounds(root, max_files=max_files, max_bytes=max_bytes, min_free=min_free)
-    lock = await asyncio.to_thread(_take, root)
+    lock = await _lock(root)
     try:
         run = _Run(session, root, bounds, attempts=attempts, dedupe=dedupe is not None, on_progress=on_progress)
         return await run.conduct(slugs, select, plan, concurrency)
@@ -81,7 +83,10 @@ class _Run:
         self._stop = Stop()
         self._tally = Tally(session.core.stats, on_progress)
         self._ledger = Ledger(root, self._settled, dedupe=dedupe)
-        self._fetcher = Fetcher(session, self._ledger, self._tally, bounds, self._stop, attempts=attempts)
+        self._backlog = Backlog()
+        self._fetcher = Fetcher(
+            session, self._ledger, self._tally, self._backlog, bounds, self._stop, attempts=attempts
+        )
         self._walker = Walker(policy, self._ledger, self._tally, self._stop, attempts=attempts)
 
     async def conduct(
@@ -127,12 +132,11 @@ class _Run:
                 self._ledger,
                 self._walker,
                 self._tally,
+                self._backlog,
                 self._stop,
                 select,
                 projects,
-                on_added=self._fetcher.news.set,
                 on_settled=self._fetcher.settled,
-                taken=lambda: self._fetcher.taken,
             )
             await finder.run()
         finally:
@@ -156,6 +160,16 @@ def _slugs(projects: ProjectRef | Iterable[ProjectRef]) -> tuple[str, ...]:
     if not slugs:
         raise InvalidArgument("projects: the list is empty; give at least one, such as 'gh/acme/api'")
     return slugs
+
+
+async def _lock(root: Path) -> Lock:
+    taking = asyncio.get_running_loop().run_in_executor(None, _take, root)
+    try:
+        return await uninterrupted(taking)
+    except asyncio.CancelledError:
+        if taking.exception() is None:
+            taking.result().release()
+        raise
 
 
 def _take(root: Path) -> Lock:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
 
-from ..errors import DownloadError, InvalidArgument, NotFound
+from ..errors import DownloadError, InvalidArgument
 from .layout import Layout
 from .records import Fetched, Settled, Wanted
 from .tree import Tree, checksum
@@ -194,10 +194,10 @@ class Store:
         """Note that an artifact can't be had."""
         with self._transaction():
             self._fail(wanted.id, error)
-            if isinstance(error, NotFound):  # the next run is to look whether it is listed still
-                self._sql.execute(
-                    "UPDATE jobs SET listed = 'begun' WHERE id = (SELECT job FROM artifacts WHERE id = ?)", (wanted.id,)
-                )
+            # The next run is to look whether it is still listed, and where.
+            self._sql.execute(
+                "UPDATE jobs SET listed = 'begun' WHERE id = (SELECT job FROM artifacts WHERE id = ?)", (wanted.id,)
+            )
 
     def _fail(self, id: int, error: Exception) -> None:
         self._sql.execute(

@@ -5,11 +5,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
 from typing import TypeVar
 
-from ..errors import ApiError, AuthenticationError, CircleCIError, LedgerError, NotFound
+from ..errors import ApiError, CircleCIError, LedgerError, NotFound
 from ..paging import Page, Paged
 from ..retry import RetryPolicy
 from .ledger import Ledger
-from .outage import Outage, is_passing, is_too_long
+from .outage import Outage, ends_all, is_passing
 from .records import Unlisted
 from .register import Register
 from .stop import Stop
@@ -57,7 +57,7 @@ class Walker:
         except CircleCIError as error:
             await self._ledger.do(Register.note_unlisted, listing._replace(error=str(error)))
             self._tally.unlisted(listing, error)
-            if isinstance(error, AuthenticationError) or is_too_long(error, self._policy):
+            if ends_all(error, self._policy):
                 self._stop.fail(str(error), error)
         else:
             if (is_long or earlier is not None) and self._stop.reason is None:
@@ -106,7 +106,7 @@ class Walker:
 
     async def _again(self, what: object, error: CircleCIError, tries: int) -> int:
         """Wait for the next try, and return how many there were; raises the error if there is to be none."""
-        if not is_passing(error) or is_too_long(error, self._policy):
+        if not is_passing(error) or ends_all(error, self._policy):
             if isinstance(error, ApiError):
                 self._outage.answered()
             raise error
