@@ -12,8 +12,8 @@ from .outage import Outage, ends_all, is_passing
 from .receive import OutOfBounds, Receiver
 from .records import Settled, Wanted
 from .register import Register
+from .schema import DISK_IS_FULL, MAKE_ROOM, DiskFull
 from .stop import Stop
-from .store import DISK_IS_FULL
 from .tally import Tally
 
 TAKEN_AT_ONCE: Final = 256
@@ -167,7 +167,7 @@ class Fetcher:
     async def _refused(self, wanted: Wanted, error: OSError) -> None:
         """Stop where the disk is full; else it is the one file that can't be written."""
         if error.errno in DISK_IS_FULL:
-            self._stop.fail(*disk_is_full(error))
+            self._stop.fail("the disk is full", DiskFull(f"the disk is full: {error}; {MAKE_ROOM}"))
         else:
             await self._give_up(wanted, error)
 
@@ -179,7 +179,7 @@ class Fetcher:
                 if settled.target is not None:
                     self._tally.settled(settled)
             elif isinstance(settled.error, OSError) and settled.error.errno in DISK_IS_FULL:
-                self._stop.fail(*disk_is_full(settled.error))
+                self._stop.fail("the disk is full", DiskFull(f"the disk is full: {settled.error}; {MAKE_ROOM}"))
             else:
                 self._tally.unfetched(settled.wanted, settled.error, is_final=True)
 
@@ -189,8 +189,3 @@ async def _first(tasks: "list[asyncio.Task[None]]") -> None:
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in done:
         task.result()
-
-
-def disk_is_full(error: OSError) -> tuple[str, CircleCIError]:
-    """Return why a run stops, and the error for that."""
-    return "the disk is full", LedgerError(f"the disk is full: {error}; make room, and harvest again to go on")

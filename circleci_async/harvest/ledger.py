@@ -12,7 +12,7 @@ from ..errors import LedgerError
 from .layout import Layout
 from .records import Fetched, Settled
 from .register import Register
-from .schema import LEDGER_NAME, connect, explain
+from .schema import DISK_IS_FULL, LEDGER_NAME, MAKE_ROOM, DiskFull, connect, explain
 from .tree import Tree
 from .uninterrupted import uninterrupted
 
@@ -119,6 +119,8 @@ class Ledger:
     def _explain(self, error: sqlite3.Error | OSError) -> LedgerError:
         if isinstance(error, sqlite3.Error):
             return explain(error, self._root / LEDGER_NAME)
+        if error.errno in DISK_IS_FULL:
+            return DiskFull(f"the disk is full: {error}; {MAKE_ROOM}")
         return LedgerError(f"can't write to {self._root}: {error.strerror or error}")
 
     async def close(self, *, ended: bool) -> None:

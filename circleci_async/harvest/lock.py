@@ -62,12 +62,14 @@ class Lock:
 
 def is_locked(root: Path) -> bool:
     """Say whether a harvest is at work."""
-    if not (root / LOCK_NAME).exists():
+    try:
+        file = os.open(root / LOCK_NAME, os.O_RDWR)
+    except OSError:  # where nobody has been, or can write
         return False
     try:
-        Lock(root).release()
-    except LedgerBusy:
+        _lock(file)
+    except OSError:
         return True
-    except LedgerError:  # a destination that can't be written to has no harvest at work
-        return False
+    finally:
+        os.close(file)
     return False

@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -21,6 +21,7 @@ from .ledger import Ledger
 from .lock import Lock
 from .records import Settled
 from .report import HarvestReport, failures_of, files_of, skipped_by
+from .schema import DiskFull
 from .selection import Selection
 from .stop import Stop
 from .tally import Tally
@@ -96,15 +97,25 @@ class _Run:
         try:
             try:
                 run, first_turn = await self._ledger.open(layout, projects, select.key)
-                await self._find_and_fetch(first_turn, projects, select, concurrency)
+                with self._disk_is_watched():
+                    await self._find_and_fetch(first_turn, projects, select, concurrency)
             except BaseException:
                 with suppress(LedgerError):  # what ended it counts more
                     await self._ledger.close(ended=False)
                 raise
-            await self._ledger.close(ended=self._stop.reason is None)
+            with self._disk_is_watched():
+                await self._ledger.close(ended=self._stop.reason is None)
         finally:
             await self._tally.close()
         return self._report(run)
+
+    @contextmanager
+    def _disk_is_watched(self) -> Generator[None]:
+        """Take a disk that is full for a reason to stop."""
+        try:
+            yield
+        except DiskFull as error:
+            self._stop.fail("the disk is full", error)
 
     async def _find_and_fetch(
         self, first_turn: int, projects: tuple[str, ...], select: Selection, concurrency: int

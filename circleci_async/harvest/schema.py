@@ -1,8 +1,9 @@
 """The ledger's file: its tables, its version, and what its errors mean."""
 
+import errno
 import sqlite3
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,10 @@ from ..errors import LedgerError
 
 LEDGER_NAME: Final = ".harvest.sqlite"
 VERSION: Final = 1
+
+DISK_IS_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+MAKE_ROOM: Final = "make room, and harvest again to go on"
 
 BUSY = 10.0
 """Seconds to wait for somebody who looks into the ledger."""
@@ -82,6 +87,10 @@ CREATE TABLE listings (
 """
 
 
+class DiskFull(LedgerError):
+    """There is no room for what is to be written."""
+
+
 def connect(root: Path) -> sqlite3.Connection:
     """Open the ledger of a destination, and make it if there is none. Raises `LedgerError`."""
     path = root / LEDGER_NAME
@@ -109,16 +118,19 @@ def connect_to_read(root: Path) -> sqlite3.Connection:
     if not path.is_file():
         raise LedgerError(f"there is no harvest in {root}: it holds no {LEDGER_NAME}")
     with explained(root):
-        try:
-            return _open_to_read(path, "mode=ro")
-        except sqlite3.OperationalError:  # what lies on a disk that is read-only can't be opened so
-            return _open_to_read(path, "immutable=1")
+        # The first way needs room for an index beside the ledger, the second one to write into it, the third nothing.
+        for way in ("mode=ro", "mode=rw"):
+            with suppress(sqlite3.OperationalError):
+                return _open_to_read(path, way)
+        return _open_to_read(path, "immutable=1")
 
 
 def _open_to_read(path: Path, way: str) -> sqlite3.Connection:
     address = f"{path.absolute().as_uri()}?{way}"
     connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY)
     try:
+        if way == "mode=rw":
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # with this the index is in memory
         _check_version(connection, path)
     except BaseException:
         connection.close()
@@ -148,7 +160,7 @@ def explain(error: sqlite3.Error, path: Path) -> LedgerError:
     if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
         return _damaged(path)
     if code == sqlite3.SQLITE_FULL:
-        return LedgerError(f"the disk is full: {path} can't be written; make room, and harvest again to go on")
+        return DiskFull(f"the disk is full: {path} can't be written; {MAKE_ROOM}")
     if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
         return LedgerError(f"{path} can't be written ({error}): check the rights of the folder and of the file")
     return LedgerError(f"{path} can't be used: {error}")

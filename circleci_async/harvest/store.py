@@ -1,20 +1,17 @@
 """The ledger's ends that the downloads hold. Plain blocking work: all of it happens in the ledger's one thread."""
 
-import errno
 import os
 import sqlite3
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Final
 
 from ..errors import DownloadError, InvalidArgument
 from .layout import Layout
 from .records import Fetched, Settled, Wanted
+from .schema import DISK_IS_FULL
 from .tree import Tree, checksum
-
-DISK_IS_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 COLUMNS = "artifacts.id, turn, tries, jobs.project, jobs.number, node, path, url, target, size, etag"
 """The fields of a `Wanted`."""
@@ -136,25 +133,36 @@ class Store:
                 settled.append(Settled(each.wanted, each.size, None, error))
                 continue
             whole.append(each._replace(sha256=sha256(each.content).hexdigest()))
+        try:
+            self._note_done(whole)
+        except sqlite3.Error:
+            for each in whole:
+                if each.content is not None:  # the others can be taken up, if they could before
+                    self._remove_part(each.wanted.id)
+            raise
+        return settled + [self._settle(each.wanted, each.size, each.sha256) for each in whole]
+
+    def _note_done(self, files: list[Fetched]) -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         with self._transaction():
             self._sql.executemany(
                 "UPDATE artifacts SET state = 'done', size = ?, sha256 = ?, etag = ?, finished = ?, fetched_by = ?,"
                 " error = NULL WHERE id = ?",
-                [(each.size, each.sha256, each.etag, now, self.run, each.wanted.id) for each in whole],
+                [(each.size, each.sha256, each.etag, now, self.run, each.wanted.id) for each in files],
             )
-        return settled + [self._settle(each.wanted, each.size, each.sha256) for each in whole]
+
+    def _remove_part(self, id: int) -> None:
+        with suppress(OSError):
+            os.unlink(self._tree.part(id))
 
     def _write(self, id: int, content: bytes) -> None:
-        path = self._tree.part(id)
         try:
-            with open(path, "wb", buffering=0) as file:
+            with open(self._tree.part(id), "wb", buffering=0) as file:
                 view = memoryview(content)
                 while view:
                     view = view[file.write(view) :]
         except OSError:
-            with suppress(OSError):
-                os.unlink(path)
+            self._remove_part(id)
             raise
 
     def _settle(self, wanted: Wanted, size: int, digest: str) -> Settled:
@@ -173,8 +181,7 @@ class Store:
 
     def _unsettle(self, wanted: Wanted, error: Exception) -> None:
         """Take back what the ledger says of a file that could not be given its name."""
-        with suppress(OSError):
-            os.unlink(self._tree.part(wanted.id))
+        self._remove_part(wanted.id)
         with self._transaction():
             if isinstance(error, OSError) and error.errno in DISK_IS_FULL:
                 self._sql.execute(

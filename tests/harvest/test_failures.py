@@ -319,7 +319,10 @@ async def test_a_file_that_changes_between_two_tries_is_never_a_mixture(ranges: 
     world = World()
     job = world.project("gh/acme/api").pipeline().workflow("build").job("test")
     artifacts = [job.artifact(f"{number}", size=5_000_000) for number in range(4)]
-    async with FakeCircleCI(world, ranges=ranges) as fake, fake.client(retry=ca.RetryPolicy(attempts=1, base=0.001)) as circle:
+    async with (
+        FakeCircleCI(world, ranges=ranges) as fake,
+        fake.client(retry=ca.RetryPolicy(attempts=1, base=0.001)) as circle,
+    ):
         fake.fail(origin="storage", cut=3_000_000, times=4)
         seen: set[str] = set()
 
