@@ -92,13 +92,19 @@ class Announcer:
                     self._condition.wait()
             for event in events:
                 try:
-                    self._function(event)
+                    self._call(event)
                 except Exception as error:  # noqa: BLE001  # likewise
                     self._complain(error)
             if not events:
                 with suppress(RuntimeError):  # nobody waits any more
                     self._loop.call_soon_threadsafe(self._done.set)
                 return
+
+    def _call(self, event: HarvestEvent) -> None:
+        result = self._function(event)
+        if inspect.iscoroutine(result):
+            result.close()
+            raise TypeError("on_progress returns a coroutine: give the async function itself")
 
     def _complain(self, error: Exception) -> None:
         if not self._has_failed:

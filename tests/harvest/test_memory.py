@@ -1,0 +1,70 @@
+"""Many artifacts and large ones cost no memory, and the event loop never waits for a disk or a database."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+from circleci_async.testing import FakeCircleCI, World
+
+MANY = 20_000
+FETCHED = 1_000
+
+PROGRAM = """
+import asyncio, json, resource, sys, time
+import circleci_async as ca
+
+def peak():  # in bytes, of this process's whole life
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+async def main(url, host, into):
+    longest = 0
+    async def tick():
+        # The time that the event loop's own thread works without a pause; other programs and threads don't count.
+        nonlocal longest
+        while True:
+            before = time.thread_time()
+            await asyncio.sleep(0)
+            longest = max(longest, time.thread_time() - before)
+    async with ca.CircleCI("fake-token", host=url, artifact_hosts=[host], trust_env=False) as circle:
+        few = await circle.harvest("gh/acme/few", into + "/few")
+        before = peak()
+        ticker = asyncio.create_task(tick())
+        many = await circle.harvest("gh/acme/many", into + "/many", select=ca.Selection(path="**/*0.txt"))
+        again = await circle.harvest("gh/acme/many", into + "/many", select=ca.Selection(path="**/*0.txt"))
+        large = await circle.harvest("gh/acme/large", into + "/large")
+        ticker.cancel()
+    for report in (few, many, again, large):
+        report.raise_for_failures()
+    counts = [len(few.files), len(many.files), len(again.skipped), len(large.files)]
+    print(json.dumps([counts, before, peak(), longest]))
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_memory_stays_flat_and_the_event_loop_goes_on(tmp_path: Path) -> None:
+    world = World()
+    few = world.project("gh/acme/few").pipeline().workflow("build").job("test")
+    for number in range(50):
+        few.artifact(f"{number}.txt", size=2_000)
+    workflow = world.project("gh/acme/many").pipeline().workflow("build")
+    for _ in range(10):
+        job = workflow.job("test")
+        for number in range(MANY // 10):
+            ending = "0.txt" if number % (MANY // FETCHED) == 0 else "1.txt"
+            job.artifact(f"logs/{number % 7}/of a path as long as they are/{number}-{ending}", size=2_000)
+    large = world.project("gh/acme/large").pipeline().workflow("build").job("test")
+    for number in range(8):
+        large.artifact(f"{number}.bin", size=24 * 1024 * 1024)
+    async with FakeCircleCI(world, page_size=500, record=False) as fake:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", PROGRAM, fake.url, fake.artifact_host, str(tmp_path)),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        output, _ = await process.communicate()
+    counts, before, peak, longest = json.loads(output)
+    assert counts == [50, FETCHED, FETCHED, 8]
+    assert peak < 150 * 1024 * 1024
+    assert peak - before < 80 * 1024 * 1024
+    assert longest < 0.05
