@@ -36,8 +36,6 @@ class Bounds:
         """Say whether one more file may be begun; it is counted then."""
         if self._files == self._max_files:
             self._reach(f"max_files={self._max_files} is reached")
-        else:
-            self._look_at_disk(0)
         if self.reached is not None:
             return False
         self._files += 1

@@ -254,7 +254,8 @@ class Finder:
         glob = self._select.path
         visit = await self._ledger.do(Register.visit, place, glob, want=want)
         if visit.is_whole or not visit.is_first:  # a rerun lists the jobs that it takes over once more
-            self._note(place, visit)
+            if want:
+                self._note(place, visit)
             return
         found = skipped = 0
         artifacts = self._artifacts.list(place.project, place.number)
@@ -266,7 +267,8 @@ class Finder:
                 found, skipped = found + added.found, skipped + added.skipped
                 await self._backlog.room()
         self._on_settled(await self._ledger.do(Register.complete, place, whole=is_finished))
-        self._tally.listed(place, found, skipped)
+        if want:
+            self._tally.listed(place, found, skipped)
 
     def _note(self, place: Place, visit: Visit) -> None:
         self._count(visit)

@@ -96,13 +96,20 @@ def place(
     has_nodes = len({node for node, _ in (*wanted, *taken)}) > 1
     entries = _Entries()
     for target in taken.values():
-        *folders, name = target.split("/")
-        entries.claim_file(entries.folder((), folders), name)
+        inner, _, name = target.rpartition("/")
+        entries.claim_file(entries.folder("", inner.split("/")), name)
+    folders: dict[tuple[int, str], str] = {}
     places: dict[tuple[int, str], str] = {}
     for node, path in wanted:
-        *inner, name = (_undotted(part) for part in path.split("/"))
-        folder = entries.folder((), [*layout.folders(job, node if has_nodes else None), *inner])
-        places[node, path] = "/".join((*folder, entries.claim_file(folder, name)))
+        inner, _, name = path.rpartition("/")
+        folder = folders.get((node, inner))
+        if folder is None:
+            names = [
+                *layout.folders(job, node if has_nodes else None),
+                *map(_undotted, inner.split("/") if inner else ()),
+            ]
+            folder = folders[node, inner] = entries.folder("", names)
+        places[node, path] = f"{folder}/{entries.claim_file(folder, _undotted(name))}"
     return places
 
 
@@ -115,23 +122,24 @@ class _Entries:
     """What has which name in which folder of one job."""
 
     def __init__(self) -> None:
-        self._names: dict[tuple[str, ...], dict[str, tuple[str, bool]]] = {}
-        self._folders: dict[tuple[tuple[str, ...], str], tuple[str, ...]] = {}
+        self._names: dict[str, dict[str, tuple[str, bool]]] = {}
+        self._folders: dict[tuple[str, str], str] = {}
 
-    def folder(self, parent: tuple[str, ...], names: Iterable[str]) -> tuple[str, ...]:
+    def folder(self, parent: str, names: Iterable[str]) -> str:
         """Return the folder by these names below `parent`; one of them is another if a file has it."""
         for name in names:
-            key = (parent, name)
-            if key not in self._folders:
-                self._folders[key] = (*parent, self._claim(parent, name, is_folder=True))
-            parent = self._folders[key]
+            folder = self._folders.get((parent, name))
+            if folder is None:
+                claimed = self._claim(parent, name, is_folder=True)
+                folder = self._folders[parent, name] = f"{parent}/{claimed}" if parent else claimed
+            parent = folder
         return parent
 
-    def claim_file(self, folder: tuple[str, ...], name: str) -> str:
+    def claim_file(self, folder: str, name: str) -> str:
         """Return a name that no other file or folder has."""
         return self._claim(folder, name, is_folder=False)
 
-    def _claim(self, parent: tuple[str, ...], name: str, *, is_folder: bool) -> str:
+    def _claim(self, parent: str, name: str, *, is_folder: bool) -> str:
         names = self._names.setdefault(parent, {})
         for candidate in _candidates(name):
             key = fold(candidate)
@@ -161,7 +169,7 @@ def _undotted(name: str) -> str:
 
 def _fitting(name: str) -> str:
     """Shorten a name that is too long for file systems; what was cut off lives on as a checksum."""
-    if len(name.encode()) <= LONGEST_NAME:
+    if len(name) <= LONGEST_NAME // 4 or len(name.encode()) <= LONGEST_NAME:
         return name
     mark = f"~{hashlib.sha256(name.encode()).hexdigest()[:12]}"
     return name.encode()[: LONGEST_NAME - len(mark)].decode("utf-8", "ignore") + mark

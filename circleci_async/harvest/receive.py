@@ -15,7 +15,7 @@ from .register import Register
 FIRST_BATCH = 1024 * 1024
 """Bytes after which the first ones go to disk: of what is larger, a killed harvest can go on."""
 
-MEMORY = 48 * 1024 * 1024
+MEMORY = 20 * 1024 * 1024
 """Bytes that all large files together may hold in memory."""
 
 
@@ -69,10 +69,10 @@ class Receiver:
                         raise OutOfBounds(wanted.path)
                     admitted = expected
                 self._report(wanted, file.received, body.size)
-                if file.waiting >= self._batch(file):
-                    if not file.is_large:
-                        self._large += 1
-                        file.is_large = True
+                if not file.is_large and expected > INLINE:
+                    self._large += 1
+                    file.is_large = True
+                if file.is_large and file.waiting >= self._batch(file):
                     await file.write(body)
                 if body.has_ended:
                     break

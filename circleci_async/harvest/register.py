@@ -53,25 +53,29 @@ class Register(Store):
         return Visit(found=found, skipped=skipped, failed=failed)
 
     def _add(self, job: int, artifact: Artifact, *, wanted: bool) -> str:
+        path, url = text(artifact.path), text(artifact.url)
+        refusal = _refusal(path)
+        is_found = wanted and refusal is None
+        state, run, turn = ("found", self.run, self._turn + 1) if is_found else ("listed", 0, 0)
+        new = self._sql.execute(
+            "INSERT OR IGNORE INTO artifacts (job, node, path, url, safe, state, listed_by, run, turn)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (job, artifact.node_index, path, url, refusal is None, state, self.run, run, turn),
+        )
+        if new.rowcount and is_found:
+            self._turn += 1
+            return "found"
         row = self._sql.execute(
             "SELECT id, path, state, run, target, size, listed_by FROM artifacts"
             " WHERE job = ? AND node = ? AND path = ?",
-            (job, artifact.node_index, text(artifact.path)),
+            (job, artifact.node_index, path),
         ).fetchone()
-        if row is None:
-            id = self._insert(
-                "INSERT INTO artifacts (job, node, path, url, state, listed_by, run, turn)"
-                " VALUES (?, ?, ?, ?, 'listed', ?, 0, 0)",
-                *(job, artifact.node_index, text(artifact.path), text(artifact.url), self.run),
-            )
-            return self._want(id, text(artifact.path), "listed", 0, None, None) if wanted else ""
         id, path, state, run, target, size, listed_by = row
-        if listed_by == self.run:  # the list has it twice
+        if not new.rowcount and listed_by == self.run:  # the list has it twice
             return ""
         state = "failed" if state == "gone" else state
         self._sql.execute(
-            "UPDATE artifacts SET url = ?, state = ?, listed_by = ? WHERE id = ?",
-            (text(artifact.url), state, self.run, id),
+            "UPDATE artifacts SET url = ?, state = ?, listed_by = ? WHERE id = ?", (url, state, self.run, id)
         )
         return self._want(id, path, state, run, target, size) if wanted else ""
 
@@ -113,10 +117,8 @@ class Register(Store):
         if state == "done" and self._is_there(id, target, size):
             self._sql.execute("UPDATE artifacts SET run = ? WHERE id = ?", (self.run, id))
             return "done"
-        try:
-            checked_parts(path)
-        except UnsafePath as error:
-            self._fail(id, error)
+        if (refusal := _refusal(path)) is not None:
+            self._fail(id, refusal)
             return "failed"
         forget = ", size = NULL, sha256 = NULL, etag = NULL" if state == "done" else ""
         self._turn += 1
@@ -144,17 +146,19 @@ class Register(Store):
                 (number, self.run),
             )
             rows = self._sql.execute(
-                "SELECT id, node, path, target, state FROM artifacts WHERE job = ?", (number,)
+                "SELECT id, node, path, target, state, safe FROM artifacts WHERE job = ?", (number,)
             ).fetchall()
-            taken = {(node, path): target for _, node, path, target, _ in rows if target is not None}
+            taken = {(node, path): target for _, node, path, target, *_ in rows if target is not None}
             unplaced = {
                 (node, path): id
-                for id, node, path, target, state in rows
-                if target is None and state != "gone" and _is_safe(path)
+                for id, node, path, target, state, is_safe in rows
+                if target is None and state != "gone" and is_safe
             }
             places = place(self._layout, job, unplaced, taken)
             self._place([(target, unplaced[key]) for key, target in places.items()])
-            waiting = [unplaced[node, path] for _, node, path, target, state in rows if state == "done" and not target]
+            waiting = [
+                unplaced[node, path] for _, node, path, target, state, _ in rows if state == "done" and not target
+            ]
         settled: list[Settled] = []
         for id in waiting:
             wanted, size, digest, fetched_by = self._fetched(id)
@@ -243,9 +247,9 @@ class Register(Store):
             self._sql.execute("RELEASE inner")
 
 
-def _is_safe(path: str) -> bool:
+def _refusal(path: str) -> UnsafePath | None:
     try:
         checked_parts(path)
-    except UnsafePath:
-        return False
-    return True
+    except UnsafePath as error:
+        return error
+    return None

@@ -170,16 +170,16 @@ _FAILURES = (
 )
 
 
-def files_of(root: Path, run: int, length: int | None = None) -> Rows[HarvestedFile]:
+def files_of(root: Path, run: int, length: int) -> Rows[HarvestedFile]:
     """Return the files that a run has fetched."""
     query = f"{_FILES} AND fetched_by = ? ORDER BY artifacts.id"
     return Rows(root, query, (run,), _file_maker(root), length)
 
 
-def skipped_by(root: Path, run: int, length: int | None = None) -> Rows[HarvestedFile]:
+def skipped_by(root: Path, run: int) -> Rows[HarvestedFile]:
     """Return the files that a run found there already."""
     query = f"{_FILES} AND artifacts.run = ? AND fetched_by < ? ORDER BY artifacts.id"
-    return Rows(root, query, (run, run), _file_maker(root), length)
+    return Rows(root, query, (run, run), _file_maker(root))
 
 
 def failures_of(root: Path, run: int) -> Rows[HarvestFailure]:

@@ -156,7 +156,7 @@ class _Run:
     def _report(self, run: int) -> HarvestReport:
         return HarvestReport(
             files=files_of(self._root, run, self._tally.done),
-            skipped=skipped_by(self._root, run, self._tally.skipped),
+            skipped=skipped_by(self._root, run),
             failed=failures_of(self._root, run),
             bytes=self._tally.bytes,
             seconds=self._tally.seconds,

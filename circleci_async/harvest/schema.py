@@ -16,6 +16,9 @@ DISK_IS_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 MAKE_ROOM: Final = "make room, and harvest again to go on"
 
+CHECKPOINT: Final = 4_000
+"""Pages (of 4 KiB) after which SQLite moves what was written into the ledger itself, and waits for the disk."""
+
 BUSY = 10.0
 """Seconds to wait for somebody who looks into the ledger."""
 
@@ -54,6 +57,7 @@ CREATE TABLE artifacts (
     node INTEGER NOT NULL,
     path TEXT NOT NULL,
     url TEXT NOT NULL,
+    safe INTEGER NOT NULL,
     target TEXT,
     state TEXT NOT NULL,
     listed_by INTEGER NOT NULL,
@@ -70,7 +74,6 @@ CREATE TABLE artifacts (
 );
 CREATE UNIQUE INDEX places ON artifacts (lower(target));
 CREATE INDEX queue ON artifacts (turn) WHERE state = 'found';
-CREATE INDEX contents ON artifacts (sha256) WHERE state = 'done';
 
 -- A list that could not be walked to its end: 'pipelines', 'workflows', 'jobs' or 'artifacts'.
 CREATE TABLE listings (
@@ -99,6 +102,7 @@ def connect(root: Path) -> sqlite3.Connection:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
             connection.execute("BEGIN IMMEDIATE")
             if _is_empty(connection):
                 _make(connection)
@@ -127,7 +131,7 @@ def connect_to_read(root: Path) -> sqlite3.Connection:
 
 def _open_to_read(path: Path, way: str) -> sqlite3.Connection:
     address = f"{path.absolute().as_uri()}?{way}"
-    connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY)
+    connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False, timeout=1)
     try:
         if way == "mode=rw":
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # with this the index is in memory

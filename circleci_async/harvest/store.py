@@ -6,12 +6,15 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Final
 
 from ..errors import DownloadError, InvalidArgument
 from .layout import Layout
 from .records import Fetched, Settled, Wanted
 from .schema import DISK_IS_FULL
 from .tree import Tree, checksum
+
+_BINARY: Final = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 COLUMNS = "artifacts.id, turn, tries, jobs.project, jobs.number, node, path, url, target, size, etag"
 """The fields of a `Wanted`."""
@@ -41,6 +44,8 @@ class Store:
             )
         (turn,) = self._sql.execute("SELECT coalesce(max(turn), 0) FROM artifacts").fetchone()
         self._turn = self.first_turn = turn
+        if self._dedupe:
+            self._sql.execute("CREATE INDEX IF NOT EXISTS contents ON artifacts (sha256) WHERE state = 'done'")
         self._tree.make()
         self._recover()
 
@@ -157,10 +162,13 @@ class Store:
 
     def _write(self, id: int, content: bytes) -> None:
         try:
-            with open(self._tree.part(id), "wb", buffering=0) as file:
+            file = os.open(self._tree.part(id), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o666)
+            try:
                 view = memoryview(content)
                 while view:
-                    view = view[file.write(view) :]
+                    view = view[os.write(file, view) :]
+            finally:
+                os.close(file)
         except OSError:
             self._remove_part(id)
             raise

@@ -22,7 +22,7 @@ class Tree:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._root = os.path.realpath(root)
-        self._parts = os.path.join(self._root, PARTS_NAME)
+        self._parts = f"{self._root}/{PARTS_NAME}"
         self._known: OrderedDict[str, None] = OrderedDict()
 
     def make(self) -> None:
@@ -31,7 +31,7 @@ class Tree:
 
     def part(self, number: int) -> str:
         """Return the path of an artifact's partial file."""
-        return os.path.join(self._parts, f".{number}.part")
+        return f"{self._parts}/.{number}.part"
 
     def has_part(self, number: int) -> bool:
         """Say whether an artifact has a partial file."""
@@ -46,7 +46,7 @@ class Tree:
 
     def path(self, target: str) -> str:
         """Return the path of a place in the tree."""
-        return os.path.join(self._root, *target.split("/"))
+        return f"{self._root}/{target}"
 
     def size(self, target: str) -> int | None:
         """Return the size of a finished file; None if none stands there."""
@@ -85,15 +85,12 @@ class Tree:
         return True
 
     def _make_folder(self, target: str) -> None:
-        folder = self._root
-        names = target.split("/")[:-1]
-        whole = os.path.join(folder, *names)
+        whole = target.rpartition("/")[0]
         if whole in self._known:
             return
-        for name in names:
-            folder = os.path.join(folder, name)
-            if folder in self._known:
-                continue
+        folder = self._root
+        for name in whole.split("/"):
+            folder = f"{folder}/{name}"
             try:
                 os.mkdir(folder)
             except FileExistsError:

@@ -95,7 +95,6 @@ MOMENTS = [
     ("Store.note_part", "after", 1),
     ("PartFile.write", "before", 1),
     ("PartFile.write", "after", 2),
-    ("PartFile.write", "after", 3),
     ("PartFile.close", "before", 1),
     ("Register.end", "before", 1),
     ("Register.end", "after", 1),
