@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
 from . import nginx, rivals
 from .measure import MIB, Lag, Row, empty, folder_for, peak_memory, timed
@@ -34,7 +34,7 @@ class Scale:
     many: int = 100_000
     huge: int = 4096 * MIB
     share: int = 10
-    """Where each answer is late, wget fetches one file of so many, and the time counts so often."""
+    """Where each answer is late, wget, which asks for one after another, is given one file of so many."""
 
 
 QUICK = Scale(small=300, large=16 * MIB, many=2000, huge=64 * MIB)
@@ -49,8 +49,9 @@ class Comparison:
     world: World
     serve: Callable[[World, Path], AbstractContextManager[str]]
     goals: dict[Rival, float | None]
-    share: dict[Rival, int]
     rounds: int
+    share: int = 1
+    """wget fetches one file of so many, and the time counts so often."""
 
 
 @contextmanager
@@ -84,14 +85,12 @@ def _comparisons(scale: Scale, rounds: int) -> list[Comparison]:
     serve = nginx.serving if nginx.PROGRAM else partial(serving_late, delay=0)
     by = "nginx" if nginx.PROGRAM else "our own server"
     small, large = World(scale.small), World(4, scale.large)
-    once = dict.fromkeys(RIVALS, 1)
     return [
         Comparison(
             f"{scale.small:,} small files, from {by}",
             small,
             serve,
             {BY_HAND: 1.5, ARIA2C: 1.0, CURL: None, WGET: 1.0},
-            once,
             rounds,
         ),
         Comparison(
@@ -99,15 +98,14 @@ def _comparisons(scale: Scale, rounds: int) -> list[Comparison]:
             small,
             serving_late,
             dict.fromkeys(RIVALS, 1.0),
-            {**once, WGET: scale.share},
             min(rounds, 3),
+            scale.share,
         ),
         Comparison(
             f"4 files of {scale.large // MIB} MiB, from {by}",
             large,
             serve,
             dict.fromkeys(RIVALS, 1.2),
-            once,
             rounds,
         ),
     ]
@@ -133,16 +131,17 @@ def _print(comparison: Comparison) -> None:
 def compare(comparison: Comparison, task: Task) -> list[Row]:
     """Let all fetch in turn, after one turn that does not count, and each time in another order."""
     sizes = comparison.world.sizes
+    shares = {rival.name: comparison.share if rival == WGET else 1 for rival in RIVALS if rival.is_here}
     fetchers: dict[str, Callable[[], object]] = {"": lambda: asyncio.run(rivals.harvest(task))}
     for rival in RIVALS:
-        if rival.is_here:
-            fewer = Task(task.base, task.addresses[:: comparison.share[rival]], task.folder, task.notes)
+        if rival.name in shares:
+            fewer = evolve(task, addresses=task.addresses[:: shares[rival.name]])
             fetchers[rival.name] = partial(rival.fetch, fewer)
     times: dict[str, list[float]] = {name: [] for name in fetchers}
     for turn in range(comparison.rounds + 1):
         names = list(fetchers)
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            share = next((comparison.share[rival] for rival in RIVALS if rival.name == name), 1)
+            share = shares.get(name, 1)
             seconds = timed(fetchers[name]) * share
             _check(task.folder, sizes[::share])
             empty(task.folder)

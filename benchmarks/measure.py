@@ -73,7 +73,7 @@ class Lag:
 
 @contextmanager
 def folder_for(size: int) -> Generator[Path | None]:
-    """Make a folder with room for so many bytes: in memory if it can be, so that no disk is measured; None if nowhere."""
+    """Make a folder with room for so many bytes: in memory if it can be, so no disk is measured; None if nowhere."""
     for place in (_MEMORY, Path(tempfile.gettempdir())):
         if place.is_dir() and shutil.disk_usage(place).free > size + 1024 * MIB:
             if place == _MEMORY and _memory_left() < size + 1024 * MIB:

@@ -1,4 +1,4 @@
-"""nginx on loopback, without root and without touching its installation: it serves a world that was written as files."""
+"""nginx on loopback, without root and apart from its installation; it serves a world that was written as files."""
 
 import os
 import shutil

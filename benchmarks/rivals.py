@@ -117,7 +117,7 @@ class Rival:
     name: str
     fetch: Callable[[Task], object]
     program: str | None = None
-    at_once: int | None = 16
+    at_once: int = 16
 
     @property
     def is_here(self) -> bool:
@@ -140,4 +140,6 @@ def _note(task: Task, lines: Iterable[str]) -> str:
 
 def _run(*command: str, task: Task) -> None:
     direct = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    subprocess.run(command, cwd=task.folder, env=direct, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(
+        command, cwd=task.folder, env=direct, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True
+    )

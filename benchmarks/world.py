@@ -68,9 +68,9 @@ class World:
     def write(self, root: Path, base: str) -> None:
         """Write all of it as files, for a server of files: answers as `PATH.json` and `PATH~TOKEN.json`."""
         for path, body in self.answers(base):
-            file = root / f"{path[1:]}.json"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(body)
+            answer = root / f"{path[1:]}.json"
+            answer.parent.mkdir(parents=True, exist_ok=True)
+            answer.write_bytes(body)
         (root / "files").mkdir()
         for name, size in zip(self.names, self.sizes, strict=True):
             with (root / "files" / name).open("wb") as file:

@@ -1,6 +1,6 @@
 """Serves a world (`world.py`) and does as little as it can; each answer may come late. Runs in a process of its own.
 
-    python -m benchmarks.world_server COUNT SIZE DELAY
+python -m benchmarks.world_server COUNT SIZE DELAY
 """
 
 import asyncio
