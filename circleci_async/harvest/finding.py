@@ -27,8 +27,11 @@ from .walking import Walker
 
 T = TypeVar("T")
 
-AT_ONCE = 8
-"""Projects, pipelines of each, workflows of each, and jobs of each that are looked at at once."""
+PIPELINES_AT_ONCE = 24
+"""Pipelines of a project that are looked at at once."""
+
+AT_ONCE = 6
+"""Projects, workflows of each pipeline, and jobs of each workflow that are."""
 
 
 class Run(NamedTuple):
@@ -90,8 +93,10 @@ class Finder:
         while self._stop.reason is None and (unlisted := self._walker.next_unlisted()) is not None:
             await self._make_up_for(unlisted)
 
-    async def _each(self, items: Iterable[T] | AsyncIterable[T], work: Callable[[T], Awaitable[None]]) -> None:
-        async with aclosing(fan_out(items, work, concurrency=AT_ONCE)) as outcomes:
+    async def _each(
+        self, items: Iterable[T] | AsyncIterable[T], work: Callable[[T], Awaitable[None]], *, at_once: int = AT_ONCE
+    ) -> None:
+        async with aclosing(fan_out(items, work, concurrency=at_once)) as outcomes:
             async for _, error in outcomes:
                 if error is not None:
                     raise error
@@ -105,7 +110,8 @@ class Finder:
             since = since and began and min(since, datetime.fromisoformat(began))
         listing = Unlisted("pipelines", project, "", project, [since and since.isoformat()], None)
         async with self._walker.listing(listing, is_long=True):
-            await self._each(self._newest_first(project, since), lambda found: self._pipeline(project, found))
+            pipelines = self._newest_first(project, since)
+            await self._each(pipelines, lambda each: self._pipeline(project, each), at_once=PIPELINES_AT_ONCE)
 
     async def _newest_first(self, project: str, since: datetime | None) -> AsyncGenerator[Pipeline]:
         paged = self._pipelines.list(project, branch=self._select.plain_branch)

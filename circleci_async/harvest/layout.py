@@ -92,7 +92,7 @@ def place(
     `taken` are those that have a place already, which they keep. Names that would collide, also where a file system
     does not tell upper case from lower, get `~2`, `~3` and so on.
     """
-    wanted = sorted({*artifacts} - {*taken})
+    wanted = sorted(each for each in artifacts if each not in taken)  # quick if they are in order, as a ledger's are
     has_nodes = len({node for node, _ in (*wanted, *taken)}) > 1
     entries = _Entries()
     for target in taken.values():

@@ -146,7 +146,8 @@ class Register(Store):
                 (number, self.run),
             )
             rows = self._sql.execute(
-                "SELECT id, node, path, target, state, safe FROM artifacts WHERE job = ?", (number,)
+                "SELECT id, node, path, target, state, safe FROM artifacts WHERE job = ? ORDER BY node, path",
+                (number,),
             ).fetchall()
             taken = {(node, path): target for _, node, path, target, *_ in rows if target is not None}
             unplaced = {
