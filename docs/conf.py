@@ -1,7 +1,10 @@
 """How the documentation is built: Markdown pages, and a reference from the docstrings. Needs no network."""
 
+import builtins
 from importlib.metadata import version as installed_version
 
+from docutils import nodes
+from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 
 from circleci_async import ArtifactStream, Paged
@@ -48,8 +51,9 @@ for _module in _records:
 
 
 def setup(app: Sphinx) -> None:
-    """Leave out how things are made that only the package makes."""
+    """Leave out how things are made that only the package makes, and take `bytes` for what it is."""
     app.connect("autodoc-process-signature", _without_constructor)
+    app.connect("doctree-read", _without_links_from_builtins)
 
 
 def _without_constructor(
@@ -58,3 +62,10 @@ def _without_constructor(
     by_the_package = (Exception, Group, Paged, ArtifactStream, Fault, *_classes.values())
     is_one = isinstance(obj, type) and obj is not world.World and issubclass(obj, by_the_package)
     return ("", "") if is_one and signature else None
+
+
+def _without_links_from_builtins(app: Sphinx, page: nodes.document) -> None:
+    """Let `bytes` in a signature not be a link to some class's attribute `bytes`."""
+    for link in list(page.findall(pending_xref)):
+        if link.get("refdomain") == "py" and hasattr(builtins, link.get("reftarget", "")):
+            link.replace_self(link.children)
