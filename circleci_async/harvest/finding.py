@@ -272,7 +272,11 @@ class Finder:
                 self._count(added)
                 found, skipped = found + added.found, skipped + added.skipped
                 await self._backlog.room()
-        self._on_settled(await self._ledger.do(Register.complete, place, whole=is_finished))
+        await self._ledger.do(Register.complete, place, whole=is_finished)
+        is_more = True
+        while is_more:
+            settled, is_more = await self._ledger.do(Register.settle, place)
+            self._on_settled(settled)
         if want:
             self._tally.listed(place, found, skipped)
 

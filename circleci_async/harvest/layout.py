@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from string import Formatter
 from typing import Final, NamedTuple
 from urllib.parse import quote
@@ -84,67 +84,58 @@ class Layout:
         return folders
 
 
-def place(
-    layout: Layout, job: Place, artifacts: Iterable[tuple[int, str]], taken: Mapping[tuple[int, str], str]
-) -> dict[tuple[int, str], str]:
-    """Give each artifact (node and path, checked already) of a job its place, as a path with slashes.
-
-    `taken` are those that have a place already, which they keep. Names that would collide, also where a file system
-    does not tell upper case from lower, get `~2`, `~3` and so on.
-    """
-    wanted = sorted(each for each in artifacts if each not in taken)  # quick if they are in order, as a ledger's are
-    has_nodes = len({node for node, _ in (*wanted, *taken)}) > 1
-    entries = _Entries()
-    for target in taken.values():
-        inner, _, name = target.rpartition("/")
-        entries.claim_file(entries.folder("", inner.split("/")), name)
-    folders: dict[tuple[int, str], str] = {}
-    places: dict[tuple[int, str], str] = {}
-    for node, path in wanted:
-        inner, _, name = path.rpartition("/")
-        folder = folders.get((node, inner))
-        if folder is None:
-            names = [
-                *layout.folders(job, node if has_nodes else None),
-                *map(_undotted, inner.split("/") if inner else ()),
-            ]
-            folder = folders[node, inner] = entries.folder("", names)
-        places[node, path] = f"{folder}/{entries.claim_file(folder, _undotted(name))}"
-    return places
-
-
 def safe_name(name: str) -> str:
     """Return the name of a workflow or job as one name of a folder: what can't be in one is quoted as `%2F`."""
     return _fitting(_UNSAFE.sub(lambda found: quote(found[0], safe="").replace(".", "%2E"), name)) or "%20"
 
 
-class _Entries:
-    """What has which name in which folder of one job."""
+class Placer:
+    """Gives the artifacts of one job their places, as paths with slashes.
 
-    def __init__(self) -> None:
-        self._names: dict[str, dict[str, tuple[str, bool]]] = {}
-        self._folders: dict[tuple[str, str], str] = {}
+    `taken` are the places that are given already. `has_nodes`: whether there are artifacts of more than one node. Given
+    in order of node and path, the same artifacts always get the same places. Names that would collide, also where a
+    file system does not tell upper case from lower, get `~2`, `~3` and so on.
+    """
 
-    def folder(self, parent: str, names: Iterable[str]) -> str:
-        """Return the folder by these names below `parent`; one of them is another if a file has it."""
+    def __init__(self, layout: Layout, job: Place, *, has_nodes: bool, taken: Iterable[str] = ()) -> None:
+        self._layout = layout
+        self._job = job
+        self._has_nodes = has_nodes
+        self._names: dict[str, dict[str, str | None]] = {}
+        """By folder and by what names have in common that collide: the folder of such a name; None for a file."""
+        self._inside: dict[tuple[str, str], str] = {}
+        self._folders: dict[tuple[int, str], str] = {}
+        for target in taken:
+            inner, _, name = target.rpartition("/")
+            self._claim(self._folder(inner.split("/")), name)
+
+    def place(self, node: int, path: str) -> str:
+        """Return the place of an artifact whose path is harmless."""
+        inner, _, name = path.rpartition("/")
+        folder = self._folders.get((node, inner))
+        if folder is None:
+            names = self._layout.folders(self._job, node if self._has_nodes else None)
+            names += map(_undotted, inner.split("/") if inner else ())
+            folder = self._folders[node, inner] = self._folder(names)
+        return f"{folder}/{self._claim(folder, _undotted(name))}"
+
+    def _folder(self, names: Iterable[str]) -> str:
+        """Return the folder by these names; one of them is another if a file has it."""
+        parent = ""
         for name in names:
-            folder = self._folders.get((parent, name))
+            folder = self._inside.get((parent, name))
             if folder is None:
                 claimed = self._claim(parent, name, is_folder=True)
-                folder = self._folders[parent, name] = f"{parent}/{claimed}" if parent else claimed
+                folder = self._inside[parent, name] = f"{parent}/{claimed}" if parent else claimed
             parent = folder
         return parent
 
-    def claim_file(self, folder: str, name: str) -> str:
-        """Return a name that no other file or folder has."""
-        return self._claim(folder, name, is_folder=False)
-
-    def _claim(self, parent: str, name: str, *, is_folder: bool) -> str:
+    def _claim(self, parent: str, name: str, *, is_folder: bool = False) -> str:
         names = self._names.setdefault(parent, {})
         for candidate in _candidates(name):
             key = fold(candidate)
-            if key not in names or (is_folder and names[key] == (candidate, True) and candidate == name):
-                names[key] = (candidate, is_folder)
+            if key not in names or (is_folder and names[key] == candidate == name):
+                names[candidate if key == candidate else key] = candidate if is_folder else None
                 return candidate
         raise AssertionError("names never end")
 

@@ -3,16 +3,21 @@
 import json
 import os
 import sqlite3
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
+from typing import Any, Final
 
-from ..artifacts.destination import checked_parts
+from ..artifacts.destination import checked_parts, numbered
 from ..errors import UnsafePath
 from ..models.artifacts import Artifact
-from .layout import Place, place
+from .layout import Place, Placer
 from .records import Settled, Unlisted, Visit, Wanted
 from .selection import matches_path
 from .store import COLUMNS, Store, text
+
+READ_AT_ONCE: Final = 1_000
+"""Rows that are in memory at once, however many a job has."""
 
 
 class Register(Store):
@@ -97,12 +102,7 @@ class Register(Store):
 
     def _want_all(self, job: int, glob: str | None) -> Visit:
         found = skipped = failed = 0
-        rows = self._sql.execute(
-            "SELECT id, path, state, run, target, size FROM artifacts WHERE job = ? AND state != 'gone'"
-            " ORDER BY node, path",
-            (job,),
-        ).fetchall()
-        for id, path, *row in rows:
+        for id, _, path, *row in self._artifacts(job, "state, run, target, size", "state != 'gone'"):
             if matches_path(glob, path):
                 outcome = self._want(id, path, *row)
                 found += outcome == "found"
@@ -110,17 +110,28 @@ class Register(Store):
                 failed += outcome == "failed"
         return Visit(is_whole=True, found=found, skipped=skipped, failed=failed)
 
+    def _artifacts(self, job: int, columns: str, condition: str) -> Iterator[Any]:
+        """Yield id, node, path and more of a job's artifacts, by node and path; they may be changed meanwhile."""
+        query = (
+            f"SELECT id, node, path, {columns} FROM artifacts WHERE job = ? AND (node, path) > (?, ?) AND {condition}"
+            " ORDER BY node, path LIMIT ?"
+        )
+        node, path = -1, ""
+        while rows := self._sql.execute(query, (job, node, path, READ_AT_ONCE)).fetchall():
+            yield from rows
+            _, node, path, *_ = rows[-1]
+
     def _want(self, id: int, path: str, state: str, run: int, target: str | None, size: int | None) -> str:
         """Make an artifact part of this run, and say where it stands: to be fetched, done already, or failed."""
         if run == self.run:
             return ""
-        if state == "done" and self._is_there(id, target, size):
+        if state in {"done", "fetched"} and self._is_there(id, target if state == "done" else None, size):
             self._sql.execute("UPDATE artifacts SET run = ? WHERE id = ?", (self.run, id))
             return "done"
         if (refusal := _refusal(path)) is not None:
             self._fail(id, refusal)
             return "failed"
-        forget = ", size = NULL, sha256 = NULL, etag = NULL" if state == "done" else ""
+        forget = ", size = NULL, sha256 = NULL, etag = NULL" if state in {"done", "fetched"} else ""
         self._turn += 1
         self._sql.execute(
             f"UPDATE artifacts SET state = 'found', run = ?, turn = ?, tries = 0, error = NULL{forget} WHERE id = ?",
@@ -136,45 +147,45 @@ class Register(Store):
         except OSError:
             return False
 
-    def complete(self, job: Place, *, whole: bool) -> list[Settled]:
-        """Give the artifacts of a job their places, now that all are known; return those that waited for that."""
+    def complete(self, job: Place, *, whole: bool) -> None:
+        """Give the artifacts of a job their places, now that all are known. Files that waited for that can be settled.
+
+        `whole`: whether the job has ended, so that there will be no more.
+        """
         with self._transaction():
             number = self._job(job)
             self._sql.execute("UPDATE jobs SET listed = ? WHERE id = ?", ("whole" if whole else "open", number))
             self._sql.execute(
-                "UPDATE artifacts SET state = 'gone' WHERE job = ? AND listed_by < ? AND state != 'done'",
+                "UPDATE artifacts SET state = 'gone'"
+                " WHERE job = ? AND listed_by < ? AND state NOT IN ('done', 'fetched')",
                 (number, self.run),
             )
-            rows = self._sql.execute(
-                "SELECT id, node, path, target, state, safe FROM artifacts WHERE job = ? ORDER BY node, path",
-                (number,),
-            ).fetchall()
-            taken = {(node, path): target for _, node, path, target, *_ in rows if target is not None}
-            unplaced = {
-                (node, path): id
-                for id, node, path, target, state, is_safe in rows
-                if target is None and state != "gone" and is_safe
-            }
-            places = place(self._layout, job, unplaced, taken)
-            self._place([(target, unplaced[key]) for key, target in places.items()])
-            waiting = [
-                unplaced[node, path] for _, node, path, target, state, _ in rows if state == "done" and not target
-            ]
-        settled: list[Settled] = []
-        for id in waiting:
-            wanted, size, digest, fetched_by = self._fetched(id)
-            outcome = self._settle(wanted, size, digest)
-            if fetched_by == self.run:
-                settled.append(outcome)
-        return settled
+            query = "SELECT min(node) != max(node) FROM artifacts WHERE job = ?"
+            (has_nodes,) = self._sql.execute(query, (number,)).fetchone()
+            query = "SELECT target FROM artifacts WHERE job = ? AND target IS NOT NULL"
+            taken = (target for (target,) in self._sql.execute(query, (number,)))
+            placer = Placer(self._layout, job, has_nodes=bool(has_nodes), taken=taken)
+            unplaced = self._artifacts(number, "1", "target IS NULL AND safe AND state != 'gone'")
+            placed = ((placer.place(node, path), id) for id, node, path, _ in unplaced)
+            while some := list(islice(placed, READ_AT_ONCE)):
+                self._place(some)
 
-    def _fetched(self, id: int) -> tuple[Wanted, int, str, int]:
-        *wanted, size, digest, fetched_by = self._sql.execute(
-            f"SELECT {COLUMNS}, size, sha256, fetched_by FROM artifacts JOIN jobs ON jobs.id = job"
-            " WHERE artifacts.id = ?",
-            (id,),
-        ).fetchone()
-        return Wanted(*wanted), size, digest, fetched_by
+    def settle(self, job: Place) -> tuple[list[Settled], bool]:
+        """Settle some of the files that waited for their places; say whether there may be more."""
+        rows = self._sql.execute(
+            f"SELECT sha256, fetched_by, {COLUMNS} FROM artifacts JOIN jobs ON jobs.id = job"
+            " WHERE job = ? AND state = 'fetched' LIMIT ?",
+            (self._job(job), READ_AT_ONCE),
+        ).fetchall()
+        files = [(digest, fetched_by, Wanted(*row)) for digest, fetched_by, *row in rows]
+        with self._transaction():
+            self._sql.executemany(
+                "UPDATE artifacts SET state = 'done' WHERE id = ?", [(wanted.id,) for *_, wanted in files]
+            )
+        outcomes = [
+            (fetched_by, self._settle(wanted, wanted.size or 0, digest)) for digest, fetched_by, wanted in files
+        ]
+        return [settled for fetched_by, settled in outcomes if fetched_by == self.run], len(rows) == READ_AT_ONCE
 
     def _place(self, places: list[tuple[str, int]]) -> None:
         try:
@@ -186,9 +197,9 @@ class Register(Store):
 
     def _place_apart(self, target: str, id: int) -> None:
         first, _, rest = target.rpartition("/")
-        for mark in ("", *(f"~{count}" for count in range(2, 100))):
+        for folder in numbered(first):
             try:
-                self._sql.execute("UPDATE artifacts SET target = ? WHERE id = ?", (f"{first}{mark}/{rest}", id))
+                self._sql.execute("UPDATE artifacts SET target = ? WHERE id = ?", (f"{folder}/{rest}", id))
             except sqlite3.IntegrityError:
                 continue
             return
@@ -226,15 +237,19 @@ class Register(Store):
     def left_over(self, project: str) -> Visit:
         """Want what earlier runs with the same selection asked for and did not get."""
         with self._transaction():
-            rows = self._sql.execute(
+            query = (
                 "SELECT artifacts.id, path, state, artifacts.run, target, size"
                 " FROM artifacts JOIN jobs ON jobs.id = job"
                 " WHERE project = ? AND state IN ('found', 'failed') AND artifacts.run < ?"
-                " AND artifacts.run IN (SELECT id FROM runs WHERE selection = ?) ORDER BY turn",
-                (project, self.run, self._selection),
-            ).fetchall()
-            outcomes = [self._want(*row) for row in rows]
-        return Visit(found=outcomes.count("found"), failed=outcomes.count("failed"))
+                " AND artifacts.run IN (SELECT id FROM runs WHERE selection = ?) ORDER BY turn LIMIT ?"
+            )
+            found = failed = 0
+            values = (project, self.run, self._selection, READ_AT_ONCE)
+            while rows := self._sql.execute(query, values).fetchall():  # what is wanted now is not among them any more
+                outcomes = [self._want(*row) for row in rows]
+                found += outcomes.count("found")
+                failed += outcomes.count("failed")
+        return Visit(found=found, failed=failed)
 
     @contextmanager
     def _savepoint(self) -> Generator[None]:

@@ -160,7 +160,7 @@ class HarvestReport:
 
 _FILES = (
     "SELECT target, size, sha256, etag, finished, project, pipeline, workflow, name, number, node, path, url"
-    " FROM artifacts JOIN jobs ON jobs.id = job WHERE state = 'done' AND target IS NOT NULL"
+    " FROM artifacts JOIN jobs ON jobs.id = job WHERE state = 'done'"
 )
 _FAILURES = (
     "SELECT 'artifact', project, path, error, number, node, url FROM artifacts JOIN jobs ON jobs.id = job"

@@ -48,7 +48,8 @@ CREATE TABLE jobs (
     UNIQUE (project, number)
 );
 
--- An artifact: 'listed' (nobody asked for it), 'found' (to be fetched), 'done', 'failed' or 'gone' (listed no more).
+-- An artifact: 'listed' (nobody asked for it), 'found' (to be fetched), 'fetched' (it waits for its place, until all of
+-- its job are known), 'done', 'failed', or 'gone' (listed no more).
 -- It names the runs that saw it listed, asked for it and fetched it, its turn in the queue, and how often it failed.
 -- Of one that is found, size and etag are those of its partial file, if that can be resumed.
 CREATE TABLE artifacts (
@@ -74,6 +75,7 @@ CREATE TABLE artifacts (
 );
 CREATE UNIQUE INDEX places ON artifacts (lower(target));
 CREATE INDEX queue ON artifacts (turn) WHERE state = 'found';
+CREATE INDEX unsettled ON artifacts (job) WHERE state = 'fetched';
 
 -- A list that could not be walked to its end: 'pipelines', 'workflows', 'jobs' or 'artifacts'.
 CREATE TABLE listings (

@@ -55,7 +55,7 @@ def _read(root: Path) -> HarvestStatus:
         states = {
             state: (count, size or 0)
             for state, count, size in sql.execute(
-                "SELECT CASE WHEN state = 'done' AND target IS NULL THEN 'found' ELSE state END, count(*), sum(size)"
+                "SELECT CASE state WHEN 'fetched' THEN 'found' ELSE state END, count(*), sum(size)"
                 " FROM artifacts GROUP BY 1"
             )
         }

@@ -100,10 +100,12 @@ class Store:
                 os.unlink(path)
                 continue
             state, target, size, digest, etag = row
-            if state == "done":
+            if state in {"done", "fetched"}:
                 if checksum(path) != (size, digest):
                     os.unlink(path)
                 elif target is not None:  # killed between the ledger's commit and the file's final name
+                    with self._transaction():
+                        self._sql.execute("UPDATE artifacts SET state = 'done' WHERE id = ?", (number,))
                     self._tree.settle(number, target)
             elif etag is None:
                 os.unlink(path)
@@ -151,8 +153,8 @@ class Store:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         with self._transaction():
             self._sql.executemany(
-                "UPDATE artifacts SET state = 'done', size = ?, sha256 = ?, etag = ?, finished = ?, fetched_by = ?,"
-                " error = NULL WHERE id = ?",
+                "UPDATE artifacts SET state = CASE WHEN target IS NULL THEN 'fetched' ELSE 'done' END, size = ?,"
+                " sha256 = ?, etag = ?, finished = ?, fetched_by = ?, error = NULL WHERE id = ?",
                 [(each.size, each.sha256, each.etag, now, self.run, each.wanted.id) for each in files],
             )
 
@@ -200,7 +202,7 @@ class Store:
 
     def _twin(self, id: int, size: int, digest: str) -> str | None:
         rows = self._sql.execute(
-            "SELECT target FROM artifacts WHERE sha256 = ? AND state = 'done' AND id != ? AND target IS NOT NULL",
+            "SELECT target FROM artifacts WHERE sha256 = ? AND state = 'done' AND id != ?",
             (digest, id),
         )
         return next((target for (target,) in rows if self._tree.size(target) == size), None)

@@ -126,7 +126,7 @@ class _Findings:
 
 
 def _finished(connection: sqlite3.Connection) -> Iterator[_Row]:
-    query = "SELECT target, size, sha256 FROM artifacts WHERE state = 'done' AND target IS NOT NULL ORDER BY id"
+    query = "SELECT target, size, sha256 FROM artifacts WHERE state = 'done' ORDER BY id"
     return map(_Row._make, connection.execute(query))
 
 

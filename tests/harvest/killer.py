@@ -11,7 +11,7 @@ from typing import Any
 from circleci_async.testing import FakeCircleCI
 
 PROGRAM = """
-import asyncio, json, os, signal, sys, threading, time
+import asyncio, itertools, json, os, signal, sys, threading, time
 import circleci_async as ca
 import circleci_async.codec, circleci_async.harvest.run
 from circleci_async.artifacts.part import PartFile
@@ -28,14 +28,13 @@ def die_at(where, when, call):
     kind, name = where.split(".")
     kind = globals()[kind]
     method = getattr(kind, name)
-    calls = 0
+    calls = itertools.count(1)
     def deadly(*args, **kwargs):
-        nonlocal calls
-        calls += 1
-        if calls == call and when == "before":
+        number = next(calls)  # there may be several threads
+        if number == call and when == "before":
             die()
         result = method(*args, **kwargs)
-        if calls == call:
+        if number == call:
             die()
         return result
     setattr(kind, name, deadly)

@@ -95,7 +95,7 @@ async def test_the_disk_is_watched(into: Path, monkeypatch: pytest.MonkeyPatch) 
         report = await harvest(fake, into, min_free=970_000)
         assert report.stopped == "the disk is almost full: less than 970,000 bytes would stay free"
         assert report.error is None
-        assert 8 <= len(report.files) <= 10
+        assert 1 <= len(report.files) <= 10
         report = await harvest(fake, into, min_free=0)
         assert report.stopped is None
     assert tree(into) == usual_tree(all_artifacts(world))

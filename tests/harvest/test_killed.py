@@ -80,6 +80,8 @@ MOMENTS = [
     ("Register.complete", "before", 1),
     ("Register.complete", "after", 2),
     ("Register._place", "after", 1),
+    ("Register.settle", "before", 1),
+    ("Register.settle", "after", 1),
     ("Register.take", "after", 1),
     ("Register.finish", "before", 1),
     ("Register.finish", "after", 1),

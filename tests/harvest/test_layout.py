@@ -1,6 +1,7 @@
 """Where artifacts go: the same for the same artifacts, a place of its own for each, and none outside."""
 
 import random
+from collections.abc import Iterable, Mapping
 from string import printable
 
 import pytest
@@ -9,14 +10,29 @@ from hypothesis import strategies as some
 
 import circleci_async as ca
 from circleci_async.artifacts.destination import checked_parts, fold
-from circleci_async.harvest.layout import DEFAULT_LAYOUT, Layout, Place, place, safe_name
+from circleci_async.harvest.layout import DEFAULT_LAYOUT, Layout, Place, Placer, safe_name
 
 JOB = Place("gh/acme/api", 12, "build", "test", 42)
 
 
+def placed(
+    artifacts: Iterable[tuple[int, str]],
+    taken: Mapping[tuple[int, str], str] | None = None,
+    *,
+    job: Place = JOB,
+    layout: str = DEFAULT_LAYOUT,
+) -> dict[tuple[int, str], str]:
+    """Give places to the artifacts that have none, in their order, as the ledger does."""
+    there = taken or {}
+    new = sorted({*artifacts} - {*there})
+    has_nodes = len({node for node, _ in (*new, *there)}) > 1
+    placer = Placer(Layout(layout), job, has_nodes=has_nodes, taken=there.values())
+    return {each: placer.place(*each) for each in new}
+
+
 def places(*artifacts: tuple[int, str], job: Place = JOB, layout: str = DEFAULT_LAYOUT) -> list[str]:
     """Where these go, in this order."""
-    found = place(Layout(layout), job, artifacts, {})
+    found = placed(artifacts, job=job, layout=layout)
     return [found[each] for each in artifacts]
 
 
@@ -113,7 +129,7 @@ def test_names_that_collide_get_a_number_by_their_order_in_the_alphabet() -> Non
 
 def test_what_has_a_place_keeps_it() -> None:
     taken = {(0, "b"): "gh/acme/api/12/build/test-42/b", (0, "z/a"): "gh/acme/api/12/build/test-42/z/a"}
-    found = place(Layout(), JOB, [(0, "b"), (0, "B"), (0, "Z"), (0, "z/A"), (0, "z/c")], taken)
+    found = placed([(0, "b"), (0, "B"), (0, "Z"), (0, "z/A"), (0, "z/c")], taken)
     folder = "gh/acme/api/12/build/test-42"
     assert found == {
         (0, "B"): f"{folder}/B~2",
@@ -121,7 +137,7 @@ def test_what_has_a_place_keeps_it() -> None:
         (0, "z/A"): f"{folder}/z/A~2",
         (0, "z/c"): f"{folder}/z/c",
     }
-    assert place(Layout(), JOB, [(1, "b")], taken) == {(1, "b"): f"{folder}/1/b"}
+    assert placed([(1, "b")], taken) == {(1, "b"): f"{folder}/1/b"}
 
 
 @pytest.mark.parametrize("name", ["a" * 255, ".a" + "b" * 253, "ä" * 127, "🎉" * 63])
@@ -144,10 +160,10 @@ def test_the_same_artifacts_go_to_the_same_places_of_their_own(
     found: set[tuple[int, str]], chance: random.Random
 ) -> None:
     artifacts = sorted(each for each in found if is_safe(each[1]))
-    there = place(Layout(), JOB, artifacts, {})
+    there = placed(artifacts)
     shuffled = artifacts[:]
     chance.shuffle(shuffled)
-    assert place(Layout(), JOB, shuffled, {}) == there
+    assert placed(shuffled) == there
     assert set(there) == set(artifacts)
     assert len({fold(target) for target in there.values()}) == len(artifacts)
     folders = {fold(target.rsplit("/", count)[0]) for target in there.values() for count in range(1, target.count("/"))}
