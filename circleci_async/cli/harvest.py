@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 
 from .formatting import counted, duration, printable, size
-from .harvest_watch import HarvestLines, HarvestMeter
+from .harvest_watch import LAST_WORDS, HarvestLines, HarvestMeter
 from .output import Output
 
 if TYPE_CHECKING:
     from ..client import CircleCI
-    from ..harvest.events import HarvestProgress
     from ..harvest.report import HarvestFailure, HarvestReport
     from ..harvest.status import HarvestStatus
     from ..harvest.verify import VerifyReport
@@ -128,9 +127,13 @@ async def run(
                 on_progress=watch.tell,
             )
         except asyncio.CancelledError:
-            watch.stop()
-            show_interrupted(out, watch.progress)
+            done, received = (watch.progress.done, watch.progress.bytes) if watch.progress else (0, 0)
+            numbers = {"files": done, "bytes": received, "is_complete": False, "stopped": "interrupted"}
+            await watch.conclude(numbers, patience=LAST_WORDS)
+            kept = f"{counted(done, 'file')}, {size(received)}, came and are kept"
+            out.note(f"stopped: {kept}; the same command again goes on")
             raise
+        await watch.conclude(_report_as_data(report) if out.is_json else {})
     show_report(out, report, into)
     if report.error is not None:
         raise report.error
@@ -179,9 +182,8 @@ async def verify(out: Output, into: Into) -> int:
 
 
 def show_report(out: Output, report: "HarvestReport", into: Path) -> None:
-    """Show what became of a harvest."""
+    """Show people what became of a harvest."""
     if out.is_json:
-        out.line(_report_as_data(report))
         return
     _name(out, (str(failure) for failure in report.failed), len(report.failed), _command("status", into))
     skipped = len(report.skipped)
@@ -193,15 +195,6 @@ def show_report(out: Output, report: "HarvestReport", into: Path) -> None:
         out.note(f"stopped: {report.stopped}; the same command again goes on")
     elif not (report.files or skipped or report.failed or report.stopped):
         out.note("no artifacts are like that")
-
-
-def show_interrupted(out: Output, progress: "HarvestProgress | None") -> None:
-    """Say how far a harvest came that was stopped, and how it goes on."""
-    done, received = (progress.done, progress.bytes) if progress else (0, 0)
-    if out.is_json:
-        numbers = {"files": done, "bytes": received, "is_complete": False, "stopped": "interrupted"}
-        out.line({"event": "harvest_report", **numbers})
-    out.note(f"stopped: {counted(done, 'file')}, {size(received)}, came and are kept; the same command again goes on")
 
 
 def show_verified(out: Output, report: "VerifyReport", into: Path) -> None:
@@ -238,7 +231,6 @@ def _state(standing: "HarvestStatus") -> str:
 
 def _report_as_data(report: "HarvestReport") -> dict[str, Any]:
     return {
-        "event": "harvest_report",
         "files": len(report.files),
         "skipped": len(report.skipped),
         "failed": len(report.failed),

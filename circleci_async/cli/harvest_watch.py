@@ -2,10 +2,13 @@
 
 import asyncio
 import re
+import select
 import time
 from contextlib import suppress
+from queue import SimpleQueue
+from threading import Thread
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from .formatting import counted, duration, size
 from .output import Output
@@ -14,6 +17,12 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
     from ..harvest.events import HarvestEvent, HarvestProgress
+
+LAST_WORDS = 2.0
+"""Seconds that a reader has for what was printed, when the harvest was stopped or failed."""
+
+_AT_ONCE: int = getattr(select, "PIPE_BUF", 512)
+"""Characters that go without waiting where `select` says that some can go."""
 
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -31,8 +40,7 @@ class HarvestWatch:
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
+    ) -> None: ...
 
     def tell(self, event: "HarvestEvent") -> None:
         """Take note of an event."""
@@ -41,39 +49,91 @@ class HarvestWatch:
         if isinstance(event, HarvestProgress):
             self.progress = event
 
-    def stop(self) -> None:
-        """Show nothing more. Safe to repeat; raises what went wrong while it was shown."""
+    async def conclude(self, summary: dict[str, Any], *, patience: float | None = None) -> None:
+        """Show nothing more, for programs the summary apart; wait so many seconds for them to read all, or for ever."""
 
 
 class HarvestLines(HarvestWatch):
-    """Prints each event as a line of JSON at once, but for how far each single file is."""
+    """Prints each event as a line of JSON at once, but for how far each single file is.
+
+    A program that reads slowly holds up nothing and misses nothing: lines wait for it. One that has gone away ends the
+    harvest.
+    """
 
     def __init__(self, out: Output) -> None:
         super().__init__(out)
         self._loop = asyncio.get_running_loop()
         self._harvest = asyncio.current_task()
+        self._lines: SimpleQueue[str | None] = SimpleQueue()
+        self._printed = asyncio.Event()
+        self._has_given_up = False
         self._broken: BrokenPipeError | None = None
+        self._printer = Thread(target=self._print, name="harvest-lines")
+
+    def __enter__(self) -> Self:
+        self._printer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._lines.put(None)
+        self._printer.join(LAST_WORDS)
+        self._has_given_up = True
+        self._printer.join()
 
     def tell(self, event: "HarvestEvent") -> None:
-        """Print an event; end the harvest if nobody reads any more."""
-        from ..codec import to_dict
+        """Print an event."""
         from ..harvest.events import FileAdvanced
 
         super().tell(event)
-        if self._broken or isinstance(event, FileAdvanced):
-            return
+        if not isinstance(event, FileAdvanced):
+            self._put(_CAPITAL.sub("_", type(event).__name__).lower(), event)
+
+    async def conclude(self, summary: dict[str, Any], *, patience: float | None = None) -> None:
+        """Print the summary, and wait until all is read."""
+        self._put("harvest_report", summary)
+        self._lines.put(None)
         try:
-            self._out.line({"event": _CAPITAL.sub("_", type(event).__name__).lower(), **to_dict(event)})
+            async with asyncio.timeout(patience):
+                await self._printed.wait()
+        except TimeoutError:
+            pass
+        finally:
+            if self._broken:
+                raise self._broken from None
+
+    def _put(self, name: str, value: Any) -> None:
+        from ..codec import to_dict, to_json
+
+        self._lines.put(f"{to_json({'event': name, **to_dict(value)})}\n")
+
+    def _print(self) -> None:
+        try:
+            while (line := self._lines.get()) is not None:
+                for begin in range(0, len(line), _AT_ONCE):
+                    while not self._is_read():
+                        if self._has_given_up:
+                            return
+                    self._out.stream.write(line[begin : begin + _AT_ONCE])
+                    self._out.stream.flush()
         except BrokenPipeError as error:
             self._broken = error
-            if self._harvest is not None:
-                with suppress(RuntimeError):  # it has ended
-                    self._loop.call_soon_threadsafe(self._harvest.cancel)
+            self._call(self._harvest.cancel if self._harvest else None)
+        finally:
+            self._call(self._printed.set)
 
-    def stop(self) -> None:
-        """End as a command does whose output nobody reads any more, if that is so."""
-        if self._broken:
-            raise self._broken
+    def _is_read(self) -> bool:
+        """Wait for a moment for somebody to read what is printed; say whether somebody does."""
+        try:
+            return bool(select.select([], [self._out.stream.fileno()], [], 0.1)[1])
+        except (OSError, ValueError):  # a stream that is no file, or a system that can't tell
+            return True
+
+    def _call(self, function: Any) -> None:
+        if function is not None:
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(function)
 
 
 class HarvestMeter(HarvestWatch):
@@ -89,6 +149,12 @@ class HarvestMeter(HarvestWatch):
         if self._bar:
             self._bar.start()
         return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
 
     def tell(self, event: "HarvestEvent") -> None:
         """Show the numbers as they come."""
@@ -116,7 +182,7 @@ class HarvestMeter(HarvestWatch):
             *([f"held back (429): {duration(held)}"] if held > 0 else []),
         ]
 
-    def stop(self) -> None:
+    async def conclude(self, summary: dict[str, Any], *, patience: float | None = None) -> None:
         """Take the bar away."""
         if self._bar:
             self._bar.stop()

@@ -94,11 +94,6 @@ class Output:
         """Print anything that is made of models and plain data, as JSON."""
         self._write(f"{_to_json(value, indent=2)}\n")
 
-    def line(self, value: Any) -> None:
-        """Print the same on one line, at once, for a program that reads while the command is at work."""
-        self._write(f"{_to_json(value)}\n")
-        self.stream.flush()
-
     def record(self, value: Any, fields: Iterable[tuple[str, Cell]]) -> None:
         """Show one thing: `value` as JSON, or its `fields` by name."""
         if self.is_json:

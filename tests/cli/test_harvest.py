@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -459,6 +460,45 @@ def test_json_that_nobody_reads_any_more_ends_the_harvest(pack: Job, fake: FakeC
     assert (process.returncode, err) == (141, "")
 
 
+@pytest.fixture
+def unread(pack: Job, into: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A harvest that is through, and has more to tell than fits into the pipe, which nobody reads."""
+    numbered(1000, pack)
+    process = start("harvest", "run", "gh/acme/web", "--into", into, "--json")
+    try:
+        wait_until(lambda: len(files_in(into)) == 1000)
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=10)
+
+
+def test_json_waits_for_a_slow_reader_who_misses_nothing(unread: "subprocess.Popen[str]") -> None:
+    time.sleep(0.5)
+    assert unread.poll() is None
+
+    out, err = unread.communicate(timeout=20)
+
+    assert (unread.returncode, err) == (0, "")
+    lines = events(out)
+    assert sum(line["event"] == "file_done" for line in lines) == 1000
+    assert (lines[-1]["event"], lines[-1]["files"]) == ("harvest_report", 1000)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"])
+def test_json_that_nobody_reads_can_be_stopped(
+    unread: "subprocess.Popen[str]", number: signal.Signals, code: int
+) -> None:
+    unread.send_signal(number)
+    unread.wait(10)
+
+    out, err = unread.communicate(timeout=10)
+
+    assert unread.returncode == code
+    assert re.fullmatch("(stopped: .*\n)?", err)  # it may have had a last thing to do
+    assert out.endswith("}\n")
+
+
 def test_a_terminal_sees_the_progress(pack: Job, fake: FakeCircleCI, into: Path) -> None:
     pack.artifact("large.bin", size=3_000_000)
     numbered(3, pack)
@@ -478,6 +518,20 @@ def test_a_terminal_sees_the_progress(pack: Job, fake: FakeCircleCI, into: Path)
     last = shown.splitlines()[-1]
     assert last.endswith(f"in {into}")
     assert re.search(r"3 files, 3\.0 MB in \d", last)
+
+
+def test_ctrl_c_on_a_terminal_takes_the_bar_away(pack: Job, fake: FakeCircleCI, into: Path) -> None:
+    numbered(5, pack)
+    fault = fake.fail("/bucket/*", origin="storage", delay=60, after=2, times=None)
+
+    code, shown, _ = run_on_terminal(
+        "harvest", "run", "gh/acme/web", "--into", into, interrupt_when=lambda: fault.hits and len(files_in(into)) == 2
+    )
+
+    assert code == 130
+    assert "\x1b[?25h" in shown.rpartition("\x1b[?25l")[2], "the cursor is still hidden"
+    kept = "stopped: 2 files, 20 bytes, came and are kept; the same command again goes on"
+    assert kept in shown.splitlines()[-1]
 
 
 def test_a_terminal_sees_that_the_server_wants_a_pause(pack: Job, fake: FakeCircleCI, into: Path) -> None:
