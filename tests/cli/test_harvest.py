@@ -604,6 +604,14 @@ def test_verify_needs_neither_and_agrees(cli: Cli, offline: Path) -> None:
     assert cli("harvest", "verify", offline, "--json").data["differences"] == 0
 
 
+def test_a_terminal_sees_that_verify_is_at_work(offline: Path) -> None:
+    code, shown, _ = run_on_terminal("harvest", "verify", offline)
+
+    assert code == 0
+    assert "Hashing every file again ..." in shown
+    assert shown.splitlines()[-1].endswith("s")
+
+
 def test_verify_names_every_difference_and_fails(cli: Cli, offline: Path) -> None:
     folder = offline / "gh/acme/web/1/release/pack-1"
     (folder / "a.txt").write_bytes(b"z")
