@@ -8,10 +8,10 @@ from typing import Any, NamedTuple, TypeVar, cast
 from ..artifacts.group import Artifacts
 from ..endpoints.pipelines import Pipelines
 from ..endpoints.workflows import Workflows
-from ..errors import CircleCIError, InvalidArgument
+from ..errors import CircleCIError, InvalidArgument, LedgerError, NotFound
 from ..fanout import fan_out
 from ..models.jobs import JobType
-from ..models.pipelines import Pipeline
+from ..models.pipelines import Pipeline, PipelineState
 from ..models.workflows import Workflow, WorkflowJob, WorkflowStatus
 from ..session import Session
 from ..slug import ProjectSlug
@@ -30,6 +30,9 @@ T = TypeVar("T")
 PIPELINES_AT_ONCE = 24
 """Pipelines of a project that are looked at at once."""
 
+BEGINNING = frozenset({PipelineState.PENDING, PipelineState.SETUP, PipelineState.SETUP_PENDING})
+"""States of a pipeline whose workflows are not all there yet."""
+
 AT_ONCE = 6
 """Projects, workflows of each pipeline, and jobs of each workflow that are."""
 
@@ -41,6 +44,7 @@ class Run(NamedTuple):
     pipeline: int
     id: str
     name: str
+    is_finished: bool
 
 
 class Finder:
@@ -81,7 +85,7 @@ class Finder:
         if select.latest:
             await self._each(self._projects, self._latest)
             return
-        await self._walker.look_back(self._projects)
+        await self._walker.look_back((*self._projects, ""))
         for project in self._projects:
             self._count(await self._ledger.do(Register.left_over, project))
         if select.workflow_id is not None:
@@ -134,19 +138,18 @@ class Finder:
         return not is_too_old and self._is_wanted(pipeline, is_of_branch=False)
 
     async def _pipeline(self, project: str, pipeline: Pipeline) -> None:
-        await self._pipeline_workflows(project, pipeline.number, pipeline.id)
+        number, id = pipeline.number, pipeline.id
+        listing = Unlisted("workflows", project, id, f"pipeline {number} of {project}", [id], None)
+        async with self._walker.listing(listing) as walk:
+            walk.is_to_be_repeated = pipeline.state in BEGINNING
+            await self._each(self._runs(project, pipeline), self._jobs_of)
 
-    async def _pipeline_workflows(self, project: str, number: int, id: str) -> None:
-        listing = Unlisted("workflows", project, id, f"pipeline {number} of {project}", [number, id], None)
-        async with self._walker.listing(listing):
-            await self._each(self._runs(project, number, id), self._jobs_of)
-
-    async def _runs(self, project: str, number: int, id: str) -> AsyncGenerator[Run]:
-        workflows = self._walker.items(self._pipelines.workflows(id), may_be_missing=True)
+    async def _runs(self, project: str, pipeline: Pipeline) -> AsyncGenerator[Run]:
+        workflows = self._walker.items(self._pipelines.workflows(pipeline.id), may_be_missing=True)
         async with aclosing(workflows):
             async for workflow in workflows:
                 if matches(self._select.workflow, workflow.name):
-                    yield Run(project, number, workflow.id, workflow.name)
+                    yield _run(project, pipeline, workflow)
 
     async def _pipeline_by_id(self, id: str) -> None:
         listing = Unlisted("pipelines", self._any_project, id, f"pipeline {id}", [id], None)
@@ -167,7 +170,7 @@ class Finder:
             project = self._project_of(pipeline)
             wanted = self._is_wanted_by_id(pipeline) and matches(self._select.workflow, workflow.name)
             if wanted and (self._select.pipeline is None or pipeline.id in self._select.pipeline):
-                await self._jobs_of(Run(project, pipeline.number, id, workflow.name))
+                await self._jobs_of(_run(project, pipeline, workflow))
 
     @property
     def _any_project(self) -> str:
@@ -183,16 +186,27 @@ class Finder:
     async def _make_up_for(self, unlisted: Unlisted) -> None:
         """Walk a list again that an earlier run did not walk to its end."""
         kind, project, _, _, detail, _ = unlisted
-        if kind == "workflows":
-            await self._pipeline_workflows(project, *detail)
-        elif kind == "jobs":
-            await self._jobs_of(Run(project, *detail))
-        elif kind == "artifacts":
+        if kind == "artifacts":
             *place, is_finished = detail
             await self._artifacts_of(Place(project, *place), is_finished=is_finished)
-        else:
-            async with self._walker.listing(unlisted):  # asked for by an id that is not asked for any more
-                pass
+            return
+        if kind == "pipelines":  # they have had their turn
+            async with self._walker.listing(unlisted):
+                return
+        try:
+            if kind == "workflows":
+                (id,) = detail
+                await self._pipeline(project, await self._walker.ask(lambda: self._pipelines.get(id)))
+            elif kind == "jobs":
+                number, id, _ = detail
+                workflow = await self._walker.ask(lambda: self._workflows.get(id))
+                await self._jobs_of(Run(project, number, id, workflow.name, _is_finished(workflow)))
+        except LedgerError:
+            raise
+        except CircleCIError as error:  # not of the walk, which notes its own
+            async with self._walker.listing(unlisted):
+                if not isinstance(error, NotFound):
+                    raise error from None
 
     # The newest that succeeded
 
@@ -214,7 +228,7 @@ class Finder:
             return False
         places: list[Place] = []
         for workflow in newest.values():
-            run = Run(project, pipeline.number, workflow.id, workflow.name)
+            run = _run(project, pipeline, workflow)
             jobs = self._walker.items(self._workflows.jobs(run.id), may_be_missing=True)
             places += [_place(run, job) async for job in jobs if self._is_wanted_job(job)]
         await self._each(places, lambda place: self._list(place, is_finished=True, want=False))
@@ -227,12 +241,13 @@ class Finder:
 
     async def _jobs_of(self, run: Run) -> None:
         name = f"workflow {run.name} of pipeline {run.pipeline} of {run.project}"
-        listing = Unlisted("jobs", run.project, run.id, name, run[1:], None)
+        listing = Unlisted("jobs", run.project, run.id, name, [run.pipeline, run.id, run.name], None)
 
         async def find(job: WorkflowJob) -> None:
             await self._artifacts_of(_place(run, job), is_finished=job.status.is_finished)
 
-        async with self._walker.listing(listing):
+        async with self._walker.listing(listing) as walk:
+            walk.is_to_be_repeated = not run.is_finished
             jobs = self._walker.items(self._workflows.jobs(run.id), may_be_missing=True)
             await self._each((job async for job in jobs if self._is_wanted_job(job)), find)
 
@@ -292,6 +307,14 @@ class Finder:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _run(project: str, pipeline: Pipeline, workflow: Workflow) -> Run:
+    return Run(project, pipeline.number, workflow.id, workflow.name, _is_finished(workflow))
+
+
+def _is_finished(workflow: Workflow) -> bool:
+    return workflow.status is not None and workflow.status.is_finished
 
 
 def _place(run: Run, job: WorkflowJob) -> Place:

@@ -18,6 +18,13 @@ from .tally import Tally
 T = TypeVar("T")
 
 
+class Walk:
+    """One walk of a list."""
+
+    is_to_be_repeated = False
+    """Set it where there will be more later, such as in a workflow that still runs: the next run looks again."""
+
+
 class Walker:
     """Asks the API, and again after failures that may pass: `attempts` times, and longer while nothing answers."""
 
@@ -45,13 +52,14 @@ class Walker:
         return next(iter(self._unlisted.values()), None)
 
     @asynccontextmanager
-    async def listing(self, listing: Unlisted, *, is_long: bool = False) -> AsyncGenerator[None]:
+    async def listing(self, listing: Unlisted, *, is_long: bool = False) -> AsyncGenerator["Walk"]:
         """Note if what is done with this list fails; of a long one, note it until it is through."""
+        walk = Walk()
         earlier = self._unlisted.pop(listing[:3], None)
         if is_long:
             await self._ledger.do(Register.note_unlisted, listing)
         try:
-            yield
+            yield walk
         except LedgerError:
             raise
         except CircleCIError as error:
@@ -60,7 +68,11 @@ class Walker:
             if ends_all(error, self._policy):
                 self._stop.fail(str(error), error)
         else:
-            if (is_long or earlier is not None) and self._stop.reason is None:
+            if self._stop.reason is not None:
+                return
+            if walk.is_to_be_repeated:
+                await self._ledger.do(Register.note_unlisted, listing)
+            elif is_long or earlier is not None:
                 await self._ledger.do(Register.note_listed, *listing[:3])
 
     async def items(self, paged: Paged[T], *, may_be_missing: bool = False) -> AsyncGenerator[T]:

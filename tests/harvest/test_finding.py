@@ -275,8 +275,13 @@ async def test_an_id_of_another_project_or_of_nothing_is_a_failure(into: Path) -
         report = await harvest(fake, into, select=ca.Selection(workflow_id=missing))
         assert len(report.failed) == 1
         both = ["gh/acme/web", "gh/acme/api"]
-        report = await harvest(fake, into, projects=both, select=ca.Selection(pipeline=[strange.id, mine.id]))
+        select = ca.Selection(pipeline=[strange.id, mine.id])
+        fake.fail(f"*/pipeline/{mine.id}", origin="api", status=400)
+        report = await harvest(fake, into, projects=both, select=select)
+        assert len(report.failed) == 1
+        report = await harvest(fake, into, projects=both, select=select)
         report.raise_for_failures()
+        assert rows(into, "SELECT 1 FROM listings WHERE selection = ?", select.key) == []
 
 
 # The newest that succeeded
@@ -446,3 +451,57 @@ async def test_files_that_were_not_reached_are_fetched_even_if_too_old_by_then(
         report = await harvest(fake, into, select=select)
         assert (len(report.files), report.stopped) == (5, None)
     assert tree(into) == usual_tree(all_artifacts(world))
+
+
+async def test_what_still_runs_is_looked_at_again_even_if_it_is_too_old_by_then(
+    hours_later: Callable[[float], None], into: Path
+) -> None:
+    world = World()
+    project = world.project("gh/acme/api")
+    young = project.pipeline(state="pending", created_at=NOW - timedelta(minutes=2))
+    workflow = project.pipeline(created_at=NOW - timedelta(minutes=50)).workflow("build", status="running")
+    job = workflow.job("test", status="running")
+    fill(job, 1)
+    select = ca.Selection(since="1h")
+    async with FakeCircleCI(world) as fake:
+        report = await harvest(fake, into, select=select)
+        report.raise_for_failures()
+        assert len(report.files) == 1
+        assert (await ca.harvest_status(into)).is_complete
+        hours_later(3)
+        report = await harvest(fake, into, select=select)
+        assert (len(report.files), len(report.skipped)) == (0, 1)
+        workflow.status = "success"
+        job.end("success", NOW)
+        job.artifact("late.txt", b"late")
+        fill(workflow.job("later"), 2)
+        young.state = "created"
+        fill(young.workflow("build").job("test"), 3)
+        report = await harvest(fake, into, select=select)
+        report.raise_for_failures()
+        assert (len(report.files), len(report.skipped)) == (6, 1)
+        fake.requests.clear()
+        await harvest(fake, into, select=select)
+        assert len(fake.requests) == 1
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+async def test_what_can_not_be_looked_at_again_is_told_and_what_is_gone_is_forgotten(into: Path) -> None:
+    world = World()
+    project = world.project("gh/acme/api")
+    pipeline = project.pipeline(state="pending", created_at=NOW - timedelta(minutes=50))
+    workflow = project.pipeline(created_at=NOW - timedelta(minutes=50)).workflow("build", status="running")
+    select = ca.Selection(since="1h")
+    async with FakeCircleCI(world) as fake:
+        (await harvest(fake, into, select=select)).raise_for_failures()
+        project.pipelines.all.clear()
+        fault = fake.fail(f"/api/v2/pipeline/{pipeline.id}", status=500, times=None)
+        fault_too = fake.fail(f"/api/v2/workflow/{workflow.id}", status=500, times=None)
+        report = await harvest(fake, into, select=select, attempts=2)
+        assert sorted(failure.kind for failure in report.failed) == ["jobs", "workflows"]
+        fault.stop()
+        fault_too.stop()
+        fake.fail(f"/api/v2/pipeline/{pipeline.id}", status=404)
+        fake.fail(f"/api/v2/workflow/{workflow.id}", status=404)
+        (await harvest(fake, into, select=select)).raise_for_failures()
+        assert rows(into, "SELECT * FROM listings") == []
