@@ -75,6 +75,7 @@ class Announcer:
             self._wake.clear()
             for event in self._take():
                 await self._call_async(event)
+                await asyncio.sleep(0)  # though the function may never wait, the harvest goes on
             if self._ended and not self._wake.is_set():
                 self._done.set()
                 return
