@@ -37,7 +37,7 @@ check: .venv/.check  ## lint, formatting, types, layers
 	$(python) -m pyright --pythonpath $(python)
 	.venv/bin/lint-imports --no-logo
 
-bench: .venv/.package  ## compare with the same work written by hand on bare aiohttp
+bench: .venv/.package  ## compare with the same work by hand, and a harvest with aria2, curl and wget
 	$(python) -m benchmarks
 
 docs: .venv/.docs  ## build the documentation into docs/_build

@@ -2,55 +2,37 @@
 
 import argparse
 import asyncio
-import gc
-import os
-import platform
-import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 
-from attrs import frozen
-
-from . import cases
+from . import cases, harvest
 from .cases import Place, Work
-
-MIB = 1024 * 1024
-
-
-@frozen
-class Row:
-    """One comparison: seconds of each run, and the ratio that is the goal."""
-
-    name: str
-    sdk: list[float]
-    bare: list[float]
-    goal: float
-
-    def __str__(self) -> str:
-        ours, theirs = statistics.median(self.sdk), statistics.median(self.bare)
-        ratio = ours / theirs
-        return (
-            f"| {self.name} | {ours * 1000:,.0f} | {theirs * 1000:,.0f} | {ratio:.2f} | {self.goal:.2f} "
-            f"| {'yes' if ratio <= self.goal else 'no'} |"
-        )
+from .measure import MIB, Row, empty, machine, timed
 
 
 def main() -> None:
     """Parse the arguments, run, print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
-    parser.add_argument("--rounds", type=int, default=7, help="runs of each side, taken in turn (default 7)")
+    parser.add_argument("what", nargs="?", choices=("calls", "harvest"), help="only these tables (default: both)")
+    parser.add_argument("--rounds", type=int, help="runs of each side, taken in turn (default: 7; 5 of the harvest)")
     parser.add_argument("--only", default="", help="only the comparisons whose name holds this text")
+    parser.add_argument("--quick", action="store_true", help="one round, and a small harvest: to see that it works")
     options = parser.parse_args()
-    print(_machine())
-    print()
+    rounds = options.rounds or (1 if options.quick else None)
+    print(machine(), end="\n\n")
+    if options.what != "harvest":
+        print_calls(rounds or 7, options.only)
+    if options.what != "calls":
+        harvest.run(harvest.QUICK if options.quick else harvest.Scale(), rounds or 5, options.only)
+
+
+def print_calls(rounds: int, only: str) -> None:
+    """Compare calls and downloads with the same by hand, where the comparison's name holds `only`."""
     print("| what | this SDK, ms | bare aiohttp, ms | ratio of medians | goal | met |")
     print("|---|--:|--:|--:|--:|---|")
     with servers() as place:
@@ -61,13 +43,14 @@ def main() -> None:
             ("2,000 artifacts of 1 to 64 KiB", cases.files_sdk, cases.files_bare, 1.5, 99),
             ("1 artifact of 1 GiB, with SHA-256 on our side", cases.big_sdk, cases.big_bare, 1.2, 5),
         ):
-            if options.only in name:
-                print(compare(name, place, sdk, bare, goal, min(options.rounds, most_rounds)), flush=True)
-        if options.only in "import":
-            print(compare_imports(max(options.rounds, 9)), flush=True)
-        if options.only in "memory" and Path("/proc/self/status").exists():
-            print()
+            if only in name:
+                print(compare(name, place, sdk, bare, goal, min(rounds, most_rounds)), flush=True)
+        if only in "import":
+            print(compare_imports(max(rounds, 9)), flush=True)
+        print()
+        if only in "memory" and Path("/proc/self/status").exists():
             print_memory(place)
+            print()
 
 
 def compare(name: str, place: Place, sdk: Work, bare: Work, goal: float, rounds: int) -> Row:
@@ -75,8 +58,8 @@ def compare(name: str, place: Place, sdk: Work, bare: Work, goal: float, rounds:
     times: dict[Work, list[float]] = {sdk: [], bare: []}
     for turn in range(rounds + 1):
         for work in (sdk, bare) if turn % 2 else (bare, sdk):
-            seconds = _timed(partial(asyncio.run, work(place)))  # type: ignore[arg-type]  # the cases are coroutines
-            _empty(place.folder)
+            seconds = timed(partial(asyncio.run, work(place)))  # type: ignore[arg-type]  # the cases are coroutines
+            empty(place.folder)
             if turn:
                 times[work].append(seconds)
     return Row(name, times[sdk], times[bare], goal)
@@ -108,15 +91,13 @@ def print_memory(place: Place) -> None:
 
 
 def _peak(place: Place, call: str) -> float:
-    # Not getrusage: its peak begins with that of the process that started this one.
     code = (
-        "import asyncio, pathlib; from benchmarks import cases; "
+        "import asyncio, pathlib; from benchmarks import cases, measure; "
         f"place = cases.Place({place.api!r}, {place.artifacts!r}, pathlib.Path({str(place.folder)!r})); "
-        f"asyncio.run({call}); status = pathlib.Path('/proc/self/status').read_text(); "
-        "print(int(status.partition('VmHWM:')[2].split()[0]) / 1024)"
+        f"asyncio.run({call}); print(measure.peak_memory())"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    _empty(place.folder)
+    empty(place.folder)
     return float(out)
 
 
@@ -134,24 +115,6 @@ def servers() -> Generator[Place]:
         server.kill()
         server.wait()
         server.stdout.close()
-
-
-def _timed(work: Callable[[], object]) -> float:
-    gc.collect()
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
-
-
-def _empty(folder: Path) -> None:
-    for entry in folder.iterdir():
-        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-
-
-def _machine() -> str:
-    packages = ", ".join(f"{name} {version(name)}" for name in ("aiohttp", "attrs", "cattrs", "backoff"))
-    cores = len(os.sched_getaffinity(0))
-    return f"Python {platform.python_version()}, {packages}; {platform.system()} {platform.machine()}, {cores} cores."
 
 
 if __name__ == "__main__":

@@ -48,6 +48,8 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .errors import ExportFailed as ExportFailed
     from .errors import Gone as Gone
     from .errors import InvalidArgument as InvalidArgument
+    from .errors import LedgerBusy as LedgerBusy
+    from .errors import LedgerError as LedgerError
     from .errors import ListCut as ListCut
     from .errors import NotCreated as NotCreated
     from .errors import NotFound as NotFound
@@ -62,6 +64,22 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .errors import Unprocessable as Unprocessable
     from .errors import UnsafePath as UnsafePath
     from .errors import WaitTimeout as WaitTimeout
+    from .harvest.events import FileAdvanced as FileAdvanced
+    from .harvest.events import FileDone as FileDone
+    from .harvest.events import FileFailed as FileFailed
+    from .harvest.events import HarvestEvent as HarvestEvent
+    from .harvest.events import HarvestProgress as HarvestProgress
+    from .harvest.events import HeldBack as HeldBack
+    from .harvest.events import JobListed as JobListed
+    from .harvest.events import ListingFailed as ListingFailed
+    from .harvest.report import HarvestedFile as HarvestedFile
+    from .harvest.report import HarvestFailure as HarvestFailure
+    from .harvest.report import HarvestReport as HarvestReport
+    from .harvest.selection import Selection as Selection
+    from .harvest.status import HarvestStatus as HarvestStatus
+    from .harvest.status import harvest_status as harvest_status
+    from .harvest.verify import VerifyReport as VerifyReport
+    from .harvest.verify import verify_harvest as verify_harvest
     from .insights.group import Insights as Insights
     from .models.artifacts import Artifact as Artifact
     from .models.attribution import AttributionActor as AttributionActor
@@ -254,6 +272,8 @@ _HOMES = {
         "ExportFailed",
         "Gone",
         "InvalidArgument",
+        "LedgerBusy",
+        "LedgerError",
         "ListCut",
         "NotCreated",
         "NotFound",
@@ -268,6 +288,30 @@ _HOMES = {
         "Unprocessable",
         "UnsafePath",
         "WaitTimeout",
+    ),
+    "harvest.events": (
+        "FileAdvanced",
+        "FileDone",
+        "FileFailed",
+        "HarvestEvent",
+        "HarvestProgress",
+        "HeldBack",
+        "JobListed",
+        "ListingFailed",
+    ),
+    "harvest.report": (
+        "HarvestFailure",
+        "HarvestReport",
+        "HarvestedFile",
+    ),
+    "harvest.selection": ("Selection",),
+    "harvest.status": (
+        "HarvestStatus",
+        "harvest_status",
+    ),
+    "harvest.verify": (
+        "VerifyReport",
+        "verify_harvest",
     ),
     "insights.group": ("Insights",),
     "models.artifacts": ("Artifact",),

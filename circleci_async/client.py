@@ -1,9 +1,10 @@
 """The client: settings -> session -> groups of calls."""
 
+import os
 from collections.abc import Iterable
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import parse_qs
 
 from .encoding import Query
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .artifacts.group import Artifacts
     from .endpoints.checkout_keys import CheckoutKeys
     from .endpoints.deploys import Deploys
+    from .endpoints.group import ProjectRef
     from .endpoints.groups import Groups
     from .endpoints.jobs import Jobs
     from .endpoints.oidc import Oidc
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
     from .endpoints.users import Users
     from .endpoints.webhooks import Webhooks
     from .endpoints.workflows import Workflows
+    from .harvest.events import OnHarvestEvent
+    from .harvest.report import HarvestReport
+    from .harvest.selection import Selection
     from .insights.group import Insights
     from .usage.group import Usage
     from .variables.contexts import Contexts
@@ -133,6 +138,61 @@ class CircleCI:
             raise InvalidArgument(f"path={path!r}: quote its parts with `circleci_async.segment`")
         whole_query: Query = {**parse_qs(written, keep_blank_values=True), **(query or {})}
         return await self._session.request_json(method, path, query=whole_query, json=json)
+
+    async def harvest(
+        self,
+        projects: "ProjectRef | Iterable[ProjectRef]",
+        into: str | os.PathLike[str],
+        *,
+        select: "Selection | None" = None,
+        layout: str | None = None,
+        concurrency: int = 32,
+        attempts: int = 5,
+        max_files: int | None = None,
+        max_bytes: int | None = None,
+        min_free: int | None = None,
+        dedupe: Literal["hardlink"] | None = None,
+        on_progress: "OnHarvestEvent | None" = None,
+    ) -> "HarvestReport":
+        """Harvest the artifacts of one project or many: find them all, and fetch what is not there yet.
+
+        What was fetched stands in a ledger in the folder `into`, which is made if need be. So a second harvest fetches
+        only what is new, failed, or changed on the disk, and one that was interrupted, even killed, goes on there. A
+        file appears whole, in one step, or not at all. One failure never loses the others: the report tells of it, and
+        the next harvest tries again.
+
+        - `select`: which artifacts; all unless given.
+        - `layout`: where they go, below `into`. None: `{project}/{pipeline}/{workflow}/{job}-{number}/{node}/{path}`,
+          `{node}` only where a job has artifacts of more than one.
+        - `concurrency`: files at once, within the client's own `concurrency`.
+        - `attempts`: how often an artifact is tried, each time with the client's retries, before it is a failure.
+        - `max_files`, `max_bytes`: stop, cleanly, before more than so much is fetched.
+        - `min_free`: stop before less than so many bytes of the disk are free. None: 256 MiB.
+        - `dedupe="hardlink"`: files of the same bytes share their place on the disk.
+        - `on_progress`: called with a `HarvestEvent` now and then; a plain function in a thread of its own, an async
+          one on the event loop. One that is slow or fails holds up nothing.
+
+        Raises `InvalidArgument`; `LedgerError` if the ledger can't be used, `LedgerBusy` if another harvest is at work
+        in `into`. Cancelling it leaves only whole files, and all that has come is kept.
+        """
+        from .harvest.bounds import MIN_FREE
+        from .harvest.layout import DEFAULT_LAYOUT
+        from .harvest.run import harvest
+
+        return await harvest(
+            self._session,
+            projects,
+            into,
+            select=select,
+            layout=DEFAULT_LAYOUT if layout is None else layout,
+            concurrency=concurrency,
+            attempts=attempts,
+            max_files=max_files,
+            max_bytes=max_bytes,
+            min_free=MIN_FREE if min_free is None else min_free,
+            dedupe=dedupe,
+            on_progress=on_progress,
+        )
 
     @property
     def host(self) -> str:

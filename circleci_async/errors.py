@@ -211,6 +211,16 @@ class UnsafePath(DownloadError):
     """An artifact's path would leave the destination; nothing was sent or written."""
 
 
+class LedgerError(CircleCIError):
+    """The ledger of a harvest can't be used: it is damaged, of a newer version, or can't be written."""
+
+
+class LedgerBusy(LedgerError):
+    """Another harvest is at work in the same destination."""
+
+    hint = "Wait until it has ended, or give another destination."
+
+
 class SignatureError(CircleCIError):
     """A webhook's signature is missing or wrong."""
 

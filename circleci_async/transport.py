@@ -202,7 +202,7 @@ class Transport:
         try:
             return await session.request(method, address, **options)
         except _Lost:
-            if not _reused.get() or method not in REPEATABLE:
+            if self._closed or not _reused.get() or method not in REPEATABLE:
                 raise
         return await self._fresh().request(method, address, **options)
 

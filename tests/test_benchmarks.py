@@ -1,10 +1,16 @@
 """The benchmarks compare what they say they compare; how fast it is, no test asks."""
 
+import asyncio
+from functools import partial
+from pathlib import Path
+
 import pytest
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import cases
+from benchmarks import cases, harvest, nginx, rivals
+from benchmarks.measure import Row, empty
 from benchmarks.server import file_sizes
+from benchmarks.world import World
 
 SMALL = 300_000
 
@@ -22,14 +28,14 @@ async def test_both_sides_of_each_comparison_do_the_same_work(monkeypatch: pytes
         for work in (cases.files_sdk, cases.files_bare):
             await work(place)
             found.append({file.name: file.read_bytes() for file in place.folder.iterdir()})
-            benchmarks._empty(place.folder)
+            empty(place.folder)
         assert found[0] == found[1]
         assert {int(name): len(data) for name, data in found[0].items()} == dict(enumerate(file_sizes()[:40]))
 
         for big in (cases.big_sdk, cases.big_bare):
             await big(place, SMALL)
             assert [file.stat().st_size for file in place.folder.iterdir()] == [SMALL]
-            benchmarks._empty(place.folder)
+            empty(place.folder)
 
 
 async def test_a_page_by_hand_gives_the_same_models() -> None:
@@ -44,7 +50,61 @@ async def test_a_page_by_hand_gives_the_same_models() -> None:
 
 
 def test_a_row_says_whether_its_goal_was_met() -> None:
-    met = benchmarks.Row("calls", [0.2, 0.12, 0.1], [0.1, 0.11, 0.09], goal=1.25)
+    met = Row("calls", [0.2, 0.12, 0.1], [0.1, 0.11, 0.09], goal=1.25)
     assert str(met) == "| calls | 120 | 100 | 1.20 | 1.25 | yes |"
-    missed = benchmarks.Row("calls", [0.13], [0.1], goal=1.25)
+    missed = Row("calls", [0.13], [0.1], goal=1.25)
     assert str(missed) == "| calls | 130 | 100 | 1.30 | 1.25 | no |"
+
+
+SERVERS = ["our own", pytest.param("nginx", marks=pytest.mark.skipif(nginx.PROGRAM is None, reason="no nginx here"))]
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_the_harvest_and_its_rivals_fetch_the_same_files(server: str, tmp_path: Path) -> None:
+    world = World(230)  # two jobs more than one pipeline has
+    for name in ("served", "notes", "files"):
+        (tmp_path / name).mkdir()
+    serving = nginx.serving if server == "nginx" else partial(harvest.serving_late, delay=0)
+    with serving(world, tmp_path / "served") as base:
+        task = rivals.Task(base, world.addresses(base), tmp_path / "files", tmp_path / "notes")
+        found: list[dict[str, bytes]] = []
+        for fetch in (lambda task: asyncio.run(rivals.harvest(task)), *(r.fetch for r in rivals.RIVALS if r.is_here)):
+            fetch(task)
+            files = [file for file in task.folder.rglob("[!.]*") if file.is_file()]
+            found.append({file.name: file.read_bytes() for file in files})
+            empty(task.folder)
+    assert [len(found[0][name]) for name in world.names] == world.sizes
+    assert all(files == found[0] for files in found)
+
+
+def test_a_comparison_counts_what_is_fetched_in_part(tmp_path: Path) -> None:
+    comparison = harvest.Comparison(
+        "late", World(60), harvest.serving_late, dict.fromkeys(rivals.RIVALS, 1.0), rounds=1, share=5
+    )
+    with harvest.serving_late(comparison.world, delay=0.001) as base:
+        for name in ("notes", "files"):
+            (tmp_path / name).mkdir()
+        task = rivals.Task(base, comparison.world.addresses(base), tmp_path / "files", tmp_path / "notes")
+        rows = harvest.compare(comparison, task)
+    assert [row.name for row in rows] == [f"{r.name}, {r.at_once} at once" for r in rivals.RIVALS if r.is_here]
+    assert all(row.goal == 1.0 for row in rows)
+
+
+def test_a_harvest_in_a_process_of_its_own_tells_its_memory() -> None:
+    seconds, memory, goal, lag, longest = harvest.bounds_of(World(2, SMALL)).split(" | ")
+    assert (goal, longest) == (str(harvest.MOST_MEMORY), str(harvest.LONGEST_BLOCK))
+    assert float(seconds) > 0
+    assert memory == "?" or 10 < float(memory) < 1000
+    assert float(lag) >= 0
+
+
+def test_what_is_missing_is_said_and_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(nginx, "PROGRAM", None)
+    monkeypatch.setenv("PATH", "")
+    harvest.run(harvest.Scale(small=20, large=SMALL, many=20, huge=SMALL), rounds=1)
+    shown = capsys.readouterr().out
+    assert shown.startswith("Missing on this machine, and left out: aria2c, curl, wget, nginx (")
+    assert shown.count("bare aiohttp, 32 at once") == 3
+    assert "`wget -i`" not in shown

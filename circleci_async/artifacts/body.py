@@ -24,10 +24,12 @@ class Body:
 
     A cut is answered by asking the original address again (what it redirects to is signed for a short time), from
     where it stopped if the server can (Range, and If-Range with a strong ETag, so that two versions never mix), from
-    the start if not.
+    the start if not. `offset` and `etag` (a strong one) take up what another one has begun.
     """
 
-    def __init__(self, session: Session, url: str, *, anonymous: bool = False) -> None:
+    def __init__(
+        self, session: Session, url: str, *, offset: int = 0, etag: str | None = None, anonymous: bool = False
+    ) -> None:
         if Origin.of(url) is None:
             raise DownloadError("the url is not an http(s) address")
         self._session = session
@@ -35,8 +37,7 @@ class Body:
         self._anonymous = anonymous
         self._call = session.call("GET", url)
         self._stream: Stream | None = None
-        self._offset = 0
-        self._mark = 0
+        self._offset = self._mark = offset
         self._answers = 0
         self._forgiven = 0
         self._has_begun = False
@@ -45,7 +46,7 @@ class Body:
         self._closed = False
         self.size: int | None = None
         """The length by the server's word, or None if it gave none."""
-        self.etag: str | None = None
+        self.etag = etag
         self.content_encoding: str | None = None
         self.resumed = 0
         """How often the body was taken up again after a cut."""
@@ -65,6 +66,11 @@ class Body:
             self._ended = True
             self._hang_up()
         return begin, part
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether all bytes have come, so that the next part would be empty."""
+        return self._ended
 
     async def begin(self) -> None:
         """Wait for the first answer, so that `size` is known; raises as `next_part` does."""

@@ -89,10 +89,10 @@ class Destination:
         entries = self._listing(parent)
         free = next(
             path
-            for candidate in _names(name)
-            if self._is_free(path := parent / candidate, entries.get(_fold(candidate)), is_folder=is_folder)
+            for candidate in numbered(name)
+            if self._is_free(path := parent / candidate, entries.get(fold(candidate)), is_folder=is_folder)
         )
-        entries[_fold(free.name)] = free.name
+        entries[fold(free.name)] = free.name
         return free
 
     def _is_free(self, path: Path, present: str | None, *, is_folder: bool) -> bool:
@@ -105,7 +105,7 @@ class Destination:
     def _listing(self, folder: Path) -> dict[str, str]:
         """What is in a folder, by names without case; read once, then kept."""
         if folder not in self._entries:
-            self._entries[folder] = {_fold(entry.name): entry.name for entry in os.scandir(folder)}
+            self._entries[folder] = {fold(entry.name): entry.name for entry in os.scandir(folder)}
         return self._entries[folder]
 
 
@@ -117,14 +117,15 @@ def _is_text(path: str) -> bool:
     return True
 
 
-def _fold(name: str) -> str:
+def fold(name: str) -> str:
     """Return what names have in common that are one by Unicode's canonical caseless matching."""
     if name.isascii():
         return name.lower()
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
 
 
-def _names(name: str) -> Iterator[str]:
+def numbered(name: str) -> Iterator[str]:
+    """Yield a name, then the others that it may have if that one is taken: `a~2.txt`, `a~3.txt` and so on."""
     yield name
     stem, dot, suffix = name.partition(".") if not name.startswith(".") else (name, "", "")
     count = 2

@@ -11,19 +11,38 @@ from pathlib import Path
 LONGEST_NAME = 200
 """Bytes of a name that go into its partial name, so that the whole stays below the 255 that file systems allow."""
 
+TAKEN_UP_AT_ONCE = 1024 * 1024
+"""Bytes of a file that was begun earlier, read and hashed in one go."""
+
 
 class PartFile:
-    """A partial file beside its target, hashed (SHA-256) while it is written. Plain blocking file work."""
+    """A partial file beside its target, hashed (SHA-256) while it is written. Plain blocking file work.
 
-    def __init__(self, target: Path) -> None:
+    `path` gives it a place of its own instead: what stands there is gone on with, once `take_up` has read it.
+    """
+
+    def __init__(self, target: str | Path, *, path: str | None = None) -> None:
         folder, name = os.path.split(target)
         name = os.fsencode(name)[:LONGEST_NAME].decode("utf-8", "ignore")
         self._target = target
-        self._path = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.part")
-        self._file = open(self._path, "xb", buffering=0)  # as long as this object lives: see `commit` and `discard`
+        self._path = path or os.path.join(folder, f".{name}.{secrets.token_hex(4)}.part")
+        # As long as this object lives: see `commit` and `discard`.
+        self._file = open(self._path, "xb" if path is None else "a+b", buffering=0)
         self._hash = hashlib.sha256()
         self._is_committed = False
         self.size = 0
+
+    @property
+    def sha256(self) -> str:
+        """The checksum of what was written, in hex."""
+        return self._hash.hexdigest()
+
+    def take_up(self) -> None:
+        """Read what stands there already."""
+        self._file.seek(0)
+        while piece := self._file.read(TAKEN_UP_AT_ONCE):
+            self.size += len(piece)
+            self._hash.update(piece)
 
     def write(self, parts: list[bytes]) -> None:
         """Append, and empty the list."""
@@ -47,7 +66,11 @@ class PartFile:
         self._file.close()
         os.replace(self._path, self._target)
         self._is_committed = True
-        return self._hash.hexdigest()
+        return self.sha256
+
+    def close(self) -> None:
+        """Leave it as it is, partial. Safe to repeat."""
+        self._file.close()
 
     def discard(self) -> None:
         """Leave nothing behind (nothing happens after `commit`)."""

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import account, api, artifacts, builds, demo, fake, insights, trigger, usage
+from . import account, api, artifacts, builds, demo, fake, harvest, insights, trigger, usage
 from .command import Attempts, Host, Json, Options, Timeout, Verbose, local, online
 
 
@@ -37,6 +37,12 @@ files = _group("The files that jobs keep.")
 files.command("list")(online(artifacts.list_))
 files.command("download")(online(artifacts.download))
 app.add_typer(files, name="artifacts")
+
+harvests = _group("Artifacts in bulk: all of a project, each fetched once.")
+harvests.command("run")(online(harvest.run))
+harvests.command("status")(local(harvest.status))
+harvests.command("verify")(local(harvest.verify))
+app.add_typer(harvests, name="harvest")
 
 app.command()(online(insights.insights))
 

@@ -1,9 +1,8 @@
 """`demo`: the main job of this package, done against an embedded CircleCI."""
 
 import asyncio
-import hashlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,10 +16,9 @@ from .insights import show_snapshot
 from .output import Output
 
 if TYPE_CHECKING:
-    from ..artifacts.download import Download
     from ..artifacts.group import DownloadReport
     from ..client import CircleCI
-    from ..testing.jobs import Artifact
+    from .demo_harvest import Rescue
     from .stage import Stage
 
 
@@ -32,6 +30,7 @@ class Outcome(NamedTuple):
     """Files whose bytes on disk are the server's."""
     all_insights: bool
     built: bool
+    rescue: "Rescue"
 
 
 async def demo(
@@ -55,7 +54,9 @@ async def demo(
             stage() as embedded,
             embedded.server.client(retry=RetryPolicy(base=0.2), trust_env=False) as circle,
         ):
-            outcome = await _play(circle, embedded, people, keep or Path(temporary))
+            outcome = await _play(
+                circle, embedded, people, keep or Path(temporary, "files"), Path(temporary, "harvest")
+            )
             seconds = time.monotonic() - began
             checks = _checks(embedded, outcome)
             if out.is_json:
@@ -65,8 +66,10 @@ async def demo(
     return 0 if all(checks.values()) else 1
 
 
-async def _play(circle: "CircleCI", stage: "Stage", out: Output, folder: Path) -> Outcome:
+async def _play(circle: "CircleCI", stage: "Stage", out: Output, folder: Path, harvest: Path) -> Outcome:
     """Do the main job, as a program would: nothing is known but a token, a host and the projects' names."""
+    from .demo_harvest import rescue
+
     slug, *_ = projects = list(stage.server.world.projects)
     out.say(
         f"An embedded CircleCI listens at {circle.host}. It answers\n"
@@ -97,7 +100,7 @@ async def _play(circle: "CircleCI", stage: "Stage", out: Output, folder: Path) -
     listed = [artifacts.placed(*each) for each in await artifacts.artifacts_of_pipeline(circle, newest.id)]
     report = await artifacts.fetch(circle, out, listed, folder, concurrency=16)
     artifacts.show_report(out, report, folder)
-    verified = await asyncio.to_thread(count_verified, report.files, stage.artifacts)
+    verified = await asyncio.to_thread(stage.count_verified, [(each.artifact.url, each.path) for each in report.files])
     out.say(f"{verified} of {len(stage.artifacts)} have the same SHA-256 on this disk as on the server.")
 
     _head(out, 5, f"How the workflows of {counted(len(projects), 'project')} have fared, asked at once")
@@ -106,16 +109,9 @@ async def _play(circle: "CircleCI", stage: "Stage", out: Output, folder: Path) -
     _head(out, 6, f"A new pipeline of {slug}, followed to its end")
     created = await circle.pipelines.trigger(slug, branch="main", parameters={"deploy": False})
     built = trigger.succeeded(*await trigger.watch(circle, out, created.id, every=0.3))
-    return Outcome(report, verified, all_insights, built)
 
-
-def count_verified(files: "Iterable[Download]", artifacts: "Mapping[str, Artifact]") -> int:
-    """Count the files whose bytes on disk hash to what the server has, whatever the SDK says of them."""
-    count = 0
-    for file in files:
-        with file.path.open("rb") as stream:
-            count += hashlib.file_digest(stream, "sha256").hexdigest() == artifacts[file.artifact.url].sha256
-    return count
+    _head(out, 7, "A harvest, killed in the middle, and another that goes on from there")
+    return Outcome(report, verified, all_insights, built, await rescue(circle, stage, out, harvest))
 
 
 def _checks(stage: "Stage", outcome: Outcome) -> dict[str, bool]:
@@ -125,6 +121,13 @@ def _checks(stage: "Stage", outcome: Outcome) -> dict[str, bool]:
         "every file that broke off was taken up again": sum(file.resumed for file in outcome.report.files) > 0,
         "no project's insights are missing": outcome.all_insights,
         "the new pipeline ran to its end": outcome.built,
+        "the killed harvest went on, and fetched no file twice": (
+            0 < outcome.rescue.kept < len(stage.artifacts) and not outcome.rescue.again
+        ),
+        "of the half file only the rest was fetched": outcome.rescue.went_on,
+        "its tree and its ledger agree, and are the server's": (
+            outcome.rescue.agrees and outcome.rescue.verified == len(stage.artifacts)
+        ),
         "every fault struck, and every call came through": all(fault.hits for fault in stage.faults.values()),
         "the storage never saw the token": stage.tokens_leaked == 0,
     }
@@ -146,6 +149,7 @@ def _summary(
         "bytes": report.bytes,
         "resumed": sum(file.resumed for file in report.files),
         "verified": outcome.verified,
+        "harvest": outcome.rescue,
         "checks": dict(checks),
     }
 

@@ -1,8 +1,10 @@
 """What the demo plays on: an embedded CircleCI with a generated world, a rate limit, latency, and faults on purpose."""
 
-from collections.abc import AsyncGenerator, Mapping
+import hashlib
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from glob import escape
+from pathlib import Path
 
 from attrs import frozen
 
@@ -12,7 +14,10 @@ from ..testing.jobs import Artifact
 
 PER_SECOND = 8
 LATENCY = 0.02
-RUN_TIME = 2.0
+RUN_TIME = 1.2
+HALF = 1_300_000
+"""Bytes of the largest file that come before it gets stuck."""
+STUCK = 4.0
 
 
 @frozen
@@ -32,6 +37,35 @@ class Stage:
         """The artifacts of the pipeline by their addresses."""
         host = self.server.artifact_host
         return {f"http://{host}{artifact.location}": artifact for artifact in _artifacts(self.pipeline)}
+
+    @property
+    def largest(self) -> Artifact:
+        """The largest one of the artifacts."""
+        return max(_artifacts(self.pipeline), key=lambda artifact: artifact.size)
+
+    def count_verified(self, files: Iterable[tuple[str, Path]]) -> int:
+        """Count the files, each with its address, whose bytes on disk hash to what the server has.
+
+        Whatever the SDK says of them.
+        """
+        artifacts = self.artifacts
+        count = 0
+        for address, path in files:
+            with path.open("rb") as stream:
+                count += hashlib.file_digest(stream, "sha256").hexdigest() == artifacts[address].sha256
+        return count
+
+    def get_stuck(self, after: int) -> tuple[Fault, Fault]:
+        """Let the storage get stuck: in the middle of the largest file, and for a while with all others after so many.
+
+        Not for ever, since after a 429 a client has less requests out at once, and those that are stuck may be all.
+        """
+        key = escape(self.largest.key)
+        self.server.fail(key, origin="storage", cut=HALF)
+        return (
+            self.server.fail(key, origin="storage", delay=60, times=None),
+            self.server.fail("/bucket/*", origin="storage", delay=STUCK, times=None, after=after),
+        )
 
     @property
     def tokens_leaked(self) -> int:

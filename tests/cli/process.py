@@ -5,10 +5,12 @@ import fcntl
 import json
 import os
 import pty
+import signal
 import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -64,15 +66,24 @@ def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
         time.sleep(0.01)
 
 
-def run_on_terminal(*arguments: object, columns: int = 80) -> Ran:
-    """Run a command on a terminal that is so wide, which shows both its outputs."""
+def run_on_terminal(*arguments: object, columns: int = 80, interrupt_when: Callable[[], object] | None = None) -> Ran:
+    """Run a command on a terminal that is so wide, which shows both its outputs; press Ctrl-C when told."""
     ours, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     process = subprocess.Popen([*COMMAND, *map(str, arguments)], stdin=its, stdout=its, stderr=its)
     os.close(its)
+    if interrupt_when is not None:
+        threading.Thread(target=_interrupt, args=(process, interrupt_when)).start()
     shown = b""
     with contextlib.suppress(OSError):  # Linux says so when the other side is closed
         while part := os.read(ours, 65536):
             shown += part
     os.close(ours)
     return Ran(process.wait(30), shown.decode().replace("\r\n", "\n"), "")
+
+
+def _interrupt(process: "subprocess.Popen[bytes]", when: Callable[[], object]) -> None:
+    try:
+        wait_until(when)
+    finally:
+        process.send_signal(signal.SIGINT)

@@ -3,15 +3,13 @@
 import json
 import re
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from circleci_async.artifacts.download import Download
-from circleci_async.cli import demo
+from circleci_async.cli.stage import Stage
 from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.jobs import Artifact
 
 from .conftest import Cli
 from .process import run, start
@@ -44,9 +42,13 @@ def test_the_demo_does_the_main_job_whatever_the_environment(tmp_path: Path) -> 
         "4  All artifacts of that pipeline, at once",
         "5  How the workflows of 8 projects have fared, asked at once",
         "6  A new pipeline of gh/acme/api, followed to its end",
+        "7  A harvest, killed in the middle, and another that goes on from there",
     ]
-    assert "60 of 60 have the same SHA-256 on this disk as on the server." in out
-    assert len(re.findall("^ok  ", out, re.MULTILINE)) == 6
+    assert out.count("60 of 60 have the same SHA-256 on this disk as on the server.") == 2
+    killed = re.search(r"^Killed \(SIGKILL\) with (\d+) of 60 files there, and a half one\.$", out, re.MULTILINE)
+    assert killed is not None
+    assert f"; {killed[1]} there already\n60 files, 13.3 MB, as the ledger says" in out
+    assert len(re.findall("^ok  ", out, re.MULTILINE)) == 9
     assert "NO  " not in out
     assert "the-users-own-token" not in out
     seconds = re.search(r"^Time: +([\d.]+)s$", out, re.MULTILINE)
@@ -55,22 +57,28 @@ def test_the_demo_does_the_main_job_whatever_the_environment(tmp_path: Path) -> 
     assert sum(path.is_file() for path in (tmp_path / "kept").rglob("*")) == 60
 
 
-def test_the_demo_fails_if_one_file_is_not_the_servers_and_says_so_in_json(
+def test_the_demo_fails_if_files_are_not_the_servers_and_says_so_in_json(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def spoil_one(files: Sequence[Download], artifacts: Mapping[str, Artifact]) -> int:
-        files[0].path.write_bytes(b"other bytes")
-        return count_verified(files, artifacts)
+    def spoil_one(stage: Stage, files: Sequence[tuple[str, Path]]) -> int:
+        files[0][1].write_bytes(b"other bytes")
+        return count_verified(stage, files)
 
-    count_verified = demo.count_verified
-    monkeypatch.setattr(demo, "count_verified", spoil_one)
+    count_verified = Stage.count_verified
+    monkeypatch.setattr(Stage, "count_verified", spoil_one)
 
     ran = cli("demo", "--json")
 
     summary = ran.data
     assert (ran.code, ran.err) == (1, "")
     assert (summary["files"], summary["verified"]) == (60, 59)
-    assert [what for what, is_so in summary["checks"].items() if not is_so] == ["every file came, and is the server's"]
+    assert [what for what, is_so in summary["checks"].items() if not is_so] == [
+        "every file came, and is the server's",
+        "its tree and its ledger agree, and are the server's",
+    ]
+    harvest = summary["harvest"]
+    assert 0 < harvest.pop("kept") < 60
+    assert harvest == {"again": 0, "went_on": True, "agrees": True, "verified": 59}
     assert summary["bytes"] > 1_000_000
     assert summary["requests"] > 100
     assert summary["retries"] >= 3

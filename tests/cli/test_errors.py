@@ -268,15 +268,12 @@ def test_every_command_has_help(cli: Cli) -> None:
     commands = re.findall(r"^  ([a-z]+)  ", out.partition("Commands:")[2], re.MULTILINE)
 
     assert sorted(commands) == [
-        "api", "artifacts", "demo", "fake", "insights", "jobs", "me", "pipelines", "project", "trigger", "usage",
-        "workflows",
+        "api", "artifacts", "demo", "fake", "harvest", "insights", "jobs", "me", "pipelines", "project", "trigger",
+        "usage", "workflows",
     ]  # fmt: skip
-    for command in (
-        *((each,) for each in commands),
-        ("artifacts", "list"),
-        ("artifacts", "download"),
-        ("usage", "export"),
-    ):
+    inner = [("artifacts", "list"), ("artifacts", "download"), ("usage", "export")]
+    inner += [("harvest", "run"), ("harvest", "status"), ("harvest", "verify")]
+    for command in (*((each,) for each in commands), *inner):
         code, out, err = cli(*command, "-h")
         assert (code, err) == (0, "")
         assert f"Usage: circleci-async {' '.join(command)} " in out

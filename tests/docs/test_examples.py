@@ -37,7 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 async def test_the_examples_of_a_page_run_and_print_what_it_says(
     page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with FakeCircleCI(build_world()) as fake:
+    async with FakeCircleCI(build_world(), run_time=1.5) as fake:  # a page shows what is still running
         for variable, value in fake.environment.items():
             monkeypatch.setenv(variable, value)
         [continuation_key] = fake.world.continuations

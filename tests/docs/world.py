@@ -26,7 +26,7 @@ def build_world() -> World:
 
 
 def _api(world: World) -> None:
-    """A pipeline a day for three weeks, one on a branch, and today's with the artifacts."""
+    """A pipeline a day for three weeks with a few artifacts, one on a branch, and today's with more of them."""
     api = world.project("gh/acme/api")
     for day in range(21, 0, -1):
         at = NOW - timedelta(days=day)
@@ -37,7 +37,9 @@ def _api(world: World) -> None:
         pipeline = api.pipeline(created_at=at, subject=f"Change number {22 - day}")
         build = pipeline.workflow("build", status="failed" if failing else "success")
         lint = build.job("lint", duration=30 + day)
+        lint.artifact("lint.txt", b"No complaints.\n")
         test = build.job("test", duration=120 + 3 * day, status="failed" if failing else "success")
+        test.artifact("junit.xml", f"<testsuite tests='{day}'/>\n".encode())
         test.test(
             "test_login", classname="tests.test_session", result="failure" if failing else "success", run_time=0.5
         )
@@ -67,7 +69,7 @@ def _web(world: World) -> None:
     web.on_trigger("release", ("test", "hold:approval", "deploy"))
     for day in (4, 2):
         release = web.pipeline(created_at=NOW - timedelta(days=day)).workflow("release")
-        release.job("test", duration=60)
+        release.job("test", duration=60).artifact("junit.xml", b"<testsuite tests='9'/>\n")
         release.job("deploy", duration=20)
 
 

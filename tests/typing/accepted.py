@@ -1,10 +1,10 @@
 """What callers write and both type checkers must accept. It is never run: each `assert_type` is checked, not called."""
 
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, assert_type
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import aiohttp
 
@@ -171,6 +171,25 @@ async def insights(circle: CircleCI) -> None:
             print(project, result)
         else:
             assert_type(result, list[ca.WorkflowMetrics])
+
+
+async def harvests(circle: CircleCI, on_progress: Callable[[ca.HarvestEvent], None]) -> None:
+    select = ca.Selection(branch="main", since="7d", until=datetime.now(UTC), status=ca.JobStatus.SUCCESS, latest=False)
+    report = await circle.harvest(["gh/acme/api", PROJECT], into=Path("out"), select=select, on_progress=on_progress)
+    assert_type(report, ca.HarvestReport)
+    for file in report.files:
+        assert_type(file, ca.HarvestedFile)
+        print(file.path, file.size, file.sha256, file.finished_at)
+    print(len(report.skipped), report.failed[0].error, report.failed[-3:], report.bytes, report.seconds, report.stopped)
+
+    async def listen(event: ca.HarvestEvent) -> None:
+        if isinstance(event, ca.HarvestProgress):
+            assert_type(event.seconds_left, float | None)
+
+    await circle.harvest("gh/acme/api", "out", max_bytes=10, dedupe="hardlink", on_progress=listen)
+    await circle.harvest(PROJECT, "out", select=ca.Selection(pipeline=uuid4(), since=timedelta(days=1)))
+    assert_type(await ca.harvest_status("out"), ca.HarvestStatus)
+    assert_type((await ca.verify_harvest("out")).changed, tuple[str, ...])
 
 
 async def errors(circle: CircleCI) -> float | None:

@@ -70,6 +70,15 @@ async def wrong_arguments_of_reports(circle: ca.CircleCI) -> None:
     await circle.projects.rollback("p", component_name="api")  # type: ignore[call-arg]
 
 
+async def wrong_harvests(circle: ca.CircleCI) -> None:
+    await circle.harvest("gh/a/b")  # type: ignore[call-arg]
+    await circle.harvest("gh/a/b", "out", dedupe="symlink")  # type: ignore[arg-type]
+    await circle.harvest("gh/a/b", "out", select="main")  # type: ignore[arg-type]
+    ca.Selection("main")  # type: ignore[call-arg]
+    ca.Selection(since=7)  # type: ignore[arg-type]
+    ca.Selection(pipeline=7)  # type: ignore[arg-type]
+
+
 def wrong_options() -> None:
     ca.CircleCI(42)  # type: ignore[arg-type]
     ca.CircleCI(lambda: 42)  # type: ignore[arg-type]

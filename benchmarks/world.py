@@ -1,0 +1,110 @@
+"""What the benchmark of the harvest serves: one project, its pipelines, workflows and jobs, and their artifacts."""
+
+import json
+import random
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+
+from attrs import define
+
+from .server import pipeline
+
+PROJECT = "gh/acme/api"
+PIPELINES_A_PAGE = 20
+JOBS = 4
+"""Of each pipeline's one workflow."""
+ARTIFACTS = 50
+"""Of each job; the last one may have fewer."""
+
+BLOCK = random.Random(1).randbytes(256 * 1024)
+"""All files begin so, and begin again."""
+
+
+@define(slots=False)
+class World:
+    """A project with `count` artifacts of `size` bytes each; a size of 0 means 1 to 64 KiB, the same in every run."""
+
+    count: int
+    size: int = 0
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        """The bytes of each artifact."""
+        rng = random.Random(7)
+        return [self.size or rng.randint(1024, 64 * 1024) for _ in range(self.count)]
+
+    @property
+    def names(self) -> Iterator[str]:
+        """The name of each artifact; no two are the same, for some harvest without folders."""
+        return (f"{number:06}.bin" for number in range(self.count))
+
+    def addresses(self, base: str) -> list[str]:
+        """Where each artifact is."""
+        return [f"{base}/files/{name}" for name in self.names]
+
+    def answers(self, base: str) -> Iterator[tuple[str, bytes]]:
+        """The API's answers: path, with `~` and the page's token if there is one, and the body."""
+        jobs = -(-self.count // ARTIFACTS)
+        pipelines = -(-jobs // JOBS)
+        pages = -(-pipelines // PIPELINES_A_PAGE)
+        for page in range(pages):
+            first = pipelines - page * PIPELINES_A_PAGE
+            numbers = range(first, max(0, first - PIPELINES_A_PAGE), -1)
+            following = str(page + 1) if page + 1 < pages else None
+            token = f"~{page}" if page else ""
+            yield f"/api/v2/project/{PROJECT}/pipeline{token}", _page(map(pipeline, numbers), following)
+        for number in range(1, pipelines + 1):
+            id = pipeline(number)["id"]
+            yield f"/api/v2/pipeline/{id}/workflow", _page([_workflow(number)])
+            mine = range((number - 1) * JOBS, min(number * JOBS, jobs))
+            yield f"/api/v2/workflow/{_workflow(number)['id']}/job", _page(map(_job, mine))
+        addresses = self.addresses(base)
+        for job in range(jobs):
+            some = addresses[job * ARTIFACTS : (job + 1) * ARTIFACTS]
+            items = ({"path": f"out/{url.rpartition('/')[2]}", "node_index": 0, "url": url} for url in some)
+            yield f"/api/v2/project/{PROJECT}/{job + 1}/artifacts", _page(items)
+
+    def write(self, root: Path, base: str) -> None:
+        """Write all of it as files, for a server of files: answers as `PATH.json` and `PATH~TOKEN.json`."""
+        for path, body in self.answers(base):
+            answer = root / f"{path[1:]}.json"
+            answer.parent.mkdir(parents=True, exist_ok=True)
+            answer.write_bytes(body)
+        (root / "files").mkdir()
+        for name, size in zip(self.names, self.sizes, strict=True):
+            with (root / "files" / name).open("wb") as file:
+                for begin in range(0, size, len(BLOCK)):
+                    file.write(BLOCK[: size - begin])
+
+
+def _page(items: Iterator[Mapping[str, object]] | list[dict[str, object]], following: str | None = None) -> bytes:
+    return json.dumps({"items": list(items), "next_page_token": following}).encode()
+
+
+def _workflow(number: int) -> dict[str, object]:
+    return {
+        "id": f"{number:08x}-7b12-4a3e-8c55-1f0e9d8c7b6a",
+        "pipeline_id": pipeline(number)["id"],
+        "pipeline_number": number,
+        "project_slug": PROJECT,
+        "name": "build",
+        "status": "success",
+        "started_by": "5f1a6e0c-6a7b-4c51-9f0e-8d6c5a3b2a10",
+        "created_at": "2026-11-20T19:45:59Z",
+        "stopped_at": "2026-11-20T19:55:59Z",
+    }
+
+
+def _job(number: int) -> dict[str, object]:
+    return {
+        "id": f"{number:08x}-1c2d-4e3f-9a4b-5c6d7e8f9a0b",
+        "job_number": number + 1,
+        "project_slug": PROJECT,
+        "name": f"test-{number % JOBS}",
+        "type": "build",
+        "status": "success",
+        "dependencies": [],
+        "started_at": "2026-11-20T19:46:00Z",
+        "stopped_at": "2026-11-20T19:50:00Z",
+    }

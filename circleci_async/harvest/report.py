@@ -1,0 +1,219 @@
+"""What became of a harvest."""
+
+import sqlite3
+from collections.abc import Callable, Generator, Iterator, Sequence, Sized
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Generic, TypeVar, overload
+
+from attrs import field, frozen
+
+from ..errors import CircleCIError, DownloadError
+from .schema import connect_to_read, explained
+
+T = TypeVar("T")
+
+_READ_AT_ONCE = 500
+
+
+@frozen(kw_only=True)
+class HarvestedFile:
+    """A finished file."""
+
+    path: Path
+    """Where it is."""
+    size: int
+    sha256: str
+    """Of its bytes, in hex."""
+    etag: str | None
+    """The server's version of it, if the server names one."""
+    finished_at: datetime
+    project: str
+    pipeline: int
+    workflow: str
+    job: str
+    number: int
+    """Of the job."""
+    node: int
+    artifact: str
+    """The artifact's own path."""
+    url: str
+
+
+@frozen(kw_only=True)
+class HarvestFailure:
+    """An artifact that could not be had, or a list that could not be walked to its end, and why."""
+
+    kind: str
+    """`artifact`, or what the list is of: `artifacts`, `jobs`, `workflows`, `pipelines`."""
+    project: str
+    name: str
+    """The artifact's path, or what the list is of."""
+    error: str
+    number: int | None = None
+    """Of the artifact's job."""
+    node: int | None = None
+    url: str | None = None
+
+    def __str__(self) -> str:
+        where = f"{self.project} job {self.number}: {self.name}" if self.kind == "artifact" else self.name
+        where = where if where.isprintable() else repr(where)  # it comes from the build, and may drive a terminal
+        what = where if self.kind == "artifact" else f"{self.kind} of {where}"
+        return f"{what}: {self.error}"
+
+
+class Rows(Sequence[T], Generic[T]):
+    """A sequence that is read from the ledger when it is asked for, so that a hundred thousand cost no memory.
+
+    It tells of one run, until another run goes into the same destination.
+    """
+
+    def __init__(
+        self, root: Path, query: str, values: tuple[object, ...], make: Callable[..., T], length: int | None = None
+    ) -> None:
+        self._root = root
+        self._query = query
+        self._values = values
+        self._make = make
+        self._length = length
+
+    @contextmanager
+    def _reading(self) -> Generator[sqlite3.Connection]:
+        with explained(self._root), closing(connect_to_read(self._root)) as sql:
+            yield sql
+
+    def __len__(self) -> int:
+        if self._length is None:
+            with self._reading() as sql:
+                (self._length,) = sql.execute(f"SELECT count(*) FROM ({self._query})", self._values).fetchone()
+        return self._length or 0
+
+    def __iter__(self) -> Iterator[T]:
+        with self._reading() as sql:
+            rows = sql.execute(self._query, self._values)
+            while some := rows.fetchmany(_READ_AT_ONCE):
+                for row in some:
+                    yield self._make(*row)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[T]: ...
+
+    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        place = index + len(self) if index < 0 else index
+        if not 0 <= place < len(self):
+            raise IndexError(index)
+        with self._reading() as sql:
+            row = sql.execute(f"{self._query} LIMIT 1 OFFSET ?", (*self._values, place)).fetchone()
+        if row is None:
+            raise IndexError(index)
+        return self._make(*row)
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} rows of the ledger in {self._root}>"
+
+
+def counted(rows: Sized) -> str:
+    """Show rows by their number."""
+    return f"{len(rows):,}"
+
+
+@frozen(kw_only=True)
+class HarvestReport:
+    """What became of a harvest. The lists are read from the ledger when they are looked at."""
+
+    files: Sequence[HarvestedFile] = field(repr=counted)
+    """What this run has fetched."""
+    skipped: Sequence[HarvestedFile] = field(repr=counted)
+    """What was there already."""
+    failed: Sequence[HarvestFailure] = field(repr=counted)
+    """The artifacts that could not be had, and the lists that could not be walked to their ends."""
+    bytes: int
+    """The size of all that this run has fetched."""
+    seconds: float
+    stopped: str | None = None
+    """Why it ended before it was through, or None."""
+    error: CircleCIError | None = None
+    """The failure that stopped it, if it was one; None where a bound such as `max_files` was reached."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that was asked for is there."""
+        return not self.failed and self.stopped is None
+
+    def raise_for_failures(self) -> None:
+        """Raise `DownloadError`, which names the failures, or what stopped the harvest."""
+        if self.error is not None:
+            raise self.error
+        count = len(self.failed)
+        if not count:
+            return
+        lines = [str(failure) for failure in self.failed[:10]] + ([f"and {count - 10} more"] if count > 10 else [])
+        shown = "\n  ".join(lines)
+        raise DownloadError(f"{count} of {count + len(self.files)} failed:\n  {shown}")
+
+
+_FILES = (
+    "SELECT target, size, sha256, etag, finished, project, pipeline, workflow, name, number, node, path, url"
+    " FROM artifacts JOIN jobs ON jobs.id = job WHERE state = 'done'"
+)
+_FAILURES = (
+    "SELECT 'artifact', project, path, error, number, node, url FROM artifacts JOIN jobs ON jobs.id = job"
+    " WHERE state = 'failed' AND ?1 IN (artifacts.run, 0)"
+    " UNION ALL SELECT kind, project, name, error, NULL, NULL, NULL FROM listings"
+    " WHERE error IS NOT NULL AND ?1 IN (run, 0)"
+)
+
+
+def files_of(root: Path, run: int, length: int) -> Rows[HarvestedFile]:
+    """Return the files that a run has fetched."""
+    query = f"{_FILES} AND fetched_by = ? ORDER BY artifacts.id"
+    return Rows(root, query, (run,), _file_maker(root), length)
+
+
+def skipped_by(root: Path, run: int) -> Rows[HarvestedFile]:
+    """Return the files that a run found there already."""
+    query = f"{_FILES} AND artifacts.run = ? AND fetched_by < ? ORDER BY artifacts.id"
+    return Rows(root, query, (run, run), _file_maker(root))
+
+
+def failures_of(root: Path, run: int) -> Rows[HarvestFailure]:
+    """Return what failed in a run."""
+    return Rows(root, _FAILURES, (run,), _failure)
+
+
+def all_failures(root: Path) -> Rows[HarvestFailure]:
+    """Return what failed in all runs, and was not had since."""
+    return failures_of(root, 0)
+
+
+def _file_maker(root: Path) -> Callable[..., HarvestedFile]:
+    def make(*row: Any) -> HarvestedFile:
+        target, size, sha256, etag, finished, project, pipeline, workflow, job, number, node, artifact, url = row
+        return HarvestedFile(
+            path=root.joinpath(*target.split("/")),
+            size=size,
+            sha256=sha256,
+            etag=etag,
+            finished_at=datetime.fromisoformat(finished),
+            project=project,
+            pipeline=pipeline,
+            workflow=workflow,
+            job=job,
+            number=number,
+            node=node,
+            artifact=artifact,
+            url=url,
+        )
+
+    return make
+
+
+def _failure(*row: Any) -> HarvestFailure:
+    kind, project, name, error, number, node, url = row
+    return HarvestFailure(kind=kind, project=project, name=name, error=error, number=number, node=node, url=url)

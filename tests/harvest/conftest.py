@@ -1,0 +1,19 @@
+"""What holds for every test about harvests."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def no_complaints(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """See that asyncio has nothing to complain of, such as an exception that nobody retrieved."""
+    yield
+    assert [record.getMessage() for record in caplog.get_records("call") if record.name == "asyncio"] == []
+
+
+@pytest.fixture
+def into(tmp_path: Path) -> Path:
+    """Where a test harvests to."""
+    return tmp_path / "out"

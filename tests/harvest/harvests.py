@@ -1,0 +1,104 @@
+"""Worlds to harvest, harvests of them, and what must hold after each."""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import circleci_async as ca
+from circleci_async.harvest.schema import LEDGER_NAME
+from circleci_async.harvest.tree import PARTS_NAME
+from circleci_async.testing import FakeCircleCI, World
+from circleci_async.testing.jobs import Artifact, Job
+from tests.artifacts.file_server import random_bytes
+from tests.leftovers import check_nothing_in_use, tasks_of_the_package
+
+QUICK = ca.RetryPolicy(attempts=3, base=0.001, cap=0.01)
+
+
+def small_world(*, pipelines: int = 3, jobs: int = 2, artifacts: int = 4, size: int = 3_000) -> World:
+    """Some pipelines of one project, with artifacts whose bytes are all different."""
+    world = World()
+    project = world.project("gh/acme/api")
+    for _ in range(pipelines):
+        workflow = project.pipeline(branch="main").workflow("build")
+        for number in range(jobs):
+            fill(workflow.job(f"test-{number}"), artifacts, size)
+    return world
+
+
+def fill(job: Job, artifacts: int, size: int = 3_000, *, node: int = 0) -> None:
+    """Leave some artifacts in a job."""
+    for number in range(artifacts):
+        job.artifact(f"logs/{number}.txt", random_bytes(size, (job.id, node, number)), node=node)
+
+
+def all_artifacts(world: World) -> list[Artifact]:
+    return [artifact for job in world.jobs.values() for artifact in job.artifacts]
+
+
+def usual_place(artifact: Artifact) -> str:
+    """Where an artifact of a harmless name goes."""
+    job = artifact.job
+    pipeline = job.workflow.pipeline
+    node = f"{artifact.node}/" if len({each.node for each in job.artifacts}) > 1 else ""
+    folder = f"{pipeline.project.slug}/{pipeline.number}/{job.workflow.name}/{job.name}-{job.number}"
+    return f"{folder}/{node}{artifact.path}"
+
+
+def usual_tree(artifacts: Iterable[Artifact]) -> dict[str, bytes]:
+    return {usual_place(each): each.data for each in artifacts}
+
+
+def tree(into: Path) -> dict[str, bytes]:
+    """Every finished file: whatever is in no way hidden."""
+    files = (path for path in into.rglob("*") if path.is_file())
+    shown = {path.relative_to(into).as_posix(): path for path in files}
+    return {name: path.read_bytes() for name, path in shown.items() if not any(p[0] == "." for p in name.split("/"))}
+
+
+def parts(into: Path) -> list[str]:
+    """The names of the partial files."""
+    return sorted(path.name for path in (into / PARTS_NAME).iterdir())
+
+
+def rows(into: Path, query: str, *values: object) -> list[Any]:
+    """Ask the ledger."""
+    with closing(sqlite3.connect(into / LEDGER_NAME)) as sql:
+        return sql.execute(query, values).fetchall()
+
+
+def states(into: Path) -> dict[str, int]:
+    return dict(rows(into, "SELECT state, count(*) FROM artifacts GROUP BY state"))
+
+
+async def harvest(fake: FakeCircleCI, into: Path, **options: Any) -> ca.HarvestReport:
+    """Harvest gh/acme/api, unless told otherwise, and check what must hold after every harvest."""
+    client = {name: options.pop(name) for name in ("retry", "concurrency_of_client") if name in options}
+    retry = client.get("retry", QUICK)
+    async with fake.client(retry=retry, concurrency=client.get("concurrency_of_client", 32)) as circle:
+        report = await circle.harvest(options.pop("projects", "gh/acme/api"), into, **options)
+        check_nothing_in_use(circle)
+    assert tasks_of_the_package() == []
+    await check_agreement(into)
+    return report
+
+
+async def check_agreement(into: Path) -> None:
+    """Check that tree and ledger agree, and that nothing unfinished stands under a final name."""
+    report = await ca.verify_harvest(into)
+    report.raise_for_differences()
+    done = rows(into, "SELECT target, size, sha256 FROM artifacts WHERE state = 'done'")
+    found = tree(into)
+    assert {name: (len(data), hashlib.sha256(data).hexdigest()) for name, data in found.items()} == {
+        target: (size, sha256) for target, size, sha256 in done
+    }
+    known = rows(into, "SELECT id FROM artifacts WHERE state != 'done' AND etag IS NOT NULL OR target IS NULL")
+    assert set(parts(into)) <= {f".{id}.part" for (id,) in known}
+
+
+def gets(fake: FakeCircleCI, *, origin: str = "storage") -> list[str]:
+    """The addresses that were asked, and answered with what they are for."""
+    return [each.path for each in fake.requests if each.origin == origin and each.status in {200, 206, 302}]

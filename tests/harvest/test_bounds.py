@@ -1,0 +1,299 @@
+"""Bounds: so many files, so many bytes, and a disk that does not run full."""
+
+import asyncio
+import errno
+import os
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import circleci_async as ca
+from circleci_async.artifacts.part import PartFile
+from circleci_async.harvest import store
+from circleci_async.testing import FakeCircleCI, World
+from tests.harvest.disks import MIB, powerless, small_disk
+from tests.harvest.harvests import (
+    QUICK,
+    all_artifacts,
+    check_agreement,
+    fill,
+    gets,
+    harvest,
+    parts,
+    small_world,
+    states,
+    tree,
+    usual_tree,
+)
+from tests.leftovers import tasks_of_the_package
+
+
+async def test_so_many_files_and_no_more_and_the_next_run_goes_on(into: Path) -> None:
+    world = small_world()
+    async with FakeCircleCI(world) as fake:
+        for done in (7, 14, 21):
+            report = await harvest(fake, into, max_files=7)
+            assert (len(report.files), report.stopped, report.error) == (7, "max_files=7 is reached", None)
+            assert len(tree(into)) == done
+            report.raise_for_failures()
+            assert not report.is_complete
+            assert not (await ca.harvest_status(into)).is_complete
+        report = await harvest(fake, into, max_files=7)
+        assert (len(report.files), report.stopped, report.is_complete) == (3, None, True)
+        report = await harvest(fake, into, max_files=0)
+        assert (len(report.files), report.stopped) == (0, None)
+        assert len(gets(fake)) == 24
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+async def test_so_many_bytes_and_no_more(into: Path) -> None:
+    world = small_world()
+    async with FakeCircleCI(world) as fake:
+        report = await harvest(fake, into, max_bytes=10_000)
+        assert (report.bytes, len(report.files), report.stopped) == (9_000, 3, "max_bytes=10000 is reached")
+        report = await harvest(fake, into, max_bytes=63_000)
+        assert (report.bytes, report.stopped) == (63_000, None)
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+@pytest.mark.parametrize("lengths", [True, False])
+async def test_a_file_that_is_larger_than_the_bound_is_not_fetched(lengths: bool, into: Path) -> None:
+    world = World()
+    world.project("gh/acme/api").pipeline().workflow("build").job("test").artifact("big", size=5_000_000)
+    async with FakeCircleCI(world, lengths=lengths) as fake:
+        report = await harvest(fake, into, max_bytes=4_000_000)
+        assert (report.bytes, report.stopped, states(into)) == (0, "max_bytes=4000000 is reached", {"found": 1})
+        report = await harvest(fake, into)
+        assert report.bytes == 5_000_000
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+async def test_what_fails_does_not_count(into: Path) -> None:
+    world = small_world(pipelines=1)
+    async with FakeCircleCI(world) as fake:
+        fake.fail(origin="storage", cut=1_000, times=20)
+        report = await harvest(fake, into, max_files=8, max_bytes=8 * 3_000)
+        assert (len(report.files), report.stopped) == (8, None)
+
+
+class Usage(NamedTuple):
+    free: int
+
+
+async def test_the_disk_is_watched(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = small_world()
+
+    def usage(path: Path) -> Usage:
+        return Usage(1_000_000 - sum(len(data) for data in tree(into).values()))
+
+    async with FakeCircleCI(world) as fake:
+        monkeypatch.setattr(shutil, "disk_usage", usage)
+        report = await harvest(fake, into, min_free=970_000)
+        assert report.stopped == "the disk is almost full: less than 970,000 bytes would stay free"
+        assert report.error is None
+        assert 1 <= len(report.files) <= 10
+        report = await harvest(fake, into, min_free=0)
+        assert report.stopped is None
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+async def test_a_file_for_which_there_is_no_room_is_not_begun(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.project("gh/acme/api").pipeline().workflow("build").job("test").artifact("big", size=50_000_000)
+    async with FakeCircleCI(world) as fake:
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(20_000_000))
+        report = await harvest(fake, into, min_free=1_000_000)
+        assert str(report.stopped).startswith("the disk is almost full")
+        assert (states(into), parts(into)) == ({"found": 1}, [])
+
+
+# A disk that runs full all the same
+
+
+@pytest.mark.parametrize("size", [20_000, 3_000_000])
+async def test_a_disk_that_runs_full_ends_the_run_and_the_next_goes_on(
+    size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else fills it, so that watching does not help."""
+    world = World()
+    workflow = world.project("gh/acme/api").pipeline().workflow("build")
+    for _ in range(3):
+        job = workflow.job("test")
+        for number in range(max(2, 600_000 // size)):
+            job.artifact(f"{number}", size=size)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**12))
+    disk = tmp_path / "disk"
+    with small_disk(disk, 12 * MIB) as is_real:
+        into = disk / "out"
+        into.mkdir()
+        free: Callable[[], None]
+        if is_real:
+            ballast = disk / "ballast"
+            ballast.write_bytes(bytes(10 * MIB))
+            free = partial(ballast.unlink, missing_ok=True)
+        else:
+            free = pretend_to_be_full(monkeypatch, 1 * MIB)
+        async with FakeCircleCI(world) as fake:
+            report = await harvest(fake, into, concurrency=4)
+            assert isinstance(report.error, ca.LedgerError), report
+            assert "the disk is full" in str(report.stopped)
+            with pytest.raises(ca.LedgerError, match="make room, and harvest again to go on"):
+                report.raise_for_failures()
+            assert len(report.failed) == 0
+            assert states(into).keys() <= {"done", "found"}
+            free()
+            fake.requests.clear()
+            done = len(tree(into))
+            if size < 1_000_000:
+                report = await harvest(fake, into)
+                report.raise_for_failures()
+                assert (len(report.files), len(report.skipped)) == (90 - done, done)
+    if size < 1_000_000:
+        assert parts(into) == [] if not is_real else True
+
+
+def pretend_to_be_full(monkeypatch: pytest.MonkeyPatch, size: int) -> Callable[[], None]:
+    """Where no small disk can be had: let every write fail after so many bytes, until the returned call."""
+    left = [size]
+
+    def refuse(count: int) -> None:
+        left[0] -= count
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    write_small = store.Store._write
+    write_part = PartFile.write
+
+    def small(self: Any, id: int, content: bytes) -> None:
+        refuse(len(content))
+        write_small(self, id, content)
+
+    def part(self: Any, pieces: list[bytes]) -> None:
+        refuse(sum(map(len, pieces)))
+        write_part(self, pieces)
+
+    monkeypatch.setattr(store.Store, "_write", small)
+    monkeypatch.setattr(PartFile, "write", part)
+
+    def make_room() -> None:
+        left[0] = 10**12
+
+    return make_room
+
+
+async def test_the_pretended_full_disk_is_one_too(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = small_world(size=5_000)
+    all_artifacts(world)[0].job.artifact("large", size=3_000_000)
+    free = pretend_to_be_full(monkeypatch, 50_000)
+    async with FakeCircleCI(world) as fake:
+        report = await harvest(fake, into, concurrency=2)
+        assert isinstance(report.error, ca.LedgerError)
+        assert 0 < len(report.files) < 24
+        free()
+        report = await harvest(fake, into)
+        report.raise_for_failures()
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+async def test_no_room_for_a_folder_leaves_the_file_to_the_next_run(
+    into: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = small_world()
+    mkdir = os.mkdir
+
+    def full(path: Any, *args: Any, **kwargs: Any) -> None:
+        if str(path).endswith(("-2", "-4")):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        mkdir(path, *args, **kwargs)
+
+    async with FakeCircleCI(world) as fake:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "mkdir", full)
+            report = await harvest(fake, into)
+        assert str(report.stopped) == "the disk is full"
+        assert states(into).keys() <= {"done", "found"}
+        report = await harvest(fake, into)
+        report.raise_for_failures()
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+# A disk that is read-only
+
+
+async def test_a_destination_that_is_read_only() -> None:
+    world = small_world()
+    async with FakeCircleCI(world) as fake, fake.client(retry=QUICK) as circle:
+        await circle.projects.get("gh/acme/api")
+        with powerless() as folder:
+            await harvest(fake, folder / "before")  # what is loaded when it is needed is loaded by now
+            folder.chmod(0o555)
+            with pytest.raises(ca.LedgerError, match=r"out can't be made: Permission denied"):
+                await circle.harvest("gh/acme/api", folder / "out")
+            with pytest.raises(ca.LedgerError, match=r"can't write to .*: Permission denied"):
+                await circle.harvest("gh/acme/api", folder)
+            assert tasks_of_the_package() == []
+            into = folder / "before"
+            whole = tree(into)
+            for path in (into, into / ".harvest.parts"):
+                path.chmod(0o555)
+            (into / ".harvest.sqlite").chmod(0o444)
+            with pytest.raises(ca.LedgerError, match=r"can't be written .*: check the rights"):
+                await circle.harvest("gh/acme/api", into)
+            for path in into.glob(".harvest.sqlite-*"):
+                path.chmod(0o444)
+            assert (await ca.harvest_status(into)).done == 24
+            (await ca.verify_harvest(into)).raise_for_differences()
+            assert tree(into) == whole == usual_tree(all_artifacts(world))
+
+
+async def test_folders_that_become_read_only_fail_their_files_and_the_next_run_has_them() -> None:
+    world = small_world(pipelines=1)
+    async with FakeCircleCI(world) as fake:
+        with powerless() as into:
+            await harvest(fake, into)
+            fill(world.projects["gh/acme/api"].pipelines.all[0].workflows[0].job("new"), 3)
+            folder = into / "gh/acme/api/1/build"
+            folder.chmod(0o555)
+            report = await harvest(fake, into)
+            assert (len(report.files), len(report.skipped), len(report.failed)) == (0, 8, 3)
+            assert all("Permission denied" in str(failure) for failure in report.failed)
+            folder.chmod(0o755)
+            report = await harvest(fake, into)
+            report.raise_for_failures()
+            assert tree(into) == usual_tree(all_artifacts(world))
+
+
+# Not too much at once
+
+
+async def test_no_more_files_and_connections_are_open_than_needed(into: Path) -> None:
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("nothing here tells what is open")
+    world = World()
+    workflow = world.project("gh/acme/api").pipeline().workflow("build")
+    for _ in range(6):
+        job = workflow.job("test")
+        fill(job, 30)
+        for number in range(4):
+            job.artifact(f"{number}.bin", size=2_000_000)
+    most = 0
+
+    async def count() -> None:
+        nonlocal most
+        while True:
+            most = max(most, len(list(Path("/proc/self/fd").iterdir())))
+            await asyncio.sleep(0.002)
+
+    async with FakeCircleCI(world) as fake, fake.client(concurrency=8) as circle:
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        counting = asyncio.create_task(count())
+        report = await circle.harvest("gh/acme/api", into, concurrency=8)
+        counting.cancel()
+        report.raise_for_failures()
+    # Of each connection the other end is in this process too: 8 + 8 to three hosts, 8 partial files, the ledger's.
+    assert most - before < 2 * 3 * 8 + 8 + 8
+    await check_agreement(into)

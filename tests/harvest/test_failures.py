@@ -1,0 +1,535 @@
+"""How a harvest fails: what can be had is had in the end, what can't is told, and tree and ledger always agree."""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import circleci_async as ca
+from circleci_async.testing import FakeCircleCI, Fault, RateLimit, World
+from circleci_async.testing.exchange import Origin
+from circleci_async.testing.faults import Faults
+from tests.fastclock import fast_clock
+from tests.harvest.harvests import (
+    QUICK,
+    all_artifacts,
+    check_agreement,
+    gets,
+    harvest,
+    parts,
+    small_world,
+    states,
+    tree,
+    usual_place,
+    usual_tree,
+)
+from tests.leftovers import check_nothing_in_use, tasks_of_the_package
+
+# 429
+
+
+async def test_a_storm_of_429s_only_takes_longer(into: Path) -> None:
+    world = small_world(pipelines=6)
+    limit = RateLimit(200, burst=3, retry_after=None, headers=None)
+    async with FakeCircleCI(world, rate_limit=limit) as fake:
+        fake.fail(origin="artifacts", status=429, times=40, after=5)
+        fake.fail(origin="storage", status=429, times=40, after=5)
+        report = await harvest(fake, into, retry=ca.RetryPolicy(attempts=5, base=0.002, cap=0.02))
+        assert fake.rate_limited > 0
+    report.raise_for_failures()
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+@fast_clock
+async def test_a_429_that_names_a_time_holds_all_back_for_that_time(tmp_path: Path) -> None:
+    world = small_world(pipelines=1)
+    events: list[ca.HarvestEvent] = []
+
+    async def note(event: ca.HarvestEvent) -> None:
+        events.append(event)
+
+    async with FakeCircleCI(world) as fake:
+        fake.fail(origin="artifacts", status=429, headers={"Retry-After": "15"}, times=2, after=1)
+        report = await harvest(fake, tmp_path / "out", on_progress=note)
+    report.raise_for_failures()
+    assert len(report.files) == 8
+    held = [event.seconds for event in events if isinstance(event, ca.HeldBack)]
+    assert sum(held) >= 15
+    assert [event.held for event in events if isinstance(event, ca.HarvestProgress)][-1] >= 15
+
+
+async def test_a_429_that_asks_for_more_than_the_client_may_wait_ends_the_run_and_the_next_goes_on(into: Path) -> None:
+    world = small_world(pipelines=1)
+    async with FakeCircleCI(world) as fake:
+        fault = fake.fail(origin="artifacts", status=429, headers={"Retry-After": "3600"}, times=None, after=3)
+        report = await harvest(fake, into, concurrency=1)
+        assert isinstance(report.error, ca.RateLimited)
+        assert "429 Too Many Requests" in str(report.stopped)
+        assert (len(report.files), len(report.failed), states(into)) == (3, 0, {"done": 3, "found": 5})
+        with pytest.raises(ca.RateLimited):
+            report.raise_for_failures()
+        fault.stop()
+        report = await harvest(fake, into)
+        report.raise_for_failures()
+        assert (len(report.files), len(report.skipped)) == (5, 3)
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+async def test_a_token_that_is_not_accepted_any_more_ends_the_run(into: Path) -> None:
+    async with FakeCircleCI(small_world()) as fake:
+        fault = fake.fail(origin="artifacts", status=401, times=None, after=3)
+        report = await harvest(fake, into, concurrency=1)
+        assert isinstance(report.error, ca.AuthenticationError)
+        assert len(gets(fake)) == 3
+        assert states(into) == {"done": 3, "found": 21}
+        fault.stop()
+        fake.fail(origin="api", status=401, times=None)
+        report = await harvest(fake, into)
+        assert isinstance(report.error, ca.AuthenticationError)
+        assert [failure.kind for failure in report.failed] == ["pipelines"]
+
+
+# Answers that fail
+
+
+class BadLuck(Faults):
+    """Three of ten requests go wrong, each in one of many ways."""
+
+    def __init__(self, chance: random.Random) -> None:
+        super().__init__()
+        self._chance = chance
+
+    def strike(self, origin: Origin, method: str, path: str) -> Fault | None:
+        if self._chance.random() > 0.3:
+            return None
+        ways: list[dict[str, Any]] = [
+            *({"status": status} for status in (408, 429, 500, 502, 503, 504)),
+            {"status": 502, "body": "<html>Bad gateway</html>"},
+            {"reset": "before"},
+            {"reset": "after"},
+            {"cut": self._chance.randrange(30_000)},
+            {"cut": 10},
+            {"broken_json": True} if origin == "api" else {"expired": True},
+        ]
+        return Fault(path, **self._chance.choice(ways))
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_three_answers_of_ten_fail_and_all_is_there_in_the_end(seed: int, into: Path) -> None:
+    world = small_world(pipelines=6, jobs=3, artifacts=8, size=20_000)
+    all_artifacts(world)[0].job.artifact("large", size=3_000_000)
+    async with FakeCircleCI(world, page_size=5) as fake:
+        fake._faults = BadLuck(random.Random(seed))
+        report = await harvest(fake, into, attempts=8)
+        report.raise_for_failures()
+    assert len(report.files) == 6 * 3 * 8 + 1
+    assert tree(into) == usual_tree(all_artifacts(world))
+    assert parts(into) == []
+
+
+async def test_an_artifact_that_fails_again_and_again_is_told_and_the_next_run_tries_again(into: Path) -> None:
+    world = small_world(pipelines=1)
+    bad, *good = all_artifacts(world)
+    async with FakeCircleCI(world) as fake:
+        fault = fake.fail(bad.location, times=None, status=500)
+        report = await harvest(fake, into, attempts=4, retry=ca.RetryPolicy(attempts=2, base=0.001))
+        assert fault.hits == 4 * 2
+        [failure] = report.failed
+        assert (failure.kind, failure.name, failure.number) == ("artifact", bad.path, bad.job.number)
+        assert "500 Internal Server Error" in str(failure)
+        assert tree(into) == usual_tree(good)
+        with pytest.raises(ca.DownloadError, match=r"^1 of 8 failed:\n  gh/acme/api job 1: logs/0\.txt: 500 "):
+            report.raise_for_failures()
+        assert (await ca.harvest_status(into)).failed == 1
+        assert str((await ca.harvest_status(into)).failures[0]) == str(failure)
+        fault.stop()
+        fake.requests.clear()
+        report = await harvest(fake, into)
+        report.raise_for_failures()
+        assert [file.artifact for file in report.files] == [bad.path]
+        assert len(gets(fake)) == 1
+    assert (await ca.harvest_status(into)).is_complete
+
+
+async def test_what_is_forbidden_is_tried_once(into: Path) -> None:
+    world = small_world(pipelines=1)
+    bad = all_artifacts(world)[3]
+    async with FakeCircleCI(world) as fake:
+        fault = fake.fail(bad.location, times=None, status=403)
+        report = await harvest(fake, into)
+        assert fault.hits == 1
+    assert ["403 Forbidden" in str(failure) for failure in report.failed] == [True]
+    assert len(report.files) == 7
+
+
+async def test_an_answer_that_is_no_json_is_asked_for_again(into: Path) -> None:
+    async with FakeCircleCI(small_world()) as fake:
+        fake.fail("*/workflow", origin="api", broken_json=True, times=2)
+        fake.fail("*/artifacts", origin="api", body="<html>Maintenance</html>", times=2)
+        report = await harvest(fake, into)
+    report.raise_for_failures()
+    assert len(report.files) == 24
+
+
+async def test_a_server_that_repeats_a_page_token_makes_a_failed_list(into: Path) -> None:
+    async with FakeCircleCI(small_world(pipelines=1, jobs=1), page_size=2) as fake:
+        page = {"items": [], "next_page_token": "again"}
+        fake.fail("*/artifacts", origin="api", body=page, times=None)
+        report = await harvest(fake, into)
+    assert [failure.kind for failure in report.failed] == ["artifacts"]
+    assert "repeated the page token" in str(report.failed[0])
+
+
+# A host that is down
+
+PATIENT = ca.RetryPolicy(attempts=1, base=10, cap=40)
+
+
+@asynccontextmanager
+async def down(fake: FakeCircleCI, origin: str) -> AsyncGenerator[None]:
+    fault = fake.fail(origin=origin, reset="before", times=None)  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        fault.stop()
+
+
+@fast_clock
+async def test_an_artifact_host_that_is_down_for_a_while_is_waited_for(tmp_path: Path) -> None:
+    world = small_world(pipelines=10)
+    into = tmp_path / "out"
+    async with FakeCircleCI(world) as fake, fake.client(retry=PATIENT) as circle:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        async with down(fake, "artifacts"):
+            running = asyncio.create_task(circle.harvest("gh/acme/api", into, concurrency=8))
+            await asyncio.sleep(240)
+            assert not running.done()
+            asked = len([each for each in fake.requests if each.origin == "artifacts"])
+            assert asked < 100  # no storm
+        report = await running
+        report.raise_for_failures()
+        assert loop.time() - began < 300
+    assert tree(into) == usual_tree(all_artifacts(world))
+    await check_agreement(into)
+
+
+@fast_clock
+async def test_an_artifact_host_that_stays_down_ends_the_run_and_the_next_goes_on(tmp_path: Path) -> None:
+    world = small_world(pipelines=10)
+    into = tmp_path / "out"
+    async with FakeCircleCI(world) as fake:
+        async with down(fake, "storage"):
+            report = await harvest(fake, into, retry=PATIENT)
+        assert isinstance(report.error, ca.TransportError)
+        assert str(report.stopped).startswith("nothing can be had for minutes: ")
+        assert (len(report.failed), states(into)) == (0, {"found": 80})
+        report = await harvest(fake, into)
+        report.raise_for_failures()
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+@fast_clock
+async def test_an_api_that_is_down_for_a_while_is_waited_for(tmp_path: Path) -> None:
+    world = small_world(pipelines=20)
+    into = tmp_path / "out"
+    async with FakeCircleCI(world) as fake, fake.client(retry=PATIENT) as circle:
+        fake.fail("*/workflow", origin="api", after=8, times=1, delay=0.2)
+        running = asyncio.create_task(circle.harvest("gh/acme/api", into))
+        while not any(each.path.endswith("/workflow") for each in fake.requests):
+            await asyncio.sleep(0)
+        async with down(fake, "api"):
+            await asyncio.sleep(200)
+        report = await running
+        report.raise_for_failures()
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+@fast_clock
+async def test_an_api_that_stays_down_ends_the_run_and_the_next_goes_on(tmp_path: Path) -> None:
+    world = small_world(pipelines=10)
+    into = tmp_path / "out"
+    async with FakeCircleCI(world) as fake:
+        fault = fake.fail("*/job", origin="api", status=502, times=None)
+        report = await harvest(fake, into, retry=PATIENT)
+        assert isinstance(report.error, ca.ServerError)
+        assert str(report.stopped).startswith("the API has not answered for minutes: ")
+        fault.stop()
+        report = await harvest(fake, into)
+        report.raise_for_failures()
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+# Signatures, deletions, changes
+
+
+async def test_signatures_that_expire_while_queued_are_asked_for_anew(into: Path) -> None:
+    world = small_world()
+    async with FakeCircleCI(world) as fake:
+        fake.fail(origin="artifacts", expired=True, times=10, after=2)
+        fake.fail(origin="storage", expired=True, times=10, after=4)
+        report = await harvest(fake, into)
+    report.raise_for_failures()
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+async def test_what_is_deleted_between_listing_and_download_is_told_once(into: Path) -> None:
+    world = small_world(pipelines=1)
+    gone, *left = all_artifacts(world)
+    async with FakeCircleCI(world) as fake:
+        fake.fail("*/artifacts", origin="api", delay=0.05)  # the list has been made by then
+
+        async def delete() -> None:
+            while not any(each.path.endswith("/artifacts") for each in fake.requests):
+                await asyncio.sleep(0.001)
+            gone.delete()
+
+        report, _ = await asyncio.gather(harvest(fake, into), delete())
+        [failure] = report.failed
+        assert "404 Not Found" in str(failure)
+        assert failure.name == gone.path
+        assert tree(into) == usual_tree(left)
+        again = await harvest(fake, into)
+        again.raise_for_failures()
+        assert (len(again.files), len(again.skipped)) == (0, 7)
+        assert states(into) == {"done": 7, "gone": 1}
+        assert (await ca.harvest_status(into)).gone == 1
+        assert (await ca.harvest_status(into)).is_complete
+
+
+async def test_what_has_expired_on_the_server_stays_on_the_disk(into: Path) -> None:
+    world = small_world(pipelines=1)
+    whole = usual_tree(all_artifacts(world))
+    async with FakeCircleCI(world) as fake:
+        await harvest(fake, into)
+        for artifact in all_artifacts(world):
+            artifact.delete()
+        report = await harvest(fake, into)
+        report.raise_for_failures()
+        assert len(report.skipped) == 8
+    assert tree(into) == whole
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+async def test_a_file_that_changes_between_two_tries_is_never_a_mixture(ranges: bool, into: Path) -> None:
+    world = World()
+    job = world.project("gh/acme/api").pipeline().workflow("build").job("test")
+    artifacts = [job.artifact(f"{number}", size=5_000_000) for number in range(4)]
+    async with (
+        FakeCircleCI(world, ranges=ranges) as fake,
+        fake.client(retry=ca.RetryPolicy(attempts=1, base=0.001)) as circle,
+    ):
+        fake.fail(origin="storage", cut=3_000_000, times=4)
+        seen: set[str] = set()
+
+        async def change(event: ca.HarvestEvent) -> None:
+            if isinstance(event, ca.FileFailed) and event.path not in seen:
+                seen.add(event.path)
+                artifacts[int(event.path)].replace(size=4_000_000)
+
+        report = await circle.harvest("gh/acme/api", into, on_progress=change)
+        report.raise_for_failures()
+        assert len(seen) == 4
+    assert tree(into) == usual_tree(artifacts)
+    await check_agreement(into)
+
+
+async def test_a_try_goes_on_where_the_one_before_was_cut(into: Path) -> None:
+    world = World()
+    artifact = world.project("gh/acme/api").pipeline().workflow("build").job("test").artifact("big", size=8_000_000)
+    async with FakeCircleCI(world) as fake:
+        fake.fail(origin="storage", cut=5_000_000)
+        report = await harvest(fake, into, retry=ca.RetryPolicy(attempts=1, base=0.001))
+        report.raise_for_failures()
+        ranges = [each.headers.get("Range") for each in fake.requests if each.origin == "storage"]
+        assert ranges[0] is None
+        assert int(str(ranges[1]).removeprefix("bytes=").removesuffix("-")) > 1_000_000
+    assert tree(into) == usual_tree([artifact])
+
+
+# Names
+
+
+async def test_hostile_names_are_told_and_never_written(into: Path) -> None:
+    world = World()
+    job = world.project("gh/acme/api").pipeline().workflow("../..").job(".. /x")
+    hostile = [
+        "../up",
+        "/etc/passwd",
+        "a/../../b",
+        "C:/x",
+        "a\\b",
+        "nul\0l",
+        "a//b",
+        ".",
+        "..",
+        "x/",
+        "a" * 300,
+    ]
+    for path in hostile:
+        job.artifact(path, b"bad")
+    job.artifact("good", b"good")
+    async with FakeCircleCI(world) as fake:
+        report = await harvest(fake, into)
+        assert sorted(failure.name for failure in report.failed) == sorted(hostile)
+        assert all("refused: " in str(failure) and str(failure).isprintable() for failure in report.failed)
+        assert len(gets(fake)) == 1
+    assert tree(into) == {"gh/acme/api/1/%2E.%2F.%2E/%2E. %2Fx-1/good": b"good"}
+    assert {path.name for path in into.parent.iterdir()} == {"home", "out"}
+
+
+async def test_a_name_that_is_no_text_is_told_and_never_written(into: Path) -> None:
+    async with FakeCircleCI(small_world(pipelines=1, jobs=1)) as fake:
+        strange = {"path": "half \ud800", "node_index": 0, "url": f"http://{fake.artifact_host}/half\ud800"}
+        fake.fail("*/artifacts", origin="api", body={"items": [strange]})
+        report = await harvest(fake, into)
+        assert ["half \\ud800" in str(failure) for failure in report.failed] == [True]
+    assert tree(into) == {}
+
+
+async def test_names_that_collide_have_places_of_their_own_in_every_run(tmp_path: Path) -> None:
+    world = World()
+    job = world.project("gh/acme/api").pipeline().workflow("build").job("test")
+    names = [
+        "log",
+        "LOG",
+        "Log",
+        "log/x",
+        "LOG/x",
+        "é",
+        "e\u0301",
+        ".env",
+        "%2Eenv",
+        "log~2",
+        ".harvest.sqlite",
+        ".a/b",
+    ]
+    contents = {name.encode(): job.artifact(name, name.encode()) for name in names}
+    async with FakeCircleCI(world) as fake:
+        await harvest(fake, tmp_path / "one")
+        job.artifacts.reverse()
+        await harvest(fake, tmp_path / "two", concurrency=1)
+    assert sorted(tree(tmp_path / "one").values()) == sorted(contents)
+    assert tree(tmp_path / "one") == tree(tmp_path / "two")
+    assert len({name.lower() for name in tree(tmp_path / "one")}) == len(names)
+
+
+async def test_projects_that_differ_by_case_only_have_places_of_their_own(into: Path) -> None:
+    world = World()
+    slugs = [f"circleci/{'a' * 22}/{letter * 22}" for letter in "bB"]
+    for slug in slugs:
+        world.project(slug).pipeline().workflow("build").job("test").artifact("a/b", slug.encode())
+    async with FakeCircleCI(world) as fake:
+        report = await harvest(fake, into, projects=slugs)
+    report.raise_for_failures()
+    assert sorted(tree(into).values()) == sorted(slug.encode() for slug in slugs)
+    assert len({name.lower() for name in tree(into)}) == 2
+
+
+@pytest.mark.parametrize("leads", ["out", "in"])
+async def test_no_link_in_the_destination_is_followed(leads: str, into: Path, tmp_path: Path) -> None:
+    world = small_world(pipelines=1)
+    elsewhere = tmp_path / "elsewhere" if leads == "out" else into / "elsewhere"
+    elsewhere.mkdir(parents=True)
+    folder = into / "gh/acme/api/1/build"
+    folder.mkdir(parents=True)
+    (folder / "test-0-1").symlink_to(elsewhere)
+    async with FakeCircleCI(world) as fake, fake.client(retry=QUICK) as circle:
+        report = await circle.harvest("gh/acme/api", into)
+        assert len(report.failed) == 4
+        assert all("refused: it is a link" in str(failure) for failure in report.failed)
+        assert list(elsewhere.iterdir()) == []
+        (folder / "test-0-1").unlink()
+        report = await harvest(fake, into)
+        report.raise_for_failures()
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+async def test_a_file_where_a_folder_should_be_fails_those_files_only(into: Path) -> None:
+    world = small_world(pipelines=1)
+    folder = into / "gh/acme/api/1/build"
+    folder.mkdir(parents=True)
+    (folder / "test-0-1").mkdir()
+    (folder / "test-0-1" / "logs").write_text("mine")
+    (folder / "test-1-2" / "logs" / "2.txt").mkdir(parents=True)
+    async with FakeCircleCI(world) as fake, fake.client(retry=QUICK) as circle:
+        report = await circle.harvest("gh/acme/api", into)
+        assert sorted(
+            usual_place(each) for each in all_artifacts(world) if usual_place(each) not in tree(into)
+        ) == sorted(
+            f"gh/acme/api/1/build/{name}"
+            for name in (*(f"test-0-1/logs/{n}.txt" for n in range(4)), "test-1-2/logs/2.txt")
+        )
+        assert len(report.failed) == 5
+        (folder / "test-0-1" / "logs").unlink()
+        (folder / "test-1-2" / "logs" / "2.txt").rmdir()
+        report = await harvest(fake, into)
+        report.raise_for_failures()
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+# Cancelled
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_cancelled_at_some_moment_all_is_clean_and_the_next_run_goes_on(seed: int, into: Path) -> None:
+    world = small_world(pipelines=4, artifacts=6)
+    job = world.projects["gh/acme/api"].pipelines.all[0].workflows[0].job("large")
+    for number in range(3):
+        job.artifact(f"{number}.bin", size=4_000_000)
+    whole = usual_tree(all_artifacts(world))
+    async with FakeCircleCI(world, page_size=4) as fake, fake.client(retry=QUICK) as circle:
+        task = asyncio.create_task(circle.harvest("gh/acme/api", into, concurrency=4))
+        world.random.seed(seed)
+        while len(fake.requests) < world.random.randrange(100):
+            await asyncio.sleep(0)
+        for _ in range(world.random.randrange(3)):
+            task.cancel()
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert tasks_of_the_package() == []
+        check_nothing_in_use(circle)
+        if (into / ".harvest.sqlite").exists():
+            await check_agreement(into)
+        there = tree(into) if into.exists() else {}
+        assert {name: data for name, data in there.items() if whole[name] != data} == {}
+        fake.requests.clear()
+        report = await harvest(fake, into)
+        report.raise_for_failures()
+        keys = {each.key for each in all_artifacts(world) if usual_place(each) in there}
+        assert not keys & set(gets(fake))
+    assert tree(into) == whole
+    assert parts(into) == []
+
+
+def test_the_end_of_the_program_leaves_a_destination_that_can_be_gone_on_with(into: Path) -> None:
+    """A harvest in a task of its own is cancelled by `asyncio.run`, all other tasks with it."""
+    world = small_world(pipelines=6)
+    ports: list[int] = []
+
+    async def program() -> None:
+        async with FakeCircleCI(world, latency=0.001) as fake, fake.client() as circle:
+            hosts = (fake.url, fake.artifact_host, fake.storage_host)
+            ports.extend(int(host.rpartition(":")[2]) for host in hosts)
+            running = asyncio.create_task(circle.harvest("gh/acme/api", into))
+            running.add_done_callback(lambda task: task.cancelled())
+            while len(gets(fake)) < 20:
+                await asyncio.sleep(0)
+                assert not running.done()
+
+    async def again() -> None:
+        await check_agreement(into)
+        assert len(tree(into)) < 48
+        async with FakeCircleCI(world, ports=(ports[0], ports[1], ports[2])) as fake:
+            report = await harvest(fake, into)
+            report.raise_for_failures()
+
+    asyncio.run(program())
+    asyncio.run(again())
+    assert tree(into) == usual_tree(all_artifacts(world))

@@ -1,0 +1,181 @@
+"""Where artifacts go: the same for the same artifacts, a place of its own for each, and none outside."""
+
+import random
+from collections.abc import Iterable, Mapping
+from string import printable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+import circleci_async as ca
+from circleci_async.artifacts.destination import checked_parts, fold
+from circleci_async.harvest.layout import DEFAULT_LAYOUT, Layout, Place, Placer, safe_name
+
+JOB = Place("gh/acme/api", 12, "build", "test", 42)
+
+
+def placed(
+    artifacts: Iterable[tuple[int, str]],
+    taken: Mapping[tuple[int, str], str] | None = None,
+    *,
+    job: Place = JOB,
+    layout: str = DEFAULT_LAYOUT,
+) -> dict[tuple[int, str], str]:
+    """Give places to the artifacts that have none, in their order, as the ledger does."""
+    there = taken or {}
+    new = sorted({*artifacts} - {*there})
+    has_nodes = len({node for node, _ in (*new, *there)}) > 1
+    placer = Placer(Layout(layout), job, has_nodes=has_nodes, taken=there.values())
+    return {each: placer.place(*each) for each in new}
+
+
+def places(*artifacts: tuple[int, str], job: Place = JOB, layout: str = DEFAULT_LAYOUT) -> list[str]:
+    """Where these go, in this order."""
+    found = placed(artifacts, job=job, layout=layout)
+    return [found[each] for each in artifacts]
+
+
+def test_the_usual_place() -> None:
+    assert places((0, "a/b.xml")) == ["gh/acme/api/12/build/test-42/a/b.xml"]
+
+
+def test_nodes_have_folders_only_where_there_are_several() -> None:
+    assert places((3, "a")) == ["gh/acme/api/12/build/test-42/a"]
+    assert places((0, "a"), (1, "a")) == ["gh/acme/api/12/build/test-42/0/a", "gh/acme/api/12/build/test-42/1/a"]
+
+
+def test_a_template_of_ones_own() -> None:
+    layout = "all/{project}/{job}/#{number} of {pipeline}/node {node}/{workflow}/{path}"
+    assert places((0, "a/b"), layout=layout) == ["all/gh/acme/api/test/#42 of 12/build/a/b"]
+    assert places((0, "a"), (7, "a"), layout=layout)[1] == "all/gh/acme/api/test/#42 of 12/node 7/build/a"
+    assert places((0, "a"), layout="{number}-{node}/{path}") == ["42-0/a"]
+    assert places((0, "a"), layout="{number}/{node}/{path}") == ["42/a"]
+
+
+@pytest.mark.parametrize(
+    ("layout", "said"),
+    [
+        ("", "last part must be {path}"),
+        ("{number}/{node}", "last part must be {path}"),
+        ("{number}/{node}/{path}.txt", "last part must be {path}"),
+        ("{path}/{number}/{node}/{path}", "last part must be {path}"),
+        ("{node}/{path}", "without {number} files would collide"),
+        ("{number}/{path}", "without {node} files would collide"),
+        ("{job}/{path}", "without {node} and {number} files would collide"),
+        ("{number}/{nod}/{path}", "there is {project}, {pipeline}"),
+        ("{number}/{node!r}/{path}", "there is {project}, {pipeline}"),
+        ("{number:5}/{node}/{path}", "there is {project}, {pipeline}"),
+        ("{number}/{node/{path}", "there is {project}, {pipeline}"),
+        ("{}/{number}/{node}/{path}", "there is {project}, {pipeline}"),
+        ("/{number}/{node}/{path}", "a folder can't be empty"),
+        ("{number}//{node}/{path}", "a folder can't be empty"),
+        (".hidden/{number}/{node}/{path}", "begin with a dot are the harvest's own"),
+        ("../{number}/{node}/{path}", "begin with a dot are the harvest's own"),
+        ("a\\b/{number}/{node}/{path}", "holds a backslash or a control character"),
+        ("a\0b/{number}/{node}/{path}", "holds a backslash or a control character"),
+        ("{project}-{number}/{node}/{path}", "{project} must be a part of its own"),
+        (7, "must be text"),
+    ],
+)
+def test_a_template_by_which_files_could_collide_or_get_out_is_refused(layout: str, said: str) -> None:
+    with pytest.raises(ca.InvalidArgument, match=said):
+        Layout(layout)
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("build", "build"),
+        ("build/test", "build%2Ftest"),
+        (".hidden", "%2Ehidden"),
+        ("..", "%2E%2E"),
+        (".", "%2E"),
+        ("", "%20"),
+        ("a\\b:c", "a%5Cb%3Ac"),
+        ("100%", "100%25"),
+        ("why? *so*", "why%3F %2Aso%2A"),
+        ("dot.", "dot%2E"),
+        ("space ", "space%20"),
+        ("tab\there", "tab%09here"),
+        ("größe 🎉", "größe 🎉"),
+    ],
+)
+def test_a_name_is_always_one_folder(name: str, folder: str) -> None:
+    assert safe_name(name) == folder
+
+
+def test_names_that_begin_with_a_dot_get_another_beginning() -> None:
+    assert places((0, ".coverage"), (0, ".config/.x/y"), (0, "a/.b")) == [
+        "gh/acme/api/12/build/test-42/%2Ecoverage",
+        "gh/acme/api/12/build/test-42/%2Econfig/%2Ex/y",
+        "gh/acme/api/12/build/test-42/a/%2Eb",
+    ]
+    hidden = Place("gh/.github/.github", 1, ".w", ".j", 2)
+    assert places((0, "a"), job=hidden) == ["gh/%2Egithub/%2Egithub/1/%2Ew/%2Ej-2/a"]
+
+
+def test_names_that_collide_get_a_number_by_their_order_in_the_alphabet() -> None:
+    folder = "gh/acme/api/12/build/test-42"
+    assert places((0, "log.txt"), (0, "LOG.txt"), (0, "Log.txt")) == [
+        f"{folder}/log~3.txt",
+        f"{folder}/LOG.txt",
+        f"{folder}/Log~2.txt",
+    ]
+    assert places((0, "a"), (0, "a/b"), (0, "a/c")) == [f"{folder}/a", f"{folder}/a~2/b", f"{folder}/a~2/c"]
+    assert places((0, "é"), (0, "e\u0301")) == [f"{folder}/é~2", f"{folder}/e\u0301"]
+    assert places((0, ".x"), (0, "%2Ex")) == [f"{folder}/%2Ex~2", f"{folder}/%2Ex"]
+
+
+def test_what_has_a_place_keeps_it() -> None:
+    taken = {(0, "b"): "gh/acme/api/12/build/test-42/b", (0, "z/a"): "gh/acme/api/12/build/test-42/z/a"}
+    found = placed([(0, "b"), (0, "B"), (0, "Z"), (0, "z/A"), (0, "z/c")], taken)
+    folder = "gh/acme/api/12/build/test-42"
+    assert found == {
+        (0, "B"): f"{folder}/B~2",
+        (0, "Z"): f"{folder}/Z~2",
+        (0, "z/A"): f"{folder}/z/A~2",
+        (0, "z/c"): f"{folder}/z/c",
+    }
+    assert placed([(1, "b")], taken) == {(1, "b"): f"{folder}/1/b"}
+
+
+@pytest.mark.parametrize("name", ["a" * 255, ".a" + "b" * 253, "ä" * 127, "🎉" * 63])
+def test_names_as_long_as_file_systems_allow_still_fit_when_they_become_longer(name: str) -> None:
+    found = places((0, name), (0, name[:-1] + name[-1].swapcase()), (0, f"{name}/x"))
+    assert len(set(found)) == len({name, name[:-1] + name[-1].swapcase()}) + 1
+    assert all(len(part.encode()) <= 255 for path in found for part in path.split("/"))
+    long = Place("gh/acme/api", 1, "w" * 400, "j" * 300, 7)
+    assert all(len(part.encode()) <= 255 for part in places((0, "a"), job=long)[0].split("/"))
+    other = Place("gh/acme/api", 1, "w" * 401, "j" * 300, 7)
+    assert places((0, "a"), job=long) != places((0, "a"), job=other)
+
+
+NAMES = some.text(some.sampled_from("aAbB.~2%é\u0301e -ß" + printable[:4]), min_size=1, max_size=5)
+PATHS = some.lists(NAMES, min_size=1, max_size=3).map("/".join)
+
+
+@given(some.sets(some.tuples(some.integers(0, 2), PATHS), max_size=12), some.randoms())
+def test_the_same_artifacts_go_to_the_same_places_of_their_own(
+    found: set[tuple[int, str]], chance: random.Random
+) -> None:
+    artifacts = sorted(each for each in found if is_safe(each[1]))
+    there = placed(artifacts)
+    shuffled = artifacts[:]
+    chance.shuffle(shuffled)
+    assert placed(shuffled) == there
+    assert set(there) == set(artifacts)
+    assert len({fold(target) for target in there.values()}) == len(artifacts)
+    folders = {fold(target.rsplit("/", count)[0]) for target in there.values() for count in range(1, target.count("/"))}
+    assert not folders & {fold(target) for target in there.values()}
+    for target in there.values():
+        assert target.startswith("gh/acme/api/12/build/test-42/")
+        assert not any(part.startswith(".") or part.strip(" ") == "" for part in target.split("/"))
+
+
+def is_safe(path: str) -> bool:
+    try:
+        checked_parts(path)
+    except ca.UnsafePath:
+        return False
+    return True

@@ -1,0 +1,280 @@
+"""A ledger that can't be used says why and what to do, and only one harvest writes into it at a time."""
+
+import asyncio
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import circleci_async as ca
+from circleci_async.harvest import lock, schema
+from circleci_async.harvest.ledger import Ledger
+from circleci_async.harvest.lock import Lock, is_locked
+from circleci_async.harvest.store import Store
+from circleci_async.testing import FakeCircleCI, World
+from tests.harvest.harvests import QUICK, all_artifacts, fill, harvest, small_world, states, tree, usual_tree
+from tests.leftovers import tasks_of_the_package
+
+NAME = ".harvest.sqlite"
+
+
+async def refused(into: Path) -> ca.LedgerError:
+    """Harvest into a destination that can't be used, and return how it is refused, with nothing asked for."""
+    async with FakeCircleCI(small_world()) as fake, fake.client(retry=QUICK) as circle:
+        with pytest.raises(ca.LedgerError) as caught:
+            await circle.harvest("gh/acme/api", into)
+        assert fake.requests == []
+        assert tasks_of_the_package() == []
+    return caught.value
+
+
+def garble(path: Path) -> None:
+    path.write_bytes(b"This is no database. " * 1000)
+
+
+def damage(path: Path) -> None:
+    """Spoil pages in the middle."""
+    with closing(sqlite3.connect(path)) as sql:
+        sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    data = bytearray(path.read_bytes())
+    data[4096:12288] = os.urandom(8192)
+    path.write_bytes(data)
+
+
+def cut_short(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as sql:
+        sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+@pytest.mark.parametrize("spoil", [garble, damage, cut_short])
+async def test_a_ledger_that_is_damaged(spoil: Callable[[Path], None], into: Path) -> None:
+    world = small_world()
+    async with FakeCircleCI(world) as fake:
+        await harvest(fake, into)
+    for path in into.glob(f"{NAME}-*"):
+        path.unlink()
+    spoil(into / NAME)
+    before = tree(into)
+    error = await refused(into)
+    assert "is damaged: move it away" in str(error)
+    assert tree(into) == before
+    for name in (NAME, f"{NAME}-wal", f"{NAME}-shm"):
+        (into / name).unlink(missing_ok=True)
+    async with FakeCircleCI(world) as fake:
+        report = await harvest(fake, into)
+    assert len(report.files) == 24
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+async def test_a_ledger_of_a_newer_version(into: Path) -> None:
+    async with FakeCircleCI(small_world()) as fake:
+        await harvest(fake, into)
+    with closing(sqlite3.connect(into / NAME)) as sql:
+        sql.execute("PRAGMA user_version = 2")
+    error = await refused(into)
+    assert "was written by a newer version of circleci_async (its format is 2, this one knows 1)" in str(error)
+    for look in (ca.harvest_status, ca.verify_harvest):
+        with pytest.raises(ca.LedgerError, match="newer version"):
+            await look(into)
+
+
+async def test_a_database_of_somebody_else(into: Path) -> None:
+    into.mkdir()
+    with closing(sqlite3.connect(into / NAME)) as sql:
+        sql.execute("CREATE TABLE poems (line TEXT)")
+    assert "is no ledger of a harvest" in str(await refused(into))
+
+
+async def test_a_ledger_that_somebody_is_making_or_has_locked_is_waited_for_only_so_long(
+    into: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "BUSY", 0.05)
+    async with FakeCircleCI(small_world()) as fake:
+        await harvest(fake, into)
+    with closing(sqlite3.connect(into / NAME)) as sql:
+        sql.execute("BEGIN EXCLUSIVE")
+        assert "can't be used: database is locked" in str(await refused(into))
+
+
+async def test_an_empty_ledger_is_a_new_one(into: Path) -> None:
+    into.mkdir()
+    (into / NAME).touch()
+    async with FakeCircleCI(small_world()) as fake:
+        assert len((await harvest(fake, into)).files) == 24
+
+
+async def test_no_harvest_there_to_look_into(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "missing"):
+        for look in (ca.harvest_status, ca.verify_harvest):
+            with pytest.raises(ca.LedgerError, match="there is no harvest in"):
+                await look(folder)
+
+
+# A full disk, for the ledger alone
+
+
+@pytest.mark.parametrize("pages", [2, 12, 16, 20, 25, 30])
+async def test_a_ledger_on_a_full_disk(pages: int, into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At whatever moment SQLite finds no room: a clear error, and when there is room again, the next run goes on."""
+    world = World()
+    for _ in range(8):
+        fill(world.project(f"gh/acme/{_}").pipeline().workflow("build").job("test"), 30, 10)
+    projects = list(world.projects)
+    connect = schema.connect
+
+    def on_small_disk(root: Path) -> sqlite3.Connection:
+        made = sqlite3.connect(root / NAME)  # so that the making of the ledger finds no room either
+        made.close()
+        real: Any = sqlite3.connect
+
+        def small(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+            connection: sqlite3.Connection = real(*args, **kwargs)
+            connection.execute(f"PRAGMA max_page_count = {pages}")
+            return connection
+
+        with monkeypatch.context() as patch:
+            patch.setattr(sqlite3, "connect", small)
+            return connect(root)
+
+    async with FakeCircleCI(world) as fake, fake.client(retry=QUICK) as circle:
+        monkeypatch.setattr("circleci_async.harvest.ledger.connect", on_small_disk)
+        with pytest.raises(ca.LedgerError, match=r"the disk is full: .* can't be written; make room"):
+            report = await circle.harvest(projects, into)
+            assert report.stopped == "the disk is full"
+            report.raise_for_failures()
+        assert tasks_of_the_package() == []
+        whole = usual_tree(all_artifacts(world))
+        assert {name: data for name, data in tree(into).items() if whole[name] != data} == {}
+        if pages > 16:
+            (await ca.verify_harvest(into)).raise_for_differences()
+        monkeypatch.setattr("circleci_async.harvest.ledger.connect", connect)
+        report = await harvest(fake, into, projects=projects)
+        report.raise_for_failures()
+    assert tree(into) == whole
+
+
+# The disk is read-only
+
+
+async def test_a_destination_that_is_a_file_or_below_one(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert "can't be made: " in str(await refused(tmp_path / "file"))
+    assert "can't be made: " in str(await refused(tmp_path / "file" / "out"))
+
+
+# One at a time
+
+
+async def test_a_second_harvest_into_the_same_destination_is_refused(into: Path) -> None:
+    world = small_world()
+    async with FakeCircleCI(world, latency=0.05) as fake, fake.client() as circle:
+        first = asyncio.create_task(circle.harvest("gh/acme/api", into))
+        while not fake.requests:
+            await asyncio.sleep(0.001)
+        assert (await ca.harvest_status(into)).is_running
+        with pytest.raises(ca.LedgerBusy, match=rf"another harvest \(process {os.getpid()}\) is at work in") as caught:
+            await circle.harvest("gh/acme/api", into)
+        assert caught.value.hint == "Wait until it has ended, or give another destination."
+        with pytest.raises(ca.LedgerBusy, match="verify when it has ended"):
+            await ca.verify_harvest(into)
+        (await first).raise_for_failures()
+        assert not (await ca.harvest_status(into)).is_running
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+async def test_another_process_is_refused_too_and_named(into: Path) -> None:
+    into.mkdir()
+    program = (
+        "import sys; from pathlib import Path; from circleci_async.harvest.lock import Lock\n"
+        "lock = Lock(Path(sys.argv[1])); print('locked', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, into], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert f"another harvest (process {process.pid}) is at work" in str(await refused(into))
+        assert is_locked(into)
+        process.kill()
+    assert not is_locked(into)
+    async with FakeCircleCI(small_world()) as fake:
+        await harvest(fake, into)
+
+
+def test_a_lock_that_can_not_be_taken_says_so(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    into.mkdir()
+
+    def refuse(file: int) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(lock, "_lock", refuse)
+    with pytest.raises(ca.LedgerError, match="can't be locked: No locks available"):
+        Lock(into)
+
+
+def test_a_lock_is_let_go_once(into: Path) -> None:
+    into.mkdir()
+    held = Lock(into)
+    held.release()
+    held.release()
+    Lock(into).release()
+    assert not is_locked(into / "missing")
+
+
+# The layout stays
+
+
+async def test_a_destination_keeps_its_layout(into: Path) -> None:
+    layout = "{job}/{number}/{node}/{path}"
+    world = small_world(pipelines=1)
+    world.project("gh/acme/web")
+    async with FakeCircleCI(world) as fake, fake.client() as circle:
+        await harvest(fake, into, layout=layout)
+        assert "test-0/1/logs/0.txt" in tree(into)
+        await harvest(fake, into, layout=layout)
+        with pytest.raises(ca.InvalidArgument, match=r"files in .* are laid out as '{job}/{number}/"):
+            await circle.harvest("gh/acme/api", into)
+        with pytest.raises(ca.InvalidArgument, match="files of gh/acme/api, gh/acme/web would collide"):
+            await circle.harvest("gh/acme/web", into, layout=layout)
+        with pytest.raises(ca.InvalidArgument, match="files of gh/acme/api, gh/acme/web would collide"):
+            await circle.harvest(["gh/acme/web", "gh/acme/api"], into / "new", layout=layout)
+    assert states(into) == {"done": 8}
+
+
+# An error in the ledger's thread
+
+
+async def test_an_error_while_files_are_settled_ends_the_run_with_its_reason(
+    into: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = small_world()
+    finish = Store.finish
+
+    def fail(self: Store, *args: object) -> object:
+        if self._sql.execute("SELECT 1 FROM artifacts WHERE state = 'done'").fetchone():
+            raise sqlite3.OperationalError("disk I/O error")
+        return finish(self, *args)  # type: ignore[arg-type]
+
+    async with FakeCircleCI(world, latency=0.002) as fake, fake.client(retry=QUICK) as circle:
+        monkeypatch.setattr(Store, "finish", fail)
+        with pytest.raises(ca.LedgerError, match="can't be used: disk I/O error"):
+            await circle.harvest("gh/acme/api", into)
+        monkeypatch.setattr(Store, "finish", finish)
+        assert 0 < len(tree(into)) < 24
+        report = await harvest(fake, into)
+        report.raise_for_failures()
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+async def test_a_ledger_that_is_not_open_says_so(into: Path) -> None:
+    ledger = Ledger(into, lambda settled: None, dedupe=False)
+    with pytest.raises(RuntimeError, match="not open"):
+        await ledger.do(Store.take, 0, 1)
+    await ledger.close(ended=True)
