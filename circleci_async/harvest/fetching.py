@@ -103,7 +103,8 @@ class Fetcher:
 
     async def _work(self, queue: "asyncio.Queue[Wanted | None]") -> None:
         while (wanted := await queue.get()) is not None:
-            await self._outage.pause()
+            if self._outage.is_on:
+                await self._outage.pause()
             if self._stop.reason is not None:
                 return
             if not self._bounds.admit():
