@@ -69,7 +69,7 @@ def varied_world() -> World:
             lambda a: usual_place(a) == "gh/acme/api/4/build/test-a-19/junit.xml",
         ),
     ],
-    ids=str,
+    ids=lambda value: value.key if isinstance(value, ca.Selection) else None,
 )
 async def test_a_selection_brings_what_it_asks_for(
     select: ca.Selection | None, wanted: Callable[[Any], bool], into: Path
