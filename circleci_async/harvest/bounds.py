@@ -1,7 +1,7 @@
 """How much may be fetched: bytes, files, and the disk."""
 
-import asyncio
 import shutil
+import time
 from pathlib import Path
 
 from ..errors import InvalidArgument
@@ -62,7 +62,7 @@ class Bounds:
         self._unwritten = max(0, self._unwritten - size)
 
     def _look_at_disk(self, size: int) -> bool:
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         if now - self._looked >= _LOOKS_EVERY or self._free - self._unwritten - size < 2 * self._min_free:
             self._free = shutil.disk_usage(self._root).free
             self._looked = now

@@ -104,7 +104,7 @@ class HarvestProgress(HarvestEvent):
     found: int
     """Artifacts that this run asked for, as far as it knows: done, skipped, failed and waiting."""
     done: int
-    """Files that this run has fetched."""
+    """Files that this run has fetched; those of a job whose list still comes get their names when it has come."""
     skipped: int
     """Files that were there already."""
     failed: int

@@ -103,7 +103,8 @@ class Fetcher:
 
     async def _work(self, queue: "asyncio.Queue[Wanted | None]") -> None:
         while (wanted := await queue.get()) is not None:
-            await self._outage.pause()
+            if self._outage.is_on:
+                await self._outage.pause()
             if self._stop.reason is not None:
                 return
             if not self._bounds.admit():
@@ -172,16 +173,29 @@ class Fetcher:
             await self._give_up(wanted, error)
 
     def settled(self, outcomes: list[Settled]) -> None:
-        """Count what the ledger has settled."""
+        """Count what the ledger has settled of what was handed over."""
         for settled in outcomes:
             self._bounds.written(self._admitted.pop(settled.wanted.id, 0))
             if settled.error is None:
-                if settled.target is not None:
-                    self._tally.settled(settled)
-            elif isinstance(settled.error, OSError) and settled.error.errno in DISK_IS_FULL:
-                self._stop.fail("the disk is full", DiskFull(f"the disk is full: {settled.error}; {MAKE_ROOM}"))
+                self._tally.fetched(settled)
             else:
-                self._tally.unfetched(settled.wanted, settled.error, is_final=True)
+                self._unsettled(settled, settled.error)
+
+    def named(self, outcomes: list[Settled]) -> None:
+        """Count files that had come and got their names only now."""
+        for settled in outcomes:
+            if settled.error is None:
+                self._tally.named(settled)
+            else:
+                self._tally.done -= 1
+                self._tally.bytes -= settled.size
+                self._unsettled(settled, settled.error)
+
+    def _unsettled(self, settled: Settled, error: Exception) -> None:
+        if isinstance(error, OSError) and error.errno in DISK_IS_FULL:
+            self._stop.fail("the disk is full", DiskFull(f"the disk is full: {error}; {MAKE_ROOM}"))
+        else:
+            self._tally.unfetched(settled.wanted, error, is_final=True)
 
 
 async def _first(tasks: "list[asyncio.Task[None]]") -> None:

@@ -50,7 +50,7 @@ class Run(NamedTuple):
 class Finder:
     """Finds what a selection asks for.
 
-    `on_settled` is called with files that got their names only now.
+    `on_named` is called with files that got their names only now.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Finder:
         selection: Selection,
         projects: Iterable[str],
         *,
-        on_settled: Callable[[list[Settled]], None],
+        on_named: Callable[[list[Settled]], None],
     ) -> None:
         self._pipelines = Pipelines(session)
         self._workflows = Workflows(session)
@@ -76,7 +76,7 @@ class Finder:
         self._stop = stop
         self._select = selection
         self._projects = tuple(projects)
-        self._on_settled = on_settled
+        self._on_named = on_named
         self._since, self._until = selection.window(_now())
 
     async def run(self) -> None:
@@ -291,7 +291,7 @@ class Finder:
         is_more = True
         while is_more:
             settled, is_more = await self._ledger.do(Register.settle, place)
-            self._on_settled(settled)
+            self._on_named(settled)
         if want:
             self._tally.listed(place, found, skipped)
 

@@ -68,7 +68,8 @@ class Ledger:
             self._room.clear()
         if self._writing is None:
             self._write()
-        await self._room.wait()
+        if not self._room.is_set():
+            await self._room.wait()
         self._raise_failure()
 
     async def settle(self) -> None:

@@ -39,6 +39,11 @@ class Outage:
         self._until = 0.0
         self._began: float | None = None
 
+    @property
+    def is_on(self) -> bool:
+        """Whether there may be a pause."""
+        return len(self._failing) >= ENOUGH
+
     async def pause(self) -> None:
         """Wait while nothing is to be asked."""
         loop = asyncio.get_running_loop()

@@ -164,9 +164,9 @@ _FILES = (
 )
 _FAILURES = (
     "SELECT 'artifact', project, path, error, number, node, url FROM artifacts JOIN jobs ON jobs.id = job"
-    " WHERE state = 'failed' AND ?1 IN (artifacts.run, 0)"
+    " WHERE state = 'failed' AND ? IN (artifacts.run, 0)"
     " UNION ALL SELECT kind, project, name, error, NULL, NULL, NULL FROM listings"
-    " WHERE error IS NOT NULL AND ?1 IN (run, 0)"
+    " WHERE error IS NOT NULL AND ? IN (run, 0)"
 )
 
 
@@ -184,7 +184,7 @@ def skipped_by(root: Path, run: int) -> Rows[HarvestedFile]:
 
 def failures_of(root: Path, run: int) -> Rows[HarvestFailure]:
     """Return what failed in a run."""
-    return Rows(root, _FAILURES, (run,), _failure)
+    return Rows(root, _FAILURES, (run, run), _failure)
 
 
 def all_failures(root: Path) -> Rows[HarvestFailure]:

@@ -147,7 +147,7 @@ class _Run:
                 self._stop,
                 select,
                 projects,
-                on_settled=self._fetcher.settled,
+                on_named=self._fetcher.named,
             )
             await finder.run()
         finally:
@@ -155,10 +155,10 @@ class _Run:
 
     def _report(self, run: int) -> HarvestReport:
         return HarvestReport(
-            files=files_of(self._root, run, self._tally.done),
+            files=files_of(self._root, run, self._tally.files),
             skipped=skipped_by(self._root, run),
             failed=failures_of(self._root, run),
-            bytes=self._tally.bytes,
+            bytes=self._tally.bytes_of_files,
             seconds=self._tally.seconds,
             stopped=self._stop.reason,
             error=self._stop.error,

@@ -32,6 +32,7 @@ class Tally:
 
     def __init__(self, stats: Stats, on_progress: OnHarvestEvent | None) -> None:
         self.found = self.done = self.skipped = self.failed = self.bytes = 0
+        self.files = self.bytes_of_files = 0  # of those that have their names by now
         self.is_finding = True
         self._stats = stats
         self._held_before = self._held = stats.held
@@ -80,10 +81,17 @@ class Tally:
                 FileAdvanced(project=project, job=job, node=node, path=path, received=received, size=size)
             )
 
-    def settled(self, settled: Settled) -> None:
-        """Count a file that stands under its name."""
+    def fetched(self, settled: Settled) -> None:
+        """Count a file that has come, whether it has its name already or waits for it."""
         self.done += 1
         self.bytes += settled.size
+        if settled.target is not None:
+            self.named(settled)
+
+    def named(self, settled: Settled) -> None:
+        """Count a file that stands under its name."""
+        self.files += 1
+        self.bytes_of_files += settled.size
         if self._announcer:
             project, job, node, path = _name(settled.wanted)
             target = settled.target or ""

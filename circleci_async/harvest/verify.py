@@ -131,10 +131,10 @@ def _finished(connection: sqlite3.Connection) -> Iterator[_Row]:
 
 
 def _unknown(connection: sqlite3.Connection, tree: Tree) -> Iterator[str]:
-    query = "SELECT 1 FROM artifacts WHERE lower(target) = lower(?1) AND target = ?1 AND state = 'done'"
+    query = "SELECT 1 FROM artifacts WHERE lower(target) = lower(?) AND target = ? AND state = 'done'"
     for path in tree.files():
         is_text = path.isprintable() or path.encode("utf-8", "ignore").decode() == path
-        if not is_text or connection.execute(query, (path,)).fetchone() is None:
+        if not is_text or connection.execute(query, (path, path)).fetchone() is None:
             yield path
 
 

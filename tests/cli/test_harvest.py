@@ -327,7 +327,8 @@ def stuck(pack: Job, fake: FakeCircleCI, into: Path) -> Iterator["subprocess.Pop
     fault = fake.fail("/bucket/*", origin="storage", delay=60, after=10, times=None)
     process = start("harvest", "run", "gh/acme/web", "--into", into)
     try:
-        wait_until(lambda: fault.hits and len(files_in(into)) == 10)
+        wait_until(lambda: (fault.hits and len(files_in(into)) == 10) or process.poll() is not None)
+        assert process.poll() is None, process.communicate()
         fault.stop()
         yield process
     finally:
@@ -466,7 +467,8 @@ def unread(pack: Job, into: Path) -> Iterator["subprocess.Popen[str]"]:
     numbered(1000, pack)
     process = start("harvest", "run", "gh/acme/web", "--into", into, "--json")
     try:
-        wait_until(lambda: len(files_in(into)) == 1000)
+        wait_until(lambda: len(files_in(into)) == 1000 or process.poll() is not None)
+        assert process.poll() is None, process.communicate()
         yield process
     finally:
         process.kill()

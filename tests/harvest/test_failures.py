@@ -533,3 +533,26 @@ def test_the_end_of_the_program_leaves_a_destination_that_can_be_gone_on_with(in
     asyncio.run(program())
     asyncio.run(again())
     assert tree(into) == usual_tree(all_artifacts(world))
+
+
+@pytest.mark.parametrize("where", ["receive.Receiver._batch", "finding.Finder._is_wanted_job", "register.Register.add"])
+async def test_a_fault_of_our_own_ends_the_run_at_once_and_cleanly(
+    where: str, into: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = small_world()
+    all_artifacts(world)[0].job.artifact("large", size=3_000_000)
+
+    def fail(*args: object, **kwargs: object) -> None:
+        raise ZeroDivisionError("a fault")
+
+    async with FakeCircleCI(world) as fake, fake.client(retry=QUICK) as circle:
+        with monkeypatch.context() as patch:
+            patch.setattr(f"circleci_async.harvest.{where}", fail)
+            with pytest.raises(ZeroDivisionError):
+                await circle.harvest("gh/acme/api", into)
+        assert tasks_of_the_package() == []
+        check_nothing_in_use(circle)
+        await check_agreement(into)
+        report = await harvest(fake, into)
+        report.raise_for_failures()
+    assert tree(into) == usual_tree(all_artifacts(world))
