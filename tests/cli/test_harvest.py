@@ -327,7 +327,7 @@ def stuck(pack: Job, fake: FakeCircleCI, into: Path) -> Iterator["subprocess.Pop
     fault = fake.fail("/bucket/*", origin="storage", delay=60, after=10, times=None)
     process = start("harvest", "run", "gh/acme/web", "--into", into)
     try:
-        wait_until(lambda: (fault.hits and len(files_in(into)) == 10) or process.poll() is not None)
+        wait_until(lambda: (fault.hits == 20 and len(files_in(into)) == 10) or process.poll() is not None)
         assert process.poll() is None, process.communicate()
         fault.stop()
         yield process
