@@ -508,6 +508,29 @@ async def test_cancelled_at_some_moment_all_is_clean_and_the_next_run_goes_on(se
     assert parts(into) == []
 
 
+async def test_cancelled_in_the_middle_of_a_large_file_the_next_run_fetches_the_rest(into: Path) -> None:
+    world = World()
+    artifact = world.project("gh/acme/api").pipeline().workflow("build").job("test").artifact("big", size=9_000_000)
+    async with FakeCircleCI(world) as fake, fake.client(retry=QUICK) as circle:
+        fake.fail(origin="storage", cut=6_000_000)
+        fake.fail(origin="artifacts", after=1, delay=60)  # the next try hangs
+        task = asyncio.create_task(circle.harvest("gh/acme/api", into))
+        while len([each for each in fake.requests if each.origin == "artifacts"]) < 2:
+            await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await check_agreement(into)
+        [part] = (into / ".harvest.parts").iterdir()
+        size = part.stat().st_size
+        assert size > 1_000_000
+        fake.requests.clear()
+        report = await harvest(fake, into)
+        report.raise_for_failures()
+        assert [each.headers.get("Range") for each in fake.requests if each.origin == "storage"] == [f"bytes={size}-"]
+    assert tree(into) == usual_tree([artifact])
+
+
 def test_the_end_of_the_program_leaves_a_destination_that_can_be_gone_on_with(into: Path) -> None:
     """A harvest in a task of its own is cancelled by `asyncio.run`, all other tasks with it."""
     world = small_world(pipelines=6)
