@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .errors import ApiError as ApiError
     from .errors import AuthenticationError as AuthenticationError
     from .errors import BadRequest as BadRequest
+    from .errors import BuildFailed as BuildFailed
     from .errors import CircleCIError as CircleCIError
     from .errors import ConfigurationError as ConfigurationError
     from .errors import Conflict as Conflict
@@ -207,7 +208,7 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .models.users import Collaboration as Collaboration
     from .models.users import User as User
     from .models.webhooks import Webhook as Webhook
-    from .models.webhooks import WebhookEvent as WebhookEvent
+    from .models.webhooks import WebhookEventType as WebhookEventType
     from .models.webhooks import WebhookScope as WebhookScope
     from .models.workflows import RerunAccepted as RerunAccepted
     from .models.workflows import Workflow as Workflow
@@ -263,6 +264,7 @@ _HOMES = {
         "ApiError",
         "AuthenticationError",
         "BadRequest",
+        "BuildFailed",
         "CircleCIError",
         "ConfigurationError",
         "Conflict",
@@ -477,7 +479,7 @@ _HOMES = {
     ),
     "models.webhooks": (
         "Webhook",
-        "WebhookEvent",
+        "WebhookEventType",
         "WebhookScope",
     ),
     "models.workflows": (

@@ -225,8 +225,27 @@ class SignatureError(CircleCIError):
     """A webhook's signature is missing or wrong."""
 
 
-class WaitTimeout(CircleCIError):
-    """What was waited for did not happen in time."""
+class WaitTimeout(CircleCIError, TimeoutError):
+    """What was waited for did not happen in time.
+
+    `last` is the last state that was seen, of the type that the wait would have returned, or None if nothing was seen.
+    `pipeline_id` is the pipeline's, where one was waited for: after `trigger_and_wait`, `pipelines.wait` takes it up.
+    """
+
+    hint = "It goes on: wait again, with a longer `timeout`."
+
+    def __init__(self, message: str, *, last: Any = None, pipeline_id: str | None = None) -> None:
+        super().__init__(message)
+        self.last = last
+        self.pipeline_id = pipeline_id
+
+
+class BuildFailed(CircleCIError):
+    """A pipeline or workflow did not succeed. `result` is what the wait for it returned."""
+
+    def __init__(self, message: str, *, result: Any = None) -> None:
+        super().__init__(message)
+        self.result = result
 
 
 class ExportFailed(CircleCIError):

@@ -6,7 +6,7 @@ from typing import Any
 from ..encoding import present
 from ..errors import InvalidArgument
 from ..models.messages import Message
-from ..models.webhooks import Webhook, WebhookEvent
+from ..models.webhooks import Webhook, WebhookEventType
 from ..paging import Paged
 from ..redaction import checked_value, unseen
 from ..slug import segment
@@ -33,7 +33,7 @@ class Webhooks(Group):
         *,
         name: str,
         url: str,
-        events: Sequence[WebhookEvent | str],
+        events: Sequence[WebhookEventType | str],
         scope_id: Id,
         scope_type: str = "project",
         signing_secret: str | None = None,
@@ -76,7 +76,7 @@ class Webhooks(Group):
         *,
         name: str | None = None,
         url: str | None = None,
-        events: Sequence[WebhookEvent | str] | None = None,
+        events: Sequence[WebhookEventType | str] | None = None,
         signing_secret: str | None = None,
         verify_tls: bool | None = None,
     ) -> Webhook:
@@ -106,7 +106,7 @@ class Webhooks(Group):
         return await self._session.request(Message, "DELETE", f"/webhook/{segment(webhook_id)}")
 
 
-def _check(url: str | None, events: Sequence[WebhookEvent | str] | None, signing_secret: str | None) -> None:
+def _check(url: str | None, events: Sequence[WebhookEventType | str] | None, signing_secret: str | None) -> None:
     if signing_secret is not None:
         checked_value("signing_secret", signing_secret)
     if url is not None and not url.lower().startswith("https://"):  # not shown: such addresses often hold a secret
@@ -114,7 +114,9 @@ def _check(url: str | None, events: Sequence[WebhookEvent | str] | None, signing
     if isinstance(events, str):
         raise InvalidArgument(f"events={str(events)!r}: give a list, such as [{str(events)!r}]")
     if events is not None and not events:
-        raise InvalidArgument(f"events={events!r}: give at least one, such as {str(WebhookEvent.WORKFLOW_COMPLETED)!r}")
+        raise InvalidArgument(
+            f"events={events!r}: give at least one, such as {str(WebhookEventType.WORKFLOW_COMPLETED)!r}"
+        )
 
 
 def _in_both_spellings(**fields: Any) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from attrs import field, frozen
 
 from .open_enum import OpenEnum
 
-__all__ = ["Webhook", "WebhookEvent", "WebhookScope"]
+__all__ = ["Webhook", "WebhookEventType", "WebhookScope"]
 
 
-class WebhookEvent(OpenEnum):
+class WebhookEventType(OpenEnum):
     """What CircleCI tells a webhook of."""
 
     JOB_COMPLETED = "job-completed"
@@ -34,7 +34,7 @@ class Webhook:
     name: str
     url: str
     """Where CircleCI delivers to."""
-    events: tuple[WebhookEvent, ...] = ()
+    events: tuple[WebhookEventType, ...] = ()
     scope: WebhookScope | None = None
     verify_tls: bool | None = None
     """Whether CircleCI checks the certificate of the address."""

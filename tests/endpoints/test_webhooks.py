@@ -28,7 +28,7 @@ async def test_an_address_that_is_not_https_is_refused_and_not_shown(url: str) -
         assert SECRET not in message
 
 
-@pytest.mark.parametrize("events", ["job-completed", ca.WebhookEvent.JOB_COMPLETED], ids=repr)
+@pytest.mark.parametrize("events", ["job-completed", ca.WebhookEventType.JOB_COMPLETED], ids=repr)
 async def test_events_are_a_list_even_if_there_is_only_one(events: str) -> None:
     message = "events='job-completed': give a list, such as ['job-completed']"
     assert await refusal(lambda c: create(c, events=events)) == message

@@ -97,7 +97,7 @@ async def events(circle: CircleCI, project_id: UUID) -> None:
     )
     assert_type(nightly, ca.Schedule)
     await circle.schedules.update(nightly.id, timetable={"per-hour": 2}, attribution_actor="current")
-    events = ["workflow-completed", ca.WebhookEvent.JOB_COMPLETED]
+    events = ["workflow-completed", ca.WebhookEventType.JOB_COMPLETED]
     hook = await circle.webhooks.create(name="n", url="https://example.com", events=events, scope_id=project_id)
     assert_type(hook, ca.Webhook)
     definition = await circle.pipeline_definitions.create(

@@ -1,6 +1,6 @@
 """What the calls of `circle.webhooks` send."""
 
-from circleci_async import WebhookEvent
+from circleci_async import WebhookEventType
 from tests.endpoints.case import ID, ID_2, Case
 
 URL = "https://hooks.acme.dev/circleci?team=a+b"
@@ -38,7 +38,7 @@ CASES = [
         lambda c: c.webhooks.create(
             name="l'\u00e9t\u00e9",
             url="HTTPS://hooks.acme.dev",
-            events=(WebhookEvent.JOB_COMPLETED, WebhookEvent.WORKFLOW_COMPLETED),
+            events=(WebhookEventType.JOB_COMPLETED, WebhookEventType.WORKFLOW_COMPLETED),
             scope_id=str(ID_2),
             scope_type="project",
             signing_secret="s3cr\u00eft-_%",
@@ -64,7 +64,7 @@ CASES = [
             ID,
             name="builds",
             url=URL,
-            events=[WebhookEvent.JOB_COMPLETED],
+            events=[WebhookEventType.JOB_COMPLETED],
             signing_secret="new",
             verify_tls=True,
         ),

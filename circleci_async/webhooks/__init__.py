@@ -1,0 +1,1 @@
+"""Webhooks as they arrive: verified, read, and handed on."""

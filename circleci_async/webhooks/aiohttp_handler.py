@@ -1,0 +1,1 @@
+"""The webhook handler for aiohttp.web."""
