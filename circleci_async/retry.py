@@ -91,12 +91,21 @@ def may_retry(error: Exception, method: str) -> bool:
     return isinstance(error, ApiError) and error.status in TRANSIENT and method in REPEATABLE
 
 
+def _never(error: CircleCIError) -> bool:
+    return False
+
+
 def waits(
-    policy: RetryPolicy, budget: Budget, *, remaining: Callable[[], float | None]
+    policy: RetryPolicy,
+    budget: Budget,
+    *,
+    remaining: Callable[[], float | None],
+    is_held: Callable[[CircleCIError], bool] = _never,
 ) -> Generator[float, CircleCIError, None]:
     """Yield the seconds to wait after each error sent in; return when there is to be no further attempt.
 
-    `remaining` tells the seconds left until the deadline of the call, or None without one.
+    `remaining` tells the seconds left until the deadline of the call, or None without one. `is_held` says of an error
+    whether something else holds the next attempt back for as long as was asked, so that there is nothing to wait here.
     """
     error = yield 0.0  # backoff primes the generator and drops this value
     for n in range(policy.attempts - 1):
@@ -113,7 +122,7 @@ def waits(
             return
         if not isinstance(error, RateLimited) and not budget.spend():
             return
-        error = yield wait
+        error = yield 0.0 if asked and is_held(error) else wait
 
 
 async def retrying(
@@ -124,6 +133,7 @@ async def retrying(
     again: Callable[[Exception], bool],
     remaining: Callable[[], float | None],
     on_wait: Callable[[CircleCIError, float, int], None],
+    is_held: Callable[[CircleCIError], bool] = _never,
 ) -> T:
     """Run `attempt` until it succeeds, `again` says no, or the policy gives up; the last error is raised.
 
@@ -151,7 +161,8 @@ async def retrying(
         details["exception"].__suppress_context__ = True
 
     run: Any = backoff.on_exception(
-        cast(Any, lambda: waits(policy, budget, remaining=remaining)),  # its types know no generator that is sent to
+        # backoff's types know no generator that is sent to.
+        cast(Any, lambda: waits(policy, budget, remaining=remaining, is_held=is_held)),
         (ApiError, TransportError),
         giveup=lambda error: not again(error),
         jitter=None,  # the generator has its own, and Retry-After must not be shortened

@@ -28,7 +28,7 @@ from .errors import (
 from .paging import Page, Paged
 from .retry import Budget, RetryPolicy, may_retry, retrying
 from .stats import Stats
-from .throttle import Gate, Patience, Slot, is_answer, reset_wait, retry_after
+from .throttle import Gate, Patience, Slot, is_answer, read_quota, retry_after
 from .transport import Reply, Timeout, Transport
 
 T = TypeVar("T")
@@ -104,6 +104,7 @@ class Call:
                 budget=self._session.core.budget,
                 again=self._again,
                 remaining=self._remaining,
+                is_held=self._is_held,
                 on_wait=self._on_wait,
             )
         except RateLimited as error:
@@ -116,6 +117,10 @@ class Call:
         expired = isinstance(error, ApiError) and error.redirected and error.status in {400, 403}
         return expired or (may_retry(error, self._method) and not isinstance(error, DownloadError))
 
+    def _is_held(self, error: CircleCIError) -> bool:
+        # It waits there, where its turn is kept: those who came later would be let out before it woke up here.
+        return isinstance(error, RateLimited) and not self._own_limit and self._session.core.gate.is_closed
+
     def _remaining(self) -> float | None:
         return None if self.until is None else self.until - asyncio.get_running_loop().time()
 
@@ -126,7 +131,8 @@ class Call:
             core.gate.close_for(seconds, refused=True)  # the server did not say for how long
         path = urlsplit(self._url).path
         failure = f"status {error.status}" if isinstance(error, ApiError) else error.message
-        log.info("%s %s: attempt %d failed (%s), next in %.2f s", self._method, path, attempts, failure, seconds)
+        wait = seconds or getattr(error, "retry_after", None) or 0.0
+        log.info("%s %s: attempt %d failed (%s), next in %.2f s", self._method, path, attempts, failure, wait)
 
 
 class Stream:
@@ -243,10 +249,12 @@ class Session:
 
         `anonymous`: without the token, whatever the address.
         """
-        slot = self.core.gate.slot(patience)
+        slot = self.core.gate.slot(patience, is_call=False)
         await slot.enter()
         try:
-            reply, redirected = await self._send("GET", url, headers, None, self._stream_timeout, anonymous=anonymous)
+            reply, redirected = await self._send(
+                "GET", url, headers, None, self._stream_timeout, anonymous=anonymous, is_call=False
+            )
             if reply.status >= 300:
                 raise await self._error(reply, "GET", redirected=redirected)
         except BaseException as error:
@@ -318,6 +326,7 @@ class Session:
         *,
         anonymous: bool = False,
         own_limit: bool = False,
+        is_call: bool = True,
     ) -> tuple[Reply, bool]:
         """Send, following the redirects of a GET; say whether the answer is another origin's."""
         redirects = 0
@@ -331,7 +340,7 @@ class Session:
             if began is not None:
                 elapsed = (time.perf_counter() - began) * 1000
                 log.debug("%s %s: %d in %.0f ms", method, urlsplit(url).path, reply.status, elapsed)
-            self._observe(reply, own_limit=own_limit)
+            self._heed(reply, own_limit=own_limit, is_call=is_call)
             target = reply.redirect
             if target is None or method not in {"GET", "HEAD"}:
                 return reply, redirected
@@ -347,15 +356,22 @@ class Session:
                 continue
             raise ApiError(reply.status, problem, method=method, url=self.core.transport.public(url))
 
-    def _observe(self, reply: Reply, *, own_limit: bool) -> None:
-        """Close the gate if the server says that it has had enough, of all calls."""
+    def _heed(self, reply: Reply, *, own_limit: bool, is_call: bool) -> None:
+        """Close the gate if the server says that it has had enough, of all calls; or tell it what is left."""
         limited = reply.status == 429
         self.core.stats.rate_limited += limited
         if own_limit:
             return
-        wait = _asked_wait(reply) if limited else reset_wait(reply.headers, limited=False)
-        if wait and (limited or self.core.transport.trusts(reply.url)):  # a storage's quotas are not ours
+        if limited:
+            wait, remaining = _asked_wait(reply), None
+        else:
+            wait, remaining = read_quota(reply.headers, limited=False)
+        if not (limited or self.core.transport.trusts(reply.url)):  # a storage's quotas are not ours
+            return
+        if wait:
             self.core.gate.close_for(wait, refused=limited)
+        elif remaining and remaining > 0 and is_call:
+            self.core.gate.make_room(remaining)
 
     async def _error(self, reply: Reply, method: str, *, redirected: bool) -> ApiError:
         """Return the error that an answer is."""
@@ -386,4 +402,4 @@ class Session:
 
 def _asked_wait(reply: Reply) -> float | None:
     asked = retry_after(reply.headers, now=time.time())
-    return reset_wait(reply.headers, limited=True) if asked is None and reply.status == 429 else asked
+    return read_quota(reply.headers, limited=True).wait if asked is None and reply.status == 429 else asked

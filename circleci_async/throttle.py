@@ -3,15 +3,18 @@
 Everything that is sent passes the gate first. Whoever is told to slow down closes it for all: nobody goes out before
 the time is up, and then one request goes first, and each answer lets one more follow. Having been refused, it goes fast
 only up to half of what was too much, and feels its way from there (slow start and congestion avoidance, as in TCP).
+Of calls, no more go out than the last answer said remain, so that the end of a quota is not found out by refusals.
 """
 
 import asyncio
+import math
 from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from heapq import heappop, heappush
 from itertools import count
 from types import TracebackType
+from typing import NamedTuple
 
 from attrs import field, frozen
 
@@ -21,9 +24,11 @@ from .stats import Stats
 NONSENSE = 10_000_000.0
 """Seconds (about four months). A larger reset is not a time to go but a date, or rubbish: it is ignored."""
 
-
 LONGEST_HOLD = 86_400.0
 """Seconds (a day) that the gate stays closed at most: one absurd header must not close it for good."""
+
+STALE = 1.0
+"""Seconds after which nobody waits any more because of what an answer said to remain: quotas grow again."""
 
 
 def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
@@ -41,16 +46,26 @@ def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
     return max(0.0, seconds)
 
 
-def reset_wait(headers: Mapping[str, str], *, limited: bool) -> float | None:
-    """Read the `RateLimit-*` and `X-RateLimit-*` families: the seconds to hold back, or None.
+class Quota(NamedTuple):
+    """What an answer's headers say of the rate limit."""
 
-    A family that has nothing remaining says when it will have again; of two the later one counts. `limited` (the answer
-    was a 429) says that nothing remains, whatever the headers leave out.
+    wait: float | None
+    """Seconds to hold back."""
+    remaining: float | None
+    """How many more calls are let through, those included that are under way."""
+
+
+def read_quota(headers: Mapping[str, str], *, limited: bool) -> Quota:
+    """Read the `RateLimit-*` and `X-RateLimit-*` families.
+
+    A family that has nothing remaining says when it will have again; of two the later one counts, and of what remains
+    the lower number. `limited` (the answer was a 429) says that nothing remains, whatever the headers leave out.
     """
     if not any("ratelimit" in name.lower() for name in headers):
-        return None
+        return _UNKNOWN
     waits: list[float] = []
     resets: list[float] = []
+    least: float | None = None
     exhausted = False
     for prefix in ("ratelimit-", "x-ratelimit-"):
         remaining: list[float] = []
@@ -64,6 +79,8 @@ def reset_wait(headers: Mapping[str, str], *, limited: bool) -> float | None:
                 remaining.append(number)
             elif kind.startswith("reset") and 0 <= number < NONSENSE:
                 reset = max(reset or 0.0, number)
+        if remaining:
+            least = min(remaining) if least is None else min(least, *remaining)
         spent = min(remaining) <= 0 if remaining else limited
         exhausted = exhausted or spent
         if reset is not None:
@@ -71,8 +88,11 @@ def reset_wait(headers: Mapping[str, str], *, limited: bool) -> float | None:
             if spent:
                 waits.append(reset)
     if waits:
-        return max(waits)
-    return max(resets) if exhausted and resets else None
+        return Quota(max(waits), least)
+    return Quota(max(resets) if exhausted and resets else None, least)
+
+
+_UNKNOWN = Quota(None, None)
 
 
 def _number(text: str) -> float | None:
@@ -117,15 +137,23 @@ class Gate:
         self._slow_above = float(concurrency)
         self._too_much = float(concurrency)
         self._in_flight = 0
+        self._calls = 0  # of those in flight: they have no answer yet
+        self._room = math.inf  # how many more calls there is room for
+        self._room_alarm: asyncio.TimerHandle | None = None
         self._closed_until = 0.0  # in the event loop's time; 0 while it is open, so that most calls need no clock
         # A heap by turn, then arrival. Who has given up stays in it, done, until it is that one's turn.
-        self._queue: list[tuple[int, int, asyncio.Future[None], Patience]] = []
+        self._queue: list[tuple[int, int, asyncio.Future[None], Patience, bool]] = []
         self._arrivals = count()
         self._alarm: asyncio.TimerHandle | None = None
 
-    def slot(self, patience: Patience) -> "Slot":
-        """Return a slot: `async with` it, or `enter()` and `leave()`."""
-        return Slot(self, patience)
+    @property
+    def is_closed(self) -> bool:
+        """Whether nobody goes out for now."""
+        return bool(self._closed_until)
+
+    def slot(self, patience: Patience, *, is_call: bool = True) -> "Slot":
+        """Return a slot: `async with` it, or `enter()` and `leave()`. What the API does not count is no call."""
+        return Slot(self, patience, is_call=is_call)
 
     def close_for(self, seconds: float, *, refused: bool) -> None:
         """Hold everybody back for so many seconds from now (a shorter hold never shortens a longer one).
@@ -143,35 +171,44 @@ class Gate:
             return
         self._stats.held += until - max(now, self._closed_until)
         self._closed_until = until
-        for _, _, admitted, patience in self._queue:
+        for _, _, admitted, patience, _ in self._queue:
             if patience.ends_before(until, now) and not admitted.done():
                 admitted.set_exception(_held_back(seconds))
         if self._alarm:
             self._alarm.cancel()
         self._alarm = loop.call_at(until, self._open)
 
-    async def enter(self, patience: Patience) -> None:
+    def make_room(self, remaining: float) -> None:
+        """Let only so many more calls out, those included that have no answer yet; told by the answer to one of them.
+
+        The next answer tells anew. One call goes out in any case, to learn how it stands.
+        """
+        self._room = remaining - max(0, self._calls - 1)
+        if self._room >= 1:
+            self._admit()
+
+    async def enter(self, patience: Patience, *, is_call: bool = True) -> None:
         """Wait for the turn. `Slot` calls it, and then `leave` exactly once."""
-        if not self._queue and self._may_go():
-            self._in_flight += 1
+        if not self._queue and self._may_go(is_call=is_call):
+            self._count(1, is_call=is_call)
             return
         loop = asyncio.get_running_loop()
         now = loop.time()
         if patience.ends_before(self._closed_until, now):
             raise _held_back(self._closed_until - now)
         admitted: asyncio.Future[None] = loop.create_future()
-        heappush(self._queue, (patience.turn, next(self._arrivals), admitted, patience))
+        heappush(self._queue, (patience.turn, next(self._arrivals), admitted, patience, is_call))
         self._admit()  # those before may all have given up
         try:
             await admitted
         except asyncio.CancelledError:
             if not admitted.cancelled() and admitted.exception() is None:  # admitted and cancelled in the same breath
-                self.leave()
+                self.leave(is_call=is_call)
             raise
 
-    def leave(self, *, answered: bool = False) -> None:
+    def leave(self, *, answered: bool = False, is_call: bool = True) -> None:
         """Free a place for the next; `answered`, and the gate lets one more out than before."""
-        self._in_flight -= 1
+        self._count(-1, is_call=is_call)
         if answered and not self._closed_until:
             step = 1.0 if self._window < self._slow_above else 1.0 / self._window
             self._window = min(self._concurrency, self._window + step)
@@ -181,42 +218,61 @@ class Gate:
         # By decree, not by the clock: timers may fire a little early, and nobody would come to open it later.
         self._closed_until = 0.0
         self._window = min(self._concurrency, self._in_flight + 1)  # those that are still out may stay out for long
+        self._room = math.inf
         self._admit()
 
     def _admit(self) -> None:
         while self._queue:
-            admitted = self._queue[0][2]
+            _, _, admitted, _, is_call = self._queue[0]
             if not admitted.done():
-                if not self._may_go():
+                if not self._may_go(is_call=is_call):
                     return
-                self._in_flight += 1
+                self._count(1, is_call=is_call)
                 admitted.set_result(None)
             heappop(self._queue)
 
-    def _may_go(self) -> bool:
-        return not self._closed_until and self._in_flight + 1 <= self._window
+    def _count(self, change: int, *, is_call: bool) -> None:
+        self._in_flight += change
+        if is_call:
+            self._calls += change
+            self._room -= max(0, change)
+
+    def _may_go(self, *, is_call: bool) -> bool:
+        if self._closed_until or self._in_flight + 1 > self._window:
+            return False
+        if not is_call or self._room >= 1 or not self._calls:
+            return True
+        if self._room_alarm is None:  # an answer may take long
+            self._room_alarm = asyncio.get_running_loop().call_later(STALE, self._forget_room)
+        return False
+
+    def _forget_room(self) -> None:
+        self._room_alarm = None
+        self._room = max(self._room, 1.0)
+        self._admit()
 
 
 class Slot:
     """The right to have one request in flight."""
 
-    __slots__ = ("_gate", "_held", "_patience")
+    __slots__ = ("_gate", "_held", "_is_call", "_patience")
 
-    def __init__(self, gate: Gate, patience: Patience) -> None:
+    def __init__(self, gate: Gate, patience: Patience, *, is_call: bool = True) -> None:
         self._gate = gate
         self._patience = patience
+        self._is_call = is_call
         self._held = False
 
     async def enter(self) -> None:
         """Wait for the turn; raises `RateLimited` at once if the gate stays closed for longer than is bearable."""
-        await self._gate.enter(self._patience)
+        await self._gate.enter(self._patience, is_call=self._is_call)
         self._held = True
 
     def leave(self, *, answered: bool = False) -> None:
         """Give the slot back, once; `answered` says that the server did answer, so that more may follow."""
         if self._held:
             self._held = False
-            self._gate.leave(answered=answered)
+            self._gate.leave(answered=answered, is_call=self._is_call)
 
     async def __aenter__(self) -> "Slot":
         await self.enter()

@@ -9,7 +9,7 @@ import pytest
 
 from circleci_async.errors import RateLimited
 from circleci_async.stats import Stats
-from circleci_async.throttle import Gate, Patience, reset_wait, retry_after
+from circleci_async.throttle import Gate, Patience, read_quota, retry_after
 from tests.fastclock import fast_clock
 
 NOW = 1_700_000_000.0
@@ -97,7 +97,20 @@ def test_a_date_is_compared_with_the_servers_own_clock() -> None:
 def test_rate_limit_headers_say_how_long_to_hold_back(
     headers: Mapping[str, str], limited: bool, wait: float | None
 ) -> None:
-    assert reset_wait(headers, limited=limited) == wait
+    assert read_quota(headers, limited=limited).wait == wait
+
+
+@pytest.mark.parametrize(
+    ("headers", "remaining"),
+    [
+        ({}, None),
+        ({"RateLimit-Remaining": "7"}, 7),
+        ({"RateLimit-Remaining": "7", "X-RateLimit-Remaining-Minute": "90", "X-RateLimit-Remaining-Second": "3"}, 3),
+        ({"X-RateLimit-Remaining": "many"}, None),
+    ],
+)
+def test_rate_limit_headers_say_how_many_more_may_be_sent(headers: Mapping[str, str], remaining: float | None) -> None:
+    assert read_quota(headers, limited=False).remaining == remaining
 
 
 def make(concurrency: int) -> tuple[Gate, Stats]:
@@ -369,3 +382,60 @@ async def test_an_open_gate_costs_no_turn_of_the_event_loop() -> None:
     with pytest.raises(StopIteration):
         entering.send(None)
     assert time.perf_counter() > began
+
+
+async def test_no_more_calls_go_out_than_an_answer_said_remain() -> None:
+    gate, _ = make(10)
+    log: list[int] = []
+    visitors = [Visitor(gate, number, log) for number in range(3)]
+    await settle()
+    gate.make_room(4)  # told to one of the three; the other two are among the four
+    visitors += [Visitor(gate, number, log) for number in range(3, 8)]
+    await settle()
+    assert log == [0, 1, 2, 3, 4]
+    visitors[0].go.set()
+    await settle()
+    assert log == [0, 1, 2, 3, 4]  # its answer has used up what remained
+    gate.make_room(6)
+    await settle()
+    assert log == [0, 1, 2, 3, 4, 5, 6, 7]
+    for visitor in visitors:
+        visitor.go.set()
+        await visitor.task
+
+
+async def test_one_call_goes_out_whatever_remains_and_what_is_no_call_is_not_held_back() -> None:
+    gate, _ = make(10)
+    log: list[int] = []
+    gate.make_room(0)
+    first, second = Visitor(gate, 1, log), Visitor(gate, 2, log)
+    await settle()
+    assert log == [1]
+    second.task.cancel()
+    await asyncio.gather(second.task, return_exceptions=True)
+    async with gate.slot(PATIENT, is_call=False):
+        assert not gate.is_closed
+    first.go.set()
+    await first.task
+    third = Visitor(gate, 3, log)
+    await settle()
+    assert log == [1, 3]
+    third.go.set()
+    await third.task
+
+
+@fast_clock
+async def test_an_answer_that_takes_long_does_not_hold_the_others_back_for_as_long() -> None:
+    gate, _ = make(10)
+    log: list[int] = []
+    gate.make_room(0)
+    visitors = [Visitor(gate, number, log) for number in range(3)]
+    await asyncio.sleep(0.5)
+    assert log == [0]
+    await asyncio.sleep(1)
+    assert log == [0, 1]
+    await asyncio.sleep(1)
+    assert log == [0, 1, 2]
+    for visitor in visitors:
+        visitor.go.set()
+        await visitor.task

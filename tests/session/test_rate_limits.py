@@ -16,6 +16,7 @@ from circleci_async import (
     RateLimited,
     RetryPolicy,
 )
+from circleci_async.testing import FakeCircleCI, RateLimit
 from tests.fastclock import FastClockLoop, fast_clock
 from tests.raw_server import (
     Behaviour,
@@ -268,3 +269,25 @@ async def test_a_limit_of_one_call_s_own_holds_back_no_other() -> None:
         assert await waiting == ME
         assert 60 <= now() - began < 62, "the call itself waits in full"
         assert (circle.stats.rate_limited, circle.stats.held) == (3, 0)
+
+
+@fast_clock
+async def test_the_end_of_a_quota_is_not_found_out_by_refusals() -> None:
+    async with FakeCircleCI(rate_limit=RateLimit(5)) as fake, fake.client() as circle:
+        await asyncio.gather(*(circle.users.me() for _ in range(60)))
+        later = len(fake.requests)
+        await asyncio.gather(*(circle.users.me() for _ in range(60)))
+        # The first ones know of no limit; those that come later have been told.
+        assert [request.status for request in fake.requests[later:]].count(429) <= 3
+
+
+@fast_clock
+async def test_a_call_that_was_refused_is_not_overtaken_for_ever_by_those_that_come_later() -> None:
+    async with FakeCircleCI(rate_limit=RateLimit(2, headers=None)) as fake, fake.client() as circle:
+
+        async def call_again_and_again() -> None:
+            for _ in range(15):
+                await circle.users.me()
+
+        await asyncio.gather(*(call_again_and_again() for _ in range(8)))  # with five attempts for each call
+        assert fake.rate_limited > 0
