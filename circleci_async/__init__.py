@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .artifacts.group import ArtifactStream as ArtifactStream
     from .artifacts.group import DownloadReport as DownloadReport
     from .artifacts.group import Failure as Failure
+    from .attempts import Attempt as Attempt
     from .client import CircleCI as CircleCI
     from .codec import to_dict as to_dict
     from .codec import to_json as to_json
@@ -223,6 +224,7 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .slug import segment as segment
     from .stats import Stats as Stats
     from .tables import rows as rows
+    from .tokens import TokenFile as TokenFile
     from .usage.group import Usage as Usage
     from .variables.contexts import Contexts as Contexts
     from .variables.environment_variables import EnvironmentVariables as EnvironmentVariables
@@ -238,6 +240,7 @@ _HOMES = {
         "DownloadReport",
         "Failure",
     ),
+    "attempts": ("Attempt",),
     "client": ("CircleCI",),
     "codec": (
         "to_dict",
@@ -501,6 +504,7 @@ _HOMES = {
     ),
     "stats": ("Stats",),
     "tables": ("rows",),
+    "tokens": ("TokenFile",),
     "usage.group": ("Usage",),
     "variables.contexts": ("Contexts",),
     "variables.environment_variables": ("EnvironmentVariables",),

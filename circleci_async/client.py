@@ -7,13 +7,17 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import parse_qs
 
+from .attempts import OnAttempt
+from .call import Core, Options
 from .encoding import Query
 from .errors import InvalidArgument
+from .lifetime import Lifetime
 from .retry import Budget, RetryPolicy
-from .session import Core, Options, Session
-from .settings import Token, discover
+from .session import Session
+from .settings import discover
 from .stats import Stats
 from .throttle import Gate
+from .tokens import Token
 from .transport import Auth, Transport
 from .trust import Trust
 
@@ -52,10 +56,12 @@ class CircleCI:
     """A client of one CircleCI installation, for one token.
 
     Use it as `async with CircleCI() as circle:`, or call `await circle.aclose()` in the end. It may be shared by all
-    tasks of one event loop.
+    tasks of one event loop: that of its first call. In another one, or in a forked child, calls raise
+    `ConfigurationError`.
 
-    - `token`: a personal API token, or a function (plain or async) that returns one and is called before each request,
-      or "" for none. None: `CIRCLE_TOKEN`, `CIRCLECI_TOKEN`, `CIRCLECI_CLI_TOKEN`, then the official CLI's config
+    - `token`: a personal API token, or a function (plain or async) that returns one and is called before each request
+      (`TokenFile` is one), or "" for none. If a request is refused and the function gives another token by then, it is
+      sent once more. None: `CIRCLE_TOKEN`, `CIRCLECI_TOKEN`, `CIRCLECI_CLI_TOKEN`, then the official CLI's config
       files; if none is found, requests are anonymous, which public projects answer.
     - `host`: the root of a CircleCI server installation. None: `CIRCLE_HOST`, `CIRCLECI_HOST`, `CIRCLECI_CLI_HOST`,
       then the same files, then `https://circleci.com`.
@@ -67,6 +73,8 @@ class CircleCI:
       allowed. None: `CIRCLE_ARTIFACT_HOSTS`, then `*.circle-artifacts.com`.
     - `http`: an `aiohttp.ClientSession` of your own, with its own proxy and TLS settings; it is never closed here.
     - `trust_env`: whether `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are heeded.
+    - `on_attempt`: a plain function that is called with an `Attempt` after each one, for metrics. What it raises is
+      logged, and disturbs no call.
 
     Raises `ConfigurationError` if a setting is malformed or unsafe.  (API developer's guide, "Authentication")
     """
@@ -83,15 +91,16 @@ class CircleCI:
         artifact_hosts: Iterable[str] | None = None,
         http: "aiohttp.ClientSession | None" = None,
         trust_env: bool = True,
+        on_attempt: OnAttempt | None = None,
     ) -> None:
         if type(concurrency) is not int or concurrency < 1:
             raise InvalidArgument(f"concurrency={concurrency!r}: give a whole number from 1")
-        options = Options(timeout, retry or RetryPolicy())
+        options = Options(timeout, retry or RetryPolicy(), on_attempt)
         settings = discover(token, host, artifact_hosts)
         trust = Trust(settings.host, settings.artifact_hosts)
         transport = Transport(token=settings.token, trust=trust, auth=auth, http=http, trust_env=trust_env)
         stats = Stats()
-        core = Core(settings.host, transport, Gate(concurrency, stats), Budget(), stats)
+        core = Core(settings.host, transport, Gate(concurrency, stats), Budget(), stats, Lifetime())
         self._settings = settings
         self._owner = True
         self._session = Session(core, options)
@@ -104,18 +113,37 @@ class CircleCI:
     ) -> None:
         await self.aclose()
 
-    async def aclose(self) -> None:
-        """Close the connections. Safe to repeat; of a client made by `with_options` it closes nothing."""
-        if self._owner:
-            await self._session.core.transport.aclose()
+    async def aclose(self, *, grace: float = 0.0) -> None:
+        """Close the client: no new call begins from now on, and in the end no connection is open.
 
-    def with_options(self, *, timeout: float | None = None, retry: RetryPolicy | None = None) -> Self:
-        """Return this client with another timeout or retry policy: the same connections, gate and counters."""
+        `grace`: seconds for calls that are under way, streams and downloads included, to end by themselves. What is
+        left then, and by default everything, is cut: it raises `ConfigurationError`, which says that the client is
+        closed. A list or a batch is many calls: its next one is a new one.
+
+        Safe to repeat, and to call from several tasks at once: the least patient one counts. Cancelled, it cuts at
+        once. An aiohttp session of your own stays open. Of a client made by `with_options` it closes nothing.
+        """
+        if self._owner:
+            core = self._session.core
+            await core.lifetime.close(core.transport, grace=grace)
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        retry: RetryPolicy | None = None,
+        on_attempt: OnAttempt | None = None,
+    ) -> Self:
+        """Return this client with other options, those that are given: the same connections, gate and counters."""
         now = self._session.options
         other = object.__new__(type(self))
         other._settings = self._settings
         other._owner = False
-        options = Options(now.timeout if timeout is None else timeout, now.retry if retry is None else retry)
+        options = Options(
+            now.timeout if timeout is None else timeout,
+            now.retry if retry is None else retry,
+            now.on_attempt if on_attempt is None else on_attempt,
+        )
         other._session = Session(self._session.core, options)
         return other
 
@@ -206,7 +234,7 @@ class CircleCI:
 
     @property
     def stats(self) -> Stats:
-        """What this client has done so far (live)."""
+        """What this client has done so far: live, and as a copy when it is called, `circle.stats()`."""
         return self._session.core.stats
 
     def __repr__(self) -> str:

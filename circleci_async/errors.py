@@ -22,7 +22,10 @@ class CircleCIError(Exception):
 
 
 class ConfigurationError(CircleCIError):
-    """A setting (argument, environment variable, config file) is malformed or unsafe; the message says where."""
+    """A setting (argument, environment variable, config file) is malformed or unsafe; the message says where.
+
+    Or the client can't be used here: it is closed, or belongs to another event loop or process.
+    """
 
 
 class InvalidArgument(CircleCIError, ValueError):

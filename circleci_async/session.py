@@ -2,34 +2,20 @@
 
 import asyncio
 import logging
-import math
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from attrs import frozen
-
+from .attempts import Observation
+from .call import Call, Core, Options
 from .encoding import Query, query_string, to_bytes
 from .error_bodies import error_message, request_id
-from .errors import (
-    ApiError,
-    CircleCIError,
-    DecodeError,
-    DownloadError,
-    InvalidArgument,
-    NotCreated,
-    RateLimited,
-    RequestTimeout,
-    TransportError,
-    api_error_type,
-)
+from .errors import ApiError, DecodeError, InvalidArgument, NotCreated, TransportError, api_error_type
 from .paging import Page, Paged
-from .retry import Budget, RetryPolicy, may_retry, retrying
-from .stats import Stats
-from .throttle import Gate, Patience, Slot, is_answer, read_quota, retry_after
-from .transport import Reply, Timeout, Transport
+from .throttle import Slot, is_answer, read_quota, retry_after
+from .transport import Reply, Timeout
 
 T = TypeVar("T")
 
@@ -41,121 +27,34 @@ LARGE_BODY = 1024 * 1024
 """Bytes above which a body is decoded in a thread, so that the event loop goes on."""
 
 
-@frozen
-class Options:
-    """What may differ from call to call."""
-
-    timeout: float
-    """Seconds for one attempt."""
-    retry: RetryPolicy
-
-    def __attrs_post_init__(self) -> None:
-        try:
-            is_time = 0 < self.timeout < math.inf
-        except TypeError:
-            is_time = False
-        if not is_time:
-            raise InvalidArgument(f"timeout={self.timeout!r}: give a number of seconds above 0")
-
-
-class Core(NamedTuple):
-    """What all calls of a client share."""
-
-    api: str
-    """The root of the API, such as `https://circleci.com`; all paths hang below it."""
-    transport: Transport
-    gate: Gate
-    budget: Budget
-    stats: Stats
-
-
-class Call:
-    """One call: its deadline, and the retries until then."""
-
-    def __init__(self, session: "Session", method: str, url: str, *, own_limit: bool = False) -> None:
-        self._session = session
-        self._method = method
-        self._url = url
-        self._own_limit = own_limit
-        policy = session.options.retry
-        self.until = asyncio.get_running_loop().time() + policy.deadline if policy.deadline else None
-        self.patience = Patience(policy.longest_wait, self.until)
-
-    async def run(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Run `attempt`, again and again as the retry policy allows; raises `RequestTimeout` at the deadline."""
-        if self.until is None:
-            return await self._retry(attempt)
-        deadline = asyncio.timeout_at(self.until)
-        try:
-            async with deadline:
-                return await self._retry(attempt)
-        except TimeoutError:
-            if not deadline.expired():
-                raise
-        seconds = self._session.options.retry.deadline
-        url = self._session.core.transport.public(self._url)
-        raise RequestTimeout(f"not done within the deadline of {seconds:g} s", method=self._method, url=url)
-
-    async def _retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        try:
-            return await retrying(
-                attempt,
-                policy=self._session.options.retry,
-                budget=self._session.core.budget,
-                again=self._again,
-                remaining=self._remaining,
-                is_held=self._is_held,
-                on_wait=self._on_wait,
-            )
-        except RateLimited as error:
-            if not error.method:  # the gate's own, which knows of no request
-                error.method, error.url = self._method, self._session.core.transport.public(self._url)
-            raise
-
-    def _again(self, error: Exception) -> bool:
-        # The storage that an artifact's address redirects to answers so when the signature has expired.
-        expired = isinstance(error, ApiError) and error.redirected and error.status in {400, 403}
-        return expired or (may_retry(error, self._method) and not isinstance(error, DownloadError))
-
-    def _is_held(self, error: CircleCIError) -> bool:
-        # It waits there, where its turn is kept: those who came later would be let out before it woke up here.
-        return isinstance(error, RateLimited) and not self._own_limit and self._session.core.gate.is_closed
-
-    def _remaining(self) -> float | None:
-        return None if self.until is None else self.until - asyncio.get_running_loop().time()
-
-    def _on_wait(self, error: CircleCIError, seconds: float, attempts: int) -> None:
-        core = self._session.core
-        core.stats.retries += 1
-        if isinstance(error, RateLimited) and not error.retry_after and not self._own_limit:
-            core.gate.close_for(seconds, refused=True)  # the server did not say for how long
-        path = urlsplit(self._url).path
-        failure = f"status {error.status}" if isinstance(error, ApiError) else error.message
-        wait = seconds or getattr(error, "retry_after", None) or 0.0
-        log.info("%s %s: attempt %d failed (%s), next in %.2f s", self._method, path, attempts, failure, wait)
-
-
 class Stream:
     """An answer whose body is read in parts; it holds a slot of the gate until it is closed."""
 
-    def __init__(self, reply: Reply, slot: Slot, stats: Stats) -> None:
+    def __init__(self, reply: Reply, slot: Slot, core: Core, observation: Observation) -> None:
         self._reply = reply
         self._slot = slot
-        self._stats = stats
+        self._core = core
+        self._observation = observation
         self.status = reply.status
         self.headers = reply.headers
         self.length = reply.length
 
     async def read_some(self) -> bytes:
         """Read the bytes that have come, at least one; nothing at the end. Raises `TransportError` if it is cut."""
-        part = await self._reply.read_some()
-        self._stats.received += len(part)
+        try:
+            part = await self._reply.read_some()
+        except BaseException as error:
+            self._observation.end(error)
+            raise
+        self._core.stats.received += len(part)
         return part
 
     def close(self) -> None:
         """Let go of the connection and the slot. Safe to repeat."""
         self._reply.close()
         self._slot.leave(answered=True)
+        self._core.lifetime.closed(self)
+        self._observation.end()
 
 
 class Session:
@@ -239,28 +138,37 @@ class Session:
         return list(items)
 
     def call(self, method: str, url: str) -> Call:
-        """Begin a call: its deadline runs from now."""
-        return Call(self, method, url)
+        """Begin a call: its deadline runs from now. Raises `ConfigurationError` if the client is closed."""
+        return Call(self.core, self.options, method, url)
 
-    async def open(
-        self, url: str, *, headers: Mapping[str, str], patience: Patience, anonymous: bool = False
-    ) -> Stream:
-        """Make one attempt to GET any address, as a stream; raises as a call does, and retries nothing.
+    async def open(self, call: Call, *, headers: Mapping[str, str], anonymous: bool = False) -> Stream:
+        """Make one attempt to GET what a call is about, as a stream; raises as a call does, and retries nothing.
 
         `anonymous`: without the token, whatever the address.
         """
-        slot = self.core.gate.slot(patience, is_call=False)
+        slot = self.core.gate.slot(call.patience, is_call=False)
         await slot.enter()
+        observation = call.observe()
         try:
             reply, redirected = await self._send(
-                "GET", url, headers, None, self._stream_timeout, anonymous=anonymous, is_call=False
+                "GET",
+                call.url,
+                headers,
+                None,
+                self._stream_timeout,
+                observation,
+                anonymous=anonymous,
+                is_call=False,
             )
             if reply.status >= 300:
                 raise await self._error(reply, "GET", redirected=redirected)
         except BaseException as error:
             slot.leave(answered=is_answer(error))
+            observation.end(error)
             raise
-        return Stream(reply, slot, self.core.stats)
+        stream = Stream(reply, slot, self.core, observation)
+        self.core.lifetime.opened(stream)
+        return stream
 
     async def _fetch(
         self,
@@ -280,20 +188,21 @@ class Session:
         if json is not None:
             content = to_bytes(json)
             headers["Content-Type"] = "application/json"
-        call = Call(self, method, url, own_limit=own_limit)
+        call = Call(self.core, self.options, method, url, own_limit=own_limit, sent=len(content or b""))
 
         async def attempt() -> bytes:
             async with self.core.gate.slot(call.patience):
-                reply, redirected = await self._send(
-                    method, url, headers, content, self._call_timeout, own_limit=own_limit
-                )
-                try:
-                    if reply.status >= 300 or only not in {None, reply.status}:
-                        raise await self._error(reply, method, redirected=redirected)
-                    return await reply.read()
-                finally:
-                    self.core.stats.received += reply.received
-                    reply.close()
+                with call.observe() as observation:
+                    reply, redirected = await self._send(
+                        method, url, headers, content, self._call_timeout, observation, own_limit=own_limit
+                    )
+                    try:
+                        if reply.status >= 300 or only not in {None, reply.status}:
+                            raise await self._error(reply, method, redirected=redirected)
+                        return await reply.read()
+                    finally:
+                        self.core.stats.received += reply.received
+                        reply.close()
 
         try:
             answer = await call.run(attempt)
@@ -323,24 +232,34 @@ class Session:
         headers: Mapping[str, str],
         body: bytes | None,
         timeout: Timeout,
+        observation: Observation,
         *,
         anonymous: bool = False,
         own_limit: bool = False,
         is_call: bool = True,
     ) -> tuple[Reply, bool]:
-        """Send, following the redirects of a GET; say whether the answer is another origin's."""
+        """Send, following the redirects of a GET; say whether the answer is another origin's.
+
+        A token that is refused is replaced, once, if there is another one by then.
+        """
         redirects = 0
         redirected = False
+        replaced = False
         while True:
             began = time.perf_counter() if log.isEnabledFor(logging.DEBUG) else None
             self.core.stats.requests += 1
+            self.core.stats.sent += len(body or b"")
             reply = await self.core.transport.send(
                 method, url, headers=headers, body=body, timeout=timeout, anonymous=anonymous
             )
             if began is not None:
                 elapsed = (time.perf_counter() - began) * 1000
                 log.debug("%s %s: %d in %.0f ms", method, urlsplit(url).path, reply.status, elapsed)
+            observation.answered(reply)
             self._heed(reply, own_limit=own_limit, is_call=is_call)
+            if reply.status == 401 and not replaced and await self._has_another_token(reply):
+                replaced = True
+                continue
             target = reply.redirect
             if target is None or method not in {"GET", "HEAD"}:
                 return reply, redirected
@@ -355,6 +274,17 @@ class Session:
                 url = target.url
                 continue
             raise ApiError(reply.status, problem, method=method, url=self.core.transport.public(url))
+
+    async def _has_another_token(self, reply: Reply) -> bool:
+        """Say whether there is another token now than the one that was refused; if so, do without the refusal."""
+        try:
+            has_another = await self.core.transport.has_another_token(reply)
+        except asyncio.CancelledError:
+            reply.close()
+            raise
+        if has_another:
+            await reply.drop()
+        return has_another
 
     def _heed(self, reply: Reply, *, own_limit: bool, is_call: bool) -> None:
         """Close the gate if the server says that it has had enough, of all calls; or tell it what is left."""

@@ -2,28 +2,24 @@
 
 import os
 import re
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 import attrs
 from yarl import URL
 
 from .errors import ConfigurationError
+from .tokens import Token, TokenFile, clean_token
 from .trust import Origin, Trust
 
 DEFAULT_HOST: Final = "https://circleci.com"
 DEFAULT_ARTIFACT_HOSTS: Final = ("*.circle-artifacts.com",)
 
-Token: TypeAlias = str | Callable[[], str | Awaitable[str | None] | None]
-"""A token, or a function (plain or async) without arguments that is called for one before each request."""
-
 _TOKEN_VARIABLES: Final = ("CIRCLE_TOKEN", "CIRCLECI_TOKEN", "CIRCLECI_CLI_TOKEN")
 _HOST_VARIABLES: Final = ("CIRCLE_HOST", "CIRCLECI_HOST", "CIRCLECI_CLI_HOST")
 _ARTIFACT_HOSTS_VARIABLES: Final = ("CIRCLE_ARTIFACT_HOSTS",)
-
-_TOKEN = re.compile(r"[!-~]+")
 
 _HOST = re.compile(
     r"""(?: (?P<scheme> https? ) :// )?
@@ -97,7 +93,7 @@ def discover(
     if named_token:
         given, source = named_token
         if callable(given):
-            token, source = given, "the token function"
+            token, source = given, given.path if isinstance(given, TokenFile) else "the token function"
         else:
             token = clean_token(given, source)
             source = source if token else "the token argument is blank"  # blank variables have been passed over
@@ -122,22 +118,6 @@ def discover(
 def _check_text(value: object, name: str, right: str) -> None:
     if value is not None and not isinstance(value, str):
         raise ConfigurationError(f"the {name} must be {right}, not {type(value).__name__}")
-
-
-def clean_token(text: str | None, source: str) -> str | None:
-    """Return the token without white space around it, or None if nothing is left.
-
-    Raises `ConfigurationError`, which names `source` and never shows the token, for one that no header can carry.
-    """
-    text = (text or "").strip()
-    if not text:
-        return None
-    if not _TOKEN.fullmatch(text):
-        raise ConfigurationError(
-            f"the token from {source} can't be right: it holds white space, control characters or non-ASCII characters;"
-            " copy it once more"
-        )
-    return text
 
 
 def _variable(environ: Mapping[str, str], names: Iterable[str]) -> tuple[str, str] | None:

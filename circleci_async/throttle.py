@@ -199,12 +199,17 @@ class Gate:
         admitted: asyncio.Future[None] = loop.create_future()
         heappush(self._queue, (patience.turn, next(self._arrivals), admitted, patience, is_call))
         self._admit()  # those before may all have given up
+        self._stats.waiting += 1
         try:
             await admitted
         except asyncio.CancelledError:
             if not admitted.cancelled() and admitted.exception() is None:  # admitted and cancelled in the same breath
                 self.leave(is_call=is_call)
             raise
+        finally:
+            self._stats.waiting -= 1
+            self._stats.waits += 1
+            self._stats.waited += loop.time() - now
 
     def leave(self, *, answered: bool = False, is_call: bool = True) -> None:
         """Free a place for the next; `answered`, and the gate lets one more out than before."""
@@ -233,6 +238,7 @@ class Gate:
 
     def _count(self, change: int, *, is_call: bool) -> None:
         self._in_flight += change
+        self._stats.in_flight = self._in_flight
         if is_call:
             self._calls += change
             self._room -= max(0, change)

@@ -19,8 +19,9 @@ import aiohttp
 from yarl import URL
 
 from .errors import ConfigurationError, RequestTimeout, TransportError
+from .lifetime import CLOSED
 from .retry import REPEATABLE
-from .settings import Token, clean_token
+from .tokens import Token, clean_token
 from .trust import Origin, Trust
 
 Auth = Literal["circle-token", "bearer", "basic"]
@@ -55,11 +56,13 @@ class Redirect(NamedTuple):
 class Reply:
     """Status and headers of an answer whose body is still on its way. Read it, or close it."""
 
-    __slots__ = ("_method", "_response", "headers", "received", "status")
+    __slots__ = ("_method", "_response", "headers", "mark", "received", "status")
 
-    def __init__(self, response: aiohttp.ClientResponse, method: str) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, method: str, mark: int | None = None) -> None:
         self._response = response
         self._method = method
+        self.mark = mark
+        """What tells the token that was sent from others, if it is one that may change."""
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
         self.received = 0
@@ -177,16 +180,15 @@ class Transport:
         }
         session = self._session(method)
         with_token = {"User-Agent": USER_AGENT, **headers}
-        if not anonymous:
-            with_token = await self._with_token(address, with_token)
+        mark = None if anonymous else await self._add_token(address, with_token)
         try:
             response = await self._exchange(session, method, address, headers=with_token, **options)
         except asyncio.CancelledError as cancelled:
             raise cancelled.with_traceback(None) from None
         except Exception as caught:  # noqa: BLE001  # whatever it is, it must not get out
-            error = _translate(caught.error if isinstance(caught, _Lost) else caught, method, url)
+            error = _translate(caught.error if isinstance(caught, ConnectionLost) else caught, method, url)
         else:
-            return Reply(response, method)
+            return Reply(response, method, mark)
         finally:
             del with_token  # a traceback that shows local variables must not show the token
         raise error  # outside the except block: without aiohttp's error as its context
@@ -201,7 +203,7 @@ class Transport:
         _reused.set(False)
         try:
             return await session.request(method, address, **options)
-        except _Lost:
+        except ConnectionLost:
             if self._closed or not _reused.get() or method not in REPEATABLE:
                 raise
         return await self._fresh().request(method, address, **options)
@@ -211,6 +213,21 @@ class Transport:
         self._closed = True
         if self._owns_http:
             await asyncio.gather(*(http.close() for http in (self._http, self._fresh_http) if http is not None))
+
+    def abandon(self) -> None:
+        """Leave the connections open, for they are another process's: to close them here would break them there."""
+        self._closed = True
+        _ABANDONED.append((self._http, self._fresh_http))
+
+    async def has_another_token(self, reply: Reply) -> bool:
+        """Say whether the token is another one by now than the one that this answer's request had."""
+        if reply.mark is None or self._token is None or isinstance(self._token, str):
+            return False
+        try:
+            token = await _ask(self._token)
+        except Exception:  # noqa: BLE001  # the answer tells more; and the next request will raise this
+            return False
+        return token is not None and hash(token) != reply.mark
 
     def trusts(self, url: str) -> bool:
         """Say whether an address may be sent the token, and so be believed about rate limits."""
@@ -233,7 +250,7 @@ class Transport:
 
     def _session(self, method: str) -> aiohttp.ClientSession:
         if self._closed:
-            raise ConfigurationError("the client is closed: make a new one, or use it inside its `async with` block")
+            raise ConfigurationError(CLOSED)
         if self._http is not None and self._http.closed:
             raise ConfigurationError("http: this aiohttp session is closed; it must stay open as long as the client")
         if self._owns_http and method not in REPEATABLE:
@@ -246,22 +263,24 @@ class Transport:
         self._fresh_http = self._fresh_http or _open_session(force_close=True)
         return self._fresh_http
 
-    async def _with_token(self, address: URL, headers: dict[str, str]) -> dict[str, str]:
+    async def _add_token(self, address: URL, headers: dict[str, str]) -> int | None:
+        """Add the token if the address may have it; return what tells it from others, if it is one that may change."""
         if self._token is None or not self._trust.trusts(address):
-            return headers
+            return None
         token = self._token if isinstance(self._token, str) else await _ask(self._token)
         if token is None:
-            return headers
+            return None
         basic = b64encode(f"{token}:".encode()).decode()
         if token not in self._secrets:
             self._secrets.extend((token, basic))
         match self._auth:
             case "circle-token":
-                return {**headers, "Circle-Token": token}
+                headers["Circle-Token"] = token
             case "bearer":
-                return {**headers, "Authorization": f"Bearer {token}"}
+                headers["Authorization"] = f"Bearer {token}"
             case _:
-                return {**headers, "Authorization": f"Basic {basic}"}
+                headers["Authorization"] = f"Basic {basic}"
+        return None if isinstance(self._token, str) else hash(token)
 
     def _proxy(self, address: URL) -> str | None:
         # Not aiohttp's trust_env: that sends credentials from ~/.netrc too, to any host that is named there.
@@ -277,6 +296,9 @@ class Transport:
             )
         return proxy
 
+
+_ABANDONED: list[object] = []
+"""Connections of the parent process: as garbage they would be closed."""
 
 _reused: ContextVar[bool] = ContextVar("reused", default=False)
 """Whether the request of this task went out on a connection that had been used before."""
@@ -305,17 +327,26 @@ def _open_session(*, force_close: bool) -> aiohttp.ClientSession:
     )
 
 
-class _Lost(Exception):
+class ConnectionLost(Exception):
+    """Stands for an error of aiohttp; whoever traces the session sees it."""
+
     def __init__(self, error: aiohttp.ClientError) -> None:
+        super().__init__(str(error))
         self.error = error
 
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keep aiohttp from sending what was lost again by itself: it would, also what was lost on a new connection."""
+    """Keep aiohttp from sending what was lost again by itself: it would, also what was lost on a new connection.
+
+    What aiohttp says of bad HTTP quotes the server and the signed address: those who trace the session see other words.
+    """
     try:
         return await handler(request)
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise _Lost(error) from None
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as lost:
+        raise ConnectionLost(lost) from None
+    except aiohttp.ClientResponseError as caught:
+        error = _translate(caught, request.method, str(request.url))
+    raise error
 
 
 async def _ask(token: Callable[[], str | Awaitable[str | None] | None]) -> str | None:
@@ -355,6 +386,8 @@ def _translate(error: Exception, method: str, url: str) -> TransportError:
         case aiohttp.ClientResponseError():
             what = error.message.partition("\n")[0].partition(": b'")[0]  # what follows quotes what the server sent
             return TransportError(f"no valid HTTP: {what.rstrip(':')}", method=method, url=shown)
+        case TransportError():
+            return error.with_traceback(None)
         case _:
             return TransportError(
                 f"the connection broke: {str(error) or type(error).__name__}", method=method, url=shown

@@ -53,7 +53,7 @@ _classes = {
     name: value
     for module in _modules
     for name, value in vars(module).items()
-    if isinstance(value, type) and value.__module__ == module.__name__
+    if isinstance(value, type) and value.__module__ == module.__name__ and not getattr(value, "_is_protocol", False)
 }
 for _module in _modules:
     vars(_module).update({name: value for name, value in _classes.items() if not hasattr(_module, name)})

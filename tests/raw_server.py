@@ -39,6 +39,8 @@ class RawServer:
     behaviours: list[Behaviour]
     url: str = ""
     requests: list[Request] = field(default_factory=list, repr=False)  # they hold the token
+    connections: int = 0
+    """How many have come, in all."""
     open_connections: int = 0
     in_flight: int = 0
     most_in_flight: int = 0
@@ -55,6 +57,7 @@ class RawServer:
             await asyncio.sleep(0.005)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         self.open_connections += 1
         try:
             while True:

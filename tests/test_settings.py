@@ -8,11 +8,10 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from circleci_async.errors import ConfigurationError
-from circleci_async.settings import DEFAULT_ARTIFACT_HOSTS, DEFAULT_HOST, Settings, Token, clean_token, discover
+from circleci_async.settings import DEFAULT_ARTIFACT_HOSTS, DEFAULT_HOST, Settings, discover
+from circleci_async.tokens import Token, clean_token
 
 SERVER = "https://ci.example.com"
 SECRET = "CCIPAT_s3cret"
@@ -316,21 +315,6 @@ def test_one_artifact_host_may_be_given_as_plain_text(find: Find) -> None:
 # --- tokens
 
 
-@pytest.mark.parametrize(
-    ("text", "token"),
-    [
-        ("abc", "abc"),
-        (" abc\n", "abc"),
-        ("CCIPAT_a-b+c/d=~!", "CCIPAT_a-b+c/d=~!"),
-        ("", None),
-        (" \t", None),
-        (None, None),
-    ],
-)
-def test_a_token_is_stripped_and_a_blank_one_is_none(text: str | None, token: str | None) -> None:
-    assert clean_token(text, "here") == token
-
-
 BAD_TOKENS = [
     f"{SECRET} b",
     f"{SECRET}\tb",
@@ -356,15 +340,6 @@ def test_a_token_that_no_header_can_carry_is_refused_without_showing_it(find: Fi
 def test_a_bad_token_in_a_file_is_refused_with_the_file_s_name(find: Find, write_old: Write, content: str) -> None:
     path = write_old(content)
     assert f"the token from {path} can't be right" in _refusal(find)
-
-
-@given(st.text())
-def test_what_remains_of_a_token_is_always_fit_for_a_header(text: str) -> None:
-    try:
-        token = clean_token(text, "here")
-    except ConfigurationError:
-        return
-    assert token is None or (token.isascii() and token.isprintable() and " " not in token and token == text.strip())
 
 
 def test_settings_never_show_the_token(find: Find) -> None:

@@ -156,9 +156,7 @@ class Body:
         if resuming:
             headers |= {"Range": f"bytes={self._offset}-", "If-Range": self.etag or ""}
         try:
-            stream = await self._session.open(
-                self._url, headers=headers, patience=self._call.patience, anonymous=self._anonymous
-            )
+            stream = await self._session.open(self._call, headers=headers, anonymous=self._anonymous)
         except ApiError as error:
             if not resuming or error.status not in {412, 416}:
                 raise

@@ -18,7 +18,15 @@ async def fetch_token() -> str | None:
     return "t"
 
 
+def on_attempt(attempt: ca.Attempt) -> None:
+    assert_type(attempt.route, str | None)
+    assert_type(attempt.status, int | None)
+    assert_type(attempt.error, BaseException | None)
+    assert_type(attempt.retry_after, float | None)
+
+
 def clients(http: aiohttp.ClientSession) -> list[CircleCI]:
+    attempts: list[ca.Attempt] = []
     return [
         CircleCI(),
         CircleCI("token"),
@@ -26,6 +34,9 @@ def clients(http: aiohttp.ClientSession) -> list[CircleCI]:
         CircleCI(lambda: None),
         CircleCI(fetch_token),
         CircleCI(None, host="https://ci.example.com", auth="bearer", timeout=5, concurrency=4, http=http),
+        CircleCI(ca.TokenFile("/run/secrets/circle-token")),
+        CircleCI(ca.TokenFile(Path("circle-token")), on_attempt=attempts.append),
+        CircleCI(on_attempt=on_attempt).with_options(on_attempt=lambda attempt: attempt.seconds),
         CircleCI(retry=RetryPolicy(attempts=1), artifact_hosts=["a.example.com"], trust_env=False),
         CircleCI().with_options(timeout=5, retry=RetryPolicy(deadline=60)),
     ]
@@ -206,6 +217,11 @@ async def errors(circle: CircleCI) -> float | None:
     return None
 
 
+async def closing(circle: CircleCI) -> None:
+    await circle.aclose()
+    await circle.aclose(grace=10)
+
+
 def plain(pipeline: Pipeline) -> str:
     assert_type(ca.to_json(pipeline), str)
     artifact = ca.Artifact(path="a", node_index=0, url="https://example.com/a")
@@ -214,6 +230,7 @@ def plain(pipeline: Pipeline) -> str:
 
 def counters(circle: CircleCI) -> tuple[int, float]:
     assert_type(circle.stats, ca.Stats)
+    assert_type(circle.stats(), ca.Stats)
     return circle.stats.requests, circle.stats.held
 
 

@@ -1,0 +1,182 @@
+"""OpenTelemetry's own instrumentation of aiohttp makes a span of each request, and no secret gets into one."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor, create_trace_config
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode
+from yarl import URL
+
+from circleci_async import Artifact, CircleCI, CircleCIError, ConfigurationError, RetryPolicy
+from circleci_async.testing import FakeCircleCI
+from circleci_async.transport import Auth
+from tests.raw_server import Behaviour, Request, answer, hang_up, raw, raw_server
+
+ME = {"id": "u-1", "login": "octo"}
+TOKEN = "CCIPAT_s3cret"
+
+
+def without_query(url: URL) -> str:
+    return str(url.with_query(None))
+
+
+@pytest.fixture
+def exporter() -> InMemorySpanExporter:
+    return InMemorySpanExporter()
+
+
+@pytest.fixture
+def provider(exporter: InMemorySpanExporter) -> TracerProvider:
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    return provider
+
+
+@pytest.fixture
+def instrumented(provider: TracerProvider) -> Iterator[None]:
+    """Every aiohttp session that is made meanwhile."""
+    instrumentor = AioHttpClientInstrumentor()
+    instrumentor.instrument(tracer_provider=provider, url_filter=without_query)
+    yield
+    instrumentor.uninstrument()
+
+
+def url_of(span: ReadableSpan) -> str:
+    attributes = span.attributes or {}
+    return str(attributes.get("http.url") or attributes["url.full"])
+
+
+def shown(exporter: InMemorySpanExporter) -> str:
+    """All that the spans tell."""
+    return "".join(span.to_json() for span in exporter.get_finished_spans())
+
+
+@pytest.mark.usefixtures("instrumented")
+async def test_each_request_is_a_span_below_that_of_the_caller(
+    exporter: InMemorySpanExporter, provider: TracerProvider
+) -> None:
+    async with raw_server(answer(503, {}), answer(200, ME)) as server:
+        with provider.get_tracer("the service").start_as_current_span("who am I") as caller:
+            async with CircleCI(TOKEN, host=server.url, retry=RetryPolicy(base=0.001)) as circle:
+                await circle.users.me()
+    *requests, outer = exporter.get_finished_spans()
+    assert outer.name == "who am I"
+    assert [(span.kind, url_of(span)) for span in requests] == [(SpanKind.CLIENT, f"{server.url}/api/v2/me")] * 2
+    assert [span.status.status_code for span in requests] == [StatusCode.ERROR, StatusCode.UNSET]
+    assert {span.parent and span.parent.span_id for span in requests} == {caller.get_span_context().span_id}
+    sent = [request.headers["traceparent"].split("-")[2] for request in server.requests]
+    assert sent == [format(span.context.span_id, "016x") for span in requests if span.context]
+
+
+@pytest.mark.usefixtures("instrumented")
+@pytest.mark.parametrize("auth", ["circle-token", "bearer", "basic"])
+async def test_an_artifact_is_a_span_for_each_hop_and_neither_shows_the_token_or_a_signature(
+    auth: Auth, exporter: InMemorySpanExporter, tmp_path: Path
+) -> None:
+    async with FakeCircleCI() as fake:
+        fake.world.project("gh/acme/api").pipeline().workflow("build").job("test").artifact("a.txt", b"1")
+        async with fake.client(auth=auth) as circle:
+            artifacts = await circle.artifacts.list("gh/acme/api", 1).collect()
+            await circle.artifacts.download(artifacts[0], tmp_path)
+        (signature,) = [request.query["X-Amz-Signature"] for request in fake.requests if request.origin == "storage"]
+        assert len(exporter.get_finished_spans()) == len(fake.requests) == 3
+    assert fake.token not in shown(exporter)
+    assert signature not in shown(exporter)
+
+
+@pytest.mark.parametrize("auth", ["circle-token", "bearer", "basic"])
+async def test_a_session_of_ones_own_may_bring_its_tracing(
+    auth: Auth, exporter: InMemorySpanExporter, provider: TracerProvider
+) -> None:
+    tracing = create_trace_config(tracer_provider=provider, url_filter=without_query)
+    async with (
+        raw_server(answer(200, ME)) as server,
+        aiohttp.ClientSession(trace_configs=[tracing]) as http,
+        CircleCI(TOKEN, host=server.url, auth=auth, http=http) as circle,
+    ):
+        await circle.users.me()
+        await circle.request("GET", "/anything?X-Amz-Signature=5ignature")
+    assert [url_of(span) for span in exporter.get_finished_spans()] == [
+        f"{server.url}/api/v2/me",
+        f"{server.url}/api/v2/anything",
+    ]
+    assert TOKEN not in shown(exporter)
+
+
+async def parrot(request: Request, writer: asyncio.StreamWriter) -> None:
+    """Send the credentials back, which is no HTTP answer."""
+    writer.write(f"{request.headers['circle-token']}\r\n\r\n".encode())
+    await writer.drain()
+
+
+@pytest.mark.usefixtures("instrumented")
+@pytest.mark.parametrize(
+    ("behaviour", "kind"),
+    [
+        (hang_up, "ConnectionLost"),
+        (parrot, "TransportError"),
+        (raw(b"HTTP/1.1 200 OK\r\nno header\r\n\r\n"), "TransportError"),
+    ],
+    ids=["hang up", "parrot", "no header"],
+)
+async def test_a_request_that_fails_is_a_span_with_an_error_that_shows_no_secret(
+    behaviour: Behaviour, kind: str, exporter: InMemorySpanExporter
+) -> None:
+    async with (
+        raw_server(behaviour) as server,
+        CircleCI(TOKEN, host=server.url, retry=RetryPolicy(attempts=1)) as circle,
+    ):
+        artifact = Artifact(path="a", node_index=0, url=f"{server.url}/a?X-Amz-Signature=5ignature")
+        with pytest.raises(CircleCIError):
+            async with circle.artifacts.open(artifact):
+                pass
+    (span,) = exporter.get_finished_spans()
+    assert span.status.status_code is StatusCode.ERROR
+    kinds = [str((event.attributes or {})["exception.type"]).rpartition(".")[2] for event in span.events]
+    assert kinds == [kind]
+    assert TOKEN not in shown(exporter)
+    assert "5ignature" not in shown(exporter)
+
+
+async def test_headers_that_are_captured_are_sanitized_by_name(
+    exporter: InMemorySpanExporter, provider: TracerProvider
+) -> None:
+    tracing = create_trace_config(
+        tracer_provider=provider,
+        captured_request_headers=[".*"],
+        sensitive_headers=["circle-token", "authorization"],
+    )
+    async with raw_server(answer(200, ME)) as server, aiohttp.ClientSession(trace_configs=[tracing]) as http:
+        async with CircleCI(TOKEN, host=server.url, http=http) as circle:
+            await circle.users.me()
+        async with CircleCI(TOKEN, host=server.url, auth="bearer", http=http) as circle:
+            await circle.users.me()
+    assert "[REDACTED]" in shown(exporter)
+    assert TOKEN not in shown(exporter)
+
+
+@pytest.mark.usefixtures("instrumented")
+async def test_a_request_that_is_cut_by_closing_the_client_is_a_span_that_has_ended(
+    exporter: InMemorySpanExporter,
+) -> None:
+    received = asyncio.Event()
+
+    async def hang(request: Request, writer: asyncio.StreamWriter) -> None:
+        received.set()
+        await asyncio.Event().wait()
+
+    async with raw_server(hang) as server:
+        circle = CircleCI(TOKEN, host=server.url)
+        call = asyncio.create_task(circle.users.me())
+        await received.wait()
+        await circle.aclose()
+        with pytest.raises(ConfigurationError):
+            await call
+    (span,) = exporter.get_finished_spans()
+    assert span.status.status_code is StatusCode.ERROR
