@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for the interpreter, and a test compares them
+    from . import webhooks as webhooks
     from .artifacts.download import Download as Download
     from .artifacts.download import Progress as Progress
     from .artifacts.group import Artifacts as Artifacts
@@ -100,6 +101,17 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .models.deploys import DeployLabel as DeployLabel
     from .models.deploys import DeployVersion as DeployVersion
     from .models.environment_variables import EnvironmentVariable as EnvironmentVariable
+    from .models.events import EventCommit as EventCommit
+    from .models.events import EventJob as EventJob
+    from .models.events import EventOrganization as EventOrganization
+    from .models.events import EventPerson as EventPerson
+    from .models.events import EventPipeline as EventPipeline
+    from .models.events import EventProject as EventProject
+    from .models.events import EventTrigger as EventTrigger
+    from .models.events import EventVcs as EventVcs
+    from .models.events import EventWebhook as EventWebhook
+    from .models.events import EventWorkflow as EventWorkflow
+    from .models.events import WebhookEvent as WebhookEvent
     from .models.groups import OrganizationGroup as OrganizationGroup
     from .models.insights import DurationMetrics as DurationMetrics
     from .models.insights import FlakyTest as FlakyTest
@@ -342,6 +354,19 @@ _HOMES = {
         "DeployVersion",
     ),
     "models.environment_variables": ("EnvironmentVariable",),
+    "models.events": (
+        "EventCommit",
+        "EventJob",
+        "EventOrganization",
+        "EventPerson",
+        "EventPipeline",
+        "EventProject",
+        "EventTrigger",
+        "EventVcs",
+        "EventWebhook",
+        "EventWorkflow",
+        "WebhookEvent",
+    ),
     "models.groups": ("OrganizationGroup",),
     "models.insights": (
         "DurationMetrics",
@@ -510,6 +535,8 @@ _HOMES = {
     "variables.environment_variables": ("EnvironmentVariables",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+_MODULES = ("webhooks",)
+"""Modules that are loaded like names: `circleci_async.webhooks.verify`."""
 
 
 # Hidden from type checkers, which would take every misspelt name for one that is loaded here.
@@ -517,6 +544,8 @@ if not TYPE_CHECKING:  # pragma: no branch
 
     def __getattr__(name: str) -> Any:
         """Load a public name."""
+        if name in _MODULES:
+            return import_module(f".{name}", __name__)
         if name not in _HOME_OF:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
@@ -525,4 +554,4 @@ if not TYPE_CHECKING:  # pragma: no branch
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME_OF})
+    return sorted({*globals(), *_HOME_OF, *_MODULES})

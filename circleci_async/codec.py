@@ -23,7 +23,7 @@ from .errors import DecodeError
 from .models.messages import Message
 from .models.open_enum import OpenEnum
 
-__all__ = ["decode", "decode_page", "loads", "to_dict", "to_json"]
+__all__ = ["decode", "decode_page", "loads", "structure", "to_dict", "to_json"]
 
 T = TypeVar("T")
 Hook = Callable[[Any, Any], Any]
@@ -59,12 +59,20 @@ def decode(kind: type[T], body: bytes, *, method: str = "", url: str = "") -> T:
         return kind()
     if _is_blank(body):
         raise DecodeError(("the body is empty",), method=method, url=url)
+    return structure(kind, data, body=body, method=method, url=url)
+
+
+def structure(kind: type[T], data: Any, *, body: bytes = b"", method: str = "", url: str = "") -> T:
+    """Return plain data, as `loads` returns it, as a `kind`.
+
+    Raises `DecodeError` as `decode` does; `body` is where the data comes from, and the error keeps its text.
+    """
     try:
         return _converter(detailed=False).structure(data, kind)
     except Exception:  # noqa: BLE001 - the fast converter may stumble over a fault in any way
-        structure = _converter(detailed=True).get_structure_hook(kind)
+        structure_in_detail = _converter(detailed=True).get_structure_hook(kind)
     try:
-        return cast(T, structure(data, kind))
+        return cast(T, structure_in_detail(data, kind))
     except Exception as error:  # noqa: BLE001 - whatever it is, the body is to blame
         faults = tuple(_faults(error, "$"))
     raise DecodeError(faults, method=method, url=url, body=_text(body))

@@ -164,6 +164,9 @@ class DecodeError(CircleCIError):
     `faults` names each faulty place and what is wrong there, such as `$.items[3].id: required, but absent`.
     """
 
+    what: str = "the answer"
+    """What can't be read."""
+
     def __init__(self, faults: tuple[str, ...], *, method: str = "", url: str = "", body: str = "") -> None:
         super().__init__(faults)
         self.message = "; ".join(faults)
@@ -174,7 +177,7 @@ class DecodeError(CircleCIError):
 
     def __str__(self) -> str:
         where = f"{self.method} {self.url}".strip()
-        return f"the answer{f' to {where}' if where else ''} can't be read: {'; '.join(self.faults)}"
+        return f"{self.what}{f' to {where}' if where else ''} can't be read: {'; '.join(self.faults)}"
 
 
 class PagingError(CircleCIError):
@@ -225,7 +228,12 @@ class LedgerBusy(LedgerError):
 
 
 class SignatureError(CircleCIError):
-    """A webhook's signature is missing or wrong."""
+    """A webhook's signature is missing or wrong: who sent it is unknown, and nothing in it must be believed."""
+
+    hint = (
+        "Give the signing secret that this webhook has in CircleCI, and the request's raw bytes: not a body that was "
+        "parsed and written again."
+    )
 
 
 class WaitTimeout(CircleCIError, TimeoutError):

@@ -49,7 +49,8 @@ def loaded_after(code: str) -> set[str]:
 
 
 def test_the_interpreter_and_type_checkers_are_told_the_same_names() -> None:
-    assert {module: set(names) for module, names in circleci_async._HOMES.items()} == declared_for_type_checkers()
+    given_out = {module: set(names) for module, names in circleci_async._HOMES.items()}
+    assert given_out | {"": set(circleci_async._MODULES)} == declared_for_type_checkers()
 
 
 def test_no_name_has_two_homes() -> None:
@@ -70,6 +71,13 @@ def test_every_name_can_be_loaded_and_is_listed() -> None:
     assert names <= set(dir(circleci_async))
     for name in names:
         assert getattr(circleci_async, name).__name__ == name
+
+
+def test_the_webhooks_module_is_loaded_like_a_name_and_loads_no_http_library() -> None:
+    loaded = loaded_after("import circleci_async as ca; ca.webhooks.verify; ca.webhooks.Receiver")
+    assert "circleci_async.webhooks" in loaded
+    assert not loaded & {"aiohttp", "starlette", "fastapi"}
+    assert "webhooks" in dir(circleci_async)
 
 
 def test_a_name_that_does_not_exist_is_an_attribute_error_as_anywhere() -> None:

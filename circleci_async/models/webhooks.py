@@ -14,6 +14,8 @@ class WebhookEventType(OpenEnum):
 
     JOB_COMPLETED = "job-completed"
     WORKFLOW_COMPLETED = "workflow-completed"
+    PING = "ping"
+    """A test. Any webhook may be sent one; it is not asked for."""
 
 
 @frozen(kw_only=True)

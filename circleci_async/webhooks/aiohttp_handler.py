@@ -1,1 +1,53 @@
-"""The webhook handler for aiohttp.web."""
+"""The webhook handler for aiohttp.web, and a server that has nothing else."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from .body import BodyRefused
+
+if TYPE_CHECKING:
+    from .receiver import Receiver
+
+__all__ = ["Handler", "handler_for", "serve"]
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def handler_for(receiver: "Receiver") -> Handler:
+    """Return a handler that answers for the receiver."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if request.method != "POST":
+            raise web.HTTPMethodNotAllowed(request.method, ["POST"], text="a webhook is delivered by POST")
+        answer = await receiver.receive(_chunks(request), request.headers)
+        return web.Response(status=answer.status, text=answer.text, headers=answer.headers)
+
+    return handle
+
+
+@asynccontextmanager
+async def serve(receiver: "Receiver", host: str, port: int, path: str) -> AsyncGenerator[str]:
+    """Serve the receiver, and close both in the end; gives the address to deliver to."""
+    app = web.Application()
+    app.router.add_post(path, handler_for(receiver))
+    app.cleanup_ctx.append(receiver.cleanup)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        name, number = runner.addresses[0][:2]
+        yield f"http://{f'[{name}]' if ':' in name else name}:{number}{path}"
+    finally:
+        await runner.cleanup()
+
+
+async def _chunks(request: web.Request) -> AsyncGenerator[bytes]:
+    """Iterate the body as it comes; `request.read()` would ask the application's own bound, and wait for ever."""
+    try:
+        async for chunk in request.content.iter_any():
+            yield chunk
+    except (OSError, web.RequestPayloadError):
+        raise BodyRefused(400, "the body broke off") from None

@@ -83,7 +83,8 @@ def test_the_page_on_errors_names_every_error() -> None:
 
 def test_the_reference_documents_every_public_name_once(reference: list[str]) -> None:
     own = [entry for entry in reference if not entry.startswith("testing.")]
-    assert sorted(own) == sorted(ca._HOME_OF)
+    of_modules = [f"{module}.{each}" for module in ca._MODULES for each in getattr(ca, module).__all__]
+    assert sorted(own) == sorted([*ca._HOME_OF, *of_modules])
 
 
 def test_the_reference_documents_every_public_name_of_testing(reference: list[str]) -> None:

@@ -7,9 +7,11 @@ from typing import Any, assert_type
 from uuid import UUID, uuid4
 
 import aiohttp
+from aiohttp import web
 
 import circleci_async as ca
 from circleci_async import CircleCI, Pipeline, RetryPolicy, Workflow
+from circleci_async.webhooks import Receiver
 
 PROJECT = ca.ProjectSlug.parse("gh/acme/api")
 
@@ -201,6 +203,36 @@ async def harvests(circle: CircleCI, on_progress: Callable[[ca.HarvestEvent], No
     await circle.harvest(PROJECT, "out", select=ca.Selection(pipeline=uuid4(), since=timedelta(days=1)))
     assert_type(await ca.harvest_status("out"), ca.HarvestStatus)
     assert_type((await ca.verify_harvest("out")).changed, tuple[str, ...])
+
+
+async def on_event(event: ca.WebhookEvent) -> None:
+    assert_type(event.type, ca.WebhookEventType)
+    assert_type(event.happened_at, datetime | None)
+    if event.type == "job-completed" and event.job is not None:
+        assert_type(event.job.status, ca.JobStatus | None)
+    if event.type == ca.WebhookEventType.WORKFLOW_COMPLETED and event.workflow and event.pipeline:
+        assert_type(event.workflow.status, ca.WorkflowStatus | None)
+        assert_type(event.pipeline.branch, str | None)
+        assert_type(event.raw["workflow"], Any)
+
+
+async def webhooks(request: web.Request, secrets: list[str], handled: list[ca.WebhookEvent]) -> web.Application:
+    body = await request.read()
+    ca.webhooks.verify(body, request.headers, "secret")
+    ca.webhooks.verify(memoryview(body), [(b"circleci-signature", b"v1=0")], secrets)
+    assert_type(ca.webhooks.unwrap(body, {"Circleci-Signature": "v1=0"}, b"secret"), ca.WebhookEvent)
+    assert_type(ca.webhooks.parse(body), ca.WebhookEvent)
+    plain = Receiver(secrets, handled.append, on_error=lambda event, error: print(event.id, error))
+    async with ca.webhooks.Receiver("secret", on_event, max_body=10_000, queue=10, concurrency=2, drain=5) as receiver:
+        answer = await receiver.receive(request.content.iter_any(), request.headers)
+        assert_type(answer.status, int)
+        assert_type(await plain.receive(body, dict(request.headers)), ca.webhooks.Answer)
+        assert_type(receiver.stats.pending, int)
+        assert_type(await plain.aclose(drain=1.5), tuple[ca.WebhookEvent, ...])
+    app = web.Application()
+    app.router.add_post("/hooks", receiver.aiohttp)
+    app.cleanup_ctx.append(receiver.cleanup)
+    return app
 
 
 async def errors(circle: CircleCI) -> float | None:

@@ -1,0 +1,46 @@
+"""What tests do with events: write them down, and hold them until they are let go."""
+
+import asyncio
+
+from circleci_async import WebhookEvent
+
+
+class Held:
+    """An async `on_event` that works on each event until it is let go."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.done: list[str] = []
+        self.cancelled: list[str] = []
+        self.at_work = 0
+        self.most_at_work = 0
+        self.let_go = asyncio.Event()
+        self._changed = asyncio.Condition()
+
+    async def __call__(self, event: WebhookEvent) -> None:
+        self.at_work += 1
+        self.most_at_work = max(self.most_at_work, self.at_work)
+        await self._note(self.begun, event)
+        try:
+            await self.let_go.wait()
+        except asyncio.CancelledError:
+            self.cancelled.append(event.id)
+            raise
+        finally:
+            self.at_work -= 1
+        await self._note(self.done, event)
+
+    async def has_begun(self, count: int) -> None:
+        """Wait until work on so many events has begun."""
+        async with asyncio.timeout(10), self._changed:
+            await self._changed.wait_for(lambda: len(self.begun) >= count)
+
+    async def has_done(self, count: int) -> None:
+        """Wait until so many events are worked off."""
+        async with asyncio.timeout(10), self._changed:
+            await self._changed.wait_for(lambda: len(self.done) >= count)
+
+    async def _note(self, place: list[str], event: WebhookEvent) -> None:
+        async with self._changed:
+            place.append(event.id)
+            self._changed.notify_all()
