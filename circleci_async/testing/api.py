@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from itertools import count
 from uuid import uuid4
 
+from . import v1
 from .accounts import User
 from .artifacts import ArtifactOrigin
 from .calls import Call, Refusal
@@ -30,14 +31,17 @@ class ApiOrigin:
         pages: PageTokens,
         token: str,
         artifacts: ArtifactOrigin,
-        signer: Signer,
+        *,
+        exports: Signer,
+        outputs: Signer,
     ) -> None:
         self._world = world
         self._engine = engine
         self._pages = pages
         self._token = token
         self._artifacts = artifacts
-        self._signer = signer
+        self._exports = exports
+        self._outputs = outputs
         self._run = str(uuid4())[:23]
         self._ids = count(1)
 
@@ -51,13 +55,18 @@ class ApiOrigin:
         try:
             return self._answer(request)
         except Refusal as refusal:
+            if request.path.startswith(v1.PREFIX):
+                return v1.answer(refusal.status, {"message": refusal.message}, request.headers, refusal.headers)
             key = "error" if request.path.startswith(_OTHERS) else "message"
             return message_reply(refusal.status, refusal.message, refusal.headers, key=key)
 
     def _answer(self, request: Received) -> Reply:
-        if not request.path.startswith(_PREFIX):
+        if request.path.startswith(_PREFIX):
+            found, values = ROUTER.find(request.path.removeprefix(_PREFIX))
+        elif request.path.startswith(v1.PREFIX):
+            found, values = v1.ROUTER.find(request.path.removeprefix(v1.PREFIX))
+        else:
             raise Refusal(404, "Not found")
-        found, values = ROUTER.find(request.path.removeprefix(_PREFIX))
         if not found:
             raise Refusal(404, "Not found")
         route = found.get(request.method)
@@ -75,12 +84,16 @@ class ApiOrigin:
             query=request.query,
             content=request.body,
             values=values,
-            sign=lambda path: f"{self._artifacts.storage_url}{path}?{self._signer.sign(path)}",
+            sign=lambda path: self._signed(self._exports, path),
+            lend=lambda path: self._signed(self._outputs, path),
         )
         if not route.public:
             call.caller()
         answer = route.handler(call)
         return answer if isinstance(answer, Reply) else json_reply(route.status, answer)
+
+    def _signed(self, signer: Signer, path: str) -> str:
+        return f"{self._artifacts.storage_url}{path}?{signer.sign(path)}"
 
     def _user(self, headers: Mapping[str, str]) -> User | None:
         token = sent_token(headers)

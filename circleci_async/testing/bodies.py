@@ -1,17 +1,11 @@
 """The world's records as the JSON objects that the API answers with."""
 
-from datetime import datetime
-
 from .accounts import Organization, User
 from .builds import Pipeline, Workflow
 from .calls import Json
 from .jobs import WAITING, Artifact, Job, JobTest
 from .projects import Project
-
-
-def timestamp(at: datetime | None) -> str | None:
-    """Write a time as the API does, to the millisecond."""
-    return None if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+from .timestamps import timestamp
 
 
 def user(user: User) -> Json:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from attrs import define, field, frozen
 
 from ..errors import InvalidArgument
+from .events import note_workflow
 from .jobs import FAILED, LIVE, Job
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Workflow:
     pipeline: "Pipeline" = field(repr=False)
     id: str
     name: str
-    status: str
+    status: str = field(on_setattr=note_workflow)
     created_at: datetime
     started_by: "User" = field(repr=False)
     stopped_at: datetime | None = None
@@ -84,8 +85,14 @@ class Workflow:
         """
         if parallelism < 1:
             raise InvalidArgument(f"parallelism: expected at least 1, not {parallelism}")
-        job = self.add(name, approval=approval, parallelism=parallelism, requires=requires, at=self.created_at)
-        job.status = status or ("on_hold" if approval and not self.ended else "success")
+        job = self.add(
+            name,
+            approval=approval,
+            parallelism=parallelism,
+            requires=requires,
+            at=self.created_at,
+            status=status or ("on_hold" if approval and not self.ended else "success"),
+        )
         job.executor = executor
         job.resource_class = resource_class
         job.contexts = tuple(contexts)
@@ -94,15 +101,24 @@ class Workflow:
             self.stopped_at = max(self.stopped_at or job.stopped_at, job.stopped_at)
         return job
 
-    def add(self, name: str, *, approval: bool, parallelism: int, requires: Sequence[Job], at: datetime) -> Job:
-        """Add a job that waits."""
+    def add(
+        self,
+        name: str,
+        *,
+        approval: bool,
+        parallelism: int,
+        requires: Sequence[Job],
+        at: datetime,
+        status: str = "blocked",
+    ) -> Job:
+        """Add a job; it waits unless told otherwise."""
         world = self.pipeline.project.world
         job = Job(
             self,
             world.new_id(),
             name,
             "approval" if approval else "build",
-            "blocked",
+            status,
             None,
             parallelism,
             tuple(requires),
@@ -117,16 +133,17 @@ class Workflow:
         statuses = {job.status for job in self.jobs}
         failed = bool(statuses & FAILED)
         if statuses & LIVE:
-            self.status = "failing" if failed else "running"
+            status = "failing" if failed else "running"
         elif failed:
-            self.status = "failed"
+            status = "failed"
         elif "canceled" in statuses:
-            self.status = "canceled"
+            status = "canceled"
         elif "on_hold" in statuses:
-            self.status = "on_hold"
+            status = "on_hold"
         else:
-            self.status = "success"
-        self.stopped_at = at if self.ended else None
+            status = "success"
+        self.stopped_at = at if status in ENDED else None
+        self.status = status
 
 
 @define(eq=False)
@@ -151,6 +168,8 @@ class Pipeline:
     continuation_key: str | None = field(default=None, repr=False)
     errors: list[PipelineError] = field(factory=list[PipelineError])
     workflows: list[Workflow] = field(factory=list[Workflow], repr=False)
+    found_from: datetime | None = None
+    """Until then it is not found by its id or number, as happens to one that was just triggered."""
 
     def fail(self, message: str, type: str = "config") -> None:
         """Let it end in state `errored`."""

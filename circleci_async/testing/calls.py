@@ -60,6 +60,8 @@ class Call:
     values: Mapping[str, str]
     sign: Callable[[str], str]
     """Makes the signed address of a path of the storage, for those who are to read it without a token."""
+    lend: Callable[[str], str]
+    """Makes such an address that is good for a short time."""
 
     def caller(self) -> User:
         """Give the user whose token was sent; 401 for nobody."""
@@ -126,6 +128,12 @@ class Call:
         if pipeline is None:
             raise self._missing("Pipeline not found")
         self._seen(pipeline.project)
+        return self.present(pipeline)
+
+    def present(self, pipeline: Pipeline) -> Pipeline:
+        """Give a pipeline back; 404 if it was triggered so lately that it can't be found yet."""
+        if pipeline.found_from is not None and self.world.clock() < pipeline.found_from:
+            raise Refusal(404, "Pipeline not found")
         return pipeline
 
     def workflow(self, name: str) -> Workflow:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from functools import cache
 from random import Random
-from typing import Self
+from typing import Protocol, Self
 
 from attrs import field, frozen
 
@@ -16,6 +16,24 @@ _PIECE = 256 * 1024
 @cache
 def _block() -> memoryview:
     return memoryview(Random(_BLOCK_LENGTH).randbytes(_BLOCK_LENGTH))
+
+
+class Readable(Protocol):
+    """Bytes that can be read in pieces, from any place."""
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+        ...
+
+    @property
+    def etag(self) -> str:
+        """Names the version of the bytes."""
+        ...
+
+    def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[memoryview]:
+        """Give the bytes from `start` up to `stop` (the end when None)."""
+        ...
 
 
 @frozen
@@ -52,9 +70,9 @@ class Content:
 
 @frozen
 class Extract:
-    """Part of a content: what the answer to a request for a range holds."""
+    """Part of what can be read: what the answer to a request for a range holds."""
 
-    content: Content
+    content: Readable
     start: int
     stop: int
 

@@ -10,6 +10,7 @@ from .accounts import User
 from .builds import Pipeline, Workflow
 from .jobs import Job, JobTest
 from .projects import Project
+from .script import play
 from .world import World
 
 _PROJECTS = ("api", "web", "mobile", "billing", "search", "docs", "infra", "reports")
@@ -123,8 +124,8 @@ class _History:
     ) -> Job:
         duration = round(seconds * self.random.lognormvariate(0, 0.2), 3)
         job = workflow.job(name, status=status, parallelism=parallelism, duration=duration, requires=requires)
-        job.step("Checkout code", output="Cloning...\n")
-        job.step(name, output=f"{name}: {status}\n", exit_code=int(status == "failed"))
+        if job.stopped_at is not None:
+            play(job, status)
         return job
 
     def _tests(self, job: Job, *, failing: bool) -> None:

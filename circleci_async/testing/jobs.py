@@ -9,6 +9,8 @@ from attrs import define, field, frozen
 
 from ..errors import InvalidArgument
 from .content import Content
+from .events import note_job
+from .steps import Printed, Step, next_number, outcome, pairs
 
 if TYPE_CHECKING:
     from .accounts import User
@@ -22,6 +24,8 @@ UNENDED = LIVE | {"blocked", "on_hold"}
 """Statuses of a job that can still be canceled."""
 FAILED = frozenset({"failed", "timedout", "infrastructure_fail", "terminated-unknown", "unauthorized"})
 """Statuses of a job that ended badly."""
+ENDED_STEPS = frozenset({"success", "failed", "timedout", "infrastructure_fail", "canceled"})
+"""Statuses of a step that has ended."""
 _UNNUMBERED = frozenset({"blocked", "on_hold", "not_run"})
 
 
@@ -36,16 +40,6 @@ class JobTest:
     file: str | None = None
     message: str | None = None
     source: str = "pytest"
-
-
-@frozen
-class Step:
-    """One step of a job, and what it printed."""
-
-    name: str
-    output: str = ""
-    exit_code: int | None = 0
-    node: int = 0
 
 
 @define(eq=False)
@@ -105,7 +99,7 @@ class Job:
     id: str
     name: str
     type: str
-    status: str
+    status: str = field(on_setattr=note_job)
     number: int | None
     parallelism: int
     requires: tuple["Job", ...] = field(repr=False)
@@ -145,14 +139,17 @@ class Job:
 
     def attach(self, path: str, content: Content, *, node: int = 0) -> Artifact:
         """Leave a file behind that holds this content."""
-        if not 0 <= node < self.parallelism:
-            raise InvalidArgument(f"node: the job has {self.parallelism} node(s), counted from 0, so not {node}")
+        self._check_node(node)
         if (node, path) in self._by_location:
             raise InvalidArgument(f"path: node {node} of this job has {path!r} already; see Artifact.replace")
         artifact = Artifact(self, path, node, content, self.stopped_at or self.created_at)
         self._by_location[node, path] = artifact
         self.artifacts.append(artifact)
         return artifact
+
+    def _check_node(self, node: int) -> None:
+        if not 0 <= node < self.parallelism:
+            raise InvalidArgument(f"node: the job has {self.parallelism} node(s), counted from 0, so not {node}")
 
     def detach(self, artifact: Artifact) -> None:
         """Take a file away."""
@@ -179,21 +176,61 @@ class Job:
         self.tests.append(test)
         return test
 
-    def step(self, name: str, *, output: str = "", exit_code: int | None = 0, node: int = 0) -> Step:
-        """Record a step and what it printed."""
-        step = Step(name, output, exit_code, node)
+    def step(
+        self,
+        name: str,
+        *,
+        output: Printed = "",
+        errors: str = "",
+        size: int = 0,
+        exit_code: int | None = 0,
+        status: str | None = None,
+        node: int = 0,
+        number: int | None = None,
+        type: str = "test",
+        command: str | None = None,
+        background: bool = False,
+        duration: float = 1.0,
+        url: bool = True,
+    ) -> Step:
+        """Record a step on one node, and what it printed there; steps of one name on several nodes are one step.
+
+        It printed `size` bytes that are made up while they are read, then `output` (text, or pairs of `out` or `err`
+        and text), then `errors` to standard error. `status` is `success` or `failed`, as the exit code says, unless
+        given: `timedout`, `canceled`, `infrastructure_fail` and `running` have no exit code.
+
+        `number` is the next free one unless given: 0, 99, 101, 102, … as on CircleCI. It begins when the step before it
+        on this node ended, and takes `duration` seconds; the next one does not wait for one in the `background`.
+        `url=False`: nobody is told the address of its output.
+        """
+        self._check_node(node)
+        if size < 0:
+            raise InvalidArgument(f"size: expected a number of bytes, not {size}")
+        before = [step for step in self.steps if step.node == node and not step.background]
+        begin = (before[-1].stopped_at if before else None) or self.started_at
+        status, exit_code = outcome(status, exit_code)
+        if number is None:
+            number = next_number(self.steps, name, node)
+        ended = None if begin is None or status == "running" else begin + timedelta(seconds=duration)
+        step = Step(
+            self, name, number, node, status, exit_code, type, command, background, begin, ended, size=size, url=url
+        )
+        step.write(pairs(output, errors), ended or begin or self.created_at)
         self.steps.append(step)
         return step
 
     def start(self, at: datetime) -> None:
         """Let it leave the queue."""
-        self.status = "running"
         self.started_at = at
+        self.status = "running"
 
     def end(self, status: str, at: datetime) -> None:
-        """Let it end."""
-        self.status = status
+        """Let it end, and whatever step of it is running."""
+        for step in self.steps:
+            if step.status == "running":
+                step.end(status=status if status in ENDED_STEPS else "canceled", at=at)
         self.stopped_at = at
+        self.status = status
 
     def enqueue(self, at: datetime) -> None:
         """Give it a number and put it in the queue."""

@@ -12,13 +12,15 @@ from .builds import Pipeline, PipelineError
 from .checkout_keys import CheckoutKey, make_key
 from .deploys import DeployComponent
 from .environment_variables import EnvironmentVariable
+from .events import EVENTS
 from .jobs import Job
 from .oidc import OidcClaims
 from .pipeline_definitions import PipelineDefinition
 from .policies import DecisionRecord, Verdict
 from .recipes import DEFAULT, Recipe, as_yaml, recipe
 from .schedules import Schedule
-from .webhooks import Webhook
+from .steps import Printed
+from .webhooks import MOST, Webhook
 
 if TYPE_CHECKING:
     from .world import World
@@ -58,6 +60,7 @@ class Project:
     workflow_names: set[str] = field(factory=set[str], repr=False)
     recipes: dict[str, Recipe] = field(factory=dict[str, Recipe], repr=False)
     config_error: str | None = None
+    setup_error: str | None = None
     skipped: str | None = None
     settings: dict[str, bool | list[str]] = field(default=Factory(_settings, takes_self=True), repr=False)
     """The advanced settings, by name."""
@@ -143,6 +146,52 @@ class Project:
             world.continuations[pipeline.continuation_key] = pipeline
         return pipeline
 
+    def webhook(
+        self,
+        url: str,
+        *,
+        secret: str = "",
+        events: Sequence[str] = EVENTS,
+        name: str = "by hand",
+        verify_tls: bool = True,
+        duplicates: int = 0,
+    ) -> Webhook:
+        """Make an outbound webhook, which a running server delivers to; `http` will do. A project has at most five.
+
+        Deliveries are signed if there is a `secret`. `events` are some of `workflow-completed` and `job-completed`.
+        Each event is sent `duplicates` more times after it was accepted.
+        """
+        if len(self.webhooks) >= MOST:
+            raise InvalidArgument(f"webhook(): a project can't have more than {MOST}")
+        if duplicates < 0:
+            raise InvalidArgument(f"duplicates: expected a number of times, not {duplicates}")
+        if not url.lower().startswith(("http://", "https://")):
+            raise InvalidArgument("url: expected an address that begins with https:// or http://")
+        if isinstance(events, str) or not events or not set(events) <= set(EVENTS):
+            raise InvalidArgument(f"events: expected some of {', '.join(EVENTS)}, not {events!r}")
+        now = self.world.clock()
+        webhook = Webhook(
+            id=self.world.new_id(),
+            project=self,
+            name=name,
+            url=url,
+            events=tuple(events),
+            verify_tls=verify_tls,
+            signing_secret=secret,
+            created_at=now,
+            updated_at=now,
+            by_hand=True,
+            duplicates=duplicates,
+        )
+        self.add_webhook(webhook)
+        return webhook
+
+    def add_webhook(self, webhook: Webhook) -> None:
+        """Let a webhook be told of what ends from now on."""
+        self.webhooks[webhook.id] = webhook
+        for wake in self.world.deliverers:
+            wake()
+
     def environment_variable(self, name: str, value: str) -> EnvironmentVariable:
         """Set an environment variable."""
         variable = EnvironmentVariable(name, value, self.world.clock())
@@ -195,8 +244,13 @@ class Project:
 
     @property
     def recipe(self) -> Sequence[Recipe]:
-        """What a triggered pipeline does."""
-        return tuple(self.recipes.values()) or (DEFAULT,)
+        """What a triggered pipeline does, after its setup if it has one."""
+        return tuple(each for each in self.recipes.values() if not each.setup) or (DEFAULT,)
+
+    @property
+    def setup_recipe(self) -> Sequence[Recipe]:
+        """What a triggered pipeline does for its setup; nothing if it has none."""
+        return tuple(each for each in self.recipes.values() if each.setup)
 
     def on_trigger(
         self,
@@ -204,20 +258,39 @@ class Project:
         jobs: Iterable[str] = ("lint", "test"),
         *,
         artifacts: Mapping[str, bytes | int] | None = None,
+        output: Mapping[str, Printed] | None = None,
         error: str | None = None,
+        setup: bool = False,
+        workflow_delay: float = 0.0,
+        creation_lag: float = 0.0,
     ) -> None:
         """Say what a triggered pipeline does; each further workflow name adds a workflow.
 
         `jobs` run side by side and succeed. `"hold:approval"` is an approval: it waits for all jobs before it, and all
         after it wait for it. `"test:failed"` ends with that status (`failed`, `timedout`, `infrastructure_fail`,
         `canceled`, `unauthorized`). Each build job leaves `artifacts`: bytes, or a number of bytes to generate.
+        `output` is what jobs print in the step that does their work, by their names: text, or pairs of `out` or `err`
+        and text; the others print something plausible.
         With `error` the config can't be used: the pipeline ends in state `errored`, with this message and no workflow.
+
+        `setup=True`: this workflow is the pipeline's setup. The pipeline goes from `setup-pending` to `setup`; when the
+        setup has succeeded it goes on by itself, after a while, with the other workflows, and takes `run_time` once
+        more. If there is no other one, it waits for `POST /pipeline/continue` with its `continuation_key`.
+
+        In seconds of the world's clock: `workflow_delay` passes between the creation of the pipeline (the end of its
+        setup) and this workflow's appearance, `creation_lag` between the trigger and the time from which the pipeline
+        is found by its id or number; before, it is 404.
 
         A project that was told nothing runs a workflow `build` of two jobs, `lint` and `test`, that succeed and leave
         one artifact each. Jobs whose name contains `test` have test results.
         """
-        self.recipes[workflow] = recipe(workflow, jobs, artifacts)
-        self.config_error = error
+        self.recipes[workflow] = recipe(
+            workflow, jobs, artifacts, output, setup=setup, delay=workflow_delay, lag=creation_lag
+        )
+        if setup:
+            self.setup_error = error
+        else:
+            self.config_error = error
 
     def skip_next_run(self, message: str = "The commit asks to be skipped.") -> None:
         """Let the next `POST .../pipeline/run` make no pipeline, as it does for a commit with `[skip ci]`.

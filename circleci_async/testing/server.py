@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from secrets import token_bytes
 from types import TracebackType
@@ -14,6 +14,7 @@ from aiohttp import web
 from ..errors import InvalidArgument
 from .api import ApiOrigin
 from .artifacts import ArtifactOrigin
+from .delivery import Deliverer
 from .engine import Engine
 from .exchange import Origin, Received, Reply, message_reply
 from .faults import Body, Fault, Faults
@@ -44,6 +45,8 @@ class FakeCircleCI:
     is good for. `host`, `ports`: where to listen (API, artifacts, storage); port 0 takes a free one.
     `ranges`, `etags`, `lengths`: whether the storage understands Range, sends ETag, sends Content-Length.
     `record`: whether `requests` is kept; turn it off for a server that is to run for long.
+    `webhook_timeout`: seconds in which a webhook must have answered, with 2xx. `webhook_retries`: the seconds before
+    each further attempt; after the last one an event is given up.
 
     It can be entered again after it was closed; the world, the requests and the faults stay.
     """
@@ -64,11 +67,17 @@ class FakeCircleCI:
         etags: bool = True,
         lengths: bool = True,
         record: bool = True,
+        webhook_timeout: float = 10.0,
+        webhook_retries: Sequence[float] = (0.1, 0.5, 2.0),
     ) -> None:
         if not token.strip():
             raise InvalidArgument("token: a blank one would let everybody in")
         if page_size < 1:
             raise InvalidArgument(f"page_size: expected at least 1, not {page_size}")
+        if webhook_timeout <= 0:
+            raise InvalidArgument(f"webhook_timeout: expected more than 0 seconds, not {webhook_timeout}")
+        if any(pause < 0 for pause in webhook_retries):
+            raise InvalidArgument(f"webhook_retries: expected seconds, not {webhook_retries}")
         self.token = token
         self.requests: list[Received] = []
         """What was received by all three servers, in the order of arrival."""
@@ -89,7 +98,8 @@ class FakeCircleCI:
         self._storage = StorageOrigin(self._world, signer, ranges=ranges, etags=etags)
         pages = PageTokens(page_size, token_bytes(16))
         exports = Signer(secret, _EXPORT_LIFETIME, self._world.clock)
-        self._api = ApiOrigin(self._world, self._engine, pages, token, self._artifacts, exports)
+        self._api = ApiOrigin(self._world, self._engine, pages, token, self._artifacts, exports=exports, outputs=signer)
+        self._deliverer = Deliverer(self._world, self._engine, timeout=webhook_timeout, retries=webhook_retries)
         self._listeners: list[Listener] = []
         self._addresses: dict[Origin, str] = {}
 
@@ -108,9 +118,11 @@ class FakeCircleCI:
             raise
         self._artifacts.url = f"http://{self._addresses['artifacts']}"
         self._artifacts.storage_url = f"http://{self._addresses['storage']}"
+        self._deliverer.start()
 
     async def close(self) -> None:
-        """Close all servers at once, and cut what is under way. `async with` does this."""
+        """Close all servers at once, and cut what is under way, deliveries too. `async with` does this."""
+        await self._deliverer.close()
         await asyncio.gather(*(listener.close() for listener in self._listeners))
         self._listeners.clear()
         self._addresses.clear()
@@ -173,6 +185,14 @@ class FakeCircleCI:
         """The world, as it is by now."""
         self._engine.settle()
         return self._world
+
+    async def delivered(self) -> None:
+        """Wait until every event that has happened by now was delivered to its webhooks, or given up after all retries.
+
+        What has not ended yet is no event yet: wait for its end first, or let your clock go on.
+        """
+        self._address("api")  # says so if it is not running
+        await self._deliverer.delivered()
 
     @property
     def rate_limited(self) -> int:
@@ -280,6 +300,7 @@ class FakeCircleCI:
         if received.origin == "artifacts":
             return self._artifacts.answer(received, expired=expired)
         if received.origin == "storage":
+            self._engine.settle()
             return self._storage.answer(received, expired=expired)
         if self._bucket is None or fault is not None:
             return self._api.answer(received)

@@ -11,6 +11,7 @@ from .content import Extract
 from .exchange import Received, Reply, storage_error
 from .jobs import Artifact
 from .signatures import Signer
+from .steps import Step
 from .usage import UsagePart, find_part
 from .world import World
 
@@ -23,7 +24,7 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 class StorageOrigin:
-    """Answers `/bucket/<job>/<node>/<path>` and `/usage/<export>/<part>`, whole or a range of it.
+    """Answers `/bucket/<job>/<node>/<path>`, `/action-output/<job>/<n>` and `/usage/<export>/<part>`, or a range of it.
 
     `ranges`: whether it understands Range. `etags`: whether it names the version of what it sends.
     """
@@ -54,16 +55,18 @@ class StorageOrigin:
             return storage_error(404, "NoSuchKey", "The specified key does not exist.")
         return self._send(stored, request.headers)
 
-    def _find(self, path: str) -> Artifact | UsagePart | None:
+    def _find(self, path: str) -> Artifact | Step | UsagePart | None:
         if path.startswith("/usage/"):
             return find_part(self._world.organizations.values(), path)
+        if path.startswith("/action-output/"):
+            return find_step(self._world, path)
         _, _, job, node, rest = path.split("/", 4)
         return find_artifact(self._world, job, node, rest)
 
-    def _send(self, stored: Artifact | UsagePart, headers: Mapping[str, str]) -> Reply:
+    def _send(self, stored: Artifact | Step | UsagePart, headers: Mapping[str, str]) -> Reply:
         content = stored.content
         answered = {
-            "Content-Type": "binary/octet-stream",
+            "Content-Type": "application/json" if isinstance(stored, Step) else "binary/octet-stream",
             "Last-Modified": format_datetime(stored.modified, usegmt=True),
         }
         if self._etags:
@@ -89,13 +92,20 @@ class StorageOrigin:
         answered["Content-Range"] = f"bytes {start}-{stop - 1}/{content.size}"
         return Reply(206, Extract(content, start, stop), answered)
 
-    def _unchanged(self, condition: str | None, stored: Artifact | UsagePart) -> bool:
+    def _unchanged(self, condition: str | None, stored: Artifact | Step | UsagePart) -> bool:
         """Tell whether If-Range allows a part: only if its ETag or date is that of what would be sent."""
         if condition is None:
             return True
         if condition.startswith(('"', "W/")):
             return self._etags and condition == stored.content.etag
         return _date(condition) == stored.modified.replace(microsecond=0)
+
+
+def find_step(world: World, path: str) -> Step | None:
+    """Find a step by the path of its output."""
+    _, _, id, place = path.split("/")
+    job = world.jobs.get(id)
+    return job.steps[int(place)] if job is not None and int(place) < len(job.steps) else None
 
 
 def _asked(header: str | None, size: int) -> tuple[int, int] | None:

@@ -46,6 +46,8 @@ class World:
         self.continuations: dict[str | None, Pipeline] = {}
         self.workflows: dict[str, Workflow] = {}
         self.jobs: dict[str, Job] = {}
+        self.deliverers: list[Callable[[], None]] = []
+        """Called when there may be something to tell a webhook, now or later; empty while no server runs."""
         self.me = self.user("octo-dev", name="Octo Dev")
         """The user whom the token belongs to."""
 

@@ -36,9 +36,10 @@ async def test_an_unknown_path_answers_404_in_json(api: Caller, path: str) -> No
 
 
 async def test_a_path_outside_of_the_api_answers_404(api: Caller) -> None:
-    status, body = await api.fetch(f"{api.fake.url}/api/v1.1/me", Circle_Token=api.fake.token)
+    for path in ("/api/v1/me", "/api/v1.1/me", "/api/v3/me", "/api/v2", "/"):
+        status, body = await api.fetch(f"{api.fake.url}{path}", Circle_Token=api.fake.token, Accept="application/json")
 
-    assert (status, body) == (404, b'{"message":"Not found"}')
+        assert (status, body) == (404, b'{"message":"Not found"}')
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from aiohttp import web
 
 import circleci_async as ca
 from circleci_async import CircleCI, Pipeline, RetryPolicy, Workflow
+from circleci_async.testing import FakeCircleCI, World
+from circleci_async.testing.jobs import Job
 from circleci_async.webhooks import Receiver
 
 PROJECT = ca.ProjectSlug.parse("gh/acme/api")
@@ -233,6 +235,22 @@ async def webhooks(request: web.Request, secrets: list[str], handled: list[ca.We
     app.router.add_post("/hooks", receiver.aiohttp)
     app.cleanup_ctx.append(receiver.cleanup)
     return app
+
+
+async def an_embedded_circleci(job: Job) -> None:
+    world = World(clock=lambda: datetime(2026, 11, 24, tzinfo=UTC))
+    project = world.project("gh/acme/api")
+    project.on_trigger("setup", ["generate"], setup=True, creation_lag=1)
+    project.on_trigger("build", ("test:failed",), output={"test": [("err", "no")]}, workflow_delay=0.5)
+    job.step("Run tests", output="1 failed\n", errors="no\n", exit_code=1, node=1).print("more\n", type="err")
+    job.step("Server", output=[("out", "up\n"), ("err", "down\n")], status="timedout", background=True, size=10)
+    hook = project.webhook("http://localhost:8080", secret="s", events=["job-completed"], duplicates=1)
+    async with FakeCircleCI(world, webhook_timeout=1, webhook_retries=[0.1]) as fake, fake.client() as circle:
+        assert_type(circle, CircleCI)
+        assert_type(hook.ping(), str)
+        assert_type(hook.announce(job), str)
+        await fake.delivered()
+        assert_type(hook.deliveries[0].status, int | None)
 
 
 async def errors(circle: CircleCI) -> float | None:

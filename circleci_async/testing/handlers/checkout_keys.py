@@ -1,10 +1,10 @@
 """Checkout keys of projects."""
 
-from ..bodies import timestamp
 from ..calls import Call, Json, Refusal
 from ..checkout_keys import CheckoutKey
 from ..projects import Project
 from ..routing import Routes
+from ..timestamps import timestamp
 
 ROUTES = Routes()
 

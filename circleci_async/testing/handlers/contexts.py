@@ -5,11 +5,11 @@ from typing import Any, cast
 from uuid import UUID
 
 from ..accounts import Organization
-from ..bodies import timestamp
 from ..calls import Call, Json, Refusal
 from ..contexts import Context, ContextRestriction, ContextVariable
 from ..environment_variables import NAME, ending
 from ..routing import Routes
+from ..timestamps import timestamp
 
 ROUTES = Routes()
 

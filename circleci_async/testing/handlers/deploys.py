@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from uuid import UUID
 
-from .. import bodies
 from ..accounts import Organization
 from ..calls import Call, Json, Refusal
 from ..deploys import DeployComponent, DeployEnvironment, DeployVersion
 from ..routing import Routes
+from ..timestamps import timestamp
 
 ROUTES = Routes()
 
@@ -106,21 +106,21 @@ def _environment(environment: DeployEnvironment) -> Json:
         "name": environment.name,
         "description": environment.description,
         "labels": _labels(environment.labels),
-        "created_at": bodies.timestamp(environment.created_at),
-        "updated_at": bodies.timestamp(environment.updated_at),
+        "created_at": timestamp(environment.created_at),
+        "updated_at": timestamp(environment.updated_at),
     }
 
 
 def _component(component: DeployComponent) -> Json:
-    archived = {"archived_at": bodies.timestamp(component.archived_at)} if component.archived_at else {}
+    archived = {"archived_at": timestamp(component.archived_at)} if component.archived_at else {}
     return {
         "id": component.id,
         "project_id": component.project.id,
         "name": component.name,
         "labels": _labels(component.labels),
         "release_count": len(component.versions),
-        "created_at": bodies.timestamp(component.created_at),
-        "updated_at": bodies.timestamp(component.updated_at),
+        "created_at": timestamp(component.created_at),
+        "updated_at": timestamp(component.updated_at),
         **archived,
     }
 
@@ -136,5 +136,5 @@ def _version(version: DeployVersion) -> Json:
         "workflow_id": job.workflow.id if job else _NOBODY,
         "job_id": job.id if job else _NOBODY,
         "job_number": (job.number if job else None) or 0,
-        "last_deployed_at": bodies.timestamp(version.deployed_at),
+        "last_deployed_at": timestamp(version.deployed_at),
     }

@@ -1,9 +1,9 @@
 """Environment variables of projects."""
 
-from ..bodies import timestamp
 from ..calls import Call, Json, Refusal
 from ..environment_variables import NAME, EnvironmentVariable, ending
 from ..routing import Routes
+from ..timestamps import timestamp
 
 ROUTES = Routes()
 

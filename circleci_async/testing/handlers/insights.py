@@ -4,12 +4,12 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from .. import flakiness, insights
-from ..bodies import timestamp
 from ..builds import Workflow
 from ..calls import Call, Json, Refusal
 from ..insights import Window
 from ..projects import Project
 from ..routing import Routes
+from ..timestamps import timestamp
 
 ROUTES = Routes()
 

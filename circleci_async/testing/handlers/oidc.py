@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .. import bodies
 from ..calls import Call, Json, Refusal
 from ..oidc import OidcClaims
 from ..routing import Routes
+from ..timestamps import timestamp
 
 ROUTES = Routes()
 
@@ -102,8 +102,8 @@ def _set(claims: OidcClaims, name: str, value: Any, call: Call) -> None:
 def _body(claims: OidcClaims, owner: Mapping[str, str]) -> Json:
     set_by_now = {
         "audience": None if claims.audience is None else list(claims.audience),
-        "audience_updated_at": bodies.timestamp(claims.audience_updated_at),
+        "audience_updated_at": timestamp(claims.audience_updated_at),
         "ttl": claims.ttl,
-        "ttl_updated_at": bodies.timestamp(claims.ttl_updated_at),
+        "ttl_updated_at": timestamp(claims.ttl_updated_at),
     }
     return {**owner, **{name: value for name, value in set_by_now.items() if value is not None}}

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from .. import bodies
 from ..calls import Call, Json, Refusal
 from ..objects import inner
 from ..pipeline_definitions import PipelineDefinition
 from ..projects import Project
 from ..routing import Routes
+from ..timestamps import timestamp
 
 ROUTES = Routes()
 
@@ -127,5 +127,5 @@ def _described(definition: PipelineDefinition) -> Json:
     if definition.description is not None:
         body["description"] = definition.description
     if definition.created_at is not None:
-        body["created_at"] = bodies.timestamp(definition.created_at)
+        body["created_at"] = timestamp(definition.created_at)
     return body

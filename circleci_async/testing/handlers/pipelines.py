@@ -48,7 +48,7 @@ def by_number(call: Call) -> Json:
     number = call.number("number")
     if not 1 <= number <= len(pipelines):
         raise Refusal(404, "Pipeline not found")
-    return bodies.pipeline(pipelines[number - 1])
+    return bodies.pipeline(call.present(pipelines[number - 1]))
 
 
 @ROUTES.get("/pipeline/{id}")
@@ -128,7 +128,7 @@ def resume(call: Call) -> Json:
     )
     given = parameters(body)
     pipeline = call.world.continuations.get(body["continuation-key"])
-    if pipeline is None:
+    if pipeline is None or pipeline.state != "setup":
         raise Refusal(400, "No pipeline waits for this continuation key.")
     call.engine.resume(pipeline, config=body["configuration"], parameters=given)
     return {"message": "Accepted."}

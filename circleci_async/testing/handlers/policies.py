@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from .. import bodies
 from ..calls import Call, Json, Refusal
 from ..exchange import Reply, json_reply
 from ..policies import DecisionRecord, PolicyBook, PolicyDocument, Verdict
 from ..routing import Routes
+from ..timestamps import timestamp
 
 ROUTES = Routes()
 
@@ -140,7 +140,7 @@ def _document(document: PolicyDocument) -> Json:
     return {
         "name": document.name,
         "content": document.content,
-        "created_at": bodies.timestamp(document.created_at),
+        "created_at": timestamp(document.created_at),
         "created_by": document.created_by,
     }
 
@@ -148,7 +148,7 @@ def _document(document: PolicyDocument) -> Json:
 def _log(record: DecisionRecord) -> Json:
     return {
         "id": record.id,
-        "created_at": bodies.timestamp(record.created_at),
+        "created_at": timestamp(record.created_at),
         "decision": _verdict(record.verdict),
         "metadata": record.metadata,
         "policies": {name: document.hash for name, document in record.bundle.items()},

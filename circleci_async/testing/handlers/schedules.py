@@ -8,6 +8,7 @@ from ..calls import Call, Json, Refusal
 from ..objects import inner, numbers, words
 from ..routing import Routes
 from ..schedules import ATTRIBUTION_ACTORS, Schedule, attributed
+from ..timestamps import timestamp
 from . import pipelines
 
 ROUTES = Routes()
@@ -132,9 +133,9 @@ def _described(schedule: Schedule) -> Json:
     return {
         "id": schedule.id,
         "timetable": schedule.timetable,
-        "updated-at": bodies.timestamp(schedule.updated_at),
+        "updated-at": timestamp(schedule.updated_at),
         "name": schedule.name,
-        "created-at": bodies.timestamp(schedule.created_at),
+        "created-at": timestamp(schedule.created_at),
         "project-slug": schedule.project.slug,
         "parameters": schedule.parameters,
         "actor": bodies.user(schedule.actor),

@@ -1,12 +1,12 @@
 """Triggers of pipeline definitions."""
 
-from .. import bodies
 from ..calls import Call, Json, Refusal
 from ..objects import inner
 from ..pipeline_definitions import PipelineDefinition, Trigger
 from ..projects import Project
 from ..routing import Routes
 from ..schedules import ATTRIBUTION_ACTORS, attributed
+from ..timestamps import timestamp
 from .pipeline_definitions import definition_of, repository, repository_of
 
 ROUTES = Routes()
@@ -165,7 +165,7 @@ def _described(project: Project, trigger: Trigger, *, shown: bool = False) -> Js
     return _without_none(
         id=trigger.id,
         event_name=trigger.event_name,
-        created_at=bodies.timestamp(trigger.created_at),
+        created_at=timestamp(trigger.created_at),
         event_source=source,
         event_preset=trigger.event_preset,
         checkout_ref=trigger.checkout_ref,

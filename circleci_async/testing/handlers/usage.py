@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
-from .. import bodies
 from ..accounts import Organization
 from ..calls import Call, Json, Refusal
 from ..routing import Routes
+from ..timestamps import timestamp
 from ..usage import Quota
 
 ROUTES = Routes()
@@ -32,8 +32,8 @@ def create(call: Call) -> Json:
     return {
         "usage_export_job_id": export.id,
         "state": "created",
-        "start": bodies.timestamp(export.start),
-        "end": bodies.timestamp(export.end),
+        "start": timestamp(export.start),
+        "end": timestamp(export.end),
         "download_urls": None,
     }
 

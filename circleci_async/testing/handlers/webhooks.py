@@ -2,16 +2,16 @@
 
 from uuid import UUID
 
-from .. import bodies
 from ..calls import Call, Json, Refusal
+from ..events import EVENTS
 from ..objects import inner, words
 from ..projects import Project
 from ..routing import Routes
-from ..webhooks import Webhook
+from ..timestamps import timestamp
+from ..webhooks import MOST, Webhook
 
 ROUTES = Routes()
 
-_EVENTS = ("workflow-completed", "job-completed")
 _BODY = {
     "name": str,
     "events": list,
@@ -22,7 +22,6 @@ _BODY = {
     "signing-secret": str,
     "signing_secret": str,
 }
-_MOST = 5
 
 
 @ROUTES.get("/webhook", public=False)
@@ -45,8 +44,8 @@ def create(call: Call) -> Json:
     if scope["type"] != "project":
         raise Refusal(400, "scope.type: expected project.")
     project = _project(call, scope["id"], "scope.id")
-    if len(project.webhooks) >= _MOST:
-        raise Refusal(400, f"A project can't have more than {_MOST} webhooks.")
+    if len(project.webhooks) >= MOST:
+        raise Refusal(400, f"A project can't have more than {MOST} webhooks.")
     now = call.world.clock()
     webhook = Webhook(
         id=call.world.new_id(),
@@ -60,7 +59,7 @@ def create(call: Call) -> Json:
         created_at=now,
         updated_at=now,
     )
-    project.webhooks[webhook.id] = webhook
+    project.add_webhook(webhook)
     return _described(webhook)
 
 
@@ -114,7 +113,7 @@ def _project(call: Call, id: str, name: str) -> Project:
 def _check(body: Json) -> None:
     if "url" in body and not body["url"].lower().startswith("https://"):
         raise Refusal(400, "url: expected an https address.")
-    if "events" in body and not words(body["events"], _EVENTS, "events"):
+    if "events" in body and not words(body["events"], EVENTS, "events"):
         raise Refusal(400, "events: expected at least one.")
 
 
@@ -124,9 +123,9 @@ def _described(webhook: Webhook) -> Json:
         "verify_tls": webhook.verify_tls,
         "id": webhook.id,
         "signing_secret": "****" if webhook.signing_secret else "",
-        "updated_at": bodies.timestamp(webhook.updated_at),
+        "updated_at": timestamp(webhook.updated_at),
         "name": webhook.name,
-        "created_at": bodies.timestamp(webhook.created_at),
+        "created_at": timestamp(webhook.created_at),
         "scope": {"id": webhook.project.id, "type": "project"},
         "events": webhook.events,
     }

@@ -1,0 +1,220 @@
+"""Pipelines that have a setup, whose workflows come late, or that can't be found at first."""
+
+from typing import Any
+
+import pytest
+
+from circleci_async.errors import InvalidArgument
+from circleci_async.testing import World
+from circleci_async.testing.projects import Project
+
+from .caller import Caller
+from .clock import Clock
+
+TRIGGER = "/project/gh/acme/api/pipeline"
+
+
+@pytest.fixture
+def project(world: World) -> Project:
+    return world.project("gh/acme/api")
+
+
+async def look(api: Caller, id: str) -> tuple[str, dict[str, str]]:
+    """Give the state of a pipeline, and the statuses of its workflows."""
+    state = (await api.get(f"/pipeline/{id}"))["state"]
+    workflows = (await api.get(f"/pipeline/{id}/workflow"))["items"]
+    return state, {workflow["name"]: workflow["status"] for workflow in workflows}
+
+
+async def trigger(api: Caller) -> str:
+    return str((await api.post(TRIGGER, status=201))["id"])
+
+
+async def follow(api: Caller, clock: Clock, id: str, seconds: float) -> list[tuple[str, dict[str, str]]]:
+    """Look every tenth of a second, and give what was seen, each once."""
+    seen = [await look(api, id)]
+    for _ in range(round(seconds * 10)):
+        clock.wait(0.1)
+        now = await look(api, id)
+        if now != seen[-1]:
+            seen.append(now)
+    return seen
+
+
+async def test_a_setup_runs_first_and_its_continuation_comes_after_it(
+    api: Caller, project: Project, clock: Clock
+) -> None:
+    project.on_trigger("setup", jobs=("generate",), setup=True)
+    project.on_trigger("build", jobs=("test",))
+    project.on_trigger("docs", jobs=("spell:failed",))
+    created = await api.post(TRIGGER, status=201)
+    assert created["state"] == "setup-pending"
+
+    seen = await follow(api, clock, created["id"], 25)
+
+    done = {"setup": "success"}
+    assert seen == [
+        ("setup-pending", {}),
+        ("setup", {"setup": "running"}),
+        ("setup", done),
+        ("created", {**done, "build": "running", "docs": "running"}),
+        ("created", {**done, "build": "success", "docs": "failed"}),
+    ]
+    workflows = (await api.get(f"/pipeline/{created['id']}/workflow"))["items"]
+    assert [workflow.get("tag") for workflow in workflows] == ["setup", None, None]
+    assert [workflow["stopped_at"] for workflow in workflows] == [
+        "2026-05-04T10:00:10.250Z",
+        "2026-05-04T10:00:20.250Z",
+        "2026-05-04T10:00:20.250Z",
+    ]
+    config = await api.get(f"/pipeline/{created['id']}/config")
+    assert "setup: true" in config["setup_config"]
+    assert "generate" in config["setup_config"]
+    assert "setup: true" not in config["source"]
+    assert "- test" in config["source"]
+
+
+async def test_all_of_it_is_there_however_late_somebody_looks(api: Caller, project: Project, clock: Clock) -> None:
+    project.on_trigger("setup", jobs=("generate",), setup=True)
+    project.on_trigger("build", jobs=("test",))
+    id = await trigger(api)
+    clock.wait(3600)
+
+    assert await look(api, id) == ("created", {"setup": "success", "build": "success"})
+    assert project.pipelines.all[0].updated_at.isoformat() == "2026-05-04T10:00:11.250000+00:00"
+
+
+async def test_a_setup_that_fails_is_the_end_until_it_is_run_again(api: Caller, project: Project, clock: Clock) -> None:
+    project.on_trigger("setup", jobs=("generate:failed",), setup=True)
+    project.on_trigger("build", jobs=("test",))
+    id = await trigger(api)
+    clock.wait(1000)
+    assert await look(api, id) == ("setup", {"setup": "failed"})
+
+    [workflow] = (await api.get(f"/pipeline/{id}/workflow"))["items"]
+    project.on_trigger("setup", jobs=("generate",), setup=True)
+    await api.post(f"/workflow/{workflow['id']}/rerun", status=202)
+    clock.wait(1000)
+
+    workflows = (await api.get(f"/pipeline/{id}/workflow"))["items"]
+    assert [(each["name"], each["status"], each.get("tag")) for each in workflows] == [
+        ("setup", "failed", "setup"),
+        ("setup", "success", "setup"),
+        ("build", "success", None),
+    ]
+
+
+async def test_a_setup_alone_waits_for_its_continuation(api: Caller, project: Project, clock: Clock) -> None:
+    project.on_trigger("setup", jobs=("generate",), setup=True)
+    id = await trigger(api)
+    key = project.pipelines.all[0].continuation_key
+    body = {"continuation-key": key, "configuration": "version: 2.1\n"}
+    await api.post("/pipeline/continue", body, status=400)  # the setup has not begun
+    clock.wait(1000)
+    assert await look(api, id) == ("setup", {"setup": "success"})
+
+    await api.post("/pipeline/continue", body, status=200)
+
+    assert (await look(api, id))[0] == "pending"
+    clock.wait(1000)
+    assert await look(api, id) == ("created", {"setup": "success", "build": "success"})
+    assert (await api.get(f"/pipeline/{id}/config"))["source"] == "version: 2.1\n"
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(5, "running"), (10.5, "success")])
+async def test_a_pipeline_that_was_continued_by_a_call_does_not_go_on_twice(
+    api: Caller, project: Project, clock: Clock, seconds: float, status: str
+) -> None:
+    project.on_trigger("setup", jobs=("generate",), setup=True)
+    project.on_trigger("build", jobs=("test",))
+    id = await trigger(api)
+    clock.wait(seconds)
+    assert await look(api, id) == ("setup", {"setup": status})
+    key = project.pipelines.all[0].continuation_key
+
+    await api.post("/pipeline/continue", {"continuation-key": key, "configuration": "x"}, status=200)
+    clock.wait(1000)
+
+    workflows = (await api.get(f"/pipeline/{id}/workflow"))["items"]
+    assert [workflow["name"] for workflow in workflows] == ["setup", "build"]
+
+
+@pytest.mark.parametrize(("setup", "workflows"), [(True, {}), (False, {"setup": "success"})])
+async def test_the_config_of_the_setup_or_of_the_rest_may_be_unusable(
+    api: Caller, project: Project, clock: Clock, setup: bool, workflows: dict[str, str]
+) -> None:
+    project.on_trigger("setup", jobs=("generate",), setup=True, error="no good" if setup else None)
+    project.on_trigger("build", jobs=("test",), error=None if setup else "no good")
+    id = await trigger(api)
+    clock.wait(1000)
+
+    assert await look(api, id) == ("errored", workflows)
+    assert (await api.get(f"/pipeline/{id}"))["errors"] == [{"type": "config", "message": "no good"}]
+
+
+async def test_a_project_that_is_deleted_in_the_meantime_is_left_alone(
+    api: Caller, project: Project, clock: Clock
+) -> None:
+    project.on_trigger("setup", jobs=("generate",), setup=True)
+    project.on_trigger("build", jobs=("test",), workflow_delay=5)
+    await trigger(api)
+    clock.wait(12)
+    assert [workflow.name for workflow in api.fake.world.workflows.values()] == ["setup"]
+
+    await api.delete("/project/gh/acme/api")
+    clock.wait(1000)
+
+    assert api.fake.world.workflows == {}
+
+
+async def test_workflows_may_appear_late_each_in_its_time(api: Caller, project: Project, clock: Clock) -> None:
+    project.on_trigger("build", jobs=("test",))
+    project.on_trigger("docs", jobs=("spell",), workflow_delay=20)
+    project.on_trigger("nightly", jobs=("scan",), workflow_delay=3)
+    id = await trigger(api)
+
+    assert await follow(api, clock, id, 35) == [
+        ("pending", {}),
+        ("created", {"build": "running"}),
+        ("created", {"build": "running", "nightly": "running"}),
+        ("created", {"build": "success", "nightly": "running"}),
+        ("created", {"build": "success", "nightly": "success"}),
+        ("created", {"build": "success", "nightly": "success", "docs": "running"}),
+        ("created", {"build": "success", "nightly": "success", "docs": "success"}),
+    ]
+    workflows = (await api.get(f"/pipeline/{id}/workflow"))["items"]
+    assert [workflow["created_at"] for workflow in workflows] == [
+        "2026-05-04T10:00:01.250Z",
+        "2026-05-04T10:00:04.250Z",
+        "2026-05-04T10:00:21.250Z",
+    ]
+
+
+async def test_a_fresh_pipeline_cant_be_found_for_a_while(api: Caller, project: Project, clock: Clock) -> None:
+    project.on_trigger("build", jobs=("test",), creation_lag=2)
+    project.on_trigger("docs", jobs=("spell",))
+    id = await trigger(api)
+    paths = [f"/pipeline/{id}{rest}" for rest in ("", "/workflow", "/config", "/values")] + [f"{TRIGGER}/1"]
+
+    for path in paths:
+        assert await api.get(path, status=404) == {"message": "Pipeline not found"}
+    clock.wait(1.9)
+    for path in paths:
+        await api.get(path, status=404)
+    clock.wait(0.1)
+    for path in paths:
+        await api.get(path)
+    assert (await look(api, id))[0] == "created"
+
+
+async def test_pipelines_made_by_hand_are_found_at_once(api: Caller, project: Project) -> None:
+    project.on_trigger("build", jobs=("test",), creation_lag=2)
+
+    await api.get(f"/pipeline/{project.pipeline().id}")
+
+
+@pytest.mark.parametrize("name", ["workflow_delay", "creation_lag"])
+def test_seconds_below_zero_are_refused(project: Project, name: str) -> None:
+    arguments: dict[str, Any] = {name: -1}
+    with pytest.raises(InvalidArgument, match=name):
+        project.on_trigger(**arguments)

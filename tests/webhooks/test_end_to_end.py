@@ -1,0 +1,91 @@
+"""When a pipeline of the embedded CircleCI ends, its webhook tells a receiver: signed, and more than once."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import circleci_async as ca
+from circleci_async.testing import FakeCircleCI, World
+from circleci_async.webhooks import Receiver
+
+from .deliveries import SECRET, aiohttp_server, starlette_server
+from .handlers import Held
+
+
+@asynccontextmanager
+async def told(
+    receiver: Receiver, *, secret: str = SECRET, duplicates: int = 0, slug: str = "gh/acme/api"
+) -> AsyncGenerator[FakeCircleCI, None]:
+    """Serve the receiver, and run a CircleCI whose only project has a webhook that leads to it."""
+    world = World()
+    project = world.project(slug)
+    project.on_trigger("build", ("lint", "test:failed"))
+    async with aiohttp_server(receiver) as url, FakeCircleCI(world, run_time=0.1, webhook_retries=[0.02] * 50) as fake:
+        project.webhook(url, secret=secret, duplicates=duplicates)
+        yield fake
+
+
+async def run_pipeline(fake: FakeCircleCI, circle: ca.CircleCI) -> str:
+    """Trigger a pipeline and return its id when it has ended and its events were delivered."""
+    [slug] = fake.world.projects
+    created = await circle.pipelines.trigger(slug)
+    async with asyncio.timeout(20):
+        while {each.status async for each in circle.pipelines.workflows(created.id)} != {"failed"}:
+            await asyncio.sleep(0.02)
+    await fake.delivered()
+    return created.id
+
+
+async def test_the_events_of_a_pipeline_lead_back_to_it() -> None:
+    for slug in ("gh/acme/api", "circleci/9YytKzouJxzu4TjCRFqAoD/44n9wujWcTnVZ2b5S8Fnat"):
+        events: list[ca.WebhookEvent] = []
+        async with told(Receiver(SECRET, events.append), slug=slug) as fake, fake.client() as circle:
+            id = await run_pipeline(fake, circle)
+            jobs = {event.job.name: event.job.status for event in events if event.job is not None}
+            assert jobs == {"lint": "success", "test": "failed"}
+            [ended] = [event for event in events if event.type == ca.WebhookEventType.WORKFLOW_COMPLETED]
+            assert ended.workflow is not None
+            assert ended.workflow.status == (await circle.workflows.get(ended.workflow.id)).status == "failed"
+            for event in events:
+                assert event.pipeline is not None
+                assert (event.pipeline.id, event.pipeline.branch) == (id, "main")
+                assert event.project is not None
+                assert (await circle.projects.get(event.project.slug or "")).id == event.project.id
+
+
+async def test_each_event_is_handled_once_however_often_it_is_delivered() -> None:
+    events: list[ca.WebhookEvent] = []
+    receiver = Receiver(SECRET, events.append)
+    async with told(receiver, duplicates=2) as fake, fake.client() as circle:
+        await run_pipeline(fake, circle)
+    assert len(events) == len({event.id for event in events}) == 3
+    assert (receiver.stats.accepted, receiver.stats.duplicates) == (3, 6)
+
+
+async def test_what_is_turned_away_comes_again_and_is_handled() -> None:
+    handler = Held()
+    receiver = Receiver(SECRET, handler, concurrency=1, queue=0)
+    async with told(receiver) as fake, fake.client() as circle:
+        running = asyncio.create_task(run_pipeline(fake, circle))
+        async with asyncio.timeout(20):
+            while receiver.stats.turned_away < 2:
+                await asyncio.sleep(0.01)
+        handler.let_go.set()
+        await running
+    assert len(handler.done) == len(set(handler.done)) == 3
+    assert (receiver.stats.accepted, receiver.stats.lost) == (3, 0)
+
+
+async def test_what_is_signed_with_another_secret_is_never_handled() -> None:
+    handler = Held()
+    receiver = Receiver([SECRET, "another"], handler)
+    world = World()
+    project = world.project("gh/acme/api")
+    async with starlette_server(receiver) as url, FakeCircleCI(world, webhook_retries=[0.01]) as fake:
+        hooks = [project.webhook(url, secret=secret) for secret in ("wrong", "", "another")]
+        for hook in hooks:
+            hook.ping()
+        await fake.delivered()
+        assert [[each.status for each in hook.deliveries] for hook in hooks] == [[401, 401], [401, 401], [202]]
+        handler.let_go.set()
+    assert len(handler.done) == 1
