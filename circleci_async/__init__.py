@@ -29,7 +29,6 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .endpoints.organizations import Organizations as Organizations
     from .endpoints.otel import Otel as Otel
     from .endpoints.pipeline_definitions import PipelineDefinitions as PipelineDefinitions
-    from .endpoints.pipelines import Pipelines as Pipelines
     from .endpoints.policies import Policies as Policies
     from .endpoints.projects import Projects as Projects
     from .endpoints.schedules import Schedules as Schedules
@@ -37,7 +36,6 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .endpoints.url_orb_allow_list import UrlOrbAllowList as UrlOrbAllowList
     from .endpoints.users import Users as Users
     from .endpoints.webhooks import Webhooks as Webhooks
-    from .endpoints.workflows import Workflows as Workflows
     from .errors import ApiError as ApiError
     from .errors import AuthenticationError as AuthenticationError
     from .errors import BadRequest as BadRequest
@@ -240,6 +238,12 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .usage.group import Usage as Usage
     from .variables.contexts import Contexts as Contexts
     from .variables.environment_variables import EnvironmentVariables as EnvironmentVariables
+    from .watching.changes import Change as Change
+    from .watching.pipelines import Pipelines as Pipelines
+    from .watching.results import Outcome as Outcome
+    from .watching.results import PipelineResult as PipelineResult
+    from .watching.results import WorkflowResult as WorkflowResult
+    from .watching.workflows import Workflows as Workflows
 
 _HOMES = {
     "artifacts.download": (
@@ -266,7 +270,6 @@ _HOMES = {
     "endpoints.organizations": ("Organizations",),
     "endpoints.otel": ("Otel",),
     "endpoints.pipeline_definitions": ("PipelineDefinitions",),
-    "endpoints.pipelines": ("Pipelines",),
     "endpoints.policies": ("Policies",),
     "endpoints.projects": ("Projects",),
     "endpoints.schedules": ("Schedules",),
@@ -274,7 +277,6 @@ _HOMES = {
     "endpoints.url_orb_allow_list": ("UrlOrbAllowList",),
     "endpoints.users": ("Users",),
     "endpoints.webhooks": ("Webhooks",),
-    "endpoints.workflows": ("Workflows",),
     "errors": (
         "ApiError",
         "AuthenticationError",
@@ -533,6 +535,14 @@ _HOMES = {
     "usage.group": ("Usage",),
     "variables.contexts": ("Contexts",),
     "variables.environment_variables": ("EnvironmentVariables",),
+    "watching.changes": ("Change",),
+    "watching.pipelines": ("Pipelines",),
+    "watching.results": (
+        "Outcome",
+        "PipelineResult",
+        "WorkflowResult",
+    ),
+    "watching.workflows": ("Workflows",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 _MODULES = ("webhooks",)

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from .endpoints.organizations import Organizations
     from .endpoints.otel import Otel
     from .endpoints.pipeline_definitions import PipelineDefinitions
-    from .endpoints.pipelines import Pipelines
     from .endpoints.policies import Policies
     from .endpoints.projects import Projects
     from .endpoints.schedules import Schedules
@@ -42,14 +41,16 @@ if TYPE_CHECKING:
     from .endpoints.url_orb_allow_list import UrlOrbAllowList
     from .endpoints.users import Users
     from .endpoints.webhooks import Webhooks
-    from .endpoints.workflows import Workflows
     from .harvest.events import OnHarvestEvent
     from .harvest.report import HarvestReport
     from .harvest.selection import Selection
     from .insights.group import Insights
+    from .models.events import WebhookEvent
     from .usage.group import Usage
     from .variables.contexts import Contexts
     from .variables.environment_variables import EnvironmentVariables
+    from .watching.pipelines import Pipelines
+    from .watching.workflows import Workflows
 
 
 class CircleCI:
@@ -237,6 +238,16 @@ class CircleCI:
         """What this client has done so far: live, and as a copy when it is called, `circle.stats()`."""
         return self._session.core.stats
 
+    def notify(self, event: "WebhookEvent") -> bool:
+        """Give an event of a webhook to those who wait for its pipeline or its workflow; say whether there are any.
+
+        They take in what it says, and look at once. Only give what `webhooks.unwrap` or a `webhooks.Receiver` returned:
+        an event whose signature was not verified may be anybody's. Call it in the client's event loop.
+        """
+        from .watching import watches
+
+        return watches.notify(self._session.core, event)
+
     def __repr__(self) -> str:
         return f"<CircleCI {self.host}, token: {self.token_source}>"
 
@@ -258,15 +269,15 @@ class CircleCI:
 
     @cached_property
     def pipelines(self) -> "Pipelines":
-        """Pipelines: list, read, run, trigger, continue."""
-        from .endpoints.pipelines import Pipelines
+        """Pipelines: list, read, run, trigger, continue, wait, watch."""
+        from .watching.pipelines import Pipelines
 
         return Pipelines(self._session)
 
     @cached_property
     def workflows(self) -> "Workflows":
-        """Workflows: read, cancel, rerun, approve."""
-        from .endpoints.workflows import Workflows
+        """Workflows: read, cancel, rerun, approve, wait, watch."""
+        from .watching.workflows import Workflows
 
         return Workflows(self._session)
 

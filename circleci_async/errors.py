@@ -16,6 +16,9 @@ class CircleCIError(Exception):
     export_id: str | None = None
     """The usage export, if the error ended waiting for it or reading it: `usage.wait` and `usage.rows` take it up."""
 
+    pipeline_id: str | None = None
+    """The pipeline, if the error ended waiting for it, after `trigger_and_wait` too: `pipelines.wait` takes it up."""
+
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)
         self.message = str(arguments[0]) if arguments else ""
@@ -240,15 +243,13 @@ class WaitTimeout(CircleCIError, TimeoutError):
     """What was waited for did not happen in time.
 
     `last` is the last state that was seen, of the type that the wait would have returned, or None if nothing was seen.
-    `pipeline_id` is the pipeline's, where one was waited for: after `trigger_and_wait`, `pipelines.wait` takes it up.
     """
 
     hint = "It goes on: wait again, with a longer `timeout`."
 
-    def __init__(self, message: str, *, last: Any = None, pipeline_id: str | None = None) -> None:
+    def __init__(self, message: str, *, last: Any = None) -> None:
         super().__init__(message)
         self.last = last
-        self.pipeline_id = pipeline_id
 
 
 class BuildFailed(CircleCIError):

@@ -89,3 +89,16 @@ async def test_what_is_signed_with_another_secret_is_never_handled() -> None:
         assert [[each.status for each in hook.deliveries] for hook in hooks] == [[401, 401], [401, 401], [202]]
         handler.let_go.set()
     assert len(handler.done) == 1
+
+
+async def test_an_event_wakes_whoever_waits_for_its_pipeline() -> None:
+    def wake(event: ca.WebhookEvent) -> None:
+        circle.notify(event)
+
+    receiver = Receiver(SECRET, wake)
+    async with told(receiver) as fake, fake.client() as circle:
+        created = await circle.pipelines.trigger("gh/acme/api")
+        async with asyncio.timeout(20):
+            result = await circle.pipelines.wait(created.id, interval=(600.0, 600.0))  # and not: ten minutes later
+    assert result.status == "failed"
+    assert receiver.stats.succeeded >= 1

@@ -1,0 +1,109 @@
+"""Pipelines to wait for: as an embedded CircleCI runs them by the event loop's clock, and as models."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from circleci_async import (
+    Change,
+    CircleCI,
+    EventJob,
+    EventPipeline,
+    EventWorkflow,
+    JobStatus,
+    JobType,
+    Pipeline,
+    PipelineState,
+    PipelineTrigger,
+    RetryPolicy,
+    TriggerType,
+    WebhookEvent,
+    WebhookEventType,
+    Workflow,
+    WorkflowJob,
+    WorkflowStatus,
+    WorkflowTag,
+)
+from circleci_async.testing import FakeCircleCI, World
+from circleci_async.testing.builds import Workflow as FakeWorkflow
+from circleci_async.testing.jobs import Job as FakeJob
+
+QUICK = RetryPolicy(base=0.001, cap=0.01)
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SLUG = "gh/acme/api"
+
+
+def world() -> World:
+    """A world whose time is that of the event loop."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    return World(clock=lambda: START + timedelta(seconds=loop.time() - began))
+
+
+@asynccontextmanager
+async def running(world: World, **options: Any) -> AsyncGenerator[tuple[FakeCircleCI, CircleCI], None]:
+    """The embedded CircleCI, whose pipelines take 60 s, and a client of it."""
+    async with FakeCircleCI(world, **{"run_time": 60, **options}) as fake, fake.client(retry=QUICK) as circle:
+        yield fake, circle
+
+
+def at(seconds: float, action: Callable[[], Any]) -> None:
+    """Let something happen so many seconds from now."""
+    asyncio.get_running_loop().call_later(seconds, action)
+
+
+def looks(fake: FakeCircleCI, ending: str = "/workflow") -> list[float]:
+    """When a path that ends so was asked for, in seconds since it first was."""
+    times = [each.at for each in fake.requests if each.method == "GET" and each.path.endswith(ending)]
+    return [each - times[0] for each in times]
+
+
+def told(changes: list[Change]) -> list[str]:
+    return [f"{each.kind} {each.name}: {each.before} -> {each.after}" for each in changes]
+
+
+def pipeline(state: str = "created", **more: Any) -> Pipeline:
+    return Pipeline(
+        id="p",
+        number=7,
+        project_slug=SLUG,
+        state=PipelineState(state),
+        created_at=START,
+        trigger=PipelineTrigger(type=TriggerType.API, received_at=START),
+        **more,
+    )
+
+
+def workflow(name: str, status: str | None, *, id: str = "", begun: float = 0, setup: bool = False) -> Workflow:
+    return Workflow(
+        id=id or name,
+        name=name,
+        created_at=START + timedelta(seconds=begun),
+        status=None if status is None else WorkflowStatus(status),
+        tag=WorkflowTag.SETUP if setup else None,
+    )
+
+
+def job(name: str, status: str) -> WorkflowJob:
+    return WorkflowJob(id=name, name=name, type=JobType.BUILD, status=JobStatus(status))
+
+
+def completed(it: FakeWorkflow | FakeJob, status: str) -> WebhookEvent:
+    """The event that tells of a workflow's or a job's end."""
+    of = it.workflow if isinstance(it, FakeJob) else it
+    job = it if isinstance(it, FakeJob) else None
+    return WebhookEvent(
+        id="e-1",
+        type=WebhookEventType.JOB_COMPLETED if job else WebhookEventType.WORKFLOW_COMPLETED,
+        pipeline=EventPipeline(id=of.pipeline.id, number=of.pipeline.number),
+        workflow=EventWorkflow(
+            id=of.id,
+            name=of.name,
+            status=None if job else WorkflowStatus(status),
+            created_at=of.created_at,
+            stopped_at=START,
+        ),
+        job=EventJob(id=job.id, name=job.name, number=job.number, status=JobStatus(status)) if job else None,
+    )

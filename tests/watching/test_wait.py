@@ -1,0 +1,421 @@
+"""The end of a pipeline is waited for, and is the end."""
+
+import asyncio
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from circleci_async import (
+    BuildFailed,
+    CheckoutSource,
+    CircleCIError,
+    ConfigSource,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    Repository,
+    ServerError,
+    WaitTimeout,
+)
+from circleci_async.testing import RateLimit
+from tests.fastclock import fast_clock
+from tests.leftovers import check_nothing_is_left
+from tests.watching.builds import SLUG, at, looks, running, world
+
+MISSING = "00000000-0000-0000-0000-000000000000"
+
+
+@fast_clock
+async def test_a_pipeline_is_triggered_and_its_end_returned() -> None:
+    it = world()
+    it.project(SLUG)
+    async with running(it) as (fake, circle):
+        result = await circle.pipelines.trigger_and_wait(SLUG, branch="main", parameters={"n": 1})
+        assert result.status == "success"
+        assert result.pipeline.state == "created"
+        assert [(each.name, each.status) for each in result.workflows] == [("build", "success")]
+        result.raise_for_status()
+        assert fake.world.pipelines_by_id[result.pipeline.id].parameters == {"n": 1}
+        await check_nothing_is_left(circle)
+
+
+@fast_clock
+async def test_a_failure_says_what_failed() -> None:
+    it = world()
+    project = it.project(SLUG)
+    project.on_trigger("build", ["lint", "test:failed"])
+    project.on_trigger("docs", ["render"])
+    async with running(it) as (_, circle):
+        result = await circle.pipelines.trigger_and_wait(SLUG)
+        assert result.status == "failed"
+        assert {each.name: each.status for each in result.workflows} == {"build": "failed", "docs": "success"}
+        with pytest.raises(BuildFailed, match=r"pipeline 1 of gh/acme/api: failed \(build failed\)") as caught:
+            result.raise_for_status()
+        assert caught.value.result is result
+
+
+@fast_clock
+async def test_a_pipeline_of_a_definition_is_run_and_waited_for() -> None:
+    it = world()
+    project = it.project(SLUG)
+    async with running(it) as (fake, circle):
+        definition = await circle.pipeline_definitions.create(
+            project.id,
+            name="nightly",
+            config_source=ConfigSource(provider="circleci", file_path="nightly.yml"),
+            checkout_source=CheckoutSource(provider="github_app", repo=Repository(external_id="1")),
+        )
+        fake.requests.clear()
+        result = await circle.pipelines.trigger_and_wait(SLUG, definition_id=definition.id, branch="main")
+        assert result.status == "success"
+        assert fake.requests[0].path.endswith("/pipeline/run")
+
+
+@fast_clock
+async def test_the_waits_between_the_looks_grow_from_the_one_to_the_other() -> None:
+    it = world()
+    project = it.project(SLUG)
+    workflow = project.pipeline().workflow("build", status="running")
+    async with running(it) as (fake, circle):
+        at(300, lambda: setattr(workflow, "status", "success"))
+        await circle.pipelines.wait(workflow.pipeline.id, interval=(4, 20))
+        times = looks(fake)
+        waits = [later - sooner for sooner, later in pairwise(times)]
+        assert waits[0] == pytest.approx(4, abs=0.3)
+        assert waits[-1] == pytest.approx(4, abs=0.3)  # what looks like the end is looked at once more
+        for number, wait in enumerate(waits[1:-1], start=1):
+            most = min(4 * 1.5**number, 20)
+            assert 0.8 * most - 0.3 <= wait <= most + 0.3
+
+
+@fast_clock
+async def test_workflows_may_come_late() -> None:
+    it = world()
+    it.project(SLUG).on_trigger("build", ["test:failed"], workflow_delay=25)
+    async with running(it) as (_, circle):
+        assert (await circle.pipelines.trigger_and_wait(SLUG)).status == "failed"
+
+
+@fast_clock
+async def test_a_pipeline_may_be_missing_at_first() -> None:
+    it = world()
+    it.project(SLUG).on_trigger("build", creation_lag=9)
+    async with running(it) as (fake, circle):
+        assert (await circle.pipelines.trigger_and_wait(SLUG)).status == "success"
+        assert fake.requests[1].status == 404
+
+
+@fast_clock
+async def test_a_pipeline_that_stays_missing_is_an_error_when_the_grace_is_over() -> None:
+    async with running(world()) as (fake, circle):
+        with pytest.raises(NotFound) as caught:
+            await circle.pipelines.wait(MISSING, grace=20)
+        assert caught.value.pipeline_id == MISSING
+        assert looks(fake, MISSING)[-1] == pytest.approx(20, abs=0.5)
+        await check_nothing_is_left(circle)
+
+
+@fast_clock
+async def test_without_grace_what_is_missing_is_an_error_at_once() -> None:
+    async with running(world()) as (fake, circle):
+        with pytest.raises(NotFound):
+            await circle.workflows.wait(MISSING, grace=0)
+        assert len(fake.requests) == 1
+
+
+@fast_clock
+async def test_a_pipeline_without_workflows_is_not_run() -> None:
+    it = world()
+    pipeline = it.project(SLUG).pipeline()
+    async with running(it) as (fake, circle):
+        result = await circle.pipelines.wait(pipeline.id, grace=50)
+        assert (result.status, result.workflows) == ("not_run", ())
+        assert looks(fake)[-1] == pytest.approx(51, abs=2)
+        with pytest.raises(BuildFailed, match="not_run"):
+            result.raise_for_status()
+
+
+@fast_clock
+async def test_an_errored_pipeline_ends_the_wait_and_says_why() -> None:
+    it = world()
+    it.project(SLUG).on_trigger("build", error="Unknown orb: acme/nonsense")
+    async with running(it) as (_, circle):
+        result = await circle.pipelines.trigger_and_wait(SLUG)
+        assert (result.status, result.workflows) == ("errored", ())
+        with pytest.raises(BuildFailed, match="errored; config: Unknown orb: acme/nonsense"):
+            result.raise_for_status()
+
+
+@fast_clock
+async def test_a_rerun_takes_the_place_of_what_it_runs_again() -> None:
+    it = world()
+    project = it.project(SLUG)
+    pipeline = project.pipeline()
+    failed = pipeline.workflow("build", status="failed")
+    other = pipeline.workflow("docs", status="running")
+    async with running(it) as (_, circle):
+        waiting = asyncio.create_task(circle.pipelines.wait(pipeline.id))
+        await asyncio.sleep(10)
+        again = pipeline.workflow("build", status="running")
+        await asyncio.sleep(10)
+        other.status = "success"
+        await asyncio.sleep(100)
+        assert not waiting.done()
+        again.status = "success"
+        result = await waiting
+        assert result.status == "success"
+        assert {each.id for each in result.workflows} == {again.id, other.id}
+        assert failed.id not in {each.id for each in result.workflows}
+
+
+@fast_clock
+async def test_what_looks_like_the_end_between_two_jobs_is_not() -> None:
+    it = world()
+    workflow = it.project(SLUG).pipeline().workflow("build", status="success")
+    async with running(it) as (_, circle):
+        at(1, lambda: setattr(workflow, "status", "running"))
+        at(60, lambda: setattr(workflow, "status", "failed"))
+        result = await circle.pipelines.wait(workflow.pipeline.id)
+        assert result.status == "failed"
+
+
+@fast_clock
+async def test_a_status_that_nobody_has_heard_of_is_not_the_end() -> None:
+    it = world()
+    workflow = it.project(SLUG).pipeline().workflow("build", status="running")
+    async with running(it) as (fake, circle):
+        body = {
+            "items": [
+                {
+                    "id": workflow.id,
+                    "name": "build",
+                    "status": "levitating",
+                    "created_at": "2026-03-01T12:00:00Z",
+                }
+            ],
+            "next_page_token": None,
+        }
+        fake.fail("*/workflow", status=200, body=body, times=5)
+        at(1, lambda: setattr(workflow, "status", "canceled"))
+        assert (await circle.pipelines.wait(workflow.pipeline.id)).status == "canceled"
+        assert len(looks(fake)) == 7
+
+
+@fast_clock
+async def test_on_hold_is_returned_and_approved_and_waited_for() -> None:
+    it = world()
+    it.project(SLUG).on_trigger("build", ["test", "hold:approval", "deploy"])
+    async with running(it) as (_, circle):
+        held = await circle.pipelines.trigger_and_wait(SLUG)
+        assert held.status == "on_hold"
+        (workflow,) = held.workflows
+        waiting = asyncio.create_task(circle.pipelines.wait(held.pipeline.id, on_hold="wait"))
+        await asyncio.sleep(3600)
+        assert not waiting.done()
+        result = await circle.workflows.wait(workflow.id)
+        assert result.status == "on_hold"
+        (hold,) = [job for job in result.jobs if job.status == "on_hold"]
+        await circle.workflows.approve(workflow.id, hold.approval_request_id or "")
+        assert (await waiting).status == "success"
+
+
+@fast_clock
+async def test_who_waits_after_an_approval_does_not_get_what_was_seen_before_it() -> None:
+    it = world()
+    it.project(SLUG).on_trigger("build", ["hold:approval", "deploy"])
+    async with running(it) as (_, circle):
+        held = await circle.pipelines.trigger_and_wait(SLUG)
+        other = asyncio.create_task(circle.pipelines.wait(held.pipeline.id, on_hold="wait"))
+        await asyncio.sleep(300)
+        (workflow,) = held.workflows
+        (hold, _) = await circle.workflows.jobs(workflow.id).collect()
+        await circle.workflows.approve(workflow.id, hold.approval_request_id or "")
+        assert (await circle.pipelines.wait(held.pipeline.id, on_hold="return")).status == "success"
+        await other
+
+
+@fast_clock
+async def test_a_setup_is_followed_by_its_continuation() -> None:
+    it = world()
+    project = it.project(SLUG)
+    project.on_trigger("setup", ["generate"], setup=True)
+    project.on_trigger("build", ["test:failed"], workflow_delay=10)
+    async with running(it) as (_, circle):
+        result = await circle.pipelines.trigger_and_wait(SLUG)
+        assert result.status == "failed"
+        assert [each.name for each in result.workflows] == ["setup", "build"]
+
+
+@fast_clock
+async def test_a_setup_that_nothing_continues_ends_when_the_grace_is_over() -> None:
+    it = world()
+    it.project(SLUG).on_trigger("setup", ["generate"], setup=True)
+    async with running(it) as (_, circle):
+        began = asyncio.get_running_loop().time()
+        assert (await circle.pipelines.trigger_and_wait(SLUG, grace=500)).status == "success"
+        assert asyncio.get_running_loop().time() - began > 500
+
+
+@fast_clock
+async def test_refusals_and_failures_on_the_way_do_not_end_the_wait() -> None:
+    it = world()
+    it.project(SLUG)
+    async with running(it) as (fake, circle):
+        fake.fail("*/workflow", status=429, headers={"Retry-After": "7"}, times=3)
+        fake.fail("*/workflow", status=503, after=3, times=9)
+        fake.fail("*/pipeline/*", method="GET", reset="before", times=3)
+        assert (await circle.pipelines.trigger_and_wait(SLUG)).status == "success"
+
+
+@fast_clock
+async def test_a_pause_that_is_longer_than_a_call_may_wait_is_kept() -> None:
+    it = world()
+    it.project(SLUG)
+    async with running(it) as (fake, circle):
+        fake.fail("*/workflow", status=429, headers={"Retry-After": "600"}, after=1)
+        result = await circle.pipelines.trigger_and_wait(SLUG)
+        assert result.status == "success"
+        assert looks(fake)[2] - looks(fake)[1] >= 600
+
+
+@fast_clock
+async def test_failures_for_ever_end_the_wait() -> None:
+    it = world()
+    pipeline = it.project(SLUG).pipeline()
+    async with running(it) as (fake, circle):
+        fake.fail("*/workflow", status=503, times=None)
+        with pytest.raises(ServerError) as caught:
+            await circle.pipelines.wait(pipeline.id)
+        assert caught.value.pipeline_id == pipeline.id
+        await check_nothing_is_left(circle)
+
+
+@fast_clock
+async def test_what_is_not_permitted_ends_the_wait_at_once() -> None:
+    it = world()
+    pipeline = it.project(SLUG).pipeline()
+    async with running(it) as (fake, circle):
+        fake.fail("*/workflow", status=403)
+        with pytest.raises(PermissionDenied):
+            await circle.pipelines.wait(pipeline.id)
+        assert len(fake.requests) == 2
+
+
+@fast_clock
+async def test_past_the_timeout_the_error_has_the_last_state() -> None:
+    it = world()
+    it.project(SLUG).on_trigger("build", ["hold:approval", "deploy"])
+    async with running(it) as (_, circle):
+        with pytest.raises(WaitTimeout, match="no end within 20 s") as caught:
+            await circle.pipelines.trigger_and_wait(SLUG, timeout=20, on_hold="wait")
+        error = caught.value
+        assert isinstance(error, TimeoutError)
+        assert error.last.status == "on_hold"
+        assert error.last.pipeline.id == error.pipeline_id
+        await check_nothing_is_left(circle)
+
+
+@fast_clock
+async def test_the_time_that_the_trigger_took_counts() -> None:
+    it = world()
+    it.project(SLUG)
+    async with running(it) as (fake, circle):
+        fake.fail("*/pipeline", method="POST", status=429, headers={"Retry-After": "50"})
+        with pytest.raises(WaitTimeout) as caught:
+            await circle.pipelines.trigger_and_wait(SLUG, timeout=40)
+        assert caught.value.pipeline_id in fake.world.pipelines_by_id
+        assert caught.value.last is None
+
+
+@fast_clock
+async def test_a_workflow_is_waited_for_with_its_jobs() -> None:
+    it = world()
+    it.project(SLUG).on_trigger("build", ["lint", "test:failed"])
+    async with running(it) as (_, circle):
+        created = await circle.pipelines.trigger(SLUG)
+        await asyncio.sleep(20)
+        (workflow,) = await circle.pipelines.workflows(created.id).collect()
+        result = await circle.workflows.wait(workflow.id)
+        assert (result.status, result.workflow.status) == ("failed", "failed")
+        assert {job.name: job.status for job in result.jobs} == {"lint": "success", "test": "failed"}
+        with pytest.raises(BuildFailed, match=r"workflow build: failed \(test failed\)"):
+            result.raise_for_status()
+        again = await circle.workflows.rerun(workflow.id, from_failed=True)
+        assert (await circle.workflows.wait(again.workflow_id)).workflow.id == again.workflow_id
+
+
+@fast_clock
+async def test_a_cancelled_wait_leaves_nothing_behind() -> None:
+    it = world()
+    workflow = it.project(SLUG).pipeline().workflow("build", status="running")
+    async with running(it) as (fake, circle):
+        for moment in (0, 0.001, 0.01, 1, 3, 5):
+            waiting = asyncio.create_task(circle.pipelines.wait(workflow.pipeline.id))
+            await asyncio.sleep(moment)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            await check_nothing_is_left(circle)
+        before = len(fake.requests)
+        await asyncio.sleep(100)
+        assert len(fake.requests) == before
+
+
+@fast_clock
+async def test_closing_the_client_ends_the_wait_with_an_error() -> None:
+    it = world()
+    workflow = it.project(SLUG).pipeline().workflow("build", status="running")
+    async with running(it) as (_, circle):
+        waiting = asyncio.create_task(circle.pipelines.wait(workflow.pipeline.id))
+        await asyncio.sleep(5)
+        await circle.aclose()
+        with pytest.raises(CircleCIError, match="closed"):
+            await waiting
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"timeout": 0}, "timeout=0"),
+        ({"timeout": float("inf")}, "timeout=inf"),
+        ({"interval": 5}, "interval=5"),
+        ({"interval": (0, 5)}, "interval="),
+        ({"interval": (5, 2)}, "interval="),
+        ({"interval": (5, 6, 7)}, "interval="),
+        ({"interval": ("a", "b")}, "interval="),
+        ({"grace": -1}, "grace=-1"),
+        ({"on_hold": "approve"}, "on_hold='approve'"),
+    ],
+)
+async def test_arguments_that_make_no_sense_are_refused_before_anything_is_sent(
+    arguments: dict[str, Any], said: str
+) -> None:
+    async with running(world()) as (fake, circle):
+        for call in (circle.pipelines.wait, circle.workflows.wait, circle.pipelines.trigger_and_wait):
+            with pytest.raises(InvalidArgument, match=said):
+                await call(SLUG, **arguments)
+        for watch in (circle.pipelines.watch, circle.workflows.watch):
+            with pytest.raises(InvalidArgument, match=said):
+                watch(MISSING, **arguments)
+        assert fake.requests == []
+
+
+@fast_clock
+async def test_a_rate_limit_is_kept_by_all_who_wait() -> None:
+    it = world()
+    project = it.project(SLUG)
+    async with running(it, rate_limit=RateLimit(2, burst=2)) as (_, circle):
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(circle.pipelines.trigger_and_wait(project.slug)) for _ in range(5)]
+        assert [task.result().status for task in tasks] == ["success"] * 5
+
+
+async def test_a_refusal_for_longer_than_the_wait_is_still_an_error_of_other_calls() -> None:
+    it = world()
+    pipeline = it.project(SLUG).pipeline()
+    async with running(it) as (fake, circle):
+        fake.fail("*/workflow", status=429, headers={"Retry-After": "600"})
+        with pytest.raises(RateLimited):
+            await circle.pipelines.workflows(pipeline.id).first()
