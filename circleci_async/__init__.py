@@ -24,7 +24,6 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .endpoints.checkout_keys import CheckoutKeys as CheckoutKeys
     from .endpoints.deploys import Deploys as Deploys
     from .endpoints.groups import Groups as Groups
-    from .endpoints.jobs import Jobs as Jobs
     from .endpoints.oidc import Oidc as Oidc
     from .endpoints.organizations import Organizations as Organizations
     from .endpoints.otel import Otel as Otel
@@ -82,6 +81,8 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .harvest.verify import VerifyReport as VerifyReport
     from .harvest.verify import verify_harvest as verify_harvest
     from .insights.group import Insights as Insights
+    from .logs.group import Jobs as Jobs
+    from .logs.output import StepLog as StepLog
     from .models.artifacts import Artifact as Artifact
     from .models.attribution import AttributionActor as AttributionActor
     from .models.checkout_keys import CheckoutKey as CheckoutKey
@@ -189,6 +190,12 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .models.schedules import Month as Month
     from .models.schedules import Schedule as Schedule
     from .models.schedules import Timetable as Timetable
+    from .models.steps import JobStep as JobStep
+    from .models.steps import LogLine as LogLine
+    from .models.steps import OutputMessage as OutputMessage
+    from .models.steps import StepAction as StepAction
+    from .models.steps import StepOutput as StepOutput
+    from .models.steps import StepStatus as StepStatus
     from .models.summaries import OrgProjectMetrics as OrgProjectMetrics
     from .models.summaries import OrgProjectSummary as OrgProjectSummary
     from .models.summaries import OrgProjectTrends as OrgProjectTrends
@@ -265,7 +272,6 @@ _HOMES = {
     "endpoints.checkout_keys": ("CheckoutKeys",),
     "endpoints.deploys": ("Deploys",),
     "endpoints.groups": ("Groups",),
-    "endpoints.jobs": ("Jobs",),
     "endpoints.oidc": ("Oidc",),
     "endpoints.organizations": ("Organizations",),
     "endpoints.otel": ("Otel",),
@@ -333,6 +339,8 @@ _HOMES = {
         "verify_harvest",
     ),
     "insights.group": ("Insights",),
+    "logs.group": ("Jobs",),
+    "logs.output": ("StepLog",),
     "models.artifacts": ("Artifact",),
     "models.attribution": ("AttributionActor",),
     "models.checkout_keys": (
@@ -467,6 +475,14 @@ _HOMES = {
         "Month",
         "Schedule",
         "Timetable",
+    ),
+    "models.steps": (
+        "JobStep",
+        "LogLine",
+        "OutputMessage",
+        "StepAction",
+        "StepOutput",
+        "StepStatus",
     ),
     "models.summaries": (
         "OrgProjectMetrics",

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from .endpoints.deploys import Deploys
     from .endpoints.group import ProjectRef
     from .endpoints.groups import Groups
-    from .endpoints.jobs import Jobs
     from .endpoints.oidc import Oidc
     from .endpoints.organizations import Organizations
     from .endpoints.otel import Otel
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from .harvest.report import HarvestReport
     from .harvest.selection import Selection
     from .insights.group import Insights
+    from .logs.group import Jobs
     from .models.events import WebhookEvent
     from .usage.group import Usage
     from .variables.contexts import Contexts
@@ -283,8 +283,8 @@ class CircleCI:
 
     @cached_property
     def jobs(self) -> "Jobs":
-        """Jobs: details, tests, cancel."""
-        from .endpoints.jobs import Jobs
+        """Jobs: details, tests, steps and their output, cancel."""
+        from .logs.group import Jobs
 
         return Jobs(self._session)
 

@@ -1,13 +1,13 @@
 """The exception tree. Every error this package raises of its own accord is a `CircleCIError`."""
 
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any
 
 
 class CircleCIError(Exception):
     """Base of every error of this package."""
 
-    hint: ClassVar[str | None] = None
+    hint: str | None = None
     """What to try, in one sentence, where there is something to say."""
 
     page_token: str | None = None

@@ -105,6 +105,7 @@ def test_importing_the_client_loads_no_models_and_no_command_line() -> None:
 # What the answers of a group truly share with those of another; all groups share confirmations.
 SHARED_MODELS = {
     "insights": {"summaries"},
+    "jobs": {"steps"},
     "pipeline_definitions": {"repositories"},
     "pipelines": {"jobs", "workflows"},
     "schedules": {"attribution", "users"},

@@ -61,6 +61,9 @@ def _api(world: World) -> None:
     test.test("test_login", classname="tests.test_session", run_time=0.52, file="tests/test_session.py")
     test.test("test_search", classname="tests.test_search", run_time=2.3, file="tests/test_search.py")
     test.test("test_empty_search", classname="tests.test_search", result="skipped", run_time=0.0, message="not decided")
+    for node, said in enumerate(("test_login", "test_search")):
+        test.step("Spin up environment", output="Build-agent version 1.0.0\n", node=node)
+        test.step("pytest", output=f"\x1b[32m{said} passed\x1b[0m in 2.8{node} s\r\n", node=node, command="pytest")
 
 
 def _web(world: World) -> None:
@@ -78,7 +81,20 @@ def _infra(world: World) -> None:
     infra = world.project("gh/acme/infra")
     plan = infra.pipeline(created_at=NOW - timedelta(days=3)).workflow("plan", status="failed")
     plan.job("validate", duration=12)
-    plan.job("plan", duration=45, status="failed")
+    failed = plan.job("plan", duration=45, status="failed")
+    failed.step("Spin up environment", output="Build-agent version 1.0.0\n")
+    failed.step(
+        "terraform init",
+        output="Fetching: 30 %\rFetching: 100 %\n\x1b[32mInitialized.\x1b[0m\n",
+        command="terraform init",
+    )
+    failed.step(
+        "terraform plan",
+        output="Refreshing state...\n",
+        errors="\x1b[31mError:\x1b[0m no bucket named acme-logs\n",
+        exit_code=1,
+        command="terraform plan",
+    )
     infra.pipeline(created_at=NOW - timedelta(hours=2), setup=True)
 
 

@@ -174,6 +174,29 @@ async def artifacts(circle: CircleCI, folder: Path) -> None:
                 assert_type(part, bytes)
 
 
+async def logs(circle: CircleCI) -> None:
+    steps = circle.jobs.steps(PROJECT, 42)
+    assert_type(steps, ca.Paged[ca.JobStep])
+    async for step in steps:
+        assert_type(step.status, ca.StepStatus)
+        assert_type(step.exit_code, int | None)
+        assert_type(step.actions, tuple[ca.StepAction, ...])
+        output = circle.jobs.output(PROJECT, 42, step, node=1)
+        assert_type(output, ca.StepLog)
+        async for line in output.lines(ansi=True):
+            assert_type(line, str)
+        async for message in output.messages():
+            assert_type(message, ca.OutputMessage)
+            assert_type(message.time, datetime | None)
+    assert_type(await circle.jobs.output("gh/acme/api", 42, 101).text(), str)
+    assert_type(await circle.jobs.output("gh/acme/api", 42, 101, 0).tail(None, ansi=True), str)
+    outputs = await circle.jobs.failed_output(PROJECT, 42, tail=20, ansi=True)
+    assert_type(outputs, list[ca.StepOutput])
+    assert_type(outputs[0].error, Exception | None)
+    follow = circle.jobs.follow("gh/acme/api", 42, interval=(1, 5.5))
+    assert_type(follow, AsyncGenerator[ca.LogLine, None])
+
+
 async def insights(circle: CircleCI) -> None:
     window = ca.ReportingWindow.LAST_7_DAYS
     metrics = circle.insights.workflows("gh/acme/api", reporting_window=window, all_branches=True)

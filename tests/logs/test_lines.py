@@ -1,0 +1,118 @@
+"""What was printed becomes lines: as it was, or as a terminal would show it in the end."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from circleci_async.logs.escapes import Escapes
+from circleci_async.logs.lines import LONGEST_LINE, Line, splitter
+
+
+def shown(text: str, size: int = 10**9, *, ansi: bool = False) -> str:
+    """All lines, with their ends, of text that comes `size` characters at a time."""
+    return "".join(line.whole for line in lines(text, size, ansi=ansi))
+
+
+def lines(text: str, size: int = 10**9, *, ansi: bool = False) -> list[Line]:
+    found = splitter(ansi=ansi)
+    given = [line for at in range(0, len(text), size) for line in found.feed(text[at : at + size])]
+    return [*given, *found.end()]
+
+
+CODES = {
+    "colour": ("a\x1b[1;31mred\x1b[0mz", "aredz"),
+    "bare colour": ("a\x1b[mz", "az"),
+    "cursor": ("a\x1b[2K\x1b[1G\x1b[?25l\x1b[>4;2mz", "az"),
+    "with intermediates": ("a\x1b[1 q\x1b[!pz", "az"),
+    "title": ("a\x1b]0;make test\x07z", "az"),
+    "title, ended otherwise": ("a\x1b]0;make test\x1b\\z", "az"),
+    "title, never ended": ("a\x1b]0;make test\nz", "a\nz"),
+    "title, cut by a code": ("a\x1b]0;make\x1b[31mz", "az"),
+    "link": ("\x1b]8;;https://example.com\x1b\\here\x1b]8;;\x1b\\", "here"),
+    "image": ("a\x1b]1337;File=:" + "QUJD" * 500 + "\x07z", "az"),
+    "device control": ("a\x1bPq#0;2;0\x1b\\z\x1b_app\x1b\\.\x1b^pm\x1b\\.\x1bXsos\x1b\\.", "az..."),
+    "character set": ("a\x1b(B\x1b)0z", "az"),
+    "two characters": ("a\x1b7\x1b8\x1b=\x1bc\x1bMz", "az"),
+    "bell and others": ("a\x07\x00\x0e\x0f\x7f\x85\x0bz", "az"),
+    "text in a wrong encoding": ("â\x80\x9dquoted\x9d and \x9b3 \x90so on", "âquoted and 3 so on"),
+    "no code": ("a\x1b[3\nz\x1b", "a[3\nz"),
+    "tab": ("a\tz", "a\tz"),
+    "unfinished": ("a\x1b[31", "a"),
+    "unfinished title": ("a\x1b]0;make", "a"),
+    "nothing": ("", ""),
+}
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 10**9])
+@pytest.mark.parametrize(("printed", "left"), CODES.values(), ids=CODES)
+def test_codes_are_taken_out_even_if_they_come_in_pieces(printed: str, left: str, size: int) -> None:
+    assert shown(printed, size) == left
+    assert shown(f"{printed}\n", size, ansi=True) == f"{printed}\n"
+
+
+def test_what_is_too_long_for_a_code_is_none() -> None:
+    assert shown("a\x1b[" + "1" * 300) == "a"
+    assert shown("a\x1b[" + "1" * 300, 200) == "a" + "1" * 103
+
+
+def test_a_code_that_never_ends_is_not_kept_for_ever() -> None:
+    escapes = Escapes()
+    assert escapes.strip("\x1b[") == ""
+    for _ in range(1000):
+        escapes.strip("1" * 100)
+        assert len(escapes._begun) <= 128
+
+
+OVERWRITTEN = {
+    "progress": ("10 %\r20 %\r100 %\ndone\n", "100 %\ndone\n"),
+    "progress that is shorter in the end": ("downloading 99 %\rdone\n", "done\n"),
+    "progress with codes": ("\x1b[2K\r10 %\x1b[2K\r20 %\n", "20 %\n"),
+    "line ends of a terminal": ("a\r\nb\r\n\r\nc\r\r\n", "a\nb\n\nc\n"),
+    "return at the end": ("a\nb\r", "a\nb"),
+    "return at the beginning": ("\ra\r\n", "a\n"),
+    "blanked": ("10 %\r    \r\n", "    \n"),
+    "spinner": ("wait |\b/\b-\b\\\n", "wait \\\n"),
+    "wiped out": ("12345\b\b\b\b\b.\n", ".2345\n"),
+    "struck over": ("N\bNA\bAM\bME\bE\n", "NAME\n"),
+    "back too far": ("a\b\b\bb\n", "b\n"),
+    "back and return": ("ab\b\rc\n", "c\n"),
+    "back, and then an end": ("ab\b\n", "ab\n"),
+    "no end": ("a\nb", "a\nb"),
+    "only ends": ("\n\n", "\n\n"),
+}
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 10**9])
+@pytest.mark.parametrize(("printed", "left"), OVERWRITTEN.values(), ids=OVERWRITTEN)
+def test_of_what_was_overwritten_the_last_state_is_left(printed: str, left: str, size: int) -> None:
+    assert shown(printed, size) == left
+
+
+@pytest.mark.parametrize("size", [1, 2, 10**9])
+def test_with_codes_lines_are_as_they_were_printed_without_their_ends(size: int) -> None:
+    printed = "\x1b[31m10 %\r20 %\x1b[0m\r\nb\b\n\nc"
+    assert [line.text for line in lines(printed, size, ansi=True)] == ["\x1b[31m10 %\r20 %\x1b[0m", "b\b", "", "c"]
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.text(alphabet="ab\n\r\b\t\x1b[]0;m\x07\\", max_size=60), st.integers(1, 9))
+def test_pieces_make_no_difference(printed: str, size: int) -> None:
+    assert lines(printed, size) == lines(printed)
+    assert lines(printed, size, ansi=True) == lines(printed, ansi=True)
+
+
+@pytest.mark.parametrize("ansi", [False, True])
+@pytest.mark.parametrize("size", [1000, 10**9])
+def test_a_line_without_end_is_given_in_parts(ansi: bool, size: int) -> None:
+    printed = "".join(f"{number:07d}," for number in range(20_000))
+    parts = lines(f"{printed}\nnext", size, ansi=ansi)
+    assert [len(part.text) for part in parts] == [LONGEST_LINE, LONGEST_LINE, len(printed) - 2 * LONGEST_LINE, 4]
+    assert [part.ended for part in parts] == [False, False, True, False]
+    assert "".join(part.whole for part in parts) == f"{printed}\nnext"
+
+
+def test_a_progress_bar_that_never_ends_takes_little_memory() -> None:
+    found = splitter(ansi=False)
+    for percent in range(100_000):
+        assert list(found.feed(f"\r{percent} of many")) == []
+    assert list(found.end()) == [Line("99999 of many", ended=False)]
