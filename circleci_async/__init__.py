@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .artifacts.group import ArtifactStream as ArtifactStream
     from .artifacts.group import DownloadReport as DownloadReport
     from .artifacts.group import Failure as Failure
+    from .artifacts.latest import JobArtifacts as JobArtifacts
+    from .artifacts.latest import LatestArtifacts as LatestArtifacts
     from .attempts import Attempt as Attempt
     from .client import CircleCI as CircleCI
     from .codec import to_dict as to_dict
@@ -262,6 +264,10 @@ _HOMES = {
         "Artifacts",
         "DownloadReport",
         "Failure",
+    ),
+    "artifacts.latest": (
+        "JobArtifacts",
+        "LatestArtifacts",
     ),
     "attempts": ("Attempt",),
     "client": ("CircleCI",),

@@ -1,14 +1,16 @@
-"""The calls about artifacts, with what one call is not enough for: download, download many, stream."""
+"""The calls about artifacts, with what one call is not enough for: download, download many, stream, find the latest."""
 
 import asyncio
 import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from ..endpoints.artifacts import Artifacts as Endpoints
+from ..endpoints.group import ProjectRef
 from ..errors import CircleCIError, DownloadError
 from ..fanout import fan_out
 from ..models.artifacts import Artifact
@@ -16,6 +18,9 @@ from ..session import Session
 from .body import Body
 from .destination import Destination
 from .download import Download, OnProgress, download
+
+if TYPE_CHECKING:
+    from .latest import LatestArtifacts
 
 
 @frozen(kw_only=True)
@@ -142,6 +147,32 @@ class Artifacts(Endpoints):
         Raises as `download` does, and `DownloadError` if the server can't go on where a body was cut.
         """
         return _opened(self._session, artifact)
+
+    async def latest(
+        self,
+        project: ProjectRef,
+        *,
+        branch: str | None = None,
+        tag: str | None = None,
+        workflow: str | None = None,
+        job: str | None = None,
+        path: str | None = None,
+        look_back: int = 100,
+    ) -> "LatestArtifacts | None":
+        """Find the artifacts of the newest pipeline that succeeded and has what is asked for; None if there is none.
+
+        All but `look_back` are globs, as in a `Selection`: of the pipeline's branch or tag (None: of any), the names of
+        workflow and job, and the artifact's path. A pipeline succeeded if all its workflows did; with `workflow`, if
+        all of those did. Of a workflow that was run again the newest run counts, and nothing else of that name.
+
+        Pipelines are looked at one after another, newest first, `look_back` of them at most: of the branch if that is a
+        name, else of the whole project, since the API filters by nothing else. Raises what the calls do that it makes:
+        `GET /project/{project-slug}/pipeline`, `GET /pipeline/{pipeline-id}/workflow`, `GET /workflow/{id}/job`,
+        `GET /project/{project-slug}/{job-number}/artifacts`. `InvalidArgument` before anything is sent.
+        """
+        from .latest import Search, find_latest
+
+        return await find_latest(self._session, project, Search(branch, tag, workflow, job, path, look_back))
 
 
 @asynccontextmanager

@@ -3,16 +3,18 @@
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import NamedTuple, TypeVar
 
 from ..artifacts.group import Artifacts
+from ..artifacts.latest import BEGINNING, newest_of_each_name, revision, succeeded
 from ..endpoints.pipelines import Pipelines
 from ..endpoints.workflows import Workflows
 from ..errors import CircleCIError, InvalidArgument, LedgerError, NotFound
 from ..fanout import fan_out
+from ..globs import matches
 from ..models.jobs import JobType
-from ..models.pipelines import Pipeline, PipelineState
-from ..models.workflows import Workflow, WorkflowJob, WorkflowStatus
+from ..models.pipelines import Pipeline
+from ..models.workflows import Workflow, WorkflowJob
 from ..session import Session
 from ..slug import ProjectSlug
 from .backlog import Backlog
@@ -20,7 +22,7 @@ from .layout import Place
 from .ledger import Ledger
 from .records import Settled, Unlisted, Visit
 from .register import Register
-from .selection import Selection, matches
+from .selection import Selection
 from .stop import Stop
 from .tally import Tally
 from .walking import Walker
@@ -29,9 +31,6 @@ T = TypeVar("T")
 
 PIPELINES_AT_ONCE = 24
 """Pipelines of a project that are looked at at once."""
-
-BEGINNING = frozenset({PipelineState.PENDING, PipelineState.SETUP, PipelineState.SETUP_PENDING})
-"""States of a pipeline whose workflows are not all there yet."""
 
 AT_ONCE = 6
 """Projects, workflows of each pipeline, and jobs of each workflow that are."""
@@ -129,8 +128,8 @@ class Finder:
     def _is_wanted(self, pipeline: Pipeline, *, is_of_branch: bool) -> bool:
         return (
             not (self._until and pipeline.created_at > self._until)
-            and (is_of_branch or matches(self._select.branch, _revision(pipeline, "branch")))
-            and matches(self._select.tag, _revision(pipeline, "tag"))
+            and (is_of_branch or matches(self._select.branch, revision(pipeline, "branch")))
+            and matches(self._select.tag, revision(pipeline, "tag"))
         )
 
     def _is_wanted_by_id(self, pipeline: Pipeline) -> bool:
@@ -219,15 +218,13 @@ class Finder:
                     return
 
     async def _is_the_one(self, project: str, pipeline: Pipeline) -> bool:
-        newest: dict[str, Workflow] = {}
-        async for workflow in self._walker.items(self._pipelines.workflows(pipeline.id), may_be_missing=True):
-            if matches(self._select.workflow, workflow.name):
-                other = newest.setdefault(workflow.name, workflow)
-                newest[workflow.name] = max(other, workflow, key=lambda each: each.created_at)
-        if not newest or any(each.status != WorkflowStatus.SUCCESS for each in newest.values()):
+        wanted = self._select.workflow
+        listed = self._walker.items(self._pipelines.workflows(pipeline.id), may_be_missing=True)
+        workflows = newest_of_each_name([each async for each in listed if matches(wanted, each.name)])
+        if not succeeded(pipeline, workflows, is_all=wanted is None):
             return False
         places: list[Place] = []
-        for workflow in newest.values():
+        for workflow in workflows:
             run = _run(project, pipeline, workflow)
             jobs = self._walker.items(self._workflows.jobs(run.id), may_be_missing=True)
             places += [_place(run, job) async for job in jobs if self._is_wanted_job(job)]
@@ -319,15 +316,3 @@ def _is_finished(workflow: Workflow) -> bool:
 
 def _place(run: Run, job: WorkflowJob) -> Place:
     return Place(run.project, run.pipeline, run.name, job.name, job.job_number or 0)
-
-
-def _revision(pipeline: Pipeline, kind: str) -> str | None:
-    """Return the branch or the tag of a pipeline; where there is no `vcs`, the provider's own words tell."""
-    if pipeline.vcs is not None:
-        found: object = getattr(pipeline.vcs, kind)
-        return found if isinstance(found, str) else None
-    for parameters in (pipeline.trigger_parameters or {}).values():
-        found = cast(dict[str, Any], parameters).get(kind) if isinstance(parameters, dict) else None
-        if isinstance(found, str) and found:
-            return found
-    return None

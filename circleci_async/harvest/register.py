@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from ..artifacts.destination import checked_parts, numbered
 from ..errors import UnsafePath
+from ..globs import matches_path
 from ..models.artifacts import Artifact
 from .layout import Place, Placer
 from .records import Settled, Unlisted, Visit, Wanted
-from .selection import matches_path
 from .store import COLUMNS, Store, text
 
 READ_AT_ONCE: Final = 1_000

@@ -4,14 +4,13 @@ import json
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from fnmatch import translate
-from functools import lru_cache
 from typing import TypeAlias
 from uuid import UUID
 
 from attrs import asdict, field, frozen
 
 from ..errors import InvalidArgument
+from ..globs import check_glob, is_plain
 from ..models.jobs import JobStatus
 
 When: TypeAlias = datetime | timedelta | str
@@ -22,8 +21,6 @@ Ids: TypeAlias = str | UUID | Iterable[str | UUID]
 
 _AGO = re.compile(r"(\d{1,6}) ?([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_MAGIC = re.compile(r"[*?[]")
-_ANY_FOLDERS = re.compile(r"(?<![^/])\*\*/|/\*\*\Z|\A\*\*\Z")
 
 
 def _when(name: str, value: When | None) -> datetime | timedelta | None:
@@ -122,9 +119,7 @@ class Selection:
 
     def __attrs_post_init__(self) -> None:
         for name in ("branch", "tag", "workflow", "job", "path"):
-            value: object = getattr(self, name)
-            if value is not None and not (isinstance(value, str) and value.strip()):
-                raise InvalidArgument(f"{name}={value!r}: give a name, or a glob such as 'test-*'")
+            check_glob(name, getattr(self, name))
         if type(self.latest) is not bool:
             raise InvalidArgument(f"latest={self.latest!r}: give True or False")
         if self.branch is not None and self.tag is not None:
@@ -142,7 +137,7 @@ class Selection:
     @property
     def plain_branch(self) -> str | None:
         """The branch, if it is a name and no glob: the API can look for that."""
-        return None if self.branch is None or _MAGIC.search(self.branch) else self.branch
+        return self.branch if is_plain(self.branch) else None
 
     @property
     def key(self) -> str:
@@ -151,50 +146,5 @@ class Selection:
         return json.dumps(given, default=str, sort_keys=True)
 
 
-def matches(glob: str | None, name: str | None) -> bool:
-    """Say whether a name is one that the glob asks for; None asks for all."""
-    return glob is None or (name is not None and _name_pattern(glob).match(name) is not None)
-
-
-def matches_path(glob: str | None, path: str) -> bool:
-    """Say whether a path is one that the glob asks for; None asks for all."""
-    return glob is None or _path_pattern(glob).fullmatch(path) is not None
-
-
 def _moment(when: datetime | timedelta | None, now: datetime) -> datetime | None:
     return now - when if isinstance(when, timedelta) else when
-
-
-@lru_cache(maxsize=64)
-def _name_pattern(glob: str) -> re.Pattern[str]:
-    return re.compile(translate(glob))
-
-
-@lru_cache(maxsize=64)
-def _path_pattern(glob: str) -> re.Pattern[str]:
-    """Translate piece by piece: `**/` into any folders, and of a name's own pattern `.` into all but a slash."""
-    pattern = ""
-    begin = 0
-    for found in _ANY_FOLDERS.finditer(glob):
-        pattern += _within_names(glob[begin : found.start()])
-        pattern += "(?:.*/)?" if found[0] == "**/" else "/.*" if found[0] == "/**" else ".*"
-        begin = found.end()
-    return re.compile(pattern + _within_names(glob[begin:]), re.DOTALL)
-
-
-def _within_names(glob: str) -> str:
-    pattern = ""
-    place = 0
-    while place < len(glob):
-        letter = glob[place]
-        place += 1
-        if letter == "*":
-            pattern += "[^/]*"
-        elif letter == "?":
-            pattern += "[^/]"
-        elif letter == "[" and (end := glob.find("]", place + 1 + (glob[place : place + 1] == "!"))) > 0:
-            pattern += "(?!/)" + translate(glob[place - 1 : end + 1])[len("(?s:") : -len(r")\Z")]
-            place = end + 1
-        else:
-            pattern += re.escape(letter)
-    return pattern

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 import circleci_async as ca
-from circleci_async.harvest.selection import matches, matches_path
+from circleci_async.globs import matches, matches_path
 
 ID = "5034460f-c7c4-4c43-9457-de07e2029e7b"
 OTHER = "00000000-c7c4-4c43-9457-de07e2029e7b"

@@ -172,6 +172,13 @@ async def artifacts(circle: CircleCI, folder: Path) -> None:
         async with circle.artifacts.open(artifact) as stream:
             async for part in stream:
                 assert_type(part, bytes)
+    found = await circle.artifacts.latest(PROJECT, branch="main", workflow="build-*", path="**/*.whl", look_back=20)
+    if found is not None:
+        assert_type(found, ca.LatestArtifacts)
+        assert_type(found.pipeline, Pipeline)
+        assert_type(found.jobs, tuple[ca.JobArtifacts, ...])
+        assert_type(found.jobs[0].workflow, Workflow)
+        await circle.artifacts.download_all(found.artifacts, folder)
 
 
 async def logs(circle: CircleCI) -> None:
