@@ -162,6 +162,16 @@ def test_the_installed_command_shows_its_help(complete: Path, tmp_path: Path) ->
         assert command in done.stdout
 
 
+def test_pytest_finds_the_fixtures_of_the_installed_package(complete: Path, tmp_path: Path) -> None:
+    (tmp_path / "test_bot.py").write_text(
+        "import asyncio\n"
+        "def test_me(fake_circleci, circle):\n"
+        "    assert asyncio.run(circle.users.me()).login == fake_circleci.world.me.login\n"
+    )
+    done = run(complete / "python", "-m", "pytest", "-p", "no:cacheprovider", "-q", cwd=tmp_path)
+    assert "1 passed" in done.stdout
+
+
 def test_the_installed_command_runs_its_demo(complete: Path, tmp_path: Path) -> None:
     done = run(complete / "circleci-async", "demo", cwd=tmp_path)
     assert "What happened" in done.stdout

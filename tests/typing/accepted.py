@@ -321,3 +321,8 @@ async def names_of(pipelines: ca.Paged[Pipeline]) -> AsyncGenerator[str, None]:
 
 def as_an_awaitable(circle: CircleCI) -> Awaitable[ca.User]:
     return circle.users.me()
+
+
+async def a_test_of_a_bot(fake_circleci: FakeCircleCI, circle: CircleCI) -> None:
+    fake_circleci.world.project("gh/acme/api").pipeline(branch="main")
+    assert_type(await circle.pipelines.list("gh/acme/api").first(), Pipeline | None)
