@@ -1,11 +1,28 @@
 """The commands, and the options that may stand before their names."""
 
+import os
 from typing import Annotated
 
 import typer
 
 from .. import __version__
-from . import account, api, artifacts, builds, demo, fake, harvest, insights, trigger, usage
+from . import (
+    account,
+    actions,
+    api,
+    artifacts,
+    builds,
+    completion,
+    demo,
+    fake,
+    harvest,
+    insights,
+    listen,
+    logs,
+    trigger,
+    usage,
+    watch,
+)
 from .command import Attempts, Host, Json, Options, Timeout, Verbose, local, online
 
 
@@ -14,6 +31,7 @@ def _group(text: str, epilog: str | None = None) -> typer.Typer:
         help=text,
         epilog=epilog,
         no_args_is_help=True,
+        add_completion=False,  # there is a command for it
         rich_markup_mode=None,  # plain help and usage errors are quick, and as readable in a log as on a terminal
         pretty_exceptions_enable=False,  # pretty ones show what variables hold
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -30,8 +48,13 @@ app.command()(online(account.me))
 app.command()(online(account.project))
 app.command()(online(builds.pipelines))
 app.command()(online(trigger.trigger))
+app.command()(online(watch.watch))
 app.command()(online(builds.workflows))
 app.command()(online(builds.jobs))
+app.command()(online(logs.logs))
+app.command()(online(actions.approve))
+app.command()(online(actions.rerun))
+app.command()(online(actions.cancel))
 
 files = _group("The files that jobs keep.")
 files.command("list")(online(artifacts.list_))
@@ -50,12 +73,16 @@ exports = _group("What was built, and what it cost.")
 exports.command("export")(online(usage.export))
 app.add_typer(exports, name="usage")
 
+app.command()(local(listen.listen))
 app.command()(online(api.api))
 app.command()(local(fake.fake))
+app.command()(local(completion.completion))
+if completion.VARIABLE in os.environ:
+    completion.prepare()
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(context: typer.Context, asked: bool) -> None:
+    if asked and not context.resilient_parsing:  # as when words are completed
         typer.echo(f"circleci-async {__version__}")
         raise typer.Exit
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from . import artifacts, builds, trigger
+from . import artifacts, builds, watch
+from .build_view import view_of
 from .formatting import counted, duration, size
 from .insights import show_snapshot
 from .output import Output
@@ -18,6 +19,7 @@ from .output import Output
 if TYPE_CHECKING:
     from ..artifacts.group import DownloadReport
     from ..client import CircleCI
+    from .demo_failure import Failure
     from .demo_harvest import Rescue
     from .stage import Stage
 
@@ -30,6 +32,7 @@ class Outcome(NamedTuple):
     """Files whose bytes on disk are the server's."""
     all_insights: bool
     built: bool
+    failure: "Failure"
     rescue: "Rescue"
 
 
@@ -68,6 +71,7 @@ async def demo(
 
 async def _play(circle: "CircleCI", stage: "Stage", out: Output, folder: Path, harvest: Path) -> Outcome:
     """Do the main job, as a program would: nothing is known but a token, a host and the projects' names."""
+    from .demo_failure import fail
     from .demo_harvest import rescue
 
     slug, *_ = projects = list(stage.server.world.projects)
@@ -106,12 +110,18 @@ async def _play(circle: "CircleCI", stage: "Stage", out: Output, folder: Path, h
     _head(out, 5, f"How the workflows of {counted(len(projects), 'project')} have fared, asked at once")
     all_insights = await show_snapshot(out, projects, circle.insights.snapshot(projects))
 
-    _head(out, 6, f"A new pipeline of {slug}, followed to its end")
+    _head(out, 6, f"A new pipeline of {slug}, watched to its end")
     created = await circle.pipelines.trigger(slug, branch="main", parameters={"deploy": False})
-    built = trigger.succeeded(*await trigger.watch(circle, out, created.id, every=0.3))
+    with view_of(out, watch.title_of(created.number, slug)) as view:
+        built = (
+            await watch.show(circle, out, view, "pipeline", created.id, on_hold="return", every=0.3, within=None) == 0
+        )
 
-    _head(out, 7, "A harvest, killed in the middle, and another that goes on from there")
-    return Outcome(report, verified, all_insights, built, await rescue(circle, stage, out, harvest))
+    _head(out, 7, f"A pipeline of {projects[1]} that fails: a webhook tells of it, the log says why")
+    failure = await fail(circle, stage, out)
+
+    _head(out, 8, "A harvest, killed in the middle, and another that goes on from there")
+    return Outcome(report, verified, all_insights, built, failure, await rescue(circle, stage, out, harvest))
 
 
 def _checks(stage: "Stage", outcome: Outcome) -> dict[str, bool]:
@@ -121,6 +131,8 @@ def _checks(stage: "Stage", outcome: Outcome) -> dict[str, bool]:
         "every file that broke off was taken up again": sum(file.resumed for file in outcome.report.files) > 0,
         "no project's insights are missing": outcome.all_insights,
         "the new pipeline ran to its end": outcome.built,
+        "a webhook told of the failure at once": outcome.failure.status == "failed" and outcome.failure.events >= 3,
+        "the log says why": outcome.failure.lines > 0,
         "the killed harvest went on, and fetched no file twice": (
             0 < outcome.rescue.kept < len(stage.artifacts) and not outcome.rescue.again
         ),

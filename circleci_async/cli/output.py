@@ -92,7 +92,12 @@ class Output:
 
     def data(self, value: Any) -> None:
         """Print anything that is made of models and plain data, as JSON."""
-        self._write(f"{_to_json(value, indent=2)}\n")
+        self.write(f"{_to_json(value, indent=2)}\n")
+
+    def line(self, value: Any) -> None:
+        """Print anything that is made of models and plain data, as one line of JSON, at once."""
+        self.write(f"{_to_json(value)}\n")
+        self.stream.flush()
 
     def record(self, value: Any, fields: Iterable[tuple[str, Cell]]) -> None:
         """Show one thing: `value` as JSON, or its `fields` by name."""
@@ -125,9 +130,9 @@ class Output:
         """Print a JSON array while its items come, one a line. It stays open if they break off."""
         before = "[\n"
         async for item in items:
-            self._write(f"{before}{_to_json(item)}")
+            self.write(f"{before}{_to_json(item)}")
             before = ",\n"
-        self._write("[]\n" if before == "[\n" else "\n]\n")
+        self.write("[]\n" if before == "[\n" else "\n]\n")
 
     def table(self, rows: Sequence[T], columns: Sequence[Column[T]]) -> None:
         """Print a table for people: fitted and coloured on a terminal, elsewhere whole and plain."""
@@ -161,9 +166,10 @@ class Output:
         widths = [max(cell_len(line[n]) for line in lines) for n in range(len(columns))]
         for line in lines:
             padded = [text + " " * (width - cell_len(text)) for text, width in zip(line, widths, strict=True)]
-            self._write(f"{'  '.join(padded).rstrip()}\n")
+            self.write(f"{'  '.join(padded).rstrip()}\n")
 
-    def _write(self, text: str) -> None:
+    def write(self, text: str) -> None:
+        """Print text as it is."""
         self.stream.write(text)
 
 

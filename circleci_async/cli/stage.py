@@ -84,6 +84,8 @@ async def stage() -> AsyncGenerator[Stage, None]:
     project = next(iter(world.projects.values()))
     project.on_trigger("build-and-test", ("lint", "unit-tests", "package"))
     project.on_trigger("docs", ("build-docs",))
+    failing = [*world.projects.values()][1]
+    failing.on_trigger("build", ("lint", "unit-tests:failed"))
     # No rate-limit headers: the client learns of the limit when it is refused, and must take the refusal to heart.
     limit = RateLimit(PER_SECOND, headers=None)
     async with FakeCircleCI(world, rate_limit=limit, latency=LATENCY, run_time=RUN_TIME) as server:

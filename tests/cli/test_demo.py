@@ -41,14 +41,18 @@ def test_the_demo_does_the_main_job_whatever_the_environment(tmp_path: Path) -> 
         "3  A job of the newest one, in detail",
         "4  All artifacts of that pipeline, at once",
         "5  How the workflows of 8 projects have fared, asked at once",
-        "6  A new pipeline of gh/acme/api, followed to its end",
-        "7  A harvest, killed in the middle, and another that goes on from there",
+        "6  A new pipeline of gh/acme/api, watched to its end",
+        "7  A pipeline of gh/acme/web that fails: a webhook tells of it, the log says why",
+        "8  A harvest, killed in the middle, and another that goes on from there",
     ]
     assert out.count("60 of 60 have the same SHA-256 on this disk as on the server.") == 2
     killed = re.search(r"^Killed \(SIGKILL\) with (\d+) of 60 files there, and a half one\.$", out, re.MULTILINE)
     assert killed is not None
     assert f"; {killed[1]} there already\n60 files, 13.3 MB, as the ledger says" in out
-    assert len(re.findall("^ok  ", out, re.MULTILINE)) == 9
+    assert re.search(r"^\S+  workflow-completed  github/acme/web  #26  main  build  failed$", out, re.MULTILINE)
+    assert "== Run tests  failed  exit code 1" in out
+    assert "AssertionError" in out
+    assert len(re.findall("^ok  ", out, re.MULTILINE)) == 11
     assert "NO  " not in out
     assert "the-users-own-token" not in out
     seconds = re.search(r"^Time: +([\d.]+)s$", out, re.MULTILINE)

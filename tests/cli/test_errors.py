@@ -268,8 +268,8 @@ def test_every_command_has_help(cli: Cli) -> None:
     commands = re.findall(r"^  ([a-z]+)  ", out.partition("Commands:")[2], re.MULTILINE)
 
     assert sorted(commands) == [
-        "api", "artifacts", "demo", "fake", "harvest", "insights", "jobs", "me", "pipelines", "project", "trigger",
-        "usage", "workflows",
+        "api", "approve", "artifacts", "cancel", "completion", "demo", "fake", "harvest", "insights", "jobs",
+        "listen", "logs", "me", "pipelines", "project", "rerun", "trigger", "usage", "watch", "workflows",
     ]  # fmt: skip
     inner = [("artifacts", "list"), ("artifacts", "download"), ("usage", "export")]
     inner += [("harvest", "run"), ("harvest", "status"), ("harvest", "verify")]

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from itertools import takewhile
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from circleci_async.testing.projects import Project
 from .conftest import Cli
 from .process import start
 
-WATCH = ("--follow", "--every", "0.1")
+WATCH = ("--wait", "--every", "0.1")
+TITLE = "Pipeline 1 of gh/acme/api"
 
 
 @pytest.fixture
@@ -25,7 +27,12 @@ def project(world: World, fake: FakeCircleCI) -> Project:
 
 def changes(out: str) -> list[str]:
     """The lines of a watched pipeline, without the time of day, and without how long it took."""
-    return [re.sub(r"^\d\d:\d\d:\d\d  |  after .*", "", line) for line in out.splitlines()]
+    return [re.sub(r"^\d\d:\d\d:\d\d  |  [\d.]+s$", "", line) for line in out.splitlines()]
+
+
+def workflows(out: str) -> list[str]:
+    """Those of its workflows."""
+    return [line for line in changes(out)[1:] if "/" not in line]
 
 
 def test_a_pipeline_is_set_going(cli: Cli, project: Project, fake: FakeCircleCI) -> None:
@@ -95,7 +102,9 @@ def test_a_pipeline_is_followed_to_its_end(cli: Cli, project: Project) -> None:
     code, out, err = cli("trigger", "gh/acme/api", *WATCH)
 
     assert (code, err) == (0, "")
-    assert changes(out) == ["Pipeline 1 is on its way.", "build  running", "build  success"]
+    assert changes(out)[0] == TITLE
+    assert workflows(out) == ["build  running", "build  success"]
+    assert "build / lint  success" in changes(out)
     assert out.splitlines()[-1].endswith("s")
 
 
@@ -103,10 +112,12 @@ def test_a_workflow_that_fails_is_an_exit_code(cli: Cli, project: Project) -> No
     project.on_trigger("good", ("lint",))
     project.on_trigger("bad", ("test:failed",))
 
-    code, out, _ = cli("trigger", "gh/acme/api", *WATCH)
+    code, out, err = cli("trigger", "gh/acme/api", *WATCH)
 
     assert code == 1
-    assert set(changes(out)[1:]) == {"good  running", "bad  running", "good  success", "bad  failed"}
+    assert set(workflows(out)) == {"good  running", "bad  running", "good  success", "bad  failed"}
+    (job,) = [job for job in project.jobs.values() if job.name == "test"]
+    assert err == f"why test failed: circleci-async logs gh/acme/api {job.number} --failed\n"
 
 
 def test_json_of_a_followed_pipeline_is_one_object_at_its_end(cli: Cli, project: Project) -> None:
@@ -115,6 +126,7 @@ def test_json_of_a_followed_pipeline_is_one_object_at_its_end(cli: Cli, project:
     ran = cli("trigger", "gh/acme/api", *WATCH, "--json")
 
     assert (ran.code, ran.err) == (1, "")
+    assert ran.data["status"] == "failed"
     assert ran.data["pipeline"]["state"] == "created"
     assert [(each["name"], each["status"]) for each in ran.data["workflows"]] == [("bad", "failed")]
 
@@ -125,23 +137,24 @@ def test_a_config_that_can_not_be_used_ends_the_watch_with_its_errors(cli: Cli, 
     code, out, err = cli("trigger", "gh/acme/api", *WATCH)
 
     assert code == 1
-    assert changes(out) == ["Pipeline 1 is on its way."]
+    assert changes(out) == [TITLE]
     assert err.splitlines()[0] == "error: config: Job test_all is not defined."
 
 
-def test_a_pipeline_in_which_nothing_runs_is_no_failure(cli: Cli, project: Project, fake: FakeCircleCI) -> None:
+def test_a_pipeline_in_which_nothing_runs_is_no_success(cli: Cli, project: Project, fake: FakeCircleCI) -> None:
     fake.fail("*/workflow", body={"items": [], "next_page_token": None}, times=None)
 
-    code, out, err = cli("trigger", "gh/acme/api", *WATCH)
+    code, out, err = cli("trigger", "gh/acme/api", *WATCH, "--grace", 0.3)
 
-    assert (code, err) == (0, "no workflow runs in this pipeline\n")
-    assert changes(out) == ["Pipeline 1 is on its way."]
+    assert (code, err) == (1, "no workflow runs in this pipeline\n")
+    assert changes(out) == [TITLE]
 
 
 def test_a_rerun_counts_instead_of_what_it_ran_again(cli: Cli, project: Project, fake: FakeCircleCI) -> None:
     def workflow(status: str, at: str) -> dict[str, Any]:
         return {"id": status, "name": "build", "status": status, "created_at": at}
 
+    fake.fail("*/job", body={"items": [], "next_page_token": None}, times=None)
     again = workflow("success", "2026-05-04T12:01:00Z")
     first = workflow("failed", "2026-05-04T12:00:00Z")
     fake.fail("*/workflow", body={"items": [again, first], "next_page_token": None}, times=None)
@@ -149,37 +162,43 @@ def test_a_rerun_counts_instead_of_what_it_ran_again(cli: Cli, project: Project,
     assert cli("trigger", "gh/acme/api", *WATCH).code == 0
 
 
-def test_what_a_setup_workflow_began_at_the_last_moment_is_not_missed(
-    cli: Cli, project: Project, fake: FakeCircleCI
-) -> None:
-    def page(*names: str) -> dict[str, Any]:
-        at = "2026-05-04T12:00:00Z"
-        items = [{"id": name, "name": name, "status": "success", "created_at": at} for name in names]
-        return {"items": items, "next_page_token": None}
+def test_a_pipeline_that_waits_for_an_approval_has_an_exit_code_of_its_own(cli: Cli, project: Project) -> None:
+    project.on_trigger("release", ("test", "hold:approval", "ship"))
 
-    fake.fail("*/workflow", body=page("setup"), after=4, times=1)
-    fake.fail("*/workflow", body=page("setup", "build"), after=4, times=None)
-    fake.fail("*/workflow", body={"items": [], "next_page_token": None}, times=4)
+    code, out, err = cli("trigger", "gh/acme/api", *WATCH)
 
-    _, out, _ = cli("trigger", "gh/acme/api", *WATCH)
+    (workflow,) = project.pipelines.all[0].workflows
+    assert code == 3
+    assert workflows(out)[-1] == "release  on_hold"
+    assert err == f"to approve it: circleci-async approve {workflow.id} hold\n"
 
-    assert changes(out)[1:] == ["setup  success", "build  success"]
+
+def test_a_pipeline_that_does_not_end_in_time_has_an_exit_code_of_its_own(cli: Cli, project: Project) -> None:
+    project.on_trigger("release", ("test", "hold:approval", "ship"))
+
+    code, _, err = cli("trigger", "gh/acme/api", *WATCH, "--on-hold", "wait", "--within", 0.8)
+
+    assert code == 4
+    assert "no end within 0.8 s" in err
 
 
 def test_an_approval_that_is_waited_for_is_said_and_watched_on(project: Project, fake: FakeCircleCI) -> None:
     project.on_trigger("release", ("test", "hold:approval", "ship"))
-    process = start("trigger", "gh/acme/api", *WATCH)
+    process = start("trigger", "gh/acme/api", *WATCH, "--on-hold", "wait")
     assert process.stderr is not None
+    assert process.stdout is not None
     said = process.stderr.readline()
+    shown = list(takewhile(lambda line: "release  on_hold" not in line, process.stdout))  # the workflow, after its job
 
     (workflow,) = project.pipelines.all[0].workflows
     (hold,) = [job for job in workflow.jobs if job.name == "hold"]
     approve(fake, workflow.id, hold.id)
     out, err = process.communicate(timeout=20)
 
-    assert said.startswith("release waits for the approval of hold: approve it on its page on CircleCI,")
+    assert said == f"to approve it: circleci-async approve {workflow.id} hold\n"
     assert (process.returncode, err) == (0, "")
-    assert {"release  on_hold", "release  success"} <= set(changes(out))
+    assert "release / test  success" in changes("".join(shown))
+    assert changes(out)[-1] == "release  success"
 
 
 def approve(fake: FakeCircleCI, workflow: str, job: str) -> None:

@@ -25,6 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "reader"
     (folder / "secrets").mkdir(parents=True)
     (folder / "secrets" / "circle-token").write_text("fake-token\n")
+    (folder / "secrets" / "webhook").write_text("the-signing-secret\n")
     (folder / "generated.yml").write_text("version: 2.1\n")
     trustme.CA().cert_pem.write_to_path(folder / "company-ca.pem")
     monkeypatch.chdir(folder)

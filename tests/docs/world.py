@@ -21,6 +21,7 @@ def build_world() -> World:
     ids, world.random = world.random, Random("more")
     _deploys(world)
     _policies(world)
+    _approvals(world)
     world.random = ids
     return world
 
@@ -117,3 +118,10 @@ def _policies(world: World) -> None:
     api.decision(build_number=41, created_at=NOW - timedelta(hours=2))
     broken = Verdict("HARD_FAIL", hard_failures={"check_image": "use an image of ours"})
     api.decision(broken, branch="feature/search", build_number=43, created_at=NOW - timedelta(hours=1))
+
+
+def _approvals(world: World) -> None:
+    """A workflow of one of the first project's pipelines that waits for an approval."""
+    preview = world.projects["gh/acme/api"].pipelines.all[19].workflow("preview", status="on_hold")
+    hold = preview.job("hold", approval=True)
+    preview.job("deploy", status="blocked", requires=[hold])

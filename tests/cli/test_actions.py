@@ -1,0 +1,317 @@
+"""Approving, running again and cancelling."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from circleci_async.cli.targets import Target
+from circleci_async.errors import InvalidArgument
+from circleci_async.testing import FakeCircleCI, World
+from circleci_async.testing.builds import Pipeline, Workflow
+from circleci_async.testing.projects import Project
+
+from .conftest import Cli
+
+ID = "5034460f-c7c4-4c43-9457-de07e2029e7b"
+APP = "https://app.circleci.com/pipelines/github/acme/api"
+
+
+@pytest.fixture
+def project(world: World, fake: FakeCircleCI) -> Project:
+    return world.project("gh/acme/api")
+
+
+@pytest.fixture
+def pipeline(project: Project) -> Pipeline:
+    return project.pipeline()
+
+
+def on_hold(pipeline: Pipeline, name: str = "release", *holds: str) -> Workflow:
+    """Make a workflow that waits for approvals."""
+    workflow = pipeline.workflow(name, status="on_hold")
+    test = workflow.job("test")
+    for hold in holds or ("hold",):
+        held = workflow.job(hold, approval=True, requires=[test])
+        workflow.job(f"deploy-after-{hold}", status="blocked", requires=[held])
+    return workflow
+
+
+def posts(fake: FakeCircleCI) -> list[str]:
+    return [request.path.removeprefix("/api/v2") for request in fake.requests if request.method == "POST"]
+
+
+# What is meant
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        (ID, Target(id=ID)),
+        (f" {ID.upper()} ", Target(id=ID)),
+        (f"{APP}/23", Target(project="gh/acme/api", pipeline=23)),
+        (f"{APP}/23/", Target(project="gh/acme/api", pipeline=23)),
+        (f"{APP}/23/workflows/{ID}", Target(project="gh/acme/api", pipeline=23, workflow=ID)),
+        (f"{APP}/23/workflows/{ID}?x=1#y", Target(project="gh/acme/api", pipeline=23, workflow=ID)),
+        (f"{APP}/23/workflows/{ID}/jobs/42", Target(project="gh/acme/api", pipeline=23, workflow=ID, job=42)),
+        (
+            f"{APP}/23/workflows/{ID}/jobs/42/tests#failed-test-0",
+            Target(project="gh/acme/api", pipeline=23, workflow=ID, job=42),
+        ),
+        (
+            f"https://ci.example.com/pipelines/circleci/{'a' * 22}/{'b' * 22}/7/workflows/{ID.upper()}",
+            Target(project=f"circleci/{'a' * 22}/{'b' * 22}", pipeline=7, workflow=ID),
+        ),
+        ("https://circleci.com/gh/acme/api/42", Target(project="gh/acme/api", job=42)),
+        ("https://app.circleci.com/jobs/github/acme/api/42", Target(project="gh/acme/api", job=42)),
+        (f"https://app.circleci.com/pipelines/workflows/{ID}", Target(workflow=ID)),
+        (f"https://app.circleci.com/workflow/{ID}", Target(workflow=ID)),
+    ],
+)
+def test_an_id_or_the_address_of_a_page_says_what_is_meant(text: str, target: Target) -> None:
+    assert Target.read(text, "a workflow") == target
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("build", "'build': give the id of a workflow, or the address of its page"),
+        ("gh/acme/api", "'gh/acme/api': give the id of a workflow"),
+        ("", "'': give the id of a workflow"),
+        (APP, "'/pipelines/github/acme/api' is not the page of a workflow"),
+        (f"{APP}/23x", "is not the page of a workflow"),
+        (f"{APP}/workflows/{ID}0", "is not the page of a workflow"),
+        ("https://example.com/?secret", "'/' is not the page of a workflow"),
+        ("https://ci.example.com/pipelines/svn/acme/api/7", "project can't be"),
+    ],
+)
+def test_anything_else_is_refused(text: str, said: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        Target.read(text, "a workflow")
+    assert said in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+# approve
+
+
+def test_what_a_workflow_waits_for_is_approved(cli: Cli, pipeline: Pipeline, fake: FakeCircleCI) -> None:
+    workflow = on_hold(pipeline)
+
+    code, out, err = cli("approve", workflow.id)
+
+    assert (code, err) == (0, "")
+    assert out.splitlines() == ["Approved: hold", "Workflow: release", f"Id:       {workflow.id}"]
+    assert posts(fake) == [f"/workflow/{workflow.id}/approve/{workflow.jobs[1].id}"]
+    assert workflow.jobs[1].status == "success"
+
+
+def test_a_pipeline_is_approved_by_its_id_or_its_page(cli: Cli, pipeline: Pipeline) -> None:
+    pipeline.workflow("docs").job("docs")
+    workflow = on_hold(pipeline)
+    assert cli("approve", pipeline.id).code == 0
+    assert workflow.jobs[1].status == "success"
+
+    another = on_hold(pipeline, "another")
+    ran = cli("approve", f"{APP}/1", "--json")
+    assert (ran.code, another.jobs[1].status) == (0, "success")
+    assert ran.data["message"] == "Accepted."
+    assert (ran.data["workflow"]["name"], ran.data["job"]["name"]) == ("another", "hold")
+
+
+def test_of_several_approvals_one_must_be_named(cli: Cli, pipeline: Pipeline, fake: FakeCircleCI) -> None:
+    workflow = on_hold(pipeline, "release", "hold-eu", "hold-us")
+
+    code, out, err = cli("approve", pipeline.id)
+    assert (code, out) == (2, "")
+    assert err == (
+        "error: 2 jobs wait for an approval: hold-eu (release), hold-us (release); name the JOB that you mean\n"
+    )
+    assert posts(fake) == []
+
+    assert cli("approve", pipeline.id, "hold-us").code == 0
+    assert [job.status for job in workflow.jobs if job.type == "approval"] == ["on_hold", "success"]
+
+
+def test_of_two_workflows_that_wait_for_a_job_of_the_same_name_one_must_be_given(cli: Cli, pipeline: Pipeline) -> None:
+    on_hold(pipeline, "a")
+    workflow = on_hold(pipeline, "b")
+
+    code, _, err = cli("approve", pipeline.id, "hold")
+    assert code == 2
+    assert err.endswith("hold (a), hold (b); name the workflow that you mean\n")
+    assert cli("approve", workflow.id, "hold").code == 0
+
+
+def test_what_waits_for_nothing_can_not_be_approved(cli: Cli, pipeline: Pipeline, fake: FakeCircleCI) -> None:
+    workflow = pipeline.workflow("build")
+    workflow.job("test")
+    assert cli("approve", workflow.id) == (1, "", "error: no job waits for an approval\n")
+
+    held = on_hold(pipeline)
+    assert cli("approve", held.id, "hold-on") == (
+        1, "", "error: no job 'hold-on' waits for an approval, but hold (release)\n"
+    )  # fmt: skip
+    assert posts(fake) == []
+
+
+def test_a_job_that_names_no_request_is_approved_by_its_own_id(
+    cli: Cli, pipeline: Pipeline, fake: FakeCircleCI
+) -> None:
+    workflow = on_hold(pipeline)
+    job = {"id": workflow.jobs[1].id, "name": "hold", "type": "approval", "status": "on_hold"}
+    fake.fail("*/job", body={"items": [job], "next_page_token": None})
+
+    assert cli("approve", workflow.id).code == 0
+    assert workflow.jobs[1].status == "success"
+
+
+@pytest.mark.parametrize("command", ["approve", "cancel"])
+def test_an_id_of_nothing_is_said_to_be_so(cli: Cli, fake: FakeCircleCI, command: str) -> None:
+    code, out, err = cli(command, ID)
+
+    assert (code, out) == (1, "")
+    assert re.fullmatch(r"error: 404 Not Found: .* \[hint: .*\. N(either|o) .* has this id\.\]\n", err)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("approve", "build"), "'build': give the id of a workflow or a pipeline, or the address of its page"),
+        (("approve", "https://circleci.com/gh/acme/api/42"), "that is the page of a job"),
+        (("cancel", "gh/acme/api"), "'gh/acme/api': give the id of a workflow, a pipeline or a job"),
+        (("cancel", "acme", "42"), "project can't be 'acme'"),
+        (("rerun", "build"), "'build': give the id of a workflow, or the address of its page"),
+        (("rerun", f"{APP}/23"), "that is the page of a pipeline"),
+        (("rerun", f"{APP}/23/workflows/{ID}/jobs/42"), "that is the page of a job: give its workflow's"),
+        (("rerun", ID, "--from-failed", "--job", "test"), "--from-failed and --job can't be combined"),
+        (("rerun", ID, "--ssh"), "--ssh needs --job"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_can_not_be_meant_is_bad_usage_and_nothing_is_sent(
+    cli: Cli, fake: FakeCircleCI, arguments: tuple[str, ...], said: str
+) -> None:
+    code, out, err = cli(*arguments)
+
+    assert (code, out) == (2, "")
+    assert said in err
+    assert err.count("\n") == 1
+    assert fake.requests == []
+
+
+# rerun
+
+
+@pytest.fixture
+def failed(pipeline: Pipeline) -> Workflow:
+    workflow = pipeline.workflow("build", status="failed")
+    lint = workflow.job("lint")
+    workflow.job("test", status="failed", requires=[lint])
+    return workflow
+
+
+def sent(fake: FakeCircleCI) -> Any:
+    [request] = [request for request in fake.requests if request.method == "POST"]
+    return json.loads(request.body)
+
+
+def test_a_workflow_is_run_again(cli: Cli, failed: Workflow, fake: FakeCircleCI) -> None:
+    code, out, err = cli("rerun", failed.id)
+
+    assert (code, err) == (0, "")
+    [_, again] = failed.pipeline.workflows
+    assert out == f"Workflow: {again.id}\n"
+    assert sent(fake) == {}
+    assert len(fake.requests) == 1
+
+
+def test_only_what_failed_is_run_again(cli: Cli, failed: Workflow, fake: FakeCircleCI) -> None:
+    ran = cli("rerun", f"{APP}/1/workflows/{failed.id}", "--from-failed", "--json")
+
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.data == {"workflow_id": failed.pipeline.workflows[1].id}
+    assert sent(fake) == {"from_failed": True}
+
+
+@pytest.mark.parametrize("option", ["--job", "--jobs", "-j"])
+def test_jobs_are_run_again_by_name_or_id_with_a_login_if_asked(
+    cli: Cli, failed: Workflow, fake: FakeCircleCI, option: str
+) -> None:
+    lint, test = failed.jobs
+
+    assert cli("rerun", failed.id, option, "test", option, lint.id, "--ssh").code == 0
+
+    assert sent(fake) == {"jobs": [test.id, lint.id], "enable_ssh": True}
+
+
+def test_a_job_that_the_workflow_has_not_is_bad_usage_that_names_those_it_has(
+    cli: Cli, failed: Workflow, fake: FakeCircleCI
+) -> None:
+    assert cli("rerun", failed.id, "--job", "tset") == (2, "", "error: --job 'tset': the workflow has lint, test\n")
+    assert posts(fake) == []
+
+
+def test_what_can_not_be_run_again_says_why(cli: Cli, pipeline: Pipeline) -> None:
+    code, out, err = cli("rerun", on_hold(pipeline).id)
+
+    assert (code, out) == (1, "")
+    assert "its status is on_hold" in err
+
+
+# cancel
+
+
+def running(pipeline: Pipeline, name: str = "build") -> Workflow:
+    workflow = pipeline.workflow(name, status="running")
+    workflow.job("test", status="running")
+    return workflow
+
+
+def test_a_workflow_is_canceled(cli: Cli, pipeline: Pipeline, fake: FakeCircleCI) -> None:
+    workflow, other = running(pipeline), running(pipeline, "other")
+
+    assert cli("cancel", workflow.id) == (0, f"Canceling workflow build ({workflow.id})\n", "")
+
+    assert (workflow.status, other.status) == ("canceled", "running")
+    assert posts(fake) == [f"/workflow/{workflow.id}/cancel"]
+
+
+def test_all_of_a_pipeline_that_has_not_ended_is_canceled(cli: Cli, pipeline: Pipeline) -> None:
+    pipeline.workflow("docs").job("docs")
+    workflows = [running(pipeline, "a"), on_hold(pipeline, "b")]
+
+    ran = cli("cancel", pipeline.id, "--json")
+
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.data == [{"kind": "workflow", "id": each.id, "name": each.name} for each in workflows]
+    assert [each.status for each in pipeline.workflows] == ["success", "canceled", "canceled"]
+
+
+def test_what_has_ended_stays_as_it_is_and_that_is_no_failure(cli: Cli, pipeline: Pipeline, fake: FakeCircleCI) -> None:
+    pipeline.workflow("docs").job("docs")
+
+    assert cli("cancel", f"{APP}/1") == (0, "", "nothing to cancel: it has ended already\n")
+    assert cli("cancel", pipeline.id, "--json").data == []
+    assert posts(fake) == []
+
+
+def test_a_job_is_canceled_by_its_id_its_number_or_its_page(cli: Cli, pipeline: Pipeline, fake: FakeCircleCI) -> None:
+    workflow = pipeline.workflow("build", status="running")
+    one, two, three = (workflow.job(name, status="running") for name in "abc")
+
+    assert cli("cancel", one.id) == (0, f"Canceling job {one.id}\n", "")
+    assert cli("cancel", "gh/acme/api", 2) == (0, "Canceling job 2 of gh/acme/api\n", "")
+    ran = cli("cancel", f"{APP}/1/workflows/{workflow.id}/jobs/3", "--json")
+
+    assert ran.data == [{"kind": "job", "project": "gh/acme/api", "number": 3}]
+    assert [job.status for job in (one, two, three)] == ["canceled"] * 3
+
+
+def test_the_page_of_something_that_is_gone_is_not_taken_for_something_else(cli: Cli, fake: FakeCircleCI) -> None:
+    code, _, err = cli("cancel", f"https://app.circleci.com/workflow/{ID}")
+
+    assert code == 1
+    assert err.startswith("error: 404 Not Found")
+    assert [request.path for request in fake.requests] == [f"/api/v2/workflow/{ID}"]

@@ -1,0 +1,132 @@
+"""What the steps of a job printed."""
+
+import json
+
+import pytest
+
+from circleci_async.testing import FakeCircleCI, World
+from circleci_async.testing.jobs import Job
+
+from .conftest import Cli
+from .process import wait_until
+
+SLUG = "gh/acme/api"
+RED, PLAIN = "\x1b[31m", "\x1b[0m"
+
+
+@pytest.fixture
+def job(world: World, fake: FakeCircleCI) -> Job:
+    job = world.project(SLUG).pipeline().workflow("build", status="failed").job("test", status="failed", parallelism=2)
+    for node in (0, 1):
+        job.step("Spin up environment", node=node, output="Build-agent version 1\n", duration=2)
+    job.step("pytest", node=0, output=f"collected 9 items\n{RED}1 failed{PLAIN}\n", exit_code=1, duration=61)
+    job.step("pytest", node=1, output="collected 8 items\n\t8 passed\n", exit_code=0)
+    return job
+
+
+def test_all_that_a_job_printed_is_printed_step_by_step_and_node_by_node(cli: Cli, job: Job) -> None:
+    code, out, err = cli("logs", SLUG, job.number)
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        "== Spin up environment (node 0)  success  2.0s",
+        "Build-agent version 1",
+        "== Spin up environment (node 1)  success  2.0s",
+        "Build-agent version 1",
+        "== pytest (node 0)  failed  1m 01s",
+        "collected 9 items",
+        "1 failed",
+        "== pytest (node 1)  success  1.0s",
+        "collected 8 items",
+        "        8 passed",
+    ]
+
+
+def test_a_page_names_a_job_too(cli: Cli, job: Job) -> None:
+    page = f"https://app.circleci.com/pipelines/github/acme/api/1/workflows/{job.workflow.id}/jobs/{job.number}"
+    assert cli("logs", page) == cli("logs", SLUG, job.number)
+
+
+def test_of_a_failure_the_end_of_what_failed_is_printed(cli: Cli, job: Job) -> None:
+    assert cli("logs", SLUG, job.number, "--failed") == (
+        0,
+        "== pytest  failed  exit code 1\ncollected 9 items\n1 failed\n",
+        "",
+    )
+    assert cli("logs", SLUG, job.number, "--failed", "--tail", 1).out.splitlines()[1:] == ["1 failed"]
+    (failure,) = cli("logs", SLUG, job.number, "--failed", "--json").data
+    assert (failure["name"], failure["node"], failure["exit_code"]) == ("pytest", 0, 1)
+    assert failure["text"] == "collected 9 items\n1 failed"
+
+
+def test_colours_are_printed_only_if_asked_for(cli: Cli, job: Job) -> None:
+    assert f"{RED}1 failed{PLAIN}" in cli("logs", SLUG, job.number, "--failed", "--ansi").out
+    assert "\x1b" not in cli("logs", SLUG, job.number).out
+
+
+def test_what_drives_a_terminal_is_spelled_out(cli: Cli, job: Job) -> None:
+    job.step("odd", node=0, output="\u202e reversed\n")
+    assert "\\u202e reversed" in cli("logs", SLUG, job.number, "--step", "odd").out
+
+
+def test_one_step_on_one_node_is_printed_alone(cli: Cli, job: Job) -> None:
+    assert cli("logs", SLUG, job.number, "--step", "pytest", "--node", 1).out == "collected 8 items\n        8 passed\n"
+    tails = cli("logs", SLUG, job.number, "--step", "99", "--tail", 1).out
+    assert tails.splitlines() == ["1 failed", "        8 passed"]
+    outputs = cli("logs", SLUG, job.number, "--step", "pytest", "--json").data
+    assert [(each["node"], each["text"].split("\n")[-1]) for each in outputs] == [(0, "1 failed"), (1, "\t8 passed")]
+    assert {each["output_url"] for each in outputs} == {None}
+
+
+def test_the_steps_are_listed(cli: Cli, job: Job) -> None:
+    assert cli("logs", SLUG, job.number, "--steps").out.splitlines() == [
+        "Number  Step                 Status   Exit code  Nodes  Took",
+        "0       Spin up environment  success  0          2      2.0s",
+        "99      pytest               failed   1          2      1m 01s",
+    ]
+
+
+def test_a_running_job_is_followed_to_its_end(cli: Cli, world: World, fake: FakeCircleCI) -> None:
+    project = world.project(SLUG)
+    project.on_trigger("build", ("test:failed",), output={"test": "one\ntwo\nthree\n"})
+    cli("trigger", SLUG)
+    wait_until(lambda: fake.world.jobs)
+    (job,) = project.jobs.values()
+    ran = cli("logs", SLUG, job.number, "--follow")
+    assert ran.code == 0
+    lines = ran.out.splitlines()
+    assert [line for line in lines if line in {"one", "two", "three"}] == ["one", "two", "three"]
+    assert any(line.startswith("== ") for line in lines)
+    events = [json.loads(line) for line in cli("logs", SLUG, job.number, "--follow", "--json").out.splitlines()]
+    assert [each["text"] for each in events if each["text"] in {"one", "two", "three"}] == ["one", "two", "three"]
+
+
+def test_of_a_job_that_did_not_fail_nothing_is_printed(cli: Cli, world: World, fake: FakeCircleCI) -> None:
+    job = world.project(SLUG).pipeline().workflow().job("lint")
+    job.step("ruff", output="All checks passed!\n")
+    assert cli("logs", SLUG, job.number, "--failed") == (0, "", "no step failed\n")
+
+
+def test_what_there_is_not_is_an_error(cli: Cli, job: Job) -> None:
+    code, _, err = cli("logs", SLUG, 4711)
+    assert code == 1
+    assert "404" in err
+    code, _, err = cli("logs", SLUG, job.number, "--step", "mypy")
+    assert code == 2
+    assert "--step 'mypy': the job has Spin up environment, pytest" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([SLUG], "give a project and the number of a job, or the page of a job"),
+        ([SLUG, 1, "--failed", "--follow"], "--failed, --follow and --steps can't be combined"),
+        ([SLUG, 1, "--failed", "--node", 1], "--step and --node go with neither"),
+        ([SLUG, 1, "--follow", "--tail", 3], "--tail goes with neither"),
+        (["https://app.circleci.com/pipelines/github/acme/api/1"], "that is not the page of a job"),
+    ],
+)
+def test_what_makes_no_sense_is_bad_usage(cli: Cli, fake: FakeCircleCI, arguments: list[object], said: str) -> None:
+    code, out, err = cli("logs", *arguments)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert fake.requests == []
