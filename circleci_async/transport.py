@@ -212,7 +212,12 @@ class Transport:
         """Close the connections, unless the aiohttp session is somebody else's. Safe to repeat."""
         self._closed = True
         if self._owns_http:
-            await asyncio.gather(*(http.close() for http in (self._http, self._fresh_http) if http is not None))
+            closing = asyncio.gather(*(http.close() for http in (self._http, self._fresh_http) if http is not None))
+            try:
+                await asyncio.shield(closing)
+            except asyncio.CancelledError:
+                await asyncio.wait([closing])  # a few turns of the loop; cut short, it would leave connections open
+                raise
 
     def abandon(self) -> None:
         """Leave the connections open, for they are another process's: to close them here would break them there."""

@@ -246,6 +246,20 @@ async def test_closing_that_is_cancelled_cuts_at_once() -> None:
         assert tasks_of_the_package() == []
 
 
+@pytest.mark.parametrize("number", range(1, 9))
+async def test_closing_that_is_cancelled_in_any_turn_of_the_loop_leaves_no_connection_open(number: int) -> None:
+    async with raw_server(answer(200, ME)) as server:
+        circle = connect(server)
+        await circle.users.me()
+        closing = asyncio.create_task(circle.aclose())
+        for _ in range(number):
+            await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.wait([closing])
+        await server.all_closed()
+        assert tasks_of_the_package() == []
+
+
 async def test_a_block_that_ends_in_an_error_waits_for_nothing() -> None:
     async with raw_server(hang) as server:
         with pytest.raises(LookupError):
