@@ -1,6 +1,7 @@
 """The sockets: one listening server per origin, and how replies leave it, whole or not."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import struct
@@ -55,13 +56,14 @@ async def send(
         response.content_length = len(reply.body)
     else:
         response.enable_chunked_encoding()
-    await response.prepare(request)
     left = len(reply.body) if cut is None else cut
-    for piece in reply.pieces():
-        await response.write(piece[:left])
-        left -= len(piece)
-        if left <= 0:
-            break
+    with contextlib.suppress(ConnectionError):  # a client may leave midway: nobody else needs to hear of it
+        await response.prepare(request)
+        for piece in reply.pieces():
+            await response.write(piece[:left])
+            left -= len(piece)
+            if left <= 0:
+                break
     if cut is not None and request.transport is not None:
         request.transport.close()  # sends what was written, then ends
     return response

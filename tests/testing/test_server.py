@@ -200,6 +200,19 @@ async def test_a_client_that_gives_up_leaves_no_handler_behind(fake: FakeCircleC
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
+async def test_a_client_that_leaves_midway_leaves_nothing_in_the_log(
+    fake: FakeCircleCI, api: Caller, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    artifact = world.project("gh/acme/api").pipeline().workflow().job("test").artifact("core.dump", size=50_000_000)
+    signed = await api.signed(f"http://{fake.artifact_host}{artifact.location}")
+    for _ in range(5):
+        async with api.http.get(signed) as answer:
+            await answer.content.readexactly(1000)
+            answer.close()
+    await fake.close()
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 async def test_it_serves_until_it_is_canceled(http: aiohttp.ClientSession) -> None:
     started: asyncio.Queue[str] = asyncio.Queue()
     serving = asyncio.create_task(FakeCircleCI().serve_forever(lambda fake: started.put_nowait(fake.url)))
