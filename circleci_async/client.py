@@ -242,7 +242,8 @@ class CircleCI:
         """Give an event of a webhook to those who wait for its pipeline or its workflow; say whether there are any.
 
         They take in what it says, and look at once. Only give what `webhooks.unwrap` or a `webhooks.Receiver` returned:
-        an event whose signature was not verified may be anybody's. Call it in the client's event loop.
+        an event whose signature was not verified may be anybody's. Raises `ConfigurationError` in another event loop
+        than the client's, `InvalidArgument` for what is no event.
         """
         from .watching import watches
 

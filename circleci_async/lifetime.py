@@ -67,7 +67,18 @@ class Lifetime:
         """Let a new call begin. Raises `ConfigurationError` if the client is closed, or this is not its place."""
         if not self._is_open:
             raise ConfigurationError(CLOSED)
-        self._check_place()
+        self.check_place()
+
+    def check_place(self) -> None:
+        """Raise `ConfigurationError` in another process or event loop than the client's; the first call binds it."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # as in a child that was forked inside of a running loop
+            loop = None
+        if self._loop is None and loop is not None:
+            self._loop, self._process = loop, os.getpid()
+        elif self._loop is not loop or self._process != os.getpid():
+            raise ConfigurationError(self._why_not_here())
 
     def begin(self, timeout: asyncio.Timeout) -> None:
         """Note that something of a call runs under this timeout, which is how it is cut. `end` takes it back.
@@ -76,7 +87,7 @@ class Lifetime:
         """
         if self._has_ended:
             raise ConfigurationError(CLOSED)
-        self._check_place()
+        self.check_place()
         self._running.add(timeout)
 
     def end(self, timeout: asyncio.Timeout) -> None:
@@ -124,7 +135,7 @@ class Lifetime:
             self._is_open, self._has_ended = False, True
             await connections.aclose()
         else:
-            self._check_place()
+            self.check_place()
             self._is_open = False
             try:
                 await self._call_back()
@@ -162,16 +173,6 @@ class Lifetime:
     def _note_idle(self) -> None:
         if not self._is_open and not self._running and not self._streams:
             self._idle.set()
-
-    def _check_place(self) -> None:
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:  # as in a child that was forked inside of a running loop
-            loop = None
-        if self._loop is None and loop is not None:
-            self._loop, self._process = loop, os.getpid()
-        elif self._loop is not loop or self._process != os.getpid():
-            raise ConfigurationError(self._why_not_here())
 
     def _why_not_here(self) -> str:
         if self._loop is None:

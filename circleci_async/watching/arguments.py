@@ -43,10 +43,9 @@ class Patience:
 
 
 def _is_interval(value: object) -> bool:
-    try:
-        first, longest = cast("Sequence[float]", value)
-    except (TypeError, ValueError):
+    if not isinstance(value, tuple | list) or len(cast("Sequence[object]", value)) != 2:
         return False
+    first, longest = cast("Sequence[float]", value)
     return _is_seconds(first, above=0.0) and _is_seconds(longest, above=0.0) and first <= longest
 
 

@@ -37,7 +37,7 @@ def pipeline(session: Session, pipeline_id: str) -> Look:
         if not _is_under_way(before):
             found = await pipelines.get(pipeline_id)
         listed = merged(before.workflows, await _or_none(pipelines.workflows(pipeline_id)))
-        return Snapshot(found, in_order(listed), await _jobs(workflows, listed, before) if jobs else before.jobs)
+        return Snapshot(found, in_order(listed), await _jobs(workflows, listed, before) if jobs else {})
 
     return look
 
@@ -48,7 +48,7 @@ def workflow(session: Session, workflow_id: str) -> Look:
 
     async def look(before: Snapshot, *, jobs: bool) -> Snapshot:
         found = [await workflows.get(workflow_id)]
-        return Snapshot(None, tuple(found), await _jobs(workflows, found, before) if jobs else before.jobs)
+        return Snapshot(None, tuple(found), await _jobs(workflows, found, before) if jobs else {})
 
     return look
 

@@ -6,8 +6,9 @@ import logging
 import math
 import random
 from collections.abc import Callable
+from http import HTTPStatus
 
-from ..errors import CircleCIError, NotFound, RateLimited
+from ..errors import ApiError, CircleCIError, DecodeError, NotFound, RateLimited
 from ..models.events import WebhookEvent
 from ..retry import may_retry
 from .looking import Look
@@ -112,7 +113,7 @@ class Observation:
             self._tell(Sight(self._snapshot, self._now(), self._began, 0, missing=error))
         except CircleCIError as error:
             self._failures += 1
-            if self._failures > FAILURES or not may_retry(error, "GET"):
+            if self._failures > FAILURES or not _may_pass(error):
                 raise
             log.info("a look failed, %d in a row: %s", self._failures, error)
             return (isinstance(error, RateLimited) and error.retry_after) or 0.0
@@ -167,3 +168,9 @@ class Observation:
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
+
+
+def _may_pass(error: CircleCIError) -> bool:
+    """Say whether a later look may succeed: a page of HTML is not from the API, but from what stands before it."""
+    is_page = isinstance(error, ApiError) and error.status == HTTPStatus.FORBIDDEN and error.body.lstrip()[:1] == "<"
+    return is_page or isinstance(error, DecodeError) or may_retry(error, "GET")

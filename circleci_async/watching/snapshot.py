@@ -28,9 +28,16 @@ class Snapshot:
 
     @property
     def statuses(self) -> tuple[object, ...]:
-        """What tells whether it has ended."""
+        """What tells whether it has ended, and whether all has been told."""
         state = self.pipeline and self.pipeline.state
-        return (state, *((each.id, each.status) for each in self.workflows))
+        workflows = ((each.id, each.status) for each in self.workflows)
+        return (state, *workflows, *((job.id, job.status) for each in self.jobs.values() for job in each))
+
+    @property
+    def has_stragglers(self) -> bool:
+        """Whether jobs that were asked for run on in workflows that have ended: their end is still to be told."""
+        ended = [each.id for each in self.workflows if is_finished(each.status)]
+        return any(job.status == JobStatus.RUNNING for id in ended for job in self.jobs.get(id, ()))
 
 
 class Completed:

@@ -43,11 +43,12 @@ class Verdict:
 Judge = Callable[[Sight], Verdict]
 
 
-def of_pipeline(sight: Sight, *, grace: float, on_hold: OnHold, confirm_within: float) -> Verdict:
+def of_pipeline(sight: Sight, *, grace: float, on_hold: OnHold, confirm_within: float, jobs: bool = False) -> Verdict:
     """Judge a pipeline by the newest workflow of each name.
 
-    `grace`: seconds for which it may lack workflows, or only have had its setup. What looks like its end must be seen
-    twice, the second time after `confirm_within` seconds: between two jobs, a workflow may look as if it had ended.
+    `grace`: seconds for which it may lack workflows, or only have had its setup, or have jobs that run on, if these are
+    of interest (`jobs`). What looks like its end must be seen twice, the second time after `confirm_within` seconds:
+    between two jobs, a workflow may look as if it had ended.
     """
     if sight.missing:
         return _missing(sight, grace)
@@ -62,10 +63,10 @@ def of_pipeline(sight: Sight, *, grace: float, on_hold: OnHold, confirm_within: 
         left = sight.since + grace - sight.at
         if left > 0:
             return Verdict(Outcome.RUNNING, is_final=False, look_within=left)
-    return _confirmed(sight, outcome, confirm_within)
+    return _confirmed(sight, outcome, grace if jobs else 0.0, confirm_within)
 
 
-def of_workflow(sight: Sight, *, grace: float, on_hold: OnHold, confirm_within: float) -> Verdict:
+def of_workflow(sight: Sight, *, grace: float, on_hold: OnHold, confirm_within: float, jobs: bool = False) -> Verdict:
     """Judge a workflow by itself; the arguments are those of `of_pipeline`."""
     if sight.missing:
         return _missing(sight, grace)
@@ -73,7 +74,7 @@ def of_workflow(sight: Sight, *, grace: float, on_hold: OnHold, confirm_within: 
     outcome = outcome_of(workflow)
     if outcome == Outcome.RUNNING or (on_hold == "wait" and outcome == Outcome.ON_HOLD):
         return Verdict(outcome, is_final=False)
-    return _confirmed(sight, outcome, confirm_within)
+    return _confirmed(sight, outcome, grace if jobs else 0.0, confirm_within)
 
 
 def _missing(sight: Sight, grace: float) -> Verdict:
@@ -83,7 +84,9 @@ def _missing(sight: Sight, grace: float) -> Verdict:
     return Verdict(Outcome.RUNNING, is_final=False, look_within=min(left, grace))
 
 
-def _confirmed(sight: Sight, outcome: Outcome, confirm_within: float) -> Verdict:
+def _confirmed(sight: Sight, outcome: Outcome, grace: float, confirm_within: float) -> Verdict:
+    if sight.snapshot.has_stragglers and sight.at < sight.since + grace:
+        return Verdict(outcome, is_final=False, look_within=confirm_within)
     if sight.looks >= 2 or (sight.looks == 1 and sight.is_sure):
         return Verdict(outcome, is_final=True)
     return Verdict(outcome, is_final=False, look_within=confirm_within)

@@ -70,7 +70,13 @@ class Wait(Generic[R]):
         patience = self.patience
         began = asyncio.get_running_loop().time() if self.began is None else self.began
         until = None if patience.timeout is None else began + patience.timeout
-        judge = partial(self.judge, grace=patience.grace, on_hold=patience.on_hold, confirm_within=patience.interval[0])
+        judge = partial(
+            self.judge,
+            grace=patience.grace,
+            on_hold=patience.on_hold,
+            confirm_within=patience.interval[0],
+            jobs=self.jobs,
+        )
         subscription = Subscription(judge, interval=patience.interval, jobs=self.jobs)
         last: R | None = None
         async with Watches.of(self.session.core).subscribed(self.key, self.look, subscription):

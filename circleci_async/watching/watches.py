@@ -25,7 +25,11 @@ class Watches:
 
     @classmethod
     def of(cls, core: Core) -> "Watches":
-        """Return the one that all share whose requests go through the same gate. It ends with the client."""
+        """Return the one that all share whose requests go through the same gate. It ends with the client.
+
+        Raises `ConfigurationError` as a call does: in another event loop than the client's, or after its end.
+        """
+        core.lifetime.check()
         watches = _WATCHES.get(core.gate)
         if watches is None:
             watches = cls()
@@ -77,7 +81,10 @@ def notify(core: Core, event: object) -> bool:
     if not isinstance(event, WebhookEvent):
         raise InvalidArgument(f"event: give the WebhookEvent that webhooks.unwrap returned, not {type(event).__name__}")
     watches = _WATCHES.get(core.gate)
-    return watches is not None and watches.notify(event)
+    if watches is None:
+        return False
+    core.lifetime.check_place()  # it wakes tasks, which only their own event loop may do
+    return watches.notify(event)
 
 
 _WATCHES: WeakKeyDictionary[Gate, Watches] = WeakKeyDictionary()

@@ -9,7 +9,7 @@ from circleci_async.watching.arguments import OnHold
 from circleci_async.watching.results import newest, outcome_of, worst
 from circleci_async.watching.snapshot import Snapshot
 from circleci_async.watching.verdict import Sight, Verdict, of_pipeline, of_workflow
-from tests.watching.builds import pipeline, workflow
+from tests.watching.builds import job, pipeline, workflow
 
 
 def judged(
@@ -73,6 +73,25 @@ def test_what_looks_like_the_end_must_be_seen_twice() -> None:
 def test_one_look_is_enough_if_webhooks_have_said_so() -> None:
     assert judged(workflow("build", "success"), looks=1, is_sure=True).is_final
     assert not judged(workflow("build", "success"), looks=0, is_sure=True).is_final
+
+
+@pytest.mark.parametrize(
+    ("jobs", "status", "after", "is_final"),
+    [
+        (True, "running", 5, False),
+        (True, "running", 31, True),
+        (True, "canceled", 5, True),
+        (False, "running", 5, True),
+    ],
+)
+def test_a_job_that_runs_on_after_its_workflow_is_given_time_if_anybody_wants_to_know(
+    jobs: bool, status: str, after: float, is_final: bool
+) -> None:
+    ended = workflow("build", "canceled")
+    snapshot = Snapshot(pipeline(), (ended,), {ended.id: (job("test", status), job("deploy", "blocked"))})
+    sight = Sight(snapshot, at=1000 + after, since=1000, looks=9)
+    verdict = of_pipeline(sight, grace=30, on_hold="return", confirm_within=2, jobs=jobs)
+    assert (verdict.outcome, verdict.is_final) == ("canceled", is_final)
 
 
 def test_a_pipeline_without_workflows_is_not_run_when_the_grace_is_over() -> None:

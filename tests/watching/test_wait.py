@@ -11,6 +11,7 @@ from circleci_async import (
     CheckoutSource,
     CircleCIError,
     ConfigSource,
+    DecodeError,
     InvalidArgument,
     NotFound,
     PermissionDenied,
@@ -292,6 +293,22 @@ async def test_failures_for_ever_end_the_wait() -> None:
         await check_nothing_is_left(circle)
 
 
+@pytest.mark.parametrize(
+    ("status", "body"), [(200, "<h1>Maintenance</h1>"), (403, "<title>Attention required</title>")]
+)
+@fast_clock
+async def test_a_page_from_what_stands_before_the_api_does_not_end_the_wait(status: int, body: str) -> None:
+    it = world()
+    it.project(SLUG)
+    async with running(it) as (fake, circle):
+        page = fake.fail("*/workflow", status=status, body=body, times=4)
+        assert (await circle.pipelines.trigger_and_wait(SLUG)).status == "success"
+        assert page.hits == 4
+        fake.fail("*/workflow", status=status, body=body, times=None)
+        with pytest.raises((DecodeError, PermissionDenied)):
+            await circle.pipelines.trigger_and_wait(SLUG)
+
+
 @fast_clock
 async def test_what_is_not_permitted_ends_the_wait_at_once() -> None:
     it = world()
@@ -385,6 +402,7 @@ async def test_closing_the_client_ends_the_wait_with_an_error() -> None:
         ({"interval": (5, 2)}, "interval="),
         ({"interval": (5, 6, 7)}, "interval="),
         ({"interval": ("a", "b")}, "interval="),
+        ({"interval": {1: 2, 3: 4}}, "interval="),
         ({"grace": -1}, "grace=-1"),
         ({"on_hold": "approve"}, "on_hold='approve'"),
     ],

@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 import pytest
 
-from circleci_async import Change, CircleCI, InvalidArgument, NotFound, RetryPolicy, WaitTimeout
+from circleci_async import Change, CircleCI, ConfigurationError, InvalidArgument, NotFound, RetryPolicy, WaitTimeout
 from circleci_async.testing.builds import Workflow as FakeWorkflow
 from tests.fastclock import fast_clock
 from tests.leftovers import check_nothing_is_left
@@ -45,6 +45,32 @@ async def test_a_watch_tells_each_change_once_in_order_and_ends_by_itself() -> N
             own = [each.partition(": ")[2].split(" -> ") for each in found if each.startswith(name)]
             assert [before for before, _ in own] == ["None", *(after for _, after in own[:-1])]
         await check_nothing_is_left(circle)
+
+
+@fast_clock
+async def test_a_job_that_ends_after_its_workflow_is_told_too() -> None:
+    workflow = under_way()
+    (job,) = workflow.jobs
+    async with running(workflow.pipeline.project.world) as (_, circle):
+        at(10, lambda: setattr(workflow, "status", "canceled"))
+        at(25, lambda: setattr(job, "status", "canceled"))
+        found = told(await changes_of(circle, workflow.pipeline.id))
+    assert found[-2:] == ["workflow build: running -> canceled", "job test: running -> canceled"]
+
+
+@fast_clock
+async def test_jobs_that_somebody_watched_hold_up_nobody_who_only_waits() -> None:
+    workflow = under_way()
+    async with running(workflow.pipeline.project.world) as (_, circle):
+        began = asyncio.get_running_loop().time()
+        waiting = asyncio.create_task(circle.pipelines.wait(workflow.pipeline.id, interval=(1, 1), grace=100))
+        async with aclosing(circle.pipelines.watch(workflow.pipeline.id)) as changes:
+            async for change in changes:
+                if change.kind == "job":
+                    break
+        workflow.status = "canceled"  # and its job runs on
+        assert (await waiting).status == "canceled"
+        assert asyncio.get_running_loop().time() - began < 10
 
 
 @fast_clock
@@ -227,6 +253,27 @@ async def test_an_event_that_nobody_waits_for_is_nothing() -> None:
         assert fake.requests == []
         await circle.aclose()
         assert not circle.notify(completed(workflow, "success"))
+
+
+@fast_clock
+async def test_another_event_loop_can_neither_wait_nor_wake_those_who_wait() -> None:
+    workflow = under_way()
+    pipeline_id = workflow.pipeline.id
+    async with running(workflow.pipeline.project.world) as (_, circle):
+        waiting = asyncio.create_task(circle.pipelines.wait(pipeline_id))
+        await asyncio.sleep(0.5)
+
+        def elsewhere() -> None:
+            with pytest.raises(ConfigurationError, match="belongs to another event loop"):
+                asyncio.run(circle.pipelines.wait(pipeline_id))
+            with pytest.raises(ConfigurationError, match="belongs to another event loop"):
+                circle.notify(completed(workflow, "success"))
+
+        await asyncio.to_thread(elsewhere)
+        workflow.status = "success"
+        assert (await waiting).status == "success"
+    with pytest.raises(ConfigurationError, match="the client is closed"):
+        await circle.pipelines.wait(pipeline_id)
 
 
 @fast_clock
