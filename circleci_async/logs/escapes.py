@@ -9,13 +9,13 @@ LONGEST_CODE = 128
 # heeded: in logs they come from text in a wrong encoding, and would swallow what follows.
 _CSI = r"\x1b\[[0-?]*[ -/]*[@-~]"
 # ESC ] … BEL and the like: titles, links, images. What stands between may be long; a newline ends one that nobody ends.
-_STRING = r"\x1b[\]PX^_]"
+_STRING = re.compile(r"\x1b[\]PX^_]")
 _STRING_END = re.compile(r"[\x07\x1b\n]")
 _OTHER = r"\x1b[ -/]*[0-Z\\`-~]"
 # Controls but for backspace, tab, newline and carriage return, which say where text goes.
 _CONTROLS = r"[\x00-\x07\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]"
 
-_CODE = re.compile(rf"{_CSI}|(?P<string>{_STRING})|{_OTHER}|{_CONTROLS}")
+_CODE = re.compile(rf"{_CSI}|{_OTHER}|{_CONTROLS}|\x1b")  # the last: one that begins no code
 _BEGUN = re.compile(r"\x1b(?:\[[0-?]*)?[ -/]*\Z")
 _ANY = re.compile(r"[\x00-\x07\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
@@ -42,19 +42,15 @@ class Escapes:
             if self._in_string:
                 at = self._skip_string(text, at)
                 continue
-            code = _CODE.search(text, at)
-            if code is None:
-                break
-            kept.append(text[at : code.start()])
-            at = code.end()
-            self._in_string = code["string"] is not None
-        rest = text[at:]
-        if begun := _BEGUN.search(rest):
-            rest = rest[: begun.start()]
-            if len(begun[0]) <= LONGEST_CODE:
-                self._begun = begun[0]
-        kept.append(rest)
-        return "".join(kept).replace("\x1b", "")  # one that begins no code
+            string = _STRING.search(text, at)
+            plain = text[at : string.start() if string else None]
+            if not string and (begun := _BEGUN.search(plain)):
+                plain = plain[: begun.start()]
+                self._begun = begun[0] if len(begun[0]) <= LONGEST_CODE else ""
+            kept.append(_CODE.sub("", plain))
+            at = string.end() if string else len(text)
+            self._in_string = string is not None
+        return "".join(kept)
 
     def _skip_string(self, text: str, at: int) -> int:
         """Return where the text goes on after a string that began before `at`; its end may still be to come."""

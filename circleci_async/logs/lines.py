@@ -82,7 +82,12 @@ class ShownLines:
         """Yield the lines that this piece ends."""
         *whole, rest = self._escapes.strip(text).split("\n")
         for line in whole:
-            yield from self._put(line.rstrip("\r"))
+            shown = line.rstrip("\r")
+            if self._at == 0 == len(self._line) and _is_simple(shown):  # nearly always
+                self._returned = False
+                yield Line(shown, ended=True)
+                continue
+            yield from self._put(shown)
             yield Line(self._line, ended=True)
             self._line, self._at, self._returned = "", 0, False
         yield from self._put(rest)
@@ -120,6 +125,10 @@ class ShownLines:
         else:
             self._line = self._line[: self._at] + text + self._line[self._at + len(text) :]
         self._at += len(text)
+
+
+def _is_simple(line: str) -> bool:
+    return len(line) <= LONGEST_LINE and "\r" not in line and "\b" not in line
 
 
 def _parts(line: str) -> Iterator[Line]:

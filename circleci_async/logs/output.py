@@ -96,10 +96,12 @@ async def lines_of(messages: AsyncGenerator[OutputMessage, None], *, ansi: bool)
 
 async def last_lines(messages: AsyncGenerator[OutputMessage, None], tail: int | None, *, ansi: bool) -> str:
     """Return the last so many lines that messages make, without a newline after the last one."""
+    lines = splitter(ansi=ansi)
     last: deque[Line] = deque(maxlen=tail)
-    async with aclosing(lines_of(messages, ansi=ansi)) as lines:
-        async for line in lines:
-            last.append(line)
+    async with aclosing(messages):
+        async for message in messages:
+            last.extend(lines.feed(message.text))
+    last.extend(lines.end())
     return "".join(line.whole for line in last).removesuffix("\n")
 
 
