@@ -1,7 +1,8 @@
 """Webhooks as they arrive: verified, read, and handed on."""
 
+from .answer import Answer
 from .reading import parse, unwrap
-from .receiver import Answer, Receiver, ReceiverStats
+from .receiver import Receiver, ReceiverStats
 from .signature import verify
 
 __all__ = ["Answer", "Receiver", "ReceiverStats", "parse", "unwrap", "verify"]

@@ -2,21 +2,18 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from .answer import Answering
 from .body import BodyRefused
-
-if TYPE_CHECKING:
-    from .receiver import Receiver
 
 __all__ = ["Handler", "handler_for", "serve"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def handler_for(receiver: "Receiver") -> Handler:
+def handler_for(receiver: Answering) -> Handler:
     """Return a handler that answers for the receiver."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -29,19 +26,19 @@ def handler_for(receiver: "Receiver") -> Handler:
 
 
 @asynccontextmanager
-async def serve(receiver: "Receiver", host: str, port: int, path: str) -> AsyncGenerator[str]:
+async def serve(receiver: Answering, host: str, port: int, path: str) -> AsyncGenerator[str]:
     """Serve the receiver, and close both in the end; gives the address to deliver to."""
     app = web.Application()
     app.router.add_post(path, handler_for(receiver))
-    app.cleanup_ctx.append(receiver.cleanup)
     runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port).start()
-        name, number = runner.addresses[0][:2]
-        yield f"http://{f'[{name}]' if ':' in name else name}:{number}{path}"
-    finally:
-        await runner.cleanup()
+    async with receiver:
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, host, port).start()
+            name, number = runner.addresses[0][:2]
+            yield f"http://{f'[{name}]' if ':' in name else name}:{number}{path}"
+        finally:
+            await runner.cleanup()
 
 
 async def _chunks(request: web.Request) -> AsyncGenerator[bytes]:

@@ -1,12 +1,10 @@
 """The webhook handler as an ASGI application. ASGI is a convention, and needs nothing to be imported."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .answer import Answering
 from .body import BodyRefused
-
-if TYPE_CHECKING:
-    from .receiver import Receiver
 
 __all__ = ["AsgiApp"]
 
@@ -18,7 +16,7 @@ Send = Callable[[Message], Awaitable[None]]
 class AsgiApp:
     """An ASGI 3 application that answers for a receiver, and closes it when it is the one that the server runs."""
 
-    def __init__(self, receiver: "Receiver") -> None:
+    def __init__(self, receiver: Answering) -> None:
         self._receiver = receiver
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:

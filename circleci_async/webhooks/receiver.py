@@ -4,14 +4,15 @@ import asyncio
 import inspect
 import logging
 from collections import Counter, OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Self
 
-from attrs import field, frozen
+from attrs import frozen
 
 from ..errors import DecodeError, InvalidArgument, SignatureError
 from ..models.events import WebhookEvent
+from .answer import Answer
 from .asgi import AsgiApp
 from .backlog import Backlog
 from .body import BodyRefused, read_body
@@ -21,22 +22,12 @@ from .signature import Body, Headers, Secret, secrets_of, verify_with
 if TYPE_CHECKING:
     from .aiohttp_handler import Handler
 
-__all__ = ["Answer", "Receiver", "ReceiverStats"]
+__all__ = ["Receiver", "ReceiverStats"]
 
 log = logging.getLogger("circleci_async")
 
 _ACCEPTED, _DUPLICATE, _TURNED_AWAY = 202, 200, 503
 _AGAIN = {"Retry-After": "10"}
-
-
-@frozen(kw_only=True)
-class Answer:
-    """What is to be answered to a delivery. Any status but a 2xx makes CircleCI deliver again later."""
-
-    status: int
-    text: str
-    """One line that says why."""
-    headers: Mapping[str, str] = field(factory=dict[str, str], hash=False)
 
 
 _CLOSED = Answer(status=_TURNED_AWAY, text="shutting down", headers=_AGAIN)
@@ -101,7 +92,7 @@ class Receiver:
         self._on_error = on_error if on_error is None else _checked_function("on_error", on_error)
         self._max_body = _checked_number("max_body", max_body, least=1)
         self._remember = _checked_number("remember", remember, least=0)
-        self._read_timeout = _checked_seconds("read_timeout", read_timeout)
+        self._read_timeout = _checked_seconds("read_timeout", read_timeout, above=0.0)
         self._drain = _checked_seconds("drain", drain)
         self._backlog = Backlog(
             self._handle,
@@ -276,7 +267,8 @@ def _checked_number(name: str, number: Any, *, least: int) -> int:
     return number
 
 
-def _checked_seconds(name: str, seconds: Any) -> float:
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
-        raise InvalidArgument(f"{name}={seconds!r}: give seconds, from 0")
-    return seconds
+def _checked_seconds(name: str, seconds: Any, *, above: float | None = None) -> float:
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if not is_number or not seconds >= 0 or seconds == above:
+        raise InvalidArgument(f"{name}={seconds!r}: give seconds, {'from' if above is None else 'above'} 0")
+    return float(seconds)

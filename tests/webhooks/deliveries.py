@@ -138,6 +138,11 @@ async def aiohttp_server(receiver: Receiver) -> AsyncGenerator[str, None]:
         await runner.cleanup()
 
 
+def own_server(receiver: Receiver) -> AbstractAsyncContextManager[str]:
+    """Let the receiver serve itself."""
+    return receiver.serve(path="/hooks")
+
+
 @asynccontextmanager
 async def starlette_server(receiver: Receiver) -> AsyncGenerator[str, None]:
     """Serve with uvicorn, as a route of Starlette, whose lifespan closes the receiver."""
@@ -164,6 +169,7 @@ async def bare_server(receiver: Receiver) -> AsyncGenerator[str, None]:
 
 SERVERS: dict[str, Serve] = {
     "aiohttp": aiohttp_server,
+    "itself": own_server,
     "starlette": starlette_server,
     "fastapi": fastapi_server,
     "bare": bare_server,

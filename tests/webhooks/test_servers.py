@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,7 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from circleci_async import WebhookEvent
+from circleci_async import InvalidArgument, WebhookEvent
 from circleci_async.webhooks import Receiver
 
 from .deliveries import JOB_COMPLETED, SECRET, SERVERS, WORKFLOW_COMPLETED, Serve, body_of, ping, signed
@@ -244,3 +245,27 @@ async def test_a_lifespan_opens_and_closes_the_receiver() -> None:
     sent = await drive(receiver.asgi, {"type": "lifespan"}, {"type": "lifespan.startup"}, {"type": "lifespan.shutdown"})
     assert [message["type"] for message in sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     assert repr(receiver) == "<Receiver: 0 events pending, closed>"
+
+
+async def test_a_receiver_that_serves_itself_says_where_and_ends_with_its_block(http: aiohttp.ClientSession) -> None:
+    receiver = Receiver(SECRET, lambda event: None)
+    body = ping("1")
+    async with receiver.serve("::1", path="/a/b") as url:
+        port = urlsplit(url).port
+        assert url == f"http://[::1]:{port}/a/b"
+        assert await post(http, url, body, signed(body)) == (202, "accepted")
+    assert (await receiver.receive(body, signed(body))).status == 503
+    async with receiver.serve("::1", port or 0) as again:
+        assert again == f"http://[::1]:{port}/"
+        assert (await post(http, again, body, signed(body)))[0] == 200  # it is remembered
+
+
+async def test_a_path_or_a_port_that_cannot_be_is_refused_and_nothing_is_left_open() -> None:
+    receiver = Receiver(SECRET, lambda event: None)
+    with pytest.raises(InvalidArgument, match="path='hooks': give one that begins with '/'"):
+        receiver.serve(path="hooks")
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="address already in use"):
+        async with receiver.serve(port=taken.getsockname()[1]):
+            pytest.fail("the port is taken")
+    body = ping("1")
+    assert (await receiver.receive(body, signed(body))).status == 503
