@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import CircleCIError, InvalidArgument, NotFound
+from ..errors import BadRequest, CircleCIError, InvalidArgument, NotFound
 from .formatting import printable
 from .output import Output
 from .targets import Target
@@ -115,8 +115,8 @@ async def cancel(
     else:
         found = Target.read(target, "a workflow, a pipeline or a job")
     if found.job is not None and found.project is not None:
-        await circle.jobs.cancel(found.project, found.job)
-        _show_canceled(out, [{"kind": "job", "project": found.project, "number": found.job}])
+        began = await _cancel_by_number(circle, found.project, found.job)
+        _show_canceled(out, [{"kind": "job", "project": found.project, "number": found.job}] if began else [])
         return
     try:
         workflows = await _workflows(circle, found)
@@ -149,6 +149,18 @@ async def _workflows(circle: "CircleCI", target: Target) -> "list[Workflow]":
         except NotFound as neither:
             neither.add_note("Neither a workflow nor a pipeline has this id.")
             raise
+
+
+async def _cancel_by_number(circle: "CircleCI", project: str, number: int) -> bool:
+    """Cancel a job; say whether there was anything to cancel."""
+    try:
+        await circle.jobs.cancel(project, number)
+    except BadRequest:  # as a job that has ended is answered; others too
+        status = (await circle.jobs.get(project, number)).status
+        if status is not None and status.is_finished:
+            return False
+        raise
+    return True
 
 
 async def _cancel_job(circle: "CircleCI", job_id: str) -> None:

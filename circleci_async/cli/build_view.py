@@ -1,6 +1,7 @@
 """How a pipeline on its way is shown: as a tree that is drawn again, as a line for each change, or as JSON."""
 
 import asyncio
+import shlex
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -25,7 +26,8 @@ def view_of(out: Output, title: str) -> "BuildView":
     """Return the view that suits where the output goes."""
     if out.is_json:
         return JsonView(out, title)
-    if out.stream.isatty() and not out.is_verbose:  # a log would tear the tree
+    # A log would tear the tree, and a terminal that can't move its cursor would not show it before the end.
+    if out.stream.isatty() and not out.is_verbose and not out.console.is_dumb_terminal:
         return TreeView(out, title)
     return LineView(out, title)
 
@@ -132,7 +134,8 @@ class LineView(BuildView):
             Text.assemble((f"{datetime.now().astimezone():%H:%M:%S}  ", "dim"), row(name, change.after, begin, end))
         )
         if change.kind == "job" and change.after == "on_hold" and change.workflow:
-            self.out.note(f"to approve it: circleci-async approve {change.workflow.id} {change.name}", "yellow")
+            job = shlex.quote(change.name)
+            self.out.note(f"to approve it: circleci-async approve {change.workflow.id} {job}", "yellow")
 
 
 class TreeView(BuildView):
@@ -179,7 +182,7 @@ class TreeView(BuildView):
             for job in self.jobs_of(workflow):
                 branch.add(row(job.name, job.status, job.started_at, job.stopped_at, now))
             if workflow.status == "on_hold":
-                branch.add(row(f"to approve it: circleci-async approve {workflow.id}", None))
+                branch.add(f"to approve it: circleci-async approve {workflow.id}")  # it may wrap, to be copied
         return tree
 
 

@@ -41,25 +41,29 @@ async def listen(
     """
     from ..webhooks.receiver import Receiver
 
-    done = asyncio.Event()
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     seen = 0
 
     def show(event: "WebhookEvent") -> None:
         nonlocal seen
-        if count is not None and seen >= count:
+        if done.done():
+            return
+        try:
+            if out.is_json:
+                out.line(event.raw)
+            else:
+                show_event(out, event)
+        except OSError as error:  # nobody reads what is printed, or the disk is full
+            done.set_exception(error)
             return
         seen += 1
-        if out.is_json:
-            out.line(event.raw)
-        else:
-            show_event(out, event)
         if seen == count:
-            done.set()
+            done.set_result(None)
 
     receiver = Receiver(_secrets(secret_file), show, concurrency=1)  # in the order in which they came
     async with receiver.serve(bind, port, path=path) as url:
         out.note(f"Listening at {url}; Ctrl-C stops.")
-        await done.wait()
+        await done
 
 
 def show_event(out: Output, event: "WebhookEvent") -> None:
@@ -75,7 +79,7 @@ def show_event(out: Output, event: "WebhookEvent") -> None:
         " / ".join(each.name for each in (workflow, job) if each and each.name),
     ]
     words = [
-        (f"{event.happened_at or datetime.now(UTC):%H:%M:%S}", "dim"),
+        (f"{(event.happened_at or datetime.now(UTC)).astimezone():%H:%M:%S}", "dim"),
         (event.type, "bold"),
         *((printable(str(each)), "") for each in where if each),
         (printable(status), STYLES.get(status, "")),

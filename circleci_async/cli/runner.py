@@ -30,6 +30,9 @@ _HINTS: dict[type[CircleCIError], str] = {  # where the SDK's own names what onl
 
 def run(work: Work, out: Output) -> int:
     """Run `work` to its end and return the exit code: what it returned, or what its error or a signal stands for."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started this: `>&-`
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  # to the end
     if reconfigure := getattr(sys.stdout, "reconfigure", None):
         reconfigure(errors="backslashreplace")  # an odd encoding is no reason to fail
     try:

@@ -9,7 +9,6 @@ import typer
 from ..errors import InvalidArgument, NotFound, WaitTimeout
 from .build_view import BuildView, view_of
 from .output import Output
-from .runner import hint_of
 from .targets import Target
 
 if TYPE_CHECKING:
@@ -102,8 +101,14 @@ async def show(
         await taking_in
     except WaitTimeout as error:
         view.close()
-        out.error(str(error), hint_of(error))
+        if error.last is not None:
+            view.conclude(error.last)
+        out.error(str(error), f"It goes on; to watch it further: circleci-async watch {id}")
         return TOO_LATE
+    except asyncio.CancelledError:  # by Ctrl-C
+        view.close()
+        out.note(f"it goes on; to watch it further: circleci-async watch {id}")
+        raise
     finally:
         taking_in.cancel()
         await asyncio.gather(taking_in, return_exceptions=True)
@@ -145,16 +150,16 @@ async def _found(
     except NotFound as nothing:
         nothing.add_note("Neither a pipeline nor a workflow has this id.")
         raise
-    return "workflow", workflow.id, f"Pipeline {workflow.pipeline_number or ''}".strip()
+    return "workflow", workflow.id, title_of(workflow.pipeline_number, workflow.project_slug)
 
 
 def _pipeline(pipeline: "Pipeline") -> tuple[Literal["pipeline"], str, str]:
     return "pipeline", pipeline.id, title_of(pipeline.number, pipeline.project_slug)
 
 
-def title_of(number: int, project: str) -> str:
+def title_of(number: int | None, project: str | None) -> str:
     """Return how to call a pipeline."""
-    return f"Pipeline {number} of {project}"
+    return f"Pipeline {number or ''}".strip() + (f" of {project}" if project else "")
 
 
 def _explain(out: Output, view: BuildView, result: "Result") -> None:

@@ -295,6 +295,8 @@ def test_what_has_ended_stays_as_it_is_and_that_is_no_failure(cli: Cli, pipeline
     assert cli("cancel", f"{APP}/1") == (0, "", "nothing to cancel: it has ended already\n")
     assert cli("cancel", pipeline.id, "--json").data == []
     assert posts(fake) == []
+    assert cli("cancel", "gh/acme/api", 1) == (0, "", "nothing to cancel: it has ended already\n")
+    assert cli("cancel", f"{APP}/1/workflows/{ID}/jobs/1", "--json").data == []
 
 
 def test_a_job_is_canceled_by_its_id_its_number_or_its_page(cli: Cli, pipeline: Pipeline, fake: FakeCircleCI) -> None:

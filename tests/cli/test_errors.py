@@ -231,6 +231,16 @@ def test_a_pipe_that_is_closed_ends_a_command_quietly(
     assert (process.returncode, err) == (141, "")
 
 
+@pytest.mark.parametrize(("closed", "arguments"), [(">&-", "--json"), (">&-", ""), ("2>&-", "")])
+def test_an_output_that_was_closed_before_the_start_is_no_error(
+    fake: FakeCircleCI, closed: str, arguments: str
+) -> None:
+    command = f"{sys.executable} -m circleci_async me {arguments} {closed}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [each.path for each in fake.requests] == ["/api/v2/me"]
+
+
 def test_a_name_that_the_output_can_not_encode_is_shown_all_the_same(fake: FakeCircleCI, world: World) -> None:
     world.project("gh/acme/api").pipeline(subject="größe 日本")
 

@@ -73,6 +73,19 @@ def test_what_is_signed_with_another_secret_is_refused_and_ctrl_c_stops(monkeypa
     assert SECRET not in err
 
 
+def test_it_ends_when_nobody_reads_what_it_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIRCLE_WEBHOOK_SECRET", SECRET)
+    process = start("listen")
+    url = listening(process)
+    assert process.stdout is not None
+    process.stdout.close()
+    deliver(World(), url)
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    assert process.wait(20) == 141
+    process.stderr.close()
+
+
 def test_without_a_secret_nothing_is_received(cli: Cli, tmp_path: Path) -> None:
     code, _, err = cli("listen")
     assert code == 1

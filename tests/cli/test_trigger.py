@@ -178,8 +178,19 @@ def test_a_pipeline_that_does_not_end_in_time_has_an_exit_code_of_its_own(cli: C
 
     code, _, err = cli("trigger", "gh/acme/api", *WATCH, "--on-hold", "wait", "--within", 0.8)
 
+    (pipeline,) = project.pipelines.all
     assert code == 4
-    assert "no end within 0.8 s" in err
+    assert f"pipeline {pipeline.id}: no end within 0.8 s" in err
+    assert f"circleci-async watch {pipeline.id}]\n" in err
+
+
+def test_for_programs_a_pipeline_that_does_not_end_in_time_is_shown_as_it_stands(cli: Cli, project: Project) -> None:
+    project.on_trigger("release", ("test", "hold:approval", "ship"))
+
+    ran = cli("trigger", "gh/acme/api", *WATCH, "--on-hold", "wait", "--within", 0.8, "--json")
+
+    assert (ran.code, ran.data["status"]) == (4, "on_hold")
+    assert ran.data["pipeline"]["id"] == project.pipelines.all[0].id
 
 
 def test_an_approval_that_is_waited_for_is_said_and_watched_on(project: Project, fake: FakeCircleCI) -> None:

@@ -47,7 +47,7 @@ def test_a_workflow_is_watched_by_its_id_or_its_page(cli: Cli, failed: Pipeline)
     page = f"https://app.circleci.com/pipelines/github/acme/api/{failed.number}/workflows/{workflow.id}"
     for target in (workflow.id, page):
         code, out, _ = cli("watch", target, *EVERY)
-        assert (code, out.splitlines()[0]) == (1, "Pipeline 1")
+        assert (code, out.splitlines()[0]) == (1, "Pipeline 1 of gh/acme/api")
         assert out.splitlines()[-1].endswith("build  failed  1m 15s")
 
 
@@ -75,6 +75,42 @@ def test_on_a_terminal_a_tree_is_drawn(project: Project, fake: FakeCircleCI) -> 
     assert "Pipeline 1 of gh/acme/api" in plain
     assert re.search(r"└── build  success  [\d.]+s", plain)
     assert re.search(r"└── test  success  [\d.]+s", plain)
+
+
+def test_on_a_terminal_what_to_type_for_an_approval_can_be_copied(project: Project, fake: FakeCircleCI) -> None:
+    project.on_trigger("release", ("hold:approval",))
+    code, screen, _ = run_on_terminal("trigger", SLUG, "--wait", *EVERY, "--on-hold", "return")
+    (workflow,) = project.pipelines.all[0].workflows
+    assert code == 3
+    assert f"circleci-async approve {workflow.id}" in re.sub(r"\s+", " ", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen))
+
+
+def test_on_a_terminal_that_can_not_move_its_cursor_changes_are_lines(
+    failed: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    code, screen, _ = run_on_terminal("watch", failed.id, *EVERY)
+    assert code == 1
+    assert "build / lint  success  12s\n" in screen
+    assert "└──" not in screen
+
+
+def test_ctrl_c_says_how_to_go_on(project: Project, fake: FakeCircleCI) -> None:
+    project.on_trigger("build", ("lint",), workflow_delay=1000)
+
+    def watched() -> bool:
+        return any(each.path.endswith("/workflow") for each in fake.requests)
+
+    code, screen, _ = run_on_terminal("trigger", SLUG, "--wait", *EVERY, columns=100, interrupt_when=watched)
+    assert code == 130
+    assert f"it goes on; to watch it further: circleci-async watch {project.pipelines.all[0].id}" in screen
+
+
+def test_a_job_is_named_as_a_shell_reads_it(cli: Cli, project: Project) -> None:
+    workflow = project.pipeline().workflow("release", status="on_hold")
+    workflow.job("ship it; rm -rf", approval=True, status="on_hold")
+    code, _, err = cli("watch", workflow.id, *EVERY, "--on-hold", "return")
+    assert (code, err) == (3, f"to approve it: circleci-async approve {workflow.id} 'ship it; rm -rf'\n")
 
 
 def test_what_is_neither_a_pipeline_nor_a_workflow_is_an_error(cli: Cli, fake: FakeCircleCI) -> None:
