@@ -356,6 +356,18 @@ async def test_the_latest_takes_only_the_last_run_of_a_workflow(into: Path) -> N
     assert [file.number for file in report.files] == [2]
 
 
+async def test_the_latest_has_had_more_than_its_setup_and_no_error(into: Path) -> None:
+    world = latest_world([("build", "success", "a")])
+    project = world.projects["gh/acme/api"]
+    for pipeline in (project.pipeline(setup=True), project.pipeline(errors=[("config", "no such job")])):
+        pipeline.workflow("setup").job("generate").artifact("a", b"a")
+    async with FakeCircleCI(world) as fake:
+        report = await harvest(fake, into, select=ca.Selection(latest=True))
+        assert [file.pipeline for file in report.files] == [1]
+        report = await harvest(fake, into, select=ca.Selection(latest=True, workflow="setup"))
+        assert [file.pipeline for file in report.files] == [3]
+
+
 async def test_the_latest_is_one_of_each_project(into: Path) -> None:
     world = small_world(pipelines=5, jobs=1)
     fill(world.project("gh/acme/web").pipeline().workflow("x").job("test"), 2)
