@@ -1,8 +1,10 @@
 """Every example in README.md and docs/ runs, against an embedded CircleCI, and prints what its page says."""
 
+import logging
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,20 @@ from .examples import Reader
 from .pages import README, blocks, name, pages
 from .world import build_world
 
-LANGUAGES = {"python", "console", "sh", "text", "json", "yaml", "toml", "ini", "{toctree}", "{eval-rst}", "{include}"}
+LANGUAGES = {
+    "python",
+    "console",
+    "sh",
+    "text",
+    "json",
+    "yaml",
+    "toml",
+    "ini",
+    "{toctree}",
+    "{eval-rst}",
+    "{include}",
+    "{literalinclude}",
+}
 COMMANDS = re.compile(r"(circleci-async|python -m circleci_async)(\s|$)|echo \$\?$")
 
 
@@ -32,6 +47,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("COLUMNS", "100")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """Leave the logger as it was: a page shows how to turn it on."""
+    logger = logging.getLogger("circleci_async")
+    level, handlers = logger.level, logger.handlers[:]
+    yield
+    logger.setLevel(level)
+    logger.handlers[:] = handlers
 
 
 @pytest.mark.parametrize("page", [page for page in pages() if blocks(page)], ids=name)

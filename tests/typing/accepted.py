@@ -76,6 +76,28 @@ async def pipelines(circle: CircleCI) -> None:
     assert_type(await circle.pipelines.continue_("key", configuration="version: 2.1"), ca.Message)
 
 
+async def waiting(circle: CircleCI, event: ca.WebhookEvent) -> None:
+    parameters = {"deploy": True, "n": 1}
+    result = await circle.pipelines.trigger_and_wait(PROJECT, branch="main", parameters=parameters, timeout=900)
+    assert_type(result, ca.PipelineResult)
+    assert_type(result.status, ca.Outcome)
+    assert_type(result.workflows, tuple[Workflow, ...])
+    again = await circle.pipelines.wait(UUID(result.pipeline.id), interval=(1, 10.0), grace=5, on_hold="wait")
+    assert_type(again.raise_for_status(), None)
+    one = await circle.workflows.wait(result.workflows[0].id, timeout=None, on_hold="return")
+    assert_type(one, ca.WorkflowResult)
+    assert_type(one.jobs, tuple[ca.WorkflowJob, ...])
+    watch = circle.pipelines.watch(result.pipeline.id, jobs=False, timeout=60)
+    assert_type(watch, AsyncGenerator[ca.Change, None])
+    async for change in circle.workflows.watch(one.workflow.id):
+        assert_type(change.before, str | None)
+        assert_type(change.after, str)
+        assert_type(change.item, Pipeline | Workflow | ca.WorkflowJob)
+        if change.kind == "job" and change.workflow is not None:
+            assert_type(change.workflow, Workflow)
+    assert_type(circle.notify(event), bool)
+
+
 async def organizations(circle: CircleCI) -> None:
     acme = await circle.organizations.get("gh/acme")
     assert_type(await circle.groups.list(acme.id).collect(), list[ca.OrganizationGroup])
@@ -261,6 +283,8 @@ async def webhooks(request: web.Request, secrets: list[str], handled: list[ca.We
         assert_type(await plain.receive(body, dict(request.headers)), ca.webhooks.Answer)
         assert_type(receiver.stats.pending, int)
         assert_type(await plain.aclose(drain=1.5), tuple[ca.WebhookEvent, ...])
+    async with receiver.serve("::1", 8080, path="/hooks") as url:
+        assert_type(url, str)
     app = web.Application()
     app.router.add_post("/hooks", receiver.aiohttp)
     app.cleanup_ctx.append(receiver.cleanup)
