@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from . import cases, harvest
+from . import bots, cases, harvest
 from .cases import Place, Work
 from .measure import MIB, Row, empty, machine, timed
 
@@ -18,16 +18,21 @@ from .measure import MIB, Row, empty, machine, timed
 def main() -> None:
     """Parse the arguments, run, print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
-    parser.add_argument("what", nargs="?", choices=("calls", "harvest"), help="only these tables (default: both)")
+    parser.add_argument(
+        "what", nargs="?", choices=("calls", "bots", "harvest"), help="only these tables (default: both)"
+    )
     parser.add_argument("--rounds", type=int, help="runs of each side, taken in turn (default: 7; 5 of the harvest)")
     parser.add_argument("--only", default="", help="only the comparisons whose name holds this text")
     parser.add_argument("--quick", action="store_true", help="one round, and a small harvest: to see that it works")
     options = parser.parse_args()
     rounds = options.rounds or (1 if options.quick else None)
     print(machine(), end="\n\n")
-    if options.what != "harvest":
+    if options.what in {None, "calls"}:
         print_calls(rounds or 7, options.only)
-    if options.what != "calls":
+    if options.what in {None, "bots"}:
+        with servers() as place:
+            bots.run(place, _peak, rounds or 5, options.only)
+    if options.what in {None, "harvest"}:
         harvest.run(harvest.QUICK if options.quick else harvest.Scale(), rounds or 5, options.only)
 
 
@@ -92,7 +97,7 @@ def print_memory(place: Place) -> None:
 
 def _peak(place: Place, call: str) -> float:
     code = (
-        "import asyncio, pathlib; from benchmarks import cases, measure; "
+        "import asyncio, pathlib; from benchmarks import bots, cases, measure; "
         f"place = cases.Place({place.api!r}, {place.artifacts!r}, pathlib.Path({str(place.folder)!r})); "
         f"asyncio.run({call}); print(measure.peak_memory())"
     )

@@ -6,13 +6,15 @@ Three ports as at CircleCI: the API, the artifacts (which redirect), the storage
 import asyncio
 import json
 import random
-from functools import partial
+from functools import cache, partial
 
 PAGES = 500
 PAGE_SIZE = 20
 FILES = 2000
 BIG = 1024 * 1024 * 1024
 SLICE = bytes(256 * 1024)
+LOGS = {1: 1024 * 1024, 2: 50 * 1024 * 1024}
+"""The bytes that each of these jobs printed."""
 
 USER = {"id": "5f1a6e0c-6a7b-4c51-9f0e-8d6c5a3b2a10", "login": "octocat", "name": "Octo Cat"}
 
@@ -49,6 +51,36 @@ def pipeline(number: int) -> dict[str, object]:
     }
 
 
+def build(output_url: str) -> dict[str, object]:
+    """A job as API v1.1 describes it: its only step has failed."""
+    action = {
+        "name": "pytest",
+        "step": 101,
+        "index": 0,
+        "status": "failed",
+        "failed": True,
+        "exit_code": 1,
+        "start_time": "2026-11-20T19:45:58.517Z",
+        "end_time": "2026-11-20T19:49:58.517Z",
+        "run_time_millis": 240000,
+        "has_output": True,
+        "output_url": output_url,
+    }
+    return {"build_num": 1, "status": "failed", "steps": [{"name": "pytest", "actions": [action]}]}
+
+
+@cache
+def log(job: int) -> bytes:
+    """What the storage keeps of the step of a job, in colours; made when it is first asked for."""
+    line = "\x1b[32mPASSED\x1b[0m tests/test_orders.py::test_an_order_is_placed[{}]\r\n"
+    text = "".join(line.format(number) for number in range(1000))
+    messages = [
+        {"message": text, "time": f"2026-11-20T19:{second // 60:02}:{second % 60:02}.517Z", "type": "out"}
+        for second in range(LOGS[job] // len(text))
+    ]
+    return response(json.dumps(messages).encode())
+
+
 def response(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
     """The bytes of an answer."""
     head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Content-Type: application/json", *headers]
@@ -56,7 +88,7 @@ def response(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
 
 
 class Answers:
-    """All answers, made before the first request."""
+    """All answers, most of them made before the first request."""
 
     def __init__(self) -> None:
         self.by_target = {"/api/v2/me": response(json.dumps(USER).encode())}
@@ -76,6 +108,11 @@ class Answers:
         if found := self.by_target.get(target):
             return found
         path = target.partition("?")[0]
+        if path.startswith("/api/v1.1/"):
+            url = f"{storage}/bucket/log-{path.rpartition('/')[2]}?X-Amz-Signature=0123456789abcdef"
+            return response(json.dumps(build(url)).encode())
+        if path.startswith("/bucket/log-"):
+            return log(int(path.rpartition("-")[2]))
         if path.startswith("/bucket/"):
             return self.storage[path]
         name = path.rpartition("/")[2]

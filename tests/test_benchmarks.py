@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import cases, harvest, nginx, rivals
+from benchmarks import bots, cases, harvest, nginx, rivals
 from benchmarks.measure import Row, empty
 from benchmarks.server import file_sizes
 from benchmarks.world import World
@@ -47,6 +47,22 @@ async def test_a_page_by_hand_gives_the_same_models() -> None:
         async with place.http() as http, http.get(f"{place.api}/api/v2/project/gh/acme/api/pipeline") as response:
             by_hand = tuple(cases._pipeline(item) for item in (await response.json())["items"])
     assert first == by_hand
+
+
+async def test_what_bots_do_comes_to_the_same_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = [(body, bots.signed(body)) for body in map(bots.body_of, range(20))]
+    assert bots.unwrap_sdk(events) == bots.unwrap_by_hand(events) == "failed"
+    assert await bots.deliver_sdk(events) == await bots.deliver_by_hand(events) == 20
+    with benchmarks.servers() as place:
+        text = await bots.tail_sdk(place, 1)
+        assert text == await bots.tail_by_hand(place, 1)
+    assert len(text.splitlines()) == bots.LINES
+    assert "\x1b" not in text
+    monkeypatch.setattr(bots, "SCALE", 2000)
+    for wait in (bots.wait_by_hand, bots.wait_sdk, partial(bots.wait_sdk, webhooks=True)):
+        requests, late = await wait(3)
+        assert requests > 6
+        assert late >= 0
 
 
 def test_a_row_says_whether_its_goal_was_met() -> None:
