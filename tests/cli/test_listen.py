@@ -79,7 +79,7 @@ def test_it_ends_when_nobody_reads_what_it_prints(monkeypatch: pytest.MonkeyPatc
     url = listening(process)
     assert process.stdout is not None
     process.stdout.close()
-    deliver(World(), url)
+    assert deliver(World(), url, jobs=0) == [202]  # one event: nobody connects while it ends
     assert process.stderr is not None
     assert process.stderr.read() == ""
     assert process.wait(20) == 141
