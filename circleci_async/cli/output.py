@@ -184,7 +184,10 @@ def _console(*, stderr: bool = False, file: TextIO | None = None) -> "Console":
 
 
 def _print_line(console: "Console", text: "str | Text", style: str = "") -> None:
-    console.print(text, style=style, soft_wrap=True)
+    from rich.text import Text
+
+    line = Text(text, style) if isinstance(text, str) else text  # so the newline has no style
+    console.print(line, soft_wrap=True)
 
 
 def _style(cell: Cell) -> str:
