@@ -12,10 +12,14 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from circleci_async.errors import AuthenticationError, InvalidArgument
 from circleci_async.testing import FakeCircleCI, World
 from circleci_async.testing.__main__ import main
+from circleci_async.testing.content import Content, Extract
+from circleci_async.testing.exchange import Reply
+from circleci_async.testing.listener import Listener, send
 
 from .caller import Caller
 
@@ -201,15 +205,18 @@ async def test_a_client_that_gives_up_leaves_no_handler_behind(fake: FakeCircleC
 
 
 async def test_a_client_that_leaves_midway_leaves_nothing_in_the_log(
-    fake: FakeCircleCI, api: Caller, world: World, caplog: pytest.LogCaptureFixture
+    http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
 ) -> None:
-    artifact = world.project("gh/acme/api").pipeline().workflow().job("test").artifact("core.dump", size=50_000_000)
-    signed = await api.signed(f"http://{fake.artifact_host}{artifact.location}")
-    for _ in range(5):
-        async with api.http.get(signed) as answer:
-            await answer.content.readexactly(1000)
-            answer.close()
-    await fake.close()
+    async def is_left(request: web.BaseRequest) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.abort()  # as it is when a client's reset has come, and nobody was told of it yet
+        return await send(request, Reply(200, Extract(Content.generated(1_000_000, "a"), 0, 1_000_000), {}))
+
+    listener = Listener(is_left)
+    address = await listener.start("127.0.0.1", 0)
+    with pytest.raises(aiohttp.ClientError):
+        await http.get(f"http://{address}/")
+    await listener.close()
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
