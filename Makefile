@@ -3,7 +3,7 @@
 # alone uses the Node that it finds).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test contract check bench docs build clean
+.PHONY: help demo test contract check bench soak docs build clean
 .NOTPARALLEL:  # two installs into one environment would trip over each other
 
 # make PYTHON=python3.12 test: the Python that .venv is made from, when it is made.
@@ -39,6 +39,10 @@ check: .venv/.check  ## lint, formatting, types, layers
 
 bench: .venv/.package  ## compare with the same work by hand, and a harvest with aria2, curl and wget
 	$(python) -m benchmarks
+
+MINUTES ?= 1
+soak: .venv/.package  ## work under faults for MINUTES (1), and see that nothing grows and nothing is wrong
+	$(python) -m benchmarks.soak --minutes $(MINUTES)
 
 docs: .venv/.docs  ## build the documentation into docs/_build
 	$(python) -m sphinx -W --keep-going --quiet --builder html docs docs/_build

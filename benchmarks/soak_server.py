@@ -1,0 +1,133 @@
+"""The soak's CircleCI, in a process of its own, so that what the client needs can be told apart.
+
+python -m benchmarks.soak_server SEED TIME WEBHOOK
+
+It prints its address as JSON, serves until its standard input ends, and then prints how often which fault struck.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from random import Random
+from typing import Any
+
+from attrs import define, field, frozen
+
+from circleci_async.testing import FakeCircleCI, RateLimit
+from circleci_async.testing.faults import Fault
+
+from .soak_world import build, renew
+
+RUN_TIME = 0.4
+"""Seconds that a triggered pipeline takes."""
+STALL = 3.0
+"""Seconds by which an answer comes so late that nobody waits for it any more."""
+UNWINDING = 60.0
+"""Seconds that the server process has to end by itself."""
+LOOK = 0.02
+"""Seconds between two looks at which faults have struck."""
+
+FAULTS: Mapping[str, tuple[int, Mapping[str, Any]]] = {
+    "500": (150, {"origin": "api", "method": "GET", "status": 500}),
+    "502, a web page": (150, {"origin": "api", "method": "GET", "status": 502, "body": "<h1>Bad gateway</h1>"}),
+    "503 with Retry-After": (200, {"origin": "api", "method": "GET", "status": 503, "headers": {"Retry-After": "0.1"}}),
+    "429 with Retry-After": (250, {"origin": "api", "status": 429, "headers": {"Retry-After": "0.1"}}),
+    "429 without": (400, {"origin": "api", "status": 429}),
+    "reset before the answer": (120, {"origin": "api", "method": "GET", "reset": "before"}),
+    "answer lost": (120, {"origin": "api", "method": "GET", "reset": "after"}),
+    "answer cut": (120, {"origin": "api", "method": "GET", "cut": 30}),
+    "answer late": (60, {"origin": "api", "delay": 0.15}),
+    "answer too late": (2500, {"origin": "api", "method": "GET", "delay": STALL}),
+    "JSON that ends too early": (1500, {"origin": "api", "path": "/api/v2/*", "method": "GET", "broken_json": True}),
+    "POST: 503": (50, {"origin": "api", "method": "POST", "status": 503}),
+    "POST: the answer is lost": (50, {"origin": "api", "method": "POST", "reset": "after"}),
+    "artifacts: 503": (60, {"origin": "artifacts", "status": 503}),
+    "artifacts: an expired signature": (40, {"origin": "artifacts", "expired": True}),
+    "storage: 503": (80, {"origin": "storage", "status": 503, "body": "<Error><Code>SlowDown</Code></Error>"}),
+    "storage: the signature expires": (40, {"origin": "storage", "expired": True}),
+    "storage: cut": (15, {"origin": "storage", "cut": 1000}),
+    "storage: reset": (40, {"origin": "storage", "reset": "before"}),
+    "storage: late": (40, {"origin": "storage", "delay": 0.15}),
+}
+"""By name: one of about how many requests is struck, and how."""
+
+
+@define
+class Weather:
+    """Faults that strike again and again, at random."""
+
+    fake: FakeCircleCI
+    chance: Random
+    faults: Mapping[str, tuple[int, Mapping[str, Any]]] = FAULTS
+    planned: dict[str, Fault] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.planned = {
+            name: self.fake.fail(after=self.chance.randrange(2 * every), **what)
+            for name, (every, what) in self.faults.items()
+        }
+
+    def go_on(self) -> None:
+        """Let those that have struck strike once more, some requests later."""
+        for name, fault in self.planned.items():
+            if not fault.live:
+                fault.after += self.chance.randrange(2 * self.faults[name][0])
+                fault.times = fault.hits + 1
+
+
+async def serve(seed: int, now: datetime, webhook: str) -> None:
+    """Serve until the standard input ends."""
+    world = build(seed, now)
+    limit = RateLimit(per_second=400)
+    async with FakeCircleCI(world, record=False, run_time=RUN_TIME, rate_limit=limit) as fake:
+        weather = Weather(fake, Random(seed))
+        renew(world, time.time(), webhook)
+        address = {"host": fake.url, "artifact_host": fake.artifact_host, "token": fake.token}
+        print(json.dumps(address), flush=True)
+        end = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+        while not end.done():
+            weather.go_on()
+            renew(world, time.time(), webhook)
+            await asyncio.wait([end], timeout=LOOK)
+        hits = {name: fault.hits for name, fault in weather.planned.items()}
+        print(json.dumps({**hits, "429 of the rate limit": fake.rate_limited}), flush=True)
+
+
+@frozen
+class Served:
+    """Where the server is, and once it has ended, how often which fault struck."""
+
+    host: str
+    artifact_host: str
+    token: str
+    hits: dict[str, int] = field(factory=dict[str, int])
+
+
+@contextmanager
+def serving(seed: int, now: datetime, webhook: str) -> Generator[Served]:
+    """Start a server process; it ends with the block, or with this process."""
+    command = [sys.executable, "-m", "benchmarks.soak_server", str(seed), now.isoformat(), webhook]
+    # In a session of its own: Ctrl-C is for the client, and the server ends with its standard input.
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert server.stdin is not None
+    assert server.stdout is not None
+    try:
+        served = Served(**json.loads(server.stdout.readline()))
+        yield served
+        server.stdin.close()
+        served.hits.update(json.loads(server.stdout.readline()))
+        server.wait(UNWINDING)
+    finally:
+        server.kill()
+        server.wait()
+        server.stdin.close()
+        server.stdout.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1]), datetime.fromisoformat(sys.argv[2]), sys.argv[3]))
