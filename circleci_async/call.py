@@ -134,7 +134,10 @@ class Call:
 
     def _is_held(self, error: CircleCIError) -> bool:
         # It waits there, where its turn is kept: those who came later would be let out before it woke up here.
-        return isinstance(error, RateLimited) and not self._own_limit and self._core.gate.is_closed
+        return self._concerns_all(error) and self._core.gate.is_closed
+
+    def _concerns_all(self, error: CircleCIError) -> bool:
+        return isinstance(error, RateLimited) and not (self._own_limit or error.redirected)
 
     def _remaining(self) -> float | None:
         return None if self.until is None else self.until - asyncio.get_running_loop().time()
@@ -142,7 +145,7 @@ class Call:
     def _on_wait(self, error: CircleCIError, seconds: float, attempts: int) -> None:
         core = self._core
         core.stats.retries += 1
-        if isinstance(error, RateLimited) and not error.retry_after and not self._own_limit:
+        if self._concerns_all(error) and isinstance(error, RateLimited) and not error.retry_after:
             core.gate.close_for(seconds, refused=True)  # the server did not say for how long
         path = urlsplit(self.url).path
         failure = f"status {error.status}" if isinstance(error, ApiError) else error.message

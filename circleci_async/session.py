@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -290,18 +291,16 @@ class Session:
         """Close the gate if the server says that it has had enough, of all calls; or tell it what is left."""
         limited = reply.status == 429
         self.core.stats.rate_limited += limited
-        if own_limit:
+        if own_limit or not self.core.transport.trusts(reply.url):  # a storage's limits are not the API's
             return
         if limited:
             wait, remaining = _asked_wait(reply), None
         else:
             wait, remaining = read_quota(reply.headers, limited=False)
-        if not (limited or self.core.transport.trusts(reply.url)):  # a storage's quotas are not ours
-            return
         if wait:
             self.core.gate.close_for(wait, refused=limited)
-        elif remaining and remaining > 0 and is_call:
-            self.core.gate.make_room(remaining)
+        elif is_call and not limited:
+            self.core.gate.make_room(remaining if remaining and remaining > 0 else math.inf)
 
     async def _error(self, reply: Reply, method: str, *, redirected: bool) -> ApiError:
         """Return the error that an answer is."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from heapq import heappop, heappush
-from itertools import count
+from itertools import chain, count
 from types import TracebackType
 from typing import NamedTuple
 
@@ -127,6 +127,10 @@ class Patience:
         return moment - now > self.longest_wait or (self.until is not None and moment >= self.until)
 
 
+Queue = list[tuple[int, int, asyncio.Future[None], Patience]]
+"""A heap by turn, then arrival. Who has given up stays in it, done, until it is that one's turn."""
+
+
 class Gate:
     """Lets at most `concurrency` requests out at a time, first come, first served; nobody while it is closed."""
 
@@ -141,8 +145,7 @@ class Gate:
         self._room = math.inf  # how many more calls there is room for
         self._room_alarm: asyncio.TimerHandle | None = None
         self._closed_until = 0.0  # in the event loop's time; 0 while it is open, so that most calls need no clock
-        # A heap by turn, then arrival. Who has given up stays in it, done, until it is that one's turn.
-        self._queue: list[tuple[int, int, asyncio.Future[None], Patience, bool]] = []
+        self._queues: dict[bool, Queue] = {True: [], False: []}  # of calls, and of what is none: it needs no room
         self._arrivals = count()
         self._alarm: asyncio.TimerHandle | None = None
 
@@ -171,7 +174,7 @@ class Gate:
             return
         self._stats.held += until - max(now, self._closed_until)
         self._closed_until = until
-        for _, _, admitted, patience, _ in self._queue:
+        for _, _, admitted, patience in chain.from_iterable(self._queues.values()):
             if patience.ends_before(until, now) and not admitted.done():
                 admitted.set_exception(_held_back(seconds))
         if self._alarm:
@@ -181,7 +184,8 @@ class Gate:
     def make_room(self, remaining: float) -> None:
         """Let only so many more calls out, those included that have no answer yet; told by the answer to one of them.
 
-        The next answer tells anew. One call goes out in any case, to learn how it stands.
+        The next answer tells anew; infinity is what it says if it says nothing. One call goes out in any case, to learn
+        how it stands.
         """
         self._room = remaining - max(0, self._calls - 1)
         if self._room >= 1:
@@ -189,7 +193,8 @@ class Gate:
 
     async def enter(self, patience: Patience, *, is_call: bool = True) -> None:
         """Wait for the turn. `Slot` calls it, and then `leave` exactly once."""
-        if not self._queue and self._may_go(is_call=is_call):
+        queue = self._queues[is_call]
+        if not queue and self._may_go(is_call=is_call):  # and nobody in the other queue may, or would have gone
             self._count(1, is_call=is_call)
             return
         loop = asyncio.get_running_loop()
@@ -197,7 +202,7 @@ class Gate:
         if patience.ends_before(self._closed_until, now):
             raise _held_back(self._closed_until - now)
         admitted: asyncio.Future[None] = loop.create_future()
-        heappush(self._queue, (patience.turn, next(self._arrivals), admitted, patience, is_call))
+        heappush(queue, (patience.turn, next(self._arrivals), admitted, patience))
         self._admit()  # those before may all have given up
         self._stats.waiting += 1
         try:
@@ -227,14 +232,20 @@ class Gate:
         self._admit()
 
     def _admit(self) -> None:
-        while self._queue:
-            _, _, admitted, _, is_call = self._queue[0]
-            if not admitted.done():
-                if not self._may_go(is_call=is_call):
-                    return
-                self._count(1, is_call=is_call)
-                admitted.set_result(None)
-            heappop(self._queue)
+        """Let out all who may go, by their turns."""
+        while self._queues[True] or self._queues[False]:
+            may_go = [(queue[0], is_call) for is_call, queue in self._queues.items() if self._has_next(queue, is_call)]
+            if not may_go:
+                return
+            (_, _, admitted, _), is_call = min(may_go)
+            heappop(self._queues[is_call])
+            self._count(1, is_call=is_call)
+            admitted.set_result(None)
+
+    def _has_next(self, queue: Queue, is_call: bool) -> bool:
+        while queue and queue[0][2].done():
+            heappop(queue)
+        return bool(queue) and self._may_go(is_call=is_call)
 
     def _count(self, change: int, *, is_call: bool) -> None:
         self._in_flight += change

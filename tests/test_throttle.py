@@ -1,6 +1,7 @@
 """The gate: how many go out, and when nobody does."""
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping
 from email.utils import formatdate
@@ -422,6 +423,40 @@ async def test_one_call_goes_out_whatever_remains_and_what_is_no_call_is_not_hel
     assert log == [1, 3]
     third.go.set()
     await third.task
+
+
+async def test_what_remained_is_forgotten_when_an_answer_says_nothing_of_it() -> None:
+    gate, _ = make(10)
+    log: list[int] = []
+    gate.make_room(1)
+    visitors = [Visitor(gate, number, log) for number in range(5)]
+    await settle()
+    assert log == [0]
+    gate.make_room(math.inf)
+    await settle()
+    assert log == [0, 1, 2, 3, 4]
+    for visitor in visitors:
+        visitor.go.set()
+        await visitor.task
+
+
+async def test_what_is_no_call_does_not_wait_behind_calls_for_which_there_is_no_room() -> None:
+    gate, _ = make(2)
+    log: list[int] = []
+    gate.make_room(0)
+    visitors = [Visitor(gate, number, log) for number in range(4)]
+    await settle()
+    async with gate.slot(PATIENT, is_call=False):
+        download = asyncio.create_task(gate.slot(PATIENT, is_call=False).enter())
+        await settle()
+        assert log == [0]
+        assert not download.done()  # for want of a place
+    await download
+    gate.leave(is_call=False)
+    for visitor in visitors:
+        visitor.go.set()
+        await visitor.task
+    assert log == [0, 1, 2, 3]
 
 
 @fast_clock

@@ -246,6 +246,21 @@ async def test_the_quotas_of_a_storage_do_not_hold_back_the_api() -> None:
 
 
 @fast_clock
+async def test_a_storage_that_has_had_enough_holds_back_its_own_callers_alone() -> None:
+    async with raw_server(limited({"Retry-After": "50"}), answer(200, ME)) as storage:
+        moved = answer(302, {}, {"Location": f"{storage.url}/bucket"})
+        async with raw_server(moved, answer(200, ME)) as server, connect(server) as circle:
+            began = now()
+            refused = asyncio.create_task(circle.users.me())
+            while not circle.stats.rate_limited:
+                await asyncio.sleep(0.1)
+            await circle.users.me()
+            assert now() - began < 5
+            await refused
+            assert now() - began >= 50
+
+
+@fast_clock
 async def test_a_limit_of_one_call_s_own_holds_back_no_other() -> None:
     async with (
         raw_server(
@@ -279,6 +294,22 @@ async def test_the_end_of_a_quota_is_not_found_out_by_refusals() -> None:
         await asyncio.gather(*(circle.users.me() for _ in range(60)))
         # The first ones know of no limit; those that come later have been told.
         assert [request.status for request in fake.requests[later:]].count(429) <= 3
+
+
+@fast_clock
+async def test_a_call_that_was_refused_goes_before_all_that_came_while_it_waited() -> None:
+    async with FakeCircleCI() as fake, fake.client() as circle:
+        fake.world.project("gh/acme/api")
+        fake.fail("/api/v2/me", status=429, headers={"Retry-After": "5"})
+        refused = asyncio.create_task(circle.users.me())
+        while not circle.stats.rate_limited:
+            await asyncio.sleep(0.1)
+        await asyncio.gather(refused, *(circle.projects.get("gh/acme/api") for _ in range(3)))
+        assert [request.path.removeprefix("/api/v2/") for request in fake.requests] == [
+            "me",
+            "me",
+            *["project/gh/acme/api"] * 3,
+        ]
 
 
 @fast_clock
