@@ -8,10 +8,11 @@ import random
 from collections.abc import Callable
 from http import HTTPStatus
 
-from ..errors import ApiError, CircleCIError, DecodeError, NotFound, RateLimited
+from attrs import evolve
+
+from ..errors import ApiError, CircleCIError, ConfigurationError, DecodeError, NotFound, RateLimited
 from ..models.events import WebhookEvent
 from ..retry import may_retry
-from .looking import Look
 from .results import newest
 from .snapshot import Completed, Snapshot, is_finished
 from .subscription import Subscription
@@ -26,14 +27,16 @@ JITTER = 0.2
 """By how much of itself a wait may be shorter, so that those who began together do not look together for ever."""
 
 FAILURES = 5
-"""Looks that may fail in a row, each of them after the retries of the client."""
+"""Looks that may fail in a row, each of them after the retries of the client, ..."""
+
+OUTAGE = 120.0
+"""... and the seconds that have gone by since then at least when they end the wait: it may have hours."""
 
 
 class Observation:
     """Looks at one thing in a task of its own, for as long as somebody is subscribed."""
 
-    def __init__(self, look: Look, turns: asyncio.Semaphore, on_end: "Callable[[Observation], None]") -> None:
-        self._look = look
+    def __init__(self, turns: asyncio.Semaphore, on_end: "Callable[[Observation], None]") -> None:
         self._turns = turns
         self._on_end = on_end
         self._subscriptions: list[Subscription] = []
@@ -42,21 +45,27 @@ class Observation:
         self._began = self._since = asyncio.get_running_loop().time()
         self._looks = 0
         """In a row that have found it as it stands."""
+        self._looked = 0
+        """In all, those that failed apart."""
+        self._is_looking = False
         self._failures = 0
+        self._failing_since = 0.0
         self._delay = 0.0
         self._within: float | None = None
         self._due = 0.0
+        self._not_before = 0.0
+        """Until then the server does not want to be asked."""
         self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def join(self, subscription: Subscription) -> None:
         """Look at once, and tell it what is seen from now on."""
+        # What was seen before it came may be true no more: somebody approves or reruns, and then waits.
+        subscription.first_look = self._looked + 1 + self._is_looking
         self._subscriptions.append(subscription)
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="circleci_async: observation")
             return
-        # What was seen before it came may be true no more: somebody approves or reruns, and then waits.
-        self._looks = 0
         self._delay = 0.0
         self._look_now()
 
@@ -92,7 +101,7 @@ class Observation:
         self._on_end(self)
 
     def _look_now(self) -> None:
-        self._due = asyncio.get_running_loop().time()
+        self._due = max(self._now(), self._not_before)
         self._hurry.set()
 
     async def _run(self) -> None:
@@ -100,27 +109,40 @@ class Observation:
             while self._subscriptions:
                 async with self._turns:
                     self._due = math.inf
-                    least = await self._look_once()
-                await self._rest(least)
+                    await self._look_once()
+                await self._rest()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            self._end(ConfigurationError("a look was cancelled from within: does the token function wait for a task?"))
         except Exception as error:  # noqa: BLE001  # whoever waits gets it
             self._end(error)
 
-    async def _look_once(self) -> float:
-        """Look, and return the seconds that the next look must wait at least."""
+    async def _look_once(self) -> None:
+        self._is_looking = True
         try:
-            found = await self._look(self._snapshot, jobs=any(each.jobs for each in self._subscriptions))
-        except NotFound as error:
-            self._tell(Sight(self._snapshot, self._now(), self._began, 0, missing=error))
+            look = max(self._subscriptions, key=lambda each: each.look_time).look
+            found = await look(self._snapshot, jobs=any(each.jobs for each in self._subscriptions))
         except CircleCIError as error:
+            if isinstance(error, NotFound) and not self._looked:
+                self._tell(Sight(self._snapshot, self._now(), self._began, 0, missing=error))
+                return
             self._failures += 1
-            if self._failures > FAILURES or not _may_pass(error):
+            if self._failures == 1:
+                self._failing_since = self._now()
+            has_lasted = self._failures > FAILURES and self._now() - self._failing_since >= OUTAGE
+            if has_lasted or not _may_pass(error):
                 raise
             log.info("a look failed, %d in a row: %s", self._failures, error)
-            return (isinstance(error, RateLimited) and error.retry_after) or 0.0
-        else:
-            self._publish(found, looks=1)
+            if isinstance(error, RateLimited):
+                self._not_before = self._now() + (error.retry_after or 0.0)
+            return
+        finally:
+            self._is_looking = False
+        self._looked += 1
         self._failures = 0
-        return 0.0
+        self._publish(found, looks=1)
 
     def _publish(self, found: Snapshot, *, looks: int) -> None:
         """Tell how it stands, after so many looks more."""
@@ -133,7 +155,10 @@ class Observation:
         self._tell(Sight(snapshot, self._now(), self._since, self._looks, is_sure=self._is_sure()))
 
     def _tell(self, sight: Sight) -> None:
-        verdicts = [each.tell(sight) for each in self._subscriptions]
+        verdicts = [
+            each.tell(evolve(sight, looks=max(0, min(sight.looks, self._looked + 1 - each.first_look))))
+            for each in self._subscriptions
+        ]
         self._within = min((each.look_within for each in verdicts if each.look_within is not None), default=None)
         self._subscriptions = [each for each in self._subscriptions if not each.is_over]
         if not self._subscriptions:
@@ -146,7 +171,7 @@ class Observation:
         told = all(each.id in self._completed.workflows for each in counted)
         return bool(counted) and told and all(is_finished(job.status) for job in jobs)
 
-    async def _rest(self, least: float) -> None:
+    async def _rest(self) -> None:
         """Wait until the next look is due, or somebody is in a hurry."""
         if not self._subscriptions:
             return
@@ -159,7 +184,7 @@ class Observation:
             wait = self._delay = shortest
         if self._within is not None:
             wait = min(wait, self._within)
-        self._due = min(self._due, self._now() + max(wait, least))
+        self._due = max(min(self._due, self._now() + wait), self._not_before)
         while (left := self._due - self._now()) > 0:
             self._hurry.clear()
             with contextlib.suppress(TimeoutError):
@@ -171,6 +196,7 @@ class Observation:
 
 
 def _may_pass(error: CircleCIError) -> bool:
-    """Say whether a later look may succeed: a page of HTML is not from the API, but from what stands before it."""
+    """Say whether a later look may succeed, of something that has been there before."""
+    # A page of HTML is not from the API, but from what stands before it.
     is_page = isinstance(error, ApiError) and error.status == HTTPStatus.FORBIDDEN and error.body.lstrip()[:1] == "<"
-    return is_page or isinstance(error, DecodeError) or may_retry(error, "GET")
+    return is_page or isinstance(error, NotFound | DecodeError) or may_retry(error, "GET")

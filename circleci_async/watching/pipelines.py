@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
 from ..endpoints.group import Id, ProjectRef
 from ..endpoints.pipelines import Parameters
 from ..endpoints.pipelines import Pipelines as Endpoints
 from ..models.pipelines import Ref
+from ..session import Session
 from ..slug import segment
 from .arguments import GRACE, INTERVAL, Interval, OnHold, Patience
 
@@ -42,7 +45,7 @@ class Pipelines(Endpoints):
 
         One task looks for all who wait for the same pipeline, and an event given to `CircleCI.notify` makes it look at
         once. What looks like the end is looked at once more. Failures that may pass (no connection, 5xx, 429) do not
-        end the wait until several looks in a row have failed.
+        end the wait until looks have failed for two minutes.
 
         Raises `WaitTimeout`, whose `last` is the `PipelineResult` of what was seen last; `NotFound` if the pipeline is
         not there after `grace`.
@@ -87,18 +90,20 @@ class Pipelines(Endpoints):
         """Set a pipeline going, wait until it has ended, and return how.
 
         It is triggered as `trigger` does, or, if `definition_id` names one of the project's pipeline definitions, as
-        `run` does with this branch or tag for the configuration and the code. `timeout` counts from the call; the other
-        arguments are those of `wait`.
+        `run` does with this branch or tag for the configuration and the code. `timeout` counts from the call, but does
+        not cut the trigger itself: nobody would know what became of it. The other arguments are those of `wait`.
 
-        Raises what these raise. An error that ends the wait carries `pipeline_id`; the pipeline goes on.
+        Raises what these raise; `RateLimited` before anything is sent, if a pause that the server asked for outlasts
+        `timeout`. An error that ends the wait carries `pipeline_id`; the pipeline goes on.
         """
         patience = Patience(timeout, interval, grace, on_hold)
         began = asyncio.get_running_loop().time()
+        endpoints = self if timeout is None else Endpoints(_impatient(self._session, timeout))
         if definition_id is None:
-            created = await self.trigger(project, branch=branch, tag=tag, parameters=parameters)
+            created = await endpoints.trigger(project, branch=branch, tag=tag, parameters=parameters)
         else:
             ref = _ref(branch, tag)
-            created = await self.run(
+            created = await endpoints.run(
                 project, definition_id=definition_id, config=ref, checkout=ref, parameters=parameters
             )
         return await self._wait(created.id, patience, jobs=False, began=began).end()
@@ -110,6 +115,13 @@ class Pipelines(Endpoints):
 
         segment(pipeline_id)  # whose text is used from here on
         return for_pipeline(self._session, str(pipeline_id).lower(), patience, jobs=jobs, began=began)
+
+
+def _impatient(session: Session, seconds: float) -> Session:
+    """Return a session whose calls wait for no longer than that before they are sent."""
+    retry = session.options.retry
+    retry = evolve(retry, longest_wait=min(retry.longest_wait, seconds))
+    return Session(session.core, evolve(session.options, retry=retry))
 
 
 def _ref(branch: str | None, tag: str | None) -> Ref | None:

@@ -5,18 +5,24 @@ import copy
 from collections import deque
 
 from .arguments import Interval
+from .looking import Look
 from .verdict import Judge, Sight, Verdict
 
 
 class Subscription:
     """Takes what an observation tells, for one who may be slower than the observation is."""
 
-    def __init__(self, judge: Judge, *, interval: Interval, jobs: bool) -> None:
+    def __init__(self, judge: Judge, look: Look, *, look_time: float, interval: Interval, jobs: bool) -> None:
         self.judge = judge
+        self.look = look
+        self.look_time = look_time
+        """Seconds that its options allow for a call: of several who wait, the most patient one's look is taken."""
         self.interval = interval
         self.jobs = jobs
         self.is_over = False
         """It has been told all that it needs."""
+        self.first_look = 0
+        """The number of the observation's look that is the first to count for it."""
         self._untaken: deque[tuple[Sight, Verdict]] = deque()
         self._news = asyncio.Event()
         self._error: Exception | None = None
@@ -36,8 +42,7 @@ class Subscription:
 
     def fail(self, error: Exception) -> None:
         """End it with a copy of this error: the tracebacks of all who wait would pile up in a common one."""
-        self._error = copy.copy(error).with_traceback(error.__traceback__)
-        self._error.__cause__ = error.__cause__
+        self._error = _copied(error)
         self.is_over = True
         self._news.set()
 
@@ -49,3 +54,12 @@ class Subscription:
             self._news.clear()
             await self._news.wait()
         return self._untaken.popleft()
+
+
+def _copied(error: Exception) -> Exception:
+    try:
+        copied = copy.copy(error).with_traceback(error.__traceback__)
+    except Exception:  # noqa: BLE001  # a token function may raise what can't be copied
+        return error
+    copied.__cause__ = error.__cause__
+    return copied

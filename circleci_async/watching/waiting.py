@@ -1,6 +1,7 @@
 """What waiting for a pipeline and waiting for a workflow have in common."""
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from functools import partial
@@ -77,9 +78,16 @@ class Wait(Generic[R]):
             confirm_within=patience.interval[0],
             jobs=self.jobs,
         )
-        subscription = Subscription(judge, interval=patience.interval, jobs=self.jobs)
+        timeout, retry = self.session.options.timeout, self.session.options.retry
+        subscription = Subscription(
+            judge,
+            self.look,
+            look_time=min(timeout * retry.attempts, retry.deadline or math.inf),
+            interval=patience.interval,
+            jobs=self.jobs,
+        )
         last: R | None = None
-        async with Watches.of(self.session.core).subscribed(self.key, self.look, subscription):
+        async with Watches.of(self.session.core).subscribed(self.key, subscription):
             while True:
                 # Around this alone: what the caller does between two changes is none of its business.
                 deadline = asyncio.timeout_at(until)

@@ -10,7 +10,6 @@ from ..call import Core
 from ..errors import ConfigurationError, InvalidArgument
 from ..models.events import WebhookEvent
 from ..throttle import Gate
-from .looking import Look
 from .observation import Observation
 from .subscription import Subscription
 
@@ -42,11 +41,11 @@ class Watches:
         self._turns = asyncio.Semaphore(LOOKS_AT_ONCE)
 
     @asynccontextmanager
-    async def subscribed(self, key: Key, look: Look, subscription: Subscription) -> AsyncGenerator[Subscription, None]:
-        """Subscribe to what is seen of one thing; `look` is how to look at it, if nobody does."""
+    async def subscribed(self, key: Key, subscription: Subscription) -> AsyncGenerator[Subscription, None]:
+        """Subscribe to what is seen of one thing."""
         observation = self._observations.get(key)
         if observation is None:
-            observation = self._observations[key] = Observation(look, self._turns, self._forget)
+            observation = self._observations[key] = Observation(self._turns, self._forget)
         observation.join(subscription)
         try:
             yield subscription

@@ -11,19 +11,22 @@ from circleci_async import (
     CheckoutSource,
     CircleCIError,
     ConfigSource,
+    ConfigurationError,
     DecodeError,
     InvalidArgument,
     NotFound,
     PermissionDenied,
     RateLimited,
     Repository,
+    RequestTimeout,
+    RetryPolicy,
     ServerError,
     WaitTimeout,
 )
-from circleci_async.testing import RateLimit
+from circleci_async.testing import FakeCircleCI, RateLimit
 from tests.fastclock import fast_clock
 from tests.leftovers import check_nothing_is_left
-from tests.watching.builds import SLUG, at, looks, running, world
+from tests.watching.builds import SLUG, at, completed, looks, running, world
 
 MISSING = "00000000-0000-0000-0000-000000000000"
 
@@ -282,6 +285,35 @@ async def test_a_pause_that_is_longer_than_a_call_may_wait_is_kept() -> None:
 
 
 @fast_clock
+async def test_events_do_not_make_it_look_while_the_server_wants_to_be_left_alone() -> None:
+    it = world()
+    workflow = it.project(SLUG).pipeline().workflow("build", status="running")
+    jobs = [workflow.job(f"test-{number}", status="running") for number in range(20)]
+    async with running(it) as (fake, circle):
+        fake.fail("*/workflow", status=429, headers={"Retry-After": "600"})
+        waiting = asyncio.create_task(circle.pipelines.wait(workflow.pipeline.id))
+        await asyncio.sleep(1)
+        for job in jobs:
+            circle.notify(completed(job, "success"))
+            await asyncio.sleep(1)
+        assert len(looks(fake)) == 1
+        workflow.status = "success"
+        assert (await waiting).status == "success"
+
+
+@fast_clock
+async def test_an_outage_of_a_minute_does_not_end_the_wait() -> None:
+    it = world()
+    it.project(SLUG)
+    async with running(it) as (fake, circle):
+        created = await circle.pipelines.trigger(SLUG)
+        down = fake.fail("*", reset="before", times=None)
+        at(60, down.stop)
+        assert (await circle.pipelines.wait(created.id)).status == "success"
+        assert down.hits > 6
+
+
+@fast_clock
 async def test_failures_for_ever_end_the_wait() -> None:
     it = world()
     pipeline = it.project(SLUG).pipeline()
@@ -310,6 +342,78 @@ async def test_a_page_from_what_stands_before_the_api_does_not_end_the_wait(stat
 
 
 @fast_clock
+async def test_what_was_there_and_is_not_found_once_is_waited_for_all_the_same() -> None:
+    it = world()
+    it.project(SLUG)
+    async with running(it) as (fake, circle):
+        created = await circle.pipelines.trigger(SLUG)
+        at(20, lambda: fake.fail("*/pipeline/*", status=404, times=2))
+        assert (await circle.pipelines.wait(created.id, grace=10)).status == "success"
+
+
+@fast_clock
+async def test_many_who_come_one_after_another_hold_up_nobody() -> None:
+    it = world()
+    it.project(SLUG)
+    async with running(it, run_time=1) as (_, circle):
+        result = await circle.pipelines.trigger_and_wait(SLUG)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        ended: list[float] = []
+        async with asyncio.TaskGroup() as group:
+            for _ in range(20):
+                task = group.create_task(circle.pipelines.wait(result.pipeline.id, interval=(3, 30)))
+                task.add_done_callback(lambda _: ended.append(loop.time()))
+                await asyncio.sleep(1)
+        assert ended[0] - began <= 3.1
+        assert len(ended) == 20
+
+
+@fast_clock
+async def test_the_options_of_one_who_waits_fail_no_other() -> None:
+    it = world()
+    pipeline = it.project(SLUG).pipeline()
+    pipeline.workflow("build")
+    async with running(it, latency=0.5) as (_, circle):
+        impatient = circle.with_options(timeout=0.1, retry=RetryPolicy(attempts=1))
+        async with asyncio.TaskGroup() as group:
+            for client in (impatient, circle):
+                group.create_task(client.pipelines.wait(pipeline.id))
+        with pytest.raises(RequestTimeout):
+            await impatient.pipelines.wait(pipeline.id)
+
+
+class Sealed(Exception):
+    """Can't be copied, like some exceptions of other libraries."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"{code}: {text}")
+
+
+@fast_clock
+async def test_whatever_the_token_function_raises_ends_the_wait() -> None:
+    trouble: BaseException | None = None
+
+    def token() -> str:
+        if trouble is not None:
+            raise trouble
+        return "fake-token"
+
+    it = world()
+    pipeline = it.project(SLUG).pipeline()
+    pipeline.workflow("build")
+    async with FakeCircleCI(it) as fake, fake.client(token=token) as circle:
+        trouble = Sealed(503, "sealed")
+        with pytest.raises(Sealed):
+            await circle.pipelines.wait(pipeline.id)
+        trouble = asyncio.CancelledError()
+        with pytest.raises(ConfigurationError, match="cancelled from within"):
+            await circle.pipelines.wait(pipeline.id)
+        trouble = None
+        assert (await circle.pipelines.wait(pipeline.id)).status == "success"
+
+
+@fast_clock
 async def test_what_is_not_permitted_ends_the_wait_at_once() -> None:
     it = world()
     pipeline = it.project(SLUG).pipeline()
@@ -335,11 +439,27 @@ async def test_past_the_timeout_the_error_has_the_last_state() -> None:
 
 
 @fast_clock
+async def test_nothing_is_triggered_when_a_pause_outlasts_the_timeout() -> None:
+    it = world()
+    project = it.project(SLUG)
+    async with running(it) as (fake, circle):
+        fake.fail("*/me", status=429, headers={"Retry-After": "60"})
+        me = asyncio.create_task(circle.users.me())
+        while not circle.stats.rate_limited:
+            await asyncio.sleep(0.1)
+        with pytest.raises(RateLimited, match="not sent"):
+            await circle.pipelines.trigger_and_wait(SLUG, timeout=10)
+        assert project.pipelines.all == []
+        assert (await circle.pipelines.trigger_and_wait(SLUG, timeout=600)).status == "success"
+        await me
+
+
+@fast_clock
 async def test_the_time_that_the_trigger_took_counts() -> None:
     it = world()
     it.project(SLUG)
     async with running(it) as (fake, circle):
-        fake.fail("*/pipeline", method="POST", status=429, headers={"Retry-After": "50"})
+        fake.fail("*/pipeline", method="POST", status=429, headers={"Retry-After": "25"}, times=2)
         with pytest.raises(WaitTimeout) as caught:
             await circle.pipelines.trigger_and_wait(SLUG, timeout=40)
         assert caught.value.pipeline_id in fake.world.pipelines_by_id
