@@ -24,9 +24,15 @@ class Backlog:
     """
 
     def __init__(
-        self, work: Callable[[WebhookEvent], Coroutine[Any, Any, None]], *, size: int, concurrency: int
+        self,
+        work: Callable[[WebhookEvent], Coroutine[Any, Any, None]],
+        *,
+        on_lost: Callable[[WebhookEvent], object],
+        size: int,
+        concurrency: int,
     ) -> None:
         self._work = work
+        self._on_lost = on_lost
         self._size = size
         self._concurrency = concurrency
         self._waiting: deque[tuple[WebhookEvent, Context]] = deque()
@@ -59,8 +65,11 @@ class Backlog:
         try:
             async with asyncio.timeout(seconds):
                 self._go_on()
-                while self._running:
-                    await asyncio.wait(self._running)
+                while self:
+                    if self._running:
+                        await asyncio.wait(self._running)
+                    else:  # what was at work was cancelled by somebody; what waits begins in a moment
+                        await asyncio.sleep(_MOMENT)
         except TimeoutError:
             pass
         finally:  # also if this wait is itself cancelled
@@ -69,14 +78,19 @@ class Backlog:
         return lost
 
     async def _give_up(self) -> None:
-        self.lost += [event for event, _ in self._waiting]
-        self._waiting.clear()
+        while self._waiting:
+            self._lose(self._waiting.popleft()[0])
         if not self._running:
             return
         for task in self._running:
             task.cancel()
         _, resisting = await asyncio.wait(self._running, timeout=_UNWINDING)
-        self.lost += [self._running.pop(task) for task in resisting]
+        for task in resisting:
+            self._lose(self._running.pop(task))
+
+    def _lose(self, event: WebhookEvent) -> None:
+        self.lost.append(event)
+        self._on_lost(event)
 
     def _start(self, event: WebhookEvent, context: Context) -> None:
         task = asyncio.get_running_loop().create_task(self._work(event), context=context)
@@ -86,7 +100,7 @@ class Backlog:
     def _ended(self, task: "asyncio.Task[None]") -> None:
         event = self._running.pop(task, None)
         if event is not None and task.cancelled():
-            self.lost.append(event)
+            self._lose(event)
         if task.cancelling():  # perhaps all tasks are, because the event loop ends: nothing may begin then
             task.get_loop().call_later(_MOMENT, self._go_on)
         else:

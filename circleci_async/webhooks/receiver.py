@@ -96,6 +96,7 @@ class Receiver:
         self._drain = _checked_seconds("drain", drain)
         self._backlog = Backlog(
             self._handle,
+            on_lost=lambda event: self._seen.pop(event.id, None),  # delivered again, it is to be taken again
             size=_checked_number("queue", queue, least=0),
             concurrency=_checked_number("concurrency", concurrency, least=1),
         )
@@ -144,8 +145,6 @@ class Receiver:
         self._closed = True
         lost = await self._backlog.finish(seconds)
         self._lost += len(lost)
-        for event in lost:
-            self._seen.pop(event.id, None)
         if lost:
             log.warning("%d accepted webhook events were given up: %s", len(lost), ", ".join(e.id for e in lost[:20]))
         return tuple(lost)

@@ -205,3 +205,40 @@ def test_an_event_loop_that_ends_without_closing_it_leaves_no_complaints() -> No
     assert "Traceback" not in done.stderr
     assert "pending" not in done.stderr
     assert "never awaited" not in done.stderr
+
+
+async def test_what_waits_is_worked_off_though_what_was_at_work_is_cancelled() -> None:
+    done: list[str] = []
+    tasks: list[asyncio.Task[None] | None] = []
+
+    async def on_event(event: WebhookEvent) -> None:
+        if not tasks:
+            tasks.append(asyncio.current_task())
+            await asyncio.Event().wait()
+        done.append(event.id)
+
+    receiver = Receiver(SECRET, on_event, concurrency=1)
+    await deliver(receiver, "a", "b", "c")
+    closing = asyncio.create_task(receiver.aclose())
+    while not tasks:
+        await asyncio.sleep(0)
+    assert tasks[0] is not None
+    tasks[0].cancel()
+    assert [event.id for event in await closing] == ["a"]
+    assert done == ["b", "c"]
+
+
+async def test_what_was_lost_without_an_orderly_end_is_accepted_when_it_comes_again() -> None:
+    handler = Held()
+    receiver = Receiver(SECRET, handler, concurrency=1)
+    assert await deliver(receiver, "a", "b") == [202, 202]
+    await handler.has_begun(1)
+    closing = asyncio.create_task(receiver.aclose())
+    await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.wait([closing])
+    assert handler.cancelled == ["a"]
+    handler.let_go.set()
+    async with receiver:
+        assert await deliver(receiver, "a", "b") == [202, 202]
+    assert handler.done == ["a", "b"]
