@@ -39,8 +39,8 @@ class TokenFile:
     The file is looked at before each request, and read when it is another one or has changed, also behind a symbolic
     link: secrets that Kubernetes or Vault mounts are renewed so. White space around the token is cut off.
 
-    It is opened with the first request, not before. Called, it returns the token; raises `ConfigurationError` if there
-    is no such file, or nothing in it.
+    It is opened with the first request, not before. Called, it returns the token, which stays the last one while the
+    file is empty for a moment; raises `ConfigurationError` if there is no such file, or nothing in it.
     """
 
     __slots__ = ("_path", "_state", "_token")
@@ -58,6 +58,7 @@ class TokenFile:
             if self._state is None or self._state != _state(os.stat(self._path)):
                 self._read()
         except OSError as caught:
+            self._token = ""
             problem = caught.strerror or type(caught).__name__
         else:
             return self._token
@@ -76,8 +77,10 @@ class TokenFile:
         with open(self._path, "rb") as file:
             status = os.fstat(file.fileno())
             text = file.read().decode("utf-8-sig", "replace")
+        is_new = time.time_ns() - status.st_mtime_ns <= SETTLED
         try:
-            self._token = clean_token(text, self._path) or ""
+            # Whoever writes it in place leaves it empty for a moment.
+            self._token = clean_token(text, self._path) or (self._token if is_new else "")
             error = None if self._token else ConfigurationError(f"the token file {self._path} is empty")
         except ConfigurationError as caught:
             error = caught.with_traceback(None)
@@ -85,7 +88,7 @@ class TokenFile:
             del text  # a traceback that shows local variables must not show even a wrong token
         if error is not None:
             raise error
-        if time.time_ns() - status.st_mtime_ns > SETTLED:
+        if not is_new:
             self._state = _state(status)
 
 

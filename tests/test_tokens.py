@@ -137,6 +137,17 @@ def test_secrets_that_are_mounted_are_replaced_behind_a_link(tmp_path: Path) -> 
     assert token() == "two"
 
 
+def test_while_it_is_written_in_place_the_last_token_is_used(file: Path) -> None:
+    token = TokenFile(file)
+    last = token()
+    file.write_text("")
+    assert token() == last
+    os.utime(file, ns=(0, 0))
+    assert "is empty" in refusal(token), "it was not just written"
+    file.write_text("next\n")
+    assert token() == "next"
+
+
 def test_a_file_that_is_not_there_or_empty_is_an_error_that_names_it_until_it_is(file: Path) -> None:
     token = TokenFile(file)
     file.unlink()
