@@ -9,15 +9,19 @@ Matrix, write another `Chat`, and hand the messages that come in to `Bot.on_mess
 """
 
 import asyncio
+import logging
 import os
 import sys
+import threading
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Protocol
 
 import circleci_async as ca
 
 HELP = "I know: build PROJECT [BRANCH], approve, rerun, cancel"
+log = logging.getLogger("chat_bot")
+
 LINES = 20
 """Of a failed step's output that are posted."""
 
@@ -141,10 +145,18 @@ class Terminal:
 
     async def messages(self) -> AsyncGenerator[str]:
         """Iterate the lines that are typed."""
-        reader = asyncio.StreamReader()
-        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        async for line in reader:
-            yield line.decode()
+        loop = asyncio.get_running_loop()
+        lines: asyncio.Queue[str | None] = asyncio.Queue()
+
+        def read() -> None:
+            with suppress(RuntimeError):  # the bot has ended before its input
+                for line in sys.stdin.buffer:
+                    loop.call_soon_threadsafe(lines.put_nowait, line.decode(errors="replace"))
+                loop.call_soon_threadsafe(lines.put_nowait, None)
+
+        threading.Thread(target=read, daemon=True).start()
+        while (line := await lines.get()) is not None:
+            yield line
 
 
 async def main() -> None:
@@ -157,10 +169,18 @@ async def main() -> None:
             url = await stack.enter_async_context(receiver.serve(port=int(os.environ.get("PORT", "8080"))))
             await terminal.post("", f"Webhooks are taken at {url}")
         bot = Bot(circle, terminal)
+
+        async def answer(text: str) -> None:
+            try:
+                await bot.on_message("terminal", text)
+            except Exception:  # as when the chat is down: one thread's trouble must not end the others
+                log.exception("%r could not be answered", text)
+
         async with asyncio.TaskGroup() as tasks:
             async for text in terminal.messages():
-                tasks.create_task(bot.on_message("terminal", text))
+                tasks.create_task(answer(text))
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    with suppress(KeyboardInterrupt):
+        asyncio.run(main())

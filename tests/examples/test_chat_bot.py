@@ -1,6 +1,9 @@
 """The chat bot: a command comes in, a build is started and waited for, and its failure's log is posted."""
 
 import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE
 from collections import defaultdict
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -178,3 +181,18 @@ async def test_on_a_terminal_it_answers_what_is_typed_and_a_webhook_wakes_it(
     assert "no such table\n" in out
     assert f"{HELP}\n" in out
     assert {each.status for each in hook.deliveries} == {202}
+
+
+async def test_whatever_is_typed_into_a_terminal_the_others_go_on(
+    world: World, project: Project, tmp_path: Path
+) -> None:
+    typed = tmp_path / "typed"  # a file is an input too
+    typed.write_bytes(b"build gh/acme/api\n" + b"\xff\n" + b"x" * 100_000 + b"\n")
+    async with FakeCircleCI(world, run_time=0.2) as fake:
+        command = [sys.executable, str(EXAMPLES / "chat_bot.py")]
+        with typed.open("rb") as stdin:
+            env = {**os.environ, **fake.environment}
+            process = await asyncio.create_subprocess_exec(*command, env=env, stdin=stdin, stdout=PIPE, stderr=PIPE)
+        code, out, err = await ended(process)
+    assert (code, err) == (0, "")
+    assert sorted(out.splitlines()) == [HELP, HELP, "Pipeline 1 has begun.", "Pipeline 1: success."]
