@@ -15,7 +15,7 @@ from .encoding import Query, query_string, to_bytes
 from .error_bodies import error_message, request_id
 from .errors import ApiError, DecodeError, InvalidArgument, NotCreated, TransportError, api_error_type
 from .paging import Page, Paged
-from .throttle import Slot, is_answer, read_quota, retry_after
+from .throttle import UNKNOWN, Quota, Slot, is_answer, read_quota, retry_after
 from .transport import Reply, Timeout
 
 T = TypeVar("T")
@@ -291,16 +291,15 @@ class Session:
         """Close the gate if the server says that it has had enough, of all calls; or tell it what is left."""
         limited = reply.status == 429
         self.core.stats.rate_limited += limited
-        if own_limit or not self.core.transport.trusts(reply.url):  # a storage's limits are not the API's
+        if own_limit:
             return
-        if limited:
-            wait, remaining = _asked_wait(reply), None
-        else:
-            wait, remaining = read_quota(reply.headers, limited=False)
-        if wait:
-            self.core.gate.close_for(wait, refused=limited)
+        quota = Quota(_asked_wait(reply), None) if limited else read_quota(reply.headers, limited=False)
+        if quota != UNKNOWN and not self.core.transport.trusts(reply.url):  # a storage's limits are not the API's
+            return
+        if quota.wait:
+            self.core.gate.close_for(quota.wait, refused=limited)
         elif is_call and not limited:
-            self.core.gate.make_room(remaining if remaining and remaining > 0 else math.inf)
+            self.core.gate.make_room(quota.remaining if quota.remaining and quota.remaining > 0 else math.inf)
 
     async def _error(self, reply: Reply, method: str, *, redirected: bool) -> ApiError:
         """Return the error that an answer is."""

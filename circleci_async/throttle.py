@@ -62,7 +62,7 @@ def read_quota(headers: Mapping[str, str], *, limited: bool) -> Quota:
     the lower number. `limited` (the answer was a 429) says that nothing remains, whatever the headers leave out.
     """
     if not any("ratelimit" in name.lower() for name in headers):
-        return _UNKNOWN
+        return UNKNOWN
     waits: list[float] = []
     resets: list[float] = []
     least: float | None = None
@@ -92,7 +92,8 @@ def read_quota(headers: Mapping[str, str], *, limited: bool) -> Quota:
     return Quota(max(resets) if exhausted and resets else None, least)
 
 
-_UNKNOWN = Quota(None, None)
+UNKNOWN = Quota(None, None)
+"""An answer that says nothing of it."""
 
 
 def _number(text: str) -> float | None:
@@ -187,6 +188,8 @@ class Gate:
         The next answer tells anew; infinity is what it says if it says nothing. One call goes out in any case, to learn
         how it stands.
         """
+        if remaining == math.inf == self._room:  # as nearly always
+            return
         self._room = remaining - max(0, self._calls - 1)
         if self._room >= 1:
             self._admit()
