@@ -38,8 +38,22 @@ Within = Annotated[
 Grace = Annotated[
     float, typer.Option(metavar="SECONDS", min=0, help="For so long it may have no workflow; then it is not run.")
 ]
+
+
+def _return_or_wait(text: str) -> str:
+    # Here, before anything is triggered. The oldest typer that we allow knows no Literal.
+    if text not in {"return", "wait"}:
+        raise typer.BadParameter(f"{text!r}: give 'return' or 'wait'")
+    return text
+
+
 OnHold = Annotated[
-    Literal["return", "wait"], typer.Option(help="What to do when all that goes on waits for an approval.")
+    str,
+    typer.Option(
+        parser=_return_or_wait,
+        metavar="return | wait",
+        help="What to do when all that goes on waits for an approval.",
+    ),
 ]
 
 
@@ -79,7 +93,7 @@ async def show(
     kind: Literal["pipeline", "workflow"],
     id: str,
     *,
-    on_hold: Literal["return", "wait"],
+    on_hold: str,
     every: float | None,
     within: float | None,
     grace: float = 30.0,

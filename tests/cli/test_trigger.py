@@ -184,6 +184,16 @@ def test_a_pipeline_that_does_not_end_in_time_has_an_exit_code_of_its_own(cli: C
     assert f"circleci-async watch {pipeline.id}]\n" in err
 
 
+def test_a_choice_that_there_is_not_is_bad_usage_and_triggers_nothing(
+    cli: Cli, project: Project, fake: FakeCircleCI
+) -> None:
+    code, _, err = cli("trigger", "gh/acme/api", *WATCH, "--on-hold", "approve")
+
+    assert code == 2
+    assert "'approve': give 'return' or 'wait'" in err
+    assert fake.requests == []
+
+
 def test_for_programs_a_pipeline_that_does_not_end_in_time_is_shown_as_it_stands(cli: Cli, project: Project) -> None:
     project.on_trigger("release", ("test", "hold:approval", "ship"))
 
