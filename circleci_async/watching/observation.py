@@ -134,6 +134,7 @@ class Observation:
             has_lasted = self._failures > FAILURES and self._now() - self._failing_since >= OUTAGE
             if has_lasted or not _may_pass(error):
                 raise
+            self._within = None  # what was to be seen soon can wait until there is something to see
             log.info("a look failed, %d in a row: %s", self._failures, error)
             if isinstance(error, RateLimited):
                 self._not_before = self._now() + (error.retry_after or 0.0)

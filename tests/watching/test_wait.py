@@ -314,6 +314,20 @@ async def test_an_outage_of_a_minute_does_not_end_the_wait() -> None:
 
 
 @fast_clock
+async def test_looks_that_fail_go_apart_though_one_was_to_come_soon() -> None:
+    it = world()
+    pipeline = it.project(SLUG).pipeline()
+    async with running(it) as (fake, circle):
+        waiting = asyncio.create_task(circle.pipelines.wait(pipeline.id, interval=(2, 30), grace=2.05))
+        while len(looks(fake)) < 2:  # the third is to come in 0.05 s, when the grace is over
+            await asyncio.sleep(0.01)
+        page = fake.fail("*/workflow", status=200, body="<h1>Maintenance</h1>", times=None)
+        at(60, page.stop)
+        assert (await waiting).status == "not_run"
+        assert 2 <= page.hits <= 12
+
+
+@fast_clock
 async def test_failures_for_ever_end_the_wait() -> None:
     it = world()
     pipeline = it.project(SLUG).pipeline()
