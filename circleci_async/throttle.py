@@ -28,7 +28,7 @@ LONGEST_HOLD = 86_400.0
 """Seconds (a day) that the gate stays closed at most: one absurd header must not close it for good."""
 
 STALE = 1.0
-"""Seconds after which nobody waits any more because of what an answer said to remain: quotas grow again."""
+"""Seconds after which one more call goes out although nothing remained: quotas grow, and answers may take long."""
 
 
 def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:

@@ -158,7 +158,7 @@ async def _found(
         try:
             return _pipeline(await circle.pipelines.get(id))
         except NotFound:
-            pass
+            pass  # then it is a workflow's, or nobody's
     try:
         workflow = await circle.workflows.get(id)
     except NotFound as nothing:

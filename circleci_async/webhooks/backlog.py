@@ -71,7 +71,7 @@ class Backlog:
                     else:  # what was at work was cancelled by somebody; what waits begins in a moment
                         await asyncio.sleep(_MOMENT)
         except TimeoutError:
-            pass
+            pass  # what is left is given up
         finally:  # also if this wait is itself cancelled
             await self._give_up()
         lost, self.lost = self.lost, []
