@@ -30,7 +30,7 @@ from .soak_site import Site, Tally, Work, do
 from .soak_world import SECRET, build
 
 TIMEOUT = 2.0
-RETRY = ca.RetryPolicy(attempts=6, base=0.05, cap=1.0)
+RETRY = ca.RetryPolicy(attempts=6, initial_delay=0.05, max_delay=1.0)
 MOST_FAILED = 0.02
 """The share of the calls that may come to nothing because of the faults: if it is more, the soak shows little."""
 WARM_UP = 0.2

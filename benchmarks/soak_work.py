@@ -117,7 +117,7 @@ async def insights(site: Site, chance: Random) -> None:
 
 
 async def other_options(site: Site, chance: Random) -> None:
-    hurried = site.circle.with_options(timeout=1.5, retry=ca.RetryPolicy(attempts=4, base=0.05, deadline=20))
+    hurried = site.circle.with_options(timeout=1.5, retry=ca.RetryPolicy(attempts=4, initial_delay=0.05, deadline=20))
     wanted = site.world.me
     site.expect("me, in a hurry", (await hurried.users.me()).login, wanted.login)
 

@@ -11,18 +11,19 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for the interpreter, and a test compares them
     from . import webhooks as webhooks
-    from .artifacts.download import Download as Download
-    from .artifacts.download import Progress as Progress
-    from .artifacts.group import Artifacts as Artifacts
-    from .artifacts.group import ArtifactStream as ArtifactStream
-    from .artifacts.group import DownloadReport as DownloadReport
-    from .artifacts.group import Failure as Failure
-    from .artifacts.latest import JobArtifacts as JobArtifacts
-    from .artifacts.latest import LatestArtifacts as LatestArtifacts
-    from .attempts import Attempt as Attempt
     from .client import CircleCI as CircleCI
-    from .codec import to_dict as to_dict
-    from .codec import to_json as to_json
+    from .config.tokens import TokenFile as TokenFile
+    from .core.attempts import Attempt as Attempt
+    from .core.codec import to_dict as to_dict
+    from .core.codec import to_json as to_json
+    from .core.paging import Page as Page
+    from .core.paging import Paged as Paged
+    from .core.retry import RetryPolicy as RetryPolicy
+    from .core.stats import Stats as Stats
+    from .downloads.download import Download as Download
+    from .downloads.download import Progress as Progress
+    from .downloads.latest import JobArtifacts as JobArtifacts
+    from .downloads.latest import LatestArtifacts as LatestArtifacts
     from .endpoints.checkout_keys import CheckoutKeys as CheckoutKeys
     from .endpoints.deploys import Deploys as Deploys
     from .endpoints.groups import Groups as Groups
@@ -45,24 +46,24 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .errors import ConfigurationError as ConfigurationError
     from .errors import Conflict as Conflict
     from .errors import DecodeError as DecodeError
-    from .errors import DownloadCut as DownloadCut
     from .errors import DownloadError as DownloadError
+    from .errors import DownloadInterrupted as DownloadInterrupted
     from .errors import ExportFailed as ExportFailed
     from .errors import Gone as Gone
     from .errors import InvalidArgument as InvalidArgument
     from .errors import LedgerBusy as LedgerBusy
     from .errors import LedgerError as LedgerError
-    from .errors import ListCut as ListCut
     from .errors import NotCreated as NotCreated
     from .errors import NotFound as NotFound
     from .errors import PagingError as PagingError
-    from .errors import PartlySet as PartlySet
+    from .errors import PartialFailure as PartialFailure
     from .errors import PermissionDenied as PermissionDenied
     from .errors import RateLimited as RateLimited
     from .errors import RequestTimeout as RequestTimeout
     from .errors import ServerError as ServerError
     from .errors import SignatureError as SignatureError
     from .errors import TransportError as TransportError
+    from .errors import TruncatedListWarning as TruncatedListWarning
     from .errors import Unprocessable as Unprocessable
     from .errors import UnsafePath as UnsafePath
     from .errors import WaitTimeout as WaitTimeout
@@ -71,9 +72,9 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .harvest.events import FileFailed as FileFailed
     from .harvest.events import HarvestEvent as HarvestEvent
     from .harvest.events import HarvestProgress as HarvestProgress
-    from .harvest.events import HeldBack as HeldBack
     from .harvest.events import JobListed as JobListed
     from .harvest.events import ListingFailed as ListingFailed
+    from .harvest.events import Throttled as Throttled
     from .harvest.report import HarvestedFile as HarvestedFile
     from .harvest.report import HarvestFailure as HarvestFailure
     from .harvest.report import HarvestReport as HarvestReport
@@ -82,8 +83,6 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .harvest.status import harvest_status as harvest_status
     from .harvest.verify import VerifyReport as VerifyReport
     from .harvest.verify import verify_harvest as verify_harvest
-    from .insights.group import Insights as Insights
-    from .logs.group import Jobs as Jobs
     from .logs.output import StepLog as StepLog
     from .models.artifacts import Artifact as Artifact
     from .models.attribution import AttributionActor as AttributionActor
@@ -116,7 +115,7 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .models.groups import OrganizationGroup as OrganizationGroup
     from .models.insights import DurationMetrics as DurationMetrics
     from .models.insights import FlakyTest as FlakyTest
-    from .models.insights import FlakyTests as FlakyTests
+    from .models.insights import FlakyTestReport as FlakyTestReport
     from .models.insights import Granularity as Granularity
     from .models.insights import InsightsBranches as InsightsBranches
     from .models.insights import JobMetrics as JobMetrics
@@ -128,7 +127,7 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .models.insights import RunStatus as RunStatus
     from .models.insights import TestCounts as TestCounts
     from .models.insights import TestMetric as TestMetric
-    from .models.insights import TestMetrics as TestMetrics
+    from .models.insights import TestMetricsReport as TestMetricsReport
     from .models.insights import TestRun as TestRun
     from .models.insights import WorkflowMetrics as WorkflowMetrics
     from .models.insights import WorkflowMetricsValues as WorkflowMetricsValues
@@ -150,7 +149,7 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .models.jobs import TestResult as TestResult
     from .models.messages import Message as Message
     from .models.oidc import OidcClaim as OidcClaim
-    from .models.oidc import OidcClaims as OidcClaims
+    from .models.oidc import OidcClaimSet as OidcClaimSet
     from .models.open_enum import OpenEnum as OpenEnum
     from .models.organizations import Organization as Organization
     from .models.organizations import VcsType as VcsType
@@ -235,43 +234,44 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .models.workflows import WorkflowJob as WorkflowJob
     from .models.workflows import WorkflowStatus as WorkflowStatus
     from .models.workflows import WorkflowTag as WorkflowTag
-    from .paging import Page as Page
-    from .paging import Paged as Paged
-    from .retry import RetryPolicy as RetryPolicy
+    from .resources.artifacts import Artifacts as Artifacts
+    from .resources.artifacts import ArtifactStream as ArtifactStream
+    from .resources.artifacts import DownloadReport as DownloadReport
+    from .resources.artifacts import Failure as Failure
+    from .resources.contexts import Contexts as Contexts
+    from .resources.environment_variables import EnvironmentVariables as EnvironmentVariables
+    from .resources.insights import Insights as Insights
+    from .resources.jobs import Jobs as Jobs
+    from .resources.pipelines import Pipelines as Pipelines
+    from .resources.usage import Usage as Usage
+    from .resources.workflows import Workflows as Workflows
     from .slug import OrgSlug as OrgSlug
     from .slug import ProjectSlug as ProjectSlug
     from .slug import segment as segment
-    from .stats import Stats as Stats
     from .tables import rows as rows
-    from .tokens import TokenFile as TokenFile
-    from .usage.group import Usage as Usage
-    from .variables.contexts import Contexts as Contexts
-    from .variables.environment_variables import EnvironmentVariables as EnvironmentVariables
     from .watching.changes import Change as Change
-    from .watching.pipelines import Pipelines as Pipelines
     from .watching.results import Outcome as Outcome
     from .watching.results import PipelineResult as PipelineResult
     from .watching.results import WorkflowResult as WorkflowResult
-    from .watching.workflows import Workflows as Workflows
 
 _HOMES = {
-    "artifacts.download": (
+    "downloads.download": (
         "Download",
         "Progress",
     ),
-    "artifacts.group": (
+    "resources.artifacts": (
         "ArtifactStream",
         "Artifacts",
         "DownloadReport",
         "Failure",
     ),
-    "artifacts.latest": (
+    "downloads.latest": (
         "JobArtifacts",
         "LatestArtifacts",
     ),
-    "attempts": ("Attempt",),
+    "core.attempts": ("Attempt",),
     "client": ("CircleCI",),
-    "codec": (
+    "core.codec": (
         "to_dict",
         "to_json",
     ),
@@ -298,18 +298,18 @@ _HOMES = {
         "ConfigurationError",
         "Conflict",
         "DecodeError",
-        "DownloadCut",
+        "DownloadInterrupted",
         "DownloadError",
         "ExportFailed",
         "Gone",
         "InvalidArgument",
         "LedgerBusy",
         "LedgerError",
-        "ListCut",
+        "TruncatedListWarning",
         "NotCreated",
         "NotFound",
         "PagingError",
-        "PartlySet",
+        "PartialFailure",
         "PermissionDenied",
         "RateLimited",
         "RequestTimeout",
@@ -326,7 +326,7 @@ _HOMES = {
         "FileFailed",
         "HarvestEvent",
         "HarvestProgress",
-        "HeldBack",
+        "Throttled",
         "JobListed",
         "ListingFailed",
     ),
@@ -344,8 +344,8 @@ _HOMES = {
         "VerifyReport",
         "verify_harvest",
     ),
-    "insights.group": ("Insights",),
-    "logs.group": ("Jobs",),
+    "resources.insights": ("Insights",),
+    "resources.jobs": ("Jobs",),
     "logs.output": ("StepLog",),
     "models.artifacts": ("Artifact",),
     "models.attribution": ("AttributionActor",),
@@ -387,7 +387,7 @@ _HOMES = {
     "models.insights": (
         "DurationMetrics",
         "FlakyTest",
-        "FlakyTests",
+        "FlakyTestReport",
         "Granularity",
         "InsightsBranches",
         "JobMetrics",
@@ -399,7 +399,7 @@ _HOMES = {
         "RunStatus",
         "TestCounts",
         "TestMetric",
-        "TestMetrics",
+        "TestMetricsReport",
         "TestRun",
         "WorkflowMetrics",
         "WorkflowMetricsValues",
@@ -425,7 +425,7 @@ _HOMES = {
     "models.messages": ("Message",),
     "models.oidc": (
         "OidcClaim",
-        "OidcClaims",
+        "OidcClaimSet",
     ),
     "models.open_enum": ("OpenEnum",),
     "models.organizations": (
@@ -541,30 +541,30 @@ _HOMES = {
         "WorkflowStatus",
         "WorkflowTag",
     ),
-    "paging": (
+    "core.paging": (
         "Page",
         "Paged",
     ),
-    "retry": ("RetryPolicy",),
+    "core.retry": ("RetryPolicy",),
     "slug": (
         "OrgSlug",
         "ProjectSlug",
         "segment",
     ),
-    "stats": ("Stats",),
+    "core.stats": ("Stats",),
     "tables": ("rows",),
-    "tokens": ("TokenFile",),
-    "usage.group": ("Usage",),
-    "variables.contexts": ("Contexts",),
-    "variables.environment_variables": ("EnvironmentVariables",),
+    "config.tokens": ("TokenFile",),
+    "resources.usage": ("Usage",),
+    "resources.contexts": ("Contexts",),
+    "resources.environment_variables": ("EnvironmentVariables",),
     "watching.changes": ("Change",),
-    "watching.pipelines": ("Pipelines",),
+    "resources.pipelines": ("Pipelines",),
     "watching.results": (
         "Outcome",
         "PipelineResult",
         "WorkflowResult",
     ),
-    "watching.workflows": ("Workflows",),
+    "resources.workflows": ("Workflows",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 _MODULES = ("webhooks",)

@@ -7,27 +7,25 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import parse_qs
 
-from .attempts import OnAttempt
-from .call import Core, Options
-from .encoding import Query
+from .config.settings import discover
+from .config.tokens import Token
+from .config.trust import Trust
+from .core.attempts import OnAttempt
+from .core.encoding import Query
+from .core.lifetime import Lifetime
+from .core.limiter import Gate
+from .core.request import ClientState, RequestOptions
+from .core.retry import Budget, RetryPolicy
+from .core.session import Session
+from .core.stats import Stats
+from .core.transport import Auth, Transport
 from .errors import InvalidArgument
-from .lifetime import Lifetime
-from .retry import Budget, RetryPolicy
-from .session import Session
-from .settings import discover
-from .stats import Stats
-from .throttle import Gate
-from .tokens import Token
-from .transport import Auth, Transport
-from .trust import Trust
 
 if TYPE_CHECKING:
     import aiohttp
 
-    from .artifacts.group import Artifacts
     from .endpoints.checkout_keys import CheckoutKeys
     from .endpoints.deploys import Deploys
-    from .endpoints.group import ProjectRef
     from .endpoints.groups import Groups
     from .endpoints.oidc import Oidc
     from .endpoints.organizations import Organizations
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
     from .endpoints.pipeline_definitions import PipelineDefinitions
     from .endpoints.policies import Policies
     from .endpoints.projects import Projects
+    from .endpoints.resource import ProjectRef
     from .endpoints.schedules import Schedules
     from .endpoints.triggers import Triggers
     from .endpoints.url_orb_allow_list import UrlOrbAllowList
@@ -43,14 +42,15 @@ if TYPE_CHECKING:
     from .harvest.events import OnHarvestEvent
     from .harvest.report import HarvestReport
     from .harvest.selection import Selection
-    from .insights.group import Insights
-    from .logs.group import Jobs
     from .models.events import WebhookEvent
-    from .usage.group import Usage
-    from .variables.contexts import Contexts
-    from .variables.environment_variables import EnvironmentVariables
-    from .watching.pipelines import Pipelines
-    from .watching.workflows import Workflows
+    from .resources.artifacts import Artifacts
+    from .resources.contexts import Contexts
+    from .resources.environment_variables import EnvironmentVariables
+    from .resources.insights import Insights
+    from .resources.jobs import Jobs
+    from .resources.pipelines import Pipelines
+    from .resources.usage import Usage
+    from .resources.workflows import Workflows
 
 
 class CircleCI:
@@ -96,12 +96,12 @@ class CircleCI:
     ) -> None:
         if type(concurrency) is not int or concurrency < 1:
             raise InvalidArgument(f"concurrency={concurrency!r}: give a whole number from 1")
-        options = Options(timeout, retry or RetryPolicy(), on_attempt)
+        options = RequestOptions(timeout, retry or RetryPolicy(), on_attempt)
         settings = discover(token, host, artifact_hosts)
         trust = Trust(settings.host, settings.artifact_hosts)
         transport = Transport(token=settings.token, trust=trust, auth=auth, http=http, trust_env=trust_env)
         stats = Stats()
-        core = Core(settings.host, transport, Gate(concurrency, stats), Budget(), stats, Lifetime())
+        core = ClientState(settings.host, transport, Gate(concurrency, stats), Budget(), stats, Lifetime())
         self._settings = settings
         self._owner = True
         self._session = Session(core, options)
@@ -114,10 +114,10 @@ class CircleCI:
     ) -> None:
         await self.aclose()
 
-    async def aclose(self, *, grace: float = 0.0) -> None:
+    async def aclose(self, *, drain: float = 0.0) -> None:
         """Close the client: no new call begins from now on, and in the end no connection is open.
 
-        `grace`: seconds for calls that are under way, streams and downloads included, to end by themselves. What is
+        `drain`: seconds for calls that are under way, streams and downloads included, to end by themselves. What is
         left then, and by default everything, is cut: it raises `ConfigurationError`, which says that the client is
         closed. A list or a batch is many calls: its next one is a new one.
 
@@ -125,8 +125,8 @@ class CircleCI:
         once. An aiohttp session of your own stays open. Of a client made by `with_options` it closes nothing.
         """
         if self._owner:
-            core = self._session.core
-            await core.lifetime.close(core.transport, grace=grace)
+            core = self._session.state
+            await core.lifetime.close(core.transport, drain=drain)
 
     def with_options(
         self,
@@ -140,12 +140,12 @@ class CircleCI:
         other = object.__new__(type(self))
         other._settings = self._settings
         other._owner = False
-        options = Options(
+        options = RequestOptions(
             now.timeout if timeout is None else timeout,
             now.retry if retry is None else retry,
             now.on_attempt if on_attempt is None else on_attempt,
         )
-        other._session = Session(self._session.core, options)
+        other._session = Session(self._session.state, options)
         return other
 
     async def request(self, method: str, path: str, *, query: Query | None = None, json: Any = None) -> Any:
@@ -236,7 +236,7 @@ class CircleCI:
     @property
     def stats(self) -> Stats:
         """What this client has done so far: live, and as a copy when it is called, `circle.stats()`."""
-        return self._session.core.stats
+        return self._session.state.stats
 
     def notify(self, event: "WebhookEvent") -> bool:
         """Give an event of a webhook to those who wait for its pipeline or its workflow; say whether there are any.
@@ -245,9 +245,9 @@ class CircleCI:
         an event whose signature was not verified may be anybody's. Raises `ConfigurationError` in another event loop
         than the client's, `InvalidArgument` for what is no event.
         """
-        from .watching import watches
+        from .watching import registry as watches
 
-        return watches.notify(self._session.core, event)
+        return watches.notify(self._session.state, event)
 
     def __repr__(self) -> str:
         return f"<CircleCI {self.host}, token: {self.token_source}>"
@@ -271,35 +271,35 @@ class CircleCI:
     @cached_property
     def pipelines(self) -> "Pipelines":
         """Pipelines: list, read, run, trigger, continue, wait, watch."""
-        from .watching.pipelines import Pipelines
+        from .resources.pipelines import Pipelines
 
         return Pipelines(self._session)
 
     @cached_property
     def workflows(self) -> "Workflows":
         """Workflows: read, cancel, rerun, approve, wait, watch."""
-        from .watching.workflows import Workflows
+        from .resources.workflows import Workflows
 
         return Workflows(self._session)
 
     @cached_property
     def jobs(self) -> "Jobs":
         """Jobs: details, tests, steps and their output, cancel."""
-        from .logs.group import Jobs
+        from .resources.jobs import Jobs
 
         return Jobs(self._session)
 
     @cached_property
     def artifacts(self) -> "Artifacts":
         """Artifacts: list, download, stream."""
-        from .artifacts.group import Artifacts
+        from .resources.artifacts import Artifacts
 
         return Artifacts(self._session)
 
     @cached_property
     def insights(self) -> "Insights":
         """Insights: metrics of workflows, jobs and tests."""
-        from .insights.group import Insights
+        from .resources.insights import Insights
 
         return Insights(self._session)
 
@@ -320,14 +320,14 @@ class CircleCI:
     @cached_property
     def contexts(self) -> "Contexts":
         """Contexts: variables that the projects of an organization share, and who may use them."""
-        from .variables.contexts import Contexts
+        from .resources.contexts import Contexts
 
         return Contexts(self._session)
 
     @cached_property
     def environment_variables(self) -> "EnvironmentVariables":
         """Environment variables of a project."""
-        from .variables.environment_variables import EnvironmentVariables
+        from .resources.environment_variables import EnvironmentVariables
 
         return EnvironmentVariables(self._session)
 
@@ -369,7 +369,7 @@ class CircleCI:
     @cached_property
     def usage(self) -> "Usage":
         """Usage exports: what was built, and what it cost."""
-        from .usage.group import Usage
+        from .resources.usage import Usage
 
         return Usage(self._session)
 

@@ -152,7 +152,7 @@ class RateLimited(ApiError):
     Raised when retries are used up, or at once when the wait asked for is longer than the retry policy allows.
     """
 
-    hint = "Ask less often, lower `concurrency`, or allow longer waits: RetryPolicy(longest_wait=...)."
+    hint = "Ask less often, lower `concurrency`, or allow longer waits: RetryPolicy(max_wait=...)."
 
 
 class ServerError(ApiError):
@@ -187,11 +187,11 @@ class PagingError(CircleCIError):
     """The server repeated a page token, so that the list would never end."""
 
 
-class ListCut(UserWarning):
+class TruncatedListWarning(UserWarning):
     """A warning: the list that was iterated is longer than what the API gives of it. The message says which."""
 
 
-class PartlySet(CircleCIError):
+class PartialFailure(CircleCIError):
     """Of several variables, some could not be set; the others were.
 
     `done` maps the names of those that were set to what the API answered, `failed` those of the others to the error
@@ -212,7 +212,7 @@ class DownloadError(CircleCIError):
     """An artifact could not be had whole, and nothing stands under its final name; or a part of a usage export."""
 
 
-class DownloadCut(DownloadError, TransportError):
+class DownloadInterrupted(DownloadError, TransportError):
     """What was downloaded broke off again and again, without getting on."""
 
 

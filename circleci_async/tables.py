@@ -8,7 +8,7 @@ from typing import Any, cast, get_args
 
 import attrs
 
-from .codec import to_dict, to_json
+from .core.codec import to_dict, to_json
 from .errors import InvalidArgument
 
 __all__ = ["rows"]

@@ -12,7 +12,7 @@ from sphinx.application import Sphinx
 
 import circleci_async.testing
 from circleci_async import ArtifactStream, Paged
-from circleci_async.endpoints.group import Group
+from circleci_async.endpoints.resource import Group
 from circleci_async.testing import FakeCircleCI, RateLimit, World
 from circleci_async.testing.policies import Verdict
 

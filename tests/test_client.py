@@ -98,7 +98,7 @@ async def test_other_options_replace_what_is_given_and_keep_the_rest() -> None:
                 await client.users.me()
             assert loop.time() - began == pytest.approx(seconds, abs=1.5)
         assert len(server.requests) == 2
-        two = circle.with_options(timeout=3).with_options(retry=RetryPolicy(attempts=2, base=0.001))
+        two = circle.with_options(timeout=3).with_options(retry=RetryPolicy(attempts=2, initial_delay=0.001))
         began = loop.time()
         with pytest.raises(RequestTimeout):
             await two.users.me()
@@ -128,7 +128,7 @@ async def test_a_closed_client_says_so_and_may_be_closed_again() -> None:
 
 async def test_closing_a_client_ends_what_is_under_way() -> None:
     async with raw_server(hang) as server:
-        async with CircleCI("t", host=server.url, retry=RetryPolicy(base=0.001)) as circle:
+        async with CircleCI("t", host=server.url, retry=RetryPolicy(initial_delay=0.001)) as circle:
             calls = [asyncio.create_task(circle.users.me()) for _ in range(5)]
             while len(server.requests) < 5:
                 await asyncio.sleep(0.001)
@@ -143,7 +143,7 @@ async def test_closing_a_client_between_two_reads_of_a_stream_ends_the_stream() 
         await asyncio.Event().wait()
 
     async with raw_server(begin) as server:
-        circle = CircleCI("t", host=server.url, retry=RetryPolicy(base=0.001))
+        circle = CircleCI("t", host=server.url, retry=RetryPolicy(initial_delay=0.001))
         async with circle.artifacts.open(Artifact(path="a", node_index=0, url=f"{server.url}/a")) as stream:
             parts = aiter(stream)
             assert await anext(parts) == b"12345"
@@ -159,7 +159,7 @@ async def test_closing_a_client_between_two_reads_of_a_stream_ends_the_stream() 
 async def test_a_token_function_is_asked_before_each_request_and_each_retry() -> None:
     tokens = iter(["one", " two\n", "three"])
     async with raw_server(answer(500, {}), answer(200, ME), answer(200, ME)) as server:
-        async with CircleCI(lambda: next(tokens), host=server.url, retry=RetryPolicy(base=0.001)) as circle:
+        async with CircleCI(lambda: next(tokens), host=server.url, retry=RetryPolicy(initial_delay=0.001)) as circle:
             await circle.users.me()
             await circle.users.me()
         assert [request.headers["circle-token"] for request in server.requests] == ["one", "two", "three"]
@@ -387,7 +387,7 @@ async def test_what_is_no_json_is_refused(body: Any) -> None:
 
 async def test_the_escape_hatch_retries_as_every_call_does() -> None:
     async with raw_server(answer(500, {}), answer(200, [1])) as server:
-        async with CircleCI("t", host=server.url, retry=RetryPolicy(base=0.001)) as circle:
+        async with CircleCI("t", host=server.url, retry=RetryPolicy(initial_delay=0.001)) as circle:
             assert await circle.request("GET", "/x") == [1]
             with pytest.raises(ServerError):
                 server.behaviours = [answer(500, {})]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from circleci_async import errors
-from circleci_async.error_bodies import error_message
+from circleci_async.core.error_bodies import error_message
 from circleci_async.errors import (
     ApiError,
     CircleCIError,

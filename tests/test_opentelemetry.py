@@ -14,8 +14,8 @@ from opentelemetry.trace import SpanKind, StatusCode
 from yarl import URL
 
 from circleci_async import Artifact, CircleCI, CircleCIError, ConfigurationError, RetryPolicy
+from circleci_async.core.transport import Auth
 from circleci_async.testing import FakeCircleCI
-from circleci_async.transport import Auth
 from tests.raw_server import Behaviour, Request, answer, hang_up, raw, raw_server
 
 ME = {"id": "u-1", "login": "octo"}
@@ -63,7 +63,7 @@ async def test_each_request_is_a_span_below_that_of_the_caller(
 ) -> None:
     async with raw_server(answer(503, {}), answer(200, ME)) as server:
         with provider.get_tracer("the service").start_as_current_span("who am I") as caller:
-            async with CircleCI(TOKEN, host=server.url, retry=RetryPolicy(base=0.001)) as circle:
+            async with CircleCI(TOKEN, host=server.url, retry=RetryPolicy(initial_delay=0.001)) as circle:
                 await circle.users.me()
     *requests, outer = exporter.get_finished_spans()
     assert outer.name == "who am I"

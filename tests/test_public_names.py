@@ -15,7 +15,7 @@ import pytest
 import circleci_async
 from circleci_async import endpoints, models
 
-GROUPS = [module.name for module in pkgutil.iter_modules(endpoints.__path__) if module.name != "group"]
+GROUPS = [module.name for module in pkgutil.iter_modules(endpoints.__path__) if module.name != "resource"]
 PUBLIC_MODULES = ["errors", *(f"models.{module.name}" for module in pkgutil.iter_modules(models.__path__))]
 
 
@@ -144,7 +144,7 @@ def test_a_group_loads_its_own_models_and_no_others(group: str, loaded_by_group:
 def test_a_group_loads_no_other_group(group: str, loaded_by_group: dict[str, set[str]]) -> None:
     prefix = "circleci_async.endpoints."
     endpoints = {name.removeprefix(prefix) for name in loaded_by_group[group] if name.startswith(prefix)}
-    assert endpoints == {group, "group"}
+    assert endpoints == {group, "resource"}
 
 
 def test_groups_take_no_more_than_a_module_each() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import circleci_async as ca
 from circleci_async import CircleCI, InvalidArgument, rows
-from circleci_async.codec import decode
+from circleci_async.core.codec import decode
 from circleci_async.testing import FakeCircleCI, World
 from tests.models.spec import MODELS, examples
 

@@ -17,9 +17,9 @@ from .meter import Meter
 from .output import Column, Output
 
 if TYPE_CHECKING:
-    from ..artifacts.group import DownloadReport
     from ..client import CircleCI
     from ..models.artifacts import Artifact
+    from ..resources.artifacts import DownloadReport
 
 LISTS_AT_ONCE = 8
 
@@ -83,7 +83,7 @@ async def download(
 
 async def artifacts_of_pipeline(circle: "CircleCI", pipeline_id: str) -> "list[tuple[str, Artifact]]":
     """Return the artifacts of all jobs of a pipeline, each with the folder of its job, `NUMBER-NAME`."""
-    from ..fanout import fan_out
+    from ..core.fan_out import fan_out
 
     jobs = {  # a rerun lists the jobs that it takes over once more
         (job.project_slug, job.job_number): f"{job.job_number}-{_folder_name(job.name)}"

@@ -100,7 +100,7 @@ class JsonView(BuildView):
 
     def conclude(self, result: "PipelineResult | WorkflowResult") -> None:
         """Print the result."""
-        from ..codec import to_dict
+        from ..core.codec import to_dict
 
         self.out.line({"event": "result", **to_dict(result)})
 

@@ -78,7 +78,7 @@ async def jobs(
 
 def show_job(out: Output, job: "JobDetails", tests: "list[TestResult]") -> None:
     """Show a job and a summary of its tests: all results counted, those that failed in full."""
-    from ..codec import to_dict
+    from ..core.codec import to_dict
 
     results = Counter(test.result for test in tests)
     failures = [test for test in tests if test.result in {"failure", "error"}]

@@ -93,7 +93,7 @@ def online(
 
 def _client(options: Options) -> "CircleCI":
     from ..client import CircleCI
-    from ..retry import RetryPolicy
+    from ..core.retry import RetryPolicy
 
     retry = RetryPolicy() if options.attempts is None else RetryPolicy(attempts=options.attempts)
     return CircleCI(host=options.host, timeout=60.0 if options.timeout is None else options.timeout, retry=retry)

@@ -17,8 +17,8 @@ from .insights import show_snapshot
 from .output import Output
 
 if TYPE_CHECKING:
-    from ..artifacts.group import DownloadReport
     from ..client import CircleCI
+    from ..resources.artifacts import DownloadReport
     from .demo_failure import Failure
     from .demo_harvest import Rescue
     from .stage import Stage
@@ -47,7 +47,7 @@ async def demo(
     Real sockets and real bytes, but no network and no token. The embedded CircleCI limits the rate, takes its time, and
     goes wrong on purpose. The exit code is 1 if anything did not end as it must.
     """
-    from ..retry import RetryPolicy
+    from ..core.retry import RetryPolicy
     from .stage import stage
 
     people = Output(is_verbose=out.is_verbose, is_fitted=True, stream=StringIO() if out.is_json else None)
@@ -55,7 +55,7 @@ async def demo(
     with TemporaryDirectory(prefix="circleci-async-demo-") as temporary:
         async with (
             stage() as embedded,
-            embedded.server.client(retry=RetryPolicy(base=0.2), trust_env=False) as circle,
+            embedded.server.client(retry=RetryPolicy(initial_delay=0.2), trust_env=False) as circle,
         ):
             outcome = await _play(
                 circle, embedded, people, keep or Path(temporary, "files"), Path(temporary, "harvest")

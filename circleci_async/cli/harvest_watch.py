@@ -104,7 +104,7 @@ class HarvestLines(HarvestWatch):
                 raise self._broken from None
 
     def _put(self, name: str, value: Any) -> None:
-        from ..codec import to_dict, to_json
+        from ..core.codec import to_dict, to_json
 
         self._lines.put(f"{to_json({'event': name, **to_dict(value)})}\n")
 
@@ -158,10 +158,10 @@ class HarvestMeter(HarvestWatch):
 
     def tell(self, event: "HarvestEvent") -> None:
         """Show the numbers as they come."""
-        from ..harvest.events import HarvestProgress, HeldBack
+        from ..harvest.events import HarvestProgress, Throttled
 
         super().tell(event)
-        if isinstance(event, HeldBack):
+        if isinstance(event, Throttled):
             self._held_until = max(time.monotonic(), self._held_until) + event.seconds
         elif isinstance(event, HarvestProgress) and self._bar and self._task is not None:
             self._bar.update(

@@ -12,7 +12,7 @@ from .runner import hint_of
 
 if TYPE_CHECKING:
     from ..client import CircleCI
-    from ..endpoints.group import ProjectRef
+    from ..endpoints.resource import ProjectRef
     from ..errors import CircleCIError
     from ..models.insights import WorkflowMetrics
 

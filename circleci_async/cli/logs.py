@@ -125,7 +125,7 @@ async def _print(
 async def _outputs(
     circle: "CircleCI", job: Job, chosen: "Sequence[tuple[JobStep, StepAction]]", tail: int | None, *, ansi: bool
 ) -> AsyncGenerator[dict[str, Any], None]:
-    from ..codec import to_dict
+    from ..core.codec import to_dict
 
     for each, action in chosen:
         text = await circle.jobs.output(*job, each, action.node).tail(tail, ansi=ansi)

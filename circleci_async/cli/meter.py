@@ -8,7 +8,7 @@ from .output import Output
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-    from ..artifacts.download import Progress
+    from ..downloads.download import Progress
     from ..models.artifacts import Artifact
 
 

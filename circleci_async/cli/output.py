@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from ..paging import Paged
+    from ..core.paging import Paged
 
 T = TypeVar("T")
 
@@ -195,7 +195,7 @@ def _style(cell: Cell) -> str:
 
 
 def _to_json(value: Any, indent: int | None = None) -> str:
-    from ..codec import to_dict
+    from ..core.codec import to_dict
 
     # All that is not ASCII is escaped, so that it neither drives a terminal nor depends on its encoding.
     return json.dumps(to_dict(value), indent=indent)

@@ -1,12 +1,12 @@
 """Artifacts: the files that jobs keep."""
 
+from ..core.paging import Paged
 from ..models.artifacts import Artifact
-from ..paging import Paged
 from ..slug import project_path, segment
-from .group import Group, ProjectRef
+from .resource import ProjectRef, Resource
 
 
-class Artifacts(Group):
+class Artifacts(Resource):
     """Artifacts: the files that jobs keep."""
 
     def list(self, project: ProjectRef, number: int) -> Paged[Artifact]:

@@ -1,14 +1,14 @@
 """Checkout keys: the SSH keys that a project's code is checked out with."""
 
+from ..core.paging import Paged
 from ..errors import InvalidArgument
 from ..models.checkout_keys import CheckoutKey, CheckoutKeyType, KeyDigest
 from ..models.messages import Message
-from ..paging import Paged
 from ..slug import project_path, segment
-from .group import Group, ProjectRef
+from .resource import ProjectRef, Resource
 
 
-class CheckoutKeys(Group):
+class CheckoutKeys(Resource):
     """Checkout keys: the SSH keys that a project's code is checked out with.
 
     A key is known by its fingerprint, in MD5 or SHA256.

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from ..core.paging import Paged
+from ..core.redaction import checked_value, unseen
 from ..errors import InvalidArgument
 from ..models.contexts import (
     Context,
@@ -13,13 +15,11 @@ from ..models.contexts import (
     RestrictionType,
 )
 from ..models.messages import Message
-from ..paging import Paged
-from ..redaction import checked_value, unseen
 from ..slug import OrgSlug, segment
-from .group import Group, Id, OrgRef, known
+from .resource import Id, OrgRef, Resource, known
 
 
-class Contexts(Group):
+class Contexts(Resource):
     """Contexts: variables that the projects of an organization share, and who may use them.
 
     A context that does not exist answers 403 (`PermissionDenied`), as one does that the token may not see.
@@ -81,12 +81,12 @@ class Contexts(Group):
 
         `GET /context/{context_id}/environment-variable`
 
-        The API gives no more than the first 100. If there are more, the iteration ends with a `ListCut` warning.
+        The API returns the first 100 only. If there are more, the iteration ends with a `TruncatedListWarning`.
         """
         return self._session.paged(
             ContextVariable,
             f"/context/{segment(context_id)}/environment-variable",
-            cut=f"context {context_id} may have more variables than the API lists: it gives the first 100",
+            truncation_warning=f"context {context_id} may have more variables: the API lists only the first 100",
         )
 
     async def set_variable(self, context_id: Id, name: str, value: str) -> ContextVariableResult:
@@ -112,7 +112,9 @@ class Contexts(Group):
 
         `GET /context/{context_id}/restrictions`
         """
-        return self._session.paged(ContextRestriction, f"/context/{segment(context_id)}/restrictions", sparse=True)
+        return self._session.paged(
+            ContextRestriction, f"/context/{segment(context_id)}/restrictions", items_optional=True
+        )
 
     async def add_restriction(self, context_id: Id, *, type: RestrictionType | str, value: Id) -> ContextRestriction:
         """Restrict a context to a project, a group, or to what an expression allows.

@@ -1,13 +1,13 @@
 """Deploys: environments, components and their versions."""
 
+from ..core.paging import Paged
 from ..errors import InvalidArgument
 from ..models.deploys import DeployComponent, DeployEnvironment, DeployVersion
-from ..paging import Paged
 from ..slug import segment
-from .group import Group, Id, known
+from .resource import Id, Resource, known
 
 
-class Deploys(Group):
+class Deploys(Resource):
     """Deploys: environments, components and their versions.
 
     They come from the deploy markers that jobs set; the API only reads them. `page_size` is how many items one answer
@@ -24,7 +24,7 @@ class Deploys(Group):
             DeployEnvironment,
             "/deploy/environments",
             query={"org-id": known("organization_id", organization_id), "page-size": page_size},
-            sparse=True,
+            items_optional=True,
         )
 
     async def environment(self, environment_id: Id) -> DeployEnvironment:
@@ -58,7 +58,7 @@ class Deploys(Group):
                 "project-id": project_id,
                 "component-name": name,
             },
-            sparse=True,
+            items_optional=True,
         )
 
     async def component(self, component_id: Id) -> DeployComponent:
@@ -79,7 +79,7 @@ class Deploys(Group):
             DeployVersion,
             f"/deploy/components/{segment(component_id)}/versions",
             query={"environment-id": environment_id},
-            sparse=True,
+            items_optional=True,
         )
 
 

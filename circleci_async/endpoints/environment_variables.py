@@ -1,15 +1,15 @@
 """Environment variables of a project."""
 
+from ..core.paging import Paged
+from ..core.redaction import checked_value, unseen
 from ..errors import InvalidArgument
 from ..models.environment_variables import EnvironmentVariable
 from ..models.messages import Message
-from ..paging import Paged
-from ..redaction import checked_value, unseen
 from ..slug import project_path, segment
-from .group import Group, ProjectRef
+from .resource import ProjectRef, Resource
 
 
-class EnvironmentVariables(Group):
+class EnvironmentVariables(Resource):
     """Environment variables of a project.
 
     The API never gives back a value: it masks all but the last four characters, fewer of a short value.

@@ -1,15 +1,15 @@
 """Groups of an organization's users."""
 
-from ..encoding import present
+from ..core.encoding import omit_none
+from ..core.paging import Paged
 from ..errors import InvalidArgument
 from ..models.groups import OrganizationGroup
 from ..models.messages import Message
-from ..paging import Paged
 from ..slug import segment
-from .group import Group, Id
+from .resource import Id, Resource
 
 
-class Groups(Group):
+class Groups(Resource):
     """Groups of an organization's users."""
 
     async def create(self, organization_id: Id, name: str, *, description: str | None = None) -> OrganizationGroup:
@@ -21,7 +21,7 @@ class Groups(Group):
             OrganizationGroup,
             "POST",
             f"/organizations/{segment(organization_id)}/groups",
-            json=present(name=name, description=description),
+            json=omit_none(name=name, description=description),
         )
 
     def list(self, organization_id: Id, *, limit: int | None = None) -> Paged[OrganizationGroup]:
@@ -29,8 +29,8 @@ class Groups(Group):
 
         `GET /organizations/{org_id}/groups`
 
-        The server gives at most 100 and ignores `limit`, the size of a page. A `ListCut` warning says that there may
-        be more.
+        The server returns at most 100 and ignores `limit`, the size of a page. A `TruncatedListWarning` means that
+        there may be more.
         """
         if limit is not None and (type(limit) is not int or limit < 1):
             raise InvalidArgument(f"limit={limit!r}: give a number from 1, or None for the server's own")
@@ -38,7 +38,7 @@ class Groups(Group):
             OrganizationGroup,
             f"/organizations/{segment(organization_id)}/groups",
             query={"limit": limit},
-            cut="the organization may have more groups than the first 100, which are all that the API gives",
+            truncation_warning="the organization may have more groups: the API lists only the first 100",
         )
 
     async def get(self, organization_id: Id, group_id: Id) -> OrganizationGroup:

@@ -3,28 +3,28 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from ..core.paging import Paged
 from ..errors import InvalidArgument
 from ..models.insights import (
-    FlakyTests,
+    FlakyTestReport,
     Granularity,
     InsightsBranches,
     JobMetrics,
     JobTimeseries,
     ReportingWindow,
-    TestMetrics,
+    TestMetricsReport,
     WorkflowMetrics,
     WorkflowRun,
     WorkflowSummary,
 )
 from ..models.summaries import OrgSummary, ProjectSummary
-from ..paging import Paged
 from ..slug import org_path, project_path, segment
-from .group import Group, OrgRef, ProjectRef, moment
+from .resource import OrgRef, ProjectRef, Resource, moment
 
 LONGEST_SPAN = timedelta(days=90)
 
 
-class Insights(Group):
+class Insights(Resource):
     """Insights: metrics of workflows, jobs and tests.
 
     Durations are in seconds. Without `branch` the default branch is meant, not all of them: for those say
@@ -131,14 +131,14 @@ class Insights(Group):
         *,
         branch: str | None = None,
         all_branches: bool | None = None,
-    ) -> TestMetrics:
+    ) -> TestMetricsReport:
         """Return the test metrics of a workflow's ten latest runs.
 
         `GET /insights/{project-slug}/workflows/{workflow-name}/test-metrics`
         """
         _check_branch(branch, all_branches)
         return await self._session.request(
-            TestMetrics,
+            TestMetricsReport,
             "GET",
             f"/insights/{project_path(project)}/workflows/{segment(workflow)}/test-metrics",
             query={"branch": branch, "all-branches": all_branches},
@@ -176,12 +176,12 @@ class Insights(Group):
             InsightsBranches, "GET", f"/insights/{project_path(project)}/branches", query={"workflow-name": workflow}
         )
 
-    async def flaky_tests(self, project: ProjectRef) -> FlakyTests:
+    async def flaky_tests(self, project: ProjectRef) -> FlakyTestReport:
         """Return the flaky tests of a project, all branches.
 
         `GET /insights/{project-slug}/flaky-tests`
         """
-        return await self._session.request(FlakyTests, "GET", f"/insights/{project_path(project)}/flaky-tests")
+        return await self._session.request(FlakyTestReport, "GET", f"/insights/{project_path(project)}/flaky-tests")
 
     async def project_summary(
         self,

@@ -1,13 +1,13 @@
 """Jobs, by their number in the project."""
 
+from ..core.paging import Paged
 from ..models.jobs import JobDetails, TestResult
 from ..models.messages import Message
-from ..paging import Paged
 from ..slug import project_path, segment
-from .group import Group, Id, ProjectRef
+from .resource import Id, ProjectRef, Resource
 
 
-class Jobs(Group):
+class Jobs(Resource):
     """Jobs, by their number in the project."""
 
     async def get(self, project: ProjectRef, number: int) -> JobDetails:

@@ -5,55 +5,57 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from ..encoding import present
+from ..core.encoding import omit_none
 from ..errors import InvalidArgument
-from ..models.oidc import OidcClaim, OidcClaims
+from ..models.oidc import OidcClaim, OidcClaimSet
 from ..slug import segment
-from .group import Group, Id
+from .resource import Id, Resource
 
 _DURATION = re.compile(r"([0-9]+(ms|s|m|h|d|w)){1,7}")
 
 
-class Oidc(Group):
+class Oidc(Resource):
     """OIDC tokens: the claims that jobs' tokens make, of a whole organization or of a project alone.
 
     `audience` is who the tokens are for, `ttl` how long they are good for: a timedelta of whole milliseconds, or text
     such as `1h30m`, with the units ms, s, m, h, d and w.
     """
 
-    async def org_claims(self, organization_id: Id) -> OidcClaims:
+    async def org_claims(self, organization_id: Id) -> OidcClaimSet:
         """Return the claims that are set for an organization.
 
         `GET /org/{orgID}/oidc-custom-claims`
         """
-        return await self._session.request(OidcClaims, "GET", _of_org(organization_id))
+        return await self._session.request(OidcClaimSet, "GET", _of_org(organization_id))
 
     async def update_org_claims(
         self, organization_id: Id, *, audience: Sequence[str] | None = None, ttl: str | timedelta | None = None
-    ) -> OidcClaims:
+    ) -> OidcClaimSet:
         """Set claims for an organization; what is not given stays as it is.
 
         `PATCH /org/{orgID}/oidc-custom-claims`
         """
-        return await self._session.request(OidcClaims, "PATCH", _of_org(organization_id), json=_changes(audience, ttl))
+        return await self._session.request(
+            OidcClaimSet, "PATCH", _of_org(organization_id), json=_changes(audience, ttl)
+        )
 
     async def delete_org_claims(
         self, organization_id: Id, claims: OidcClaim | str | Sequence[OidcClaim | str]
-    ) -> OidcClaims:
+    ) -> OidcClaimSet:
         """Take claims of an organization back to CircleCI's defaults: one or several of `audience` and `ttl`.
 
         `DELETE /org/{orgID}/oidc-custom-claims`
         """
         return await self._session.request(
-            OidcClaims, "DELETE", _of_org(organization_id), query={"claims": _joined(claims)}
+            OidcClaimSet, "DELETE", _of_org(organization_id), query={"claims": _joined(claims)}
         )
 
-    async def project_claims(self, organization_id: Id, project_id: Id) -> OidcClaims:
+    async def project_claims(self, organization_id: Id, project_id: Id) -> OidcClaimSet:
         """Return the claims that are set for a project.
 
         `GET /org/{orgID}/project/{projectID}/oidc-custom-claims`
         """
-        return await self._session.request(OidcClaims, "GET", _of_project(organization_id, project_id))
+        return await self._session.request(OidcClaimSet, "GET", _of_project(organization_id, project_id))
 
     async def update_project_claims(
         self,
@@ -62,24 +64,24 @@ class Oidc(Group):
         *,
         audience: Sequence[str] | None = None,
         ttl: str | timedelta | None = None,
-    ) -> OidcClaims:
+    ) -> OidcClaimSet:
         """Set claims for a project; what is not given stays as it is.
 
         `PATCH /org/{orgID}/project/{projectID}/oidc-custom-claims`
         """
         return await self._session.request(
-            OidcClaims, "PATCH", _of_project(organization_id, project_id), json=_changes(audience, ttl)
+            OidcClaimSet, "PATCH", _of_project(organization_id, project_id), json=_changes(audience, ttl)
         )
 
     async def delete_project_claims(
         self, organization_id: Id, project_id: Id, claims: OidcClaim | str | Sequence[OidcClaim | str]
-    ) -> OidcClaims:
+    ) -> OidcClaimSet:
         """Take claims of a project back to those of its organization: one or several of `audience` and `ttl`.
 
         `DELETE /org/{orgID}/project/{projectID}/oidc-custom-claims`
         """
         return await self._session.request(
-            OidcClaims, "DELETE", _of_project(organization_id, project_id), query={"claims": _joined(claims)}
+            OidcClaimSet, "DELETE", _of_project(organization_id, project_id), query={"claims": _joined(claims)}
         )
 
 
@@ -96,7 +98,7 @@ def _changes(audience: Sequence[str] | None, ttl: str | timedelta | None) -> dic
         raise InvalidArgument("audience, ttl: give at least one of the two, or there is nothing to change")
     if isinstance(audience, str):
         raise InvalidArgument(f"audience={audience!r}: give a list of texts, such as [{audience!r}]")
-    return present(
+    return omit_none(
         audience=None if audience is None else list(audience),
         ttl=None if ttl is None else _duration(ttl),
     )

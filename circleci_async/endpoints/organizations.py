@@ -3,10 +3,10 @@
 from ..models.messages import Message
 from ..models.organizations import Organization, VcsType
 from ..slug import org_segment
-from .group import Group, OrgSlugOrId
+from .resource import OrgSlugOrId, Resource
 
 
-class Organizations(Group):
+class Organizations(Resource):
     """Organizations: create, read, delete."""
 
     async def create(self, name: str, *, vcs_type: VcsType | str) -> Organization:

@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping
 
-from ..encoding import present
+from ..core.encoding import omit_none
+from ..core.redaction import checked_value, unseen
 from ..errors import InvalidArgument
 from ..models.messages import Message
 from ..models.otel import OtelExporter, OtelProtocol
-from ..redaction import checked_value, unseen
 from ..slug import segment
-from .group import Group, Id, known
+from .resource import Id, Resource, known
 
 _MOST_HEADERS = 5
 
 
-class Otel(Group):
+class Otel(Resource):
     """OpenTelemetry exporters, to which an organization's telemetry goes. A preview: it may change without notice."""
 
     async def exporters(self, organization_id: Id) -> list[OtelExporter]:
@@ -54,7 +54,7 @@ class Otel(Group):
                 OtelExporter,
                 "POST",
                 "/otel/exporters",
-                json=present(
+                json=omit_none(
                     org_id=known("organization_id", organization_id),
                     endpoint=endpoint,
                     protocol=protocol,

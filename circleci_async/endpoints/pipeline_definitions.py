@@ -4,16 +4,16 @@ import builtins
 from collections.abc import Mapping
 from typing import Any
 
-from ..encoding import present
+from ..core.encoding import omit_none
 from ..errors import InvalidArgument
 from ..models.messages import Message
 from ..models.pipeline_definitions import CheckoutSource, ConfigSource, PipelineDefinition
 from ..models.repositories import Repository
 from ..slug import segment
-from .group import Group, Id
+from .resource import Id, Resource
 
 
-class PipelineDefinitions(Group):
+class PipelineDefinitions(Resource):
     """Pipeline definitions: where a pipeline's configuration and code come from.
 
     A project may have several; `circle.triggers` says what sets each going. Not on CircleCI Server.
@@ -25,7 +25,7 @@ class PipelineDefinitions(Group):
         `GET /projects/{project_id}/pipeline-definitions`
         """
         return await self._session.listed(
-            PipelineDefinition, f"/projects/{segment(project_id)}/pipeline-definitions", sparse=True
+            PipelineDefinition, f"/projects/{segment(project_id)}/pipeline-definitions", items_optional=True
         )
 
     async def create(
@@ -57,7 +57,7 @@ class PipelineDefinitions(Group):
                 "name": name,
                 "config_source": _written(config_source),
                 "checkout_source": _written(checkout_source),
-                **present(description=description),
+                **omit_none(description=description),
             },
         )
 
@@ -92,7 +92,7 @@ class PipelineDefinitions(Group):
             PipelineDefinition,
             "PATCH",
             _path(project_id, definition_id),
-            json=present(
+            json=omit_none(
                 name=name,
                 description=description,
                 config_source=_written(config_source),
@@ -131,11 +131,11 @@ def _require(value: str | None, name: str, right: str) -> None:
 def _written(source: ConfigSource | CheckoutSource | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """Write of a model what the API takes: not the repository's full name, which answers have."""
     if isinstance(source, CheckoutSource):
-        return present(provider=source.provider, repo=_named(source.repo))
+        return omit_none(provider=source.provider, repo=_named(source.repo))
     if isinstance(source, ConfigSource):
-        return present(provider=source.provider, repo=_named(source.repo), file_path=source.file_path)
+        return omit_none(provider=source.provider, repo=_named(source.repo), file_path=source.file_path)
     return source
 
 
 def _named(repo: Repository | None) -> Mapping[str, Any] | None:
-    return present(external_id=repo.external_id) if repo else None
+    return omit_none(external_id=repo.external_id) if repo else None

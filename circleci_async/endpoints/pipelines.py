@@ -3,21 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..encoding import present
+from ..core.encoding import omit_none
+from ..core.paging import Paged
+from ..core.redaction import unseen
 from ..errors import InvalidArgument
 from ..models.messages import Message
 from ..models.pipelines import Pipeline, PipelineConfig, PipelineCreated, Ref
 from ..models.workflows import Workflow
-from ..paging import Paged
-from ..redaction import unseen
 from ..slug import OrgSlug, project_path, segment
-from .group import Group, Id, OrgRef, ProjectRef
+from .resource import Id, OrgRef, ProjectRef, Resource
 
 Parameters = Mapping[str, str | int | bool]
 """Pipeline parameters: at most 100, names up to 128 and values up to 512 characters."""
 
 
-class Pipelines(Group):
+class Pipelines(Resource):
     """Pipelines: what a push, a schedule or a call sets going.
 
     A pipeline's `state` tells how its creation went, never how the build went: ask its workflows for that.
@@ -107,7 +107,7 @@ class Pipelines(Group):
             PipelineCreated,
             "POST",
             f"/project/{project_path(project)}/pipeline",
-            json=present(branch=branch, tag=tag, parameters=parameters),
+            json=omit_none(branch=branch, tag=tag, parameters=parameters),
         )
 
     async def run(
@@ -135,7 +135,7 @@ class Pipelines(Group):
             PipelineCreated,
             "POST",
             f"/project/{project_path(project)}/pipeline/run",
-            json=present(definition_id=definition_id, config=config, checkout=checkout, parameters=parameters),
+            json=omit_none(definition_id=definition_id, config=config, checkout=checkout, parameters=parameters),
             only=201,
         )
 
@@ -154,6 +154,6 @@ class Pipelines(Group):
                 json={
                     "continuation-key": continuation_key,
                     "configuration": configuration,
-                    **present(parameters=parameters),
+                    **omit_none(parameters=parameters),
                 },
             )

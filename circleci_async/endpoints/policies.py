@@ -4,22 +4,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from ..encoding import present
+from ..core.encoding import omit_none
+from ..core.paging import Paged
 from ..errors import InvalidArgument
-from ..models.policies import (
-    Decision,
-    DecisionLog,
-    DecisionMetadata,
-    DecisionSettings,
-    Policy,
-    PolicyBundleDiff,
-)
-from ..paging import Paged
+from ..models.policies import Decision, DecisionLog, DecisionMetadata, DecisionSettings, Policy, PolicyBundleDiff
 from ..slug import segment
-from .group import Group, Id, moment
+from .resource import Id, Resource, moment
 
 
-class Policies(Group):
+class Policies(Resource):
     """Config policies: bundles, decisions, settings.
 
     `owner_id` is the id of an organization, not its slug. Of contexts there is only `config` so far.
@@ -131,7 +124,7 @@ class Policies(Group):
             Decision,
             "POST",
             f"/owner/{segment(owner_id)}/context/{segment(context)}/decision",
-            json={"input": input, **present(metadata=metadata)},
+            json={"input": input, **omit_none(metadata=metadata)},
         )
 
     async def settings(self, owner_id: Id, *, context: str = "config") -> DecisionSettings:

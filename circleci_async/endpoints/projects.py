@@ -3,18 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Unpack, cast
 
-from ..encoding import present
+from ..core.encoding import omit_none
 from ..errors import InvalidArgument
 from ..models.messages import Message
 from ..models.projects import AdvancedSettingsUpdate, Project, ProjectSettings, Rollback
 from ..slug import org_segment, project_path, segment
-from .group import Group, Id, OrgSlugOrId, ProjectRef
+from .resource import Id, OrgSlugOrId, ProjectRef, Resource
 
 _SETTINGS = sorted(AdvancedSettingsUpdate.__optional_keys__)
 _BRANCHES = "pr_only_branch_overrides"
 
 
-class Projects(Group):
+class Projects(Resource):
     """Projects."""
 
     async def get(self, project: ProjectRef) -> Project:
@@ -96,7 +96,7 @@ class Projects(Group):
             Rollback,
             "POST",
             f"/projects/{segment(project_id)}/rollback",
-            json=present(
+            json=omit_none(
                 component_name=component_name,
                 environment_name=environment_name,
                 current_version=current_version,

@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..encoding import present
+from ..core.encoding import omit_none
+from ..core.paging import Paged
 from ..errors import InvalidArgument
 from ..models.attribution import AttributionActor
 from ..models.messages import Message
 from ..models.schedules import Schedule, Timetable
-from ..paging import Paged
 from ..slug import project_path, segment
-from .group import Group, Id, ProjectRef
+from .resource import Id, ProjectRef, Resource
 
 
-class Schedules(Group):
+class Schedules(Resource):
     """Schedules: pipelines at set times.
 
     For projects of GitHub OAuth and Bitbucket Cloud. Where there are pipeline definitions, a trigger with a
@@ -56,7 +56,7 @@ class Schedules(Group):
                 "timetable": _written(timetable),
                 "attribution-actor": attribution_actor,
                 "parameters": parameters,
-                **present(description=description),
+                **omit_none(description=description),
             },
         )
 
@@ -91,8 +91,8 @@ class Schedules(Group):
             "PATCH",
             f"/schedule/{segment(schedule_id)}",
             json={
-                **present(name=name, timetable=_written(timetable), parameters=parameters, description=description),
-                **present(**{"attribution-actor": attribution_actor}),
+                **omit_none(name=name, timetable=_written(timetable), parameters=parameters, description=description),
+                **omit_none(**{"attribution-actor": attribution_actor}),
             },
         )
 

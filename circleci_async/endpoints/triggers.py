@@ -4,18 +4,18 @@ import builtins
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from ..encoding import present
+from ..core.encoding import omit_none
 from ..errors import InvalidArgument
 from ..models.messages import Message
 from ..models.triggers import EventPreset, RepositorySource, ScheduleSource, Trigger, WebhookSource
 from ..slug import segment
-from .group import Group, Id
+from .resource import Id, Resource
 
 EventSource: TypeAlias = RepositorySource | WebhookSource | ScheduleSource | Mapping[str, Any]
 """What fires a trigger; a mapping is sent as it is."""
 
 
-class Triggers(Group):
+class Triggers(Resource):
     """Triggers: which events set a pipeline definition going.
 
     Events of a repository, requests to an address that CircleCI makes, or the clock. Not on CircleCI Server.
@@ -26,7 +26,7 @@ class Triggers(Group):
 
         `GET /projects/{project_id}/pipeline-definitions/{pipeline_definition_id}/triggers`
         """
-        return await self._session.listed(Trigger, _triggers_path(project_id, definition_id), sparse=True)
+        return await self._session.listed(Trigger, _triggers_path(project_id, definition_id), items_optional=True)
 
     async def create(
         self,
@@ -59,7 +59,7 @@ class Triggers(Group):
             _triggers_path(project_id, definition_id),
             json={
                 "event_source": _written(event_source),
-                **present(
+                **omit_none(
                     event_preset=event_preset,
                     event_name=event_name,
                     checkout_ref=checkout_ref,
@@ -102,7 +102,7 @@ class Triggers(Group):
             Trigger,
             "PATCH",
             _path(project_id, trigger_id),
-            json=present(
+            json=omit_none(
                 event_source=_written(event_source),
                 event_preset=event_preset,
                 event_name=event_name,
@@ -135,9 +135,9 @@ def _written(source: EventSource | None) -> Mapping[str, Any] | None:
         case RepositorySource():
             return {"provider": source.provider, "repo": {"external_id": source.external_id}}
         case WebhookSource():
-            return {"provider": "webhook", "webhook": present(sender=source.sender)}
+            return {"provider": "webhook", "webhook": omit_none(sender=source.sender)}
         case ScheduleSource():
-            schedule = present(cron_expression=source.cron_expression, attribution_actor=source.attribution_actor)
+            schedule = omit_none(cron_expression=source.cron_expression, attribution_actor=source.attribution_actor)
             return {"provider": "schedule", "schedule": schedule}
         case _:
             return source

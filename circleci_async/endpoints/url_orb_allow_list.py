@@ -4,10 +4,10 @@ import builtins
 
 from ..models.url_orb_allow_list import UrlOrbAllowListEntry, UrlOrbAuth, UrlOrbConfirmation
 from ..slug import org_segment, segment
-from .group import Group, Id, OrgSlugOrId
+from .resource import Id, OrgSlugOrId, Resource
 
 
-class UrlOrbAllowList(Group):
+class UrlOrbAllowList(Resource):
     """The URL orb allow-list: from where orbs may be used by URL."""
 
     async def list(self, organization: OrgSlugOrId) -> builtins.list[UrlOrbAllowListEntry]:

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ..encoding import present
+from ..core.encoding import omit_none
 from ..errors import InvalidArgument
 from ..models.usage import UsageExport
 from ..slug import segment
-from .group import Group, Id, moment
+from .resource import Id, Resource, moment
 
 LONGEST_SPAN = timedelta(days=31)
 OLDEST = timedelta(days=366)
 
 
-class Usage(Group):
+class Usage(Resource):
     """Usage exports: what was built, and what it cost.
 
     An export takes minutes to hours. An organization may ask for 10 of them an hour, and look after them 10 times a
@@ -41,7 +41,7 @@ class Usage(Group):
             "POST",
             f"/organizations/{segment(organization_id)}/usage_export_job",
             json=wanted(start, end, shared_org_ids),
-            own_limit=True,
+            isolated_limit=True,
         )
 
     async def get_export(self, organization_id: Id, export_id: Id) -> UsageExport:
@@ -53,7 +53,7 @@ class Usage(Group):
             UsageExport,
             "GET",
             f"/organizations/{segment(organization_id)}/usage_export_job/{segment(export_id)}",
-            own_limit=True,
+            isolated_limit=True,
         )
 
 
@@ -72,4 +72,4 @@ def wanted(start: datetime | str, end: datetime | str, shared_org_ids: Sequence[
         raise InvalidArgument(f"start={first}: give one at most a year ago, CircleCI exports nothing older")
     if isinstance(shared_org_ids, str):
         raise InvalidArgument(f"shared_org_ids={shared_org_ids!r}: give a list of ids")
-    return {"start": first, "end": last, **present(shared_org_ids=shared_org_ids)}
+    return {"start": first, "end": last, **omit_none(shared_org_ids=shared_org_ids)}

@@ -2,10 +2,10 @@
 
 from ..models.users import Collaboration, User
 from ..slug import segment
-from .group import Group, Id
+from .resource import Id, Resource
 
 
-class Users(Group):
+class Users(Resource):
     """Users: who is asking, and who is who."""
 
     async def me(self) -> User:

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..encoding import present
+from ..core.encoding import omit_none
+from ..core.paging import Paged
+from ..core.redaction import checked_value, unseen
 from ..errors import InvalidArgument
 from ..models.messages import Message
 from ..models.webhooks import Webhook, WebhookEventType
-from ..paging import Paged
-from ..redaction import checked_value, unseen
 from ..slug import segment
-from .group import Group, Id, known
+from .resource import Id, Resource, known
 
 
-class Webhooks(Group):
+class Webhooks(Resource):
     """Outbound webhooks: what CircleCI tells your service of.
 
     A project has at most five. The API never gives a signing secret: `signing_secret` of an answer is `****`, or empty.
@@ -93,7 +93,7 @@ class Webhooks(Group):
                 "PUT",
                 f"/webhook/{segment(webhook_id)}",
                 json={
-                    **present(name=name, url=url, events=None if events is None else [*events]),
+                    **omit_none(name=name, url=url, events=None if events is None else [*events]),
                     **_in_both_spellings(signing_secret=signing_secret, verify_tls=verify_tls),
                 },
             )
@@ -124,5 +124,5 @@ def _in_both_spellings(**fields: Any) -> dict[str, Any]:
 
     A name that is not read is ignored without a word, and the webhook would be left without its secret.
     """
-    given = present(**fields)
+    given = omit_none(**fields)
     return {**given, **{name.replace("_", "-"): value for name, value in given.items()}}

@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 
-from ..encoding import present
+from ..core.encoding import omit_none
+from ..core.paging import Paged
 from ..errors import InvalidArgument
 from ..models.messages import Message
 from ..models.workflows import RerunAccepted, Workflow, WorkflowJob
-from ..paging import Paged
 from ..slug import segment
-from .group import Group, Id
+from .resource import Id, Resource
 
 
-class Workflows(Group):
+class Workflows(Resource):
     """Workflows: one run of a workflow definition within a pipeline."""
 
     async def get(self, workflow_id: Id) -> Workflow:
@@ -65,7 +65,7 @@ class Workflows(Group):
             RerunAccepted,
             "POST",
             f"/workflow/{segment(workflow_id)}/rerun",
-            json=present(
+            json=omit_none(
                 from_failed=from_failed,
                 jobs=None if jobs is None else [str(job) for job in jobs],
                 enable_ssh=enable_ssh,

@@ -11,10 +11,10 @@ __all__ = [
     "FileFailed",
     "HarvestEvent",
     "HarvestProgress",
-    "HeldBack",
     "JobListed",
     "ListingFailed",
     "OnHarvestEvent",
+    "Throttled",
 ]
 
 
@@ -91,7 +91,7 @@ class ListingFailed(HarvestEvent):
 
 
 @frozen(kw_only=True)
-class HeldBack(HarvestEvent):
+class Throttled(HarvestEvent):
     """The server said that it has had enough (429), and nothing is sent for a while."""
 
     seconds: float

@@ -3,8 +3,8 @@
 import asyncio
 from typing import Final
 
+from ..core.session import Session
 from ..errors import ApiError, CircleCIError, LedgerError
-from ..session import Session
 from .backlog import Backlog
 from .bounds import Bounds
 from .ledger import Ledger

@@ -5,17 +5,17 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
 
-from ..artifacts.group import Artifacts
-from ..artifacts.latest import BEGINNING, newest_of_each_name, revision, succeeded
+from ..core.fan_out import fan_out
+from ..core.session import Session
+from ..downloads.latest import BEGINNING, newest_of_each_name, revision, succeeded
+from ..endpoints.artifacts import Artifacts
 from ..endpoints.pipelines import Pipelines
 from ..endpoints.workflows import Workflows
 from ..errors import CircleCIError, InvalidArgument, LedgerError, NotFound
-from ..fanout import fan_out
 from ..globs import matches
 from ..models.jobs import JobType
 from ..models.pipelines import Pipeline
 from ..models.workflows import Workflow, WorkflowJob
-from ..session import Session
 from ..slug import ProjectSlug
 from .backlog import Backlog
 from .layout import Place

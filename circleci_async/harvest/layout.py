@@ -7,7 +7,7 @@ from string import Formatter
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
-from ..artifacts.destination import LONGEST_NAME, fold, numbered
+from ..downloads.destination import LONGEST_NAME, fold, numbered
 from ..errors import InvalidArgument
 
 DEFAULT_LAYOUT: Final = "{project}/{pipeline}/{workflow}/{job}-{number}/{node}/{path}"

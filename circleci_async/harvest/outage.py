@@ -3,6 +3,7 @@
 import asyncio
 import random
 
+from ..core.retry import TRANSIENT, RetryPolicy
 from ..errors import (
     ApiError,
     AuthenticationError,
@@ -12,7 +13,6 @@ from ..errors import (
     RateLimited,
     TransportError,
 )
-from ..retry import TRANSIENT, RetryPolicy
 
 ENOUGH = 4
 """So many different things that fail in a row, and nothing that succeeds, make an outage."""
@@ -79,12 +79,12 @@ class Outage:
 
     def wait(self, tries: int) -> float:
         """Return the seconds until the next try: longer each time, and not the same for all."""
-        bound = min(self._policy.cap, self._policy.base * 2.0 ** min(tries, 64))
+        bound = min(self._policy.max_delay, self._policy.initial_delay * 2.0 ** min(tries, 64))
         return random.uniform(bound / 2, bound)
 
 
 def ends_all(error: CircleCIError, policy: RetryPolicy) -> bool:
     """Say whether whatever comes next would fail too: no token, a closed client, a pause longer than is allowed."""
     if isinstance(error, RateLimited):
-        return (error.retry_after or 0) > policy.longest_wait
+        return (error.retry_after or 0) > policy.max_wait
     return isinstance(error, AuthenticationError | ConfigurationError)

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from functools import partial
 
-from ..artifacts.body import Body
-from ..artifacts.download import BATCH, INLINE
-from ..artifacts.part import PartFile, Worker
+from ..core.resumable_body import Body
+from ..core.session import Session
+from ..downloads.download import BATCH, INLINE
+from ..downloads.part_file import PartFile, Worker
 from ..errors import CircleCIError
-from ..session import Session
 from .ledger import Ledger
 from .records import Fetched, Wanted
 from .register import Register

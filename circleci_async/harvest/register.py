@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Final
 
-from ..artifacts.destination import checked_parts, numbered
+from ..downloads.destination import checked_parts, numbered
 from ..errors import UnsafePath
 from ..globs import matches_path
 from ..models.artifacts import Artifact

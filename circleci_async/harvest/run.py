@@ -7,9 +7,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from ..endpoints.group import ProjectRef
+from ..core.session import Session
+from ..endpoints.resource import ProjectRef
 from ..errors import InvalidArgument, LedgerError
-from ..session import Session
 from ..slug import ProjectSlug
 from .backlog import Backlog
 from .bounds import MIN_FREE, Bounds
@@ -82,7 +82,7 @@ class _Run:
         self._session = session
         self._root = root
         self._stop = Stop()
-        self._tally = Tally(session.core.stats, on_progress)
+        self._tally = Tally(session.state.stats, on_progress)
         self._ledger = Ledger(root, self._settled, dedupe=dedupe)
         self._backlog = Backlog()
         self._fetcher = Fetcher(

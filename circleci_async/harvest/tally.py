@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import deque
 
-from ..stats import Stats
+from ..core.stats import Stats
 from .announcer import Announcer
 from .events import (
     FileAdvanced,
@@ -12,10 +12,10 @@ from .events import (
     FileFailed,
     HarvestEvent,
     HarvestProgress,
-    HeldBack,
     JobListed,
     ListingFailed,
     OnHarvestEvent,
+    Throttled,
 )
 from .layout import Place
 from .records import Settled, Unlisted, Visit, Wanted
@@ -113,7 +113,7 @@ class Tally:
         while True:
             await asyncio.sleep(TOLD_EVERY)
             if self._stats.held > self._held:
-                self._tell(HeldBack(seconds=self._stats.held - self._held))
+                self._tell(Throttled(seconds=self._stats.held - self._held))
                 self._held = self._stats.held
             self._tell(self.progress())
 

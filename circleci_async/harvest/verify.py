@@ -12,8 +12,8 @@ from typing import NamedTuple, TypeVar
 
 from attrs import frozen
 
+from ..core.fan_out import fan_out
 from ..errors import DownloadError, LedgerBusy
-from ..fanout import fan_out
 from .lock import is_locked
 from .schema import connect_to_read, explained
 from .tree import Tree, checksum

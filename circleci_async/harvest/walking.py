@@ -5,9 +5,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
 from typing import TypeVar
 
+from ..core.paging import Page, Paged
+from ..core.retry import RetryPolicy
 from ..errors import ApiError, CircleCIError, LedgerError, NotFound
-from ..paging import Page, Paged
-from ..retry import RetryPolicy
 from .ledger import Ledger
 from .outage import Outage, ends_all, is_passing
 from .records import Unlisted

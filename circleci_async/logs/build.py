@@ -6,10 +6,10 @@ from typing import Literal
 
 from attrs import frozen
 
+from ..core.session import Session
 from ..errors import NotFound
 from ..models.jobs import JobStatus
 from ..models.steps import JobStep, StepAction, StepStatus
-from ..session import Session
 
 NO_STEPS = (
     "A job that was canceled before it started has no steps, nor has an approval. Otherwise check project and number "

@@ -12,7 +12,8 @@ from typing import Protocol
 
 from attrs import define, evolve, frozen
 
-from ..artifacts.body import Body
+from ..core.resumable_body import Body
+from ..core.session import Session
 from ..errors import (
     ApiError,
     AuthenticationError,
@@ -26,7 +27,6 @@ from ..errors import (
     TransportError,
 )
 from ..models.steps import OutputMessage, StepAction
-from ..session import Session
 from .build import Build, build_path, get_build
 from .messages import JsonMessages, TextMessages, Unreadable
 
@@ -68,7 +68,7 @@ class Job:
     def address_of(self, action: StepAction) -> str:
         """Return where the API's own host gives the output of a step that has a number."""
         path = build_path(self.project, self.number)
-        return f"{self.session.core.api}{path}/output/{action.number}/{action.node}?file=true"
+        return f"{self.session.state.api}{path}/output/{action.number}/{action.node}?file=true"
 
 
 @define
@@ -141,7 +141,7 @@ async def _read(
             if not data:
                 return
     except Unreadable as fault:
-        transport = job.session.core.transport
+        transport = job.session.state.transport
         shown = transport.public(url.partition("?")[0])
         error = DecodeError((transport.redact(str(fault)),), method="GET", url=shown)
     finally:

@@ -13,7 +13,7 @@ from .open_enum import OpenEnum
 __all__ = [
     "DurationMetrics",
     "FlakyTest",
-    "FlakyTests",
+    "FlakyTestReport",
     "Granularity",
     "InsightsBranches",
     "JobMetrics",
@@ -25,7 +25,7 @@ __all__ = [
     "RunStatus",
     "TestCounts",
     "TestMetric",
-    "TestMetrics",
+    "TestMetricsReport",
     "TestRun",
     "WorkflowMetrics",
     "WorkflowMetricsValues",
@@ -256,7 +256,7 @@ class FlakyTest:
 
 
 @frozen(kw_only=True)
-class FlakyTests:
+class FlakyTestReport:
     """The flaky tests of a project, over all branches: `GET /insights/{project-slug}/flaky-tests`."""
 
     flaky_tests: tuple[FlakyTest, ...]
@@ -309,7 +309,7 @@ class TestRun:
 
 
 @frozen(kw_only=True)
-class TestMetrics:
+class TestMetricsReport:
     """The tests of a workflow, over its ten latest runs.
 
     `GET /insights/{project-slug}/workflows/{workflow-name}/test-metrics`

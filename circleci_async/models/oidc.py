@@ -6,7 +6,7 @@ from attrs import frozen
 
 from .open_enum import OpenEnum
 
-__all__ = ["OidcClaim", "OidcClaims"]
+__all__ = ["OidcClaim", "OidcClaimSet"]
 
 
 class OidcClaim(OpenEnum):
@@ -17,7 +17,7 @@ class OidcClaim(OpenEnum):
 
 
 @frozen(kw_only=True)
-class OidcClaims:
+class OidcClaimSet:
     """What an organization or a project sets for its tokens: `GET /org/{orgID}/oidc-custom-claims` and its like."""
 
     org_id: str = ""

@@ -9,7 +9,7 @@ from attrs import Factory, define, field
 from .contexts import Context
 from .deploys import DeployEnvironment
 from .groups import OrganizationGroup
-from .oidc import OidcClaims
+from .oidc import OidcClaimSet
 from .otel import OtelExporter
 from .policies import PolicyBook, Verdict
 from .url_orb_allow_list import AllowListEntry
@@ -79,7 +79,7 @@ class Organization:
     pipelines: PipelineIndex = field(default=Factory(PipelineIndex), repr=False)
     groups: dict[str, OrganizationGroup] = field(factory=dict[str, OrganizationGroup], repr=False)
     url_orb_allow_list: dict[str, AllowListEntry] = field(factory=dict[str, AllowListEntry], repr=False)
-    oidc: OidcClaims = field(factory=OidcClaims, repr=False)
+    oidc: OidcClaimSet = field(factory=OidcClaimSet, repr=False)
     exporters: dict[str, OtelExporter] = field(factory=dict[str, OtelExporter], repr=False)
     contexts: dict[str, Context] = field(factory=dict[str, Context], repr=False)
     deploy_environments: dict[str, DeployEnvironment] = field(factory=dict[str, DeployEnvironment], repr=False)

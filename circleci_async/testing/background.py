@@ -94,7 +94,7 @@ def close_client(circle: "CircleCI") -> None:
 
     It has no idle connections, if it was one of a `BackgroundCircleCI`.
     """
-    loop = circle._session.core.lifetime.loop  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # nobody else needs it
+    loop = circle._session.state.lifetime.loop  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # nobody else needs it
     if loop is not None and not loop.is_closed():
         loop.run_until_complete(circle.aclose())
         return

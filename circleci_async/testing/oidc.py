@@ -7,7 +7,7 @@ from attrs import define
 
 
 @define(eq=False)
-class OidcClaims:
+class OidcClaimSet:
     """What is set, and since when; None for what isn't."""
 
     audience: Sequence[str] | None = None

@@ -14,7 +14,7 @@ from .deploys import DeployComponent
 from .environment_variables import EnvironmentVariable
 from .events import EVENTS
 from .jobs import Job
-from .oidc import OidcClaims
+from .oidc import OidcClaimSet
 from .pipeline_definitions import PipelineDefinition
 from .policies import DecisionRecord, Verdict
 from .recipes import DEFAULT, Recipe, as_yaml, recipe
@@ -64,7 +64,7 @@ class Project:
     skipped: str | None = None
     settings: dict[str, bool | list[str]] = field(default=Factory(_settings, takes_self=True), repr=False)
     """The advanced settings, by name."""
-    oidc: OidcClaims = field(factory=OidcClaims, repr=False)
+    oidc: OidcClaimSet = field(factory=OidcClaimSet, repr=False)
     schedules: dict[str, Schedule] = field(factory=dict[str, Schedule], repr=False)
     webhooks: dict[str, Webhook] = field(factory=dict[str, Webhook], repr=False)
     definitions: dict[str, PipelineDefinition] = field(factory=dict[str, PipelineDefinition], repr=False)

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from weakref import WeakKeyDictionary
 
-from ..throttle import Gate
+from ..core.limiter import Gate
 
 LOOKS = 10
 """Of one organization, within `WINDOW`."""

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 
-from ..artifacts.body import Body
+from ..core.resumable_body import Body
+from ..core.session import Session
 from ..errors import AuthenticationError, BadRequest, CircleCIError, DownloadError, Gone, NotFound, PermissionDenied
-from ..session import Session
 from .table import Row, Table, Unreadable
 
 REFUSALS = (BadRequest, AuthenticationError, PermissionDenied, NotFound, Gone)

@@ -5,7 +5,7 @@ import copy
 from collections import deque
 
 from .arguments import Interval
-from .looking import Look
+from .polls import Look
 from .verdict import Judge, Sight, Verdict
 
 

@@ -7,7 +7,7 @@ from attrs import frozen
 from ..errors import NotFound
 from ..models.pipelines import PipelineState
 from .arguments import OnHold
-from .looking import awaits_more
+from .polls import awaits_more
 from .results import Outcome, newest, outcome_of, worst
 from .snapshot import Snapshot
 

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from attrs import fields
 
-from ..codec import decode, loads, structure
+from ..core.codec import decode, loads, structure
 from ..errors import DecodeError
 from ..models.events import WebhookEvent
 from ..models.webhooks import WebhookEventType

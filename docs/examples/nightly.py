@@ -33,7 +33,7 @@ class Night:
 async def main(projects: list[str], branch: str, path: str | None, into: Path) -> int:
     """Look at all projects at once, write the report, and return the exit code."""
     nights = {project: Night(project) for project in projects}
-    patient = ca.RetryPolicy(attempts=8, longest_wait=900)  # seconds: nobody waits for the answer
+    patient = ca.RetryPolicy(attempts=8, max_wait=900)  # seconds: nobody waits for the answer
     async with ca.CircleCI(retry=patient) as circle, asyncio.TaskGroup() as tasks:
         tasks.create_task(measure(circle, nights, branch))
         for night in nights.values():

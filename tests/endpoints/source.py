@@ -74,7 +74,7 @@ def routes() -> Iterator[Route]:
         tree = ast.parse(file.read_text("utf-8"), file.name)
         functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
         for group in tree.body:
-            if isinstance(group, ast.ClassDef) and [ast.unparse(base) for base in group.bases] == ["Group"]:
+            if isinstance(group, ast.ClassDef) and [ast.unparse(base) for base in group.bases] == ["Resource"]:
                 for node in group.body:
                     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
                         yield _route(f"{file.stem}.{node.name}", node, Scope(functions))
@@ -138,7 +138,7 @@ def _fields(node: ast.expr, scope: Scope) -> Fields:
         case ast.Dict(keys=keys, values=values):
             for key, value in zip(keys, values, strict=True):
                 found |= _fields(value, scope) if key is None else {ast.literal_eval(key): _origin(value, scope)}
-        case ast.Call(func=ast.Name(id="present"), keywords=keywords):
+        case ast.Call(func=ast.Name(id="omit_none"), keywords=keywords):
             for keyword in keywords:
                 one = {keyword.arg: _origin(keyword.value, scope)} if keyword.arg else _fields(keyword.value, scope)
                 found |= one

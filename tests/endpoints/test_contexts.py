@@ -95,14 +95,14 @@ def for_ever(*, afresh: bool) -> Behaviour:
 @pytest.mark.parametrize("afresh", [False, True], ids=["the same token", "ever new tokens"])
 async def test_a_list_of_variables_that_repeats_ends_with_a_warning_and_nothing_twice(afresh: bool) -> None:
     async with raw_server(for_ever(afresh=afresh)) as server, ca.CircleCI("t", host=server.url) as circle:
-        with pytest.warns(ca.ListCut) as warned:
+        with pytest.warns(ca.TruncatedListWarning) as warned:
             names = [each.variable async for each in circle.contexts.variables(ID)]
-        with pytest.warns(ca.ListCut):
+        with pytest.warns(ca.TruncatedListWarning):
             collected = await circle.contexts.variables(ID).collect()
         assert len(server.requests) == 4
     assert names == [each.variable for each in collected] == [f"V{number}" for number in range(100)]
     [warning] = warned
-    assert str(warning.message) == f"context {ID} may have more variables than the API lists: it gives the first 100"
+    assert str(warning.message) == f"context {ID} may have more variables: the API lists only the first 100"
 
 
 async def test_no_more_variables_than_are_wanted_need_no_warning() -> None:
@@ -126,7 +126,7 @@ async def test_more_than_a_hundred_are_cut() -> None:
     for number in range(101):
         context.variable(f"V{number}", "")
     async with FakeCircleCI(world) as fake, fake.client() as circle:
-        with pytest.warns(ca.ListCut):
+        with pytest.warns(ca.TruncatedListWarning):
             found = await circle.contexts.variables(context.id).collect()
         assert [each.variable for each in found] == [f"V{number}" for number in range(100)]
 

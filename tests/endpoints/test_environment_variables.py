@@ -116,7 +116,7 @@ async def test_a_value_that_the_server_sends_back_is_in_no_error_and_no_log(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     status, write = ECHOES[kind]
-    retry = ca.RetryPolicy(attempts=2, base=0.001, cap=0.001)
+    retry = ca.RetryPolicy(attempts=2, initial_delay=0.001, max_delay=0.001)
     async with (
         raw_server(echo(status, write)) as server,
         ca.CircleCI("token", host=server.url, retry=retry) as circle,

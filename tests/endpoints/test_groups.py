@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from circleci_async import CircleCI, ListCut
+from circleci_async import CircleCI, TruncatedListWarning
 from circleci_async.testing import FakeCircleCI, World
 from circleci_async.testing.groups import OrganizationGroup
 from tests.endpoints.case import ID
@@ -25,7 +25,7 @@ def world_with(count: int) -> tuple[World, str]:
 async def test_a_hundred_groups_are_all_there_are_and_nothing_is_said() -> None:
     world, acme = world_with(100)
     async with FakeCircleCI(world) as fake, fake.client() as circle:
-        with warnings.catch_warnings(action="error", category=ListCut):
+        with warnings.catch_warnings(action="error", category=TruncatedListWarning):
             groups = await circle.groups.list(acme, limit=10).collect()
         assert [group.name for group in groups] == [f"group {number}" for number in range(100)]
         assert len(fake.requests) == 1
@@ -34,7 +34,7 @@ async def test_a_hundred_groups_are_all_there_are_and_nothing_is_said() -> None:
 async def test_of_more_than_a_hundred_groups_the_first_are_given_once_with_a_warning() -> None:
     world, acme = world_with(101)
     async with FakeCircleCI(world) as fake, fake.client() as circle:
-        with pytest.warns(ListCut, match="may have more groups than the first 100"):
+        with pytest.warns(TruncatedListWarning, match="may have more groups: the API lists only the first 100"):
             groups = await circle.groups.list(acme).collect()
         assert [group.name for group in groups] == [f"group {number}" for number in range(100)]
         assert len(fake.requests) == 2

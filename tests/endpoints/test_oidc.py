@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from circleci_async import BadRequest, CircleCI, OidcClaim, OidcClaims
+from circleci_async import BadRequest, CircleCI, OidcClaim, OidcClaimSet
 from tests.endpoints.case import ID, ID_2
 from tests.endpoints.refusal import refusal
 from tests.raw_server import answer, raw_server
@@ -95,7 +95,7 @@ async def test_a_project_that_is_none_never_means_its_whole_organization(wrong: 
 
 async def test_what_is_not_set_is_empty_or_none() -> None:
     async with raw_server(answer(200, {"org_id": str(ID)})) as server, CircleCI("t", host=server.url) as circle:
-        assert await circle.oidc.delete_org_claims(ID, OidcClaim.TTL) == OidcClaims(org_id=str(ID))
+        assert await circle.oidc.delete_org_claims(ID, OidcClaim.TTL) == OidcClaimSet(org_id=str(ID))
 
 
 async def test_an_error_without_a_message_has_the_words_under_error() -> None:
@@ -109,5 +109,5 @@ async def test_an_error_without_a_message_has_the_words_under_error() -> None:
 @pytest.mark.parametrize(("status", "body"), [(204, ""), (200, ""), (200, "null")])
 async def test_a_deletion_is_confirmed_by_any_success(status: int, body: str) -> None:
     async with raw_server(answer(status, body)) as server, CircleCI("t", host=server.url) as circle:
-        assert await circle.oidc.delete_org_claims(ID, ["ttl"]) == OidcClaims()
-        assert await circle.oidc.delete_project_claims(ID, ID_2, ["ttl"]) == OidcClaims()
+        assert await circle.oidc.delete_org_claims(ID, ["ttl"]) == OidcClaimSet()
+        assert await circle.oidc.delete_project_claims(ID, ID_2, ["ttl"]) == OidcClaimSet()

@@ -12,10 +12,10 @@ from circleci_async.harvest.schema import LEDGER_NAME
 from circleci_async.harvest.tree import PARTS_NAME
 from circleci_async.testing import FakeCircleCI, World
 from circleci_async.testing.jobs import Artifact, Job
-from tests.artifacts.file_server import random_bytes
+from tests.downloads.file_server import random_bytes
 from tests.leftovers import check_nothing_in_use, tasks_of_the_package
 
-QUICK = ca.RetryPolicy(attempts=3, base=0.001, cap=0.01)
+QUICK = ca.RetryPolicy(attempts=3, initial_delay=0.001, max_delay=0.01)
 
 
 def small_world(*, pipelines: int = 3, jobs: int = 2, artifacts: int = 4, size: int = 3_000) -> World:

@@ -13,8 +13,8 @@ from circleci_async.testing import FakeCircleCI
 PROGRAM = """
 import asyncio, itertools, json, os, signal, sys, threading, time
 import circleci_async as ca
-import circleci_async.codec, circleci_async.harvest.run
-from circleci_async.artifacts.part import PartFile
+import circleci_async.core.codec, circleci_async.harvest.run
+from circleci_async.downloads.part_file import PartFile
 from circleci_async.harvest.ledger import Ledger
 from circleci_async.harvest.register import Register
 from circleci_async.harvest.store import Store
@@ -40,7 +40,7 @@ def die_at(where, when, call):
     setattr(kind, name, deadly)
 
 async def harvest(host, artifact_host, into, options):
-    retry = ca.RetryPolicy(attempts=3, base=0.001, cap=0.01)
+    retry = ca.RetryPolicy(attempts=3, initial_delay=0.001, max_delay=0.01)
     trusted = [artifact_host]
     async with ca.CircleCI("fake-token", host=host, artifact_hosts=trusted, retry=retry, trust_env=False) as circle:
         report = await circle.harvest("gh/acme/api", into, **options)

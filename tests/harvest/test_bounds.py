@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import circleci_async as ca
-from circleci_async.artifacts.part import PartFile
+from circleci_async.downloads.part_file import PartFile
 from circleci_async.harvest import store
 from circleci_async.testing import FakeCircleCI, World
 from tests.harvest.disks import MIB, powerless, small_disk

@@ -198,7 +198,7 @@ async def test_what_is_too_much_for_a_slow_one_is_dropped_but_not_the_numbers(is
     telling = Announcer(listen_async if is_async else listen)
     numbers: Any = ca.HarvestProgress
     for number in range(10_000):
-        telling.tell(ca.HeldBack(seconds=number))
+        telling.tell(ca.Throttled(seconds=number))
         telling.tell(ca.FileAdvanced(project="p", job=1, node=0, path=f"{number}", received=1, size=2))
         told = dict.fromkeys(("done", "skipped", "failed", "bytes", "received", "seconds", "speed", "held"), 0)
         telling.tell(numbers(found=number, seconds_left=None, is_finding=True, **told))
@@ -207,7 +207,7 @@ async def test_what_is_too_much_for_a_slow_one_is_dropped_but_not_the_numbers(is
     await telling.close()
     assert len(events) < 3 * announcer.MOST_WAITING
     assert of(ca.HarvestProgress, events)[-1].found == 9_999
-    assert of(ca.HeldBack, events)[0].seconds == 0
+    assert of(ca.Throttled, events)[0].seconds == 0
 
 
 async def test_a_listener_that_is_cancelled_with_the_harvest_is_gone_with_it(into: Path) -> None:

@@ -38,7 +38,7 @@ async def test_a_storm_of_429s_only_takes_longer(into: Path) -> None:
     async with FakeCircleCI(world, rate_limit=limit) as fake:
         fake.fail(origin="artifacts", status=429, times=40, after=5)
         fake.fail(origin="storage", status=429, times=40, after=5)
-        report = await harvest(fake, into, retry=ca.RetryPolicy(attempts=5, base=0.002, cap=0.02))
+        report = await harvest(fake, into, retry=ca.RetryPolicy(attempts=5, initial_delay=0.002, max_delay=0.02))
         assert fake.rate_limited > 0
     report.raise_for_failures()
     assert tree(into) == usual_tree(all_artifacts(world))
@@ -57,7 +57,7 @@ async def test_a_429_that_names_a_time_holds_all_back_for_that_time(tmp_path: Pa
         report = await harvest(fake, tmp_path / "out", on_progress=note)
     report.raise_for_failures()
     assert len(report.files) == 8
-    held = [event.seconds for event in events if isinstance(event, ca.HeldBack)]
+    held = [event.seconds for event in events if isinstance(event, ca.Throttled)]
     assert sum(held) >= 15
     assert [event.held for event in events if isinstance(event, ca.HarvestProgress)][-1] >= 15
 
@@ -136,7 +136,7 @@ async def test_an_artifact_that_fails_again_and_again_is_told_and_the_next_run_t
     bad, *good = all_artifacts(world)
     async with FakeCircleCI(world) as fake:
         fault = fake.fail(bad.location, times=None, status=500)
-        report = await harvest(fake, into, attempts=4, retry=ca.RetryPolicy(attempts=2, base=0.001))
+        report = await harvest(fake, into, attempts=4, retry=ca.RetryPolicy(attempts=2, initial_delay=0.001))
         assert fault.hits == 4 * 2
         [failure] = report.failed
         assert (failure.kind, failure.name, failure.number) == ("artifact", bad.path, bad.job.number)
@@ -186,7 +186,7 @@ async def test_a_server_that_repeats_a_page_token_makes_a_failed_list(into: Path
 
 # A host that is down
 
-PATIENT = ca.RetryPolicy(attempts=1, base=10, cap=40)
+PATIENT = ca.RetryPolicy(attempts=1, initial_delay=10, max_delay=40)
 
 
 @asynccontextmanager
@@ -321,7 +321,7 @@ async def test_a_file_that_changes_between_two_tries_is_never_a_mixture(ranges: 
     artifacts = [job.artifact(f"{number}", size=5_000_000) for number in range(4)]
     async with (
         FakeCircleCI(world, ranges=ranges) as fake,
-        fake.client(retry=ca.RetryPolicy(attempts=1, base=0.001)) as circle,
+        fake.client(retry=ca.RetryPolicy(attempts=1, initial_delay=0.001)) as circle,
     ):
         fake.fail(origin="storage", cut=3_000_000, times=4)
         seen: set[str] = set()
@@ -343,7 +343,7 @@ async def test_a_try_goes_on_where_the_one_before_was_cut(into: Path) -> None:
     artifact = world.project("gh/acme/api").pipeline().workflow("build").job("test").artifact("big", size=8_000_000)
     async with FakeCircleCI(world) as fake:
         fake.fail(origin="storage", cut=5_000_000)
-        report = await harvest(fake, into, retry=ca.RetryPolicy(attempts=1, base=0.001))
+        report = await harvest(fake, into, retry=ca.RetryPolicy(attempts=1, initial_delay=0.001))
         report.raise_for_failures()
         ranges = [each.headers.get("Range") for each in fake.requests if each.origin == "storage"]
         assert ranges[0] is None

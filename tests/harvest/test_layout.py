@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 import circleci_async as ca
-from circleci_async.artifacts.destination import checked_parts, fold
+from circleci_async.downloads.destination import checked_parts, fold
 from circleci_async.harvest.layout import DEFAULT_LAYOUT, Layout, Place, Placer, safe_name
 
 JOB = Place("gh/acme/api", 12, "build", "test", 42)

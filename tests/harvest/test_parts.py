@@ -15,7 +15,7 @@ from circleci_async.harvest.tree import Tree
 from circleci_async.harvest.uninterrupted import uninterrupted
 from tests.fastclock import fast_clock
 
-POLICY = ca.RetryPolicy(base=1, cap=8, longest_wait=60)
+POLICY = ca.RetryPolicy(initial_delay=1, max_delay=8, max_wait=60)
 
 
 def new_part(files: Tree, number: int) -> None:
@@ -75,7 +75,7 @@ async def test_finding_waits_when_it_is_far_ahead(monkeypatch: pytest.MonkeyPatc
     [
         (ca.TransportError("reset"), True, False),
         (ca.RequestTimeout("late"), True, False),
-        (ca.DownloadCut("cut"), True, False),
+        (ca.DownloadInterrupted("cut"), True, False),
         (ca.ServerError(503, "down"), True, False),
         (ca.RateLimited(429, "slow down", retry_after=60), True, False),
         (ca.RateLimited(429, "slow down", retry_after=61), True, True),

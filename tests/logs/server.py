@@ -13,7 +13,7 @@ TOKEN = "s3cret-t0ken"
 SIGNATURE = "X-Amz-Signature=5ignatur3"
 PROJECT = "gh/acme/api"
 BUILD = "/api/v1.1/project/gh/acme/api/42"
-QUICK = RetryPolicy(attempts=2, base=0.001, cap=0.01)
+QUICK = RetryPolicy(attempts=2, initial_delay=0.001, max_delay=0.01)
 
 
 def action(number: int | None = 101, node: int = 0, **more: Any) -> dict[str, Any]:

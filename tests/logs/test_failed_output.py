@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import circleci_async as ca
-from circleci_async.logs.group import AT_ONCE
+from circleci_async.resources.jobs import AT_ONCE
 from circleci_async.testing import FakeCircleCI, World
 from tests.leftovers import check_nothing_is_left
 from tests.raw_server import after, answer, hang

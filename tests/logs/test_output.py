@@ -14,7 +14,7 @@ import circleci_async as ca
 from circleci_async.logs.messages import LONGEST_MESSAGE, TextMessages
 from circleci_async.logs.reading import Unzipped
 from circleci_async.testing import FakeCircleCI, World
-from tests.artifacts.file_server import in_turn, served
+from tests.downloads.file_server import in_turn, served
 from tests.leftovers import check_nothing_in_use, check_nothing_is_left
 from tests.raw_server import Behaviour, answer, cut, hang, raw_server
 

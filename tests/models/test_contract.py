@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 import attrs
 import pytest
 
-from circleci_async.codec import decode, to_dict
+from circleci_async.core.codec import decode, to_dict
 from circleci_async.models.open_enum import OpenEnum
 
 from .spec import MODELS, Json, examples, resolve, schema
@@ -129,7 +129,7 @@ def test_the_models_differ_from_the_specification_only_on_purpose() -> None:
         "WorkflowJob.dependencies need not be optional",
         # A confirmation without a word is one all the same.
         "Message.message need not be optional",
-        "OidcClaims.org_id need not be optional",
+        "OidcClaimSet.org_id need not be optional",
         "UrlOrbConfirmation.id need not be optional",
         "UrlOrbConfirmation.message need not be optional",
         # A count of tests is a whole number, whatever the specification calls it.

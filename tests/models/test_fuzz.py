@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from circleci_async import CircleCI, DecodeError, Message, Paged, User
-from circleci_async.codec import decode
+from circleci_async.core.codec import decode
 from tests.endpoints.case import every_case
 from tests.endpoints.contract import OPERATIONS
 from tests.raw_server import answer, raw_server

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from circleci_async.codec import decode, decode_page
+from circleci_async.core.codec import decode, decode_page
 from circleci_async.models.artifacts import Artifact
 from circleci_async.models.insights import DurationMetrics, RunStatus, WorkflowMetrics, WorkflowRun
 from circleci_async.models.jobs import JobDetails, JobExecutor, JobMessage, JobProject, ParallelRun

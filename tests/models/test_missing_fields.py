@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from circleci_async.codec import decode
+from circleci_async.core.codec import decode
 
 from .spec import MODELS, Json, example
 

@@ -102,7 +102,7 @@ def test_a_client_is_closed_after_its_loop_has_stopped(fake: BackgroundCircleCI,
 
     close_client(circle)
 
-    http = circle._session.core.transport._http
+    http = circle._session.state.transport._http
     assert http is not None
     assert http.closed
     loop.close()

@@ -102,9 +102,11 @@ async def organizations(circle: CircleCI) -> None:
     acme = await circle.organizations.get("gh/acme")
     assert_type(await circle.groups.list(acme.id).collect(), list[ca.OrganizationGroup])
     assert_type(await circle.url_orb_allow_list.list(UUID(acme.id)), list[ca.UrlOrbAllowListEntry])
-    assert_type(await circle.oidc.update_org_claims(acme.id, audience=["vault"], ttl=timedelta(hours=1)), ca.OidcClaims)
-    assert_type(await circle.oidc.delete_org_claims(acme.id, "ttl"), ca.OidcClaims)
-    assert_type(await circle.oidc.delete_org_claims(acme.id, [ca.OidcClaim.TTL, "audience"]), ca.OidcClaims)
+    assert_type(
+        await circle.oidc.update_org_claims(acme.id, audience=["vault"], ttl=timedelta(hours=1)), ca.OidcClaimSet
+    )
+    assert_type(await circle.oidc.delete_org_claims(acme.id, "ttl"), ca.OidcClaimSet)
+    assert_type(await circle.oidc.delete_org_claims(acme.id, [ca.OidcClaim.TTL, "audience"]), ca.OidcClaimSet)
     assert_type(await circle.otel.exporters(acme.id), list[ca.OtelExporter])
     changes: ca.AdvancedSettingsUpdate = {"disable_ssh": True, "pr_only_branch_overrides": ["main"]}
     assert_type(await circle.projects.update_settings(PROJECT, **changes), ca.ProjectSettings)
@@ -323,7 +325,7 @@ async def errors(circle: CircleCI) -> float | None:
 
 async def closing(circle: CircleCI) -> None:
     await circle.aclose()
-    await circle.aclose(grace=10)
+    await circle.aclose(drain=10)
 
 
 def plain(pipeline: Pipeline) -> str:

@@ -14,7 +14,7 @@ from tests.raw_server import Behaviour, RawServer, Request, answer, raw_server
 
 ORG = "5034460f-c7c4-4c43-9457-de07e2029e7b"
 TOKEN = "s3cret-t0ken"
-QUICK = RetryPolicy(base=0.001, cap=0.01)
+QUICK = RetryPolicy(initial_delay=0.001, max_delay=0.01)
 NOW = datetime.now(UTC)
 START, END = NOW - timedelta(days=30), NOW + timedelta(days=1)
 

@@ -11,8 +11,8 @@ import pytest
 
 from circleci_async import (
     CircleCI,
-    DownloadCut,
     DownloadError,
+    DownloadInterrupted,
     InvalidArgument,
     RetryPolicy,
     ServerError,
@@ -21,7 +21,7 @@ from circleci_async import (
     UsageProgress,
 )
 from circleci_async.testing import World
-from tests.artifacts.file_server import in_turn, redirect, served
+from tests.downloads.file_server import in_turn, redirect, served
 from tests.fastclock import fast_clock
 from tests.leftovers import check_nothing_in_use, check_nothing_is_left
 from tests.raw_server import Behaviour, answer, raw_server
@@ -164,8 +164,11 @@ async def test_no_row_is_given_twice_where_the_storage_can_not_go_on(again: dict
 
 
 async def test_a_part_that_never_comes_whole_is_given_up() -> None:
-    async with one_server({"/1": file(LARGE, cut=1000)}, retry=RetryPolicy(attempts=2, base=0.001)) as (_, circle):
-        with pytest.raises(DownloadCut, match="broke off") as caught:
+    async with one_server({"/1": file(LARGE, cut=1000)}, retry=RetryPolicy(attempts=2, initial_delay=0.001)) as (
+        _,
+        circle,
+    ):
+        with pytest.raises(DownloadInterrupted, match="broke off") as caught:
             await rows_of(circle.usage.export(ORG, START, END, poll=0.01))
         assert caught.value.export_id == "e-1"
         await check_nothing_is_left(circle)

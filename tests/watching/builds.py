@@ -30,7 +30,7 @@ from circleci_async.testing import FakeCircleCI, World
 from circleci_async.testing.builds import Workflow as FakeWorkflow
 from circleci_async.testing.jobs import Job as FakeJob
 
-QUICK = RetryPolicy(base=0.001, cap=0.01)
+QUICK = RetryPolicy(initial_delay=0.001, max_delay=0.01)
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SLUG = "gh/acme/api"
 

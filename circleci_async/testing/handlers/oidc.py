@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..calls import Call, Json, Refusal
-from ..oidc import OidcClaims
+from ..oidc import OidcClaimSet
 from ..routing import Routes
 from ..timestamps import timestamp
 
@@ -63,19 +63,19 @@ def delete_of_project(call: Call) -> Json:
     return _body(claims, owner)
 
 
-def _of_organization(call: Call) -> tuple[OidcClaims, Mapping[str, str]]:
+def _of_organization(call: Call) -> tuple[OidcClaimSet, Mapping[str, str]]:
     organization = call.organization_by_id("organization")
     return organization.oidc, {"org_id": organization.id}
 
 
-def _of_project(call: Call) -> tuple[OidcClaims, Mapping[str, str]]:
+def _of_project(call: Call) -> tuple[OidcClaimSet, Mapping[str, str]]:
     organization, project = call.organization_by_id("organization"), call.project_by_id("project_id")
     if project.organization is not organization:
         raise Refusal(404, "Project not found")
     return project.oidc, {"org_id": organization.id, "project_id": project.id}
 
 
-def _update(call: Call, claims: OidcClaims) -> None:
+def _update(call: Call, claims: OidcClaimSet) -> None:
     body = call.body({"audience": list, "ttl": str})
     if not all(isinstance(each, str) for each in body.get("audience", [])):
         raise Refusal(400, "audience: expected a list of strings.")
@@ -86,7 +86,7 @@ def _update(call: Call, claims: OidcClaims) -> None:
             _set(claims, name, body[name], call)
 
 
-def _delete(call: Call, claims: OidcClaims) -> None:
+def _delete(call: Call, claims: OidcClaimSet) -> None:
     names = call.query.get("claims", "").split(",")
     if not set(names) <= set(_CLAIMS):
         raise Refusal(400, "claims: expected audience, ttl or both, with a comma between.")
@@ -94,12 +94,12 @@ def _delete(call: Call, claims: OidcClaims) -> None:
         _set(claims, name, None, call)
 
 
-def _set(claims: OidcClaims, name: str, value: Any, call: Call) -> None:
+def _set(claims: OidcClaimSet, name: str, value: Any, call: Call) -> None:
     setattr(claims, name, value)
     setattr(claims, f"{name}_updated_at", None if value is None else call.world.clock())
 
 
-def _body(claims: OidcClaims, owner: Mapping[str, str]) -> Json:
+def _body(claims: OidcClaimSet, owner: Mapping[str, str]) -> Json:
     set_by_now = {
         "audience": None if claims.audience is None else list(claims.audience),
         "audience_updated_at": timestamp(claims.audience_updated_at),

@@ -1,0 +1,1 @@
+"""Settings of a client: token, host and the origins that the token may be sent to."""

@@ -1,0 +1,250 @@
+"""Token and host: from the arguments, else from the environment, else from the official CLI's config files."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+import attrs
+from yarl import URL
+
+from ..errors import ConfigurationError
+from .tokens import Token, TokenFile, clean_token
+from .trust import Origin, Trust
+
+DEFAULT_HOST: Final = "https://circleci.com"
+DEFAULT_ARTIFACT_HOSTS: Final = ("*.circle-artifacts.com",)
+
+_TOKEN_VARIABLES: Final = ("CIRCLE_TOKEN", "CIRCLECI_TOKEN", "CIRCLECI_CLI_TOKEN")
+_HOST_VARIABLES: Final = ("CIRCLE_HOST", "CIRCLECI_HOST", "CIRCLECI_CLI_HOST")
+_ARTIFACT_HOSTS_VARIABLES: Final = ("CIRCLE_ARTIFACT_HOSTS",)
+
+_HOST = re.compile(
+    r"""(?: (?P<scheme> https? ) :// )?
+        (?P<authority> (?: \[ [^\]]+ \] | [^\x00-\x20/?\#@\\:\[\]]+ ) (?: : [0-9]+ )? )
+        (?P<path> / [^\x00-\x20?\#\\]* )?""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_API_PATH = re.compile(r"/api(/v[0-9.]+)?$")
+
+# A flat line of YAML: `key: value`, where the value is a plain or quoted text or missing. No escapes, nesting or tags.
+_FLAT_LINE: Final = r"""(?x)
+        (?P<key> [A-Za-z_][\w-]* ) :
+        (?: [ ]+ (?: "(?P<double> [^"\\]* )"
+                  | '(?P<single> (?: [^'] | '' )* )'
+                  | (?P<plain> [^\s"'\[\]{}|>&*!%@`\#,?:-] (?: (?! \s\# | :\s | :$ ) . )*? ) ) )?
+        (?: \s+ (?: \# .* )? )?"""
+_FLAT_NULLS: Final = ("~", "null", "Null", "NULL")
+
+_YAML_NULL: Final = "tag:yaml.org,2002:null"
+_YAML_TEXT: Final = "tag:yaml.org,2002:str"
+
+
+@attrs.frozen
+class Settings:
+    """Where requests go, and with which token. The repr never shows the token."""
+
+    host: str
+    """Root address of the installation, normalised, without a slash at the end."""
+
+    token: Token | None = attrs.field(repr=False)
+    """None: requests are anonymous."""
+
+    token_source: str
+    """Where the token comes from, in words, or why there is none."""
+
+    artifact_hosts: tuple[str, ...]
+    """Besides the host, those that may be sent the token."""
+
+
+def discover(
+    token: Token | None = None,
+    host: str | None = None,
+    artifact_hosts: Iterable[str] | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    home: Path | None = None,
+) -> Settings:
+    """Settle each setting: by argument, else environment, else the official CLI's config files, else default.
+
+    A blank `token` argument means none: nothing is looked for. `environ` and `home` are the process's own unless given.
+    A file's token goes only to that file's host. A file is opened only when something is still missing.
+    Raises `ConfigurationError`, which says where, for a setting or a file that is malformed or unsafe.
+    """
+    if not callable(token):
+        _check_text(token, "token argument", "text or a function")
+    _check_text(host, "host argument", "text")
+    environ = os.environ if environ is None else environ
+    files = _config_files(environ, home)
+
+    named_host = (host, "argument host") if host is not None else _variable(environ, _HOST_VARIABLES)
+    if named_host:
+        root, host_source = _root(*named_host), named_host[1]
+    elif first := next(files, None):
+        root, host_source = first.host, str(first.path)
+        files = chain([first], files)  # its token is still to be looked at
+    else:
+        root, host_source = DEFAULT_HOST, "the default"
+
+    default_artifact_hosts: tuple[str, ...] = DEFAULT_ARTIFACT_HOSTS
+    named_token = (token, "the token argument") if token is not None else _variable(environ, _TOKEN_VARIABLES)
+    if named_token:
+        given, source = named_token
+        if callable(given):
+            token, source = given, given.path if isinstance(given, TokenFile) else "the token function"
+        else:
+            token = clean_token(given, source)
+            source = source if token else "the token argument is blank"  # blank variables have been passed over
+    else:
+        token, source = _token_for(root, files)
+        if token and not _same_origin(root, DEFAULT_HOST):  # it is not for circleci.com's artifacts either
+            default_artifact_hosts = ()
+
+    if token and not Trust(root, ()).trusts(root):
+        raise ConfigurationError(
+            f"{root} (from {host_source}) is not https, so the token (from {source}) would travel in clear:"
+            " use https, or a host on this machine"
+        )
+
+    if artifact_hosts is None and (named_hosts := _variable(environ, _ARTIFACT_HOSTS_VARIABLES)):
+        artifact_hosts = named_hosts[0]
+    if isinstance(artifact_hosts, str):  # one name, or a list as the environment writes it
+        artifact_hosts = artifact_hosts.replace(",", " ").split()
+    return Settings(root, token, source, default_artifact_hosts if artifact_hosts is None else tuple(artifact_hosts))
+
+
+def _check_text(value: object, name: str, right: str) -> None:
+    if value is not None and not isinstance(value, str):
+        raise ConfigurationError(f"the {name} must be {right}, not {type(value).__name__}")
+
+
+def _variable(environ: Mapping[str, str], names: Iterable[str]) -> tuple[str, str] | None:
+    """Return the first of these variables that is set and not blank, as value and name."""
+    return next(((environ[name], name) for name in names if environ.get(name, "").strip()), None)
+
+
+def _same_origin(one: str, other: str) -> bool:
+    return Origin.of(one) == Origin.of(other)
+
+
+def _root(text: str, source: str) -> str:
+    """Return a host as a normalised root address. Raises `ConfigurationError` if it is anything else."""
+    match = _HOST.fullmatch(text)
+    url = f"{match['scheme'] or 'https'}://{match['authority']}{match['path'] or ''}" if match else ""
+    origin = Origin.of(url)
+    if origin is None:
+        shown = text.rpartition("@")[2].partition("?")[0].partition("#")[0]  # what is cut off may be secret
+        raise ConfigurationError(
+            f"{source}: {shown!r} can't be the host: give the root of an installation, such as https://circleci.com or"
+            " https://ci.example.com:8443, by http or https, without user name, query or fragment"
+        )
+    path = URL(url).raw_path.rstrip("/")
+    if match := _API_PATH.search(path):
+        right = f"{origin}{path[: match.start()]}"
+        raise ConfigurationError(f"{source}: the host must be the installation's root, without {match[0]}: {right}")
+    return f"{origin}{path}"
+
+
+def _token_for(root: str, files: Iterable["_ConfigFile"]) -> tuple[str | None, str]:
+    """Return the token of the first file for this host and where it comes from, or None and why there is none."""
+    why = "no token found"
+    for file in files:
+        if file.token and _same_origin(file.host, root):
+            return file.token, str(file.path)
+        if file.token:
+            why = f"the token in {file.path} is for {file.host}, not for {root}"
+    return None, why
+
+
+@attrs.frozen
+class _ConfigFile:
+    path: Path
+    host: str
+    token: str | None = attrs.field(repr=False)
+
+
+def _config_files(environ: Mapping[str, str], home: Path | None) -> Iterator[_ConfigFile]:
+    """Yield the official CLI's config files that name a token or a host, the newer CLI's first."""
+    for path in _config_paths(environ, home):
+        entries, fault = _entries(path)
+        if fault:  # raised only here, where neither a frame nor a chained exception holds the file's text
+            raise ConfigurationError(f"{path}{fault}")
+        token = clean_token(entries.get("token"), str(path))
+        host = entries.get("host", "").strip()
+        if token or host:
+            yield _ConfigFile(path, _root(host, str(path)) if host else DEFAULT_HOST, token)
+
+
+def _config_paths(environ: Mapping[str, str], home: Path | None) -> Iterator[Path]:
+    if home is None:
+        try:
+            home = Path.home()
+        except RuntimeError:  # a user without a home, as in some containers
+            home = None
+    xdg = Path(environ.get("XDG_CONFIG_HOME", ""))
+    if xdg.is_absolute():  # a relative one is to be ignored, says the XDG specification
+        yield xdg / "circleci" / "config.yml"
+    elif home:
+        yield home / ".config" / "circleci" / "config.yml"
+    if home:
+        yield home / ".circleci" / "cli.yml"
+
+
+def _entries(path: Path) -> tuple[dict[str, str], str]:
+    """Read a config file: its texts by key, and what is wrong with it ("" if nothing, or if there is no such file)."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError):
+        return {}, ""
+    except OSError as error:
+        return {}, f" can't be read: {error.strerror}"
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        return {}, f", line {line}: this is not UTF-8"
+    return _yaml_entries(text)
+
+
+def _yaml_entries(text: str) -> tuple[dict[str, str], str]:
+    """Read YAML as far as its nodes: nothing is constructed from them, and each knows its line."""
+    try:
+        import yaml
+    except ImportError:
+        return _flat_entries(text)
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
+        # What the error says quotes the file, token and all; so only its place is told.
+        mark = getattr(error, "problem_mark", None)
+        return {}, f", line {mark.line + 1}: this is not valid YAML" if mark else ": this is not valid YAML"
+    if root is None or root.tag == _YAML_NULL:
+        return {}, ""
+    if not isinstance(root, yaml.MappingNode):
+        return {}, f", line {root.start_mark.line + 1}: lines such as `token: ...` are needed"
+    entries: dict[str, str] = {}
+    for key, value in root.value:
+        if key.value not in ("token", "host") or value.tag == _YAML_NULL:
+            continue
+        if not isinstance(value, yaml.ScalarNode) or value.tag != _YAML_TEXT:
+            return {}, f", line {value.start_mark.line + 1}: the {key.value} must be text; if it is, put it in quotes"
+        entries[key.value] = value.value
+    return entries, ""
+
+
+def _flat_entries(text: str) -> tuple[dict[str, str], str]:
+    """Read flat `key: value` lines, which is how the official CLI writes token and host, without PyYAML."""
+    entries: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith("#") or (line.rstrip() == "---" and not entries):
+            continue
+        match = re.fullmatch(_FLAT_LINE, line)
+        if match is None:
+            return {}, (
+                f", line {number}: without PyYAML only flat `key: value` lines can be read;"
+                " install circleci-async[cli], or give token and host in another way"
+            )
+        if match["plain"] not in _FLAT_NULLS:
+            single = (match["single"] or "").replace("''", "'")
+            entries[match["key"]] = match["double"] or single or match["plain"] or ""
+    return entries, ""

@@ -1,0 +1,140 @@
+"""Which origins may be sent the token. Pure: it looks at addresses and sends nothing."""
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from fnmatch import translate
+from functools import lru_cache
+from typing import Final
+
+import attrs
+from yarl import URL
+
+from ..errors import ConfigurationError
+
+_ANY_PORT: Final = -1
+_DEFAULT_PORTS: Final = {"https": 443, "http": 80}
+
+_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
+# The wildcards are * and ? only, for [ belongs to IPv6. In an IPv4 address they stand for digits. In a name, a whole
+# domain of two labels or more must follow the last one: as * matches dots too, `*.com` would trust nearly everybody.
+_ENTRY = re.compile(
+    r"""(?: \[ (?P<ipv6> [0-9a-f]* : [0-9a-f:.]* ) \]
+          | (?P<ipv4> [0-9]+ (?: \. [0-9*?]+ ){3} )
+          | (?P<host> [a-z0-9_-]+ (?: \. [a-z0-9_-]+ )*
+                    | [a-z0-9_.*?-]* [*?] [a-z0-9_-]* (?: \. [a-z0-9_-]+ ){2,} ) )
+        (?: : (?P<port> [0-9]{1,5} | \* ) )?""",
+    re.VERBOSE,
+)
+
+
+@attrs.frozen
+class Origin:
+    """Scheme, host and port of an http(s) address, in their one normal form, as the HTTP client sees them."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, url: str | URL) -> "Origin | None":
+        """Return the origin of an address, or None when the address leaves any doubt about it.
+
+        Give the `yarl.URL` that is about to be requested, where there is one: then this and the client can't differ.
+        """
+        try:
+            url = URL(url)
+            return _origin(url.scheme, url.raw_host or "", url.port)
+        except ValueError:
+            return None
+
+    @property
+    def has_default_port(self) -> bool:
+        """Whether the port is the one that the scheme implies."""
+        return self.port == _DEFAULT_PORTS[self.scheme]
+
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody on the way can read what is sent there: by https, or within this machine."""
+        return self.scheme == "https" or _is_loopback(self.host)
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}" if self.has_default_port else f"{self.scheme}://{host}:{self.port}"
+
+
+@lru_cache(maxsize=256)  # each hop of each request asks
+def _origin(scheme: str, host: str, port: int | None) -> Origin | None:
+    normal_host = _normal_host(host)
+    return Origin(scheme, normal_host, port) if scheme in _DEFAULT_PORTS and normal_host and port else None
+
+
+class Trust:
+    """The origins that may be sent the token: the API host's own, and the artifact hosts.
+
+    `host` is the API's root address. Each of `artifact_hosts` is "host", which means the scheme's default port, or
+    "host:port"; the host may be a glob such as `*.circle-artifacts.com`, which stands for subdomains of any depth.
+    All of them by https only, unless the host is this machine itself (127.0.0.0/8, ::1, localhost).
+    Raises `ConfigurationError` for an entry that can't be right.
+    """
+
+    __slots__ = ("_api", "_artifact_hosts")
+
+    def __init__(self, host: str, artifact_hosts: Iterable[str]) -> None:
+        self._api = Origin.of(host)
+        if self._api is None:
+            raise ConfigurationError(
+                f"host {host!r} can't be used: give the root address, such as https://circleci.com"
+            )
+        self._artifact_hosts = tuple(_entry(text) for text in artifact_hosts)
+
+    def trusts(self, url: str | URL) -> bool:
+        """Return whether the token may be sent to this address. False for whatever can't be read beyond doubt."""
+        origin = Origin.of(url)
+        if origin is None or not origin.is_private:
+            return False
+        return origin == self._api or any(
+            (origin.has_default_port if port is None else port in (origin.port, _ANY_PORT))
+            and host.fullmatch(origin.host)
+            for host, port in self._artifact_hosts
+        )
+
+
+def _normal_host(host: str) -> str | None:
+    """Return a name in lower case, or an IPv6 address in its short form; None for what is neither."""
+    if ":" not in host:
+        host = host.lower()
+        return host if _NAME.fullmatch(host) else None
+    try:
+        return str(ipaddress.IPv6Address(host))
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=256)
+def _is_loopback(host: str) -> bool:
+    if host in ("localhost", "::1"):
+        return True
+    try:
+        return ipaddress.IPv4Address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _entry(text: str) -> tuple[re.Pattern[str], int | None]:
+    """Return an artifact host's pattern and port, None for the scheme's default port."""
+    match = _ENTRY.fullmatch(text.strip().lower())
+    if match:
+        port = None if match["port"] is None else _ANY_PORT if match["port"] == "*" else int(match["port"])
+        host = match["host"] or _normal_host(match["ipv6"] or "")
+        if match["ipv4"]:
+            pattern = re.escape(match["ipv4"]).replace(r"\*", "[0-9]+").replace(r"\?", "[0-9]")
+        else:
+            pattern = translate(host) if host else ""
+        if pattern and (port is None or port == _ANY_PORT or 0 < port < 65536):
+            return re.compile(pattern), port
+    raise ConfigurationError(
+        f"artifact_hosts: {text!r} can't be used: give a host or host:port without scheme or path, such as"
+        " output.circle-artifacts.com, *.circle-artifacts.com or minio.ci.example.com:9000;"
+        " after the last * or ? must come a whole domain, such as example.com"
+    )

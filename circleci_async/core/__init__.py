@@ -1,0 +1,1 @@
+"""The core: one call is request, retry, limiter, transport and codec, composed in `session`."""

@@ -1,0 +1,352 @@
+"""Bytes to models, and models to plain data. The only module that imports cattrs.
+
+A body is structured by a fast converter, which stops at the first fault. Only when it fails is the same body structured
+again, by a detailed converter that finds every fault and its place. Both build their hooks when a class is first met.
+"""
+
+import functools
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Set
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import PurePath
+from types import NoneType, UnionType
+from typing import Any, Generic, NoReturn, TypeVar, Union, cast, get_args, get_origin
+
+import attrs
+from cattrs import ClassValidationError, Converter, IterableValidationError
+from cattrs.cols import list_structure_factory
+from cattrs.cols import mapping_structure_factory as dict_structure_factory  # pyright: ignore[reportUnknownVariableType]  # cattrs leaves two of its parameters untyped
+from cattrs.gen import make_dict_structure_fn
+
+from ..errors import DecodeError
+
+__all__ = ["decode", "decode_page", "loads", "structure", "to_dict", "to_json"]
+
+T = TypeVar("T")
+Hook = Callable[[Any, Any], Any]
+
+_fromisoformat = datetime.fromisoformat  # looked up once, since most of the time goes into such trifles
+_EXCERPT = 80  # characters of the server's answer that a fault shows at most
+
+
+@attrs.frozen(kw_only=True)
+class _Envelope(Generic[T]):
+    """The answer of every paged call."""
+
+    items: tuple[T, ...]
+    next_page_token: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class _Sparse(Generic[T]):
+    """The same, of a call whose specification does not promise that there are `items`."""
+
+    items: tuple[T, ...] = ()
+    next_page_token: str | None = None
+
+
+def decode(kind: type[T], body: bytes, *, method: str = "", url: str = "") -> T:
+    """Return the body as a `kind`: a model, a list of models such as `list[Collaboration]`, or `dict[str, Any]`.
+
+    Raises `DecodeError`, with every faulty place, if the body is not that. `method` and `url` tell the error which
+    request the body answers.
+    """
+    data = loads(body, method=method, url=url)
+    if data is None and (method == "DELETE" or _is_confirmation(kind)):  # any 2xx confirms, also without a word
+        return kind()
+    if _is_blank(body):
+        raise DecodeError(("the body is empty",), method=method, url=url)
+    return structure(kind, data, body=body, method=method, url=url)
+
+
+def structure(kind: type[T], data: Any, *, body: bytes = b"", method: str = "", url: str = "") -> T:
+    """Return plain data, as `loads` returns it, as a `kind`.
+
+    Raises `DecodeError` as `decode` does; `body` is where the data comes from, and the error keeps its text.
+    """
+    try:
+        return _converter(detailed=False).structure(data, kind)
+    except Exception:  # noqa: BLE001 - the fast converter may stumble over a fault in any way
+        structure_in_detail = _converter(detailed=True).get_structure_hook(kind)
+    try:
+        return cast(T, structure_in_detail(data, kind))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the body is to blame
+        faults = tuple(_faults(error, "$"))
+    raise DecodeError(faults, method=method, url=url, body=_text(body))
+
+
+def decode_page(
+    kind: type[T], body: bytes, *, items_optional: bool = False, method: str = "", url: str = ""
+) -> tuple[tuple[T, ...], str | None]:
+    """Return the items on one page of a list, and the token of the next page: None on the last.
+
+    `items_optional`: an answer without `items` is an empty page. Raises `DecodeError` as `decode` does.
+    """
+    envelope: Any = _Sparse[kind] if items_optional else _Envelope[kind]  # type: ignore[valid-type]  # `kind` is known at run time
+    page: _Envelope[T] | _Sparse[T] = decode(envelope, body, method=method, url=url)
+    return page.items, page.next_page_token or None
+
+
+def loads(body: bytes, *, method: str = "", url: str = "") -> Any:
+    """Return the body as plain data: None for an empty one.
+
+    Raises `DecodeError` if it is not JSON.
+    """
+    if _is_blank(body):
+        return None
+    try:
+        return _JSON.decode(body.decode())
+    except UnicodeDecodeError as error:
+        reason = f"not UTF-8 at byte {error.start}"
+    except json.JSONDecodeError as error:
+        reason = f"{error.msg} at line {error.lineno}, column {error.colno}"
+    except ValueError as error:  # a refused constant, or more digits than Python takes
+        reason = str(error)
+    except RecursionError:
+        reason = "nested too deeply"
+    text = _text(body)
+    raise DecodeError((f"not JSON: {_excerpt(text)} ({reason})",), method=method, url=url, body=text)
+
+
+def to_dict(value: Any) -> Any:
+    """Return a model, a list of models or a plain value as JSON types.
+
+    A model becomes a dict with a key for each field. Dates become ISO 8601 text (with `Z` when in UTC), enums, paths
+    and exceptions become text, tuples and sets become lists.
+    """
+    return _unconverter().unstructure(value)
+
+
+def to_json(value: Any) -> str:
+    """Return what `to_dict` makes of the value as JSON text: one line, all ASCII."""
+    return json.dumps(to_dict(value))
+
+
+def _is_confirmation(kind: Any) -> bool:
+    return getattr(kind, "IS_CONFIRMATION", False) is True
+
+
+def _is_blank(body: bytes) -> bool:
+    return not body or body.isspace()
+
+
+def _text(body: bytes) -> str:
+    return body.decode(errors="replace")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number")
+
+
+_JSON = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+class _Fault(ValueError):
+    """A value is not what the model requires. The message is made for the user to read."""
+
+    def __init__(self, expected: str, value: object) -> None:
+        super().__init__(f"expected {expected}, got {_describe(value)}")
+
+
+def _structure_str(value: Any, _: Any) -> str:
+    if type(value) is str:
+        return value
+    raise _Fault("a string", value)
+
+
+def _structure_int(value: Any, _: Any) -> int:
+    if type(value) is int:
+        return value
+    if type(value) is float and value.is_integer():  # JSON has one type of number, and 3.0 is 3
+        return int(value)
+    raise _Fault("an integer", value)
+
+
+def _structure_float(value: Any, _: Any) -> float:
+    if type(value) is float or type(value) is int:
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if math.isfinite(number):
+            return number
+    raise _Fault("a number", value)
+
+
+def _structure_bool(value: Any, _: Any) -> bool:
+    if type(value) is bool:
+        return value
+    raise _Fault("true or false", value)
+
+
+def _structure_datetime(value: Any, _: Any) -> datetime:
+    try:
+        moment = _fromisoformat(value)
+    except (TypeError, ValueError):
+        raise _Fault("a date and time", value) from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _structure_enum(value: Any, kind: Any) -> Any:
+    if type(value) is str:
+        return kind._value2member_map_.get(value) or kind(value)  # the same as kind(value), but quicker
+    raise _Fault("a string", value)
+
+
+def _structure_map(value: Any, _: Any) -> dict[str, Any]:
+    if type(value) is dict:
+        return cast(dict[str, Any], value)
+    raise _Fault("an object", value)
+
+
+def _optional_factory(kind: Any, converter: Converter) -> Hook:
+    (inner,) = (part for part in get_args(kind) if part is not NoneType)
+    structure = converter.get_structure_hook(inner)
+
+    def structure_optional(value: Any, _: Any) -> Any:
+        if value is None:
+            return None
+        return structure(value, inner)
+
+    return structure_optional
+
+
+def _list_factory(kind: Any, converter: Converter) -> Hook:
+    structure = list_structure_factory(kind, converter)
+    frozen = get_origin(kind) is tuple
+
+    def structure_list(value: Any, _: Any) -> list[Any] | tuple[Any, ...]:
+        if type(value) is not list:
+            raise _Fault("a list", value)
+        items: list[Any] = structure(value, kind)
+        return tuple(items) if frozen else items
+
+    return structure_list
+
+
+def _mapping_factory(kind: Any, converter: Converter) -> Hook:
+    structure = cast(Callable[[Any, Any], dict[str, Any]], dict_structure_factory(kind, converter))
+
+    def structure_mapping(value: Any, _: Any) -> dict[str, Any]:
+        if type(value) is not dict:
+            raise _Fault("an object", value)
+        return structure(cast(dict[str, Any], value), kind)
+
+    return structure_mapping
+
+
+def _model_factory(kind: Any, converter: Converter) -> Hook:
+    structure = make_dict_structure_fn(kind, converter, _cattrs_use_linecache=False)
+    fields = attrs.fields(get_origin(kind) or kind)
+    optional = {field.name for field in fields if field.default is not attrs.NOTHING}
+    if not converter.detailed_validation and len(optional) < len(fields) and "_" not in "".join(optional):
+        # This class is quick without checks: what is no object, or spells a required key with a hyphen, fails here for
+        # lack of that key, and the detailed converter sees to it.
+        return structure
+    all_known = frozenset(field.name for field in fields).issuperset
+
+    def structure_model(value: Any, _: Any) -> Any:
+        given: dict[str, Any] = value
+        if type(value) is not dict:
+            raise _Fault("an object", value)
+        if not all_known(given) and "-" in "".join(given):
+            given = {key.replace("-", "_"): item for key, item in given.items()} | given
+        return structure(given, kind)
+
+    return structure_model
+
+
+def _is_optional(kind: Any) -> bool:
+    return get_origin(kind) in (Union, UnionType) and len(get_args(kind)) == 2 and NoneType in get_args(kind)
+
+
+def _is_list(kind: Any) -> bool:
+    return get_origin(kind) is list or (get_origin(kind) is tuple and get_args(kind)[-1] is Ellipsis)
+
+
+def _is_mapping(kind: Any) -> bool:
+    return get_origin(kind) in (dict, Mapping)
+
+
+def _is_free_map(kind: Any) -> bool:
+    return _is_mapping(kind) and get_args(kind) == (str, Any)
+
+
+@functools.cache
+def _converter(*, detailed: bool) -> Converter:
+    converter = Converter(detailed_validation=detailed)
+    converter.register_structure_hook(str, _structure_str)
+    converter.register_structure_hook(int, _structure_int)
+    converter.register_structure_hook(float, _structure_float)
+    converter.register_structure_hook(bool, _structure_bool)
+    converter.register_structure_hook(datetime, _structure_datetime)
+    converter.register_structure_hook(StrEnum, _structure_enum)
+    converter.register_structure_hook_factory(_is_mapping, _mapping_factory)
+    converter.register_structure_hook_func(_is_free_map, _structure_map)
+    converter.register_structure_hook_factory(_is_optional, _optional_factory)
+    converter.register_structure_hook_factory(_is_list, _list_factory)
+    converter.register_structure_hook_factory(attrs.has, _model_factory)
+    return converter
+
+
+def _faults(error: BaseException, place: str) -> Iterator[str]:
+    """Yield every fault that the detailed converter found, each after its place."""
+    if not isinstance(error, (ClassValidationError, IterableValidationError)):
+        yield f"{place}: {_reason(error)}"
+        return
+    inside: list[tuple[BaseException, str]]
+    if isinstance(error, ClassValidationError):
+        noted, bare = error.group_exceptions()
+        inside = [(inner, f"{place}.{note.name}") for inner, note in noted]
+    else:
+        listed, bare = error.group_exceptions()
+        inside = [(inner, f"{place}[{_step(note.index)}]") for inner, note in listed]
+    for inner, where in [*inside, *((inner, place) for inner in bare)]:
+        yield from _faults(inner, where)
+
+
+def _step(index: int | str) -> str:
+    """Write the place within a list or a map; the keys of a map are the server's words."""
+    return _excerpt(index) if isinstance(index, str) else str(index)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, _Fault):
+        return str(error)
+    if isinstance(error, KeyError):
+        return "required, but absent"
+    return f"can't be read ({type(error).__name__})"
+
+
+def _describe(value: object) -> str:
+    if isinstance(value, str):
+        return _excerpt(value)
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    number = json.dumps(value)
+    return number if len(number) <= _EXCERPT else f"{number[:_EXCERPT]}…"
+
+
+def _excerpt(text: str) -> str:
+    shown = repr(text[: _EXCERPT + 1])
+    return shown if len(shown) <= _EXCERPT + 2 else f"{shown[:_EXCERPT]}…{shown[-1]}"
+
+
+def _unstructure_datetime(moment: datetime) -> str:
+    digits = "seconds" if not moment.microsecond else "microseconds" if moment.microsecond % 1000 else "milliseconds"
+    text = moment.isoformat(timespec=digits)
+    return text.removesuffix("+00:00") + "Z" if moment.utcoffset() == timedelta(0) else text
+
+
+@functools.cache
+def _unconverter() -> Converter:
+    converter = Converter(unstruct_collection_overrides={tuple: list, Set: list})
+    converter.register_unstructure_hook(datetime, _unstructure_datetime)
+    converter.register_unstructure_hook(StrEnum, lambda word: word.value)
+    converter.register_unstructure_hook(PurePath, str)
+    converter.register_unstructure_hook(BaseException, str)
+    return converter

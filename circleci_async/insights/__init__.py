@@ -1,1 +1,0 @@
-"""Insights of many projects at once."""

@@ -1,0 +1,1 @@
+"""The resource classes, such as `Pipelines`: the API calls of one group, and what is built on them."""

@@ -1,1 +1,0 @@
-"""Many variables at once, of a context or a project."""

@@ -1,0 +1,319 @@
+"""429 and the rate limit headers: how long is waited, and who is held back."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from contextvars import Context
+from email.utils import formatdate
+from typing import TypeVarTuple
+
+import pytest
+
+from circleci_async import Artifact, NotFound, RateLimited, RetryPolicy
+from circleci_async.testing import FakeCircleCI, RateLimit
+from tests.core.session.client import ME, connect, limited, now
+from tests.fastclock import FastClockLoop, fast_clock
+from tests.raw_server import (
+    Behaviour,
+    Request,
+    after,
+    answer,
+    raw_server,
+)
+
+Ts = TypeVarTuple("Ts")
+
+
+@fast_clock
+async def test_after_429_the_seconds_asked_for_are_waited_in_full() -> None:
+    async with raw_server(limited({"Retry-After": "77"}), answer(200, ME)) as server, connect(server) as circle:
+        assert (await circle.users.me()).login == "octo"
+        first, second = server.requests
+        assert 77 <= second.at - first.at < 78
+        assert (circle.stats.requests, circle.stats.retries, circle.stats.rate_limited) == (2, 1, 1)
+        assert circle.stats.held == pytest.approx(77, abs=0.5)
+
+
+@fast_clock
+async def test_after_429_a_date_is_waited_for_by_the_servers_own_clock() -> None:
+    wrong = time.time() - 7777
+    headers = {"Retry-After": formatdate(wrong + 40, usegmt=True), "Date": formatdate(wrong + 10, usegmt=True)}
+    async with raw_server(limited(headers), answer(200, ME)) as server, connect(server) as circle:
+        await circle.users.me()
+        assert server.requests[1].at - server.requests[0].at == pytest.approx(30, abs=1)
+
+
+@fast_clock
+async def test_after_429_without_a_time_the_wait_is_random_below_a_bound_that_doubles_and_holds_for_all() -> None:
+    policy = RetryPolicy(attempts=4, initial_delay=8, max_delay=20)
+    async with raw_server(*[limited()] * 3, answer(200, ME)) as server, connect(server, policy) as circle:
+        first = asyncio.create_task(circle.users.me())
+        while circle.stats.retries == 0:
+            await asyncio.sleep(0)
+        opens = circle.stats.held
+        assert opens > 0
+        others = [asyncio.create_task(circle.users.me()) for _ in range(5)]
+        await asyncio.gather(first, *others)
+        gaps = [b.at - a.at for a, b in zip(server.requests, server.requests[1:4], strict=False)]
+        assert gaps[0] >= opens - 0.1
+        assert all(0 <= gap < bound + 0.5 for gap, bound in zip(gaps, (8, 16, 20), strict=True))
+        assert circle.stats.rate_limited == 3
+
+
+@fast_clock
+async def test_429_for_ever_is_raised_after_the_last_attempt() -> None:
+    async with raw_server(limited({"Retry-After": "3"})) as server:
+        async with connect(server, RetryPolicy(attempts=4)) as circle:
+            with pytest.raises(RateLimited, match="Rate limited") as caught:
+                await circle.users.me()
+        assert caught.value.retry_after == 3
+        assert len(server.requests) == 4
+        assert server.requests[3].at - server.requests[0].at == pytest.approx(9, abs=0.5)
+
+
+@fast_clock
+async def test_429_for_a_day_is_raised_at_once_and_the_others_are_told_without_sending() -> None:
+    day = {"Retry-After": "86400", "Connection": "close"}  # an idle connection would be looked after all day long
+    async with raw_server(limited(day), answer(200, ME)) as server, connect(server) as circle:
+        began = now()
+        with pytest.raises(RateLimited) as caught:
+            await circle.users.me()
+        assert caught.value.retry_after == 86400
+        results = await asyncio.gather(*(circle.users.me() for _ in range(10)), return_exceptions=True)
+        for error in results:
+            assert isinstance(error, RateLimited)
+            assert error.retry_after == pytest.approx(86400, abs=5)
+            assert (error.method, error.url) == ("GET", f"{server.url}/api/v2/me")
+        with pytest.raises(RateLimited):
+            await circle.pipelines.list("gh/acme/api").collect()
+        assert now() - began < 5
+        assert len(server.requests) == 1
+        await asyncio.sleep(86400)
+        assert (await circle.users.me()).login == "octo"
+
+
+@fast_clock
+async def test_those_who_queue_already_are_told_as_well_when_429_says_a_day() -> None:
+    async with raw_server(after(1, limited({"Retry-After": "86400"}))) as server:
+        async with connect(server, concurrency=1) as circle:
+            began = now()
+            results = await asyncio.gather(*(circle.users.me() for _ in range(10)), return_exceptions=True)
+            assert [type(result) for result in results] == [RateLimited] * 10
+            assert now() - began < 5
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(("seconds", "requests"), [("120", 2), ("121", 1), ("1e300", 1)])
+@fast_clock
+async def test_the_longest_wait_is_the_border_between_waiting_and_raising(seconds: str, requests: int) -> None:
+    async with raw_server(limited({"Retry-After": seconds}), answer(200, ME)) as server:
+        async with connect(server, RetryPolicy(max_wait=120)) as circle:
+            with contextlib.suppress(RateLimited):
+                await circle.users.me()
+        assert len(server.requests) == requests
+
+
+@fast_clock
+async def test_a_post_answered_with_429_is_sent_again_as_it_was() -> None:
+    created = {"id": "p", "number": 1, "state": "pending", "created_at": "2026-01-01T00:00:00Z"}
+    async with raw_server(limited({"Retry-After": "5"}), answer(201, created)) as server, connect(server) as circle:
+        await circle.pipelines.trigger("gh/acme/api", branch="main", parameters={"n": 1})
+        first, second = server.requests
+        assert first.body == second.body == b'{"branch":"main","parameters":{"n":1}}'
+        assert first.headers == second.headers
+        assert second.at - first.at >= 5
+
+
+def one_in_ten_limited(seconds: int, moments: list[float]) -> Behaviour:
+    """Answer after a second; the tenth request that arrives is told to wait after half a second."""
+    count = 0
+    good, bad = after(1, answer(200, ME)), limited({"Retry-After": str(seconds)})
+
+    async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
+        nonlocal count
+        count += 1
+        if count != 10:
+            return await good(request, writer)
+        await asyncio.sleep(0.5)
+        moments.append(now())
+        return await bad(request, writer)
+
+    return behave
+
+
+@fast_clock
+async def test_one_429_holds_back_all_tasks_which_then_come_back_gradually() -> None:
+    told: list[float] = []
+    async with raw_server(one_in_ten_limited(30, told)) as server, connect(server, concurrency=16) as circle:
+        await asyncio.gather(*(circle.users.me() for _ in range(50)))
+        arrivals = [request.at - told[0] for request in server.requests]
+        assert len(arrivals) == 51
+        assert sum(arrival < 0 for arrival in arrivals) == 16
+        assert not [arrival for arrival in arrivals if 0 <= arrival < 30], "somebody went out before the time was up"
+        by_second = [sum(30 + n <= arrival + 0.02 < 31 + n for arrival in arrivals) for n in range(5)]
+        assert by_second[:4] == [1, 2, 4, 8]
+        assert 8 <= by_second[4] <= 16
+
+
+@fast_clock
+async def test_answers_that_are_errors_open_the_gate_again_too() -> None:
+    async with raw_server(limited({"Retry-After": "5"}), after(1, answer(404, {"message": "no"}))) as server:
+        async with connect(server, concurrency=8) as circle:
+            with pytest.raises(NotFound):
+                await circle.users.me()
+            await asyncio.gather(*(circle.users.me() for _ in range(60)), return_exceptions=True)
+        assert server.most_in_flight == 8
+
+
+@fast_clock
+async def test_an_artifact_that_is_being_read_does_not_keep_the_gate_shut_after_429() -> None:
+    async def first_half(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 X\r\nContent-Length: 10\r\n\r\n12345")
+        await asyncio.Event().wait()
+
+    async with (
+        raw_server(first_half, limited({"Retry-After": "5"}), answer(200, ME)) as server,
+        connect(server) as circle,
+    ):
+        artifact = Artifact(path="a", node_index=0, url=f"{server.url}/a")
+        async with circle.artifacts.open(artifact) as stream:
+            assert await anext(aiter(stream)) == b"12345"
+            async with asyncio.timeout(100):
+                assert (await circle.users.me()).login == "octo"
+                await asyncio.gather(*(circle.users.me() for _ in range(20)))
+
+
+class HastyLoop(FastClockLoop):
+    """Its timers ring a little early, as they do where the clock is coarse: on Windows, and in uvloop."""
+
+    def call_at(
+        self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        return super().call_at(when - 0.04, callback, *args, context=context)
+
+
+def test_the_gate_opens_even_if_its_alarm_rings_early() -> None:
+    async def run() -> None:
+        nothing_left = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "5.03"}
+        async with raw_server(answer(200, ME, nothing_left), answer(200, ME)) as server, connect(server) as circle:
+            await circle.users.me()
+            async with asyncio.timeout(60):
+                await circle.users.me()
+
+    with asyncio.Runner(loop_factory=HastyLoop) as runner:
+        runner.run(run())
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "9"},
+        {"RateLimit-Remaining": "0", "RateLimit-Reset": "9"},
+        {"RateLimit-Remaining": "5", "RateLimit-Reset": "2", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "9"},
+    ],
+)
+@fast_clock
+async def test_when_nothing_remains_the_next_request_waits_for_the_reset(headers: dict[str, str]) -> None:
+    async with raw_server(answer(200, ME, headers), answer(200, ME)) as server, connect(server) as circle:
+        await circle.users.me()
+        await circle.users.me()
+        assert server.requests[1].at - server.requests[0].at == pytest.approx(9, abs=0.5)
+        assert (circle.stats.rate_limited, circle.stats.retries) == (0, 0)
+        assert circle.stats.held == pytest.approx(9, abs=0.5)
+
+
+@fast_clock
+async def test_a_429_without_retry_after_waits_for_the_reset_of_the_headers() -> None:
+    async with raw_server(limited({"X-RateLimit-Reset": "44"}), answer(200, ME)) as server, connect(server) as circle:
+        await circle.users.me()
+        assert server.requests[1].at - server.requests[0].at == pytest.approx(44, abs=0.5)
+
+
+async def test_the_quotas_of_a_storage_do_not_hold_back_the_api() -> None:
+    spent = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "9000"}
+    async with raw_server(answer(200, {"id": "u-1", "login": "octo"}, spent)) as storage:
+        moved = answer(302, {}, {"Location": f"{storage.url}/bucket"})
+        async with raw_server(moved) as server, connect(server) as circle:
+            assert (await circle.users.me()).login == "octo"
+            assert (await circle.users.me()).login == "octo"
+            assert circle.stats.held == 0
+
+
+@fast_clock
+async def test_a_storage_that_has_had_enough_holds_back_its_own_callers_alone() -> None:
+    async with raw_server(limited({"Retry-After": "50"}), answer(200, ME)) as storage:
+        moved = answer(302, {}, {"Location": f"{storage.url}/bucket"})
+        async with raw_server(moved, answer(200, ME)) as server, connect(server) as circle:
+            began = now()
+            refused = asyncio.create_task(circle.users.me())
+            while not circle.stats.rate_limited:
+                await asyncio.sleep(0.1)
+            await circle.users.me()
+            assert now() - began < 5
+            await refused
+            assert now() - began >= 50
+
+
+@fast_clock
+async def test_a_limit_of_one_call_s_own_holds_back_no_other() -> None:
+    async with (
+        raw_server(
+            limited({"Retry-After": "3000"}), limited(), limited({"Retry-After": "60"}), answer(200, ME)
+        ) as server,
+        connect(server) as circle,
+    ):
+
+        async def ask() -> object:
+            return await circle._session.request(dict[str, str], "GET", "/x", isolated_limit=True)
+
+        began = now()
+        with pytest.raises(RateLimited, match="429"):
+            await ask()
+        assert now() - began < 1
+        waiting = asyncio.create_task(ask())
+        while len(server.requests) < 3:
+            await asyncio.sleep(0.001)
+        assert (await circle.users.me()).login == "octo"
+        assert now() - began < 2
+        assert await waiting == ME
+        assert 60 <= now() - began < 62, "the call itself waits in full"
+        assert (circle.stats.rate_limited, circle.stats.held) == (3, 0)
+
+
+@fast_clock
+async def test_the_end_of_a_quota_is_not_found_out_by_refusals() -> None:
+    async with FakeCircleCI(rate_limit=RateLimit(5)) as fake, fake.client() as circle:
+        await asyncio.gather(*(circle.users.me() for _ in range(60)))
+        later = len(fake.requests)
+        await asyncio.gather(*(circle.users.me() for _ in range(60)))
+        # The first ones know of no limit; those that come later have been told.
+        assert [request.status for request in fake.requests[later:]].count(429) <= 3
+
+
+@fast_clock
+async def test_a_call_that_was_refused_goes_before_all_that_came_while_it_waited() -> None:
+    async with FakeCircleCI() as fake, fake.client() as circle:
+        fake.world.project("gh/acme/api")
+        fake.fail("/api/v2/me", status=429, headers={"Retry-After": "5"})
+        refused = asyncio.create_task(circle.users.me())
+        while not circle.stats.rate_limited:
+            await asyncio.sleep(0.1)
+        await asyncio.gather(refused, *(circle.projects.get("gh/acme/api") for _ in range(3)))
+        assert [request.path.removeprefix("/api/v2/") for request in fake.requests] == [
+            "me",
+            "me",
+            *["project/gh/acme/api"] * 3,
+        ]
+
+
+@fast_clock
+async def test_a_call_that_was_refused_is_not_overtaken_for_ever_by_those_that_come_later() -> None:
+    async with FakeCircleCI(rate_limit=RateLimit(2, headers=None)) as fake, fake.client() as circle:
+
+        async def call_again_and_again() -> None:
+            for _ in range(15):
+                await circle.users.me()
+
+        await asyncio.gather(*(call_again_and_again() for _ in range(8)))  # with five attempts for each call
+        assert fake.rate_limited > 0

@@ -1,0 +1,257 @@
+"""What a hook for metrics is told after each attempt."""
+
+import asyncio
+import functools
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from circleci_async import (
+    Artifact,
+    Attempt,
+    CircleCI,
+    InvalidArgument,
+    NotFound,
+    RateLimited,
+    RequestTimeout,
+    RetryPolicy,
+    ServerError,
+    TransportError,
+)
+from circleci_async.core.transport import Auth
+from tests.fastclock import fast_clock
+from tests.raw_server import Behaviour, RawServer, after, answer, cut, hang, hang_up, raw_server
+
+ME = {"id": "u-1", "login": "octo"}
+QUICK = RetryPolicy(initial_delay=0.001, max_delay=0.001)
+TOKEN = "CCIPAT_s3cret"
+
+
+def observed(server: RawServer, hook: Callable[[Attempt], object], **options: Any) -> CircleCI:
+    return CircleCI(TOKEN, host=server.url, retry=options.pop("retry", QUICK), on_attempt=hook, **options)
+
+
+async def test_a_hook_is_told_what_was_asked_and_what_came_of_it() -> None:
+    attempts: list[Attempt] = []
+    async with raw_server(answer(200, {"items": [], "next_page_token": None})) as server:
+        async with observed(server, attempts.append) as circle:
+            await circle.pipelines.list("gh/acme/api", branch="main").collect()
+        (attempt,) = attempts
+    assert (attempt.method, attempt.number, attempt.status, attempt.error) == ("GET", 1, 200, None)
+    assert attempt.route == "/project/{project-slug}/pipeline"
+    assert attempt.url == f"{server.url}/api/v2/project/gh/acme/api/pipeline?branch=main"
+    assert (attempt.sent, attempt.received) == (0, circle.stats.received)
+    assert attempt.received > 0
+    assert attempt.seconds >= 0
+    assert attempt.retry_after is None
+    with pytest.raises(AttributeError):
+        attempt.status = 500  # type: ignore[misc]  # it is frozen
+
+
+@fast_clock
+async def test_each_attempt_of_a_call_is_told_with_the_wait_before_it_and_the_time_it_took() -> None:
+    attempts: list[Attempt] = []
+    steps = [after(3, answer(503, {}, {"Retry-After": "50"})), cut(b"{}", 1), answer(429, {}, {"Retry-After": "70"})]
+    async with (
+        raw_server(*steps, after(7, answer(200, ME))) as server,
+        observed(server, attempts.append) as circle,
+    ):
+        await circle.users.me()
+        stats = circle.stats()
+    assert [attempt.number for attempt in attempts] == [1, 2, 3, 4]
+    assert [attempt.status for attempt in attempts] == [503, 200, 429, 200]
+    assert [type(attempt.error) for attempt in attempts] == [ServerError, TransportError, RateLimited, type(None)]
+    assert [attempt.retry_after for attempt in attempts] == [50, None, 70, None]
+    assert [attempt.waited for attempt in attempts] == pytest.approx([0, 50, 0, 70], abs=1)
+    assert [attempt.seconds for attempt in attempts] == pytest.approx([3, 0, 0, 7], abs=1)
+    assert {attempt.route for attempt in attempts} == {"/me"}
+    assert (stats.requests, stats.retries, stats.rate_limited) == (4, 3, 1)
+    assert stats.waited == pytest.approx(120, abs=2)
+
+
+@fast_clock
+async def test_waiting_at_the_gate_is_told_apart_from_the_attempt() -> None:
+    attempts: list[Attempt] = []
+    async with (
+        raw_server(after(10, answer(200, ME))) as server,
+        observed(server, attempts.append, concurrency=1) as circle,
+    ):
+        await asyncio.gather(circle.users.me(), circle.users.me())
+    assert [attempt.waited for attempt in attempts] == pytest.approx([0, 10], abs=1)
+    assert [attempt.seconds for attempt in attempts] == pytest.approx([10, 10], abs=1)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "status", "error"),
+    [
+        (answer(404, {"message": "No."}), 404, NotFound),
+        (answer(302, "", {"Location": "ftp://x/"}), 302, Exception),
+        (cut(b'{"id": "u", "login": "x"}', 5), 200, TransportError),
+        (hang_up, None, TransportError),
+    ],
+    ids=["404", "odd redirect", "cut", "hang up"],
+)
+async def test_a_failed_attempt_is_told_with_its_error(
+    behaviour: Behaviour, status: int | None, error: type[Exception]
+) -> None:
+    attempts: list[Attempt] = []
+    async with (
+        raw_server(behaviour) as server,
+        observed(server, attempts.append, retry=RetryPolicy(attempts=1)) as circle,
+    ):
+        with pytest.raises(error) as caught:
+            await circle.users.me()
+    (attempt,) = attempts
+    assert (attempt.status, attempt.error) == (status, caught.value)
+
+
+async def test_an_attempt_that_is_cancelled_is_told_too() -> None:
+    attempts: list[Attempt] = []
+    async with raw_server(hang) as server, observed(server, attempts.append) as circle:
+        call = asyncio.create_task(circle.users.me())
+        while not server.requests:
+            await asyncio.sleep(0.001)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+    assert [type(attempt.error) for attempt in attempts] == [asyncio.CancelledError]
+
+
+@fast_clock
+async def test_an_attempt_that_its_time_or_the_deadline_ends_is_told_too() -> None:
+    attempts: list[Attempt] = []
+    async with raw_server(hang) as server:
+        retry = RetryPolicy(attempts=2, initial_delay=0, deadline=90)
+        async with observed(server, attempts.append, timeout=60, retry=retry) as circle:
+            with pytest.raises(RequestTimeout):
+                await circle.users.me()
+    assert [type(attempt.error) for attempt in attempts] == [RequestTimeout, asyncio.CancelledError]
+    assert [attempt.seconds for attempt in attempts] == pytest.approx([60, 30], abs=2)
+
+
+async def test_what_was_never_sent_is_no_attempt() -> None:
+    attempts: list[Attempt] = []
+    async with raw_server(answer(429, {}, {"Retry-After": "1000"})) as server:
+        async with observed(server, attempts.append) as circle:
+            for _ in range(2):
+                with pytest.raises(RateLimited):
+                    await circle.users.me()
+        assert len(server.requests) == 1
+    assert [attempt.status for attempt in attempts] == [429]
+
+
+async def test_redirects_and_a_second_token_belong_to_their_attempt() -> None:
+    attempts: list[Attempt] = []
+    tokens = iter(range(100))
+    steps = [answer(302, "", {"Location": "/api/v2/there"}), answer(401, {}), answer(200, ME)]
+    async with (
+        raw_server(*steps) as server,
+        CircleCI(lambda: f"t-{next(tokens)}", host=server.url, on_attempt=attempts.append) as circle,
+    ):
+        await circle.users.me()
+        assert circle.stats.requests == 3
+    assert [(attempt.status, attempt.url) for attempt in attempts] == [(200, f"{server.url}/api/v2/me")]
+
+
+async def test_what_is_sent_is_counted() -> None:
+    attempts: list[Attempt] = []
+    async with raw_server(answer(200, {})) as server, observed(server, attempts.append) as circle:
+        await circle.request("POST", "/x", json={"a": "\u00e4"})
+        (request,) = server.requests
+        assert [attempt.sent for attempt in attempts] == [len(request.body)] == [circle.stats.sent]
+        assert attempts[0].route is None
+
+
+async def test_a_download_is_told_when_it_ends_once_for_each_answer(tmp_path: Path) -> None:
+    attempts: list[Attempt] = []
+    body = b"x" * 1000
+    steps = [
+        cut(body, 400, headers={"ETag": '"e"'}),
+        answer(206, body[400:], {"Content-Range": "bytes 400-999/1000", "ETag": '"e"'}),
+    ]
+    async with raw_server(*steps) as server, observed(server, attempts.append) as circle:
+        artifact = Artifact(path="a", node_index=0, url=f"{server.url}/a?X-Amz-Signature=5ignature")
+        await circle.artifacts.download(artifact, tmp_path)
+    assert [(attempt.number, attempt.status, attempt.received) for attempt in attempts] == [
+        (1, 200, 400),
+        (2, 206, 600),
+    ]
+    assert [type(attempt.error) for attempt in attempts] == [TransportError, type(None)]
+    assert {(attempt.route, attempt.url) for attempt in attempts} == {(None, f"{server.url}/a")}
+
+
+@fast_clock
+async def test_the_reading_of_a_stream_belongs_to_its_attempt() -> None:
+    attempts: list[Attempt] = []
+    async with (
+        raw_server(answer(200, b"12345")) as server,
+        observed(server, attempts.append) as circle,
+        circle.artifacts.open(Artifact(path="a", node_index=0, url=f"{server.url}/a")) as stream,
+    ):
+        await asyncio.sleep(30)
+        assert attempts == []
+        assert b"".join([part async for part in stream]) == b"12345"
+    (attempt,) = attempts
+    assert attempt.seconds == pytest.approx(30, abs=1)
+
+
+@pytest.mark.parametrize("auth", ["circle-token", "bearer", "basic"])
+@pytest.mark.parametrize("status", [200, 404])
+async def test_nothing_that_a_hook_is_told_shows_the_token(auth: Auth, status: int) -> None:
+    attempts: list[Attempt] = []
+    async with (
+        raw_server(answer(status, {**ME, "message": f"no {TOKEN}"})) as server,
+        observed(server, attempts.append, auth=auth, retry=RetryPolicy(attempts=1)) as circle,
+    ):
+        for path in (f"/me?circle-token={TOKEN}", f"/user/{TOKEN}"):
+            await asyncio.gather(circle.request("GET", path), return_exceptions=True)
+    assert len(attempts) == 2
+    assert TOKEN not in "".join(f"{attempt!r} {attempt.error}" for attempt in attempts)
+
+
+async def test_a_hook_that_fails_is_logged_and_disturbs_no_call(caplog: pytest.LogCaptureFixture) -> None:
+    def hook(attempt: Attempt) -> None:
+        raise LookupError("no such counter")
+
+    async with raw_server(answer(500, {}), answer(200, ME)) as server, observed(server, hook) as circle:
+        assert (await circle.users.me()).login == "octo"
+        assert circle.stats.retries == 1
+    failures = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert [record.getMessage() for record in failures] == ["on_attempt failed, after GET /api/v2/me"] * 2
+    assert all(record.exc_info and isinstance(record.exc_info[1], LookupError) for record in failures)
+
+
+async def test_other_options_may_have_another_hook_or_keep_it() -> None:
+    first: list[Attempt] = []
+    second: list[Attempt] = []
+    async with raw_server(answer(200, ME)) as server, observed(server, first.append) as circle:
+        await circle.with_options(timeout=5).users.me()
+        await circle.with_options(on_attempt=second.append).users.me()
+        assert (len(first), len(second)) == (1, 1)
+        await circle.users.me()
+        assert (len(first), len(second)) == (2, 1)
+
+
+async def async_hook(attempt: Attempt) -> None: ...
+
+
+class AsyncHook:
+    async def __call__(self, attempt: Attempt) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "hook", [async_hook, functools.partial(async_hook), AsyncHook()], ids=["def", "partial", "class"]
+)
+def test_an_async_hook_is_refused_at_once(hook: Any) -> None:
+    with pytest.raises(InvalidArgument, match="on_attempt: give a plain function"):
+        CircleCI("t", on_attempt=hook)
+    with pytest.raises(InvalidArgument, match="on_attempt: give a plain function"):
+        CircleCI("t").with_options(on_attempt=hook)
+
+
+def test_a_hook_that_is_none_is_refused_at_once() -> None:
+    with pytest.raises(InvalidArgument, match="on_attempt='x'"):
+        CircleCI("t", on_attempt="x")  # type: ignore[arg-type]  # this is the point

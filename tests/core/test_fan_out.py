@@ -1,0 +1,135 @@
+"""One thing for many items, a few at a time."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import pytest
+
+from circleci_async.core.fan_out import fan_out
+from circleci_async.errors import InvalidArgument
+
+
+async def test_results_come_as_they_are_ready_and_errors_stay_with_their_items() -> None:
+    ready = asyncio.Event()
+
+    async def work(item: int) -> int:
+        if item == 0:
+            await ready.wait()
+        if item == 1:
+            raise KeyError(item)
+        return item * 10
+
+    found = []
+    async for item, outcome in fan_out(range(3), work, concurrency=3):
+        found.append((item, repr(outcome)))
+        ready.set()
+    assert found[-1] == (0, "0")
+    assert set(found) == {(0, "0"), (1, "KeyError(1)"), (2, "20")}
+
+
+async def test_never_more_than_the_given_number_run_at_once() -> None:
+    running = most = 0
+
+    async def work(item: int) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+
+    count = 0
+    async for _ in fan_out(range(100), work, concurrency=7):
+        count += 1
+    assert (count, most) == (100, 7)
+
+
+async def test_items_are_taken_no_faster_than_they_are_worked_off() -> None:
+    taken = 0
+
+    async def items() -> AsyncIterator[int]:
+        nonlocal taken
+        for item in range(1000):
+            taken += 1
+            yield item
+
+    async def work(item: int) -> int:
+        return item
+
+    async with aclosing(fan_out(items(), work, concurrency=4)) as outcomes:
+        await anext(outcomes)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert taken <= 4 * 3
+
+
+async def test_an_error_of_the_list_comes_after_all_that_was_begun() -> None:
+    async def items() -> AsyncIterator[int]:
+        yield 1
+        yield 2
+        raise LookupError("the list broke off")
+
+    async def work(item: int) -> int:
+        await asyncio.sleep(0.01)
+        return item
+
+    found: list[object] = []
+    with pytest.raises(LookupError, match="broke off"):
+        async for _, outcome in fan_out(items(), work, concurrency=5):
+            found.append(outcome)
+    assert found == [1, 2]
+
+
+@pytest.mark.parametrize("leave", ["break", "cancel", "error"])
+async def test_leaving_early_leaves_nothing_running(leave: str) -> None:
+    started: set[int] = set()
+    ended: set[int] = set()
+
+    async def work(item: int) -> int:
+        started.add(item)
+        try:
+            if item:
+                await asyncio.Event().wait()
+            return item
+        finally:
+            ended.add(item)
+
+    async def consume() -> None:
+        async with aclosing(fan_out(range(10), work, concurrency=5)) as outcomes:
+            async for _ in outcomes:
+                if leave == "break":
+                    break
+                if leave == "error":
+                    raise LookupError
+                await asyncio.Event().wait()
+
+    before = asyncio.all_tasks()
+    task = asyncio.create_task(consume())
+    if leave == "cancel":
+        await asyncio.sleep(0.02)
+        task.cancel()
+    results = await asyncio.gather(task, return_exceptions=True)
+    assert [type(result) for result in results] == [
+        {"break": type(None), "cancel": asyncio.CancelledError, "error": LookupError}[leave]
+    ]
+    assert started == ended
+    assert len(started) >= 5
+    assert asyncio.all_tasks() == before
+    gc.collect()
+
+
+async def test_an_empty_list_gives_nothing() -> None:
+    async def work(item: int) -> int:
+        return item
+
+    nothing: list[int] = []
+    assert [entry async for entry in fan_out(nothing, work, concurrency=3)] == []
+
+
+def test_a_concurrency_below_one_is_refused_at_once() -> None:
+    async def work(item: int) -> int:
+        return item
+
+    with pytest.raises(InvalidArgument, match="concurrency=0"):
+        fan_out([1], work, concurrency=0)

@@ -1,0 +1,55 @@
+"""Each path leads back to the operation that it belongs to."""
+
+import re
+
+import pytest
+
+from circleci_async.core.routes import route_of
+from tests.endpoints.contract import OPERATIONS, Operation
+
+FILLED = {"project-slug": "gh/acme/api", "org-slug": "gh/acme", "org-slug-or-id": "gh%2Facme", "job-number": "42"}
+
+
+def template(operation: Operation) -> str:
+    return operation.path.replace("{provider}/{organization}/{project}", "{project-slug}")
+
+
+def path(operation: Operation, value: str = "7f5b") -> str:
+    """A path of the operation, whose placeholders are filled."""
+    return "/api/v2" + re.sub(r"\{([^}]+)\}", lambda found: FILLED.get(found[1], value), template(operation))
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_the_path_of_each_operation_has_the_route_that_the_api_documents(name: str) -> None:
+    operation = OPERATIONS[name]
+    assert route_of(path(operation)) == template(operation)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_names_that_are_words_of_the_api_too_do_not_lead_astray(name: str) -> None:
+    operation = OPERATIONS[name]
+    for word in ("workflows", "job", "summary"):
+        assert route_of(path(operation, word)) == template(operation)
+
+
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        ("/api/v2/project/circleci/5e7d/9f1c/job/42", "/project/{project-slug}/job/{job-number}"),
+        ("/api/v2/project/gh/acme/job/pipeline", "/project/{project-slug}/pipeline"),
+        ("/api/v2/pipeline/continue", "/pipeline/continue"),
+        ("/api/v2/project/gh/acme/api/pipeline/mine", "/project/{project-slug}/pipeline/mine"),
+        ("/api/v1.1/project/gh/acme/api/42", "/api/v1.1/project/{project-slug}/{job-number}"),
+        (
+            "/api/v1.1/project/gh/acme/api/42/output/101/0",
+            "/api/v1.1/project/{project-slug}/{job-number}/output/{step}/{index}",
+        ),
+    ],
+)
+def test_where_two_routes_would_fit_the_one_that_says_more_is_meant(path: str, route: str) -> None:
+    assert route_of(path) == route
+
+
+@pytest.mark.parametrize("path", ["/api/v2/anything/new", "/api/v2", "/api/v2/", "/", "/api/v1.1/me", "/api/v3/me"])
+def test_what_the_api_does_not_document_has_no_route(path: str) -> None:
+    assert route_of(path) is None

@@ -1,0 +1,113 @@
+"""Files over raw sockets, served as well or as badly as a test needs it: behaviours for `raw_server`."""
+
+import asyncio
+import random
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import circleci_async as ca
+from tests.raw_server import Behaviour, RawServer, Request, answer
+
+TOKEN = "s3cret-t0ken"
+
+
+def random_bytes(size: int, seed: object = 0) -> bytes:
+    """Bytes that no other seed gives, so that two versions of a file can be told apart anywhere."""
+    return random.Random(repr(seed)).randbytes(size)
+
+
+def client(api: RawServer, *trusted: RawServer, attempts: int = 5, concurrency: int = 32) -> ca.CircleCI:
+    """A client of `api` that waits hardly at all between attempts, and trusts these artifact hosts too."""
+    return ca.CircleCI(
+        TOKEN,
+        host=api.url,
+        artifact_hosts=[server.host for server in trusted],
+        retry=ca.RetryPolicy(attempts=attempts, initial_delay=0.001, max_delay=0.01),
+        concurrency=concurrency,
+    )
+
+
+def artifact_at(server: RawServer, path: str = "report.bin", *, node: int = 0, address: str = "/file") -> ca.Artifact:
+    return ca.Artifact(path=path, node_index=node, url=server.url + address)
+
+
+def all_files(folder: Path) -> dict[str, bytes]:
+    """All there is below a folder, with hidden and partial files."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if not path.is_dir()}
+
+
+def served(
+    content: bytes,
+    *,
+    etag: str | None = '"v1"',
+    ranges: bool = True,
+    length: bool = True,
+    cut: int | None = None,
+    then: Behaviour | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Behaviour:
+    """Serve a file as S3 does; send `cut` bytes of the body only, and then close, or behave as `then` says."""
+
+    async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
+        status, begin = 200, 0
+        fields = {} if etag is None else {"ETag": etag}
+        wanted = re.fullmatch(r"bytes=(\d+)-", request.headers.get("range", ""))
+        if ranges and wanted and request.headers.get("if-range", etag) == etag:
+            status, begin = 206, int(wanted[1])
+            if begin >= len(content):
+                return await answer(416, "no such range")(request, writer)
+            fields["Content-Range"] = f"bytes {begin}-{len(content) - 1}/{len(content)}"
+        if length:
+            fields["Content-Length"] = str(len(content) - begin)
+        else:
+            fields["Connection"] = "close"
+        lines = "".join(f"{name}: {value}\r\n" for name, value in {**fields, **(headers or {})}.items())
+        writer.write(f"HTTP/1.1 {status} X\r\n{lines}\r\n".encode() + content[begin:][:cut])
+        await writer.drain()
+        if then is not None:
+            return await then(request, writer)
+        return length and cut is None
+
+    return behave
+
+
+def chunked(content: bytes, *, cut: int | None = None, size: int = 1000, headers: str = "") -> Behaviour:
+    """Serve a file in chunks, its length untold; with `cut`, send that many bytes and then no end."""
+
+    async def behave(request: Request, writer: asyncio.StreamWriter) -> bool:
+        writer.write(f"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n{headers}\r\n".encode())
+        sent = content[:cut]
+        for begin in range(0, len(sent), size):
+            chunk = sent[begin : begin + size]
+            writer.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+        if cut is None:
+            writer.write(b"0\r\n\r\n")
+        await writer.drain()
+        return cut is None
+
+    return behave
+
+
+def in_turn(*behaviours: Behaviour) -> Behaviour:
+    """Meet each request with the next behaviour; the last one stays."""
+    left = list(behaviours)
+
+    async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
+        return await (left.pop(0) if len(left) > 1 else left[0])(request, writer)
+
+    return behave
+
+
+def by_path(behaviours: Mapping[str, Behaviour]) -> Behaviour:
+    """Meet each request with the behaviour of its path; 404 to all others."""
+    missing = answer(404, {"message": "no such artifact"})
+
+    async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
+        return await behaviours.get(request.path, missing)(request, writer)
+
+    return behave
+
+
+def redirect(location: str) -> Behaviour:
+    return answer(302, b"", {"Location": location})

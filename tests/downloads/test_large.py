@@ -1,0 +1,75 @@
+"""A file much larger than memory should be: nothing of it is kept, and the event loop never waits for it."""
+
+import asyncio
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+from tests.raw_server import Request, raw_server
+
+SIZE = 128 * 1024 * 1024
+PIECE = bytes(range(256)) * 4096  # 1 MiB
+
+PROGRAM = """
+import asyncio, json, resource, sys, time
+import circleci_async as ca
+from circleci_async.downloads.download import Progress
+
+def peak():  # in bytes, of this process's whole life
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+async def main(url, folder):
+    longest = turns = 0
+    async def tick():
+        # The time that the event loop's own thread works without a pause; other programs don't count.
+        nonlocal longest, turns
+        while True:
+            before = time.thread_time()
+            await asyncio.sleep(0)
+            longest, turns = max(longest, time.thread_time() - before), turns + 1
+    async with ca.CircleCI("t", host=url) as circle:
+        small = ca.Artifact(path="small", node_index=0, url=url + "/small")
+        large = ca.Artifact(path="large", node_index=0, url=url + "/large")
+        await circle.artifacts.download(small, folder)
+        before = peak()
+        ticker = asyncio.create_task(tick())
+        got = await circle.artifacts.download(large, folder)
+        ticker.cancel()
+        print(json.dumps([got.size, got.sha256, got.resumed, peak() - before, longest, turns]))
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_a_large_file_costs_no_memory_and_never_holds_up_the_event_loop(tmp_path: Path) -> None:
+    async def serve(request: Request, writer: asyncio.StreamWriter) -> bool | None:
+        """Made up on the fly; the large one is cut in the middle."""
+        size = len(PIECE) if request.path == "/small" else SIZE
+        begin = int(request.headers.get("range", "bytes=0-")[6:-1])
+        assert begin % len(PIECE) == 0
+        writer.write(
+            f'HTTP/1.1 {206 if begin else 200} X\r\nETag: "v"\r\nContent-Length: {size - begin}\r\n'
+            f"Content-Range: bytes {begin}-{size - 1}/{size}\r\n\r\n".encode()
+        )
+        stop = SIZE // 2 if size == SIZE and begin < SIZE // 2 else size
+        for _ in range(begin, stop, len(PIECE)):
+            writer.write(PIECE)
+            await writer.drain()
+        return stop == size
+
+    async with raw_server(serve) as server:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", PROGRAM, server.url, str(tmp_path), stdout=asyncio.subprocess.PIPE
+        )
+        output, _ = await child.communicate()
+    size, sha256, resumed, grown, longest, turns = json.loads(output)
+    digest = hashlib.sha256()
+    for _ in range(SIZE // len(PIECE)):
+        digest.update(PIECE)
+    assert (size, sha256, resumed) == (SIZE, digest.hexdigest(), 1)
+    assert (tmp_path / "large").stat().st_size == SIZE
+    assert grown < 48 * 1024 * 1024
+    assert turns > 100
+    assert longest < 0.1
+    (tmp_path / "large").unlink()

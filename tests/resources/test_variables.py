@@ -1,0 +1,225 @@
+"""Many variables at once: all are tried, the answers keep their order, and no value is ever told."""
+
+import asyncio
+import copy
+import json
+import pickle
+from collections import UserDict
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import attrs
+import pytest
+
+import circleci_async as ca
+from circleci_async.testing import FakeCircleCI, World
+from circleci_async.testing.contexts import Context
+from circleci_async.testing.projects import Project
+from tests.endpoints.refusal import refusal
+from tests.raw_server import Behaviour, Request, answer, hang, raw_server
+
+P = "gh/acme/api"
+ID = "5034460f-c7c4-4c43-9457-de07e2029e7b"
+MANY = {f"V{number}": f"s3cret-{number}" for number in range(40)}
+
+Set = Callable[..., Awaitable[dict[str, Any]]]
+
+
+@attrs.frozen
+class Way:
+    """One of the two ways to set many variables."""
+
+    to: Callable[[ca.CircleCI], Set]
+    """What sets them, given the place and the variables."""
+    place: Any
+    stored: Callable[[], Mapping[str, Any]]
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def context(world: World) -> Context:
+    return world.context("gh/acme", "aws")
+
+
+@pytest.fixture
+def project(world: World) -> Project:
+    return world.project(P)
+
+
+@pytest.fixture(params=["context", "project"])
+def way(request: pytest.FixtureRequest, context: Context, project: Project) -> Way:
+    if request.param == "context":
+        return Way(lambda c: c.contexts.set_variables, context.id, lambda: context.variables)
+    return Way(lambda c: c.environment_variables.set_variables, P, lambda: project.environment_variables)
+
+
+def name_of(request: Request) -> str:
+    """The variable that a request is about."""
+    return str(json.loads(request.body).get("name") or request.path.rpartition("/")[2])
+
+
+def told_of(request: Request) -> dict[str, str]:
+    return {"name": name_of(request), "variable": name_of(request), "value": "xxxx"}
+
+
+async def test_all_arrive_and_the_answers_keep_the_order_of_the_variables(way: Way, world: World) -> None:
+    async with FakeCircleCI(world) as fake, fake.client() as circle:
+        answers = await way.to(circle)(way.place, MANY)
+    assert list(answers) == list(MANY)
+    assert {name: each.value for name, each in way.stored().items()} == MANY
+    assert {getattr(each, "variable", None) or each.name for each in answers.values()} == set(MANY)
+
+
+async def test_what_was_set_before_is_replaced(way: Way, world: World) -> None:
+    async with FakeCircleCI(world) as fake, fake.client() as circle:
+        await way.to(circle)(way.place, {"A": "old", "B": "kept"})
+        await way.to(circle)(way.place, UserDict({"A": "new"}))
+    assert {name: each.value for name, each in way.stored().items()} == {"A": "new", "B": "kept"}
+
+
+async def test_nothing_to_set_sends_nothing(way: Way) -> None:
+    async with ca.CircleCI("t", host="http://localhost:1") as circle:
+        assert await way.to(circle)(way.place, {}) == {}
+        assert circle.stats.requests == 0
+
+
+@pytest.mark.parametrize(("options", "at_once"), [({}, 8), ({"concurrency": 3}, 3), ({"concurrency": 1}, 1)])
+async def test_as_many_are_under_way_as_is_said(way: Way, options: dict[str, int], at_once: int) -> None:
+    waiting = 0
+    full = asyncio.Event()
+
+    async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
+        nonlocal waiting
+        waiting += 1
+        if waiting == at_once:
+            full.set()
+        await full.wait()
+        return await answer(201, told_of(request))(request, writer)
+
+    async with raw_server(behave) as server, ca.CircleCI("token", host=server.url) as circle:
+        await way.to(circle)(way.place, MANY, **options)
+        assert server.most_in_flight == at_once
+        assert len(server.requests) == len(MANY)
+
+
+def failing(*names: str) -> Behaviour:
+    """Refuse some variables, and send back what came; the first of them as the last."""
+    others = asyncio.Event()
+
+    async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
+        name = name_of(request)
+        if name not in names:
+            return await answer(201, told_of(request))(request, writer)
+        if name == names[0]:
+            await others.wait()
+        if name == names[-1]:
+            others.set()
+        said = {"message": f"{name} is not allowed: {json.loads(request.body)['value']}"}
+        return await answer(403, said)(request, writer)
+
+    return behave
+
+
+async def test_one_that_fails_leaves_the_others_alone(way: Way) -> None:
+    async with raw_server(failing("V3", "V17")) as server, ca.CircleCI("token", host=server.url) as circle:
+        with pytest.raises(ca.PartialFailure) as caught:
+            await way.to(circle)(way.place, MANY)
+        assert len(server.requests) == len(MANY)
+    error = caught.value
+    assert list(error.failed) == ["V3", "V17"]
+    assert list(error.done) == [name for name in MANY if name not in {"V3", "V17"}]
+    assert all(isinstance(each, ca.PermissionDenied) for each in error.failed.values())
+    assert error.__cause__ is error.failed["V3"]
+    assert str(error).startswith(
+        "2 of 40 variables were not set: V3, V17 (first of all: 403 Forbidden: V3 is not allowed: [value] ("
+    )
+    assert error.hint is not None
+
+
+async def test_no_value_is_in_the_error(way: Way) -> None:
+    async with raw_server(failing("V3", "V17")) as server, ca.CircleCI("token", host=server.url) as circle:
+        with pytest.raises(ca.PartialFailure) as caught:
+            await way.to(circle)(way.place, MANY)
+    error = caught.value
+    for told in (str(error), repr(error), repr(vars(error)), repr(pickle.dumps(error))):
+        assert "s3cret" not in told
+    for each in error.failed.values():
+        assert "s3cret" not in f"{each} {each!r} {vars(each)}"
+    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert (str(twin), list(twin.done), list(twin.failed)) == (str(error), list(error.done), list(error.failed))
+
+
+async def test_those_that_failed_can_be_set_again(way: Way, world: World) -> None:
+    async with FakeCircleCI(world) as fake, fake.client(retry=ca.RetryPolicy(attempts=1)) as circle:
+        fake.fail(times=2, status=500)
+        with pytest.raises(ca.PartialFailure) as caught:
+            await way.to(circle)(way.place, MANY)
+        assert len(caught.value.failed) == 2
+        await way.to(circle)(way.place, {name: MANY[name] for name in caught.value.failed})
+    assert {name: each.value for name, each in way.stored().items()} == MANY
+
+
+async def test_all_of_them_may_fail(way: Way) -> None:
+    denied = answer(403, {"message": "Permission denied"})
+    async with raw_server(denied) as server, ca.CircleCI("token", host=server.url) as circle:
+        with pytest.raises(ca.PartialFailure, match=r"^2 of 2 variables were not set: A, B \(") as caught:
+            await way.to(circle)(way.place, {"A": "x", "B": "y"})
+    assert caught.value.done == {}
+
+
+@pytest.mark.parametrize("name", ["", "A-B", "1A", "A B", "A\n", "\u00c4", "A=1", 5, None], ids=repr)
+async def test_one_name_that_can_not_be_right_stops_all(way: Way, name: Any) -> None:
+    message = await refusal(lambda c: way.to(c)(way.place, {"A": "s3cret", name: "s3cret"}))
+    expected = f"variables: {name!r} can't be a name: it must be of letters, digits and _, and not begin with a digit"
+    assert message == expected
+
+
+@pytest.mark.parametrize("value", [None, b"s3cret", 5353, ["s3cret"], "s3cret\udc80"], ids=ascii)
+async def test_one_value_that_can_not_be_right_stops_all_and_is_not_shown(way: Way, value: Any) -> None:
+    message = await refusal(lambda c: way.to(c)(way.place, {"A": "s3cret", "_b2": value}))
+    assert message.startswith("the value of '_b2' is ")
+    assert "s3cret" not in message
+    assert "5353" not in message
+
+
+@pytest.mark.parametrize("variables", ["A=s3cret", [("A", "s3cret")], None], ids=repr)
+async def test_variables_are_a_mapping(way: Way, variables: Any) -> None:
+    message = await refusal(lambda c: way.to(c)(way.place, variables))
+    assert message == 'variables: give a mapping of names to values, such as {"AWS_REGION": "eu-west-1"}'
+
+
+@pytest.mark.parametrize("concurrency", [0, -1, 1.5, None, True], ids=repr)
+async def test_concurrency_is_a_whole_number_from_one(way: Way, concurrency: Any) -> None:
+    message = await refusal(lambda c: way.to(c)(way.place, {"A": "x"}, concurrency=concurrency))
+    assert message.startswith("concurrency=")
+
+
+async def test_a_place_that_can_not_be_right_is_one_error_and_not_many() -> None:
+    assert "can't be part of a path" in await refusal(lambda c: c.contexts.set_variables("", MANY))
+    assert "project can't be 'api'" in await refusal(lambda c: c.environment_variables.set_variables("api", MANY))
+
+
+async def test_cancelling_leaves_nothing_under_way(way: Way) -> None:
+    async with raw_server(hang) as server, ca.CircleCI("token", host=server.url) as circle:
+        setting = asyncio.ensure_future(way.to(circle)(way.place, MANY))
+        while server.in_flight < 8:
+            await asyncio.sleep(0.001)
+        setting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await setting
+        await server.all_closed()
+        assert len(server.requests) == 8
+
+
+async def test_what_is_changed_meanwhile_does_not_matter(way: Way, world: World) -> None:
+    variables = dict(MANY)
+    async with FakeCircleCI(world) as fake, fake.client() as circle:
+        setting = asyncio.ensure_future(way.to(circle)(way.place, variables))
+        await asyncio.sleep(0)
+        variables.clear()
+        assert list(await setting) == list(MANY)
+    assert len(way.stored()) == len(MANY)
