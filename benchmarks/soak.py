@@ -272,7 +272,7 @@ def show(report: Report) -> None:
     stats, events = report.stats, report.events
     print(
         f"\n{stats.requests:,} requests of the main client, {stats.retries:,} retries, {stats.received / MIB:,.0f} MiB,"
-        f" {stats.held:,.0f} s held back."
+        f" {stats.paused:,.0f} s held back."
     )
     print(f"{events.accepted:,} webhook events, and {events.duplicates:,} duplicates that were not handled.")
     print(f"{tally.checked:,} results checked, {tally.wrong} wrong.")

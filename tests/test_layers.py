@@ -26,7 +26,11 @@ def test_every_module_imports_only_from_the_layers_below_it() -> None:
     ("module", "line", "broken"),
     [
         ("errors.py", "from .core import session", "Each layer imports only from the layers below it"),
-        ("core/paging.py", "def late(): from ..endpoints import jobs", "Each layer imports only from the layers below it"),
+        (
+            "core/paging.py",
+            "def late(): from ..endpoints import jobs",
+            "Each layer imports only from the layers below it",
+        ),
         ("models/stray.py", "from ..endpoints import jobs", "Each layer imports only from the layers below it"),
         ("undeclared.py", "import re", "Each layer imports only from the layers below it"),
         ("slug.py", "from circleci_async import __version__", "The root is for users"),

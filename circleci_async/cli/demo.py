@@ -154,7 +154,7 @@ def _summary(
         "requests": stats.requests,
         "retries": stats.retries,
         "rate_limited": stats.rate_limited,
-        "held": round(stats.held, 3),
+        "paused": round(stats.paused, 3),
         "received": stats.received,
         "faults": {what: fault.hits for what, fault in stage.faults.items()},
         "files": len(report.files),
@@ -177,7 +177,7 @@ def _close(
         [
             ("Time", duration(seconds)),
             ("Requests", f"{stats.requests:,}, of them {counted(stats.retries, 'retry', 'retries')}"),
-            ("Rate limit", f"refused {stats.rate_limited} times (429), held all back for {duration(stats.held)}"),
+            ("Rate limit", f"refused {stats.rate_limited} times (429), held all back for {duration(stats.paused)}"),
             *(("Fault", what) for what, fault in stage.faults.items() if fault.hits),
             ("Files", f"{len(report.files)}, {size(report.bytes)}, verified: {outcome.verified}"),
         ]

@@ -173,7 +173,7 @@ class Gate:
             self._slow_above = max(1.0, self._too_much / 2)
         if until <= self._closed_until:
             return
-        self._stats.held += until - max(now, self._closed_until)
+        self._stats.paused += until - max(now, self._closed_until)
         self._closed_until = until
         for _, _, admitted, patience in chain.from_iterable(self._queues.values()):
             if patience.ends_before(until, now) and not admitted.done():

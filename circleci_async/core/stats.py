@@ -19,7 +19,7 @@ class Stats:
     rate_limited: int = 0
     """Answers with status 429."""
 
-    held: float = 0.0
+    paused: float = 0.0
     """Seconds for which the gate held back every request, because the server asked for it."""
 
     received: int = 0

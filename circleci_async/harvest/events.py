@@ -121,7 +121,7 @@ class HarvestProgress(HarvestEvent):
     """Until the end, by the pace of late; None as long as artifacts are still being found, or nothing moves."""
     is_finding: bool
     """Whether artifacts are still being found."""
-    held: float
+    paused: float
     """Seconds for which the server held everything back (429)."""
 
 

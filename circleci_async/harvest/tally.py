@@ -35,7 +35,7 @@ class Tally:
         self.files = self.bytes_of_files = 0  # of those that have their names by now
         self.is_finding = True
         self._stats = stats
-        self._held_before = self._held = stats.held
+        self._paused_before = self._paused = stats.paused
         self._received_before = stats.received
         self._began = time.monotonic()
         self._pace: deque[tuple[float, int, int]] = deque(maxlen=_PACE)
@@ -112,9 +112,9 @@ class Tally:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TOLD_EVERY)
-            if self._stats.held > self._held:
-                self._tell(Throttled(seconds=self._stats.held - self._held))
-                self._held = self._stats.held
+            if self._stats.paused > self._paused:
+                self._tell(Throttled(seconds=self._stats.paused - self._paused))
+                self._paused = self._stats.paused
             self._tell(self.progress())
 
     def progress(self) -> HarvestProgress:
@@ -138,7 +138,7 @@ class Tally:
             speed=(received - bytes_then) / passed if passed > 0 else 0.0,
             seconds_left=None if self.is_finding or rate <= 0 else max(0, waiting) / rate,
             is_finding=self.is_finding,
-            held=self._stats.held - self._held_before,
+            paused=self._stats.paused - self._paused_before,
         )
 
     async def close(self) -> None:

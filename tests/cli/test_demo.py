@@ -87,7 +87,7 @@ def test_the_demo_fails_if_files_are_not_the_servers_and_says_so_in_json(
     assert summary["requests"] > 100
     assert summary["retries"] >= 3
     assert summary["rate_limited"] >= 1
-    assert summary["held"] > 0
+    assert summary["paused"] > 0
     assert summary["resumed"] == 1
     assert set(summary["faults"].values()) == {1}
 

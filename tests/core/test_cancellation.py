@@ -161,7 +161,7 @@ async def test_cancelled_while_the_gate_is_closed() -> None:
         sound_client(server) as circle,
     ):
         first = asyncio.ensure_future(one_call(circle))
-        while not circle.stats.held:
+        while not circle.stats.paused:
             await asyncio.sleep(0.001)
         queued = [asyncio.ensure_future(one_call(circle)) for _ in range(6)]
         await asyncio.sleep(0.01)

@@ -191,7 +191,7 @@ async def test_while_it_is_closed_nobody_goes_out_and_then_they_come_back_gradua
     assert min(out) >= 30
     assert [sum(30 + n - 0.1 <= moment < 30 + n + 0.9 for moment in out) for n in range(4)] == [1, 2, 4, 8]
     assert max(most) == 8
-    assert stats.held == pytest.approx(30, abs=0.1)
+    assert stats.paused == pytest.approx(30, abs=0.1)
 
 
 @fast_clock
@@ -275,7 +275,7 @@ async def test_a_shorter_hold_never_shortens_a_longer_one_and_held_time_is_not_c
     gate.close_for(15, refused=False)
     async with gate.slot(PATIENT):
         assert asyncio.get_running_loop().time() - began == pytest.approx(25, abs=0.2)
-    assert stats.held == pytest.approx(25, abs=0.2)
+    assert stats.paused == pytest.approx(25, abs=0.2)
 
 
 @fast_clock

@@ -162,7 +162,7 @@ async def test_a_429_of_the_artifact_host_holds_everybody_back(tmp_path: Path) -
         first, *others = [request.at for request in host.requests]
         assert len(others) == 8
         assert all(at - first >= 30 for at in others)
-        assert (circle.stats.rate_limited, circle.stats.held >= 30) == (1, True)
+        assert (circle.stats.rate_limited, circle.stats.paused >= 30) == (1, True)
 
 
 @fast_clock

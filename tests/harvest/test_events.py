@@ -200,7 +200,7 @@ async def test_what_is_too_much_for_a_slow_one_is_dropped_but_not_the_numbers(is
     for number in range(10_000):
         telling.tell(ca.Throttled(seconds=number))
         telling.tell(ca.FileAdvanced(project="p", job=1, node=0, path=f"{number}", received=1, size=2))
-        told = dict.fromkeys(("done", "skipped", "failed", "bytes", "received", "seconds", "speed", "held"), 0)
+        told = dict.fromkeys(("done", "skipped", "failed", "bytes", "received", "seconds", "speed", "paused"), 0)
         telling.tell(numbers(found=number, seconds_left=None, is_finding=True, **told))
     await asyncio.sleep(0.01)
     free.set()

@@ -59,7 +59,7 @@ async def test_a_429_that_names_a_time_holds_all_back_for_that_time(tmp_path: Pa
     assert len(report.files) == 8
     held = [event.seconds for event in events if isinstance(event, ca.Throttled)]
     assert sum(held) >= 15
-    assert [event.held for event in events if isinstance(event, ca.HarvestProgress)][-1] >= 15
+    assert [event.paused for event in events if isinstance(event, ca.HarvestProgress)][-1] >= 15
 
 
 async def test_a_429_that_asks_for_more_than_the_client_may_wait_ends_the_run_and_the_next_goes_on(into: Path) -> None:

@@ -337,7 +337,7 @@ def plain(pipeline: Pipeline) -> str:
 def counters(circle: CircleCI) -> tuple[int, float]:
     assert_type(circle.stats, ca.Stats)
     assert_type(circle.stats(), ca.Stats)
-    return circle.stats.requests, circle.stats.held
+    return circle.stats.requests, circle.stats.paused
 
 
 async def names_of(pipelines: ca.Paged[Pipeline]) -> AsyncGenerator[str, None]:

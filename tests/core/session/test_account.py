@@ -41,7 +41,7 @@ async def test_every_hop_and_every_byte_is_counted() -> None:
     async with raw_server(*behaviours) as server, connect(server) as circle:
         await circle.request("GET", "/x")
         stats = circle.stats
-        assert (stats.requests, stats.retries, stats.rate_limited, stats.held) == (3, 1, 0, 0.0)
+        assert (stats.requests, stats.retries, stats.rate_limited, stats.paused) == (3, 1, 0, 0.0)
         assert stats.received == 12
 
 

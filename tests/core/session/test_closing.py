@@ -128,7 +128,7 @@ async def test_calls_that_a_pause_holds_back_are_cut_too() -> None:
     async with raw_server(limited({"Retry-After": "100"})) as server:
         circle = connect(server)
         calls = [asyncio.create_task(circle.users.me()) for _ in range(2)]
-        await turns(lambda: circle.stats.held > 0)
+        await turns(lambda: circle.stats.paused > 0)
         await circle.aclose()
         assert are_closed(await outcomes(calls))
         assert circle.stats.waited < 100, "what was cut short is not counted as waited for"

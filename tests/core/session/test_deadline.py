@@ -54,7 +54,7 @@ async def test_the_deadline_ends_an_attempt_that_is_under_way() -> None:
 async def test_a_call_with_a_deadline_does_not_wait_for_a_gate_that_opens_later() -> None:
     async with raw_server(limited({"Retry-After": "30"}), answer(200, ME)) as server, connect(server) as circle:
         patient = asyncio.create_task(circle.users.me())
-        while not server.requests or not circle.stats.held:
+        while not server.requests or not circle.stats.paused:
             await asyncio.sleep(0.01)
         hasty = circle.with_options(retry=RetryPolicy(deadline=5))
         began = now()

@@ -32,7 +32,7 @@ async def test_after_429_the_seconds_asked_for_are_waited_in_full() -> None:
         first, second = server.requests
         assert 77 <= second.at - first.at < 78
         assert (circle.stats.requests, circle.stats.retries, circle.stats.rate_limited) == (2, 1, 1)
-        assert circle.stats.held == pytest.approx(77, abs=0.5)
+        assert circle.stats.paused == pytest.approx(77, abs=0.5)
 
 
 @fast_clock
@@ -51,7 +51,7 @@ async def test_after_429_without_a_time_the_wait_is_random_below_a_bound_that_do
         first = asyncio.create_task(circle.users.me())
         while circle.stats.retries == 0:
             await asyncio.sleep(0)
-        opens = circle.stats.held
+        opens = circle.stats.paused
         assert opens > 0
         others = [asyncio.create_task(circle.users.me()) for _ in range(5)]
         await asyncio.gather(first, *others)
@@ -220,7 +220,7 @@ async def test_when_nothing_remains_the_next_request_waits_for_the_reset(headers
         await circle.users.me()
         assert server.requests[1].at - server.requests[0].at == pytest.approx(9, abs=0.5)
         assert (circle.stats.rate_limited, circle.stats.retries) == (0, 0)
-        assert circle.stats.held == pytest.approx(9, abs=0.5)
+        assert circle.stats.paused == pytest.approx(9, abs=0.5)
 
 
 @fast_clock
@@ -237,7 +237,7 @@ async def test_the_quotas_of_a_storage_do_not_hold_back_the_api() -> None:
         async with raw_server(moved) as server, connect(server) as circle:
             assert (await circle.users.me()).login == "octo"
             assert (await circle.users.me()).login == "octo"
-            assert circle.stats.held == 0
+            assert circle.stats.paused == 0
 
 
 @fast_clock
@@ -278,7 +278,7 @@ async def test_a_limit_of_one_call_s_own_holds_back_no_other() -> None:
         assert now() - began < 2
         assert await waiting == ME
         assert 60 <= now() - began < 62, "the call itself waits in full"
-        assert (circle.stats.rate_limited, circle.stats.held) == (3, 0)
+        assert (circle.stats.rate_limited, circle.stats.paused) == (3, 0)
 
 
 @fast_clock
