@@ -14,9 +14,10 @@ from .core.attempts import OnAttempt
 from .core.encoding import Query
 from .core.lifetime import Lifetime
 from .core.limiter import Gate
-from .core.request import ClientState, RequestOptions
+from .core.request import RequestOptions
 from .core.retry import Budget, RetryPolicy
 from .core.session import Session
+from .core.state import ClientState
 from .core.stats import Stats
 from .core.transport import Auth, Transport
 from .errors import InvalidArgument

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from attrs import frozen
@@ -13,17 +13,15 @@ from ..errors import (
     ApiError,
     CircleCIError,
     ConfigurationError,
-    DownloadError,
     InvalidArgument,
     RateLimited,
     RequestTimeout,
 )
 from .attempts import UNOBSERVED, Observation, Observer, OnAttempt, check_hook
-from .lifetime import CLOSED, Lifetime
-from .limiter import Gate, Patience
-from .retry import Budget, RetryPolicy, retrying, should_retry
-from .stats import Stats
-from .transport import Transport
+from .lifetime import CLOSED
+from .limiter import Patience
+from .retry import RetryPolicy, retrying, should_retry
+from .state import ClientState
 
 T = TypeVar("T")
 
@@ -48,18 +46,6 @@ class RequestOptions:
             raise InvalidArgument(f"timeout={self.timeout!r}: give a number of seconds above 0")
         if self.on_attempt is not None:
             check_hook(self.on_attempt)
-
-
-class ClientState(NamedTuple):
-    """What all calls of a client share."""
-
-    api: str
-    """The root of the API, such as `https://circleci.com`; all paths hang below it."""
-    transport: Transport
-    gate: Gate
-    budget: Budget
-    stats: Stats
-    lifetime: Lifetime
 
 
 class Call:
@@ -135,9 +121,7 @@ class Call:
             raise
 
     def _again(self, error: Exception) -> bool:
-        # The storage that an artifact's address redirects to answers so when the signature has expired.
-        expired = isinstance(error, ApiError) and error.redirected and error.status in {400, 403}
-        return expired or (should_retry(error, self._method) and not isinstance(error, DownloadError))
+        return should_retry(error, self._method)
 
     def _is_held(self, error: CircleCIError) -> bool:
         # It waits there, where its turn is kept: those who came later would be let out before it woke up here.

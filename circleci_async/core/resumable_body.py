@@ -35,7 +35,7 @@ class Body:
         self._session = session
         self._url = url
         self._anonymous = anonymous
-        self._call = session.call("GET", url)
+        self._call = session.start_request("GET", url)
         self._stream: Stream | None = None
         self._offset = self._mark = offset
         self._answers = 0
@@ -109,7 +109,7 @@ class Body:
             raise
         if not self._earned:  # once an answer, not once a part: that would refill it for nothing
             self._earned = True
-            self._session.state.budget.earn()
+            self._session.earn_retry()
         return part
 
     async def _connect(self) -> Stream:
@@ -140,7 +140,7 @@ class Body:
 
     @property
     def _shown(self) -> str:
-        return self._session.state.transport.public(self._url)
+        return self._session.public_url(self._url)
 
     def _broken(self, message: str) -> TransportError:
         return TransportError(message, method="GET", url=self._shown)

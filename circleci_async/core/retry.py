@@ -2,13 +2,22 @@
 
 import random
 from collections.abc import Awaitable, Callable, Generator
+from http import HTTPStatus
 from typing import Any, TypeVar, cast
 
 import backoff
 from attrs import field, frozen
 from attrs import validators as valid
 
-from ..errors import ApiError, CircleCIError, InvalidArgument, RateLimited, TransportError
+from ..errors import (
+    ApiError,
+    CircleCIError,
+    DecodeError,
+    DownloadError,
+    InvalidArgument,
+    RateLimited,
+    TransportError,
+)
 
 T = TypeVar("T")
 
@@ -83,12 +92,34 @@ class Budget:
 
 
 def should_retry(error: Exception, method: str) -> bool:
-    """Say whether a request that failed so may be sent again."""
+    """Return whether the request that failed with this error may be sent again by the same call.
+
+    POST and PATCH: only after a 429, or if the request was never sent. A `DownloadError` has used up its own attempts.
+    """
     if isinstance(error, RateLimited):
         return True
     if isinstance(error, TransportError):
-        return method in REPEATABLE or not error.sent
-    return isinstance(error, ApiError) and error.status in TRANSIENT and method in REPEATABLE
+        return (method in REPEATABLE or not error.sent) and not isinstance(error, DownloadError)
+    return method in REPEATABLE and isinstance(error, ApiError) and _is_transient_status(error)
+
+
+def is_transient(error: Exception) -> bool:
+    """Return whether reading the same thing later may succeed: what polling and harvests tolerate for a while.
+
+    Besides what a call retries: responses that are not the API's, such as an HTML page from a proxy in front of it.
+    """
+    if isinstance(error, ApiError):
+        return isinstance(error, RateLimited) or _is_transient_status(error) or _is_proxy_page(error)
+    return isinstance(error, TransportError | DecodeError)
+
+
+def _is_transient_status(error: ApiError) -> bool:
+    # Storage that an artifact's address redirects to answers 400 or 403 when the signature has expired.
+    return error.status in TRANSIENT or (error.redirected and error.status in {400, 403})
+
+
+def _is_proxy_page(error: ApiError) -> bool:
+    return error.status == HTTPStatus.FORBIDDEN and error.body.lstrip()[:1] == "<"
 
 
 def _never(error: CircleCIError) -> bool:

@@ -15,7 +15,8 @@ from .encoding import Query, query_string, to_bytes
 from .error_bodies import error_message, request_id
 from .limiter import UNKNOWN, Quota, Slot, is_answer, read_quota, retry_after
 from .paging import Page, Paged
-from .request import Call, ClientState, RequestOptions
+from .request import Call, RequestOptions
+from .state import ClientState
 from .transport import Reply, Timeout
 
 T = TypeVar("T")
@@ -146,8 +147,24 @@ class Session:
         )
         return list(items)
 
-    def call(self, method: str, url: str) -> Call:
-        """Begin a call: its deadline runs from now. Raises `ConfigurationError` if the client is closed."""
+    def api_url(self, path: str) -> str:
+        """Return the address of a path: below `/api/v2`, or below the host if it begins with `/api/`."""
+        return f"{self.state.api}{path}" if path.startswith("/api/") else f"{self.state.api}/api/v2{path}"
+
+    def public_url(self, url: str) -> str:
+        """Return an address without secrets, to be shown in errors and logs."""
+        return self.state.transport.public(url)
+
+    def redact(self, text: str) -> str:
+        """Replace the token in a text from outside."""
+        return self.state.transport.redact(text)
+
+    def earn_retry(self) -> None:
+        """Add to the client's retry budget, after a success."""
+        self.state.budget.earn()
+
+    def start_request(self, method: str, url: str) -> Call:
+        """Return a request whose deadline starts now. Raises `ConfigurationError` if the client is closed."""
         return Call(self.state, self.options, method, url)
 
     async def open(self, call: Call, *, headers: Mapping[str, str], anonymous: bool = False) -> Stream:
@@ -190,8 +207,7 @@ class Session:
         only: int | None = None,
         isolated_limit: bool = False,
     ) -> T:
-        base = self.state.api if path.startswith("/api/") else f"{self.state.api}/api/v2"
-        url = f"{base}{path}{query_string(query or {})}"
+        url = self.api_url(path) + query_string(query or {})
         headers = {"Accept": "application/json"}
         content = None
         if json is not None:

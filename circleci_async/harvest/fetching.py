@@ -3,12 +3,13 @@
 import asyncio
 from typing import Final
 
+from ..core.retry import is_transient
 from ..core.session import Session
 from ..errors import ApiError, CircleCIError, LedgerError
 from .backlog import Backlog
 from .bounds import Bounds
 from .ledger import Ledger
-from .outage import Outage, ends_all, is_passing
+from .outage import Outage, ends_all
 from .receive import OutOfBounds, Receiver
 from .records import Settled, Wanted
 from .register import Register
@@ -145,7 +146,7 @@ class Fetcher:
             await self._ledger.do(Register.postpone, wanted, error, charge=False)
             self._stop.fail(str(error), error)
             return
-        if not is_passing(error):
+        if not is_transient(error):
             if isinstance(error, ApiError):
                 self._outage.answered()
             await self._give_up(wanted, error)

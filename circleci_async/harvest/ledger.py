@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
+from ..core.uninterrupted import uninterrupted
 from ..errors import LedgerError
 from .layout import Layout
 from .records import Fetched, Settled
 from .register import Register
 from .schema import DISK_IS_FULL, LEDGER_NAME, MAKE_ROOM, DiskFull, connect, explain
 from .tree import Tree
-from .uninterrupted import uninterrupted
 
 P = ParamSpec("P")
 T = TypeVar("T")

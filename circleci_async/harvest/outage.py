@@ -3,15 +3,12 @@
 import asyncio
 import random
 
-from ..core.retry import TRANSIENT, RetryPolicy
+from ..core.retry import RetryPolicy
 from ..errors import (
-    ApiError,
     AuthenticationError,
     CircleCIError,
     ConfigurationError,
-    DecodeError,
     RateLimited,
-    TransportError,
 )
 
 ENOUGH = 4
@@ -19,14 +16,6 @@ ENOUGH = 4
 
 LONGEST = 300.0
 """Seconds that an outage may last."""
-
-
-def is_passing(error: Exception) -> bool:
-    """Say whether an error may be gone the next time."""
-    if isinstance(error, ApiError):
-        expired = error.redirected and error.status in {400, 403}
-        return expired or isinstance(error, RateLimited) or error.status in TRANSIENT
-    return isinstance(error, TransportError | DecodeError)
 
 
 class Outage:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from ..core.session import Session
+from ..core.uninterrupted import uninterrupted
 from ..endpoints.resource import ProjectRef
 from ..errors import InvalidArgument, LedgerError
 from ..slug import ProjectSlug
@@ -25,7 +26,6 @@ from .schema import DiskFull
 from .selection import Selection
 from .stop import Stop
 from .tally import Tally
-from .uninterrupted import uninterrupted
 from .walking import Walker
 
 ATTEMPTS = 5

@@ -6,10 +6,10 @@ from contextlib import aclosing, asynccontextmanager
 from typing import TypeVar
 
 from ..core.paging import Page, Paged
-from ..core.retry import RetryPolicy
+from ..core.retry import RetryPolicy, is_transient
 from ..errors import ApiError, CircleCIError, LedgerError, NotFound
 from .ledger import Ledger
-from .outage import Outage, ends_all, is_passing
+from .outage import Outage, ends_all
 from .records import Unlisted
 from .register import Register
 from .stop import Stop
@@ -118,7 +118,7 @@ class Walker:
 
     async def _again(self, what: object, error: CircleCIError, tries: int) -> int:
         """Wait for the next try, and return how many there were; raises the error if there is to be none."""
-        if not is_passing(error) or ends_all(error, self._policy):
+        if not is_transient(error) or ends_all(error, self._policy):
             if isinstance(error, ApiError):
                 self._outage.answered()
             raise error

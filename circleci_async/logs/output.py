@@ -77,7 +77,7 @@ class StepLog:
                 return action
         missing = f"step {number}" if not actions else f"node {self._node} in step {number}"
         path = build_path(self._job.project, self._job.number)
-        url = self._job.session.state.transport.public(self._job.session.state.api + path)
+        url = self._job.session.public_url(self._job.session.api_url(path))
         error = NotFound(404, f"job {self._job.number} has no {missing}", method="GET", url=url)
         error.hint = "`jobs.steps` tells the numbers of the steps, which have gaps, and the nodes of each."
         raise error

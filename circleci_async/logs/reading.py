@@ -68,7 +68,7 @@ class Job:
     def address_of(self, action: StepAction) -> str:
         """Return where the API's own host gives the output of a step that has a number."""
         path = build_path(self.project, self.number)
-        return f"{self.session.state.api}{path}/output/{action.number}/{action.node}?file=true"
+        return f"{self.session.api_url(path)}/output/{action.number}/{action.node}?file=true"
 
 
 @define
@@ -141,9 +141,8 @@ async def _read(
             if not data:
                 return
     except Unreadable as fault:
-        transport = job.session.state.transport
-        shown = transport.public(url.partition("?")[0])
-        error = DecodeError((transport.redact(str(fault)),), method="GET", url=shown)
+        shown = job.session.public_url(url.partition("?")[0])
+        error = DecodeError((job.session.redact(str(fault)),), method="GET", url=shown)
     finally:
         body.close()
     error.what = "the output of a step"

@@ -43,7 +43,7 @@ class Usage(Endpoints):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self._pace = Pace.of(session.state.gate)
+        self._pace = session.state.singleton(Pace)
 
     def export(
         self,

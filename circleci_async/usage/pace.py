@@ -2,9 +2,6 @@
 
 import asyncio
 from collections import deque
-from weakref import WeakKeyDictionary
-
-from ..core.limiter import Gate
 
 LOOKS = 10
 """Of one organization, within `WINDOW`."""
@@ -16,11 +13,6 @@ WINDOW = 61.0
 class Pace:
     """Gives all that wait for exports their turn, first come, first served, so that together they stay within that."""
 
-    @classmethod
-    def of(cls, gate: Gate) -> "Pace":
-        """Return the one that all share whose requests go through this gate."""
-        return _PACES.setdefault(gate, cls())
-
     def __init__(self) -> None:
         self._looks: dict[str, deque[float]] = {}
 
@@ -31,6 +23,3 @@ class Pace:
         turn = max(now, looks[0] + WINDOW) if len(looks) == LOOKS else now
         looks.append(turn)
         await asyncio.sleep(turn - now)
-
-
-_PACES: WeakKeyDictionary[Gate, Pace] = WeakKeyDictionary()

@@ -6,12 +6,11 @@ import logging
 import math
 import random
 from collections.abc import Callable
-from http import HTTPStatus
 
 from attrs import evolve
 
-from ..core.retry import should_retry
-from ..errors import ApiError, CircleCIError, ConfigurationError, DecodeError, NotFound, RateLimited
+from ..core.retry import is_transient
+from ..errors import CircleCIError, ConfigurationError, NotFound, RateLimited
 from ..models.events import WebhookEvent
 from .results import newest
 from .snapshot import Completed, Snapshot, is_finished
@@ -198,6 +197,4 @@ class Observation:
 
 def _may_pass(error: CircleCIError) -> bool:
     """Say whether a later look may succeed, of something that has been there before."""
-    # A page of HTML is not from the API, but from what stands before it.
-    is_page = isinstance(error, ApiError) and error.status == HTTPStatus.FORBIDDEN and error.body.lstrip()[:1] == "<"
-    return is_page or isinstance(error, NotFound | DecodeError) or should_retry(error, "GET")
+    return isinstance(error, NotFound) or is_transient(error)

@@ -4,10 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Literal
-from weakref import WeakKeyDictionary
 
-from ..core.limiter import Gate
-from ..core.request import ClientState
+from ..core.state import ClientState
 from ..errors import ConfigurationError, InvalidArgument
 from ..models.events import WebhookEvent
 from .poller import Observation
@@ -29,11 +27,10 @@ class Watches:
         Raises `ConfigurationError` as a call does: in another event loop than the client's, or after its end.
         """
         core.lifetime.check()
-        watches = _WATCHES.get(core.gate)
+        watches = core.existing(cls)
         if watches is None:
-            watches = cls()
+            watches = core.singleton(cls)
             core.lifetime.on_close(watches.close)
-            _WATCHES[core.gate] = watches
         return watches
 
     def __init__(self) -> None:
@@ -79,11 +76,8 @@ def notify(core: ClientState, event: object) -> bool:
     """Give an event to those who wait, if any do; after the client was closed, nobody does."""
     if not isinstance(event, WebhookEvent):
         raise InvalidArgument(f"event: give the WebhookEvent that webhooks.unwrap returned, not {type(event).__name__}")
-    watches = _WATCHES.get(core.gate)
+    watches = core.existing(Watches)
     if watches is None:
         return False
     core.lifetime.check_place()  # it wakes tasks, which only their own event loop may do
     return watches.notify(event)
-
-
-_WATCHES: WeakKeyDictionary[Gate, Watches] = WeakKeyDictionary()

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 import circleci_async as ca
+from circleci_async.core.retry import is_transient
+from circleci_async.core.uninterrupted import uninterrupted
 from circleci_async.harvest import backlog, outage, tree
 from circleci_async.harvest.backlog import Backlog
-from circleci_async.harvest.outage import ENOUGH, LONGEST, Outage, ends_all, is_passing
+from circleci_async.harvest.outage import ENOUGH, LONGEST, Outage, ends_all
 from circleci_async.harvest.stop import Stop
 from circleci_async.harvest.tree import Tree
-from circleci_async.harvest.uninterrupted import uninterrupted
 from tests.fastclock import fast_clock
 
 POLICY = ca.RetryPolicy(initial_delay=1, max_delay=8, max_wait=60)
@@ -88,14 +89,14 @@ async def test_finding_waits_when_it_is_far_ahead(monkeypatch: pytest.MonkeyPatc
     ],
 )
 def test_what_may_pass_and_what_ends_all(error: ca.CircleCIError, passing: bool, final: bool) -> None:
-    assert is_passing(error) is passing
+    assert is_transient(error) is passing
     assert ends_all(error, POLICY) is final
 
 
 def test_an_expired_signature_may_pass() -> None:
     error = ca.PermissionDenied(403, "Request has expired")
     error.redirected = True
-    assert is_passing(error)
+    assert is_transient(error)
 
 
 @fast_clock
