@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 from attrs import define, field
 
-from ..core.retry import should_retry
+from ..core.retry import is_transient
 from ..errors import ApiError, NotFound, TransportError
 from ..models.jobs import JobDetails
 from ..models.steps import LogLine, StepAction
@@ -63,7 +63,7 @@ async def follow(
                 return
         except (ApiError, TransportError) as error:
             failures = 1 if came else failures + 1
-            if failures > FAILURES or not should_retry(error, "GET"):
+            if failures > FAILURES or not is_transient(error):
                 raise
             log.info("a look at job %d failed, %d in a row: %s", job.number, failures, error)
             asked = getattr(error, "retry_after", None) or 0.0
