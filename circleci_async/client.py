@@ -12,10 +12,9 @@ from .config.tokens import Token
 from .config.trust import Trust
 from .core.attempts import OnAttempt
 from .core.encoding import Query
-from .core.lifetime import Lifetime
-from .core.limiter import Gate
+from .core.limiter import Limiter
 from .core.request import RequestOptions
-from .core.retry import Budget, RetryPolicy
+from .core.retry import RetryPolicy
 from .core.session import Session
 from .core.state import ClientState
 from .core.stats import Stats
@@ -102,10 +101,10 @@ class CircleCI:
         trust = Trust(settings.host, settings.artifact_hosts)
         transport = Transport(token=settings.token, trust=trust, auth=auth, http=http, trust_env=trust_env)
         stats = Stats()
-        core = ClientState(settings.host, transport, Gate(concurrency, stats), Budget(), stats, Lifetime())
+        state = ClientState(settings.host, transport, Limiter(concurrency, stats), stats)
         self._settings = settings
         self._owner = True
-        self._session = Session(core, options)
+        self._session = Session(state, options)
 
     async def __aenter__(self) -> Self:
         return self

@@ -16,7 +16,7 @@ def tasks_of_the_package() -> list["asyncio.Task[Any]"]:
 
 def check_nothing_in_use(circle: ca.CircleCI) -> None:
     """Check that no slot of the gate is taken and no connection is away from the pool."""
-    assert circle._session.state.gate._in_flight == 0
+    assert circle._session.state.limiter._in_flight == 0
     http = circle._session.state.transport._http
     assert http is None or http.connector is None or not http.connector._acquired
 

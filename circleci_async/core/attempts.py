@@ -1,4 +1,4 @@
-"""What one attempt of a call was like, told to whoever keeps metrics."""
+"""Report each attempt of a call to the client's `on_attempt` function."""
 
 import asyncio
 import inspect
@@ -11,71 +11,72 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from ..errors import ApiError, InvalidArgument
-from .transport import Reply, Transport
+from .response import Response
+from .transport import Transport
 
 log = logging.getLogger("circleci_async")
 
 
 @frozen
 class Attempt:
-    """One attempt of a call, which has ended. What is tried again makes several of them.
+    """One completed attempt of a call. A call that is retried has several.
 
-    It begins when the gate lets it out, and ends when its answer has been read or it has failed. The redirects on its
-    way belong to it. Of an artifact, the reading of the body does too.
+    It starts when the limiter admits it, and ends when the response has been read or the attempt has failed. It
+    includes the redirects it followed and, for an artifact, the time in which the body is read.
     """
 
     method: str
     """Such as `GET`."""
 
     route: str | None
-    """The operation's path as the API documents it, `/project/{project-slug}/job/{job-number}`; None for files, and
-    for what the API does not document. It fits a metric's label: there are not many."""
+    """The operation's path as the API documents it, such as `/project/{project-slug}/job/{job-number}`; None for files
+    and undocumented operations. Its few values fit a metric's label."""
 
     url: str
-    """The address that was asked, without signatures and tokens."""
+    """The address of the request, without signatures and tokens."""
 
     number: int
     """1 for the first attempt of a call."""
 
     status: int | None
-    """The status of the last answer; None if there was none."""
+    """Status of the last response, or None if there was none."""
 
     error: BaseException | None
-    """What the attempt failed with: a `CircleCIError`, or `asyncio.CancelledError` when it was cancelled or ran into
-    the deadline of its call. None if it succeeded."""
+    """What the attempt failed with: a `CircleCIError`, or `asyncio.CancelledError` if it was cancelled or reached the
+    deadline of its call. None if it succeeded."""
 
     seconds: float
-    """How long it took."""
+    """Duration."""
 
     waited: float
-    """Seconds of waiting before it: between two attempts, and at the gate."""
+    """Seconds of waiting before the attempt: for the retry delay and for the limiter."""
 
     retry_after: float | None
-    """Seconds that the server asked to stay away, or None."""
+    """Seconds that the server asked to wait, or None."""
 
     sent: int
     """Bytes of the request's body."""
 
     received: int
-    """Bytes of the answer's body, decompressed."""
+    """Bytes of the response's body, decompressed."""
 
 
 OnAttempt: TypeAlias = Callable[[Attempt], object]
-"""A plain function; it is called on the event loop, so it should be quick."""
+"""A plain function. It is called on the event loop, so it should be fast."""
 
 
 def check_hook(hook: object) -> None:
-    """Refuse what can't be called after an attempt."""
+    """Raise `InvalidArgument` if `hook` cannot be called after an attempt."""
     if inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(getattr(hook, "__call__", None)):  # noqa: B004
-        raise InvalidArgument("on_attempt: give a plain function, not an async one: nobody would await it")
+        raise InvalidArgument("on_attempt must be a plain function, got an async one, which is never awaited")
     if not callable(hook):
-        raise InvalidArgument(f"on_attempt={hook!r}: give a function that takes an Attempt")
+        raise InvalidArgument(f"on_attempt must be a function that takes an Attempt, got {hook!r}")
 
 
-class Observer:
-    """Observes the attempts of one call, for its hook."""
+class AttemptObserver:
+    """Reports the attempts of one call to its hook."""
 
-    __slots__ = ("_api", "_attempts", "_free_since", "_hook", "_method", "_sent", "_transport", "_url")
+    __slots__ = ("_api", "_attempts", "_hook", "_idle_since", "_method", "_sent", "_transport", "_url")
 
     def __init__(self, hook: OnAttempt, transport: Transport, api: str, method: str, url: str, sent: int) -> None:
         self._hook = hook
@@ -85,39 +86,38 @@ class Observer:
         self._url = url
         self._sent = sent
         self._attempts = 0
-        self._free_since = asyncio.get_running_loop().time()
+        self._idle_since = asyncio.get_running_loop().time()
 
-    def begin(self) -> "Observation":
-        """Observe an attempt that begins now."""
+    def start(self) -> "AttemptSpan":
+        """Start the span of an attempt."""
         self._attempts += 1
         now = asyncio.get_running_loop().time()
-        return Observed(self, self._attempts, now, now - self._free_since)
+        return ObservedSpan(self, self._attempts, now, now - self._idle_since)
 
-    def tell(self, attempt: "Observed", error: BaseException | None) -> None:
-        """Tell the hook of an attempt that ends now. What the hook raises is logged, and disturbs nothing."""
-        now = self._free_since = asyncio.get_running_loop().time()
-        reply = attempt.reply
-        answer = error if isinstance(error, ApiError) else None
-        status = reply.status if reply is not None else None
-        address = urlsplit(self._url)
+    def report(self, span: "ObservedSpan", error: BaseException | None) -> None:
+        """Call the hook for an attempt that ends now. An error of the hook is logged."""
+        now = self._idle_since = asyncio.get_running_loop().time()
+        response = span.response
+        failure = error if isinstance(error, ApiError) else None
+        status = response.status if response is not None else None
         try:
             self._hook(
                 Attempt(
                     method=self._method,
                     route=self._route(),
-                    url=self._transport.public(self._url),
-                    number=attempt.number,
-                    status=answer.status if answer is not None else status,
+                    url=self._transport.public_url(self._url),
+                    number=span.number,
+                    status=failure.status if failure is not None else status,
                     error=error,
-                    seconds=now - attempt.began,
-                    waited=attempt.waited,
-                    retry_after=answer.retry_after if answer is not None else None,
+                    seconds=now - span.started,
+                    waited=span.waited,
+                    retry_after=failure.retry_after if failure is not None else None,
                     sent=self._sent,
-                    received=reply.received if reply is not None else 0,
+                    received=response.received if response is not None else 0,
                 )
             )
         except Exception:
-            log.exception("on_attempt failed, after %s %s", self._method, address.path)
+            log.exception("on_attempt failed after %s %s", self._method, urlsplit(self._url).path)
 
     def _route(self) -> str | None:
         from .routes import route_of
@@ -127,18 +127,18 @@ class Observer:
         return route_of(urlsplit(self._url[len(self._api) :]).path)
 
 
-class Observation:
-    """The observation of an attempt that nobody wants to hear of. `with` it, or `end()` it."""
+class AttemptSpan:
+    """The span of an attempt without a hook: does nothing. Use it as a context manager, or call `end()`."""
 
     __slots__ = ()
 
-    def answered(self, reply: Reply) -> None:
-        """Note the answer."""
+    def responded(self, response: Response) -> None:
+        """Record a response; the last one counts."""
 
     def end(self, error: BaseException | None = None) -> None:
-        """Note that the attempt has ended, and with what. Safe to repeat."""
+        """Record the end of the attempt and its error. Idempotent."""
 
-    def __enter__(self) -> "Observation":
+    def __enter__(self) -> "AttemptSpan":
         return self
 
     def __exit__(
@@ -147,27 +147,27 @@ class Observation:
         self.end(error)
 
 
-UNOBSERVED = Observation()
+UNOBSERVED = AttemptSpan()
 
 
-class Observed(Observation):
-    """An attempt that its call's observer is told of."""
+class ObservedSpan(AttemptSpan):
+    """The span of an attempt that is reported to a hook."""
 
-    __slots__ = ("_observer", "began", "number", "reply", "waited")
+    __slots__ = ("_observer", "number", "response", "started", "waited")
 
-    def __init__(self, observer: Observer, number: int, began: float, waited: float) -> None:
-        self._observer: Observer | None = observer
+    def __init__(self, observer: AttemptObserver, number: int, started: float, waited: float) -> None:
+        self._observer: AttemptObserver | None = observer
         self.number = number
-        self.began = began
+        self.started = started
         self.waited = waited
-        self.reply: Reply | None = None
+        self.response: Response | None = None
 
-    def answered(self, reply: Reply) -> None:
-        """Note the answer; the last one counts."""
-        self.reply = reply
+    def responded(self, response: Response) -> None:
+        """Record a response; the last one counts."""
+        self.response = response
 
     def end(self, error: BaseException | None = None) -> None:
-        """Tell of the end, once."""
+        """Report the attempt, once."""
         observer, self._observer = self._observer, None
         if observer is not None:
-            observer.tell(self, error)
+            observer.report(self, error)

@@ -1,4 +1,4 @@
-"""One call: its deadline, its attempts, and the place it has in its client's lifetime."""
+"""One request with its retries, until its deadline."""
 
 import asyncio
 import logging
@@ -16,11 +16,14 @@ from ..errors import (
     InvalidArgument,
     RateLimited,
     RequestTimeout,
+    TransportError,
 )
-from .attempts import UNOBSERVED, Observation, Observer, OnAttempt, check_hook
+from .attempts import UNOBSERVED, AttemptObserver, AttemptSpan, OnAttempt, check_hook
 from .lifetime import CLOSED
-from .limiter import Patience
-from .retry import RetryPolicy, retrying, should_retry
+from .limiter import WaitLimit
+from .rate_limit import UNKNOWN
+from .response import Response
+from .retry import RetryPolicy, RetrySchedule
 from .state import ClientState
 
 T = TypeVar("T")
@@ -30,7 +33,7 @@ log = logging.getLogger("circleci_async")
 
 @frozen
 class RequestOptions:
-    """What may differ from call to call."""
+    """What `with_options` can change."""
 
     timeout: float
     """Seconds for one attempt."""
@@ -39,24 +42,37 @@ class RequestOptions:
 
     def __attrs_post_init__(self) -> None:
         try:
-            is_time = 0 < self.timeout < math.inf
+            is_valid = 0 < self.timeout < math.inf
         except TypeError:
-            is_time = False
-        if not is_time:
-            raise InvalidArgument(f"timeout={self.timeout!r}: give a number of seconds above 0")
+            is_valid = False
+        if not is_valid:
+            raise InvalidArgument(f"timeout must be a positive number of seconds, got {self.timeout!r}")
         if self.on_attempt is not None:
             check_hook(self.on_attempt)
 
 
-class Call:
-    """One call: its deadline, and the retries until then. Raises `ConfigurationError` if it may not begin (`Lifetime`).
+class Request:
+    """One request: its deadline, which starts now, and its attempts.
 
-    `isolated_limit`: a 429 is about this call alone. `sent`: the bytes of its body.
+    `isolated_limit`: a 429 concerns this request alone and pauses no other. `sent`: bytes of the body.
+    Raises `ConfigurationError` if the client is closed or belongs to another event loop or process.
     """
+
+    __slots__ = (
+        "_isolated_limit",
+        "_observer",
+        "_policy",
+        "_schedule",
+        "_state",
+        "deadline",
+        "method",
+        "url",
+        "wait_limit",
+    )
 
     def __init__(
         self,
-        core: ClientState,
+        state: ClientState,
         options: RequestOptions,
         method: str,
         url: str,
@@ -64,85 +80,102 @@ class Call:
         isolated_limit: bool = False,
         sent: int = 0,
     ) -> None:
-        core.lifetime.check()
-        self._core = core
+        state.lifetime.check()
+        self._state = state
         self._policy = policy = options.retry
-        self._method = method
+        self._isolated_limit = isolated_limit
+        self._schedule: RetrySchedule | None = None
+        self.method = method
         self.url = url
-        self._own_limit = isolated_limit
-        self.until = asyncio.get_running_loop().time() + policy.deadline if policy.deadline else None
-        self.patience = Patience(policy.max_wait, self.until)
-        self._goes_on = 0.0  # when the last wait for another attempt ends, in the event loop's time
+        self.deadline = asyncio.get_running_loop().time() + policy.deadline if policy.deadline else None
+        self.wait_limit = WaitLimit(policy.max_wait, self.deadline)
         self._observer = (
-            Observer(options.on_attempt, core.transport, core.api, method, url, sent) if options.on_attempt else None
+            AttemptObserver(options.on_attempt, state.transport, state.api, method, url, sent)
+            if options.on_attempt
+            else None
         )
 
     async def run(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Run `attempt`, again and again as the retry policy allows.
+        """Run `attempt` until it succeeds or its error is final.
 
-        Raises `RequestTimeout` at the deadline, `ConfigurationError` when the client is closed meanwhile.
+        Raises that error; `RequestTimeout` at the deadline; `ConfigurationError` if the client is closed meanwhile.
         """
-        lifetime = self._core.lifetime
-        bound = asyncio.timeout_at(self.until)  # closing the client moves it to now
+        lifetime = self._state.lifetime
+        timeout = asyncio.timeout_at(self.deadline)  # closing the client reschedules it
+        self._schedule = None
         try:
-            async with bound:
-                lifetime.begin(bound)
-                return await self._retry(attempt)
+            async with timeout:
+                lifetime.begin(timeout)
+                while True:
+                    try:
+                        return await attempt()
+                    except (ApiError, TransportError) as error:
+                        delay = self._delay_after(error)
+                        if delay is None:
+                            raise
+                    await self._sleep(delay)
         except TimeoutError:
-            if not bound.expired():
+            if not timeout.expired():
                 raise
         finally:
-            lifetime.end(bound)
-            if self._goes_on and (unspent := self._goes_on - asyncio.get_running_loop().time()) > 0:
-                self._core.stats.waited -= unspent  # cut short
+            lifetime.end(timeout)
         if lifetime.has_ended:
             raise ConfigurationError(CLOSED)
-        message = f"not done within the deadline of {self._policy.deadline:g} s"
-        raise RequestTimeout(message, method=self._method, url=self._core.transport.public(self.url))
+        message = f"not completed within the deadline of {self._policy.deadline:g} s"
+        raise RequestTimeout(message, method=self.method, url=self._state.transport.public_url(self.url))
 
-    def observe(self) -> Observation:
-        """Begin an attempt, which the gate has let out: `with` it, or `end()` it."""
-        return self._observer.begin() if self._observer is not None else UNOBSERVED
+    def span(self) -> AttemptSpan:
+        """Start an attempt, after the limiter admitted it. Use it as a context manager, or call `end()`."""
+        return self._observer.start() if self._observer is not None else UNOBSERVED
 
-    async def _retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        try:
-            return await retrying(
-                attempt,
-                policy=self._policy,
-                budget=self._core.budget,
-                again=self._again,
-                remaining=self._remaining,
-                is_held=self._is_held,
-                on_wait=self._on_wait,
-            )
-        except RateLimited as error:
-            if not error.method:  # the gate's own, which knows of no request
-                error.method, error.url = self._method, self._core.transport.public(self.url)
-            raise
+    def apply_rate_limit(self, response: Response, *, counted: bool) -> None:
+        """Pass on what a response states about the rate limit to the limiter, which decides what it means for all."""
+        refused = response.status == 429
+        self._state.stats.rate_limited += refused
+        limit = response.rate_limit
+        if self._isolated_limit:
+            return
+        if refused or limit != UNKNOWN:
+            if not self._state.transport.trusts(response.url):  # the limits of a storage are not the API's
+                return
+            if refused and not limit.pause:  # the server did not say how long
+                limit = limit._replace(pause=self._retries.backoff())
+        self._state.limiter.apply_rate_limit(limit, refused=refused, counted=counted)
 
-    def _again(self, error: Exception) -> bool:
-        return should_retry(error, self._method)
+    @property
+    def _retries(self) -> RetrySchedule:
+        if self._schedule is None:
+            self._schedule = RetrySchedule(self._policy, self._state.retry_budget, self.method)
+        return self._schedule
 
-    def _is_held(self, error: CircleCIError) -> bool:
-        # It waits there, where its turn is kept: those who came later would be let out before it woke up here.
-        return self._concerns_all(error) and self._core.gate.is_closed
-
-    def _concerns_all(self, error: CircleCIError) -> bool:
-        return isinstance(error, RateLimited) and not (self._own_limit or error.redirected)
-
-    def _remaining(self) -> float | None:
-        return None if self.until is None else self.until - asyncio.get_running_loop().time()
-
-    def _on_wait(self, error: CircleCIError, seconds: float, attempts: int) -> None:
-        core = self._core
-        core.stats.retries += 1
-        if self._concerns_all(error) and isinstance(error, RateLimited) and not error.retry_after:
-            core.gate.close_for(seconds, refused=True)  # the server did not say for how long
-        path = urlsplit(self.url).path
+    def _delay_after(self, error: ApiError | TransportError) -> float | None:
+        """Return the seconds to wait before the next attempt, or None if the error is final."""
+        if isinstance(error, RateLimited) and not error.method:  # raised by the limiter, which knows no request
+            error.method, error.url = self.method, self._state.transport.public_url(self.url)
+        now = asyncio.get_running_loop().time()
+        attempts = self._retries.attempts
+        delay = self._retries.next_delay(error, time_left=None if self.deadline is None else self.deadline - now)
+        if delay is None:
+            return None
+        self._state.stats.retries += 1
         failure = f"status {error.status}" if isinstance(error, ApiError) else error.message
-        wait = seconds or getattr(error, "retry_after", None) or 0.0
-        log.info("%s %s: attempt %d failed (%s), next in %.2f s", self._method, path, attempts, failure, wait)
-        if seconds:  # otherwise the gate counts how long it holds this call back
-            core.stats.waits += 1
-            core.stats.waited += seconds
-            self._goes_on = asyncio.get_running_loop().time() + seconds
+        path = urlsplit(self.url).path
+        log.info("%s %s: attempt %d failed (%s), retry in %.2f s", self.method, path, attempts, failure, delay)
+        # During a pause of the limiter the request waits there, where it keeps its position.
+        return 0.0 if self._is_paused_for(error) else delay
+
+    def _is_paused_for(self, error: CircleCIError) -> bool:
+        is_shared = isinstance(error, RateLimited) and not (self._isolated_limit or error.redirected)
+        return is_shared and self._state.limiter.is_paused
+
+    async def _sleep(self, delay: float) -> None:
+        if not delay:
+            return
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        stats = self._state.stats
+        stats.waits += 1
+        try:
+            await asyncio.sleep(delay)
+        finally:
+            stats.waited += loop.time() - began

@@ -1,12 +1,12 @@
-"""Which failure is tried again, and after how long. No I/O and no clock of its own; the only importer of backoff."""
+"""Which failures are retried, and after which delay. No I/O and no clock; the only importer of backoff."""
 
-import random
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Any, TypeVar, cast
+from itertools import repeat
+from typing import Any
 
 import backoff
-from attrs import field, frozen
+from attrs import define, field, frozen
 from attrs import validators as valid
 
 from ..errors import (
@@ -19,76 +19,128 @@ from ..errors import (
     TransportError,
 )
 
-T = TypeVar("T")
-
-REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
-"""Methods that may reach the server twice without harm."""
+IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+"""Methods whose request may reach the server twice without harm."""
 
 TRANSIENT = frozenset({408, 500, 502, 503, 504})
-"""Statuses that a repeatable request is tried again after. 429 is another matter: it says that nothing was done."""
+"""Statuses after which an idempotent request is retried. 429 is separate: it states that nothing was done."""
 
 
-def _seconds(policy: object, attribute: Any, value: float) -> None:
+def _check_seconds(policy: object, attribute: Any, value: float) -> None:
     if not value >= 0:
-        raise InvalidArgument(f"RetryPolicy({attribute.name}={value!r}): give seconds, 0 or more")
+        raise InvalidArgument(f"RetryPolicy({attribute.name}=) must be 0 or more seconds, got {value!r}")
 
 
-def _positive(policy: object, attribute: Any, value: float) -> None:
+def _check_positive(policy: object, attribute: Any, value: float) -> None:
     if not value > 0:
-        raise InvalidArgument(f"RetryPolicy({attribute.name}={value!r}): give seconds above 0, or None for no bound")
+        raise InvalidArgument(
+            f"RetryPolicy({attribute.name}=) must be a positive number of seconds or None, got {value!r}"
+        )
 
 
-def _whole(policy: object, attribute: Any, value: object) -> None:
+def _check_count(policy: object, attribute: Any, value: object) -> None:
     if type(value) is not int or value < 1:
         raise InvalidArgument(
-            f"RetryPolicy({attribute.name}={value!r}): give a whole number from 1, which never retries"
+            f"RetryPolicy({attribute.name}=) must be a positive integer (1 disables retries), got {value!r}"
         )
 
 
 @frozen
 class RetryPolicy:
-    """How failures are tried again (all times in seconds).
+    """How failed requests are retried. All times are in seconds.
 
-    What is tried again: GET, HEAD, PUT and DELETE after a failure of the network, a timeout, 408, 429, 500, 502, 503
-    or 504; POST and PATCH only after 429, or when the request never left this machine.
+    GET, HEAD, PUT and DELETE are retried after connection failures, timeouts, truncated bodies, 408, 429, 500, 502, 503
+    and 504; POST and PATCH only after a 429, or if the request was never sent.
     """
 
-    attempts: int = field(default=5, validator=_whole)
-    """Attempts of one call, the first included; 1 never retries."""
+    attempts: int = field(default=5, validator=_check_count)
+    """Attempts of one call, the first included; 1 disables retries."""
 
-    initial_delay: float = field(default=0.5, validator=_seconds)
-    """Upper bound of the first wait; it doubles with each further one. The wait itself is random below the bound."""
+    initial_delay: float = field(default=0.5, validator=_check_seconds)
+    """Upper bound of the first delay; it doubles with each retry. The delay itself is random below the bound."""
 
-    max_delay: float = field(default=20.0, validator=_seconds)
-    """The bound never exceeds this."""
+    max_delay: float = field(default=20.0, validator=_check_seconds)
+    """Largest upper bound of a delay."""
 
-    max_wait: float = field(default=120.0, validator=_seconds)
-    """A longer wait asked for by the server is not made: the error is raised at once."""
+    max_wait: float = field(default=120.0, validator=_check_seconds)
+    """Longest wait that a server may ask for; a longer one raises the error at once."""
 
-    deadline: float | None = field(default=None, validator=valid.optional(_positive))
-    """Bound of a whole call, all attempts and waits included. None: no bound."""
+    deadline: float | None = field(default=None, validator=valid.optional(_check_positive))
+    """Limit of a whole call with all its attempts and delays. None: unlimited."""
+
+    def delays(self) -> Iterator[float]:
+        """Yield the delay before each retry: exponential, with full jitter."""
+        bound = min(self.max_delay, self.max_wait)
+        if not (self.initial_delay and bound):
+            return repeat(0.0)
+        bounds = backoff.expo(factor=self.initial_delay, max_value=bound)
+        next(bounds)  # backoff expects generators to be primed
+        return map(backoff.full_jitter, bounds)
 
 
-class Budget:
-    """What a session may spend on retries, so that an outage is not answered with a storm.
+@define(eq=False)
+class RetryBudget:
+    """Limits the retries of a client, so that an outage does not multiply its requests.
 
-    A retry costs one; a call that succeeds gives one back. 429s that are obeyed cost nothing.
+    A retry costs one, a success adds one. A retry after a 429 costs nothing.
     """
 
-    def __init__(self, capacity: int = 100) -> None:
-        self.capacity = capacity
-        self.left = capacity
+    capacity: int = 100
+    left: int = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.left = self.capacity
 
     def spend(self) -> bool:
-        """Take one from the budget; say whether there was one left."""
+        """Take one from the budget; return whether there was one left."""
         if self.left == 0:
             return False
         self.left -= 1
         return True
 
     def earn(self) -> None:
-        """Give one back."""
+        """Add one, up to the capacity."""
         self.left = min(self.capacity, self.left + 1)
+
+
+class RetrySchedule:
+    """Decides whether and when one call is retried."""
+
+    __slots__ = ("_budget", "_delays", "_drawn", "_method", "_policy", "attempts")
+
+    def __init__(self, policy: RetryPolicy, budget: RetryBudget, method: str) -> None:
+        self._policy = policy
+        self._budget = budget
+        self._method = method
+        self._delays = policy.delays()
+        self._drawn: float | None = None
+        self.attempts = 1
+        """Attempts so far, the one in flight included."""
+
+    def backoff(self) -> float:
+        """Return the delay before the next retry, for when the server does not ask for one."""
+        if self._drawn is None:
+            self._drawn = next(self._delays)
+        return self._drawn
+
+    def next_delay(self, error: CircleCIError, *, time_left: float | None) -> float | None:
+        """Return the seconds to wait before the next attempt, or None if the error is final.
+
+        `time_left`: seconds until the deadline of the call, or None without one.
+        """
+        if self.attempts >= self._policy.attempts or not should_retry(error, self._method):
+            return None
+        asked: float | None = getattr(error, "retry_after", None)
+        if asked and asked > self._policy.max_wait:
+            return None
+        delay = asked or self.backoff()
+        if time_left is not None and delay >= time_left:
+            return None
+        if not isinstance(error, RateLimited) and not self._budget.spend():
+            return None
+        self._drawn = None
+        self.attempts += 1
+        return delay
 
 
 def should_retry(error: Exception, method: str) -> bool:
@@ -99,8 +151,8 @@ def should_retry(error: Exception, method: str) -> bool:
     if isinstance(error, RateLimited):
         return True
     if isinstance(error, TransportError):
-        return (method in REPEATABLE or not error.sent) and not isinstance(error, DownloadError)
-    return method in REPEATABLE and isinstance(error, ApiError) and _is_transient_status(error)
+        return (method in IDEMPOTENT or not error.sent) and not isinstance(error, DownloadError)
+    return method in IDEMPOTENT and isinstance(error, ApiError) and _is_transient_status(error)
 
 
 def is_transient(error: Exception) -> bool:
@@ -120,86 +172,3 @@ def _is_transient_status(error: ApiError) -> bool:
 
 def _is_proxy_page(error: ApiError) -> bool:
     return error.status == HTTPStatus.FORBIDDEN and error.body.lstrip()[:1] == "<"
-
-
-def _never(error: CircleCIError) -> bool:
-    return False
-
-
-def waits(
-    policy: RetryPolicy,
-    budget: Budget,
-    *,
-    remaining: Callable[[], float | None],
-    is_held: Callable[[CircleCIError], bool] = _never,
-) -> Generator[float, CircleCIError, None]:
-    """Yield the seconds to wait after each error sent in; return when there is to be no further attempt.
-
-    `remaining` tells the seconds left until the deadline of the call, or None without one. `is_held` says of an error
-    whether something else holds the next attempt back for as long as was asked, so that there is nothing to wait here.
-    """
-    error = yield 0.0  # backoff primes the generator and drops this value
-    for n in range(policy.attempts - 1):
-        asked = getattr(error, "retry_after", None)
-        if asked:
-            if asked > policy.max_wait:
-                return
-            wait = asked
-        else:
-            bound = min(policy.max_delay, policy.max_wait, policy.initial_delay * 2.0 ** min(n, 64))
-            wait = random.uniform(0, bound)  # full jitter
-        left = remaining()
-        if left is not None and wait >= left:
-            return
-        if not isinstance(error, RateLimited) and not budget.spend():
-            return
-        error = yield 0.0 if asked and is_held(error) else wait
-
-
-async def retrying(
-    attempt: Callable[[], Awaitable[T]],
-    *,
-    policy: RetryPolicy,
-    budget: Budget,
-    again: Callable[[Exception], bool],
-    remaining: Callable[[], float | None],
-    on_wait: Callable[[CircleCIError, float, int], None],
-    is_held: Callable[[CircleCIError], bool] = _never,
-) -> T:
-    """Run `attempt` until it succeeds, `again` says no, or the policy gives up; the last error is raised.
-
-    `on_wait(error, seconds, attempts_so_far)` is called before each wait.
-    """
-    try:  # first without backoff, which costs more than all else here, and most calls need it not
-        return await attempt()
-    except (ApiError, TransportError) as error:
-        if not again(error):
-            raise
-        failed: CircleCIError | None = error
-
-    async def next_attempt() -> T:
-        nonlocal failed
-        if failed is not None:
-            error, failed = failed, None
-            raise error  # the first attempt, told again
-        return await attempt()
-
-    def note_wait(details: Any) -> None:
-        on_wait(details["exception"], details["wait"], details["tries"])
-
-    def hide_context(details: Any) -> None:
-        # backoff raises the error while it handles the generator's StopIteration, which is nobody's business.
-        details["exception"].__suppress_context__ = True
-
-    run: Any = backoff.on_exception(
-        # backoff's types know no generator that is sent to.
-        cast(Any, lambda: waits(policy, budget, remaining=remaining, is_held=is_held)),
-        (ApiError, TransportError),
-        giveup=lambda error: not again(error),
-        jitter=None,  # the generator has its own, and Retry-After must not be shortened
-        logger=None,
-        on_backoff=note_wait,
-        on_giveup=hide_context,
-    )(cast(Any, next_attempt))
-    result: T = await run()
-    return result

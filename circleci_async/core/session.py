@@ -1,79 +1,83 @@
-"""The core: one call is token + gate + retry + decode, composed here and nowhere else."""
+"""One call: request, limiter, transport and codec, composed here."""
 
 import asyncio
 import logging
-import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from ..errors import ApiError, DecodeError, InvalidArgument, NotCreated, TransportError, api_error_type
-from .attempts import Observation
+from .attempts import AttemptSpan
 from .encoding import Query, query_string, to_bytes
 from .error_bodies import error_message, request_id
-from .limiter import UNKNOWN, Quota, Slot, is_answer, read_quota, retry_after
+from .limiter import Permit, is_answer
 from .paging import Page, Paged
-from .request import Call, RequestOptions
+from .request import Request, RequestOptions
+from .response import Response
 from .state import ClientState
-from .transport import Reply, Timeout
+from .transport import Timeout
 
 T = TypeVar("T")
 
 log = logging.getLogger("circleci_async")
 
-MOST_REDIRECTS = 10
-CONNECT_WITHIN = 15.0
-LARGE_BODY = 1024 * 1024
-"""Bytes above which a body is decoded in a thread, so that the event loop goes on."""
+MAX_REDIRECTS = 10
+
+MAX_CONNECT_TIMEOUT = 15.0
+
+MAX_INLINE_BODY = 1024 * 1024
+"""Bytes. A larger body is decoded in a thread, so that the event loop is not blocked."""
+
+_JSON_HEADERS = {"Accept": "application/json"}
+_JSON_BODY_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
 
 
 class Stream:
-    """An answer whose body is read in parts; it holds a slot of the gate until it is closed."""
+    """A response whose body is read in parts. It holds a permit of the limiter until it is closed."""
 
-    def __init__(self, reply: Reply, slot: Slot, core: ClientState, observation: Observation) -> None:
-        self._reply = reply
-        self._slot = slot
-        self._core = core
-        self._observation = observation
-        self.status = reply.status
-        self.headers = reply.headers
-        self.length = reply.length
+    def __init__(self, response: Response, permit: Permit, state: ClientState, span: AttemptSpan) -> None:
+        self._response = response
+        self._permit = permit
+        self._state = state
+        self._span = span
+        self.status = response.status
+        self.headers = response.headers
+        self.length = response.length
 
     async def read_some(self) -> bytes:
-        """Read the bytes that have come, at least one; nothing at the end. Raises `TransportError` if it is cut."""
+        """Read the bytes that have arrived, at least one; b"" at the end. Raises `TransportError`."""
         try:
-            part = await self._reply.read_some()
+            data = await self._response.read_some()
         except BaseException as error:
-            self._observation.end(error)
+            self._span.end(error)
             raise
-        self._core.stats.received += len(part)
-        return part
+        self._state.stats.received += len(data)
+        return data
 
     def close(self) -> None:
-        """Let go of the connection and the slot. Safe to repeat."""
-        self._reply.close()
-        self._slot.leave(answered=True)
-        self._core.lifetime.closed(self)
-        self._observation.end()
+        """Release the connection and the permit. Idempotent."""
+        self._response.close()
+        self._permit.release(answered=True)
+        self._state.lifetime.closed(self)
+        self._span.end()
 
 
 class Session:
-    """Sends what the endpoint modules describe, and gives back models.
+    """Sends requests with one set of options, and decodes the responses.
 
-    The codec is imported with the first call: cattrs would make importing the client a tenth slower.
+    The codec is imported with the first call: importing cattrs with the client would slow that import by a tenth.
     """
 
-    def __init__(self, core: ClientState, options: RequestOptions) -> None:
-        self.state = core
+    def __init__(self, state: ClientState, options: RequestOptions) -> None:
+        self.state = state
         self.options = options
-        seconds = options.timeout
-        connect = min(CONNECT_WITHIN, seconds)
-        self._call_timeout = Timeout(total=seconds, sock_connect=connect)
-        self._stream_timeout = Timeout(total=None, connect=connect, sock_connect=connect, sock_read=seconds)
+        connect = min(MAX_CONNECT_TIMEOUT, options.timeout)
+        self._call_timeout = Timeout(total=options.timeout, sock_connect=connect)
+        self._stream_timeout = Timeout(total=None, connect=connect, sock_connect=connect, sock_read=options.timeout)
 
-    async def request(
+    def request(
         self,
         kind: type[T],
         method: str,
@@ -81,24 +85,28 @@ class Session:
         *,
         query: Query | None = None,
         json: Any = None,
-        only: int | None = None,
+        expect_status: int | None = None,
         isolated_limit: bool = False,
-    ) -> T:
-        """Return the answer to one call as a `kind`. `path` hangs below `/api/v2` and is quoted already.
+    ) -> Coroutine[Any, Any, T]:
+        """Return the response to one request as a `kind`. `path` is quoted, and below `/api/v2` unless it says `/api/`.
 
-        `only`: the status that stands for success, where another 2xx says that nothing was done (`NotCreated`).
-        `isolated_limit`: a 429 is about this call alone (so many an hour, say), and holds back no other.
+        `expect_status`: the only status that means success; another 2xx raises `NotCreated`.
+        `isolated_limit`: a 429 concerns this call alone (a quota of its own), and pauses no other.
         """
         from . import codec
 
         decode = partial(codec.decode, kind)
-        return await self._fetch(decode, method, path, query, json, only=only, isolated_limit=isolated_limit)
+        return self._fetch(
+            decode, method, path, query, json, expect_status=expect_status, isolated_limit=isolated_limit
+        )
 
-    async def request_json(self, method: str, path: str, *, query: Query | None = None, json: Any = None) -> Any:
-        """Return the answer to one call as parsed JSON, or None if it is empty."""
+    def request_json(
+        self, method: str, path: str, *, query: Query | None = None, json: Any = None
+    ) -> Coroutine[Any, Any, Any]:
+        """Return the response to one request as parsed JSON, or None if it is empty."""
         from . import codec
 
-        return await self._fetch(codec.loads, method, path, query, json)
+        return self._fetch(codec.loads, method, path, query, json)
 
     def paged(
         self,
@@ -109,7 +117,7 @@ class Session:
         items_optional: bool = False,
         truncation_warning: str | None = None,
     ) -> Paged[T]:
-        """Return the list below `path`; nothing is sent yet.
+        """Return the list at `path`. Nothing is sent yet.
 
         `items_optional`: a response without `items` is an empty page. `truncation_warning`: the text of the
         `TruncatedListWarning` for a list that the server truncates: it repeats its one page.
@@ -119,41 +127,65 @@ class Session:
             from . import codec
 
             decode = partial(codec.decode_page, kind, items_optional=items_optional)
-            items, following = await self._fetch(decode, "GET", path, {**(query or {}), "page-token": token}, None)
-            return Page(items, following)
+            items, next_token = await self._fetch(decode, "GET", path, {**(query or {}), "page-token": token})
+            return Page(items, next_token)
 
         return Paged(fetch, truncation_warning=truncation_warning)
 
     def paged_by_offset(self, kind: type[T], path: str, *, query: Query | None = None) -> Paged[T]:
-        """Return the list below `path`, whose pages are asked for by the number of items before them, to an empty one.
+        """Return the list at `path`, whose pages are requested by offset until one is empty.
 
-        The page token is that number, as text.
+        The page token is the offset as text.
         """
 
         async def fetch(token: str | None) -> Page[T]:
             if token is not None and not token.isdecimal():
-                raise InvalidArgument(f"start={token!r}: give a page token of this list, which is a number")
+                raise InvalidArgument(f"start must be a page token of this list, which is a number, got {token!r}")
             items = await self.request(list[kind], "GET", path, query={**(query or {}), "offset": token})  # type: ignore[valid-type]  # `kind` is known at run time
             return Page(tuple(items), str(int(token or 0) + len(items)) if items else None)
 
         return Paged(fetch)
 
     async def listed(self, kind: type[T], path: str, *, items_optional: bool = False) -> list[T]:
-        """Return the list below `path`, which the API gives whole; `items_optional` is as in `paged`."""
+        """Return the list at `path`, which the API returns in one page. `items_optional` is as in `paged`."""
         from . import codec
 
-        items, _ = await self._fetch(
-            partial(codec.decode_page, kind, items_optional=items_optional), "GET", path, None, None
-        )
+        items, _ = await self._fetch(partial(codec.decode_page, kind, items_optional=items_optional), "GET", path)
         return list(items)
+
+    def start_request(self, method: str, url: str) -> Request:
+        """Return a request whose deadline starts now. Raises `ConfigurationError` if the client is closed."""
+        return Request(self.state, self.options, method, url)
+
+    async def open(self, request: Request, *, headers: Mapping[str, str], anonymous: bool = False) -> Stream:
+        """Make one attempt of a GET request and return the body as a stream. Raises as every call; retries nothing.
+
+        `anonymous`: never send the token.
+        """
+        permit = self.state.limiter.permit(request.wait_limit, counted=False)
+        await permit.acquire()
+        span = request.span()
+        try:
+            response, redirected = await self._send(
+                request, headers, None, self._stream_timeout, span, anonymous=anonymous, counted=False
+            )
+            if response.status >= 300:
+                raise await self._error(response, "GET", redirected=redirected)
+        except BaseException as error:
+            permit.release(answered=is_answer(error))
+            span.end(error)
+            raise
+        stream = Stream(response, permit, self.state, span)
+        self.state.lifetime.opened(stream)
+        return stream
 
     def api_url(self, path: str) -> str:
         """Return the address of a path: below `/api/v2`, or below the host if it begins with `/api/`."""
         return f"{self.state.api}{path}" if path.startswith("/api/") else f"{self.state.api}/api/v2{path}"
 
     def public_url(self, url: str) -> str:
-        """Return an address without secrets, to be shown in errors and logs."""
-        return self.state.transport.public(url)
+        """Return an address without secrets, for errors and logs."""
+        return self.state.transport.public_url(url)
 
     def redact(self, text: str) -> str:
         """Replace the token in a text from outside."""
@@ -161,197 +193,129 @@ class Session:
 
     def earn_retry(self) -> None:
         """Add to the client's retry budget, after a success."""
-        self.state.budget.earn()
-
-    def start_request(self, method: str, url: str) -> Call:
-        """Return a request whose deadline starts now. Raises `ConfigurationError` if the client is closed."""
-        return Call(self.state, self.options, method, url)
-
-    async def open(self, call: Call, *, headers: Mapping[str, str], anonymous: bool = False) -> Stream:
-        """Make one attempt to GET what a call is about, as a stream; raises as a call does, and retries nothing.
-
-        `anonymous`: without the token, whatever the address.
-        """
-        slot = self.state.gate.slot(call.patience, is_call=False)
-        await slot.enter()
-        observation = call.observe()
-        try:
-            reply, redirected = await self._send(
-                "GET",
-                call.url,
-                headers,
-                None,
-                self._stream_timeout,
-                observation,
-                anonymous=anonymous,
-                is_call=False,
-            )
-            if reply.status >= 300:
-                raise await self._error(reply, "GET", redirected=redirected)
-        except BaseException as error:
-            slot.leave(answered=is_answer(error))
-            observation.end(error)
-            raise
-        stream = Stream(reply, slot, self.state, observation)
-        self.state.lifetime.opened(stream)
-        return stream
+        self.state.retry_budget.earn()
 
     async def _fetch(
         self,
         decode: Callable[..., T],
         method: str,
         path: str,
-        query: Query | None,
-        json: Any,
+        query: Query | None = None,
+        json: Any = None,
         *,
-        only: int | None = None,
+        expect_status: int | None = None,
         isolated_limit: bool = False,
     ) -> T:
+        """Send one request, with retries, and decode the response."""
         url = self.api_url(path) + query_string(query or {})
-        headers = {"Accept": "application/json"}
-        content = None
-        if json is not None:
-            content = to_bytes(json)
-            headers["Content-Type"] = "application/json"
-        call = Call(self.state, self.options, method, url, isolated_limit=isolated_limit, sent=len(content or b""))
-
-        async def attempt() -> bytes:
-            async with self.state.gate.slot(call.patience):
-                with call.observe() as observation:
-                    reply, redirected = await self._send(
-                        method, url, headers, content, self._call_timeout, observation, isolated_limit=isolated_limit
-                    )
-                    try:
-                        if reply.status >= 300 or only not in {None, reply.status}:
-                            raise await self._error(reply, method, redirected=redirected)
-                        return await reply.read()
-                    finally:
-                        self.state.stats.received += reply.received
-                        reply.close()
-
+        headers, body = (_JSON_HEADERS, None) if json is None else (_JSON_BODY_HEADERS, to_bytes(json))
+        request = Request(
+            self.state, self.options, method, url, isolated_limit=isolated_limit, sent=len(body) if body else 0
+        )
         try:
-            answer = await call.run(attempt)
+            content = await request.run(partial(self._attempt, request, headers, body, expect_status))
         except NotCreated as refusal:
-            answer = refusal.body.encode()
-            try:  # it may have been created all the same
-                return decode(answer, method=method, url=url)
+            try:  # another 2xx, but its body may describe what was created
+                return decode(refusal.body.encode(), method=method, url=url)
             except DecodeError:
                 raise refusal from None
-        self.state.budget.earn()
+        self.earn_retry()
         try:
-            if len(answer) > LARGE_BODY:
-                return await asyncio.to_thread(decode, answer, method=method, url=url)
-            return decode(answer, method=method, url=url)
-        except DecodeError as fault:
-            transport = self.state.transport
-            faults = tuple(map(transport.redact, fault.faults))
-            error = DecodeError(faults, method=method, url=transport.public(url), body=transport.redact(fault.body))
+            if len(content) > MAX_INLINE_BODY:
+                return await asyncio.to_thread(decode, content, method=method, url=url)
+            return decode(content, method=method, url=url)
+        except DecodeError as caught:
+            faults = tuple(map(self.redact, caught.faults))
+            error = DecodeError(faults, method=method, url=self.public_url(url), body=self.redact(caught.body))
         finally:
-            del answer  # a traceback that shows local variables must not show a token that came back
+            del content  # a traceback that prints local variables must not print a token that the server returned
         raise error
+
+    async def _attempt(
+        self, request: Request, headers: Mapping[str, str], body: bytes | None, expect_status: int | None
+    ) -> bytes:
+        """Make one attempt and return the body of the response."""
+        async with self.state.limiter.permit(request.wait_limit):
+            with request.span() as span:
+                response, redirected = await self._send(request, headers, body, self._call_timeout, span)
+                try:
+                    if response.status >= 300 or expect_status not in {None, response.status}:
+                        raise await self._error(response, request.method, redirected=redirected)
+                    return await response.read()
+                finally:
+                    self.state.stats.received += response.received
+                    response.close()
 
     async def _send(
         self,
-        method: str,
-        url: str,
+        request: Request,
         headers: Mapping[str, str],
         body: bytes | None,
         timeout: Timeout,
-        observation: Observation,
+        span: AttemptSpan,
         *,
         anonymous: bool = False,
-        isolated_limit: bool = False,
-        is_call: bool = True,
-    ) -> tuple[Reply, bool]:
-        """Send, following the redirects of a GET; say whether the answer is another origin's.
+        counted: bool = True,
+    ) -> tuple[Response, bool]:
+        """Send a request and follow the redirects of a GET; return the response, and whether another origin sent it.
 
-        A token that is refused is replaced, once, if there is another one by then.
+        After a 401 the request is sent once more if the token has changed since.
         """
+        method, url, transport = request.method, request.url, self.state.transport
         redirects = 0
-        redirected = False
-        replaced = False
+        redirected = token_replaced = False
         while True:
             began = time.perf_counter() if log.isEnabledFor(logging.DEBUG) else None
             self.state.stats.requests += 1
-            self.state.stats.sent += len(body or b"")
-            reply = await self.state.transport.send(
+            self.state.stats.sent += len(body) if body else 0
+            response = await transport.send(
                 method, url, headers=headers, body=body, timeout=timeout, anonymous=anonymous
             )
             if began is not None:
-                elapsed = (time.perf_counter() - began) * 1000
-                log.debug("%s %s: %d in %.0f ms", method, urlsplit(url).path, reply.status, elapsed)
-            observation.answered(reply)
-            self._heed(reply, isolated_limit=isolated_limit, is_call=is_call)
-            if reply.status == 401 and not replaced and await self._has_another_token(reply):
-                replaced = True
+                milliseconds = (time.perf_counter() - began) * 1000
+                log.debug("%s %s: %d in %.0f ms", method, urlsplit(url).path, response.status, milliseconds)
+            span.responded(response)
+            request.apply_rate_limit(response, counted=counted)
+            if response.status == 401 and not token_replaced and await transport.has_new_token(response):
+                token_replaced = True
+                await response.discard()
                 continue
-            target = reply.redirect
+            target = response.redirect
             if target is None or method not in {"GET", "HEAD"}:
-                return reply, redirected
-            await reply.drop()
+                return response, redirected
+            await response.discard()
             redirects += 1
-            if target.bares:
+            if target.is_downgrade:
                 problem = "refused to follow a redirect from https to http"
-            elif redirects > MOST_REDIRECTS:
-                problem = f"more than {MOST_REDIRECTS} redirects"
+            elif redirects > MAX_REDIRECTS:
+                problem = f"more than {MAX_REDIRECTS} redirects"
             else:
-                redirected = redirected or target.leaves
+                redirected = redirected or target.is_cross_origin
                 url = target.url
                 continue
-            raise ApiError(reply.status, problem, method=method, url=self.state.transport.public(url))
+            raise ApiError(response.status, problem, method=method, url=self.public_url(url))
 
-    async def _has_another_token(self, reply: Reply) -> bool:
-        """Say whether there is another token now than the one that was refused; if so, do without the refusal."""
-        try:
-            has_another = await self.state.transport.has_another_token(reply)
-        except asyncio.CancelledError:
-            reply.close()
-            raise
-        if has_another:
-            await reply.drop()
-        return has_another
-
-    def _heed(self, reply: Reply, *, isolated_limit: bool, is_call: bool) -> None:
-        """Close the gate if the server says that it has had enough, of all calls; or tell it what is left."""
-        limited = reply.status == 429
-        self.state.stats.rate_limited += limited
-        if isolated_limit:
-            return
-        quota = Quota(_asked_wait(reply), None) if limited else read_quota(reply.headers, limited=False)
-        if quota != UNKNOWN and not self.state.transport.trusts(reply.url):  # a storage's limits are not the API's
-            return
-        if quota.wait:
-            self.state.gate.close_for(quota.wait, refused=limited)
-        elif is_call and not limited:
-            self.state.gate.make_room(quota.remaining if quota.remaining and quota.remaining > 0 else math.inf)
-
-    async def _error(self, reply: Reply, method: str, *, redirected: bool) -> ApiError:
-        """Return the error that an answer is."""
+    async def _error(self, response: Response, method: str, *, redirected: bool) -> ApiError:
+        """Return the error that a response describes."""
         try:
             async with asyncio.timeout(self.options.timeout):
-                body = await reply.read()
-        except (TransportError, TimeoutError):  # an error without its text is still that error
+                body = await response.read()
+        except (TransportError, TimeoutError):  # the status is known without the body
             body = b""
         finally:
-            reply.close()
-        redact = self.state.transport.redact
-        text = redact(body.decode("utf-8-sig", "replace"))
-        message = error_message(reply.status, text)
-        if target := reply.redirect:
-            message = f"unexpected redirect to {self.state.transport.public(target.url)}"
-        error = api_error_type(reply.status)(
-            reply.status,
+            response.close()
+        text = self.redact(body.decode("utf-8-sig", "replace"))
+        message = error_message(response.status, text)
+        if target := response.redirect:
+            message = f"unexpected redirect to {self.public_url(target.url)}"
+        error = api_error_type(response.status)(
+            response.status,
             message,
             method=method,
-            url=self.state.transport.public(reply.url),
-            request_id=request_id(reply.headers),
+            url=self.public_url(response.url),
+            request_id=request_id(response.headers),
             body=text,
-            retry_after=_asked_wait(reply),
+            retry_after=response.retry_after,
         )
         error.redirected = redirected
         return error
-
-
-def _asked_wait(reply: Reply) -> float | None:
-    asked = retry_after(reply.headers, now=time.time())
-    return read_quota(reply.headers, limited=True).wait if asked is None and reply.status == 429 else asked

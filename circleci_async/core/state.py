@@ -5,8 +5,8 @@ from typing import Any, TypeVar
 from attrs import define, field
 
 from .lifetime import Lifetime
-from .limiter import Gate
-from .retry import Budget
+from .limiter import Limiter
+from .retry import RetryBudget
 from .stats import Stats
 from .transport import Transport
 
@@ -20,10 +20,10 @@ class ClientState:
     api: str
     """Root address of the installation, such as `https://circleci.com`; every path is appended to it."""
     transport: Transport
-    gate: Gate
-    budget: Budget
+    limiter: Limiter
     stats: Stats
-    lifetime: Lifetime
+    retry_budget: RetryBudget = field(factory=RetryBudget, init=False)
+    lifetime: Lifetime = field(factory=Lifetime, init=False)
     _singletons: dict[type[Any], Any] = field(factory=dict[type[Any], Any], init=False, repr=False)
 
     def singleton(self, kind: type[T]) -> T:

@@ -136,7 +136,7 @@ class Pipelines(Resource):
             "POST",
             f"/project/{project_path(project)}/pipeline/run",
             json=omit_none(definition_id=definition_id, config=config, checkout=checkout, parameters=parameters),
-            only=201,
+            expect_status=201,
         )
 
     async def continue_(

@@ -220,7 +220,7 @@ async def test_a_hook_that_fails_is_logged_and_disturbs_no_call(caplog: pytest.L
         assert (await circle.users.me()).login == "octo"
         assert circle.stats.retries == 1
     failures = [record for record in caplog.records if record.levelno == logging.ERROR]
-    assert [record.getMessage() for record in failures] == ["on_attempt failed, after GET /api/v2/me"] * 2
+    assert [record.getMessage() for record in failures] == ["on_attempt failed after GET /api/v2/me"] * 2
     assert all(record.exc_info and isinstance(record.exc_info[1], LookupError) for record in failures)
 
 
@@ -246,12 +246,12 @@ class AsyncHook:
     "hook", [async_hook, functools.partial(async_hook), AsyncHook()], ids=["def", "partial", "class"]
 )
 def test_an_async_hook_is_refused_at_once(hook: Any) -> None:
-    with pytest.raises(InvalidArgument, match="on_attempt: give a plain function"):
+    with pytest.raises(InvalidArgument, match="on_attempt must be a plain function"):
         CircleCI("t", on_attempt=hook)
-    with pytest.raises(InvalidArgument, match="on_attempt: give a plain function"):
+    with pytest.raises(InvalidArgument, match="on_attempt must be a plain function"):
         CircleCI("t").with_options(on_attempt=hook)
 
 
 def test_a_hook_that_is_none_is_refused_at_once() -> None:
-    with pytest.raises(InvalidArgument, match="on_attempt='x'"):
+    with pytest.raises(InvalidArgument, match="on_attempt must be a function that takes an Attempt, got 'x'"):
         CircleCI("t", on_attempt="x")  # type: ignore[arg-type]  # this is the point

@@ -11,7 +11,7 @@ import pytest
 
 from circleci_async import Artifact, CircleCI, CircleCIError, RetryPolicy
 from circleci_async.core.fan_out import fan_out
-from circleci_async.core.limiter import Gate, Patience
+from circleci_async.core.limiter import Limiter, WaitLimit
 from circleci_async.core.stats import Stats
 from tests.raw_server import Behaviour, RawServer, Request, after, answer, cut, hang_up, raw_server, reset
 
@@ -88,7 +88,7 @@ async def sound_client(server: RawServer) -> AsyncGenerator[CircleCI, None]:
             server.most_in_flight = 0
             await asyncio.gather(*(circle.users.me() for _ in range(4 * CONCURRENCY)))
         assert server.most_in_flight == CONCURRENCY
-        assert circle._session.state.gate._in_flight == 0
+        assert circle._session.state.limiter._in_flight == 0
         assert server.open_connections <= CONCURRENCY, "connections that nobody uses are kept"
     await server.all_closed()
     gc.collect()  # what was never awaited or closed speaks up now, and fails the test
@@ -173,19 +173,19 @@ async def test_cancelled_while_the_gate_is_closed() -> None:
 
 @pytest.mark.parametrize("cancelled_first", [True, False])
 async def test_cancelled_in_the_moment_in_which_the_gate_tells_it_to_give_up(cancelled_first: bool) -> None:
-    gate = Gate(1, Stats())
-    holder = gate.slot(Patience(max_wait=1000))
-    await holder.enter()
-    waiting = asyncio.create_task(gate.slot(Patience(max_wait=1)).enter())
+    limiter = Limiter(1, Stats())
+    holder = limiter.permit(WaitLimit(max_wait=1000))
+    await holder.acquire()
+    waiting = asyncio.create_task(limiter.permit(WaitLimit(max_wait=1)).acquire())
     await asyncio.sleep(0)
     if cancelled_first:
         waiting.cancel()
-    gate.close_for(2, refused=False)
+    limiter.pause(2, refused=False)
     waiting.cancel()
     await asyncio.wait([waiting])
     assert waiting.cancelled()
-    holder.leave()
-    assert gate._in_flight == 0
+    holder.release()
+    assert limiter._in_flight == 0
 
 
 async def test_leaving_a_walk_early_leaves_nothing_open() -> None:
@@ -194,7 +194,7 @@ async def test_leaving_a_walk_early_leaves_nothing_open() -> None:
         async for artifact in circle.artifacts.list("gh/acme/api", 1):
             if artifact.path == "p/1":
                 break
-        assert circle._session.state.gate._in_flight == 0
+        assert circle._session.state.limiter._in_flight == 0
         assert len(server.requests) == 1
 
 
@@ -207,7 +207,7 @@ async def test_leaving_a_snapshot_early_ends_what_is_under_way() -> None:
             async for project, found in results:
                 assert (project, found) == (project, [])
                 break
-        assert circle._session.state.gate._in_flight == 0
+        assert circle._session.state.limiter._in_flight == 0
 
 
 async def test_a_failure_of_one_in_a_task_group_ends_the_others_cleanly() -> None:

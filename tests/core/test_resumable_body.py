@@ -260,7 +260,7 @@ async def test_a_body_that_hardly_gets_on_is_given_up_though_some_bytes_come_eac
 async def test_without_retries_a_cut_is_an_error_at_once(tmp_path: Path) -> None:
     result = await outcome(tmp_path, served(OLD, etag=None, cut=20_000), attempts=1)
     assert isinstance(result.failure, ca.TransportError)
-    assert "cut short" in str(result.failure)
+    assert "body is incomplete" in str(result.failure)
     assert len(result.requests) == 1
 
 

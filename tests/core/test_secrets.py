@@ -233,7 +233,7 @@ async def test_no_object_of_a_client_shows_the_token_in_its_repr() -> None:
             waiting += gc.get_referents(thing)
             waiting += gc.get_referents(getattr(thing, "__dict__", {}))
         names = {type(thing).__name__ for thing in seen.values()}
-        assert {"CircleCI", "Session", "ClientState", "Transport", "Settings", "Gate"} <= names
+        assert {"CircleCI", "Session", "ClientState", "Transport", "Settings", "Limiter"} <= names
         assert not [thing for thing in seen.values() if exposed(repr(thing) + str(thing))]
 
 

@@ -51,7 +51,7 @@ async def test_the_token_is_sent_in_one_header(auth: Auth, sent: dict[str, str])
 
 
 def test_another_way_to_send_the_token_is_refused_by_name() -> None:
-    with pytest.raises(ConfigurationError, match="auth='digest': give one of 'circle-token', 'bearer', 'basic'"):
+    with pytest.raises(ConfigurationError, match="auth must be one of 'circle-token', 'bearer', 'basic', got 'digest'"):
         CircleCI(TOKEN, auth="digest")  # type: ignore[arg-type]  # this is the point
 
 
@@ -268,14 +268,14 @@ async def test_a_private_ca_is_named_with_ssl_cert_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"garbage\r\n\r\n", "no valid HTTP"),
-        (b"HTTP/1.1 200 OK\r\nbad header\r\n\r\n", "no valid HTTP"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", "no valid HTTP"),
-        (b"HTTP/1.1 200 OK\r\nX: " + b"a" * 20_000 + b"\r\n\r\n", "no valid HTTP"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "no valid HTTP"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel", "cut short"),
-        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\nnot gzip!", "cut short"),
-        (b"", "without an answer"),
+        (b"garbage\r\n\r\n", "invalid HTTP response"),
+        (b"HTTP/1.1 200 OK\r\nbad header\r\n\r\n", "invalid HTTP response"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", "invalid HTTP response"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"a" * 20_000 + b"\r\n\r\n", "invalid HTTP response"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "invalid HTTP response"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel", "body is incomplete"),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\nnot gzip!", "body is incomplete"),
+        (b"", "without a response"),
     ],
     ids=["no status", "no header", "length", "long", "chunk", "cut chunk", "gzip", "nothing"],
 )

@@ -56,5 +56,5 @@ async def test_the_log_tells_method_path_status_attempt_and_wait(caplog: pytest.
     assert len(lines) == 3
     assert lines[0].startswith("GET /api/v2/me: 500 in ")
     assert lines[1].startswith("GET /api/v2/me: attempt 1 failed (status 500)")
-    assert lines[1].endswith("next in 0.00 s")
+    assert lines[1].endswith("retry in 0.00 s")
     assert lines[2].startswith("GET /api/v2/me: 200 in ")

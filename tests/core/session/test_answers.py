@@ -7,7 +7,7 @@ import attrs
 import pytest
 
 from circleci_async import ApiError, DecodeError, NotFound, WorkflowStatus
-from circleci_async.core.session import LARGE_BODY
+from circleci_async.core.session import MAX_INLINE_BODY
 from tests.core.session.client import ME, connect
 from tests.raw_server import (
     answer,
@@ -67,7 +67,7 @@ class Witness:
     thread: int = attrs.field(factory=threading.get_ident)
 
 
-@pytest.mark.parametrize(("size", "elsewhere"), [(LARGE_BODY + 1, True), (LARGE_BODY, False)])
+@pytest.mark.parametrize(("size", "elsewhere"), [(MAX_INLINE_BODY + 1, True), (MAX_INLINE_BODY, False)])
 async def test_a_large_body_is_decoded_off_the_event_loop(size: int, elsewhere: bool) -> None:
     frame = len('{"text":""}')
     async with raw_server(answer(200, '{"text":"' + "x" * (size - frame) + '"}')) as server, connect(server) as circle:

@@ -131,7 +131,7 @@ async def test_calls_that_a_pause_holds_back_are_cut_too() -> None:
         await turns(lambda: circle.stats.paused > 0)
         await circle.aclose()
         assert are_closed(await outcomes(calls))
-        assert circle.stats.waited < 100, "what was cut short is not counted as waited for"
+        assert circle.stats.waited < 100, "what was body is incomplete is not counted as waited for"
 
 
 async def test_a_call_that_is_cancelled_while_it_is_cut_tells_of_the_cancellation() -> None:

@@ -67,7 +67,7 @@ async def test_a_success_that_made_nothing_is_an_error_that_says_why() -> None:
     said = answer(200, {"message": "The commit asks to be skipped."})
     async with raw_server(said) as server, connect(server) as circle:
         with pytest.raises(NotCreated) as caught:
-            await circle._session.request(PipelineCreated, "POST", "/x", json={}, only=201)
+            await circle._session.request(PipelineCreated, "POST", "/x", json={}, expect_status=201)
         error = caught.value
         assert isinstance(error, ApiError)
         assert (error.status, error.message) == (200, "The commit asks to be skipped.")
@@ -79,13 +79,13 @@ async def test_a_success_that_made_nothing_is_an_error_that_says_why() -> None:
 
 async def test_the_success_that_is_meant_is_one() -> None:
     async with raw_server(answer(201, {"message": "Made."})) as server, connect(server) as circle:
-        assert (await circle._session.request(Message, "POST", "/x", only=201)).message == "Made."
+        assert (await circle._session.request(Message, "POST", "/x", expect_status=201)).message == "Made."
 
 
 async def test_a_success_that_made_something_all_the_same_is_one() -> None:
     made = {"id": "p-1", "number": 7, "state": "pending", "created_at": "2026-05-04T10:00:00Z"}
     async with raw_server(answer(200, made)) as server, connect(server) as circle:
-        created = await circle._session.request(PipelineCreated, "POST", "/x", json={}, only=201)
+        created = await circle._session.request(PipelineCreated, "POST", "/x", json={}, expect_status=201)
         assert (created.id, created.number) == ("p-1", 7)
 
 

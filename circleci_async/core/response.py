@@ -1,0 +1,124 @@
+"""One HTTP response whose body has not been read yet."""
+
+import time
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+from yarl import URL
+
+from ..config.trust import Origin
+from ..errors import TransportError
+from .rate_limit import RateLimitState, parse_rate_limit, parse_retry_after
+
+MAX_DISCARDED = 64 * 1024
+"""Bytes of an unwanted body that are read, so that its connection can be reused."""
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class BodyReader(Protocol):
+    """The body of a response, as the transport reads it. Raises `TransportError` if it is incomplete."""
+
+    @property
+    def length(self) -> int | None:
+        """Bytes of the body as the header states them, or None."""
+        ...
+
+    async def read(self) -> bytes:
+        """Read the rest of the body."""
+        ...
+
+    async def read_some(self) -> bytes:
+        """Read the bytes that have arrived, at least one; b"" at the end."""
+        ...
+
+    def close(self) -> None:
+        """Release the connection: to the pool if the body was read to its end, else closed. Idempotent."""
+        ...
+
+
+class Redirect(NamedTuple):
+    """The target of a redirect."""
+
+    url: str
+    is_cross_origin: bool
+    is_downgrade: bool
+    """Whether it leads from https to http."""
+
+
+class Response:
+    """Status, headers and unread body of one hop. Read it, or close it."""
+
+    __slots__ = ("_body", "_url", "headers", "rate_limit", "received", "retry_after", "status", "token_fingerprint")
+
+    def __init__(
+        self, status: int, headers: Mapping[str, str], url: URL, body: BodyReader, token_fingerprint: int | None = None
+    ) -> None:
+        self._url = url
+        self._body = body
+        self.status = status
+        self.headers = headers
+        self.token_fingerprint = token_fingerprint
+        """Identifies the token that was sent, if the token may change."""
+        self.received = 0
+        """Bytes of the body that were read, decompressed."""
+        refused = status == 429
+        self.rate_limit: RateLimitState = parse_rate_limit(headers, refused=refused)
+        self.retry_after: float | None = None
+        """Seconds that an error response asks to wait before a retry, or None."""
+        if status >= 300:
+            asked = parse_retry_after(headers, now=time.time())
+            self.retry_after = self.rate_limit.pause if refused and asked is None else asked
+            if refused:
+                self.rate_limit = RateLimitState(self.retry_after, self.rate_limit.remaining)
+
+    @property
+    def url(self) -> str:
+        """The address that was asked."""
+        return str(self._url)
+
+    @property
+    def length(self) -> int | None:
+        """Bytes of the body as the header states them, or None."""
+        return self._body.length
+
+    @property
+    def redirect(self) -> Redirect | None:
+        """The target, if this is a redirect to an http(s) address."""
+        if self.status not in REDIRECTS or not (location := self.headers.get("Location")):
+            return None
+        try:  # a signed address must be sent as it was written, without quoting it again
+            target = self._url.join(URL(location, encoded=location.isascii())).with_fragment(None)
+        except ValueError:
+            return None
+        here, there = Origin.of(self._url), Origin.of(target)
+        if here is None or there is None:
+            return None
+        is_downgrade = (here.scheme, there.scheme) == ("https", "http")
+        return Redirect(str(target), is_cross_origin=here != there, is_downgrade=is_downgrade)
+
+    async def read(self) -> bytes:
+        """Read the whole body. Raises `TransportError` if it is incomplete."""
+        data = await self._body.read()
+        self.received += len(data)
+        return data
+
+    async def read_some(self) -> bytes:
+        """Read the bytes that have arrived, at least one; b"" at the end. Raises `TransportError`."""
+        data = await self._body.read_some()
+        self.received += len(data)
+        return data
+
+    async def discard(self) -> None:
+        """Discard the body. Keep the connection if reading the body is cheap."""
+        try:
+            if (self.length or MAX_DISCARDED) < MAX_DISCARDED:
+                await self.read()
+        except TransportError:
+            pass
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Release the connection. Idempotent."""
+        self._body.close()
