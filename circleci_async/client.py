@@ -1,11 +1,10 @@
-"""The client: settings -> session -> groups of calls."""
+"""The client: settings, shared state, and a property for each group of calls."""
 
 import os
 from collections.abc import Iterable
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
-from urllib.parse import parse_qs
 
 from .config.settings import discover
 from .config.tokens import Token
@@ -19,7 +18,6 @@ from .core.session import Session
 from .core.state import ClientState
 from .core.stats import Stats
 from .core.transport import Auth, Transport
-from .errors import InvalidArgument
 
 if TYPE_CHECKING:
     import aiohttp
@@ -56,28 +54,28 @@ if TYPE_CHECKING:
 class CircleCI:
     """A client of one CircleCI installation, for one token.
 
-    Use it as `async with CircleCI() as circle:`, or call `await circle.aclose()` in the end. It may be shared by all
-    tasks of one event loop: that of its first call. In another one, or in a forked child, calls raise
+    Use it as `async with CircleCI() as circle:`, or call `await circle.aclose()` at the end. All tasks of one event
+    loop may share it; it belongs to the event loop and process of its first call; others raise
     `ConfigurationError`.
 
-    - `token`: a personal API token, or a function (plain or async) that returns one and is called before each request
-      (`TokenFile` is one), or "" for none. If a request is refused and the function gives another token by then, it is
-      sent once more. None: `CIRCLE_TOKEN`, `CIRCLECI_TOKEN`, `CIRCLECI_CLI_TOKEN`, then the official CLI's config
-      files; if none is found, requests are anonymous, which public projects answer.
-    - `host`: the root of a CircleCI server installation. None: `CIRCLE_HOST`, `CIRCLECI_HOST`, `CIRCLECI_CLI_HOST`,
-      then the same files, then `https://circleci.com`.
+    - `token`: a personal API token; or a function (plain or async) that returns one and is called before each request,
+      such as `TokenFile`; or "" for anonymous requests. If a request gets a 401 and the function returns another token
+      since, the request is sent once more. None: `CIRCLE_TOKEN`, `CIRCLECI_TOKEN`, `CIRCLECI_CLI_TOKEN`, then the
+      official CLI's config files; without any, requests are anonymous, which public projects accept.
+    - `host`: root address of a CircleCI Server installation. None: `CIRCLE_HOST`, `CIRCLECI_HOST`,
+      `CIRCLECI_CLI_HOST`, the same files, then `https://circleci.com`.
     - `auth`: how the token is sent: "circle-token" (a header of that name), "bearer" or "basic" (as user name).
-    - `timeout`: seconds for one attempt of a call (of artifacts: for connecting and for each read, not for the whole).
-    - `retry`: which failures are tried again, and for how long.
-    - `concurrency`: requests in flight, of all tasks together.
-    - `artifact_hosts`: besides the host itself, the only ones that are sent the token: "host" or "host:port", globs
-      allowed. None: `CIRCLE_ARTIFACT_HOSTS`, then `*.circle-artifacts.com`.
-    - `http`: an `aiohttp.ClientSession` of your own, with its own proxy and TLS settings; it is never closed here.
-    - `trust_env`: whether `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are heeded.
-    - `on_attempt`: a plain function that is called with an `Attempt` after each one, for metrics. What it raises is
-      logged, and disturbs no call.
+    - `timeout`: seconds for one attempt of a call; for artifacts, for connecting and between two reads.
+    - `retry`: which failures are retried, and for how long.
+    - `concurrency`: maximum number of requests in flight, over all tasks.
+    - `artifact_hosts`: hosts besides `host` that are sent the token, as "host" or "host:port"; globs are allowed. None:
+      `CIRCLE_ARTIFACT_HOSTS`, then `*.circle-artifacts.com`.
+    - `http`: an `aiohttp.ClientSession` of yours, with its own proxy and TLS settings. It is never closed.
+    - `trust_env`: whether `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are used.
+    - `on_attempt`: a plain function that is called with each completed `Attempt`, for metrics. Its errors are logged.
 
-    Raises `ConfigurationError` if a setting is malformed or unsafe.  (API developer's guide, "Authentication")
+    Raises `ConfigurationError` or `InvalidArgument` for a malformed or unsafe setting.
+    (API developer's guide, "Authentication")
     """
 
     def __init__(
@@ -94,8 +92,6 @@ class CircleCI:
         trust_env: bool = True,
         on_attempt: OnAttempt | None = None,
     ) -> None:
-        if type(concurrency) is not int or concurrency < 1:
-            raise InvalidArgument(f"concurrency={concurrency!r}: give a whole number from 1")
         options = RequestOptions(timeout, retry or RetryPolicy(), on_attempt)
         settings = discover(token, host, artifact_hosts)
         trust = Trust(settings.host, settings.artifact_hosts)
@@ -103,8 +99,8 @@ class CircleCI:
         stats = Stats()
         state = ClientState(settings.host, transport, Limiter(concurrency, stats), stats)
         self._settings = settings
-        self._owner = True
         self._session = Session(state, options)
+        self._owns_state = True
 
     async def __aenter__(self) -> Self:
         return self
@@ -115,18 +111,16 @@ class CircleCI:
         await self.aclose()
 
     async def aclose(self, *, drain: float = 0.0) -> None:
-        """Close the client: no new call begins from now on, and in the end no connection is open.
+        """Close the client and its connections. New calls raise `ConfigurationError` from now on.
 
-        `drain`: seconds for calls that are under way, streams and downloads included, to end by themselves. What is
-        left then, and by default everything, is cut: it raises `ConfigurationError`, which says that the client is
-        closed. A list or a batch is many calls: its next one is a new one.
+        `drain`: seconds to let running calls, streams and downloads finish. Those still running then (by default, all)
+        are cancelled and raise `ConfigurationError`. A list or a batch consists of many calls: its next one is new.
 
-        Safe to repeat, and to call from several tasks at once: the least patient one counts. Cancelled, it cuts at
-        once. An aiohttp session of your own stays open. Of a client made by `with_options` it closes nothing.
+        Idempotent, and may be called by several tasks at once: the shortest `drain` counts. Cancelling it cancels the
+        running calls at once. A caller's `http` session stays open. On a client from `with_options` it does nothing.
         """
-        if self._owner:
-            core = self._session.state
-            await core.lifetime.close(core.transport, drain=drain)
+        if self._owns_state:
+            await self._session.state.aclose(drain=drain)
 
     def with_options(
         self,
@@ -135,38 +129,22 @@ class CircleCI:
         retry: RetryPolicy | None = None,
         on_attempt: OnAttempt | None = None,
     ) -> Self:
-        """Return this client with other options, those that are given: the same connections, gate and counters."""
-        now = self._session.options
-        other = object.__new__(type(self))
-        other._settings = self._settings
-        other._owner = False
-        options = RequestOptions(
-            now.timeout if timeout is None else timeout,
-            now.retry if retry is None else retry,
-            now.on_attempt if on_attempt is None else on_attempt,
-        )
-        other._session = Session(self._session.state, options)
-        return other
+        """Return a client with other options that shares everything else: connections, limiter and counters."""
+        derived = object.__new__(type(self))
+        derived._settings = self._settings
+        derived._session = self._session.with_options(timeout=timeout, retry=retry, on_attempt=on_attempt)
+        derived._owns_state = False
+        return derived
 
     async def request(self, method: str, path: str, *, query: Query | None = None, json: Any = None) -> Any:
-        """Call anything, with the same authentication, retries and gate, and return the parsed JSON (None if empty).
+        """Send any request with the client's authentication, retries and limiter; return parsed JSON (None if empty).
 
-        `path` hangs below `/api/v2`, or below the host if it begins with `/api/` (`/api/v1.1/me`); quote its parts with
-        `circleci_async.segment`. It may bring a query; `query` adds to it, and wins. Raises as every call does.
+        `path` is below `/api/v2`, or below the host if it begins with `/api/` (`/api/v1.1/me`); quote its segments with
+        `circleci_async.segment`. It may contain a query, to which `query` adds; `query` takes precedence.
+
+        Raises `InvalidArgument` for a path or method that is invalid, else as every call does.
         """
-        method = method.upper()
-        if not (method.isascii() and method.isalpha()):
-            raise InvalidArgument(f"method={method!r}: give one such as 'GET'")
-        whole, (path, _, written) = path, path.partition("?")
-        if "://" in path or path.startswith("//") or "#" in whole:
-            raise InvalidArgument(f"path={whole!r}: give a path below the API, such as '/me'")
-        path = f"/{path.removeprefix('/')}"
-        if any(part in {".", ".."} for part in path.split("/")):
-            raise InvalidArgument(f"path={path!r}: '.' and '..' would lead to another path")
-        if not path.isprintable():
-            raise InvalidArgument(f"path={path!r}: quote its parts with `circleci_async.segment`")
-        whole_query: Query = {**parse_qs(written, keep_blank_values=True), **(query or {})}
-        return await self._session.request_json(method, path, query=whole_query, json=json)
+        return await self._session.request_json(method, path, query=query, json=json)
 
     async def harvest(
         self,
@@ -183,26 +161,25 @@ class CircleCI:
         dedupe: Literal["hardlink"] | None = None,
         on_progress: "OnHarvestEvent | None" = None,
     ) -> "HarvestReport":
-        """Harvest the artifacts of one project or many: find them all, and fetch what is not there yet.
+        """Download the artifacts of one or many projects into a folder, except those it already holds.
 
-        What was fetched stands in a ledger in the folder `into`, which is made if need be. So a second harvest fetches
-        only what is new, failed, or changed on the disk, and one that was interrupted, even killed, goes on there. A
-        file appears whole, in one step, or not at all. One failure never loses the others: the report tells of it, and
-        the next harvest tries again.
+        A ledger in `into` (created if missing) records every artifact. A second harvest downloads only what is new,
+        failed, or changed on disk; one that was interrupted, even killed, resumes. A file appears under its name only
+        when it is complete. A failure does not affect other artifacts: the report lists it, the next harvest retries.
 
-        - `select`: which artifacts; all unless given.
-        - `layout`: where they go, below `into`. None: `{project}/{pipeline}/{workflow}/{job}-{number}/{node}/{path}`,
-          `{node}` only where a job has artifacts of more than one.
-        - `concurrency`: files at once, within the client's own `concurrency`.
-        - `attempts`: how often an artifact is tried, each time with the client's retries, before it is a failure.
-        - `max_files`, `max_bytes`: stop, cleanly, before more than so much is fetched.
-        - `min_free`: stop before less than so many bytes of the disk are free. None: 256 MiB.
-        - `dedupe="hardlink"`: files of the same bytes share their place on the disk.
-        - `on_progress`: called with a `HarvestEvent` now and then; a plain function in a thread of its own, an async
-          one on the event loop. One that is slow or fails holds up nothing.
+        - `select`: which artifacts; by default all.
+        - `layout`: paths below `into`. None: `{project}/{pipeline}/{workflow}/{job}-{number}/{node}/{path}`, `{node}`
+          only where a job has artifacts of several nodes.
+        - `concurrency`: files at a time, within the client's own `concurrency`.
+        - `attempts`: attempts per artifact, each with the client's retries, before it counts as failed.
+        - `max_files`, `max_bytes`: stop before downloading more than this.
+        - `min_free`: stop before fewer bytes of the disk are free. None: 256 MiB.
+        - `dedupe="hardlink"`: files with equal content share their disk space.
+        - `on_progress`: called with each `HarvestEvent`; a plain function in a thread of its own, an async one on the
+          event loop. A slow or failing one does not affect the harvest.
 
-        Raises `InvalidArgument`; `LedgerError` if the ledger can't be used, `LedgerBusy` if another harvest is at work
-        in `into`. Cancelling it leaves only whole files, and all that has come is kept.
+        Raises `InvalidArgument`; `LedgerError` if the ledger cannot be used; `LedgerBusy` if another harvest is running
+        in `into`. Cancelling leaves only complete files and keeps everything downloaded so far.
         """
         from .harvest.bounds import MIN_FREE
         from .harvest.layout import DEFAULT_LAYOUT
@@ -225,25 +202,26 @@ class CircleCI:
 
     @property
     def host(self) -> str:
-        """The root of the installation, such as `https://circleci.com`."""
+        """Root address of the installation, such as `https://circleci.com`."""
         return self._settings.host
 
     @property
     def token_source(self) -> str:
-        """Where the token comes from, in words, or why there is none. Never the token."""
+        """Where the token was found, or why there is none. Never the token itself."""
         return self._settings.token_source
 
     @property
     def stats(self) -> Stats:
-        """What this client has done so far: live, and as a copy when it is called, `circle.stats()`."""
+        """The client's counters: live; `circle.stats()` returns a copy."""
         return self._session.state.stats
 
     def notify(self, event: "WebhookEvent") -> bool:
-        """Give an event of a webhook to those who wait for its pipeline or its workflow; say whether there are any.
+        """Pass a webhook event to the calls that wait for its pipeline or workflow; return whether there are any.
 
-        They take in what it says, and look at once. Only give what `webhooks.unwrap` or a `webhooks.Receiver` returned:
-        an event whose signature was not verified may be anybody's. Raises `ConfigurationError` in another event loop
-        than the client's, `InvalidArgument` for what is no event.
+        They apply the event and poll at once. Pass only what `webhooks.unwrap` or a `webhooks.Receiver` returned: an
+        event without a verified signature can be forged.
+
+        Raises `ConfigurationError` in another event loop than the client's, `InvalidArgument` for another type.
         """
         from .watching import registry as watches
 
@@ -252,11 +230,11 @@ class CircleCI:
     def __repr__(self) -> str:
         return f"<CircleCI {self.host}, token: {self.token_source}>"
 
-    # Each group is imported when it is first used, so that a program pays only for the models it needs.
+    # Each group is imported when it is first used, so that a program imports only the models it needs.
 
     @cached_property
     def users(self) -> "Users":
-        """Users: who is asking, and who is who."""
+        """Users: the token's own, others, and collaborations."""
         from .endpoints.users import Users
 
         return Users(self._session)
@@ -319,7 +297,7 @@ class CircleCI:
 
     @cached_property
     def contexts(self) -> "Contexts":
-        """Contexts: variables that the projects of an organization share, and who may use them."""
+        """Contexts: variables that the projects of an organization share, and their restrictions."""
         from .resources.contexts import Contexts
 
         return Contexts(self._session)
@@ -333,7 +311,7 @@ class CircleCI:
 
     @cached_property
     def checkout_keys(self) -> "CheckoutKeys":
-        """Checkout keys: the SSH keys that a project's code is checked out with."""
+        """Checkout keys: the SSH keys that check out a project's code."""
         from .endpoints.checkout_keys import CheckoutKeys
 
         return CheckoutKeys(self._session)

@@ -1,11 +1,11 @@
-"""What is sent, as text: queries and bodies of plain values, dates, enums, ids and models."""
+"""Encode requests: queries and bodies of plain values, dates, enums, ids and models."""
 
 import json as json_module
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, TypeAlias, cast
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qs, quote, urlencode
 from uuid import UUID
 
 from attrs import fields, has
@@ -15,16 +15,16 @@ from ..slug import OrgSlug
 
 Value: TypeAlias = str | int | bool | datetime | Enum | UUID | OrgSlug | None
 Query: TypeAlias = Mapping[str, Value | Sequence[str]]
-"""Query parameters by their names on the wire. None is left out; a sequence repeats the key."""
+"""Query parameters by name. None is omitted; a sequence repeats the key."""
 
 
 def omit_none(**fields: Any) -> dict[str, Any]:
-    """Return the fields of a request's body that are given: all but those that are None."""
+    """Return the fields that are not None."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
 def query_string(query: Query) -> str:
-    """Return a query with its question mark, each part quoted; "" for one that holds nothing."""
+    """Return the quoted query with its question mark; "" for an empty one."""
     pairs: list[tuple[str, str]] = []
     for name, value in query.items():
         if value is None:
@@ -36,7 +36,7 @@ def query_string(query: Query) -> str:
     try:
         return f"?{urlencode(pairs, quote_via=quote, safe='')}" if pairs else ""
     except UnicodeEncodeError as error:
-        raise InvalidArgument(f"query: {error.object!r} is not whole text, and can't be sent") from None
+        raise InvalidArgument(f"query must be valid Unicode, got {error.object!r}") from None
 
 
 def _to_text(name: str, value: object) -> str:
@@ -44,23 +44,23 @@ def _to_text(name: str, value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, datetime):
         if value.tzinfo is None:
-            raise InvalidArgument(f"{name}={value!r}: give a datetime with a time zone, such as datetime.now(UTC)")
+            raise InvalidArgument(f"{name} must have a time zone, such as datetime.now(UTC), got {value!r}")
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, str | int | float | Enum | UUID | OrgSlug):
         return str(value.value if isinstance(value, Enum) else value)
-    raise InvalidArgument(f"{name}={value!r}: give text, a number, a date, or a list of texts")
+    raise InvalidArgument(f"{name} must be a string, a number, a datetime or a list of strings, got {value!r}")
 
 
 def to_bytes(json: Any) -> bytes:
-    """Return a body as JSON; of a model in it, the fields that are given. Raises `InvalidArgument` if it is none."""
+    """Return a body as JSON, without the fields of models that are None. Raises `InvalidArgument`."""
     try:
         return json_module.dumps(json, separators=(",", ":"), allow_nan=False, default=_plain).encode()
     except (TypeError, ValueError) as error:
-        raise InvalidArgument(f"json: can't be written as JSON ({error})") from None
+        raise InvalidArgument(f"json must be serializable as JSON: {error}") from None
 
 
 def _plain(value: object) -> object:
-    """Write what JSON has no word for; of a model, what is given."""
+    """Return the JSON form of another type."""
     if isinstance(value, Mapping):
         return dict(cast(Mapping[str, object], value))
     if isinstance(value, datetime):
@@ -70,4 +70,27 @@ def _plain(value: object) -> object:
     kind: Any = type(value)
     if has(kind):
         return omit_none(**{field.name: getattr(value, field.name) for field in fields(kind)})
-    raise TypeError(f"a {type(value).__name__} is no JSON")
+    raise TypeError(f"{type(value).__name__} is not supported")
+
+
+def checked_method(method: str) -> str:
+    """Return an HTTP method in upper case. Raises `InvalidArgument`."""
+    if not (method.isascii() and method.isalpha()):
+        raise InvalidArgument(f"method must be an HTTP method such as 'GET', got {method!r}")
+    return method.upper()
+
+
+def split_query(path: str, query: Query | None) -> tuple[str, Query]:
+    """Return a path without its query, and the query with `query` added.
+
+    Raises `InvalidArgument` for a path that is not below the API: an address, '.' or '..', unquoted characters.
+    """
+    whole, (path, _, written) = path, path.partition("?")
+    if "://" in path or path.startswith("//") or "#" in whole:
+        raise InvalidArgument(f"path must be a path below the API, such as '/me', got {whole!r}")
+    path = f"/{path.removeprefix('/')}"
+    if any(part in {".", ".."} for part in path.split("/")):
+        raise InvalidArgument(f"path must not contain '.' or '..' as a segment, got {path!r}")
+    if not path.isprintable():
+        raise InvalidArgument(f"path must be quoted with circleci_async.segment, got {path!r}")
+    return path, {**parse_qs(written, keep_blank_values=True), **(query or {})}

@@ -14,7 +14,7 @@ from types import TracebackType
 
 from attrs import field, frozen
 
-from ..errors import ApiError, RateLimited
+from ..errors import ApiError, InvalidArgument, RateLimited
 from .rate_limit import RateLimitState
 from .stats import Stats
 
@@ -52,6 +52,8 @@ class Limiter:
     """
 
     def __init__(self, concurrency: int, stats: Stats) -> None:
+        if type(concurrency) is not int or concurrency < 1:
+            raise InvalidArgument(f"concurrency must be a positive integer, got {concurrency!r}")
         self._concurrency = concurrency
         self._stats = stats
         self._window = float(concurrency)

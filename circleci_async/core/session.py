@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from ..errors import ApiError, DecodeError, InvalidArgument, NotCreated, TransportError, api_error_type
-from .attempts import AttemptSpan
-from .encoding import Query, query_string, to_bytes
+from .attempts import AttemptSpan, OnAttempt
+from .encoding import Query, checked_method, query_string, split_query, to_bytes
 from .error_bodies import error_message, request_id
 from .limiter import Permit, is_answer
 from .paging import Page, Paged
 from .request import Request, RequestOptions
 from .response import Response
+from .retry import RetryPolicy
 from .state import ClientState
 from .transport import Timeout
 
@@ -77,6 +78,18 @@ class Session:
         self._call_timeout = Timeout(total=options.timeout, sock_connect=connect)
         self._stream_timeout = Timeout(total=None, connect=connect, sock_connect=connect, sock_read=options.timeout)
 
+    def with_options(
+        self, *, timeout: float | None = None, retry: RetryPolicy | None = None, on_attempt: OnAttempt | None = None
+    ) -> "Session":
+        """Return a session of the same client with other options; None keeps the current one."""
+        now = self.options
+        options = RequestOptions(
+            now.timeout if timeout is None else timeout,
+            now.retry if retry is None else retry,
+            now.on_attempt if on_attempt is None else on_attempt,
+        )
+        return Session(self.state, options)
+
     def request(
         self,
         kind: type[T],
@@ -103,10 +116,14 @@ class Session:
     def request_json(
         self, method: str, path: str, *, query: Query | None = None, json: Any = None
     ) -> Coroutine[Any, Any, Any]:
-        """Return the response to one request as parsed JSON, or None if it is empty."""
+        """Return the response to any request as parsed JSON, or None if it is empty.
+
+        `path` is checked and may contain a query, to which `query` adds. Raises `InvalidArgument`.
+        """
         from . import codec
 
-        return self._fetch(codec.loads, method, path, query, json)
+        path, query = split_query(path, query)
+        return self._fetch(codec.loads, checked_method(method), path, query, json)
 
     def paged(
         self,

@@ -26,6 +26,10 @@ class ClientState:
     lifetime: Lifetime = field(factory=Lifetime, init=False)
     _singletons: dict[type[Any], Any] = field(factory=dict[type[Any], Any], init=False, repr=False)
 
+    async def aclose(self, *, drain: float) -> None:
+        """Close the lifetime and the connections; see `Lifetime.close`."""
+        await self.lifetime.close(self.transport, drain=drain)
+
     def singleton(self, kind: type[T]) -> T:
         """Return the client's only instance of `kind`, such as its registry of pollers; create it on first use."""
         found = self.existing(kind)

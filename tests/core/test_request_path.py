@@ -20,9 +20,12 @@ async def test_a_get_passes_at_most_six_frames_of_the_package_before_aiohttp() -
         stacks.append([f"{frame.filename}:{frame.name}" for frame in traceback.extract_stack()])
         return await handler(request)
 
-    async with raw_server(answer(200, ME)) as server, aiohttp.ClientSession(middlewares=(record,)) as http:
-        async with ca.CircleCI("", host=server.url, http=http) as circle:
-            await circle.users.me()
+    async with (
+        raw_server(answer(200, ME)) as server,
+        aiohttp.ClientSession(middlewares=(record,)) as http,
+        ca.CircleCI("", host=server.url, http=http) as circle,
+    ):
+        await circle.users.me()
 
     (stack,) = stacks
     first_of_aiohttp = next(n for n, frame in enumerate(stack) if "/aiohttp/" in frame)

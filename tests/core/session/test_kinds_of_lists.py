@@ -118,6 +118,6 @@ async def test_two_pages_of_a_list_may_be_the_same() -> None:
 
 async def test_a_token_that_is_no_offset_is_refused_before_anything_is_sent() -> None:
     async with raw_server(answer(200, [])) as server, connect(server) as circle:
-        with pytest.raises(InvalidArgument, match="start must be a page token.*got 'abc'"):
+        with pytest.raises(InvalidArgument, match=r"start must be a page token.*got 'abc'"):
             await anext(circle._session.paged_by_offset(Artifact, "/x").pages(start="abc"))
         assert server.requests == []
