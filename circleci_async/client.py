@@ -325,7 +325,7 @@ class CircleCI:
 
     @cached_property
     def webhooks(self) -> "Webhooks":
-        """Outbound webhooks: what CircleCI tells your service of."""
+        """Outbound webhooks: list, create, read, update, delete."""
         from .endpoints.webhooks import Webhooks
 
         return Webhooks(self._session)

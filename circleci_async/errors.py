@@ -1,4 +1,4 @@
-"""The exception tree. Every error this package raises of its own accord is a `CircleCIError`."""
+"""The exception tree. Every error that this package raises is a `CircleCIError`."""
 
 from http import HTTPStatus
 from typing import Any
@@ -8,16 +8,16 @@ class CircleCIError(Exception):
     """Base of every error of this package."""
 
     hint: str | None = None
-    """What to try, in one sentence, where there is something to say."""
+    """What to try, in one sentence, or None."""
 
     page_token: str | None = None
-    """The page that failed, if the error ended an iteration: `pages(start=error.page_token)` goes on there."""
+    """The page that failed, if the error ended an iteration: `pages(start=error.page_token)` resumes there."""
 
     export_id: str | None = None
-    """The usage export, if the error ended waiting for it or reading it: `usage.wait` and `usage.rows` take it up."""
+    """The usage export, if the error ended waiting for it or reading it: `usage.wait` and `usage.rows` resume it."""
 
     pipeline_id: str | None = None
-    """The pipeline, if the error ended waiting for it, after `trigger_and_wait` too: `pipelines.wait` takes it up."""
+    """The pipeline, if the error ended waiting for it, also in `trigger_and_wait`: `pipelines.wait` resumes."""
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)
@@ -25,20 +25,20 @@ class CircleCIError(Exception):
 
 
 class ConfigurationError(CircleCIError):
-    """A setting (argument, environment variable, config file) is malformed or unsafe; the message says where.
+    """A setting (argument, environment variable, config file) is malformed or unsafe; the message names it.
 
-    Or the client can't be used here: it is closed, or belongs to another event loop or process.
+    Also raised by a client that is closed, or that belongs to another event loop or process.
     """
 
 
 class InvalidArgument(CircleCIError, ValueError):
-    """An argument can't be right; nothing was sent. The message names the argument and what would be right."""
+    """An argument is invalid; nothing was sent. The message names the argument and what is expected."""
 
 
 class TransportError(CircleCIError):
-    """The request or its answer got lost: no connection, a reset, a body cut short.
+    """The request or its response was lost: connection failure, reset, incomplete body.
 
-    `sent` is False only when the request provably never left this machine.
+    `sent` is False only if the request was certainly not sent.
     """
 
     def __init__(self, message: str, *, method: str = "", url: str = "", sent: bool = True) -> None:
@@ -53,18 +53,18 @@ class TransportError(CircleCIError):
 
 
 class RequestTimeout(TransportError):
-    """No answer within the time allowed."""
+    """No response within the timeout."""
 
     hint = "Raise `timeout` (seconds for one attempt) or the retry policy's `deadline` (for the whole call)."
 
 
 class ApiError(CircleCIError):
-    """The server answered with an error.
+    """The server responded with an error.
 
-    `status` is the HTTP status, `message` what the server said (never empty), `url` the address asked (signatures and
-    tokens removed), `request_id` the server's own id of the request or None, `body` the whole answer as text,
-    `retry_after` the seconds the server asked to wait, or None; `redirected` says that another origin answered than the
-    one that was asked (an artifact's storage).
+    `status` is the HTTP status, `message` the server's message (never empty), `url` the address (without signatures and
+    tokens), `request_id` the server's id of the request or None, `body` the body of the response as text, `retry_after`
+    the seconds the server asked to wait or None. `redirected`: the response came from another origin, to which the
+    request was redirected (an artifact's storage).
     """
 
     redirected: bool = False
@@ -106,36 +106,36 @@ class ApiError(CircleCIError):
 
 
 class NotCreated(ApiError):
-    """The server answered with a success, but created nothing; `message` says why.
+    """The server responded with a success, but created nothing; `message` is its reason.
 
-    Raised by `pipelines.run`: a commit may ask to be skipped, for example. Nothing went wrong, and nothing is running.
+    Raised by `pipelines.run`, for example for a commit with `[skip ci]`.
     """
 
 
 class BadRequest(ApiError):
-    """400: the server did not accept the request."""
+    """400: the request is malformed."""
 
 
 class AuthenticationError(ApiError):
-    """401: no token, or one that the server does not accept."""
+    """401: the token is missing or invalid."""
 
     hint = "Set CIRCLE_TOKEN to a personal API token that has not expired (app.circleci.com/settings/user/tokens)."
 
 
 class PermissionDenied(ApiError):
-    """403: the token is valid but may not do this."""
+    """403: the token is valid, but lacks the permission."""
 
-    hint = "Check that the token's user may do this, and that it is a personal token: API v2 takes no project tokens."
+    hint = "Check the permissions of the token's user, and that it is a personal token: API v2 rejects project tokens."
 
 
 class NotFound(ApiError):
-    """404: no such thing, or the token may not see it (CircleCI does not tell the two apart)."""
+    """404: the resource does not exist, or the token lacks access to it (CircleCI does not distinguish the two)."""
 
-    hint = "Check the name, and that the token's user can see it: what a token may not see answers 404 too."
+    hint = "Check the name, and that the token's user has access: CircleCI also responds 404 without access."
 
 
 class Conflict(ApiError):
-    """409: the request contradicts the present state."""
+    """409: the request conflicts with the current state."""
 
 
 class Gone(ApiError):
@@ -143,32 +143,32 @@ class Gone(ApiError):
 
 
 class Unprocessable(ApiError):
-    """422: understood, but not valid."""
+    """422: the request is well-formed, but invalid."""
 
 
 class RateLimited(ApiError):
-    """429: too many requests. `retry_after` is in seconds, or None if the server did not say.
+    """429: too many requests. `retry_after` is in seconds, or None if the server did not state it.
 
-    Raised when retries are used up, or at once when the wait asked for is longer than the retry policy allows.
+    Raised when the retries are exhausted, or at once if the pause is longer than the retry policy allows.
     """
 
-    hint = "Ask less often, lower `concurrency`, or allow longer waits: RetryPolicy(max_wait=...)."
+    hint = "Send fewer requests, lower `concurrency`, or allow longer pauses: RetryPolicy(max_wait=...)."
 
 
 class ServerError(ApiError):
     """5xx: the server failed."""
 
-    hint = "CircleCI may be having trouble: see status.circleci.com."
+    hint = "CircleCI may have an incident: see status.circleci.com."
 
 
 class DecodeError(CircleCIError):
-    """The server's answer is not what the model requires.
+    """The response does not match the model.
 
-    `faults` names each faulty place and what is wrong there, such as `$.items[3].id: required, but absent`.
+    `faults` lists each faulty field with its fault, such as `$.items[3].id: required, but absent`.
     """
 
-    what: str = "the answer"
-    """What can't be read."""
+    what: str = "the response"
+    """What cannot be decoded."""
 
     def __init__(self, faults: tuple[str, ...], *, method: str = "", url: str = "", body: str = "") -> None:
         super().__init__(faults)
@@ -180,25 +180,24 @@ class DecodeError(CircleCIError):
 
     def __str__(self) -> str:
         where = f"{self.method} {self.url}".strip()
-        return f"{self.what}{f' to {where}' if where else ''} can't be read: {'; '.join(self.faults)}"
+        return f"{self.what}{f' to {where}' if where else ''} cannot be decoded: {'; '.join(self.faults)}"
 
 
 class PagingError(CircleCIError):
-    """The server repeated a page token, so that the list would never end."""
+    """The server repeated a page token, so that the iteration would not end."""
 
 
 class TruncatedListWarning(UserWarning):
-    """A warning: the list that was iterated is longer than what the API gives of it. The message says which."""
+    """A list has more items than the API returns. The message names it."""
 
 
 class PartialFailure(CircleCIError):
-    """Of several variables, some could not be set; the others were.
+    """Some of several variables could not be set; the others were.
 
-    `done` maps the names of those that were set to what the API answered, `failed` those of the others to the error
-    of each.
+    `done` maps the names that were set to the API's responses, `failed` the other names to their errors.
     """
 
-    hint = "Set those of `failed` once more: setting a variable again is safe."
+    hint = "Set the variables in `failed` again: setting a variable twice is safe."
 
     def __init__(
         self, message: str, *, done: dict[str, Any] | None = None, failed: dict[str, Exception] | None = None
@@ -209,43 +208,43 @@ class PartialFailure(CircleCIError):
 
 
 class DownloadError(CircleCIError):
-    """An artifact could not be had whole, and nothing stands under its final name; or a part of a usage export."""
+    """A download is incomplete or cannot be written; no file exists under its final name."""
 
 
 class DownloadInterrupted(DownloadError, TransportError):
-    """What was downloaded broke off again and again, without getting on."""
+    """A download was interrupted repeatedly without progress."""
 
 
 class UnsafePath(DownloadError):
-    """An artifact's path would leave the destination; nothing was sent or written."""
+    """An artifact's path leads outside the destination; nothing was sent or written."""
 
 
 class LedgerError(CircleCIError):
-    """The ledger of a harvest can't be used: it is damaged, of a newer version, or can't be written."""
+    """The ledger of a harvest is damaged, of a newer version, or cannot be written."""
 
 
 class LedgerBusy(LedgerError):
-    """Another harvest is at work in the same destination."""
+    """Another harvest is running in the same destination."""
 
-    hint = "Wait until it has ended, or give another destination."
+    hint = "Wait until it has ended, or choose another destination."
 
 
 class SignatureError(CircleCIError):
-    """A webhook's signature is missing or wrong: who sent it is unknown, and nothing in it must be believed."""
+    """The signature of a webhook is missing or wrong: its sender is unknown and its content is not trustworthy."""
 
     hint = (
-        "Give the signing secret that this webhook has in CircleCI, and the request's raw bytes: not a body that was "
-        "parsed and written again."
+        "Use the signing secret of this webhook in CircleCI, and the raw bytes of the request: not a body that was "
+        "parsed and serialized again."
     )
 
 
 class WaitTimeout(CircleCIError, TimeoutError):
-    """What was waited for did not happen in time.
+    """The wait reached its timeout.
 
-    `last` is the last state that was seen, of the type that the wait would have returned, or None if nothing was seen.
+    `last` is the state at the last poll, of the type that the wait returns, or None if no poll succeeded.
     """
 
-    hint = "It goes on: wait again, with a longer `timeout`."
+    hint = "The build continues: wait again, with a longer `timeout`."
 
     def __init__(self, message: str, *, last: Any = None) -> None:
         super().__init__(message)
@@ -253,7 +252,7 @@ class WaitTimeout(CircleCIError, TimeoutError):
 
 
 class BuildFailed(CircleCIError):
-    """A pipeline or workflow did not succeed. `result` is what the wait for it returned."""
+    """A pipeline or workflow did not succeed. `result` is the result of the wait."""
 
     def __init__(self, message: str, *, result: Any = None) -> None:
         super().__init__(message)
@@ -261,9 +260,9 @@ class BuildFailed(CircleCIError):
 
 
 class ExportFailed(CircleCIError):
-    """A usage export came to nothing. `reason` is what CircleCI says of it, or None."""
+    """A usage export failed. `reason` is CircleCI's reason, or None."""
 
-    hint = "Ask for it again; a shorter time or fewer organizations may be less than what was too much."
+    hint = "Create the export again; a shorter period or fewer organizations may succeed."
 
     def __init__(self, message: str, *, reason: str | None = None) -> None:
         super().__init__(message)

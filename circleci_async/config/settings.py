@@ -1,4 +1,4 @@
-"""Token and host: from the arguments, else from the environment, else from the official CLI's config files."""
+"""Find token and host: in the arguments, else the environment, else the official CLI's config files."""
 
 import os
 import re
@@ -29,7 +29,7 @@ _HOST = re.compile(
 )
 _API_PATH = re.compile(r"/api(/v[0-9.]+)?$")
 
-# A flat line of YAML: `key: value`, where the value is a plain or quoted text or missing. No escapes, nesting or tags.
+# A flat line of YAML: `key: value`, with a plain, quoted or missing value. No escapes, nesting or tags.
 _FLAT_LINE: Final = r"""(?x)
         (?P<key> [A-Za-z_][\w-]* ) :
         (?: [ ]+ (?: "(?P<double> [^"\\]* )"
@@ -44,19 +44,19 @@ _YAML_TEXT: Final = "tag:yaml.org,2002:str"
 
 @attrs.frozen
 class Settings:
-    """Where requests go, and with which token. The repr never shows the token."""
+    """Where requests are sent, and with which token. The repr never shows the token."""
 
     host: str
-    """Root address of the installation, normalised, without a slash at the end."""
+    """Root address of the installation, normalized, without a trailing slash."""
 
     token: Token | None = attrs.field(repr=False)
-    """None: requests are anonymous."""
+    """None for anonymous requests."""
 
     token_source: str
-    """Where the token comes from, in words, or why there is none."""
+    """Where the token was found, or why there is none."""
 
     artifact_hosts: tuple[str, ...]
-    """Besides the host, those that may be sent the token."""
+    """Hosts besides the API host that are sent the token."""
 
 
 def discover(
@@ -67,15 +67,15 @@ def discover(
     environ: Mapping[str, str] | None = None,
     home: Path | None = None,
 ) -> Settings:
-    """Settle each setting: by argument, else environment, else the official CLI's config files, else default.
+    """Return the settings: from arguments, else environment, else the official CLI's config files, else defaults.
 
-    A blank `token` argument means none: nothing is looked for. `environ` and `home` are the process's own unless given.
-    A file's token goes only to that file's host. A file is opened only when something is still missing.
-    Raises `ConfigurationError`, which says where, for a setting or a file that is malformed or unsafe.
+    A blank `token` argument means no token, without a search. `environ` and `home` default to the process's own.
+    The token of a file is used only for the host of that file. A file is opened only if a setting is still missing.
+    Raises `ConfigurationError`, which names the source, for a malformed or unsafe setting or file.
     """
     if not callable(token):
-        _check_text(token, "token argument", "text or a function")
-    _check_text(host, "host argument", "text")
+        _check_text(token, "token argument", "a string or a function")
+    _check_text(host, "host argument", "a string")
     environ = os.environ if environ is None else environ
     files = _config_files(environ, home)
 
@@ -84,7 +84,7 @@ def discover(
         root, host_source = _root(*named_host), named_host[1]
     elif first := next(files, None):
         root, host_source = first.host, str(first.path)
-        files = chain([first], files)  # its token is still to be looked at
+        files = chain([first], files)  # its token is examined below
     else:
         root, host_source = DEFAULT_HOST, "the default"
 
@@ -96,32 +96,32 @@ def discover(
             token, source = given, given.path if isinstance(given, TokenFile) else "the token function"
         else:
             token = clean_token(given, source)
-            source = source if token else "the token argument is blank"  # blank variables have been passed over
+            source = source if token else "the token argument is blank"  # blank variables are skipped
     else:
         token, source = _token_for(root, files)
-        if token and not _same_origin(root, DEFAULT_HOST):  # it is not for circleci.com's artifacts either
+        if token and not _same_origin(root, DEFAULT_HOST):  # nor is it for the artifacts of circleci.com
             default_artifact_hosts = ()
 
     if token and not Trust(root, ()).trusts(root):
         raise ConfigurationError(
-            f"{root} (from {host_source}) is not https, so the token (from {source}) would travel in clear:"
+            f"{root} (from {host_source}) is not https, so the token (from {source}) would be sent unencrypted:"
             " use https, or a host on this machine"
         )
 
     if artifact_hosts is None and (named_hosts := _variable(environ, _ARTIFACT_HOSTS_VARIABLES)):
         artifact_hosts = named_hosts[0]
-    if isinstance(artifact_hosts, str):  # one name, or a list as the environment writes it
+    if isinstance(artifact_hosts, str):  # one name, or a list as in the environment variable
         artifact_hosts = artifact_hosts.replace(",", " ").split()
     return Settings(root, token, source, default_artifact_hosts if artifact_hosts is None else tuple(artifact_hosts))
 
 
 def _check_text(value: object, name: str, right: str) -> None:
     if value is not None and not isinstance(value, str):
-        raise ConfigurationError(f"the {name} must be {right}, not {type(value).__name__}")
+        raise ConfigurationError(f"the {name} must be {right}, got {type(value).__name__}")
 
 
 def _variable(environ: Mapping[str, str], names: Iterable[str]) -> tuple[str, str] | None:
-    """Return the first of these variables that is set and not blank, as value and name."""
+    """Return value and name of the first of these variables that is set and not blank."""
     return next(((environ[name], name) for name in names if environ.get(name, "").strip()), None)
 
 
@@ -130,25 +130,25 @@ def _same_origin(one: str, other: str) -> bool:
 
 
 def _root(text: str, source: str) -> str:
-    """Return a host as a normalised root address. Raises `ConfigurationError` if it is anything else."""
+    """Return a host as a normalized root address. Raises `ConfigurationError`."""
     match = _HOST.fullmatch(text)
     url = f"{match['scheme'] or 'https'}://{match['authority']}{match['path'] or ''}" if match else ""
     origin = Origin.of(url)
     if origin is None:
-        shown = text.rpartition("@")[2].partition("?")[0].partition("#")[0]  # what is cut off may be secret
+        shown = text.rpartition("@")[2].partition("?")[0].partition("#")[0]  # the rest may be secret
         raise ConfigurationError(
-            f"{source}: {shown!r} can't be the host: give the root of an installation, such as https://circleci.com or"
-            " https://ci.example.com:8443, by http or https, without user name, query or fragment"
+            f"{source}: {shown!r} is not a valid host: expected the root address of an installation, such as"
+            " https://circleci.com or https://ci.example.com:8443, without user name, query or fragment"
         )
     path = URL(url).raw_path.rstrip("/")
     if match := _API_PATH.search(path):
         right = f"{origin}{path[: match.start()]}"
-        raise ConfigurationError(f"{source}: the host must be the installation's root, without {match[0]}: {right}")
+        raise ConfigurationError(f"{source}: the host must be the root address, without {match[0]}: {right}")
     return f"{origin}{path}"
 
 
 def _token_for(root: str, files: Iterable["_ConfigFile"]) -> tuple[str | None, str]:
-    """Return the token of the first file for this host and where it comes from, or None and why there is none."""
+    """Return token and source of the first file for this host, or None and the reason."""
     why = "no token found"
     for file in files:
         if file.token and _same_origin(file.host, root):
@@ -166,10 +166,10 @@ class _ConfigFile:
 
 
 def _config_files(environ: Mapping[str, str], home: Path | None) -> Iterator[_ConfigFile]:
-    """Yield the official CLI's config files that name a token or a host, the newer CLI's first."""
+    """Yield the official CLI's config files that contain a token or a host, those of the newer CLI first."""
     for path in _config_paths(environ, home):
         entries, fault = _entries(path)
-        if fault:  # raised only here, where neither a frame nor a chained exception holds the file's text
+        if fault:  # raised here, where no frame or chained exception holds the file's text
             raise ConfigurationError(f"{path}{fault}")
         token = clean_token(entries.get("token"), str(path))
         host = entries.get("host", "").strip()
@@ -184,7 +184,7 @@ def _config_paths(environ: Mapping[str, str], home: Path | None) -> Iterator[Pat
         except RuntimeError:  # a user without a home, as in some containers
             home = None
     xdg = Path(environ.get("XDG_CONFIG_HOME", ""))
-    if xdg.is_absolute():  # a relative one is to be ignored, says the XDG specification
+    if xdg.is_absolute():  # the XDG specification ignores relative paths
         yield xdg / "circleci" / "config.yml"
     elif home:
         yield home / ".config" / "circleci" / "config.yml"
@@ -193,21 +193,21 @@ def _config_paths(environ: Mapping[str, str], home: Path | None) -> Iterator[Pat
 
 
 def _entries(path: Path) -> tuple[dict[str, str], str]:
-    """Read a config file: its texts by key, and what is wrong with it ("" if nothing, or if there is no such file)."""
+    """Return the entries of a config file, and its fault ("" for none, also if the file does not exist)."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
         return {}, ""
     except OSError as error:
-        return {}, f" can't be read: {error.strerror}"
+        return {}, f" cannot be read: {error.strerror}"
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        return {}, f", line {line}: this is not UTF-8"
+        return {}, f", line {line}: invalid UTF-8"
     return _yaml_entries(text)
 
 
 def _yaml_entries(text: str) -> tuple[dict[str, str], str]:
-    """Read YAML as far as its nodes: nothing is constructed from them, and each knows its line."""
+    """Return the entries of YAML from its nodes, without constructing objects."""
     try:
         import yaml
     except ImportError:
@@ -215,25 +215,25 @@ def _yaml_entries(text: str) -> tuple[dict[str, str], str]:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
-        # What the error says quotes the file, token and all; so only its place is told.
+        # The message of the error quotes the file with its token, so only the line is shown.
         mark = getattr(error, "problem_mark", None)
-        return {}, f", line {mark.line + 1}: this is not valid YAML" if mark else ": this is not valid YAML"
+        return {}, f", line {mark.line + 1}: invalid YAML" if mark else ": invalid YAML"
     if root is None or root.tag == _YAML_NULL:
         return {}, ""
     if not isinstance(root, yaml.MappingNode):
-        return {}, f", line {root.start_mark.line + 1}: lines such as `token: ...` are needed"
+        return {}, f", line {root.start_mark.line + 1}: expected `key: value` lines such as `token: ...`"
     entries: dict[str, str] = {}
     for key, value in root.value:
         if key.value not in ("token", "host") or value.tag == _YAML_NULL:
             continue
         if not isinstance(value, yaml.ScalarNode) or value.tag != _YAML_TEXT:
-            return {}, f", line {value.start_mark.line + 1}: the {key.value} must be text; if it is, put it in quotes"
+            return {}, f", line {value.start_mark.line + 1}: the {key.value} must be a string: put it in quotes"
         entries[key.value] = value.value
     return entries, ""
 
 
 def _flat_entries(text: str) -> tuple[dict[str, str], str]:
-    """Read flat `key: value` lines, which is how the official CLI writes token and host, without PyYAML."""
+    """Return the entries of flat `key: value` lines, as the official CLI writes them, without PyYAML."""
     entries: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#") or (line.rstrip() == "---" and not entries):
@@ -241,8 +241,8 @@ def _flat_entries(text: str) -> tuple[dict[str, str], str]:
         match = re.fullmatch(_FLAT_LINE, line)
         if match is None:
             return {}, (
-                f", line {number}: without PyYAML only flat `key: value` lines can be read;"
-                " install circleci-async[cli], or give token and host in another way"
+                f", line {number}: without PyYAML only flat `key: value` lines are supported:"
+                " install circleci-async[cli], or set token and host in another way"
             )
         if match["plain"] not in _FLAT_NULLS:
             single = (match["single"] or "").replace("''", "'")

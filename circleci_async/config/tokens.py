@@ -1,4 +1,4 @@
-"""What a token is, and one that is read from a file each time that the file changes."""
+"""Tokens, and a token that is read from a file again whenever the file changes."""
 
 import os
 import re
@@ -9,51 +9,50 @@ from typing import Final, TypeAlias
 from ..errors import ConfigurationError
 
 Token: TypeAlias = str | Callable[[], str | Awaitable[str | None] | None]
-"""A token, or a function (plain or async) without arguments that is called for one before each request."""
+"""A token, or a function (plain or async) without arguments that returns one and is called before each request."""
 
 _TOKEN = re.compile(r"[!-~]+")
 
-SETTLED: Final = 2_000_000_000
-"""Nanoseconds since a file's last change after which another one is sure to show: the clocks of files are coarse."""
+MTIME_RESOLUTION: Final = 2_000_000_000
+"""Nanoseconds. A file modified more recently may change again without a new modification time."""
 
 
 def clean_token(text: str | None, source: str) -> str | None:
-    """Return the token without white space around it, or None if nothing is left.
+    """Return the token without surrounding white space, or None if it is blank.
 
-    Raises `ConfigurationError`, which names `source` and never shows the token, for one that no header can carry.
+    Raises `ConfigurationError`, which names `source` and never shows the token, if no header can carry it.
     """
     text = (text or "").strip()
     if not text:
         return None
     if not _TOKEN.fullmatch(text):
         raise ConfigurationError(
-            f"the token from {source} can't be right: it holds white space, control characters or non-ASCII characters;"
-            " copy it once more"
+            f"the token from {source} is invalid: it contains white space, control or non-ASCII characters"
         )
     return text
 
 
 class TokenFile:
-    """A token that stands in a file: `CircleCI(TokenFile("/run/secrets/circle-token"))`.
+    """A token in a file: `CircleCI(TokenFile("/run/secrets/circle-token"))`.
 
-    The file is looked at before each request, and read when it is another one or has changed, also behind a symbolic
-    link: secrets that Kubernetes or Vault mounts are renewed so. White space around the token is cut off.
+    The file is checked before each request and read again if it was changed or replaced, also behind a symbolic link,
+    as Kubernetes and Vault renew mounted secrets. Surrounding white space is removed. The first request opens it.
 
-    It is opened with the first request, not before. Called, it returns the token, which stays the last one while the
-    file is empty for a moment; raises `ConfigurationError` if there is no such file, or nothing in it.
+    Calling it returns the token; while a writer leaves the file empty for a moment, the previous one. Raises
+    `ConfigurationError` if the file is missing or empty.
     """
 
     __slots__ = ("_path", "_state", "_token")
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         if not _is_path(path):
-            raise ConfigurationError(f"TokenFile: the path must be that of a file, not {path!r}")
+            raise ConfigurationError(f"TokenFile(path) must be the path of a file, got {path!r}")
         self._path = os.path.abspath(path)
         self._state: tuple[int, ...] | None = None
         self._token = ""
 
     def __call__(self) -> str:
-        """Return the token that stands in the file now."""
+        """Return the current token."""
         try:
             if self._state is None or self._state != _state(os.stat(self._path)):
                 self._read()
@@ -62,11 +61,11 @@ class TokenFile:
             problem = caught.strerror or type(caught).__name__
         else:
             return self._token
-        raise ConfigurationError(f"the token file {self._path} can't be read: {problem}")
+        raise ConfigurationError(f"the token file {self._path} cannot be read: {problem}")
 
     @property
     def path(self) -> str:
-        """The path of the file, absolute."""
+        """The absolute path of the file."""
         return self._path
 
     def __repr__(self) -> str:
@@ -77,15 +76,15 @@ class TokenFile:
         with open(self._path, "rb") as file:
             status = os.fstat(file.fileno())
             text = file.read().decode("utf-8-sig", "replace")
-        is_new = time.time_ns() - status.st_mtime_ns <= SETTLED
+        is_new = time.time_ns() - status.st_mtime_ns <= MTIME_RESOLUTION
         try:
-            # Whoever writes it in place leaves it empty for a moment.
+            # A writer that truncates the file leaves it empty for a moment.
             self._token = clean_token(text, self._path) or (self._token if is_new else "")
             error = None if self._token else ConfigurationError(f"the token file {self._path} is empty")
         except ConfigurationError as caught:
             error = caught.with_traceback(None)
         finally:
-            del text  # a traceback that shows local variables must not show even a wrong token
+            del text  # a traceback that prints local variables must not print the text
         if error is not None:
             raise error
         if not is_new:

@@ -1,4 +1,4 @@
-"""Which origins may be sent the token. Pure: it looks at addresses and sends nothing."""
+"""Decide which origins are sent the token. Pure."""
 
 import ipaddress
 import re
@@ -16,8 +16,8 @@ _ANY_PORT: Final = -1
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 
 _NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
-# The wildcards are * and ? only, for [ belongs to IPv6. In an IPv4 address they stand for digits. In a name, a whole
-# domain of two labels or more must follow the last one: as * matches dots too, `*.com` would trust nearly everybody.
+# Wildcards are * and ? only, since [ belongs to IPv6. In an IPv4 address they match digits. In a name, a domain of at
+# least two labels must follow the last wildcard: * matches dots too, so `*.com` would trust nearly every host.
 _ENTRY = re.compile(
     r"""(?: \[ (?P<ipv6> [0-9a-f]* : [0-9a-f:.]* ) \]
           | (?P<ipv4> [0-9]+ (?: \. [0-9*?]+ ){3} )
@@ -30,7 +30,7 @@ _ENTRY = re.compile(
 
 @attrs.frozen
 class Origin:
-    """Scheme, host and port of an http(s) address, in their one normal form, as the HTTP client sees them."""
+    """Scheme, host and port of an http(s) address, normalized as the HTTP client does."""
 
     scheme: str
     host: str
@@ -38,9 +38,9 @@ class Origin:
 
     @classmethod
     def of(cls, url: str | URL) -> "Origin | None":
-        """Return the origin of an address, or None when the address leaves any doubt about it.
+        """Return the origin of an address, or None if it is ambiguous.
 
-        Give the `yarl.URL` that is about to be requested, where there is one: then this and the client can't differ.
+        Pass the `yarl.URL` that is requested, if there is one, so that both agree.
         """
         try:
             url = URL(url)
@@ -50,12 +50,12 @@ class Origin:
 
     @property
     def has_default_port(self) -> bool:
-        """Whether the port is the one that the scheme implies."""
+        """Whether the port is the default of the scheme."""
         return self.port == _DEFAULT_PORTS[self.scheme]
 
     @property
     def is_private(self) -> bool:
-        """Whether nobody on the way can read what is sent there: by https, or within this machine."""
+        """Whether requests are confidential in transit: by https, or on this machine."""
         return self.scheme == "https" or _is_loopback(self.host)
 
     def __str__(self) -> str:
@@ -63,19 +63,18 @@ class Origin:
         return f"{self.scheme}://{host}" if self.has_default_port else f"{self.scheme}://{host}:{self.port}"
 
 
-@lru_cache(maxsize=256)  # each hop of each request asks
+@lru_cache(maxsize=256)  # called for each hop of each request
 def _origin(scheme: str, host: str, port: int | None) -> Origin | None:
     normal_host = _normal_host(host)
     return Origin(scheme, normal_host, port) if scheme in _DEFAULT_PORTS and normal_host and port else None
 
 
 class Trust:
-    """The origins that may be sent the token: the API host's own, and the artifact hosts.
+    """The origins that are sent the token: the API host and the artifact hosts.
 
-    `host` is the API's root address. Each of `artifact_hosts` is "host", which means the scheme's default port, or
-    "host:port"; the host may be a glob such as `*.circle-artifacts.com`, which stands for subdomains of any depth.
-    All of them by https only, unless the host is this machine itself (127.0.0.0/8, ::1, localhost).
-    Raises `ConfigurationError` for an entry that can't be right.
+    `host` is the API's root address. Each of `artifact_hosts` is "host", with the scheme's default port, or
+    "host:port"; the host may be a glob such as `*.circle-artifacts.com`, which matches subdomains of any depth. All by
+    https only, except on this machine (127.0.0.0/8, ::1, localhost). Raises `ConfigurationError` for an invalid entry.
     """
 
     __slots__ = ("_api", "_artifact_hosts")
@@ -84,12 +83,12 @@ class Trust:
         self._api = Origin.of(host)
         if self._api is None:
             raise ConfigurationError(
-                f"host {host!r} can't be used: give the root address, such as https://circleci.com"
+                f"host {host!r} is invalid: expected the root address, such as https://circleci.com"
             )
         self._artifact_hosts = tuple(_entry(text) for text in artifact_hosts)
 
     def trusts(self, url: str | URL) -> bool:
-        """Return whether the token may be sent to this address. False for whatever can't be read beyond doubt."""
+        """Return whether the token may be sent to this address. False for an ambiguous address."""
         origin = Origin.of(url)
         if origin is None or not origin.is_private:
             return False
@@ -101,7 +100,7 @@ class Trust:
 
 
 def _normal_host(host: str) -> str | None:
-    """Return a name in lower case, or an IPv6 address in its short form; None for what is neither."""
+    """Return a name in lower case or an IPv6 address in short form; None for anything else."""
     if ":" not in host:
         host = host.lower()
         return host if _NAME.fullmatch(host) else None
@@ -134,7 +133,7 @@ def _entry(text: str) -> tuple[re.Pattern[str], int | None]:
         if pattern and (port is None or port == _ANY_PORT or 0 < port < 65536):
             return re.compile(pattern), port
     raise ConfigurationError(
-        f"artifact_hosts: {text!r} can't be used: give a host or host:port without scheme or path, such as"
+        f"artifact_hosts: {text!r} is invalid: expected host or host:port without scheme or path, such as"
         " output.circle-artifacts.com, *.circle-artifacts.com or minio.ci.example.com:9000;"
-        " after the last * or ? must come a whole domain, such as example.com"
+        " a domain such as example.com must follow the last * or ?"
     )

@@ -1,7 +1,7 @@
-"""Bytes to models, and models to plain data. The only module that imports cattrs.
+"""Decode bytes into models, and models into plain data. The only module that imports cattrs.
 
-A body is structured by a fast converter, which stops at the first fault. Only when it fails is the same body structured
-again, by a detailed converter that finds every fault and its place. Both build their hooks when a class is first met.
+A body is structured by a fast converter, which stops at the first fault. If that fails, a detailed converter structures
+it again to find every fault and its path. Both create their hooks when a class is first used.
 """
 
 import functools
@@ -27,21 +27,21 @@ __all__ = ["decode", "decode_page", "loads", "structure", "to_dict", "to_json"]
 T = TypeVar("T")
 Hook = Callable[[Any, Any], Any]
 
-_fromisoformat = datetime.fromisoformat  # looked up once, since most of the time goes into such trifles
-_EXCERPT = 80  # characters of the server's answer that a fault shows at most
+_fromisoformat = datetime.fromisoformat  # looked up once: decoding spends most of its time here
+_EXCERPT = 80  # characters of the response that a fault shows
 
 
 @attrs.frozen(kw_only=True)
 class _Envelope(Generic[T]):
-    """The answer of every paged call."""
+    """The response of every paged call."""
 
     items: tuple[T, ...]
     next_page_token: str | None = None
 
 
 @attrs.frozen(kw_only=True)
-class _Sparse(Generic[T]):
-    """The same, of a call whose specification does not promise that there are `items`."""
+class _OptionalEnvelope(Generic[T]):
+    """The same, for calls whose specification does not require `items`."""
 
     items: tuple[T, ...] = ()
     next_page_token: str | None = None
@@ -50,11 +50,10 @@ class _Sparse(Generic[T]):
 def decode(kind: type[T], body: bytes, *, method: str = "", url: str = "") -> T:
     """Return the body as a `kind`: a model, a list of models such as `list[Collaboration]`, or `dict[str, Any]`.
 
-    Raises `DecodeError`, with every faulty place, if the body is not that. `method` and `url` tell the error which
-    request the body answers.
+    Raises `DecodeError`, which lists every faulty field. `method` and `url` of the request are kept in the error.
     """
     data = loads(body, method=method, url=url)
-    if data is None and (method == "DELETE" or _is_confirmation(kind)):  # any 2xx confirms, also without a word
+    if data is None and (method == "DELETE" or _is_confirmation(kind)):  # also without a body
         return kind()
     if _is_blank(body):
         raise DecodeError(("the body is empty",), method=method, url=url)
@@ -64,15 +63,15 @@ def decode(kind: type[T], body: bytes, *, method: str = "", url: str = "") -> T:
 def structure(kind: type[T], data: Any, *, body: bytes = b"", method: str = "", url: str = "") -> T:
     """Return plain data, as `loads` returns it, as a `kind`.
 
-    Raises `DecodeError` as `decode` does; `body` is where the data comes from, and the error keeps its text.
+    Raises `DecodeError` as `decode` does. `body` is the source of the data, whose text the error keeps.
     """
     try:
         return _converter(detailed=False).structure(data, kind)
-    except Exception:  # noqa: BLE001 - the fast converter may stumble over a fault in any way
+    except Exception:  # noqa: BLE001  # the fast converter raises various errors for a fault
         structure_in_detail = _converter(detailed=True).get_structure_hook(kind)
     try:
         return cast(T, structure_in_detail(data, kind))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the body is to blame
+    except Exception as error:  # noqa: BLE001  # any error here is a fault of the body
         faults = tuple(_faults(error, "$"))
     raise DecodeError(faults, method=method, url=url, body=_text(body))
 
@@ -80,20 +79,17 @@ def structure(kind: type[T], data: Any, *, body: bytes = b"", method: str = "", 
 def decode_page(
     kind: type[T], body: bytes, *, items_optional: bool = False, method: str = "", url: str = ""
 ) -> tuple[tuple[T, ...], str | None]:
-    """Return the items on one page of a list, and the token of the next page: None on the last.
+    """Return the items of one page, and the token of the next page (None on the last).
 
-    `items_optional`: an answer without `items` is an empty page. Raises `DecodeError` as `decode` does.
+    `items_optional`: a response without `items` is an empty page. Raises `DecodeError` as `decode` does.
     """
-    envelope: Any = _Sparse[kind] if items_optional else _Envelope[kind]  # type: ignore[valid-type]  # `kind` is known at run time
-    page: _Envelope[T] | _Sparse[T] = decode(envelope, body, method=method, url=url)
+    envelope: Any = _OptionalEnvelope[kind] if items_optional else _Envelope[kind]  # type: ignore[valid-type]  # `kind` is known at run time
+    page: _Envelope[T] | _OptionalEnvelope[T] = decode(envelope, body, method=method, url=url)
     return page.items, page.next_page_token or None
 
 
 def loads(body: bytes, *, method: str = "", url: str = "") -> Any:
-    """Return the body as plain data: None for an empty one.
-
-    Raises `DecodeError` if it is not JSON.
-    """
+    """Return the body as plain data; None for an empty one. Raises `DecodeError` if it is not JSON."""
     if _is_blank(body):
         return None
     try:
@@ -102,7 +98,7 @@ def loads(body: bytes, *, method: str = "", url: str = "") -> Any:
         reason = f"not UTF-8 at byte {error.start}"
     except json.JSONDecodeError as error:
         reason = f"{error.msg} at line {error.lineno}, column {error.colno}"
-    except ValueError as error:  # a refused constant, or more digits than Python takes
+    except ValueError as error:  # NaN or Infinity, or more digits than Python parses
         reason = str(error)
     except RecursionError:
         reason = "nested too deeply"
@@ -113,14 +109,14 @@ def loads(body: bytes, *, method: str = "", url: str = "") -> Any:
 def to_dict(value: Any) -> Any:
     """Return a model, a list of models or a plain value as JSON types.
 
-    A model becomes a dict with a key for each field. Dates become ISO 8601 text (with `Z` when in UTC), enums, paths
-    and exceptions become text, tuples and sets become lists.
+    A model becomes a dict with a key for each field. Datetimes become ISO 8601 strings (with `Z` for UTC); enums, paths
+    and exceptions become strings; tuples and sets become lists.
     """
     return _unconverter().unstructure(value)
 
 
 def to_json(value: Any) -> str:
-    """Return what `to_dict` makes of the value as JSON text: one line, all ASCII."""
+    """Return `to_dict(value)` as JSON: one line, ASCII."""
     return json.dumps(to_dict(value))
 
 
@@ -144,7 +140,7 @@ _JSON = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 class _Fault(ValueError):
-    """A value is not what the model requires. The message is made for the user to read."""
+    """A value does not match the model. Its message is shown to the user."""
 
     def __init__(self, expected: str, value: object) -> None:
         super().__init__(f"expected {expected}, got {_describe(value)}")
@@ -159,7 +155,7 @@ def _structure_str(value: Any, _: Any) -> str:
 def _structure_int(value: Any, _: Any) -> int:
     if type(value) is int:
         return value
-    if type(value) is float and value.is_integer():  # JSON has one type of number, and 3.0 is 3
+    if type(value) is float and value.is_integer():  # JSON has one number type: 3.0 equals 3
         return int(value)
     raise _Fault("an integer", value)
 
@@ -191,7 +187,7 @@ def _structure_datetime(value: Any, _: Any) -> datetime:
 
 def _structure_enum(value: Any, kind: Any) -> Any:
     if type(value) is str:
-        return kind._value2member_map_.get(value) or kind(value)  # the same as kind(value), but quicker
+        return kind._value2member_map_.get(value) or kind(value)  # equals kind(value), but faster
     raise _Fault("a string", value)
 
 
@@ -242,8 +238,8 @@ def _model_factory(kind: Any, converter: Converter) -> Hook:
     fields = attrs.fields(get_origin(kind) or kind)
     optional = {field.name for field in fields if field.default is not attrs.NOTHING}
     if not converter.detailed_validation and len(optional) < len(fields) and "_" not in "".join(optional):
-        # This class is quick without checks: what is no object, or spells a required key with a hyphen, fails here for
-        # lack of that key, and the detailed converter sees to it.
+        # Fast path without checks: another type, or a required key spelled with a hyphen, fails for the missing key,
+        # and the detailed converter handles it.
         return structure
     all_known = frozenset(field.name for field in fields).issuperset
 
@@ -292,7 +288,7 @@ def _converter(*, detailed: bool) -> Converter:
 
 
 def _faults(error: BaseException, place: str) -> Iterator[str]:
-    """Yield every fault that the detailed converter found, each after its place."""
+    """Yield every fault that the detailed converter found, with its path."""
     if not isinstance(error, (ClassValidationError, IterableValidationError)):
         yield f"{place}: {_reason(error)}"
         return
@@ -308,7 +304,7 @@ def _faults(error: BaseException, place: str) -> Iterator[str]:
 
 
 def _step(index: int | str) -> str:
-    """Write the place within a list or a map; the keys of a map are the server's words."""
+    """Return an index or a key for a path; the keys of a map come from the server."""
     return _excerpt(index) if isinstance(index, str) else str(index)
 
 
@@ -317,7 +313,7 @@ def _reason(error: BaseException) -> str:
         return str(error)
     if isinstance(error, KeyError):
         return "required, but absent"
-    return f"can't be read ({type(error).__name__})"
+    return f"invalid ({type(error).__name__})"
 
 
 def _describe(value: object) -> str:

@@ -1,4 +1,4 @@
-"""What an error answer says, whatever its shape: JSON of several kinds, plain text, HTML, or nothing."""
+"""Extract the message of an error response: JSON of several shapes, plain text, HTML, or nothing."""
 
 import json
 import re
@@ -7,11 +7,11 @@ from html import unescape
 from http import HTTPStatus
 from typing import cast
 
-LONGEST = 500
-"""Characters of a message that are kept; the whole body stands on the error."""
+MAX_MESSAGE = 500
+"""Characters of a message. The error keeps the whole body."""
 
-SEARCHED = 10_000
-"""Characters of an HTML page in which a message is looked for."""
+MAX_SEARCHED = 10_000
+"""Characters of an HTML page that are searched for a message."""
 
 _KEYS = ("message", "error", "detail", "title", "error_description", "reason")
 
@@ -27,7 +27,7 @@ def error_message(status: int, body: str) -> str:
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
-    """Return the server's id of the request, for support, if it gave one."""
+    """Return the server's id of the request, or None."""
     return headers.get("X-Request-Id") or headers.get("CF-RAY")
 
 
@@ -47,10 +47,10 @@ def _find(value: object) -> str:
 
 
 def _from_text(text: str) -> str:
-    """Strip the markup of HTML and XML (S3 answers in XML), preferring a title or a message."""
+    """Return the text of HTML or XML (S3 responds with XML), preferring a title or a message."""
     if not text.startswith("<"):
         return text
-    text = text[:SEARCHED]  # on markup that never ends, the expressions below take time by its square
+    text = text[:MAX_SEARCHED]  # the expressions below take quadratic time on unclosed markup
     for tag in ("Message", "title", "h1"):
         if match := re.search(rf"<{tag}\b[^>]*>(.*?)</{tag}>", text, re.IGNORECASE | re.DOTALL):
             text = match[1]
@@ -60,7 +60,7 @@ def _from_text(text: str) -> str:
 
 def _shorten(text: str) -> str:
     text = " ".join(text.split())
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]}…"
 
 
 def _phrase(status: int) -> str:

@@ -1,4 +1,4 @@
-"""From a client's first call to its end: in one process and one event loop, and then no more."""
+"""The lifetime of a client: bound to one process and one event loop by its first call, ended by closing."""
 
 import asyncio
 import logging
@@ -11,33 +11,33 @@ from ..errors import ConfigurationError, InvalidArgument
 
 log = logging.getLogger("circleci_async")
 
-UNWINDING = 1.0
-"""Seconds that closing waits for calls that it has cut: they need a moment, and only what resists takes longer."""
+CANCEL_TIMEOUT = 1.0
+"""Seconds that closing waits for the calls that it cancelled."""
 
-CLOSED = "the client is closed: make a new one, or use it inside its `async with` block"
+CLOSED = "the client is closed: create a new one, or use it inside its `async with` block"
 
 OnClose: TypeAlias = Callable[[], Awaitable[object]]
 
 
 class Closable(Protocol):
-    """What stays open between two reads: a stream."""
+    """An open stream."""
 
     def close(self) -> None:
-        """Close it. Safe to repeat."""
+        """Close it. Idempotent."""
 
 
 class Connections(Protocol):
-    """What is closed in the end."""
+    """The connections of a client."""
 
     async def aclose(self) -> None:
-        """Close them, in their own event loop. Safe to repeat."""
+        """Close them, in their own event loop. Idempotent."""
 
     def abandon(self) -> None:
-        """Leave them as they are, open: they are another process's."""
+        """Leave them open: they belong to another process."""
 
 
 class Lifetime:
-    """Knows where a client may be used, whether it still may, and what is under way.
+    """Tracks where a client may be used, whether it is open, and what is running.
 
     The first call binds it to its process and its event loop.
     """
@@ -51,7 +51,7 @@ class Lifetime:
         self._running: set[asyncio.Timeout] = set()
         self._streams: set[Closable] = set()
         self._on_close: list[OnClose] = []
-        self._idle = asyncio.Event()  # set when the last of what is under way has ended; nobody else looks at it
+        self._idle = asyncio.Event()  # set when the last running call has ended while closing
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
@@ -60,11 +60,11 @@ class Lifetime:
 
     @property
     def has_ended(self) -> bool:
-        """Whether all that was under way has been cut."""
+        """Whether running calls have been cancelled."""
         return self._has_ended
 
     def check(self) -> None:
-        """Let a new call begin. Raises `ConfigurationError` if the client is closed, or this is not its place."""
+        """Raise `ConfigurationError` if no new call may start: the client is closed, or bound elsewhere."""
         if not self._is_open:
             raise ConfigurationError(CLOSED)
         self.check_place()
@@ -78,12 +78,12 @@ class Lifetime:
         if self._loop is None and loop is not None:
             self._loop, self._process = loop, os.getpid()
         elif self._loop is not loop or self._process != os.getpid():
-            raise ConfigurationError(self._why_not_here())
+            raise ConfigurationError(self._wrong_place())
 
     def begin(self, timeout: asyncio.Timeout) -> None:
-        """Note that something of a call runs under this timeout, which is how it is cut. `end` takes it back.
+        """Register a running call by its timeout, which closing reschedules to cancel it. `end` unregisters it.
 
-        It may begin while others are given time to end: the call had been let in before. Raises as `check` does.
+        Allowed while the client drains, since the call was admitted before. Raises as `check` does.
         """
         if self._has_ended:
             raise ConfigurationError(CLOSED)
@@ -91,47 +91,47 @@ class Lifetime:
         self._running.add(timeout)
 
     def end(self, timeout: asyncio.Timeout) -> None:
-        """Note that it has ended."""
+        """Unregister a running call."""
         self._running.discard(timeout)
         self._note_idle()
 
     def opened(self, stream: Closable) -> None:
-        """Note that a stream is open, until `closed`."""
+        """Register an open stream, until `closed`."""
         self._streams.add(stream)
 
     def closed(self, stream: Closable) -> None:
-        """Note that it is closed. Safe to repeat."""
+        """Unregister a stream. Idempotent."""
         self._streams.discard(stream)
         self._note_idle()
 
     def on_close(self, callback: OnClose) -> None:
-        """Have an async function called when the client begins to close, while calls under way are still given time.
+        """Register an async function to call when closing starts, before running calls are drained.
 
-        It is for what makes calls of its own in the background, and must end it: no new call is let in by then. All
-        are called at once, and awaited; what one raises is logged. Raises `ConfigurationError` after the end.
+        For background tasks that make calls: no new call is admitted by then. All functions are awaited concurrently;
+        their errors are logged. Raises `ConfigurationError` if the client is closed.
         """
         if not self._is_open:
             raise ConfigurationError(CLOSED)
         self._on_close.append(callback)
 
     async def close(self, connections: Connections, *, drain: float) -> None:
-        """Let no new call begin, give `drain` seconds to what is under way, then cut it, and close the connections.
+        """Admit no new call, wait `drain` seconds for running ones, then cancel them, and close the connections.
 
-        Of several who close at once the least patient one counts. Cancelled, it cuts at once.
-        Raises `InvalidArgument`; `ConfigurationError` in another event loop than the client's, if that still lives.
+        Of several concurrent closings the shortest `drain` counts. Cancelling it cancels the running calls at once.
+        Raises `InvalidArgument`; `ConfigurationError` in another event loop than the client's, unless that is closed.
         """
         try:
             is_time = drain >= 0
         except TypeError:
             is_time = False
         if not is_time:
-            raise InvalidArgument(f"drain={drain!r}: give seconds, 0 or more")
+            raise InvalidArgument(f"drain must be 0 or more seconds, got {drain!r}")
         if self._is_done:
             return
         if self._loop is not None and self._process != os.getpid():
             self._is_open, self._has_ended = False, True
             connections.abandon()
-        elif self._loop is not None and self._loop.is_closed():  # with it went whatever was under way
+        elif self._loop is not None and self._loop.is_closed():  # its tasks are gone too
             self._is_open, self._has_ended = False, True
             await connections.aclose()
         else:
@@ -141,15 +141,15 @@ class Lifetime:
                 await self._call_back()
                 await self._all_ended(within=drain)
             finally:
-                await self._cut(connections)
+                await self._cancel(connections)
 
     async def _call_back(self) -> None:
         callbacks, self._on_close = self._on_close, []
         for error in await asyncio.gather(*(callback() for callback in callbacks), return_exceptions=True):
             if isinstance(error, Exception):
-                log.error("what was to end with the client failed", exc_info=error)
+                log.error("an on_close function failed", exc_info=error)
 
-    async def _cut(self, connections: Connections) -> None:
+    async def _cancel(self, connections: Connections) -> None:
         self._has_ended = True
         now = asyncio.get_running_loop().time()
         for timeout in self._running:
@@ -158,7 +158,7 @@ class Lifetime:
         for stream in list(self._streams):
             stream.close()
         try:
-            await self._all_ended(within=UNWINDING)
+            await self._all_ended(within=CANCEL_TIMEOUT)
         finally:
             await connections.aclose()
             self._is_done = True
@@ -174,20 +174,20 @@ class Lifetime:
         if not self._is_open and not self._running and not self._streams:
             self._idle.set()
 
-    def _why_not_here(self) -> str:
+    def _wrong_place(self) -> str:
         if self._loop is None:
-            return "no event loop is running: await the call in one, as `asyncio.run(main())` makes it"
+            return "no event loop is running: await the call inside `asyncio.run(main())`"
         if self._process != os.getpid():
             return (
-                "this client was in use when the process was forked, and its connections are the parent's: make a new"
-                " client in the child"
+                "this client was in use when the process was forked, and its connections belong to the parent: create a"
+                " new client in the child"
             )
         if self._loop.is_closed():
             return (
-                "this client was used in an event loop that has ended, as that of each `asyncio.run` does: make a new"
-                " client in each, or do everything in one"
+                "the event loop of this client is closed, as after each `asyncio.run`: create a new client in each, or"
+                " use one `asyncio.run` for everything"
             )
         return (
-            "this client belongs to another event loop: make one client for each, or hand the call over with"
+            "this client belongs to another event loop: create one client for each, or submit the call with"
             " `asyncio.run_coroutine_threadsafe(call, loop)`"
         )

@@ -155,7 +155,7 @@ class Limiter:
             self._admit()
 
     def _resume(self) -> None:
-        # The clock is not read: a timer may fire a little early, and there is no later one.
+        # The clock is not read: a timer may fire slightly early, and no other follows.
         self._paused_until = 0.0
         self._window = min(self._concurrency, self._in_flight + 1)  # requests still in flight may take long
         self._remaining = math.inf

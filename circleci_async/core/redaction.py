@@ -1,4 +1,4 @@
-"""Secrets that are sent: values of variables, signing secrets, keys. They are never shown."""
+"""Remove secrets that are sent (values of variables, signing secrets, keys) from errors."""
 
 import re
 from collections.abc import Generator, Iterator
@@ -9,35 +9,37 @@ from json import dumps
 from ..errors import ApiError, CircleCIError, DecodeError, InvalidArgument
 from .error_bodies import error_message
 
-_ESCAPED_TOO = re.compile("[&<>]")  # in JSON, by servers that have HTML in mind
+_ESCAPED_TOO = re.compile("[&<>]")  # some servers escape these in JSON too
 
-SHOWN = 4
-"""Characters of a value that the API itself shows: there is no hiding a value that has no more."""
+MAX_UNHIDDEN = 4
+"""Characters. The API itself shows the last four of a value, so shorter ones are not replaced."""
 
 
 def checked_value(name: str, value: object) -> str:
-    """Return the value of a variable; refuse what can't be one, without showing it."""
+    """Return the value of a variable. Raises `InvalidArgument`, which does not show the value."""
     if not isinstance(value, str):
-        raise InvalidArgument(f"the value of {name!r} is of type {type(value).__name__}: give text (a str)")
-    if any("\ud800" <= character <= "\udfff" for character in value):  # half a character, which no UTF-8 can hold
-        raise InvalidArgument(f"the value of {name!r} is not whole text, and can't be sent")
+        raise InvalidArgument(f"the value of {name!r} must be a string, got {type(value).__name__}")
+    if any("\ud800" <= character <= "\udfff" for character in value):  # a lone surrogate cannot be encoded
+        raise InvalidArgument(f"the value of {name!r} must be valid Unicode: it contains a lone surrogate")
     return value
 
 
 @contextmanager
 def unseen(*values: str | None) -> Generator[None]:
-    """Keep values out of the errors of the call that sends them: the server may send them back."""
+    """Redact values in the errors of the call that sends them: the server may quote them."""
     try:
         yield
     except CircleCIError as error:
-        spellings = {spelling for value in values if value and len(value) > SHOWN for spelling in _spellings(value)}
+        spellings = {
+            spelling for value in values if value and len(value) > MAX_UNHIDDEN for spelling in _spellings(value)
+        }
         if spellings:
             _hide(re.compile("|".join(map(re.escape, sorted(spellings, key=len, reverse=True)))), error)
         raise
 
 
 def _spellings(value: str) -> Iterator[str]:
-    """Yield the value as it is, and as servers write it in JSON and in HTML."""
+    """Yield the value as it is, and as escaped in JSON and HTML."""
     yield value
     yield " ".join(value.split())
     yield escape(value)
@@ -49,21 +51,21 @@ def _spellings(value: str) -> Iterator[str]:
 
 
 def _hide(values: "re.Pattern[str]", error: BaseException | None) -> None:
-    """Rewrite what an error, and those before it, tell of an answer that may hold one of the values."""
+    """Replace the values in an error and its causes."""
     while error is not None:
         if isinstance(error, ApiError):
             body = values.sub("[value]", error.body)
             message = error.message if body == error.body else error_message(error.status, body)
             error.body = body
-            error.message = values.sub("[value]", message)  # decoded, in whatever way it was written
+            error.message = values.sub("[value]", message)  # the decoded message may contain the value unescaped
             error.args = (error.status, error.message)
-        elif isinstance(error, DecodeError):  # faults quote the answer, in part: only their places are kept
-            error.faults = tuple(map(_place, error.faults))
+        elif isinstance(error, DecodeError):  # faults quote the response: only their paths are kept
+            error.faults = tuple(map(_path, error.faults))
             error.message = "; ".join(error.faults)
             error.body = values.sub("[value]", error.body)
             error.args = (error.faults,)
         error = error.__cause__ or error.__context__
 
 
-def _place(fault: str) -> str:
+def _path(fault: str) -> str:
     return "not JSON" if fault.startswith("not JSON") else fault.partition(", got ")[0]

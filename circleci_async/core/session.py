@@ -104,7 +104,7 @@ class Session:
         """Return the response to one request as a `kind`. `path` is quoted, and below `/api/v2` unless it says `/api/`.
 
         `expect_status`: the only status that means success; another 2xx raises `NotCreated`.
-        `isolated_limit`: a 429 concerns this call alone (a quota of its own), and pauses no other.
+        `isolated_limit`: a 429 concerns this call alone, which has its own quota, and pauses no other.
         """
         from . import codec
 

@@ -1,26 +1,26 @@
-"""What a client has done so far, in numbers."""
+"""The counters of a client."""
 
 from attrs import define, evolve
 
 
 @define
 class Stats:
-    """Counters of one client, shared by everything made from it with `with_options`.
+    """Counters of one client and all clients derived from it by `with_options`.
 
-    `circle.stats` is live; `circle.stats()` is a copy as of now, to compare with a later one.
+    `circle.stats` is live; `circle.stats()` returns a copy, to compare with a later one.
     """
 
     requests: int = 0
-    """HTTP requests sent, each hop of a redirect counted (what is sent anew after a kept connection died is not)."""
+    """HTTP requests sent, each hop of a redirect included (a resend after a lost reused connection is not)."""
 
     retries: int = 0
-    """Attempts that were made because an earlier one failed."""
+    """Attempts that followed a failed one."""
 
     rate_limited: int = 0
-    """Answers with status 429."""
+    """Responses with status 429."""
 
     paused: float = 0.0
-    """Seconds for which the gate held back every request, because the server asked for it."""
+    """Seconds for which rate limiting paused every request."""
 
     received: int = 0
     """Bytes of bodies received, decompressed."""
@@ -29,17 +29,17 @@ class Stats:
     """Bytes of bodies sent."""
 
     waits: int = 0
-    """How often a call waited: at the gate, or before it was tried again."""
+    """Number of times that a call waited: for the limiter, or before a retry."""
 
     waited: float = 0.0
-    """Seconds that calls waited, added up over all of them; a wait counts when it has ended."""
+    """Seconds that calls waited, summed over all calls. A wait counts when it has ended."""
 
     in_flight: int = 0
-    """Requests that are out now, open streams included: no more than the client's `concurrency`."""
+    """Requests in flight now, open streams included: at most the client's `concurrency`."""
 
     waiting: int = 0
-    """Calls that wait at the gate now."""
+    """Calls that wait for the limiter now."""
 
     def __call__(self) -> "Stats":
-        """Return a copy, which stays as it is."""
+        """Return a copy."""
         return evolve(self)

@@ -339,7 +339,7 @@ def test_a_token_that_no_header_can_carry_is_refused_without_showing_it(find: Fi
 @pytest.mark.parametrize("content", [f"token: {SECRET} b\n", f"host: {SERVER}\ntoken: '{SECRET}ü'\n"])
 def test_a_bad_token_in_a_file_is_refused_with_the_file_s_name(find: Find, write_old: Write, content: str) -> None:
     path = write_old(content)
-    assert f"the token from {path} can't be right" in _refusal(find)
+    assert f"the token from {path} is invalid" in _refusal(find)
 
 
 def test_settings_never_show_the_token(find: Find) -> None:
@@ -467,7 +467,7 @@ def test_a_host_with_the_api_s_path_is_refused_with_the_right_one(find: Find, ro
     ],
 )
 def test_a_secret_in_a_refused_host_is_not_shown(find: Find, host: str, shown: str) -> None:
-    assert _refusal(find, None, host).startswith(f"argument host: {shown} can't be the host")
+    assert _refusal(find, None, host).startswith(f"argument host: {shown} is not a valid host")
 
 
 # --- never in clear
@@ -606,7 +606,7 @@ def test_malformed_yaml_is_refused_by_file_and_line_and_never_quoted(
     find: Find, write_new: Write, content: str, line: int
 ) -> None:
     path = write_new(content)
-    assert _refusal(find) == f"{path}, line {line}: this is not valid YAML"
+    assert _refusal(find) == f"{path}, line {line}: invalid YAML"
 
 
 @pytest.mark.parametrize(
@@ -622,13 +622,13 @@ def test_yaml_that_pyyaml_fails_on_without_a_line_is_refused_by_file(
     find: Find, write_new: Write, content: str
 ) -> None:
     path = write_new(content)
-    assert _refusal(find) == f"{path}: this is not valid YAML"
+    assert _refusal(find) == f"{path}: invalid YAML"
 
 
 @pytest.mark.parametrize(("content", "line"), [(f"- {SECRET}\n", 1), (f"\n{SECRET}\n", 2), (f"---\n'{SECRET}'\n", 2)])
 def test_yaml_that_is_no_mapping_is_refused(find: Find, write_new: Write, content: str, line: int) -> None:
     path = write_new(content)
-    assert _refusal(find) == f"{path}, line {line}: lines such as `token: ...` are needed"
+    assert _refusal(find) == f"{path}, line {line}: expected `key: value` lines such as `token: ...`"
 
 
 @pytest.mark.parametrize("key", ["token", "host"])
@@ -638,7 +638,7 @@ def test_yaml_that_is_no_mapping_is_refused(find: Find, write_new: Write, conten
 )
 def test_a_token_or_host_that_is_not_text_is_refused(find: Find, write_new: Write, key: str, value: str) -> None:
     path = write_new(f"# comment\n{key}: {value}\n")
-    assert _refusal(find) == f"{path}, line 2: the {key} must be text; if it is, put it in quotes"
+    assert _refusal(find) == f"{path}, line 2: the {key} must be a string: put it in quotes"
 
 
 def test_a_number_in_quotes_is_text(find: Find, write_new: Write) -> None:
@@ -700,13 +700,13 @@ def test_a_file_that_is_not_utf8_is_refused_by_file_and_line(
     find: Find, write_new: Write, content: bytes, line: int
 ) -> None:
     path = write_new(content)
-    assert _refusal(find) == f"{path}, line {line}: this is not UTF-8"
+    assert _refusal(find) == f"{path}, line {line}: invalid UTF-8"
 
 
 def test_a_file_that_can_not_be_read_is_refused_by_name(find: Find, tmp_path: Path) -> None:
     path = tmp_path / ".circleci" / "cli.yml"
     path.mkdir(parents=True)
-    assert _refusal(find).startswith(f"{path} can't be read: ")
+    assert _refusal(find).startswith(f"{path} cannot be read: ")
 
 
 def test_a_file_where_a_folder_should_be_is_as_if_missing(find: Find, tmp_path: Path) -> None:

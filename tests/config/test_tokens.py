@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circleci_async import CircleCI, CircleCIError, ConfigurationError, TokenFile
-from circleci_async.config.tokens import SETTLED, clean_token
+from circleci_async.config.tokens import MTIME_RESOLUTION, clean_token
 from tests.raw_server import answer, raw_server
 
 ME = {"id": "u-1", "login": "octo"}
@@ -118,7 +118,7 @@ def test_a_change_within_a_tick_of_the_files_clock_is_seen(file: Path) -> None:
     state = file.stat()
     file.write_text("two\n")
     os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
-    assert token() == "two", f"a file that changed in the last {SETTLED / 1e9:g} seconds may be changing still"
+    assert token() == "two", f"a file that changed in the last {MTIME_RESOLUTION / 1e9:g} seconds may be changing still"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="symbolic links need a privilege there")
@@ -151,7 +151,7 @@ def test_while_it_is_written_in_place_the_last_token_is_used(file: Path) -> None
 def test_a_file_that_is_not_there_or_empty_is_an_error_that_names_it_until_it_is(file: Path) -> None:
     token = TokenFile(file)
     file.unlink()
-    assert refusal(token) == f"the token file {file} can't be read: No such file or directory"
+    assert refusal(token) == f"the token file {file} cannot be read: No such file or directory"
     file.write_text(" \n")
     assert refusal(token) == f"the token file {file} is empty"
     file.write_text("there\n")
@@ -162,14 +162,14 @@ def test_a_file_that_is_not_there_or_empty_is_an_error_that_names_it_until_it_is
     assert "empty" in refusal(token)
     file.unlink()
     file.mkdir()
-    assert "can't be read" in refusal(token)
+    assert "cannot be read" in refusal(token)
 
 
 @pytest.mark.parametrize("content", [b"s3cret s3cret", b"s3cr\xc3\xa9t", b"s3cret\x00", b"\xff\xfes3cret"], ids=repr)
 def test_what_can_not_be_a_token_is_refused_without_showing_it(content: bytes, file: Path) -> None:
     file.write_bytes(content)
     del content  # this frame is in the traceback too
-    with pytest.raises(ConfigurationError, match=f"the token from {file} can't be right") as caught:
+    with pytest.raises(ConfigurationError, match=f"the token from {file} is invalid") as caught:
         TokenFile(file)()
     told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     assert "s3cr" not in "".join(told.format())

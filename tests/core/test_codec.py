@@ -68,7 +68,9 @@ def test_every_fault_of_a_page_is_named() -> None:
         "$.items[5].errors[0].message: required, but absent",
         "$.next_page_token: expected a string, got 7",
     )
-    assert str(caught.value).startswith("the answer to GET https://host/pipelines can't be read: $.items[1].trigger.")
+    assert str(caught.value).startswith(
+        "the response to GET https://host/pipelines cannot be decoded: $.items[1].trigger."
+    )
 
 
 def test_null_never_becomes_the_string_none() -> None:
@@ -96,7 +98,7 @@ def test_a_value_that_the_class_itself_refuses_is_a_fault_too() -> None:
             raise ValueError(f"{number} is odd")
 
     assert decode(Even, b'{"number": 2}') == Even(number=2)
-    assert faults(Even, b'{"number": 3}') == ("$: can't be read (ValueError)",)
+    assert faults(Even, b'{"number": 3}') == ("$: invalid (ValueError)",)
 
 
 def test_a_number_is_no_string() -> None:

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from circleci_async.core.error_bodies import LONGEST, error_message, request_id
+from circleci_async.core.error_bodies import MAX_MESSAGE, error_message, request_id
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_without_a_message_the_status_speaks_for_itself() -> None:
 
 
 def test_a_long_message_is_shortened() -> None:
-    assert error_message(400, "x" * LONGEST) == "x" * LONGEST
-    assert error_message(400, "x" * (LONGEST + 1)) == "x" * LONGEST + "…"
+    assert error_message(400, "x" * MAX_MESSAGE) == "x" * MAX_MESSAGE
+    assert error_message(400, "x" * (MAX_MESSAGE + 1)) == "x" * MAX_MESSAGE + "…"
 
 
 @pytest.mark.parametrize("unit", ["<", "<title", "<title>", "<script>", '{"message":'])
@@ -76,7 +76,7 @@ def test_endless_markup_takes_no_endless_time(unit: str) -> None:
 
 
 def test_deeply_nested_json_is_text_like_any_other() -> None:
-    assert error_message(500, "[" * 100_000) == "[" * LONGEST + "…"
+    assert error_message(500, "[" * 100_000) == "[" * MAX_MESSAGE + "…"
     assert error_message(500, "[" * 50 + '"deep"' + "]" * 50) == "deep"
 
 

@@ -38,7 +38,7 @@ async def test_a_client_is_refused_in_the_next_run_of_a_loop() -> None:
         def runs_twice() -> None:
             circle = CircleCI("t", host=server.url)
             assert asyncio.run(circle.users.me()).login == "octo"
-            with pytest.raises(ConfigurationError, match=r"event loop that has ended, as that of each `asyncio\.run`"):
+            with pytest.raises(ConfigurationError, match=r"is closed, as after each `asyncio\.run`"):
                 asyncio.run(circle.users.me())
             asyncio.run(circle.aclose())
             with pytest.raises(ConfigurationError, match="the client is closed"):
@@ -193,7 +193,7 @@ async def test_a_client_is_refused_in_a_forked_child_and_its_parent_loses_nothin
         *child, parent = await run(program, server.url)
         assert parent == "parent: octo"
         assert child[0].startswith("child: this client was in use when the process was forked")
-        assert child[0].endswith("make a new client in the child")
+        assert child[0].endswith("create a new client in the child")
         assert all("the client is closed" in said for said in child[1:])
         assert len(server.requests) == 2
         assert server.connections == 1, "closing the client in the child has cut the connection of the parent"
