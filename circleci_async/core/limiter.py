@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 from itertools import chain, count
 from types import TracebackType
 
-from attrs import field, frozen
+from attrs import define, field
 
 from ..errors import ApiError, InvalidArgument, RateLimited
 from .rate_limit import RateLimitState
@@ -25,7 +25,7 @@ STALE_AFTER = 1.0
 """Seconds after which one more request is sent although nothing remained: quotas refill, and responses may be slow."""
 
 
-@frozen(eq=False)
+@define(eq=False)
 class WaitLimit:
     """How long one call may wait for a permit."""
 

@@ -48,7 +48,7 @@ def parse_rate_limit(headers: Mapping[str, str], *, refused: bool) -> RateLimitS
     An exhausted family gives its reset as the pause; of two families the longer pause and the smaller number remaining
     count. `refused`: the response was a 429, so the quota is exhausted whatever the headers state.
     """
-    if not any("ratelimit" in name.lower() for name in headers):
+    if "ratelimit" not in "".join(headers).lower():
         return UNKNOWN
     pauses: list[float] = []
     resets: list[float] = []

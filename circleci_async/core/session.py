@@ -224,7 +224,7 @@ class Session:
         isolated_limit: bool = False,
     ) -> T:
         """Send one request, with retries, and decode the response."""
-        url = self.api_url(path) + query_string(query or {})
+        url = self.api_url(path) + (query_string(query) if query else "")
         headers, body = (_JSON_HEADERS, None) if json is None else (_JSON_BODY_HEADERS, to_bytes(json))
         request = Request(
             self.state, self.options, method, url, isolated_limit=isolated_limit, sent=len(body) if body else 0
@@ -256,7 +256,7 @@ class Session:
             with request.span() as span:
                 response, redirected = await self._send(request, headers, body, self._call_timeout, span)
                 try:
-                    if response.status >= 300 or expect_status not in {None, response.status}:
+                    if response.status >= 300 or (expect_status is not None and response.status != expect_status):
                         raise await self._error(response, request.method, redirected=redirected)
                     return await response.read()
                 finally:

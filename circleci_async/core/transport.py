@@ -61,6 +61,7 @@ class Transport:
         self._owns_http = http is None
         self._proxies = getproxies() if trust_env and http is None else {}
         self._secrets: deque[str] = deque(maxlen=MAX_SECRETS)
+        self._static_header = self._token_header(token) if token and isinstance(token, str) else None
         self._is_closed = False
 
     async def send(
@@ -99,7 +100,9 @@ class Transport:
         if not self._owns_http:  # the middlewares of a request replace those of its session
             options["middlewares"] = (*getattr(session, "_middlewares", ()), _send_once)
         with_token = {"User-Agent": USER_AGENT, **headers}
-        fingerprint = None if anonymous else await self._add_token(address, with_token)
+        fingerprint = None
+        if not anonymous and self._token is not None and self._trust.trusts(address):
+            fingerprint = await self._add_token(with_token)
         try:
             try:
                 raw = await session.request(method, address, headers=with_token, **options)
@@ -176,27 +179,32 @@ class Transport:
         self._unpooled_http = self._unpooled_http or _open_session(force_close=True)
         return self._unpooled_http
 
-    async def _add_token(self, address: URL, headers: dict[str, str]) -> int | None:
-        """Add the token if the address may have it; return its fingerprint, if the token may change."""
-        if self._token is None or not self._trust.trusts(address):
-            return None
-        token = self._token if isinstance(self._token, str) else await _call(self._token)
-        if token is None:
-            return None
+    async def _add_token(self, headers: dict[str, str]) -> int | None:
+        """Add the token to the headers; return its fingerprint, if the token may change."""
+        if self._static_header is not None:
+            headers.update((self._static_header,))
+        elif callable(self._token) and (token := await _call(self._token)) is not None:
+            headers.update((self._token_header(token),))
+            return hash(token)
+        return None
+
+    def _token_header(self, token: str) -> tuple[str, str]:
+        """Return the header that carries the token, and remember the token for redaction."""
         basic = b64encode(f"{token}:".encode()).decode()
         if token not in self._secrets:
             self._secrets.extend((token, basic))
         match self._auth:
             case "circle-token":
-                headers["Circle-Token"] = token
+                return "Circle-Token", token
             case "bearer":
-                headers["Authorization"] = f"Bearer {token}"
+                return "Authorization", f"Bearer {token}"
             case _:
-                headers["Authorization"] = f"Basic {basic}"
-        return None if isinstance(self._token, str) else hash(token)
+                return "Authorization", f"Basic {basic}"
 
     def _proxy(self, address: URL) -> str | None:
         # Not aiohttp's trust_env: that also sends credentials from ~/.netrc, to every host that is named there.
+        if not self._proxies:
+            return None
         proxy = self._proxies.get(address.scheme) or self._proxies.get("all")
         if not proxy or proxy_bypass(address.authority):
             return None
