@@ -72,16 +72,16 @@ def _refusal(find: Find, *args: Any, **environ: str) -> str:
     return str(error)
 
 
-# --- where things come from
+# --- sources
 
 
-def test_with_nothing_given_requests_are_anonymous_and_go_to_the_cloud(find: Find) -> None:
+def test_the_default_is_an_anonymous_client_of_the_cloud(find: Find) -> None:
     assert find() == Settings(DEFAULT_HOST, None, "no token found", DEFAULT_ARTIFACT_HOSTS)
     assert DEFAULT_HOST == "https://circleci.com"
     assert DEFAULT_ARTIFACT_HOSTS == ("*.circle-artifacts.com",)
 
 
-def test_the_token_argument_comes_before_everything(find: Find, write_new: Write) -> None:
+def test_the_token_argument_takes_precedence(find: Find, write_new: Write) -> None:
     write_new("token: from-file")
     settings = find("given", CIRCLE_TOKEN="from-env")
     assert (settings.token, settings.token_source) == ("given", "the token argument")
@@ -96,7 +96,7 @@ def test_the_token_argument_comes_before_everything(find: Find, write_new: Write
         ({"CIRCLE_TOKEN": "", "CIRCLECI_TOKEN": " \t\n", "CIRCLECI_CLI_TOKEN": " c\n"}, "c", "CIRCLECI_CLI_TOKEN"),
     ],
 )
-def test_token_variables_are_tried_in_order_before_the_files(
+def test_token_variables_precede_the_files_in_order(
     find: Find, write_new: Write, environ: dict[str, str], token: str, source: str
 ) -> None:
     write_new("token: from-file")
@@ -104,7 +104,7 @@ def test_token_variables_are_tried_in_order_before_the_files(
     assert (settings.token, settings.token_source) == (token, source)
 
 
-def test_blank_variables_are_as_if_unset(find: Find, write_new: Write) -> None:
+def test_blank_variables_count_as_unset(find: Find, write_new: Write) -> None:
     path = write_new("token: from-file")
     settings = find(CIRCLE_TOKEN="", CIRCLECI_TOKEN=" ", CIRCLE_HOST="", CIRCLECI_HOST=" ", CIRCLE_ARTIFACT_HOSTS="\t")
     assert settings == Settings(DEFAULT_HOST, "from-file", str(path), DEFAULT_ARTIFACT_HOSTS)
@@ -117,7 +117,7 @@ def test_the_new_cli_s_file_comes_before_the_old_one_s(find: Find, write_new: Wr
     assert (find().token, find().token_source) == ("new", str(new))
 
 
-def test_an_absolute_xdg_config_folder_replaces_the_one_at_home(find: Find, write_new: Write, tmp_path: Path) -> None:
+def test_an_absolute_xdg_config_home_replaces_the_default(find: Find, write_new: Write, tmp_path: Path) -> None:
     write_new("token: at-home")
     path = _written(tmp_path / "xdg" / "circleci" / "config.yml", "token: in-xdg")
     settings = find(XDG_CONFIG_HOME=str(tmp_path / "xdg"))
@@ -132,9 +132,7 @@ def test_a_blank_or_relative_xdg_config_folder_is_ignored(find: Find, write_new:
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\n\t"])
-def test_a_blank_token_argument_means_anonymous_and_nothing_is_looked_for(
-    find: Find, write_new: Write, blank: str
-) -> None:
+def test_a_blank_token_argument_means_anonymous_without_a_search(find: Find, write_new: Write, blank: str) -> None:
     write_new("token: from-file")
     settings = find(blank, CIRCLE_TOKEN="from-env")
     assert (settings.token, settings.token_source) == (None, "the token argument is blank")
@@ -153,7 +151,7 @@ def test_a_token_function_is_kept_and_not_called(find: Find) -> None:
         assert settings.token_source == "the token function"
 
 
-def test_the_host_argument_comes_before_everything(find: Find, write_new: Write) -> None:
+def test_the_host_argument_takes_precedence(find: Find, write_new: Write) -> None:
     write_new("host: https://file.example.com")
     assert find(host="https://given.example.com", CIRCLE_HOST=SERVER).host == "https://given.example.com"
 
@@ -166,7 +164,7 @@ def test_the_host_argument_comes_before_everything(find: Find, write_new: Write)
         ({"CIRCLE_HOST": "", "CIRCLECI_HOST": "", "CIRCLECI_CLI_HOST": "https://c"}, "https://c"),
     ],
 )
-def test_host_variables_are_tried_in_order_before_the_files(
+def test_host_variables_precede_the_files_in_order(
     find: Find, write_new: Write, environ: dict[str, str], host: str
 ) -> None:
     write_new("host: https://file.example.com")
@@ -181,7 +179,7 @@ def test_the_host_of_a_file_is_used_with_a_token_from_elsewhere(find: Find, writ
     assert find(CIRCLE_TOKEN="env").host == SERVER
 
 
-def test_the_first_file_that_names_a_token_or_a_host_decides_about_the_host(
+def test_the_first_file_with_a_token_or_host_determines_the_host(
     find: Find, write_new: Write, write_old: Write
 ) -> None:
     write_old(f"host: {SERVER}\ntoken: old")
@@ -206,7 +204,7 @@ def test_the_process_s_own_environment_and_home_are_the_default(
     assert discover() == Settings(SERVER, "from-file", str(path), ("files.example.com",))
 
 
-def test_a_user_without_a_home_has_no_files_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_user_without_a_home_has_no_config_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def no_home() -> Path:
         raise RuntimeError("Could not determine home directory.")
 
@@ -231,7 +229,7 @@ def test_a_user_without_a_home_has_no_files_at_home(monkeypatch: pytest.MonkeyPa
         ("token: t\nhost: http://localhost:8080", "http://localhost:8080"),
     ],
 )
-def test_a_file_s_token_goes_to_that_file_s_host(find: Find, write_new: Write, content: str, host: str) -> None:
+def test_the_token_of_a_file_is_used_for_its_host(find: Find, write_new: Write, content: str, host: str) -> None:
     write_new(content)
     assert find(host=host).token == "t"
     assert find(CIRCLE_HOST=host).token == "t"
@@ -251,14 +249,16 @@ def test_a_file_s_token_goes_to_that_file_s_host(find: Find, write_new: Write, c
         ("token: t\nhost: http://localhost", "http://localhost", "https://localhost"),
     ],
 )
-def test_a_file_s_token_goes_nowhere_else(find: Find, write_new: Write, content: str, own: str, host: str) -> None:
+def test_the_token_of_a_file_is_used_for_no_other_host(
+    find: Find, write_new: Write, content: str, own: str, host: str
+) -> None:
     path = write_new(content)
     for settings in (find(host=host), find(CIRCLECI_CLI_HOST=host)):
         assert settings.token is None
         assert settings.token_source == f"the token in {path} is for {own}, not for {host}"
 
 
-def test_of_two_files_the_one_for_this_host_gives_the_token(find: Find, write_new: Write, write_old: Write) -> None:
+def test_the_file_for_this_host_provides_the_token(find: Find, write_new: Write, write_old: Write) -> None:
     write_new("token: for-the-cloud")
     old = write_old(f"token: for-the-server\nhost: {SERVER}")
     settings = find(host=SERVER)
@@ -266,7 +266,7 @@ def test_of_two_files_the_one_for_this_host_gives_the_token(find: Find, write_ne
     assert find(host=DEFAULT_HOST).token == "for-the-cloud"
 
 
-def test_a_host_in_one_file_does_not_draw_the_token_of_another(find: Find, write_new: Write, write_old: Write) -> None:
+def test_a_host_in_one_file_does_not_use_the_token_of_another(find: Find, write_new: Write, write_old: Write) -> None:
     write_new("host: https://evil.example.org")
     old = write_old(f"token: t\nhost: {SERVER}")
     settings = find()
@@ -274,7 +274,7 @@ def test_a_host_in_one_file_does_not_draw_the_token_of_another(find: Find, write
     assert settings.token_source == f"the token in {old} is for {SERVER}, not for https://evil.example.org"
 
 
-def test_the_token_of_a_server_s_file_is_not_for_the_cloud_s_artifacts(find: Find, write_new: Write) -> None:
+def test_the_token_of_a_server_file_is_not_sent_to_cloud_artifacts(find: Find, write_new: Write) -> None:
     write_new(f"token: t\nhost: {SERVER}")
     assert find().artifact_hosts == ()
     assert find(host=SERVER).artifact_hosts == ()
@@ -307,7 +307,7 @@ def test_the_artifact_hosts_argument_comes_first(find: Find) -> None:
     assert find(hosts=(), **environ).artifact_hosts == ()
 
 
-def test_one_artifact_host_may_be_given_as_plain_text(find: Find) -> None:
+def test_one_artifact_host_may_be_a_string(find: Find) -> None:
     assert find(hosts="a.example.com").artifact_hosts == ("a.example.com",)
     assert find(hosts="a.example.com, b.example.com").artifact_hosts == ("a.example.com", "b.example.com")
 
@@ -327,7 +327,7 @@ BAD_TOKENS = [
 
 
 @pytest.mark.parametrize("token", BAD_TOKENS)
-def test_a_token_that_no_header_can_carry_is_refused_without_showing_it(find: Find, token: str) -> None:
+def test_a_token_unfit_for_a_header_is_rejected_without_showing_it(find: Find, token: str) -> None:
     with pytest.raises(ConfigurationError, match=r"the token from the vault .*white space") as caught:
         clean_token(token, "the vault")
     assert SECRET not in str(caught.value)
@@ -337,7 +337,7 @@ def test_a_token_that_no_header_can_carry_is_refused_without_showing_it(find: Fi
 
 @pytest.mark.usefixtures("either_reader")
 @pytest.mark.parametrize("content", [f"token: {SECRET} b\n", f"host: {SERVER}\ntoken: '{SECRET}ü'\n"])
-def test_a_bad_token_in_a_file_is_refused_with_the_file_s_name(find: Find, write_old: Write, content: str) -> None:
+def test_an_invalid_token_in_a_file_is_rejected_with_the_path(find: Find, write_old: Write, content: str) -> None:
     path = write_old(content)
     assert f"the token from {path} is invalid" in _refusal(find)
 
@@ -379,7 +379,7 @@ def test_settings_never_show_the_token(find: Find) -> None:
         ("https://bücher.example", "https://xn--bcher-kva.example"),
     ],
 )
-def test_a_host_is_normalised(find: Find, text: str, host: str) -> None:
+def test_a_host_is_normalized(find: Find, text: str, host: str) -> None:
     assert find(host=text).host == host
     assert find(CIRCLE_HOST=text).host == host
 
@@ -429,27 +429,27 @@ BAD_HOSTS = [
 
 
 @pytest.mark.parametrize("host", ["", " ", *BAD_HOSTS])
-def test_a_bad_host_argument_is_refused_by_name(find: Find, host: str) -> None:
+def test_an_invalid_host_argument_is_rejected_by_name(find: Find, host: str) -> None:
     message = _refusal(find, None, host)
     assert message.startswith("argument host: ")
     assert "such as https://circleci.com" in message
 
 
 @pytest.mark.parametrize("host", BAD_HOSTS)
-def test_a_bad_host_of_the_environment_is_refused_by_name(find: Find, host: str) -> None:
+def test_an_invalid_host_variable_is_rejected_by_name(find: Find, host: str) -> None:
     assert _refusal(find, CIRCLECI_HOST=host).startswith("CIRCLECI_HOST: ")
 
 
 @pytest.mark.usefixtures("either_reader")
 @pytest.mark.parametrize("host", ["ftp://circleci.com", "https://circleci.com:0", "https://circleci.com/api/v2"])
-def test_a_bad_host_of_a_file_is_refused_by_name(find: Find, write_new: Write, host: str) -> None:
+def test_an_invalid_host_in_a_file_is_rejected_by_name(find: Find, write_new: Write, host: str) -> None:
     path = write_new(f"host: {host}")
     assert _refusal(find).startswith(f"{path}: ")
 
 
 @pytest.mark.parametrize("root", ["https://circleci.com", "http://localhost:8080/below"])
 @pytest.mark.parametrize("path", ["/api", "/api/", "/api/v2", "/api/v2/", "/api/v1.1", "/api/v1", "/api/v3"])
-def test_a_host_with_the_api_s_path_is_refused_with_the_right_one(find: Find, root: str, path: str) -> None:
+def test_a_host_with_the_api_path_is_rejected_with_the_right_one(find: Find, root: str, path: str) -> None:
     message = _refusal(find, None, root + path)
     assert message.startswith("argument host: ")
     assert path.rstrip("/") in message
@@ -466,7 +466,7 @@ def test_a_host_with_the_api_s_path_is_refused_with_the_right_one(find: Find, ro
         (f"https://ci.example.com/#{SECRET}", "'https://ci.example.com/'"),
     ],
 )
-def test_a_secret_in_a_refused_host_is_not_shown(find: Find, host: str, shown: str) -> None:
+def test_a_secret_in_an_invalid_host_is_not_shown(find: Find, host: str, shown: str) -> None:
     assert _refusal(find, None, host).startswith(f"argument host: {shown} is not a valid host")
 
 
@@ -474,7 +474,7 @@ def test_a_secret_in_a_refused_host_is_not_shown(find: Find, host: str, shown: s
 
 
 @pytest.mark.parametrize("host", ["http://ci.example.com", "http://10.0.0.1:8080", "http://localhost.example.com"])
-def test_a_token_is_never_sent_in_clear(find: Find, write_new: Write, host: str) -> None:
+def test_a_token_is_never_sent_unencrypted(find: Find, write_new: Write, host: str) -> None:
     message = _refusal(find, SECRET, host)
     assert message.startswith(f"{host} (from argument host) is not https")
     assert "the token (from the token argument)" in message
@@ -485,11 +485,11 @@ def test_a_token_is_never_sent_in_clear(find: Find, write_new: Write, host: str)
 
 
 @pytest.mark.parametrize("host", ["http://localhost:8080", "http://127.0.0.1", "http://127.9.9.9:1", "http://[::1]"])
-def test_a_host_on_this_machine_may_be_spoken_to_in_clear(find: Find, host: str) -> None:
+def test_a_loopback_host_may_use_http(find: Find, host: str) -> None:
     assert find("t", host).host == host
 
 
-def test_without_a_token_any_host_may_be_spoken_to_in_clear(find: Find, write_new: Write) -> None:
+def test_without_a_token_any_host_may_use_http(find: Find, write_new: Write) -> None:
     assert find(host="http://ci.example.com").token is None
     assert find("", "http://ci.example.com", CIRCLE_TOKEN="env").token is None
     write_new("token: for-the-cloud")
@@ -524,7 +524,7 @@ def test_without_a_token_any_host_may_be_spoken_to_in_clear(find: Find, write_ne
         "token: other\ntoken: t0ken\n",
     ],
 )
-def test_a_flat_file_is_read_with_and_without_pyyaml(find: Find, write_old: Write, content: str) -> None:
+def test_a_flat_file_is_parsed_with_and_without_pyyaml(find: Find, write_old: Write, content: str) -> None:
     path = write_old(content)
     assert find() == Settings(DEFAULT_HOST, "t0ken", str(path), DEFAULT_ARTIFACT_HOSTS)
 
@@ -543,9 +543,7 @@ def test_a_flat_file_is_read_with_and_without_pyyaml(find: Find, write_old: Writ
         ("a'b\"c", "a'b\"c"),
     ],
 )
-def test_quotes_and_comments_mean_what_they_mean_in_yaml(
-    find: Find, write_new: Write, written: str, token: str
-) -> None:
+def test_quotes_and_comments_are_parsed_as_yaml(find: Find, write_new: Write, written: str, token: str) -> None:
     write_new(f"token: {written}  # comment\n")
     assert find().token == token
 
@@ -573,7 +571,7 @@ def test_a_file_without_a_token_gives_none(find: Find, write_new: Write, content
     assert find() == Settings(DEFAULT_HOST, None, "no token found", DEFAULT_ARTIFACT_HOSTS)
 
 
-def test_with_pyyaml_any_yaml_is_read(find: Find, write_new: Write) -> None:
+def test_with_pyyaml_any_yaml_is_parsed(find: Find, write_new: Write) -> None:
     write_new(
         "%YAML 1.1\n---\n"
         "telemetry: {enabled: yes, since: 2024-99-99}\n"
@@ -618,15 +616,13 @@ def test_malformed_yaml_is_refused_by_file_and_line_and_never_quoted(
         f"token: {SECRET}\nx: " + "[" * 5000,
     ],
 )
-def test_yaml_that_pyyaml_fails_on_without_a_line_is_refused_by_file(
-    find: Find, write_new: Write, content: str
-) -> None:
+def test_yaml_that_fails_without_a_line_is_rejected_by_path(find: Find, write_new: Write, content: str) -> None:
     path = write_new(content)
     assert _refusal(find) == f"{path}: invalid YAML"
 
 
 @pytest.mark.parametrize(("content", "line"), [(f"- {SECRET}\n", 1), (f"\n{SECRET}\n", 2), (f"---\n'{SECRET}'\n", 2)])
-def test_yaml_that_is_no_mapping_is_refused(find: Find, write_new: Write, content: str, line: int) -> None:
+def test_yaml_that_is_not_a_mapping_is_rejected(find: Find, write_new: Write, content: str, line: int) -> None:
     path = write_new(content)
     assert _refusal(find) == f"{path}, line {line}: expected `key: value` lines such as `token: ...`"
 
@@ -641,7 +637,7 @@ def test_a_token_or_host_that_is_not_text_is_refused(find: Find, write_new: Writ
     assert _refusal(find) == f"{path}, line 2: the {key} must be a string: put it in quotes"
 
 
-def test_a_number_in_quotes_is_text(find: Find, write_new: Write) -> None:
+def test_a_quoted_number_is_a_string(find: Find, write_new: Write) -> None:
     write_new("token: '123'\n")
     assert find().token == "123"
 
@@ -682,9 +678,7 @@ def test_a_number_in_quotes_is_text(find: Find, write_new: Write) -> None:
         ("orbs:\n  namespace: x\n", 2),
     ],
 )
-def test_without_pyyaml_all_but_flat_lines_is_refused_by_file_line_and_extra(
-    find: Find, write_new: Write, content: str, line: int
-) -> None:
+def test_without_pyyaml_only_flat_lines_are_accepted(find: Find, write_new: Write, content: str, line: int) -> None:
     path = write_new(content)
     message = _refusal(find)
     assert message.startswith(f"{path}, line {line}: ")
@@ -696,25 +690,23 @@ def test_without_pyyaml_all_but_flat_lines_is_refused_by_file_line_and_extra(
     ("content", "line"),
     [(b"token: \xff\n", 1), (b"# a\n\ntoken: s\xe9cret", 3), (b"\n\xff", 2), (b"\xef\xbb\xbfa: b\nc: \xff", 2)],
 )
-def test_a_file_that_is_not_utf8_is_refused_by_file_and_line(
-    find: Find, write_new: Write, content: bytes, line: int
-) -> None:
+def test_invalid_utf8_is_rejected_with_path_and_line(find: Find, write_new: Write, content: bytes, line: int) -> None:
     path = write_new(content)
     assert _refusal(find) == f"{path}, line {line}: invalid UTF-8"
 
 
-def test_a_file_that_can_not_be_read_is_refused_by_name(find: Find, tmp_path: Path) -> None:
+def test_an_unreadable_file_is_rejected_by_name(find: Find, tmp_path: Path) -> None:
     path = tmp_path / ".circleci" / "cli.yml"
     path.mkdir(parents=True)
     assert _refusal(find).startswith(f"{path} cannot be read: ")
 
 
-def test_a_file_where_a_folder_should_be_is_as_if_missing(find: Find, tmp_path: Path) -> None:
+def test_a_file_in_place_of_a_folder_counts_as_missing(find: Find, tmp_path: Path) -> None:
     (tmp_path / ".config").write_text("not a folder")
     assert find().token_source == "no token found"
 
 
-def test_the_frames_of_a_refused_file_do_not_hold_what_is_in_it(find: Find, write_new: Write) -> None:
+def test_the_frames_of_a_rejected_file_do_not_hold_its_text(find: Find, write_new: Write) -> None:
     write_new(f"token: {SECRET}\n- broken\n")
     with pytest.raises(ConfigurationError) as caught:
         find()
@@ -723,7 +715,7 @@ def test_the_frames_of_a_refused_file_do_not_hold_what_is_in_it(find: Find, writ
     assert SECRET not in shown
 
 
-def test_a_file_is_opened_only_when_something_is_missing(find: Find, write_new: Write, write_old: Write) -> None:
+def test_config_files_are_opened_only_if_a_setting_is_missing(find: Find, write_new: Write, write_old: Write) -> None:
     write_new("- broken\n")
     assert find("given", SERVER).token == "given"
     assert find("", SERVER).token is None

@@ -34,7 +34,7 @@ def test_a_token_is_stripped_and_a_blank_one_is_none(text: str | None, token: st
 
 
 @given(st.text())
-def test_what_remains_of_a_token_is_always_fit_for_a_header(text: str) -> None:
+def test_a_cleaned_token_always_fits_a_header(text: str) -> None:
     try:
         token = clean_token(text, "here")
     except ConfigurationError:
@@ -64,13 +64,13 @@ def refusal(token: TokenFile) -> str:
     return str(caught.value)
 
 
-def test_it_gives_the_token_without_the_white_space_around_it(file: Path) -> None:
+def test_surrounding_white_space_is_removed(file: Path) -> None:
     file.write_bytes(b"\xef\xbb\xbf  the-token \r\n\r\n")
     assert TokenFile(file)() == "the-token"
     assert TokenFile(str(file))() == "the-token"
 
 
-def test_it_is_read_anew_when_it_was_written_to_and_when_it_was_replaced(file: Path) -> None:
+def test_a_written_or_replaced_file_is_read_again(file: Path) -> None:
     token = TokenFile(file)
     assert token() == "one"
     file.write_text("two\n")  # of the same length, and perhaps within one tick of the file's clock
@@ -82,7 +82,7 @@ def test_it_is_read_anew_when_it_was_written_to_and_when_it_was_replaced(file: P
 
 
 @pytest.mark.parametrize("change", ["length", "time", "file"])
-def test_any_sign_of_a_change_is_enough(change: str, file: Path) -> None:
+def test_any_changed_file_attribute_is_detected(change: str, file: Path) -> None:
     age(file)
     token = TokenFile(file)
     assert token() == "one"
@@ -101,18 +101,18 @@ def test_any_sign_of_a_change_is_enough(change: str, file: Path) -> None:
     assert token() in {"longer", "two"}
 
 
-def test_a_file_that_has_not_changed_is_not_opened_again(file: Path) -> None:
+def test_an_unchanged_token_file_is_not_opened_again(file: Path) -> None:
     age(file)
     token = TokenFile(file)
     assert token() == "one"
     state = file.stat()
-    with file.open("r+b") as writing:  # behind its back: nothing that it looks at tells of this
+    with file.open("r+b") as writing:  # unnoticed: no attribute that is checked shows this
         writing.write(b"two")
     os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
     assert token() == "one"
 
 
-def test_a_change_within_a_tick_of_the_files_clock_is_seen(file: Path) -> None:
+def test_a_change_within_the_resolution_of_mtime_is_detected(file: Path) -> None:
     token = TokenFile(file)
     assert token() == "one"
     state = file.stat()
@@ -122,7 +122,7 @@ def test_a_change_within_a_tick_of_the_files_clock_is_seen(file: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="symbolic links need a privilege there")
-def test_secrets_that_are_mounted_are_replaced_behind_a_link(tmp_path: Path) -> None:
+def test_a_token_file_replaced_behind_a_symlink_is_read_again(tmp_path: Path) -> None:
     """Kubernetes writes a new folder, and swaps the link `..data` to it, in one step."""
     for name, content in (("..1", "one"), ("..2", "two")):
         (tmp_path / name).mkdir()
@@ -137,7 +137,7 @@ def test_secrets_that_are_mounted_are_replaced_behind_a_link(tmp_path: Path) -> 
     assert token() == "two"
 
 
-def test_while_it_is_written_in_place_the_last_token_is_used(file: Path) -> None:
+def test_the_previous_token_is_used_while_the_file_is_rewritten(file: Path) -> None:
     token = TokenFile(file)
     last = token()
     file.write_text("")
@@ -148,7 +148,7 @@ def test_while_it_is_written_in_place_the_last_token_is_used(file: Path) -> None
     assert token() == "next"
 
 
-def test_a_file_that_is_not_there_or_empty_is_an_error_that_names_it_until_it_is(file: Path) -> None:
+def test_a_missing_or_empty_token_file_is_an_error_that_names_it(file: Path) -> None:
     token = TokenFile(file)
     file.unlink()
     assert refusal(token) == f"the token file {file} cannot be read: No such file or directory"
@@ -166,7 +166,7 @@ def test_a_file_that_is_not_there_or_empty_is_an_error_that_names_it_until_it_is
 
 
 @pytest.mark.parametrize("content", [b"s3cret s3cret", b"s3cr\xc3\xa9t", b"s3cret\x00", b"\xff\xfes3cret"], ids=repr)
-def test_what_can_not_be_a_token_is_refused_without_showing_it(content: bytes, file: Path) -> None:
+def test_an_invalid_token_is_rejected_without_showing_it(content: bytes, file: Path) -> None:
     file.write_bytes(content)
     del content  # this frame is in the traceback too
     with pytest.raises(ConfigurationError, match=f"the token from {file} is invalid") as caught:
@@ -177,12 +177,12 @@ def test_what_can_not_be_a_token_is_refused_without_showing_it(content: bytes, f
 
 
 @pytest.mark.parametrize("path", ["", None, 5, b"token"], ids=repr)
-def test_a_path_that_is_none_is_refused_at_once(path: Any) -> None:
+def test_an_invalid_token_file_path_is_rejected(path: Any) -> None:
     with pytest.raises(ConfigurationError, match="TokenFile: the path"):
         TokenFile(path)
 
 
-def test_a_relative_path_means_the_folder_in_which_it_was_given(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_path_is_resolved_when_given(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(file.parent)
     token = TokenFile("circle-token")
     monkeypatch.chdir("/")
@@ -190,7 +190,7 @@ def test_a_relative_path_means_the_folder_in_which_it_was_given(file: Path, monk
     assert token.path == str(file)
 
 
-def test_it_shows_its_path_and_never_the_token(file: Path) -> None:
+def test_the_repr_shows_the_path_and_not_the_token(file: Path) -> None:
     token = TokenFile(file)
     token()
     assert repr(token) == f"TokenFile({str(file)!r})"
@@ -199,7 +199,7 @@ def test_it_shows_its_path_and_never_the_token(file: Path) -> None:
     assert repr(circle) == f"<CircleCI https://circleci.com, token: {file}>"
 
 
-async def test_a_client_sends_the_token_that_stands_in_the_file_now(file: Path) -> None:
+async def test_a_client_sends_the_current_token_of_the_file(file: Path) -> None:
     async with raw_server(answer(200, ME)) as server, CircleCI(TokenFile(file), host=server.url) as circle:
         await circle.users.me()
         file.write_text("two\n")
@@ -210,5 +210,5 @@ async def test_a_client_sends_the_token_that_stands_in_the_file_now(file: Path) 
         assert [request.headers["circle-token"] for request in server.requests] == ["one", "two"]
 
 
-def test_a_client_can_be_made_before_the_file_is_there(tmp_path: Path) -> None:
+def test_a_client_can_be_created_before_the_token_file_exists(tmp_path: Path) -> None:
     assert CircleCI(TokenFile(tmp_path / "later")).token_source == str(tmp_path / "later")

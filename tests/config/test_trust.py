@@ -102,11 +102,11 @@ def test_other_origins_are_not_trusted(url: str) -> None:
         "",
     ],
 )
-def test_what_can_not_be_read_beyond_doubt_is_not_trusted(url: str) -> None:
+def test_an_ambiguous_address_is_not_trusted(url: str) -> None:
     assert not CLOUD.trusts(url)
 
 
-def test_trust_judges_the_very_url_that_the_client_would_request() -> None:
+def test_trust_checks_the_url_that_is_requested() -> None:
     assert CLOUD.trusts(URL("HTTPS://Output.Circle-Artifacts.com/a%2Fb?X=%2B", encoded=True))
     assert not CLOUD.trusts(URL("https://output.circle-artifacts.com@evil.org/", encoded=True))
     assert not CLOUD.trusts(URL("https://evil.org%00.circle-artifacts.com/", encoded=True))
@@ -116,7 +116,7 @@ _TRICKY = st.text(st.sampled_from("ab.-@/\\:;#?%&[]*0143 \t\n\x00\u3002\uff0eß"
 
 
 @given(_TRICKY, _TRICKY)
-def test_a_trusted_address_always_leads_the_client_to_a_trusted_host(before: str, after: str) -> None:
+def test_a_trusted_address_always_connects_to_a_trusted_host(before: str, after: str) -> None:
     for text in (f"https://{before}circle-artifacts.com{after}", f"https://circleci.com{after}", before + after):
         if CLOUD.trusts(text):
             url = URL(text)
@@ -140,7 +140,7 @@ def test_a_trusted_address_always_leads_the_client_to_a_trusted_host(before: str
         ("https://bücher.example", "https://xn--bcher-kva.example/", "https://bucher.example/"),
     ],
 )
-def test_of_the_api_host_scheme_host_and_port_must_all_agree(root: str, trusted: str, untrusted: str) -> None:
+def test_scheme_host_and_port_of_the_api_must_match(root: str, trusted: str, untrusted: str) -> None:
     trust = Trust(root, ())
     assert trust.trusts(trusted)
     assert not trust.trusts(untrusted)
@@ -160,7 +160,7 @@ def test_of_the_api_host_scheme_host_and_port_must_all_agree(root: str, trusted:
         "http://[::1%25eth0]",
     ],
 )
-def test_an_api_host_that_is_reached_in_clear_is_never_trusted(root: str) -> None:
+def test_an_api_host_over_http_is_never_trusted(root: str) -> None:
     trust = Trust(root, [URL(root).authority] if "[" not in root else ())
     assert not trust.trusts(root)
     assert not trust.trusts(f"{root}/api/v2/me")
@@ -193,7 +193,7 @@ def test_an_api_host_that_is_reached_in_clear_is_never_trusted(root: str) -> Non
         ("[2001:DB8::1]:9000", "https://[2001:db8::1]:9000/a", "http://[2001:db8::1]:9000/a"),
     ],
 )
-def test_an_artifact_host_stands_for_just_that_host_and_port(entry: str, trusted: str, untrusted: str) -> None:
+def test_an_artifact_host_matches_only_that_host_and_port(entry: str, trusted: str, untrusted: str) -> None:
     trust = Trust("https://circleci.com", ["other.example.org", entry])
     assert trust.trusts(trusted)
     assert not trust.trusts(untrusted)
@@ -250,7 +250,7 @@ def test_without_artifact_hosts_only_the_api_host_is_trusted() -> None:
         "files\x00.example.com",
     ],
 )
-def test_a_malformed_or_boundless_artifact_host_is_refused_by_name(entry: str) -> None:
+def test_a_malformed_or_too_broad_artifact_host_is_rejected_by_name(entry: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Trust("https://circleci.com", ["files.example.com", entry])
     assert f"artifact_hosts: {entry!r} " in str(caught.value)
@@ -259,7 +259,7 @@ def test_a_malformed_or_boundless_artifact_host_is_refused_by_name(entry: str) -
 
 
 @pytest.mark.parametrize("port", [1, 65535])
-def test_the_least_and_the_greatest_port_are_ports(port: int) -> None:
+def test_the_smallest_and_largest_ports_are_valid(port: int) -> None:
     trust = Trust("https://circleci.com", [f"files.example.com:{port}"])
     assert trust.trusts(f"https://files.example.com:{port}/")
 
@@ -280,13 +280,13 @@ def test_trust_needs_the_root_address_of_the_api(host: str) -> None:
         ("https://[::0:1]:8443", Origin("https", "::1", 8443), "https://[::1]:8443"),
     ],
 )
-def test_an_origin_has_one_normal_form(url: str, origin: Origin, text: str) -> None:
+def test_origins_are_normalized(url: str, origin: Origin, text: str) -> None:
     assert Origin.of(url) == origin
     assert str(origin) == text
 
 
 @pytest.mark.parametrize("url", ["", "circleci.com", "ftp://circleci.com", "https://h:0", "https://h..x"])
-def test_a_doubtful_address_has_no_origin(url: Any) -> None:
+def test_an_ambiguous_address_has_no_origin(url: Any) -> None:
     assert Origin.of(url) is None
 
 
@@ -303,7 +303,7 @@ def test_a_doubtful_address_has_no_origin(url: Any) -> None:
         ("*.example.com:*", "https://a.example.com:8443/", "https://example.com:8443/"),
     ],
 )
-def test_wildcards_stand_for_digits_in_an_address_and_for_any_port(entry: str, trusted: str, untrusted: str) -> None:
+def test_wildcards_match_digits_in_an_address_and_any_port(entry: str, trusted: str, untrusted: str) -> None:
     trust = Trust("https://circleci.com", [entry])
     assert trust.trusts(trusted)
     assert not trust.trusts(untrusted)

@@ -1,4 +1,4 @@
-"""What a hook for metrics is told after each attempt."""
+"""What a hook for metrics receives after each attempt."""
 
 import asyncio
 import functools
@@ -34,7 +34,7 @@ def observed(server: RawServer, hook: Callable[[Attempt], object], **options: An
     return CircleCI(TOKEN, host=server.url, retry=options.pop("retry", QUICK), on_attempt=hook, **options)
 
 
-async def test_a_hook_is_told_what_was_asked_and_what_came_of_it() -> None:
+async def test_a_hook_receives_the_request_and_its_outcome() -> None:
     attempts: list[Attempt] = []
     async with raw_server(answer(200, {"items": [], "next_page_token": None})) as server:
         async with observed(server, attempts.append) as circle:
@@ -52,7 +52,7 @@ async def test_a_hook_is_told_what_was_asked_and_what_came_of_it() -> None:
 
 
 @fast_clock
-async def test_each_attempt_of_a_call_is_told_with_the_wait_before_it_and_the_time_it_took() -> None:
+async def test_each_attempt_is_reported_with_its_wait_and_duration() -> None:
     attempts: list[Attempt] = []
     steps = [after(3, answer(503, {}, {"Retry-After": "50"})), cut(b"{}", 1), answer(429, {}, {"Retry-After": "70"})]
     async with (
@@ -73,7 +73,7 @@ async def test_each_attempt_of_a_call_is_told_with_the_wait_before_it_and_the_ti
 
 
 @fast_clock
-async def test_waiting_at_the_gate_is_told_apart_from_the_attempt() -> None:
+async def test_waiting_for_the_limiter_is_separate_from_the_attempt() -> None:
     attempts: list[Attempt] = []
     async with (
         raw_server(after(10, answer(200, ME))) as server,
@@ -94,7 +94,7 @@ async def test_waiting_at_the_gate_is_told_apart_from_the_attempt() -> None:
     ],
     ids=["404", "odd redirect", "cut", "hang up"],
 )
-async def test_a_failed_attempt_is_told_with_its_error(
+async def test_a_failed_attempt_is_reported_with_its_error(
     behaviour: Behaviour, status: int | None, error: type[Exception]
 ) -> None:
     attempts: list[Attempt] = []
@@ -108,7 +108,7 @@ async def test_a_failed_attempt_is_told_with_its_error(
     assert (attempt.status, attempt.error) == (status, caught.value)
 
 
-async def test_an_attempt_that_is_cancelled_is_told_too() -> None:
+async def test_a_cancelled_attempt_is_reported() -> None:
     attempts: list[Attempt] = []
     async with raw_server(hang) as server, observed(server, attempts.append) as circle:
         call = asyncio.create_task(circle.users.me())
@@ -121,7 +121,7 @@ async def test_an_attempt_that_is_cancelled_is_told_too() -> None:
 
 
 @fast_clock
-async def test_an_attempt_that_its_time_or_the_deadline_ends_is_told_too() -> None:
+async def test_an_attempt_ended_by_timeout_or_deadline_is_reported() -> None:
     attempts: list[Attempt] = []
     async with raw_server(hang) as server:
         retry = RetryPolicy(attempts=2, initial_delay=0, deadline=90)
@@ -132,7 +132,7 @@ async def test_an_attempt_that_its_time_or_the_deadline_ends_is_told_too() -> No
     assert [attempt.seconds for attempt in attempts] == pytest.approx([60, 30], abs=2)
 
 
-async def test_what_was_never_sent_is_no_attempt() -> None:
+async def test_a_request_never_admitted_is_not_an_attempt() -> None:
     attempts: list[Attempt] = []
     async with raw_server(answer(429, {}, {"Retry-After": "1000"})) as server:
         async with observed(server, attempts.append) as circle:
@@ -143,7 +143,7 @@ async def test_what_was_never_sent_is_no_attempt() -> None:
     assert [attempt.status for attempt in attempts] == [429]
 
 
-async def test_redirects_and_a_second_token_belong_to_their_attempt() -> None:
+async def test_redirects_and_a_token_retry_belong_to_one_attempt() -> None:
     attempts: list[Attempt] = []
     tokens = iter(range(100))
     steps = [answer(302, "", {"Location": "/api/v2/there"}), answer(401, {}), answer(200, ME)]
@@ -156,7 +156,7 @@ async def test_redirects_and_a_second_token_belong_to_their_attempt() -> None:
     assert [(attempt.status, attempt.url) for attempt in attempts] == [(200, f"{server.url}/api/v2/me")]
 
 
-async def test_what_is_sent_is_counted() -> None:
+async def test_sent_bytes_are_counted() -> None:
     attempts: list[Attempt] = []
     async with raw_server(answer(200, {})) as server, observed(server, attempts.append) as circle:
         await circle.request("POST", "/x", json={"a": "\u00e4"})
@@ -165,7 +165,7 @@ async def test_what_is_sent_is_counted() -> None:
         assert attempts[0].route is None
 
 
-async def test_a_download_is_told_when_it_ends_once_for_each_answer(tmp_path: Path) -> None:
+async def test_a_download_is_reported_once_per_response(tmp_path: Path) -> None:
     attempts: list[Attempt] = []
     body = b"x" * 1000
     steps = [
@@ -184,7 +184,7 @@ async def test_a_download_is_told_when_it_ends_once_for_each_answer(tmp_path: Pa
 
 
 @fast_clock
-async def test_the_reading_of_a_stream_belongs_to_its_attempt() -> None:
+async def test_reading_a_stream_belongs_to_its_attempt() -> None:
     attempts: list[Attempt] = []
     async with (
         raw_server(answer(200, b"12345")) as server,
@@ -200,7 +200,7 @@ async def test_the_reading_of_a_stream_belongs_to_its_attempt() -> None:
 
 @pytest.mark.parametrize("auth", ["circle-token", "bearer", "basic"])
 @pytest.mark.parametrize("status", [200, 404])
-async def test_nothing_that_a_hook_is_told_shows_the_token(auth: Auth, status: int) -> None:
+async def test_a_hook_never_receives_the_token(auth: Auth, status: int) -> None:
     attempts: list[Attempt] = []
     async with (
         raw_server(answer(status, {**ME, "message": f"no {TOKEN}"})) as server,
@@ -212,7 +212,7 @@ async def test_nothing_that_a_hook_is_told_shows_the_token(auth: Auth, status: i
     assert TOKEN not in "".join(f"{attempt!r} {attempt.error}" for attempt in attempts)
 
 
-async def test_a_hook_that_fails_is_logged_and_disturbs_no_call(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_error_of_a_hook_is_logged_and_does_not_affect_the_call(caplog: pytest.LogCaptureFixture) -> None:
     def hook(attempt: Attempt) -> None:
         raise LookupError("no such counter")
 
@@ -224,7 +224,7 @@ async def test_a_hook_that_fails_is_logged_and_disturbs_no_call(caplog: pytest.L
     assert all(record.exc_info and isinstance(record.exc_info[1], LookupError) for record in failures)
 
 
-async def test_other_options_may_have_another_hook_or_keep_it() -> None:
+async def test_with_options_replaces_or_keeps_the_hook() -> None:
     first: list[Attempt] = []
     second: list[Attempt] = []
     async with raw_server(answer(200, ME)) as server, observed(server, first.append) as circle:
@@ -245,13 +245,13 @@ class AsyncHook:
 @pytest.mark.parametrize(
     "hook", [async_hook, functools.partial(async_hook), AsyncHook()], ids=["def", "partial", "class"]
 )
-def test_an_async_hook_is_refused_at_once(hook: Any) -> None:
+def test_an_async_hook_is_rejected(hook: Any) -> None:
     with pytest.raises(InvalidArgument, match="on_attempt must be a plain function"):
         CircleCI("t", on_attempt=hook)
     with pytest.raises(InvalidArgument, match="on_attempt must be a plain function"):
         CircleCI("t").with_options(on_attempt=hook)
 
 
-def test_a_hook_that_is_none_is_refused_at_once() -> None:
+def test_a_hook_that_is_not_callable_is_rejected() -> None:
     with pytest.raises(InvalidArgument, match="on_attempt must be a function that takes an Attempt, got 'x'"):
         CircleCI("t", on_attempt="x")  # type: ignore[arg-type]  # this is the point

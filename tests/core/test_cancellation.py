@@ -1,4 +1,4 @@
-"""Cancelled at whatever moment: nothing leaks, nothing is swallowed, and the client goes on."""
+"""Cancelled at any moment: nothing leaks, no cancellation is swallowed, and the client still works."""
 
 import asyncio
 import gc
@@ -89,13 +89,13 @@ async def sound_client(server: RawServer) -> AsyncGenerator[CircleCI, None]:
             await asyncio.gather(*(circle.users.me() for _ in range(4 * CONCURRENCY)))
         assert server.most_in_flight == CONCURRENCY
         assert circle._session.state.limiter._in_flight == 0
-        assert server.open_connections <= CONCURRENCY, "connections that nobody uses are kept"
+        assert server.open_connections <= CONCURRENCY, "unused connections are kept"
     await server.all_closed()
     gc.collect()  # what was never awaited or closed speaks up now, and fails the test
 
 
 async def ends_cancelled(tasks: list[asyncio.Task[object]]) -> None:
-    """Cancel them; each must tell, unless it was done before, and none may fail in another way."""
+    """Cancel them; each must raise the cancellation, unless it was done before, and no other error."""
     were_cancelled = [task.cancel() for task in tasks]
     async with asyncio.timeout(10):
         await asyncio.wait(tasks)
@@ -121,7 +121,7 @@ FAULTY = [
 
 
 @pytest.mark.parametrize("work", WORKS)
-async def test_cancelled_after_any_number_of_turns_of_the_loop(work: Work) -> None:
+async def test_cancelled_after_any_number_of_loop_iterations(work: Work) -> None:
     async with raw_server(in_turn(*FAULTY)) as server, sound_client(server) as circle:
         for turns in range(48):
             tasks = [asyncio.ensure_future(work(circle)) for _ in range(CONCURRENCY + 2)]
@@ -146,7 +146,7 @@ async def test_cancelled_after_any_time(work: Work) -> None:
             await ends_cancelled(tasks)
 
 
-async def test_cancelled_while_it_waits_to_try_again() -> None:
+async def test_cancelled_while_waiting_for_a_retry() -> None:
     async with raw_server(answer(503, {}, {"Retry-After": "100"})) as server, sound_client(server) as circle:
         tasks = [asyncio.ensure_future(one_call(circle)) for _ in range(3)]
         while circle.stats.retries < 3:
@@ -155,7 +155,7 @@ async def test_cancelled_while_it_waits_to_try_again() -> None:
         assert len(server.requests) == 3
 
 
-async def test_cancelled_while_the_gate_is_closed() -> None:
+async def test_cancelled_during_a_pause() -> None:
     async with (
         raw_server(answer(429, {}, {"Retry-After": "0.3"}), answer(200, PAGE)) as server,
         sound_client(server) as circle,
@@ -172,7 +172,7 @@ async def test_cancelled_while_the_gate_is_closed() -> None:
 
 
 @pytest.mark.parametrize("cancelled_first", [True, False])
-async def test_cancelled_in_the_moment_in_which_the_gate_tells_it_to_give_up(cancelled_first: bool) -> None:
+async def test_cancelled_at_the_moment_the_limiter_fails_the_call(cancelled_first: bool) -> None:
     limiter = Limiter(1, Stats())
     holder = limiter.permit(WaitLimit(max_wait=1000))
     await holder.acquire()
@@ -188,7 +188,7 @@ async def test_cancelled_in_the_moment_in_which_the_gate_tells_it_to_give_up(can
     assert limiter._in_flight == 0
 
 
-async def test_leaving_a_walk_early_leaves_nothing_open() -> None:
+async def test_leaving_an_iteration_early_leaves_nothing_open() -> None:
     more = answer(200, {**PAGE, "next_page_token": "t"})
     async with raw_server(more) as server, sound_client(server) as circle:
         async for artifact in circle.artifacts.list("gh/acme/api", 1):
@@ -198,7 +198,7 @@ async def test_leaving_a_walk_early_leaves_nothing_open() -> None:
         assert len(server.requests) == 1
 
 
-async def test_leaving_a_snapshot_early_ends_what_is_under_way() -> None:
+async def test_leaving_a_snapshot_early_cancels_running_calls() -> None:
     async with (
         raw_server(answer(200, {"items": []}), after(60, answer(200, {"items": []}))) as server,
         sound_client(server) as circle,
@@ -210,7 +210,7 @@ async def test_leaving_a_snapshot_early_ends_what_is_under_way() -> None:
         assert circle._session.state.limiter._in_flight == 0
 
 
-async def test_a_failure_of_one_in_a_task_group_ends_the_others_cleanly() -> None:
+async def test_a_failure_in_a_task_group_cancels_the_other_calls_cleanly() -> None:
     async with raw_server(answer(404, {}), after(60, answer(200, PAGE))) as server, sound_client(server) as circle:
         with pytest.raises(ExceptionGroup) as caught:
             async with asyncio.TaskGroup() as group:

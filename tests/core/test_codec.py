@@ -77,18 +77,18 @@ def test_null_never_becomes_the_string_none() -> None:
     assert faults(User, b'{"id": null, "login": "octo"}') == ("$.id: expected a string, got null",)
 
 
-def test_true_is_no_number() -> None:
+def test_true_is_not_a_number() -> None:
     assert faults(Artifact, b'{"path": "a", "url": "b", "node_index": true}') == (
         "$.node_index: expected an integer, got true",
     )
 
 
-def test_a_number_is_neither_true_nor_false() -> None:
+def test_a_number_is_not_a_boolean() -> None:
     raw = body(example("getProjectWorkflowTestMetrics")["slowest_tests"][0] | {"flaky": 0})
     assert faults(TestMetric, raw) == ("$.flaky: expected true or false, got 0",)
 
 
-def test_a_value_that_the_class_itself_refuses_is_a_fault_too() -> None:
+def test_a_value_that_the_class_rejects_is_a_fault() -> None:
     @attrs.frozen(kw_only=True)
     class Even:
         number: int = attrs.field(validator=lambda _, __, number: _refuse_odd(number))
@@ -101,7 +101,7 @@ def test_a_value_that_the_class_itself_refuses_is_a_fault_too() -> None:
     assert faults(Even, b'{"number": 3}') == ("$: invalid (ValueError)",)
 
 
-def test_a_number_is_no_string() -> None:
+def test_a_number_is_not_a_string() -> None:
     assert faults(User, b'{"id": 7, "login": 7.5}') == (
         "$.id: expected a string, got 7",
         "$.login: expected a string, got 7.5",
@@ -110,17 +110,17 @@ def test_a_number_is_no_string() -> None:
 
 @pytest.mark.parametrize("raw", [b'"body"', b'["body"]', b'""', b"[]", b"null", b"1", b"true"])
 @pytest.mark.parametrize("kind", [DurationMetrics, PipelineCommit])
-def test_a_model_without_required_fields_wants_an_object_all_the_same(kind: Any, raw: bytes) -> None:
+def test_a_model_without_required_fields_still_requires_an_object(kind: Any, raw: bytes) -> None:
     (fault,) = faults(kind, raw)
     assert fault.startswith("$: expected an object, got ")
 
 
-def test_a_list_is_no_object() -> None:
+def test_a_list_is_not_an_object() -> None:
     assert faults(list[Collaboration], b'{"message": "no"}') == ("$: expected a list, got an object",)
     assert faults(list[Collaboration], b'[{"name": "acme"}]') == ("$[0].vcs_type: required, but absent",)
 
 
-def test_a_long_value_is_shown_only_in_part() -> None:
+def test_a_long_value_is_clipped() -> None:
     long = "x" * 10_000
     (fault,) = faults(PipelineTrigger, body({"type": "api", "received_at": long}))
     assert fault == f"$.received_at: expected a date and time, got '{'x' * 79}…'"
@@ -154,7 +154,7 @@ def test_the_traceback_shows_nothing_of_the_converters() -> None:
         (b"[" * 100_000, f"not JSON: '{'[' * 79}…' (nested too deeply)"),
     ],
 )
-def test_what_is_not_json_is_named_and_shown(raw: bytes, fault: str) -> None:
+def test_invalid_json_is_shown_with_its_position(raw: bytes, fault: str) -> None:
     (found,) = faults(User, raw)
     assert found.startswith(fault)
     with pytest.raises(DecodeError) as caught:
@@ -162,18 +162,18 @@ def test_what_is_not_json_is_named_and_shown(raw: bytes, fault: str) -> None:
     assert caught.value.faults == (found,)
 
 
-def test_a_long_page_of_html_is_shown_only_in_part() -> None:
+def test_a_long_html_page_is_clipped() -> None:
     (fault,) = faults(User, b"<html>" + b"x" * 10_000)
     assert fault == f"not JSON: '<html>{'x' * 73}…' (Expecting value at line 1, column 1)"
 
 
-def test_a_number_of_too_many_digits_is_not_read() -> None:
+def test_a_number_with_too_many_digits_is_rejected() -> None:
     (fault,) = faults(User, b"9" * 5_000)
     assert fault.startswith(f"not JSON: '{'9' * 79}…' (Exceeds the limit (4300 digits)")
 
 
 @pytest.mark.parametrize("raw", [b"", b" \r\n"])
-def test_an_empty_body_is_nothing_as_plain_data_and_a_fault_as_a_model(raw: bytes) -> None:
+def test_an_empty_body_is_none_as_plain_data_and_a_fault_for_a_model(raw: bytes) -> None:
     assert loads(raw) is None
     with pytest.raises(DecodeError) as caught:
         decode(User, raw)
@@ -188,7 +188,7 @@ def test_plain_data_is_what_the_server_sent() -> None:
     assert faults(dict[str, Any], b"[]") == ("$: expected an object, got a list",)
 
 
-def test_a_kind_that_can_not_be_decoded_is_not_blamed_on_the_server() -> None:
+def test_an_undecodable_type_is_not_reported_as_a_fault_of_the_server() -> None:
     with pytest.raises(Exception, match="Unsupported type") as caught:
         decode(complex, b"{}")
     assert not isinstance(caught.value, DecodeError)
@@ -203,7 +203,7 @@ def test_a_page_without_a_token_is_the_last(end: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("spelling", ["next_page_token", "next-page-token"])
-def test_a_page_gives_its_items_and_the_next_page_s_token(spelling: str) -> None:
+def test_a_page_has_items_and_the_token_of_the_next_page(spelling: str) -> None:
     items, token = decode_page(User, body({"items": [{"id": "1", "login": "octo"}], spelling: "abc"}))
     assert items == (User(id="1", login="octo"),)
     assert token == "abc"
@@ -220,7 +220,7 @@ def test_a_page_gives_its_items_and_the_next_page_s_token(spelling: str) -> None
         ("items", "$: expected an object, got 'items'"),
     ],
 )
-def test_what_is_no_page_is_refused(page: Json, fault: str) -> None:
+def test_an_invalid_page_is_rejected(page: Json, fault: str) -> None:
     with pytest.raises(DecodeError) as caught:
         decode_page(User, body(page))
     assert caught.value.faults == (fault,)
@@ -242,7 +242,7 @@ def test_a_float_may_be_written_as_an_integer() -> None:
 
 
 @pytest.mark.parametrize("number", [b"1e999", b"-1e999", b"1" + b"0" * 400])
-def test_a_number_beyond_all_floats_is_refused(number: bytes) -> None:
+def test_a_number_beyond_the_range_of_floats_is_rejected(number: bytes) -> None:
     raw = body(example("getProjectWorkflowTestMetrics")["slowest_tests"][0] | {"p95_duration": "?"})
     (fault,) = faults(TestMetric, raw.replace(b'"?"', number))
     assert fault.startswith("$.p95_duration: expected a number, got ")
@@ -258,7 +258,7 @@ def test_a_number_beyond_all_floats_is_refused(number: bytes) -> None:
         ("2020-01-10T21:45:58+02:00", datetime(2020, 1, 10, 19, 45, 58, tzinfo=UTC)),
     ],
 )
-def test_a_date_is_always_aware(text: str, moment: datetime) -> None:
+def test_decoded_datetimes_are_aware(text: str, moment: datetime) -> None:
     received = decode(PipelineTrigger, body({"type": "api", "received_at": text})).received_at
     assert received == moment
     assert received.tzinfo is not None
@@ -273,7 +273,7 @@ def test_unknown_fields_are_ignored() -> None:
 
 
 @pytest.mark.parametrize("operation", sorted(MODELS))
-def test_keys_with_hyphens_are_the_same_keys(operation: str) -> None:
+def test_hyphens_and_underscores_in_keys_are_equal(operation: str) -> None:
     def hyphened(value: Json, kind: Any) -> Json:
         is_map = get_origin(kind) in (dict, Mapping) and any(map(attrs.has, get_args(kind)))
         kind = next((part for part in get_args(kind) if attrs.has(part)), kind)
@@ -296,11 +296,11 @@ def test_the_spelling_with_an_underscore_wins() -> None:
     assert decode(PipelineConfig, raw).setup_config == "right"
 
 
-def test_a_fault_names_the_field_however_the_server_spelled_it() -> None:
+def test_a_fault_names_the_field_in_either_spelling() -> None:
     assert faults(Collaboration, b'{"name": "acme", "vcs-type": null}') == ("$.vcs_type: expected a string, got null",)
 
 
-def test_free_maps_are_not_touched() -> None:
+def test_free_maps_are_unchanged() -> None:
     parameters = {"a-b": 1, "a_b": {"c-d": [None, {"e-f": 1.5}]}, "created-at": "2020-01-10T19:45:58Z"}
     given = example("getPipelineById") | {"trigger-parameters": parameters}
     given.pop("trigger_parameters", None)
@@ -323,7 +323,7 @@ class Bundle:
     labels: Mapping[str, str]
 
 
-def test_the_values_of_a_map_become_what_the_model_says_and_its_keys_stay() -> None:
+def test_map_values_are_decoded_and_keys_kept() -> None:
     raw = b'{"documents": {"a-b": {"path": "x", "node-index": 1, "url": "u"}}, "labels": {"c-d": "e"}}'
     assert decode(Bundle, raw) == Bundle(
         documents={"a-b": Artifact(path="x", node_index=1, url="u")}, labels={"c-d": "e"}
@@ -343,26 +343,26 @@ def test_the_values_of_a_map_become_what_the_model_says_and_its_keys_stay() -> N
     ],
     ids=["no map", "a value", "a model"],
 )
-def test_a_fault_in_a_map_is_named_by_its_key(raw: bytes, fault: str) -> None:
+def test_a_fault_in_a_map_names_the_key(raw: bytes, fault: str) -> None:
     with pytest.raises(DecodeError) as caught:
         decode(Bundle, raw)
     assert caught.value.faults == (fault,)
 
 
-def test_a_long_key_is_shown_only_in_part() -> None:
+def test_a_long_key_is_clipped() -> None:
     with pytest.raises(DecodeError) as caught:
         decode(dict[str, Artifact], json.dumps({"k" * 1000: 1}).encode())
     assert len(caught.value.faults[0]) < 150
 
 
-def test_free_maps_leave_a_model_hashable() -> None:
+def test_models_with_free_maps_are_hashable() -> None:
     pipeline = decode(Pipeline, body(example("getPipelineById") | {"trigger_parameters": {"git": {"branch": "main"}}}))
     job = decode(WorkflowJob, body(example("listWorkflowJobs") | {"requires": {"1": ["success"]}}))
     assert len({pipeline, pipeline, job}) == 2
     assert pipeline != attrs.evolve(pipeline, trigger_parameters={})
 
 
-def test_unknown_words_survive_a_round_trip() -> None:
+def test_unknown_enum_values_survive_a_round_trip() -> None:
     given = example("getWorkflowById") | {"status": "never", "tag": ""}
     workflow = decode(Workflow, body(given))
     assert workflow.status == "never"
@@ -373,11 +373,11 @@ def test_unknown_words_survive_a_round_trip() -> None:
     assert decode(Workflow, to_json(workflow).encode()) == workflow
 
 
-def test_known_words_are_members() -> None:
+def test_known_enum_values_are_members() -> None:
     assert decode(Workflow, body(example("getWorkflowById") | {"status": "queued"})).status is WorkflowStatus.QUEUED
 
 
-def test_of_two_keys_that_are_the_same_the_last_counts() -> None:
+def test_the_last_of_two_equal_keys_counts() -> None:
     assert decode(User, b'{"id": "1", "id": "2", "login": "octo"}').id == "2"
 
 
@@ -387,7 +387,7 @@ RECEIVED = datetime(2020, 1, 10, tzinfo=UTC)
 TRIGGER = PipelineTrigger(type=TriggerType.API, received_at=RECEIVED, actor=Actor(login="octo"))
 
 
-def test_a_model_becomes_a_dict_of_all_its_fields() -> None:
+def test_a_model_is_converted_to_a_dict_of_all_fields() -> None:
     assert to_dict(TRIGGER) == {
         "type": "api",
         "received_at": "2020-01-10T00:00:00Z",
@@ -396,19 +396,19 @@ def test_a_model_becomes_a_dict_of_all_its_fields() -> None:
     assert type(to_dict(TRIGGER)["type"]) is str
 
 
-def test_models_in_lists_tuples_and_dicts_become_plain_too() -> None:
+def test_models_in_collections_are_converted() -> None:
     once = to_dict(TRIGGER)
     assert to_dict([TRIGGER, (TRIGGER,)]) == [once, [once]]
     assert to_dict({"a": TRIGGER, "b": [PipelineState.SETUP]}) == {"a": once, "b": ["setup"]}
 
 
 @pytest.mark.parametrize("value", [None, True, 3, 2.5, "text", [], {"a-b": [1, None]}])
-def test_plain_values_stay_as_they_are(value: Json) -> None:
+def test_plain_values_are_unchanged(value: Json) -> None:
     assert to_dict(value) == value
     assert json.loads(to_json(value)) == value
 
 
-def test_paths_sets_and_errors_become_text_and_lists() -> None:
+def test_paths_and_errors_become_strings_and_sets_lists() -> None:
     @attrs.frozen
     class Report:
         path: PurePosixPath
@@ -428,7 +428,7 @@ def test_paths_sets_and_errors_become_text_and_lists() -> None:
         (datetime(2020, 1, 10, 19, 45, 58, tzinfo=timezone(timedelta(hours=2))), "2020-01-10T19:45:58+02:00"),
     ],
 )
-def test_a_date_is_written_as_the_api_writes_it(moment: datetime, text: str) -> None:
+def test_datetimes_are_encoded_as_the_api_does(moment: datetime, text: str) -> None:
     assert to_dict(moment) == text
 
 
@@ -436,12 +436,12 @@ OFFSETS = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minute
 
 
 @given(st.datetimes(timezones=OFFSETS))
-def test_a_date_stands_for_the_same_instant_after_a_round_trip(moment: datetime) -> None:
+def test_a_datetime_survives_a_round_trip(moment: datetime) -> None:
     trigger = attrs.evolve(TRIGGER, received_at=moment)
     assert decode(PipelineTrigger, to_json(trigger).encode()).received_at == moment
 
 
-def test_json_text_is_one_line_of_ascii() -> None:
+def test_to_json_is_one_line_of_ascii() -> None:
     text = to_json(User(id="1", login="octo", name="Zoë\n\ud800"))
     assert text.isascii()
     assert "\n" not in text
@@ -451,7 +451,7 @@ def test_json_text_is_one_line_of_ascii() -> None:
 # Speed must not cost safety, nor start-up time.
 
 
-def test_the_codec_imports_no_group_of_models() -> None:
+def test_the_codec_imports_no_models() -> None:
     code = "import sys, circleci_async.core.codec; print(*(name for name in sys.modules if '.models.' in name))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.split() == []

@@ -1,4 +1,4 @@
-"""What an error answer says, whatever its shape."""
+"""The message of an error response, in each shape."""
 
 import time
 
@@ -24,7 +24,7 @@ from circleci_async.core.error_bodies import MAX_MESSAGE, error_message, request
         ('["one", "two"]', "one; two"),
         ('"just text"', "just text"),
         ('{"error_description": "expired"}', "expired"),
-        # JSON that says nothing
+        # JSON without a message
         ("{}", "Bad Request"),
         ('{"code": 17}', "Bad Request"),
         ('{"message": ""}', "Bad Request"),
@@ -57,7 +57,7 @@ def test_the_message_is_found_in_bodies_of_every_shape(body: str, message: str) 
     assert error_message(400, body) == message
 
 
-def test_without_a_message_the_status_speaks_for_itself() -> None:
+def test_an_error_without_a_message_uses_the_status_phrase() -> None:
     assert error_message(503, "") == "Service Unavailable"
     assert error_message(599, "") == "status 599"
 
@@ -68,14 +68,14 @@ def test_a_long_message_is_shortened() -> None:
 
 
 @pytest.mark.parametrize("unit", ["<", "<title", "<title>", "<script>", '{"message":'])
-def test_endless_markup_takes_no_endless_time(unit: str) -> None:
+def test_unclosed_markup_is_parsed_in_bounded_time(unit: str) -> None:
     began = time.process_time()
     assert error_message(502, "<html>" + unit * (1_000_000 // len(unit)))
     assert error_message(502, unit * (1_000_000 // len(unit)))
     assert time.process_time() - began < 2
 
 
-def test_deeply_nested_json_is_text_like_any_other() -> None:
+def test_deeply_nested_json_is_treated_as_text() -> None:
     assert error_message(500, "[" * 100_000) == "[" * MAX_MESSAGE + "…"
     assert error_message(500, "[" * 50 + '"deep"' + "]" * 50) == "deep"
 

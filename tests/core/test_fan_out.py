@@ -11,7 +11,7 @@ from circleci_async.core.fan_out import fan_out
 from circleci_async.errors import InvalidArgument
 
 
-async def test_results_come_as_they_are_ready_and_errors_stay_with_their_items() -> None:
+async def test_results_are_yielded_when_ready_and_errors_with_their_items() -> None:
     ready = asyncio.Event()
 
     async def work(item: int) -> int:
@@ -45,7 +45,7 @@ async def test_never_more_than_the_given_number_run_at_once() -> None:
     assert (count, most) == (100, 7)
 
 
-async def test_items_are_taken_no_faster_than_they_are_worked_off() -> None:
+async def test_items_are_taken_no_faster_than_they_are_processed() -> None:
     taken = 0
 
     async def items() -> AsyncIterator[int]:
@@ -64,7 +64,7 @@ async def test_items_are_taken_no_faster_than_they_are_worked_off() -> None:
         assert taken <= 4 * 3
 
 
-async def test_an_error_of_the_list_comes_after_all_that_was_begun() -> None:
+async def test_an_error_of_the_source_is_raised_after_started_work() -> None:
     async def items() -> AsyncIterator[int]:
         yield 1
         yield 2
@@ -119,7 +119,7 @@ async def test_leaving_early_leaves_nothing_running(leave: str) -> None:
     gc.collect()
 
 
-async def test_an_empty_list_gives_nothing() -> None:
+async def test_an_empty_list_has_no_items() -> None:
     async def work(item: int) -> int:
         return item
 
@@ -127,7 +127,7 @@ async def test_an_empty_list_gives_nothing() -> None:
     assert [entry async for entry in fan_out(nothing, work, concurrency=3)] == []
 
 
-def test_a_concurrency_below_one_is_refused_at_once() -> None:
+def test_a_concurrency_below_one_is_rejected_at_once() -> None:
     async def work(item: int) -> int:
         return item
 

@@ -24,7 +24,7 @@ async def in_a_loop_of_its_own(work: Callable[[], Coroutine[Any, Any, Any]]) -> 
     return await asyncio.to_thread(lambda: asyncio.run(work()))
 
 
-async def test_a_client_that_was_made_before_any_loop_is_used_in_the_first_one() -> None:
+async def test_a_client_created_before_a_loop_belongs_to_the_first_one() -> None:
     async with raw_server(answer(200, ME)) as server:
         circle = await asyncio.to_thread(CircleCI, "t", host=server.url)
         assert (await circle.users.me()).login == "octo"
@@ -32,7 +32,7 @@ async def test_a_client_that_was_made_before_any_loop_is_used_in_the_first_one()
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # its first loop ended before it was closed
-async def test_a_client_is_refused_in_the_next_run_of_a_loop() -> None:
+async def test_a_client_fails_in_the_next_asyncio_run() -> None:
     async with raw_server(answer(200, ME)) as server:
 
         def runs_twice() -> None:
@@ -51,7 +51,7 @@ async def test_a_client_is_refused_in_the_next_run_of_a_loop() -> None:
 
 
 @pytest.mark.parametrize("call", ["users.me", "a list", "a stream", "aclose"])
-async def test_a_client_is_refused_in_another_loop_and_goes_on_in_its_own(call: str) -> None:
+async def test_a_client_fails_in_another_loop_and_still_works_in_its_own(call: str) -> None:
     async with raw_server(answer(200, ME)) as server, CircleCI("t", host=server.url) as circle:
         await circle.users.me()
 
@@ -73,7 +73,7 @@ async def test_a_client_is_refused_in_another_loop_and_goes_on_in_its_own(call: 
         assert len(server.requests) == 2
 
 
-async def test_a_call_can_be_handed_over_to_the_clients_own_loop() -> None:
+async def test_a_call_can_be_submitted_to_the_loop_of_the_client() -> None:
     async with raw_server(answer(200, ME)) as server, CircleCI("t", host=server.url) as circle:
         await circle.users.me()
         loop = asyncio.get_running_loop()
@@ -81,13 +81,13 @@ async def test_a_call_can_be_handed_over_to_the_clients_own_loop() -> None:
         assert (await asyncio.wrap_future(handed)).login == "octo"
 
 
-async def test_a_client_that_was_closed_in_its_loop_may_be_closed_again_in_any() -> None:
+async def test_a_closed_client_can_be_closed_again_in_any_loop() -> None:
     async with raw_server(answer(200, ME)) as server, CircleCI("t", host=server.url) as circle:
         await circle.users.me()
     await in_a_loop_of_its_own(circle.aclose)
 
 
-def test_a_call_outside_of_any_loop_says_what_is_missing() -> None:
+def test_a_call_without_a_running_loop_names_the_cause() -> None:
     call = CircleCI("t", host=NOWHERE).users.me()
     with pytest.raises(ConfigurationError, match="no event loop is running"):
         call.send(None)
@@ -188,7 +188,7 @@ if __name__ == "__main__":
 
 @needs_fork
 @pytest.mark.parametrize("program", [IN_A_LOOP_THAT_IS_KEPT, INSIDE_OF_A_COROUTINE], ids=["kept loop", "coroutine"])
-async def test_a_client_is_refused_in_a_forked_child_and_its_parent_loses_nothing(program: str) -> None:
+async def test_a_client_fails_in_a_forked_child_without_affecting_the_parent(program: str) -> None:
     async with raw_server(answer(200, ME)) as server:
         *child, parent = await run(program, server.url)
         assert parent == "parent: octo"
@@ -200,7 +200,7 @@ async def test_a_client_is_refused_in_a_forked_child_and_its_parent_loses_nothin
 
 
 @needs_fork
-async def test_a_forked_child_uses_clients_that_are_new_or_were_not_used_before() -> None:
+async def test_a_forked_child_can_use_new_and_unused_clients() -> None:
     async with raw_server(answer(200, ME)) as server:
         refused, *fine = await run(BY_MULTIPROCESSING, server.url)
         assert refused.startswith("child: this client was in use when the process was forked")

@@ -72,7 +72,7 @@ async def test_a_new_request_does_not_overtake_waiting_ones() -> None:
 
 
 @fast_clock
-async def test_while_it_is_paused_nobody_goes_out_and_then_they_come_back_gradually() -> None:
+async def test_nothing_is_sent_during_a_pause_and_slow_start_follows() -> None:
     limiter, stats = make(8)
     loop = asyncio.get_running_loop()
     began = loop.time()

@@ -25,13 +25,13 @@ def three() -> Pages:
     return Pages({None: ((1, 2), "b"), "b": ((3, 4), "c"), "c": ((5,), None)})
 
 
-async def test_items_come_page_after_page() -> None:
+async def test_items_are_iterated_page_by_page() -> None:
     pages = three()
     assert [item async for item in Paged(pages.fetch)] == [1, 2, 3, 4, 5]
     assert pages.asked == [None, "b", "c"]
 
 
-async def test_nothing_is_asked_before_iteration_and_each_walk_starts_afresh() -> None:
+async def test_nothing_is_sent_before_iteration_and_each_iteration_starts_again() -> None:
     pages = three()
     paged = Paged(pages.fetch)
     assert pages.asked == []
@@ -45,7 +45,7 @@ async def test_pages_start_at_a_token() -> None:
     assert pages.asked == ["b", "c"]
 
 
-async def test_a_page_is_asked_for_only_when_it_is_needed() -> None:
+async def test_a_page_is_requested_only_when_needed() -> None:
     pages = three()
     async for item in Paged(pages.fetch):
         if item == 2:
@@ -53,13 +53,13 @@ async def test_a_page_is_asked_for_only_when_it_is_needed() -> None:
     assert pages.asked == [None]
 
 
-async def test_first_asks_for_no_more_than_it_needs() -> None:
+async def test_first_requests_no_more_than_it_needs() -> None:
     pages = three()
     assert await Paged(pages.fetch).first() == 1
     assert pages.asked == [None]
 
 
-async def test_first_looks_past_empty_pages_and_is_none_of_an_empty_list() -> None:
+async def test_first_skips_empty_pages_and_is_none_for_an_empty_list() -> None:
     assert await Paged(Pages({None: ((), "b"), "b": ((7,), None)}).fetch).first() == 7
     assert await Paged(Pages({None: ((), None)}).fetch).first() is None
 
@@ -73,13 +73,13 @@ async def test_collect_stops_at_its_limit(limit: int, items: list[int], asked: i
     assert len(pages.asked) == asked
 
 
-async def test_a_negative_limit_is_refused() -> None:
+async def test_a_negative_limit_is_rejected() -> None:
     with pytest.raises(InvalidArgument, match="limit=-1"):
         await Paged(three().fetch).collect(-1)
 
 
 @pytest.mark.parametrize("repeated", ["b", "c"])
-async def test_a_repeated_token_ends_the_walk_with_an_error(repeated: str) -> None:
+async def test_a_repeated_token_is_an_error(repeated: str) -> None:
     pages = Pages({None: ((1,), "b"), "b": ((2,), "c"), "c": ((3,), repeated)})
     found: list[int] = []
     with pytest.raises(PagingError, match=repeated) as caught:
@@ -96,7 +96,7 @@ async def test_the_token_that_a_walk_started_from_counts_as_seen() -> None:
     assert pages.asked == ["b"]
 
 
-async def test_an_error_carries_the_token_to_go_on_from() -> None:
+async def test_an_error_carries_the_page_token_to_resume_from() -> None:
     pages = three()
     pages.pages["c"] = NotFound(404, "gone")
     with pytest.raises(NotFound) as caught:

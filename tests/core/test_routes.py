@@ -26,7 +26,7 @@ def test_the_path_of_each_operation_has_the_route_that_the_api_documents(name: s
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_names_that_are_words_of_the_api_too_do_not_lead_astray(name: str) -> None:
+def test_names_equal_to_path_words_are_matched_correctly(name: str) -> None:
     operation = OPERATIONS[name]
     for word in ("workflows", "job", "summary"):
         assert route_of(path(operation, word)) == template(operation)
@@ -46,10 +46,10 @@ def test_names_that_are_words_of_the_api_too_do_not_lead_astray(name: str) -> No
         ),
     ],
 )
-def test_where_two_routes_would_fit_the_one_that_says_more_is_meant(path: str, route: str) -> None:
+def test_the_more_specific_of_two_routes_is_used(path: str, route: str) -> None:
     assert route_of(path) == route
 
 
 @pytest.mark.parametrize("path", ["/api/v2/anything/new", "/api/v2", "/api/v2/", "/", "/api/v1.1/me", "/api/v3/me"])
-def test_what_the_api_does_not_document_has_no_route(path: str) -> None:
+def test_undocumented_paths_have_no_route(path: str) -> None:
     assert route_of(path) is None

@@ -1,4 +1,4 @@
-"""The token is in no repr, log, error, traceback or pickle, whatever goes wrong."""
+"""The token is in no repr, log, error, traceback or pickle, in any failure."""
 
 import asyncio
 import gc
@@ -73,7 +73,7 @@ def echo(status: int, *, kind: str = "json") -> Behaviour:
 
 
 async def parrot(request: Request, writer: asyncio.StreamWriter) -> None:
-    """Send the request back, which is no HTTP answer."""
+    """Send the request back, which is not an HTTP response."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
     writer.write(f"{request.headers.get('circle-token') or TOKEN} {BASIC}\r\n{lines}\r\n".encode())
     await writer.drain()
@@ -131,7 +131,7 @@ async def test_no_failure_shows_the_token(
 
 @pytest.mark.parametrize("auth", ["circle-token", "bearer", "basic"])
 @pytest.mark.parametrize("failure", ["hang", "stall", "429", "500 in json"])
-async def test_a_call_that_is_cancelled_by_a_timeout_of_the_callers_does_not_show_it_either(
+async def test_a_call_cancelled_by_the_callers_timeout_does_not_show_the_token(
     auth: Auth, failure: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     retry = RetryPolicy(initial_delay=60, max_delay=60)
@@ -147,7 +147,7 @@ async def test_a_call_that_is_cancelled_by_a_timeout_of_the_callers_does_not_sho
     check_log(caplog)
 
 
-async def test_the_deadline_does_not_show_it() -> None:
+async def test_the_deadline_error_does_not_show_the_token() -> None:
     async with (
         raw_server(hang) as server,
         CircleCI(TOKEN, host=server.url, retry=RetryPolicy(deadline=0.05)) as circle,
@@ -157,7 +157,7 @@ async def test_the_deadline_does_not_show_it() -> None:
     check_error(caught.value)
 
 
-async def test_a_port_where_nobody_listens_does_not_show_it() -> None:
+async def test_a_refused_connection_does_not_show_the_token() -> None:
     async with raw_server(hang) as server:
         pass
     async with CircleCI(TOKEN, host=server.url, retry=RetryPolicy(attempts=1)) as circle:
@@ -166,7 +166,7 @@ async def test_a_port_where_nobody_listens_does_not_show_it() -> None:
     check_error(caught.value)
 
 
-async def test_a_client_that_is_used_in_another_event_loop_does_not_show_it() -> None:
+async def test_the_error_of_a_client_in_another_loop_does_not_show_the_token() -> None:
     circle = CircleCI(TOKEN, host="http://localhost:1", retry=RetryPolicy(attempts=1))
 
     def elsewhere() -> None:
@@ -192,7 +192,7 @@ async def test_a_wrong_token_of_a_token_function_is_not_shown(value: Any) -> Non
     check_error(caught.value)
 
 
-async def test_an_old_token_that_an_answer_echoes_is_still_known() -> None:
+async def test_an_old_token_in_a_response_is_still_redacted() -> None:
     tokens = iter([TOKEN, "another-token"])
     released = asyncio.Event()
 
@@ -211,7 +211,7 @@ async def test_an_old_token_that_an_answer_echoes_is_still_known() -> None:
     check_error(caught.value)
 
 
-async def test_error_bodies_are_kept_but_for_the_token() -> None:
+async def test_error_bodies_are_kept_without_the_token() -> None:
     async with raw_server(echo(401)) as server, CircleCI(TOKEN, host=server.url) as circle:
         with pytest.raises(CircleCIError) as caught:
             await circle.users.me()
@@ -238,7 +238,7 @@ async def test_no_object_of_a_client_shows_the_token_in_its_repr() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 500])
-async def test_a_signature_is_in_no_message_and_no_log(status: int, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_signature_appears_in_no_message_and_no_log(status: int, caplog: pytest.LogCaptureFixture) -> None:
     retry = RetryPolicy(attempts=2, initial_delay=0.001)
     async with raw_server(answer(status, "<Error><Message>no</Message></Error>")) as storage:
         signed = f"{storage.url}/x?X-Amz-Signature={SIGNATURE}"

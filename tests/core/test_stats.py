@@ -11,7 +11,7 @@ from tests.raw_server import answer, hang, raw_server
 ME = {"id": "u-1", "login": "octo"}
 
 
-async def test_the_counters_are_live_and_a_call_of_them_gives_a_copy() -> None:
+async def test_stats_are_live_and_calling_them_returns_a_copy() -> None:
     async with raw_server(answer(200, ME)) as server, CircleCI("t", host=server.url) as circle:
         live, copy = circle.stats, circle.stats()
         assert copy == Stats()
@@ -24,7 +24,7 @@ async def test_the_counters_are_live_and_a_call_of_them_gives_a_copy() -> None:
         assert circle.stats.requests == 1
 
 
-async def test_what_is_out_and_what_waits_at_the_gate_is_told_as_it_is_now() -> None:
+async def test_in_flight_and_waiting_are_live() -> None:
     async with raw_server(hang) as server, CircleCI("t", host=server.url, concurrency=2) as circle:
         calls = [asyncio.create_task(circle.users.me()) for _ in range(5)]
         while len(server.requests) < 2:
@@ -51,7 +51,7 @@ async def test_a_stream_is_in_flight_until_it_is_closed() -> None:
 
 
 @fast_clock
-async def test_waits_are_counted_and_their_seconds_added_up() -> None:
+async def test_waits_and_their_seconds_are_counted() -> None:
     async with (
         raw_server(answer(429, {}, {"Retry-After": "40"}), answer(200, ME)) as server,
         CircleCI("t", host=server.url) as circle,
@@ -66,7 +66,7 @@ async def test_waits_are_counted_and_their_seconds_added_up() -> None:
 
 
 @fast_clock
-async def test_of_a_wait_that_is_cut_short_only_what_was_waited_counts() -> None:
+async def test_a_cancelled_wait_counts_only_the_time_waited() -> None:
     async with (
         raw_server(answer(503, {}, {"Retry-After": "100"})) as server,
         CircleCI("t", host=server.url, retry=RetryPolicy(deadline=1000)) as circle,

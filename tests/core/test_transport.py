@@ -50,7 +50,7 @@ async def test_the_token_is_sent_in_one_header(auth: Auth, sent: dict[str, str])
         assert [credentials(request) for request in server.requests] == [sent, sent]
 
 
-def test_another_way_to_send_the_token_is_refused_by_name() -> None:
+def test_an_unknown_auth_is_rejected_by_name() -> None:
     with pytest.raises(ConfigurationError, match="auth must be one of 'circle-token', 'bearer', 'basic', got 'digest'"):
         CircleCI(TOKEN, auth="digest")  # type: ignore[arg-type]  # this is the point
 
@@ -66,7 +66,7 @@ async def test_another_origin_is_never_sent_the_token_by_a_redirect(auth: Auth, 
         assert TOKEN not in str(other.requests[0].headers)
 
 
-async def test_on_the_way_from_home_abroad_and_back_only_home_is_sent_the_token() -> None:
+async def test_over_redirects_only_trusted_origins_are_sent_the_token() -> None:
     async with raw_server(moved("/set below")) as home, raw_server(moved(f"{home.url}/back")) as abroad:
         home.behaviours = [moved(f"{abroad.url}/x"), answer(200, {})]
         async with CircleCI(TOKEN, host=home.url) as circle:
@@ -89,7 +89,7 @@ async def test_an_artifact_host_is_sent_the_token_and_the_storage_behind_it_is_n
         assert credentials(storage.requests[0]) == {}
 
 
-async def test_cookies_are_not_kept() -> None:
+async def test_cookies_are_ignored() -> None:
     async with raw_server(answer(200, {}, {"Set-Cookie": "session=1"})) as server:
         host = server.url.replace("127.0.0.1", "localhost")  # aiohttp itself keeps none for an IP address
         async with CircleCI(TOKEN, host=host) as circle:
@@ -109,7 +109,7 @@ async def test_the_user_agent_names_this_package_and_its_version() -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_what_changes_something_is_not_sent_elsewhere(method: str, status: int) -> None:
+async def test_only_get_and_head_follow_redirects(method: str, status: int) -> None:
     async with raw_server(answer(200, {})) as other, raw_server(moved(f"{other.url}/x?sig=s", status)) as server:
         async with CircleCI(TOKEN, host=server.url, retry=QUICK) as circle:
             with pytest.raises(ApiError, match="unexpected redirect to") as caught:
@@ -119,14 +119,14 @@ async def test_what_changes_something_is_not_sent_elsewhere(method: str, status:
         assert (len(server.requests), len(other.requests)) == (1, 0)
 
 
-async def test_a_relative_redirect_is_followed_within_its_origin_and_a_fragment_stays_at_home() -> None:
+async def test_a_relative_redirect_is_followed_without_its_fragment() -> None:
     async with raw_server(moved("../there?a=%2F+b#part"), answer(200, {"a": 1})) as server:
         async with CircleCI(TOKEN, host=server.url) as circle:
             assert await circle.request("GET", "/one/two") == {"a": 1}
         assert server.requests[1].target == "/api/v2/there?a=%2F+b"
 
 
-async def test_a_signed_address_arrives_as_it_was_written() -> None:
+async def test_a_signed_address_is_sent_unchanged() -> None:
     signed = "/b%2Fucket/a%20b+c~d!/x?X-Amz-Credential=A%2F2026%2Fs3&sig=a+b%2B/c==&e=%e4&empty=&flag"
     async with raw_server(answer(200, {})) as storage, raw_server(moved(f"{storage.url}{signed}")) as server:
         async with CircleCI(TOKEN, host=server.url) as circle:
@@ -134,21 +134,21 @@ async def test_a_signed_address_arrives_as_it_was_written() -> None:
         assert storage.requests[0].target == signed
 
 
-async def test_a_redirect_in_other_characters_than_ascii_is_quoted() -> None:
+async def test_a_non_ascii_redirect_is_quoted() -> None:
     async with raw_server(moved("/\u00e4 \u00f6"), answer(200, {"a": 1})) as server:
         async with CircleCI(TOKEN, host=server.url) as circle:
             assert await circle.request("GET", "/x") == {"a": 1}
         assert server.requests[1].target == "/%C3%A4%20%C3%B6"
 
 
-async def test_a_redirect_that_never_ends_is_left_after_ten_and_not_begun_again() -> None:
+async def test_endless_redirects_stop_after_ten_without_a_retry() -> None:
     async with raw_server(moved("/again")) as server, CircleCI(TOKEN, host=server.url, retry=QUICK) as circle:
         with pytest.raises(ApiError, match="more than 10 redirects"):
             await circle.request("GET", "/x")
         assert len(server.requests) == 11
 
 
-async def test_a_token_that_a_redirect_puts_into_the_address_is_not_shown() -> None:
+async def test_a_token_in_the_address_of_a_redirect_is_not_shown() -> None:
     async with raw_server(moved("/x?a=1&circle-token=SECRET")) as server, CircleCI("", host=server.url) as circle:
         with pytest.raises(ApiError) as caught:
             await circle.request("GET", "/x")
@@ -169,7 +169,7 @@ async def test_a_token_that_a_redirect_puts_into_the_address_is_not_shown() -> N
         "",
     ],
 )
-async def test_a_redirect_to_what_can_not_be_asked_is_the_error_that_it_is(location: str) -> None:
+async def test_a_redirect_to_an_unsupported_address_is_an_error(location: str) -> None:
     async with raw_server(moved(location)) as server:
         async with CircleCI(TOKEN, host=server.url, retry=QUICK) as circle:
             with pytest.raises(ApiError) as caught:
@@ -209,7 +209,7 @@ async def secure_server(*behaviours: Behaviour) -> AsyncGenerator[tuple[RawServe
         await server.all_closed()
 
 
-async def test_a_redirect_from_https_to_http_is_refused_even_to_this_machine() -> None:
+async def test_a_redirect_from_https_to_http_is_refused_even_to_loopback() -> None:
     async with raw_server(answer(200, {})) as plain:
         async with (
             secure_server(moved(f"{plain.url}/x?sig=SECRET")) as (server, http, _),
@@ -225,7 +225,7 @@ async def test_a_redirect_from_https_to_http_is_refused_even_to_this_machine() -
 # TLS
 
 
-async def test_a_certificate_of_an_unknown_ca_is_refused_and_the_error_says_what_helps() -> None:
+async def test_an_unknown_ca_is_rejected_with_a_hint() -> None:
     async with secure_server(answer(200, {})) as (server, _, _), CircleCI(TOKEN, host=server.url, retry=ONCE) as circle:
         with pytest.raises(TransportError, match="SSL_CERT_FILE") as caught:
             await circle.request("POST", "/x", json={})
@@ -279,7 +279,7 @@ async def test_a_private_ca_is_named_with_ssl_cert_file(tmp_path: Path) -> None:
     ],
     ids=["no status", "no header", "length", "long", "chunk", "cut chunk", "gzip", "nothing"],
 )
-async def test_broken_http_is_a_transport_error_in_one_line(content: bytes, message: str) -> None:
+async def test_invalid_http_is_a_transport_error_in_one_line(content: bytes, message: str) -> None:
     async with raw_server(raw(content)) as server, CircleCI(TOKEN, host=server.url, retry=ONCE) as circle:
         with pytest.raises(TransportError, match=message) as caught:
             await circle.request("GET", "/x")
@@ -303,7 +303,7 @@ async def test_a_session_of_the_callers_own_is_used_and_never_closed() -> None:
         assert "circle-token" not in server.requests[1].headers
 
 
-async def test_a_session_that_raises_for_status_by_itself_does_no_harm() -> None:
+async def test_a_caller_session_with_raise_for_status_works() -> None:
     async with (
         raw_server(answer(404, {"message": "no such thing"})) as server,
         aiohttp.ClientSession(raise_for_status=True) as http,
@@ -313,7 +313,7 @@ async def test_a_session_that_raises_for_status_by_itself_does_no_harm() -> None
             await circle.request("GET", "/x")
 
 
-async def test_a_session_that_is_closed_is_a_mistake_that_is_told() -> None:
+async def test_a_closed_caller_session_is_reported() -> None:
     async with aiohttp.ClientSession() as http:
         pass
     async with CircleCI(TOKEN, host="http://localhost:1", http=http) as circle:
@@ -333,7 +333,7 @@ async def test_a_proxy_of_the_environment_is_used(name: str, monkeypatch: pytest
         assert proxy.requests[0].target == "http://ci.example.com/api/v2/x"
 
 
-async def test_a_proxy_may_be_named_without_scheme_and_with_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_may_lack_its_scheme_and_have_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
     async with raw_server(answer(200, {"a": 1})) as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"me:pw@{proxy.host}")
         async with CircleCI("", host="http://ci.example.com") as circle:
@@ -341,7 +341,7 @@ async def test_a_proxy_may_be_named_without_scheme_and_with_a_password(monkeypat
         assert credentials(proxy.requests[0]) == {"proxy-authorization": "Basic " + b64encode(b"me:pw").decode()}
 
 
-async def test_https_goes_through_the_proxy_as_a_tunnel_which_never_sees_the_token(
+async def test_https_is_tunneled_through_the_proxy_without_showing_the_token(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with raw_server(answer(407, "who are you?")) as proxy:
@@ -355,7 +355,7 @@ async def test_https_goes_through_the_proxy_as_a_tunnel_which_never_sees_the_tok
 
 
 @pytest.mark.parametrize("exempt", ["127.0.0.1", "*", "localhost,127.0.0.1"])
-async def test_no_proxy_is_heeded(exempt: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_proxy_is_applied(exempt: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with raw_server(answer(200, {})) as proxy, raw_server(answer(200, {"a": 1})) as server:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         monkeypatch.setenv("NO_PROXY", exempt)
@@ -364,7 +364,7 @@ async def test_no_proxy_is_heeded(exempt: str, monkeypatch: pytest.MonkeyPatch) 
         assert proxy.requests == []
 
 
-async def test_proxies_are_left_alone_without_trust_env(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_proxies_are_ignored_without_trust_env(monkeypatch: pytest.MonkeyPatch) -> None:
     async with raw_server(answer(200, {})) as proxy, raw_server(answer(200, {"a": 1})) as server:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         async with CircleCI("", host=server.url, trust_env=False) as circle:
@@ -373,7 +373,7 @@ async def test_proxies_are_left_alone_without_trust_env(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("proxy", ["socks5://me:pw@127.0.0.1:1080", "http://me:pw@[bad", "http://me:pw@"])
-async def test_a_proxy_that_can_not_be_used_is_told_without_its_password(
+async def test_an_unsupported_proxy_is_rejected_without_showing_its_password(
     proxy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", proxy)

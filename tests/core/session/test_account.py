@@ -21,7 +21,7 @@ async def test_no_more_than_the_concurrency_are_in_flight() -> None:
 
 
 @fast_clock
-async def test_who_waits_to_try_again_holds_neither_a_connection_nor_a_slot() -> None:
+async def test_a_call_waiting_for_a_retry_holds_neither_connection_nor_permit() -> None:
     async with (
         raw_server(answer(503, {}, {"Retry-After": "60"}), answer(200, ME)) as server,
         connect(server, concurrency=1) as circle,
@@ -45,7 +45,7 @@ async def test_every_hop_and_every_byte_is_counted() -> None:
         assert stats.received == 12
 
 
-async def test_the_log_tells_method_path_status_attempt_and_wait(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_log_has_method_path_status_attempt_and_delay(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "circleci_async")
     async with (
         raw_server(answer(500, {"message": "secret of the body"}), answer(200, ME)) as server,

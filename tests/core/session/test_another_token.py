@@ -1,4 +1,4 @@
-"""A token that was changed while a request with the old one was on its way: the request is sent once more."""
+"""A token that changed while a request with the old one was in flight: the request is sent once more."""
 
 import asyncio
 from collections.abc import Callable
@@ -34,9 +34,7 @@ def sent(server: RawServer) -> list[str | None]:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-async def test_a_refused_request_is_sent_once_more_with_the_token_that_stands_there_by_then(
-    method: str, tmp_path: Path
-) -> None:
+async def test_a_401_is_retried_once_with_the_changed_token(method: str, tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("old")
     async with raw_server(accepting("new", and_then=lambda: file.write_text("new"))) as server:
@@ -45,11 +43,11 @@ async def test_a_refused_request_is_sent_once_more_with_the_token_that_stands_th
             assert (circle.stats.requests, circle.stats.retries) == (2, 0)
         assert sent(server) == ["old", "new"]
         assert server.requests[0].body == server.requests[1].body
-        expected = 2 if method == "POST" else 1  # each POST has a connection of its own
+        expected = 2 if method == "POST" else 1  # each POST opens a connection
         assert server.connections == expected, "the refusal was read, and its connection kept"
 
 
-async def test_it_is_sent_once_more_and_no_oftener() -> None:
+async def test_a_401_is_retried_only_once() -> None:
     tokens = iter(range(100))
     async with raw_server(answer(401, REFUSED)) as server:
         async with CircleCI(lambda: f"token-{next(tokens)}", host=server.url) as circle:
@@ -60,7 +58,7 @@ async def test_it_is_sent_once_more_and_no_oftener() -> None:
 
 @pytest.mark.parametrize("auth", ["circle-token", "bearer", "basic"])
 @pytest.mark.parametrize("kind", ["text", "same", "none by then", "fails by then"])
-async def test_a_token_that_has_not_changed_is_refused_at_once(kind: str, auth: Auth) -> None:
+async def test_a_401_with_an_unchanged_token_is_raised_at_once(kind: str, auth: Auth) -> None:
     asked: list[int] = []
 
     def token() -> str | None:
@@ -77,7 +75,7 @@ async def test_a_token_that_has_not_changed_is_refused_at_once(kind: str, auth: 
         await server.all_closed()
 
 
-async def test_an_async_token_function_is_asked_too_and_a_call_that_waits_for_it_can_be_cancelled() -> None:
+async def test_a_call_waiting_for_an_async_token_function_can_be_cancelled() -> None:
     renewing = asyncio.Event()
 
     async def token() -> str:
@@ -98,7 +96,7 @@ async def test_an_async_token_function_is_asked_too_and_a_call_that_waits_for_it
         await server.all_closed()
 
 
-async def test_many_calls_with_the_old_token_all_get_through() -> None:
+async def test_many_calls_with_an_old_token_all_succeed() -> None:
     tokens = ["old"]
     async with raw_server(accepting("new", and_then=lambda: tokens.append("new"))) as server:
         async with CircleCI(lambda: tokens[-1], host=server.url, concurrency=8) as circle:
@@ -108,7 +106,7 @@ async def test_many_calls_with_the_old_token_all_get_through() -> None:
         assert sent(server).count("new") == 20
 
 
-async def test_streams_and_what_a_redirect_leads_to_are_sent_once_more_likewise() -> None:
+async def test_a_401_of_a_stream_or_redirect_target_is_retried_once() -> None:
     tokens = ["old"]
 
     async def files(request: Request, writer: asyncio.StreamWriter) -> bool | None:
@@ -122,8 +120,8 @@ async def test_streams_and_what_a_redirect_leads_to_are_sent_once_more_likewise(
         assert [request.path for request in server.requests] == ["/a", "/b", "/b"]
 
 
-async def test_a_request_that_carried_no_token_is_refused_at_once() -> None:
-    """A storage is not sent the token, and its 401 says nothing of it."""
+async def test_an_anonymous_401_is_raised_at_once() -> None:
+    """A storage is not sent the token, and its 401 does not concern it."""
     tokens = iter(range(100))
     async with (
         raw_server(answer(401, REFUSED)) as storage,

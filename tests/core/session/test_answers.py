@@ -19,7 +19,7 @@ from tests.raw_server import (
 @pytest.mark.parametrize(
     "body", ["<html><title>Hello</title></html>", '{"id": "u-1", "log', '{"id": NaN}', b"\xff\xfe"]
 )
-async def test_what_is_no_json_is_a_decode_error_that_says_where(body: str | bytes) -> None:
+async def test_invalid_json_is_a_decode_error_with_the_address(body: str | bytes) -> None:
     async with raw_server(answer(200, body)) as server, connect(server) as circle:
         for call in (circle.users.me(), circle.request("GET", "/me"), circle.pipelines.list("gh/a/b").collect()):
             with pytest.raises(DecodeError, match="not JSON") as caught:
@@ -30,14 +30,14 @@ async def test_what_is_no_json_is_a_decode_error_that_says_where(body: str | byt
         assert len(server.requests) == 3, "asking again would not help"
 
 
-async def test_an_empty_body_is_none_for_the_escape_hatch_and_an_error_for_a_model() -> None:
+async def test_an_empty_body_is_none_for_request_and_an_error_for_a_model() -> None:
     async with raw_server(answer(204, b"")) as server, connect(server) as circle:
         assert await circle.request("DELETE", "/x") is None
         with pytest.raises(DecodeError, match="empty"):
             await circle.users.me()
 
 
-async def test_a_null_where_none_may_be_names_the_field_and_the_address() -> None:
+async def test_an_unexpected_null_names_the_field_and_the_address() -> None:
     async with raw_server(answer(200, {"id": None, "login": None})) as server, connect(server) as circle:
         with pytest.raises(DecodeError) as caught:
             await circle.users.me()
@@ -77,7 +77,7 @@ async def test_a_large_body_is_decoded_off_the_event_loop(size: int, elsewhere: 
         assert circle.stats.received == size
 
 
-async def test_the_event_loop_goes_on_while_a_large_list_becomes_models() -> None:
+async def test_a_large_list_is_decoded_without_blocking_the_event_loop() -> None:
     items = [{"path": f"p/{n}", "node_index": 0, "url": "https://x/y"} for n in range(60_000)]
     async with raw_server(answer(200, {"items": items})) as server, connect(server) as circle:
         fetching = asyncio.create_task(circle.artifacts.list("gh/a/b", 1).collect())
@@ -91,7 +91,7 @@ async def test_the_event_loop_goes_on_while_a_large_list_becomes_models() -> Non
         assert ticks > 3
 
 
-async def test_an_error_whose_body_is_cut_is_that_error_still() -> None:
+async def test_an_error_with_an_incomplete_body_keeps_its_status() -> None:
     async with raw_server(cut(b'{"message": "no such thing"}', 10, status=404)) as server, connect(server) as circle:
         with pytest.raises(NotFound, match="404 Not Found"):
             await circle.users.me()

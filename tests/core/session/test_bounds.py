@@ -11,7 +11,9 @@ from tests.raw_server import Request, answer, hang, raw_server
 ONCE = RetryPolicy(attempts=1)
 
 
-async def test_a_proxy_that_never_answers_ends_a_download_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_that_does_not_respond_times_out_a_download(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with raw_server(hang) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         async with CircleCI("", host="https://ci.example.com", timeout=0.3, retry=ONCE) as circle:
@@ -21,7 +23,7 @@ async def test_a_proxy_that_never_answers_ends_a_download_too(tmp_path: Path, mo
         assert [request.method for request in proxy.requests] == ["CONNECT"]
 
 
-async def test_a_proxy_that_refuses_has_let_nothing_out_so_a_post_is_tried_again(
+async def test_a_post_refused_by_the_proxy_is_retried(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with raw_server(answer(407, "")) as proxy:
@@ -34,7 +36,7 @@ async def test_a_proxy_that_refuses_has_let_nothing_out_so_a_post_is_tried_again
         assert len(proxy.requests) == 3
 
 
-async def test_an_error_whose_text_never_ends_is_that_error_all_the_same(tmp_path: Path) -> None:
+async def test_an_error_whose_body_never_ends_keeps_its_status(tmp_path: Path) -> None:
     async def dribble(request: Request, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n")
         while not writer.is_closing():

@@ -57,7 +57,7 @@ def are_closed(results: list[Any]) -> bool:
     return all(isinstance(each, ConfigurationError) and CLOSED in str(each) for each in results)
 
 
-async def test_calls_under_way_end_in_their_time_and_new_ones_are_refused() -> None:
+async def test_running_calls_finish_while_draining_and_new_ones_fail() -> None:
     released = asyncio.Event()
     async with raw_server(on(released, answer(200, ME))) as server:
         circle = connect(server)
@@ -78,7 +78,7 @@ async def test_calls_under_way_end_in_their_time_and_new_ones_are_refused() -> N
         check_nothing_in_use(circle)
 
 
-async def test_a_call_that_was_let_in_may_still_be_tried_again() -> None:
+async def test_an_admitted_call_is_still_retried_while_draining() -> None:
     released = asyncio.Event()
     async with raw_server(on(released, answer(503, {})), answer(200, ME)) as server:
         circle = connect(server)
@@ -92,21 +92,21 @@ async def test_a_call_that_was_let_in_may_still_be_tried_again() -> None:
 
 
 @fast_clock
-async def test_what_has_not_ended_within_the_grace_is_cut() -> None:
+async def test_calls_still_running_after_draining_are_cancelled() -> None:
     async with raw_server(hang) as server:
         circle = connect(server)
         async with under_way(circle, server, 2) as calls:
             began = now()
             await circle.aclose(drain=60)
             assert now() - began == pytest.approx(60, abs=2)
-            assert all(call.done() for call in calls), "when it returns, nothing goes on"
+            assert all(call.done() for call in calls), "when it returns, nothing is running"
             assert are_closed(await outcomes(calls))
         await server.all_closed()
         check_nothing_in_use(circle)
 
 
 @pytest.mark.parametrize("deadline", [None, 1000.0])
-async def test_without_a_grace_calls_are_cut_wherever_they_are(deadline: float | None) -> None:
+async def test_closing_without_draining_cancels_calls_at_any_point(deadline: float | None) -> None:
     patient = RetryPolicy(deadline=deadline)
     async with raw_server(answer(503, {}, {"Retry-After": "100"}), hang) as server:
         circle = connect(server, retry=patient, concurrency=1)
@@ -124,7 +124,7 @@ async def test_without_a_grace_calls_are_cut_wherever_they_are(deadline: float |
         await server.all_closed()
 
 
-async def test_calls_that_a_pause_holds_back_are_cut_too() -> None:
+async def test_closing_cancels_calls_waiting_for_a_pause() -> None:
     async with raw_server(limited({"Retry-After": "100"})) as server:
         circle = connect(server)
         calls = [asyncio.create_task(circle.users.me()) for _ in range(2)]
@@ -134,7 +134,7 @@ async def test_calls_that_a_pause_holds_back_are_cut_too() -> None:
         assert circle.stats.waited < 100, "what was body is incomplete is not counted as waited for"
 
 
-async def test_a_call_that_is_cancelled_while_it_is_cut_tells_of_the_cancellation() -> None:
+async def test_a_call_cancelled_while_closing_raises_the_cancellation() -> None:
     async with raw_server(hang) as server:
         circle = connect(server)
         async with under_way(circle, server, 2) as (cancelled, cut):
@@ -164,7 +164,7 @@ def file_at(server: RawServer) -> Artifact:
     return Artifact(path="a", node_index=0, url=f"{server.url}/a")
 
 
-async def test_a_stream_may_be_read_to_its_end_within_the_grace() -> None:
+async def test_a_stream_can_be_read_to_its_end_while_draining() -> None:
     released = asyncio.Event()
     async with raw_server(begins(10, b"12345", released, b"67890")) as server:
         circle = connect(server)
@@ -181,7 +181,7 @@ async def test_a_stream_may_be_read_to_its_end_within_the_grace() -> None:
 
 
 @fast_clock
-async def test_a_stream_that_nobody_reads_is_closed_after_the_grace() -> None:
+async def test_an_unread_stream_is_closed_after_draining() -> None:
     async with raw_server(begins(10, b"12345", asyncio.Event(), b"")) as server:
         circle = connect(server)
         async with circle.artifacts.open(file_at(server)) as stream:
@@ -194,7 +194,7 @@ async def test_a_stream_that_nobody_reads_is_closed_after_the_grace() -> None:
         check_nothing_in_use(circle)
 
 
-async def test_a_download_may_end_within_the_grace(tmp_path: Path) -> None:
+async def test_a_download_can_finish_while_draining(tmp_path: Path) -> None:
     released = asyncio.Event()
     async with raw_server(begins(10, b"12345", released, b"67890")) as server:
         circle = connect(server)
@@ -207,7 +207,7 @@ async def test_a_download_may_end_within_the_grace(tmp_path: Path) -> None:
         await closing
 
 
-async def test_a_download_that_is_cut_leaves_nothing_behind(tmp_path: Path) -> None:
+async def test_a_cancelled_download_leaves_no_file(tmp_path: Path) -> None:
     async with raw_server(begins(10, b"12345", asyncio.Event(), b"")) as server:
         circle = connect(server)
         download = asyncio.create_task(circle.artifacts.download(file_at(server), tmp_path / "out"))
@@ -219,7 +219,7 @@ async def test_a_download_that_is_cut_leaves_nothing_behind(tmp_path: Path) -> N
 
 
 @fast_clock
-async def test_of_several_who_close_the_least_patient_one_counts() -> None:
+async def test_of_several_closings_the_shortest_drain_counts() -> None:
     async with raw_server(hang) as server:
         circle = connect(server)
         async with under_way(circle, server) as calls:
@@ -232,7 +232,7 @@ async def test_of_several_who_close_the_least_patient_one_counts() -> None:
         await server.all_closed()
 
 
-async def test_closing_that_is_cancelled_cuts_at_once() -> None:
+async def test_cancelling_aclose_cancels_calls_at_once() -> None:
     async with raw_server(hang) as server:
         circle = connect(server)
         async with under_way(circle, server) as calls:
@@ -247,7 +247,7 @@ async def test_closing_that_is_cancelled_cuts_at_once() -> None:
 
 
 @pytest.mark.parametrize("number", range(1, 9))
-async def test_closing_that_is_cancelled_in_any_turn_of_the_loop_leaves_no_connection_open(number: int) -> None:
+async def test_cancelling_aclose_at_any_point_leaves_no_connection_open(number: int) -> None:
     async with raw_server(answer(200, ME)) as server:
         circle = connect(server)
         await circle.users.me()
@@ -260,7 +260,7 @@ async def test_closing_that_is_cancelled_in_any_turn_of_the_loop_leaves_no_conne
         assert tasks_of_the_package() == []
 
 
-async def test_a_block_that_ends_in_an_error_waits_for_nothing() -> None:
+async def test_a_block_that_raises_does_not_drain() -> None:
     async with raw_server(hang) as server:
         with pytest.raises(LookupError):
             async with connect(server) as circle, under_way(circle, server) as calls:
@@ -268,7 +268,7 @@ async def test_a_block_that_ends_in_an_error_waits_for_nothing() -> None:
         assert are_closed(await outcomes(calls))
 
 
-async def test_a_call_that_closes_its_own_client_is_cut_with_the_others() -> None:
+async def test_a_call_that_closes_its_own_client_is_cancelled() -> None:
     circle: CircleCI
 
     async def token() -> str:
@@ -282,7 +282,7 @@ async def test_a_call_that_closes_its_own_client_is_cut_with_the_others() -> Non
         assert server.requests == []
 
 
-async def test_an_aiohttp_session_of_ones_own_stays_open_and_its_calls_are_cut_all_the_same() -> None:
+async def test_closing_cancels_calls_on_a_caller_session_and_keeps_it_open() -> None:
     async with raw_server(hang, answer(200, ME)) as server, aiohttp.ClientSession() as http:
         circle = CircleCI("t", host=server.url, http=http)
         async with under_way(circle, server) as calls:
@@ -293,28 +293,28 @@ async def test_an_aiohttp_session_of_ones_own_stays_open_and_its_calls_are_cut_a
             assert (await another.users.me()).login == "octo"
 
 
-async def test_closing_what_with_options_made_closes_nothing() -> None:
+async def test_closing_a_derived_client_does_nothing() -> None:
     async with raw_server(answer(200, ME)) as server, connect(server) as circle:
         await circle.with_options(timeout=5).aclose(drain=5)
         assert (await circle.users.me()).login == "octo"
 
 
 @pytest.mark.parametrize("grace", [-1, math.nan, -math.inf, None, "5"])
-async def test_a_grace_that_can_not_be_right_is_refused_and_nothing_is_closed(grace: Any) -> None:
+async def test_an_invalid_drain_is_rejected_without_closing(grace: Any) -> None:
     async with raw_server(answer(200, ME)) as server, connect(server) as circle:
         with pytest.raises(InvalidArgument, match="drain must be "):
             await circle.aclose(drain=grace)
         assert (await circle.users.me()).login == "octo"
 
 
-async def test_a_client_that_was_never_used_is_closed_as_any_other() -> None:
+async def test_an_unused_client_can_be_closed() -> None:
     circle = CircleCI("t", host="http://localhost:1")
     await circle.aclose(drain=1000)
     with pytest.raises(ConfigurationError, match=CLOSED):
         await circle.users.me()
 
 
-async def test_what_works_in_the_background_is_told_before_the_grace_and_waited_for() -> None:
+async def test_on_close_functions_are_awaited_before_draining() -> None:
     told: list[str] = []
     released = asyncio.Event()
     async with raw_server(on(released, answer(200, ME))) as server:
@@ -345,12 +345,12 @@ async def test_what_works_in_the_background_is_told_before_the_grace_and_waited_
             await closing
             assert [me.login for me in await outcomes(calls)] == ["octo"]
         await circle.aclose()
-        assert told == ["ended"], "it is told once"
+        assert told == ["ended"], "it is notified once"
         with pytest.raises(ConfigurationError, match=CLOSED):
             lifetime.on_close(end)
 
 
-async def test_what_fails_when_it_is_told_is_logged_and_keeps_nothing_from_closing(
+async def test_an_error_of_an_on_close_function_is_logged_and_closing_continues(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     ended: list[int] = []

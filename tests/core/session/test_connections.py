@@ -22,7 +22,7 @@ def and_closed(behaviour: Behaviour) -> Behaviour:
 
 
 @pytest.mark.parametrize("method", SAFE + UNSAFE)
-async def test_a_kept_connection_that_the_server_has_closed_costs_no_attempt(method: str) -> None:
+async def test_a_reused_connection_that_the_server_closed_costs_no_attempt(method: str) -> None:
     async with raw_server(and_closed(answer(200, ME))) as server, connect(server, ONCE) as circle:
         for _ in range(30):
             assert await circle.request(method, "/me") == ME
@@ -38,7 +38,7 @@ async def test_a_post_that_is_lost_on_a_new_connection_is_sent_once(method: str)
         assert [request.method for request in server.requests] == ["GET", method]
 
 
-async def test_a_failure_on_a_kept_connection_is_not_repeated_for_ever() -> None:
+async def test_a_loss_on_a_reused_connection_is_resent_only_once() -> None:
     async with raw_server(answer(200, ME), hang_up) as server, connect(server, ONCE) as circle:
         await circle.request("GET", "/me")
         with pytest.raises(TransportError):
@@ -46,7 +46,7 @@ async def test_a_failure_on_a_kept_connection_is_not_repeated_for_ever() -> None
         assert len(server.requests) == 3  # on the kept connection, and once on a new one
 
 
-async def test_posts_leave_the_kept_connections_alone() -> None:
+async def test_posts_do_not_use_pooled_connections() -> None:
     async with raw_server(answer(200, ME)) as server, connect(server) as circle:
         await circle.request("GET", "/me")
         await circle.request("POST", "/me")
@@ -55,7 +55,7 @@ async def test_posts_leave_the_kept_connections_alone() -> None:
 
 
 @pytest.mark.parametrize("attempts", [1, 3])
-async def test_with_a_session_of_ones_own_a_lost_request_is_sent_as_often_as_the_policy_says(attempts: int) -> None:
+async def test_with_a_caller_session_a_lost_request_is_retried_by_policy(attempts: int) -> None:
     seen: list[str] = []
 
     async def own(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -71,7 +71,7 @@ async def test_with_a_session_of_ones_own_a_lost_request_is_sent_as_often_as_the
         assert seen == ["GET"] * attempts, "the session's own middlewares still run"
 
 
-async def test_what_has_no_body_has_no_content_type() -> None:
+async def test_a_request_without_a_body_has_no_content_type() -> None:
     async with (
         raw_server(answer(202, {"message": "Accepted.", "workflow_id": "w-2"})) as server,
         connect(server, QUICK) as circle,
@@ -81,7 +81,7 @@ async def test_what_has_no_body_has_no_content_type() -> None:
         assert [request.headers.get("content-type") for request in server.requests] == [None, "application/json"]
 
 
-async def test_what_is_lost_on_a_kept_connection_is_sent_anew_once_and_not_on_each_kept_one() -> None:
+async def test_a_lost_request_is_resent_once_although_all_pooled_connections_are_closed() -> None:
     losing = False
 
     async def answer_or_lose(request: Request, writer: asyncio.StreamWriter) -> bool | None:

@@ -16,7 +16,7 @@ from tests.raw_server import (
 
 
 @fast_clock
-async def test_a_wait_beyond_the_deadline_raises_at_once() -> None:
+async def test_a_retry_after_beyond_the_deadline_raises_at_once() -> None:
     async with (
         raw_server(limited({"Retry-After": "10"}), answer(200, ME)) as server,
         connect(server, RetryPolicy(deadline=8)) as circle,
@@ -29,7 +29,7 @@ async def test_a_wait_beyond_the_deadline_raises_at_once() -> None:
 
 
 @fast_clock
-async def test_the_deadline_bounds_all_attempts_and_waits_together() -> None:
+async def test_the_deadline_bounds_all_attempts_and_delays() -> None:
     async with raw_server(after(3, answer(500, {}))) as server:
         async with connect(server, RetryPolicy(attempts=99, initial_delay=1, max_delay=1, deadline=20)) as circle:
             began = now()
@@ -40,7 +40,7 @@ async def test_the_deadline_bounds_all_attempts_and_waits_together() -> None:
 
 
 @fast_clock
-async def test_the_deadline_ends_an_attempt_that_is_under_way() -> None:
+async def test_the_deadline_cancels_a_running_attempt() -> None:
     async with raw_server(hang) as server, connect(server, RetryPolicy(deadline=7), timeout=60) as circle:
         began = now()
         with pytest.raises(RequestTimeout, match="deadline of 7 s") as caught:
@@ -51,7 +51,7 @@ async def test_the_deadline_ends_an_attempt_that_is_under_way() -> None:
 
 
 @fast_clock
-async def test_a_call_with_a_deadline_does_not_wait_for_a_gate_that_opens_later() -> None:
+async def test_a_call_whose_deadline_is_before_the_end_of_the_pause_fails_at_once() -> None:
     async with raw_server(limited({"Retry-After": "30"}), answer(200, ME)) as server, connect(server) as circle:
         patient = asyncio.create_task(circle.users.me())
         while not server.requests or not circle.stats.paused:
@@ -66,7 +66,7 @@ async def test_a_call_with_a_deadline_does_not_wait_for_a_gate_that_opens_later(
 
 
 @fast_clock
-async def test_a_timeout_error_of_the_callers_own_is_not_taken_for_the_deadline() -> None:
+async def test_a_timeout_of_the_caller_is_not_the_deadline() -> None:
     async def token() -> str:
         raise TimeoutError("the vault is slow")
 

@@ -34,7 +34,7 @@ from tests.raw_server import (
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
 @pytest.mark.parametrize("method", SAFE)
-async def test_a_server_that_fails_for_ever_is_asked_as_often_as_the_policy_says(status: int, method: str) -> None:
+async def test_a_failing_server_is_requested_as_often_as_the_policy_allows(status: int, method: str) -> None:
     async with raw_server(answer(status, {"message": "it broke"})) as server:
         async with connect(server, RetryPolicy(attempts=3, initial_delay=0.001)) as circle:
             with pytest.raises(ApiError, match="it broke") as caught:
@@ -46,7 +46,7 @@ async def test_a_server_that_fails_for_ever_is_asked_as_often_as_the_policy_says
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
 @pytest.mark.parametrize("method", UNSAFE)
-async def test_a_post_that_a_server_failed_at_is_sent_once(status: int, method: str) -> None:
+async def test_a_post_with_a_server_error_is_sent_once(status: int, method: str) -> None:
     async with raw_server(answer(status, {"message": "it broke"})) as server, connect(server) as circle:
         with pytest.raises(ApiError):
             await circle.request(method, "/x", json={})
@@ -54,7 +54,7 @@ async def test_a_post_that_a_server_failed_at_is_sent_once(status: int, method: 
 
 
 @fast_clock
-async def test_a_503_in_html_keeps_its_title_and_its_retry_after_is_waited_in_full() -> None:
+async def test_a_503_in_html_keeps_its_title_and_waits_for_retry_after() -> None:
     page = "<html><head><title>Down for maintenance</title></head><body><p>Soon.</p></body></html>"
     async with raw_server(answer(503, page, {"Retry-After": "50", "Content-Type": "text/html"})) as server:
         async with connect(server, RetryPolicy(attempts=2, max_delay=1)) as circle:
@@ -69,7 +69,7 @@ async def test_a_503_in_html_keeps_its_title_and_its_retry_after_is_waited_in_fu
     ("status", "kind"),
     [(400, ApiError), (401, Unauthorized), (403, PermissionDenied), (404, NotFound), (501, ServerError)],
 )
-async def test_what_waiting_does_not_cure_is_raised_at_once(status: int, kind: type[ApiError]) -> None:
+async def test_a_final_status_is_raised_at_once(status: int, kind: type[ApiError]) -> None:
     headers = {"X-Request-Id": "req-7", "Retry-After": "1"}
     async with raw_server(answer(status, {"message": "because"}, headers)) as server, connect(server) as circle:
         with pytest.raises(kind) as caught:
@@ -82,7 +82,7 @@ async def test_what_waiting_does_not_cure_is_raised_at_once(status: int, kind: t
         assert error.retry_after == 1
 
 
-async def test_an_outage_is_not_answered_with_a_storm() -> None:
+async def test_the_retry_budget_limits_retries_during_an_outage() -> None:
     async with raw_server(answer(500, {})) as server, connect(server) as circle:
         results = await asyncio.gather(*(circle.users.me() for _ in range(100)), return_exceptions=True)
         assert [type(result) for result in results] == [ServerError] * 100
@@ -93,7 +93,7 @@ async def test_an_outage_is_not_answered_with_a_storm() -> None:
         assert len(server.requests) == again + 1, "once the budget is spent there is one attempt"
 
 
-async def test_what_succeeds_refills_the_budget() -> None:
+async def test_successes_refill_the_retry_budget() -> None:
     behaviours = [answer(500, {})] * 200 + [answer(200, ME)] * 2 + [answer(500, {})]
     async with raw_server(*behaviours) as server, connect(server) as circle:
         while len(server.requests) < 200:
@@ -117,7 +117,7 @@ async def test_what_succeeds_refills_the_budget() -> None:
     ids=["reset", "closed", "cut in the middle", "cut before the first byte"],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_a_lost_answer_is_asked_for_again_but_a_post_is_never_sent_twice(
+async def test_a_lost_response_is_retried_but_a_post_is_never_sent_twice(
     behaviour: Behaviour, message: str, method: str
 ) -> None:
     async with raw_server(behaviour, behaviour, answer(200, ME)) as server, connect(server) as circle:
@@ -133,9 +133,7 @@ async def test_a_lost_answer_is_asked_for_again_but_a_post_is_never_sent_twice(
 
 
 @pytest.mark.parametrize(("method", "connections"), [("GET", 5), ("POST", 1)])
-async def test_a_connection_reset_before_the_request_was_read_may_have_carried_it_all_the_same(
-    method: str, connections: int
-) -> None:
+async def test_a_request_on_a_reset_connection_may_have_been_received(method: str, connections: int) -> None:
     async with resetting_server() as (url, accepted), CircleCI("t", host=url, retry=QUICK) as circle:
         with pytest.raises(TransportError) as caught:
             await circle.request(method, "/me", json={})
@@ -144,7 +142,7 @@ async def test_a_connection_reset_before_the_request_was_read_may_have_carried_i
 
 
 @pytest.mark.parametrize("method", SAFE + UNSAFE)
-async def test_what_never_left_is_tried_again_whatever_it_was(method: str) -> None:
+async def test_a_request_that_was_never_sent_is_retried_for_every_method(method: str) -> None:
     async with raw_server(answer()) as server:
         pass  # its port is closed now
     async with connect(server) as circle:
@@ -155,7 +153,7 @@ async def test_what_never_left_is_tried_again_whatever_it_was(method: str) -> No
 
 
 @fast_clock
-async def test_a_post_that_could_not_leave_at_first_arrives_once() -> None:
+async def test_a_post_that_could_not_connect_at_first_arrives_once() -> None:
     async with raw_server(answer()) as server:
         pass
     async with connect(server, RetryPolicy(attempts=50, initial_delay=1, max_delay=1)) as circle:
@@ -176,7 +174,7 @@ async def test_a_post_that_could_not_leave_at_first_arrives_once() -> None:
 
 
 @fast_clock
-async def test_a_server_that_hangs_ends_in_a_timeout_for_each_attempt() -> None:
+async def test_a_hanging_server_times_out_each_attempt() -> None:
     async with (
         raw_server(hang) as server,
         connect(server, RetryPolicy(attempts=3, initial_delay=0.001), timeout=20) as circle,
@@ -191,7 +189,7 @@ async def test_a_server_that_hangs_ends_in_a_timeout_for_each_attempt() -> None:
 
 
 @fast_clock
-async def test_a_body_that_trickles_for_ever_is_bounded_by_the_timeout_too() -> None:
+async def test_the_timeout_bounds_a_body_that_trickles() -> None:
     async def trickle(request: Request, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 X\r\nContent-Length: 100000\r\n\r\n")
         while True:
@@ -214,7 +212,7 @@ async def test_a_post_that_hangs_is_sent_once() -> None:
 
 
 @fast_clock
-async def test_a_connection_that_never_comes_about_has_sent_nothing() -> None:
+async def test_a_connection_timeout_means_not_sent() -> None:
     silent: list[asyncio.StreamWriter] = []
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

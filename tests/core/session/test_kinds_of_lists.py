@@ -18,7 +18,7 @@ def page(token: str | None, *names: str) -> Behaviour:
     return answer(200, {"items": artifacts(*names), "next_page_token": token})
 
 
-async def test_a_list_that_is_never_paged_is_given_whole() -> None:
+async def test_a_list_without_paging_is_returned_whole() -> None:
     async with raw_server(answer(200, {"items": artifacts("a", "b")})) as server, connect(server) as circle:
         found = await circle._session.listed(Artifact, "/x")
         assert [artifact.path for artifact in found] == ["a", "b"]
@@ -26,7 +26,7 @@ async def test_a_list_that_is_never_paged_is_given_whole() -> None:
 
 
 @pytest.mark.parametrize("body", [{}, {"next_page_token": None}], ids=str)
-async def test_only_where_the_specification_allows_it_may_items_be_absent(body: dict[str, Any]) -> None:
+async def test_items_may_be_absent_only_where_the_specification_allows_it(body: dict[str, Any]) -> None:
     async with raw_server(answer(200, body)) as server, connect(server) as circle:
         assert await circle._session.listed(Artifact, "/x", items_optional=True) == []
         assert await circle._session.paged(Artifact, "/x", items_optional=True).collect() == []
@@ -42,7 +42,7 @@ async def test_items_may_be_absent_but_never_null() -> None:
             await circle._session.listed(Artifact, "/x", items_optional=True)
 
 
-async def test_a_list_by_offset_is_walked_to_its_first_empty_page() -> None:
+async def test_a_list_by_offset_ends_at_its_first_empty_page() -> None:
     answers = [answer(200, artifacts("a", "b")), answer(200, artifacts("c")), answer(200, [])]
     async with raw_server(*answers) as server, connect(server) as circle:
         listing = circle._session.paged_by_offset(Artifact, "/x", query={"branch": "a/b"})
@@ -54,7 +54,7 @@ async def test_a_list_by_offset_is_walked_to_its_first_empty_page() -> None:
         ]
 
 
-async def test_a_walk_by_offset_can_be_taken_up_again() -> None:
+async def test_an_iteration_by_offset_can_be_resumed() -> None:
     async with raw_server(answer(200, artifacts("c")), answer(200, [])) as server, connect(server) as circle:
         pages = [page async for page in circle._session.paged_by_offset(Artifact, "/x").pages(start="2")]
         assert [page.next_page_token for page in pages] == ["3", None]
@@ -67,7 +67,7 @@ async def paths(circle: CircleCI) -> list[str]:
 
 
 @pytest.mark.parametrize("token", ["t", "u"], ids=["the same token", "another token"])
-async def test_a_list_that_is_known_to_be_cut_ends_where_it_repeats_itself_and_says_so(token: str) -> None:
+async def test_a_truncated_list_ends_at_the_repetition_with_a_warning(token: str) -> None:
     async with raw_server(page("t", "a", "b"), page(token, "a", "b")) as server, connect(server) as circle:
         with pytest.warns(TruncatedListWarning, match="there may be more than 2 of them") as caught:
             assert await paths(circle) == ["a", "b"]
@@ -75,21 +75,21 @@ async def test_a_list_that_is_known_to_be_cut_ends_where_it_repeats_itself_and_s
         assert len(server.requests) == 2
 
 
-async def test_a_token_that_is_repeated_after_something_new_loses_nothing() -> None:
+async def test_a_token_repeated_after_new_items_loses_nothing() -> None:
     async with raw_server(page("t", "a", "b"), page("t", "c")) as server, connect(server) as circle:
         with pytest.warns(TruncatedListWarning):
             assert await paths(circle) == ["a", "b", "c"]
         assert len(server.requests) == 2
 
 
-async def test_a_list_that_is_not_cut_after_all_says_nothing() -> None:
+async def test_a_complete_list_does_not_warn() -> None:
     async with raw_server(page("t", "a", "b"), page(None, "c")) as server, connect(server) as circle:
         with warnings.catch_warnings():
             warnings.simplefilter("error", TruncatedListWarning)
             assert await paths(circle) == ["a", "b", "c"]
 
 
-async def test_the_warning_can_be_made_an_error() -> None:
+async def test_the_truncation_warning_can_be_an_error() -> None:
     async with raw_server(page("t", "a"), page("t", "a")) as server, connect(server) as circle:
         with warnings.catch_warnings():
             warnings.simplefilter("error", TruncatedListWarning)
@@ -97,14 +97,14 @@ async def test_the_warning_can_be_made_an_error() -> None:
                 await paths(circle)
 
 
-async def test_empty_pages_of_such_a_list_are_no_repetition() -> None:
+async def test_empty_pages_are_not_a_repetition() -> None:
     async with raw_server(page("t"), page("u"), page(None, "a")) as server, connect(server) as circle:
         with warnings.catch_warnings():
             warnings.simplefilter("error", TruncatedListWarning)
             assert await paths(circle) == ["a"]
 
 
-async def test_a_list_that_ignores_the_offset_does_not_go_on_for_ever() -> None:
+async def test_a_list_that_ignores_the_offset_ends_with_an_error() -> None:
     async with raw_server(answer(200, artifacts("a", "b"))) as server, connect(server) as circle:
         with pytest.raises(PagingError, match="the same 2 items 3 times"):
             await circle._session.paged_by_offset(Artifact, "/x").collect()
@@ -116,7 +116,7 @@ async def test_two_pages_of_a_list_may_be_the_same() -> None:
         assert len(await circle._session.paged(Artifact, "/x").collect()) == 3
 
 
-async def test_a_token_that_is_no_offset_is_refused_before_anything_is_sent() -> None:
+async def test_a_page_token_that_is_not_an_offset_is_rejected_before_sending() -> None:
     async with raw_server(answer(200, [])) as server, connect(server) as circle:
         with pytest.raises(InvalidArgument, match=r"start must be a page token.*got 'abc'"):
             await anext(circle._session.paged_by_offset(Artifact, "/x").pages(start="abc"))

@@ -1,4 +1,4 @@
-"""429 and the rate limit headers: how long is waited, and who is held back."""
+"""429 and the rate-limit headers: how long calls wait, and which ones."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ Ts = TypeVarTuple("Ts")
 
 
 @fast_clock
-async def test_after_429_the_seconds_asked_for_are_waited_in_full() -> None:
+async def test_retry_after_seconds_are_waited_in_full() -> None:
     async with raw_server(limited({"Retry-After": "77"}), answer(200, ME)) as server, connect(server) as circle:
         assert (await circle.users.me()).login == "octo"
         first, second = server.requests
@@ -36,7 +36,7 @@ async def test_after_429_the_seconds_asked_for_are_waited_in_full() -> None:
 
 
 @fast_clock
-async def test_after_429_a_date_is_waited_for_by_the_servers_own_clock() -> None:
+async def test_a_retry_after_date_is_compared_with_the_clock_of_the_server() -> None:
     wrong = time.time() - 7777
     headers = {"Retry-After": formatdate(wrong + 40, usegmt=True), "Date": formatdate(wrong + 10, usegmt=True)}
     async with raw_server(limited(headers), answer(200, ME)) as server, connect(server) as circle:
@@ -45,7 +45,7 @@ async def test_after_429_a_date_is_waited_for_by_the_servers_own_clock() -> None
 
 
 @fast_clock
-async def test_after_429_without_a_time_the_wait_is_random_below_a_bound_that_doubles_and_holds_for_all() -> None:
+async def test_a_429_without_headers_pauses_all_calls_with_exponential_jitter() -> None:
     policy = RetryPolicy(attempts=4, initial_delay=8, max_delay=20)
     async with raw_server(*[limited()] * 3, answer(200, ME)) as server, connect(server, policy) as circle:
         first = asyncio.create_task(circle.users.me())
@@ -62,7 +62,7 @@ async def test_after_429_without_a_time_the_wait_is_random_below_a_bound_that_do
 
 
 @fast_clock
-async def test_429_for_ever_is_raised_after_the_last_attempt() -> None:
+async def test_a_429_is_raised_after_the_last_attempt() -> None:
     async with raw_server(limited({"Retry-After": "3"})) as server:
         async with connect(server, RetryPolicy(attempts=4)) as circle:
             with pytest.raises(RateLimited, match="Rate limited") as caught:
@@ -73,7 +73,7 @@ async def test_429_for_ever_is_raised_after_the_last_attempt() -> None:
 
 
 @fast_clock
-async def test_429_for_a_day_is_raised_at_once_and_the_others_are_told_without_sending() -> None:
+async def test_a_retry_after_of_a_day_fails_every_call_without_sending_it() -> None:
     day = {"Retry-After": "86400", "Connection": "close"}  # an idle connection would be looked after all day long
     async with raw_server(limited(day), answer(200, ME)) as server, connect(server) as circle:
         began = now()
@@ -94,7 +94,7 @@ async def test_429_for_a_day_is_raised_at_once_and_the_others_are_told_without_s
 
 
 @fast_clock
-async def test_those_who_queue_already_are_told_as_well_when_429_says_a_day() -> None:
+async def test_queued_calls_fail_when_retry_after_is_a_day() -> None:
     async with raw_server(after(1, limited({"Retry-After": "86400"}))) as server:
         async with connect(server, concurrency=1) as circle:
             began = now()
@@ -106,7 +106,7 @@ async def test_those_who_queue_already_are_told_as_well_when_429_says_a_day() ->
 
 @pytest.mark.parametrize(("seconds", "requests"), [("120", 2), ("121", 1), ("1e300", 1)])
 @fast_clock
-async def test_the_longest_wait_is_the_border_between_waiting_and_raising(seconds: str, requests: int) -> None:
+async def test_max_wait_is_the_boundary_between_waiting_and_raising(seconds: str, requests: int) -> None:
     async with raw_server(limited({"Retry-After": seconds}), answer(200, ME)) as server:
         async with connect(server, RetryPolicy(max_wait=120)) as circle:
             with contextlib.suppress(RateLimited):
@@ -115,7 +115,7 @@ async def test_the_longest_wait_is_the_border_between_waiting_and_raising(second
 
 
 @fast_clock
-async def test_a_post_answered_with_429_is_sent_again_as_it_was() -> None:
+async def test_a_post_is_retried_unchanged_after_a_429() -> None:
     created = {"id": "p", "number": 1, "state": "pending", "created_at": "2026-01-01T00:00:00Z"}
     async with raw_server(limited({"Retry-After": "5"}), answer(201, created)) as server, connect(server) as circle:
         await circle.pipelines.trigger("gh/acme/api", branch="main", parameters={"n": 1})
@@ -126,7 +126,7 @@ async def test_a_post_answered_with_429_is_sent_again_as_it_was() -> None:
 
 
 def one_in_ten_limited(seconds: int, moments: list[float]) -> Behaviour:
-    """Answer after a second; the tenth request that arrives is told to wait after half a second."""
+    """Answer after a second; the tenth request gets a 429 after half a second."""
     count = 0
     good, bad = after(1, answer(200, ME)), limited({"Retry-After": str(seconds)})
 
@@ -143,21 +143,21 @@ def one_in_ten_limited(seconds: int, moments: list[float]) -> Behaviour:
 
 
 @fast_clock
-async def test_one_429_holds_back_all_tasks_which_then_come_back_gradually() -> None:
+async def test_one_429_pauses_all_tasks_and_slow_start_follows() -> None:
     told: list[float] = []
     async with raw_server(one_in_ten_limited(30, told)) as server, connect(server, concurrency=16) as circle:
         await asyncio.gather(*(circle.users.me() for _ in range(50)))
         arrivals = [request.at - told[0] for request in server.requests]
         assert len(arrivals) == 51
         assert sum(arrival < 0 for arrival in arrivals) == 16
-        assert not [arrival for arrival in arrivals if 0 <= arrival < 30], "somebody went out before the time was up"
+        assert not [arrival for arrival in arrivals if 0 <= arrival < 30], "a request was sent during the pause"
         by_second = [sum(30 + n <= arrival + 0.02 < 31 + n for arrival in arrivals) for n in range(5)]
         assert by_second[:4] == [1, 2, 4, 8]
         assert 8 <= by_second[4] <= 16
 
 
 @fast_clock
-async def test_answers_that_are_errors_open_the_gate_again_too() -> None:
+async def test_error_responses_widen_the_limiter_again() -> None:
     async with raw_server(limited({"Retry-After": "5"}), after(1, answer(404, {"message": "no"}))) as server:
         async with connect(server, concurrency=8) as circle:
             with pytest.raises(NotFound):
@@ -167,7 +167,7 @@ async def test_answers_that_are_errors_open_the_gate_again_too() -> None:
 
 
 @fast_clock
-async def test_an_artifact_that_is_being_read_does_not_keep_the_gate_shut_after_429() -> None:
+async def test_an_open_stream_does_not_prolong_a_pause() -> None:
     async def first_half(request: Request, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 X\r\nContent-Length: 10\r\n\r\n12345")
         await asyncio.Event().wait()
@@ -193,7 +193,7 @@ class HastyLoop(FastClockLoop):
         return super().call_at(when - 0.04, callback, *args, context=context)
 
 
-def test_the_gate_opens_even_if_its_alarm_rings_early() -> None:
+def test_a_pause_ends_even_if_its_timer_fires_early() -> None:
     async def run() -> None:
         nothing_left = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "5.03"}
         async with raw_server(answer(200, ME, nothing_left), answer(200, ME)) as server, connect(server) as circle:
@@ -214,7 +214,7 @@ def test_the_gate_opens_even_if_its_alarm_rings_early() -> None:
     ],
 )
 @fast_clock
-async def test_when_nothing_remains_the_next_request_waits_for_the_reset(headers: dict[str, str]) -> None:
+async def test_an_exhausted_quota_pauses_until_its_reset(headers: dict[str, str]) -> None:
     async with raw_server(answer(200, ME, headers), answer(200, ME)) as server, connect(server) as circle:
         await circle.users.me()
         await circle.users.me()
@@ -224,13 +224,13 @@ async def test_when_nothing_remains_the_next_request_waits_for_the_reset(headers
 
 
 @fast_clock
-async def test_a_429_without_retry_after_waits_for_the_reset_of_the_headers() -> None:
+async def test_a_429_without_retry_after_waits_for_the_reset_header() -> None:
     async with raw_server(limited({"X-RateLimit-Reset": "44"}), answer(200, ME)) as server, connect(server) as circle:
         await circle.users.me()
         assert server.requests[1].at - server.requests[0].at == pytest.approx(44, abs=0.5)
 
 
-async def test_the_quotas_of_a_storage_do_not_hold_back_the_api() -> None:
+async def test_the_rate_limit_of_a_storage_does_not_pause_the_api() -> None:
     spent = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "9000"}
     async with raw_server(answer(200, {"id": "u-1", "login": "octo"}, spent)) as storage:
         moved = answer(302, {}, {"Location": f"{storage.url}/bucket"})
@@ -241,7 +241,7 @@ async def test_the_quotas_of_a_storage_do_not_hold_back_the_api() -> None:
 
 
 @fast_clock
-async def test_a_storage_that_has_had_enough_holds_back_its_own_callers_alone() -> None:
+async def test_a_429_of_a_storage_pauses_only_its_own_request() -> None:
     async with raw_server(limited({"Retry-After": "50"}), answer(200, ME)) as storage:
         moved = answer(302, {}, {"Location": f"{storage.url}/bucket"})
         async with raw_server(moved, answer(200, ME)) as server, connect(server) as circle:
@@ -256,7 +256,7 @@ async def test_a_storage_that_has_had_enough_holds_back_its_own_callers_alone() 
 
 
 @fast_clock
-async def test_a_limit_of_one_call_s_own_holds_back_no_other() -> None:
+async def test_an_isolated_limit_pauses_no_other_call() -> None:
     async with (
         raw_server(
             limited({"Retry-After": "3000"}), limited(), limited({"Retry-After": "60"}), answer(200, ME)
@@ -282,17 +282,17 @@ async def test_a_limit_of_one_call_s_own_holds_back_no_other() -> None:
 
 
 @fast_clock
-async def test_the_end_of_a_quota_is_not_found_out_by_refusals() -> None:
+async def test_the_remaining_header_prevents_refusals() -> None:
     async with FakeCircleCI(rate_limit=RateLimit(5)) as fake, fake.client() as circle:
         await asyncio.gather(*(circle.users.me() for _ in range(60)))
         later = len(fake.requests)
         await asyncio.gather(*(circle.users.me() for _ in range(60)))
-        # The first ones know of no limit; those that come later have been told.
+        # The first requests have seen no headers; the later ones have.
         assert [request.status for request in fake.requests[later:]].count(429) <= 3
 
 
 @fast_clock
-async def test_a_call_that_was_refused_goes_before_all_that_came_while_it_waited() -> None:
+async def test_a_refused_call_precedes_calls_that_arrived_during_its_pause() -> None:
     async with FakeCircleCI() as fake, fake.client() as circle:
         fake.world.project("gh/acme/api")
         fake.fail("/api/v2/me", status=429, headers={"Retry-After": "5"})
@@ -308,7 +308,7 @@ async def test_a_call_that_was_refused_goes_before_all_that_came_while_it_waited
 
 
 @fast_clock
-async def test_a_call_that_was_refused_is_not_overtaken_for_ever_by_those_that_come_later() -> None:
+async def test_a_refused_call_is_not_overtaken_by_later_calls() -> None:
     async with FakeCircleCI(rate_limit=RateLimit(2, headers=None)) as fake, fake.client() as circle:
 
         async def call_again_and_again() -> None:

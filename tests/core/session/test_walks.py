@@ -26,13 +26,13 @@ async def paths(circle: CircleCI) -> list[str]:
 
 
 @pytest.mark.parametrize("last", [None, ..., ""])
-async def test_a_walk_ends_on_a_null_an_absent_and_an_empty_token(last: Any) -> None:
+async def test_an_iteration_ends_on_a_null_absent_or_empty_token(last: Any) -> None:
     async with raw_server(page("t", "a", "b"), page(last, "c")) as server, connect(server) as circle:
         assert await paths(circle) == ["a", "b", "c"]
         assert [request.target.partition("?")[2] for request in server.requests] == ["", "page-token=t"]
 
 
-async def test_a_token_arrives_as_it_was_given() -> None:
+async def test_a_page_token_is_sent_unchanged() -> None:
     async with raw_server(page("a b+c/%2F&é=", "a"), page(None, "b")) as server, connect(server) as circle:
         await paths(circle)
         assert server.requests[1].target.endswith("?page-token=a%20b%2Bc%2F%252F%26%C3%A9%3D")
@@ -43,7 +43,7 @@ async def test_an_empty_page_with_a_token_is_not_the_end() -> None:
         assert await paths(circle) == ["a"]
 
 
-async def test_a_repeated_token_ends_the_walk_with_an_error() -> None:
+async def test_a_repeated_token_is_an_error() -> None:
     async with raw_server(page("t", "a"), page("u", "b"), page("t", "c")) as server, connect(server) as circle:
         found: list[str] = []
         with pytest.raises(PagingError) as caught:
@@ -55,7 +55,7 @@ async def test_a_repeated_token_ends_the_walk_with_an_error() -> None:
 
 
 @fast_clock
-async def test_a_429_in_the_middle_of_a_walk_loses_and_doubles_nothing() -> None:
+async def test_a_429_during_an_iteration_neither_loses_nor_repeats_items() -> None:
     busy = limited({"Retry-After": "9"})
     async with raw_server(page("t", "a"), busy, page("u", "b"), reset, page(None, "c")) as server:
         async with connect(server) as circle:
@@ -64,7 +64,7 @@ async def test_a_429_in_the_middle_of_a_walk_loses_and_doubles_nothing() -> None
         assert queries == ["", "page-token=t", "page-token=t", "page-token=u", "page-token=u"]
 
 
-async def test_an_error_in_the_middle_of_a_walk_says_where_to_take_it_up() -> None:
+async def test_an_error_during_an_iteration_carries_the_page_token() -> None:
     down = answer(404, {})
     async with raw_server(page("t", "a"), down, page("u", "b"), page(None, "c")) as server, connect(server) as circle:
         listing = circle.artifacts.list("gh/a/b", 1)
@@ -99,7 +99,7 @@ Call = Callable[[CircleCI], Awaitable[object]]
     ],
     ids=["first", "limit of a page", "limit 0", "limit beyond a page"],
 )
-async def test_no_page_is_asked_for_that_is_not_needed(call: Call, requests: int) -> None:
+async def test_no_unneeded_page_is_requested(call: Call, requests: int) -> None:
     async with raw_server(page("t", "a", "b"), page(None, "c")) as server, connect(server) as circle:
         await call(circle)
         assert len(server.requests) == requests

@@ -45,7 +45,7 @@ class Word(StrEnum):
     ],
     ids=["UUID", "date", "enum", "mapping", "model", "model in a model"],
 )
-async def test_a_body_may_hold_what_json_has_no_word_for(given: Any, written: Any) -> None:
+async def test_a_request_body_may_contain_dates_ids_and_models(given: Any, written: Any) -> None:
     async with raw_server(answer(200, {"message": "x"})) as server, connect(server) as circle:
         await circle._session.request(Message, "POST", "/x", json=given)
         assert json.loads(server.requests[0].body) == written
@@ -56,14 +56,14 @@ async def test_a_body_may_hold_what_json_has_no_word_for(given: Any, written: An
     [({"at": AT.replace(tzinfo=None)}, "time zone"), ({"x": object()}, "object is not supported"), ({"x": {1}}, "set")],
     ids=["naive date", "object", "set"],
 )
-async def test_a_body_that_can_not_be_written_is_refused_before_anything_is_sent(given: Any, said: str) -> None:
+async def test_a_body_that_is_not_json_is_rejected_before_sending(given: Any, said: str) -> None:
     async with raw_server(answer(200, {})) as server, connect(server) as circle:
         with pytest.raises(InvalidArgument, match=said):
             await circle._session.request(Message, "POST", "/x", json=given)
         assert server.requests == []
 
 
-async def test_a_success_that_made_nothing_is_an_error_that_says_why() -> None:
+async def test_a_success_that_created_nothing_is_an_error_with_the_reason() -> None:
     said = answer(200, {"message": "The commit asks to be skipped."})
     async with raw_server(said) as server, connect(server) as circle:
         with pytest.raises(NotCreated) as caught:
@@ -77,12 +77,12 @@ async def test_a_success_that_made_nothing_is_an_error_that_says_why() -> None:
         assert circle.stats.retries == 0
 
 
-async def test_the_success_that_is_meant_is_one() -> None:
+async def test_the_expected_status_is_a_success() -> None:
     async with raw_server(answer(201, {"message": "Made."})) as server, connect(server) as circle:
         assert (await circle._session.request(Message, "POST", "/x", expect_status=201)).message == "Made."
 
 
-async def test_a_success_that_made_something_all_the_same_is_one() -> None:
+async def test_another_success_that_created_something_is_accepted() -> None:
     made = {"id": "p-1", "number": 7, "state": "pending", "created_at": "2026-05-04T10:00:00Z"}
     async with raw_server(answer(200, made)) as server, connect(server) as circle:
         created = await circle._session.request(PipelineCreated, "POST", "/x", json={}, expect_status=201)
@@ -90,7 +90,7 @@ async def test_a_success_that_made_something_all_the_same_is_one() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"a"}, object(), (x for x in "a")], ids=["set", "object", "generator"])
-async def test_a_query_of_what_is_no_value_is_refused(wrong: Any) -> None:
+async def test_an_unsupported_query_value_is_rejected(wrong: Any) -> None:
     async with raw_server(answer(200, {})) as server, connect(server) as circle:
         with pytest.raises(InvalidArgument, match="branches must be "):
             await circle._session.request_json("GET", "/x", query={"branches": wrong})
