@@ -178,7 +178,7 @@ def test_an_invalid_token_is_rejected_without_showing_it(content: bytes, file: P
 
 @pytest.mark.parametrize("path", ["", None, 5, b"token"], ids=repr)
 def test_an_invalid_token_file_path_is_rejected(path: Any) -> None:
-    with pytest.raises(ConfigurationError, match="TokenFile: the path"):
+    with pytest.raises(ConfigurationError, match="must be the path of a file"):
         TokenFile(path)
 
 
