@@ -1,50 +1,34 @@
-"""A fast clock: while an event loop only waits for timers, its time jumps ahead."""
+"""A clock that does not make tests wait: where nothing happens on the sockets, time jumps to the next timer."""
 
 import asyncio
 import functools
 import inspect
-import math
 import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 GRACE = 0.02
-"""Real seconds to wait for sockets and threads before time jumps."""
+"""Real seconds in which a socket or a thread may still have something to say before time jumps."""
 
 
 class _Selector(selectors.DefaultSelector):
-    def __init__(self, max_jump: float) -> None:
-        super().__init__()
-        self.max_jump = max_jump
-        self.skipped = 0.0
+    skipped = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None or timeout <= GRACE or self.max_jump <= 0:
+        if timeout is None or timeout <= GRACE:
             return super().select(timeout)
         events = super().select(GRACE)
         if not events:
-            self.skipped += min(timeout - GRACE, self.max_jump)
+            self.skipped += timeout - GRACE
         return events
 
 
 class FastClockLoop(asyncio.SelectorEventLoop):
-    """An event loop whose `time()` jumps to the next timer when nothing else happens.
+    """An event loop whose `time()` runs ahead whenever all there is to do is wait."""
 
-    `max_jump`: seconds of one jump. A limit prevents a slow thread from running into a timeout; 0 stops the jumps.
-    """
-
-    def __init__(self, max_jump: float = math.inf) -> None:
-        self._fast_selector = _Selector(max_jump)
+    def __init__(self) -> None:
+        self._fast_selector = _Selector()
         super().__init__(self._fast_selector)
-
-    @property
-    def max_jump(self) -> float:
-        """Return the seconds that one jump may skip."""
-        return self._fast_selector.max_jump
-
-    @max_jump.setter
-    def max_jump(self, seconds: float) -> None:
-        self._fast_selector.max_jump = seconds
 
     def time(self) -> float:
         return super().time() + self._fast_selector.skipped
@@ -58,6 +42,6 @@ def fast_clock(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., 
         with asyncio.Runner(loop_factory=FastClockLoop) as runner:
             runner.run(test(*args, **kwargs))
 
-    del run.__wrapped__  # so that pytest reads the signature below
+    del run.__wrapped__  # pytest is to see a plain function, with the same arguments
     run.__signature__ = inspect.signature(test)  # type: ignore[attr-defined]
     return run

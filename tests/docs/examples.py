@@ -20,19 +20,52 @@ from typing import Any
 from attrs import define
 
 from circleci_async.cli.app import app
-from tests.fastclock import FastClockLoop
 
 from .pages import Block
 
 TIMEOUT = 30.0
 """Seconds that one example may take."""
 
-MAX_JUMP = 2.0
-"""Seconds that the fast clock may skip at once: small enough that slow file access does not cause a timeout."""
+FAST = 0.5
+"""Seconds that the clock of the examples may skip at once. Slow file access must not cause a timeout."""
+
+REAL = 0.001
+"""Seconds that a fast clock never skips: real time."""
 
 _PROMPT = re.compile(r"^\$ ", re.MULTILINE)
 _INTERRUPT = "^C\n"
 _COMMANDS = (["circleci-async"], ["python", "-m", "circleci_async"])
+
+
+@define
+class Ticker:
+    """A timer that fires every `period` seconds, and so bounds the jumps of the fast clock of a loop."""
+
+    loop: asyncio.AbstractEventLoop
+    period: float
+    timer: asyncio.TimerHandle | None = None
+
+    def tick(self) -> None:
+        self.timer = self.loop.call_later(self.period, self.tick)
+
+    def stop(self) -> None:
+        if self.timer:
+            self.timer.cancel()
+
+    @contextmanager
+    def every(self, period: float) -> Generator[None, None, None]:
+        """Set the period for a block."""
+        before = self.period
+        self._set(period)
+        try:
+            yield
+        finally:
+            self._set(before)
+
+    def _set(self, period: float) -> None:
+        self.stop()
+        self.period = period
+        self.tick()
 
 
 @define
@@ -45,6 +78,7 @@ class Reader:
 
     folder: Path
     runner: asyncio.Runner
+    ticker: Ticker
     names: dict[str, Any]
 
     def follow(self, blocks: list[Block]) -> int:
@@ -121,16 +155,14 @@ class Reader:
     def _serving(self) -> Generator[None, None, None]:
         """Run the event loop of the examples in a thread and in real time, so that its server answers."""
         loop = self.runner.get_loop()
-        assert isinstance(loop, FastClockLoop)
-        max_jump, loop.max_jump = loop.max_jump, 0.0
         thread = threading.Thread(target=loop.run_forever)
-        thread.start()
-        try:
-            yield
-        finally:
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join(TIMEOUT)
-            loop.max_jump = max_jump
+        with self.ticker.every(REAL):
+            thread.start()
+            try:
+                yield
+            finally:
+                loop.call_soon_threadsafe(loop.stop)
+                thread.join(TIMEOUT)
 
 
 class _InterruptingOutput(io.StringIO):

@@ -5,7 +5,6 @@ import logging
 import re
 import sys
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ import circleci_async as ca
 from circleci_async.testing import FakeCircleCI
 from tests.fastclock import FastClockLoop
 
-from .examples import MAX_JUMP, Reader
+from .examples import FAST, REAL, Reader, Ticker
 from .pages import README, blocks, examples, name, pages
 from .world import build_world
 
@@ -70,8 +69,10 @@ def test_the_examples_of_a_page_run_and_print_the_shown_output(
     page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     has_own_world = any("World(" in block.text for block in examples(page) if not block.file)  # whose clock is real
-    with asyncio.Runner(loop_factory=partial(FastClockLoop, 0.0 if has_own_world else MAX_JUMP)) as runner:
+    with asyncio.Runner(loop_factory=FastClockLoop) as runner:
         loop = runner.get_loop()
+        ticker = Ticker(loop, REAL if has_own_world else FAST)
+        ticker.tick()
         fake = FakeCircleCI(build_world(loop.time), run_time=1.5)  # long enough to show a running build
         runner.run(fake.start())
         for variable, value in fake.environment.items():
@@ -82,10 +83,11 @@ def test_the_examples_of_a_page_run_and_print_the_shown_output(
         # The quickstart introduces these two names for all pages of the guide; README does not.
         names = {} if page == README else {"ca": ca, "circle": circle}
         try:
-            count = Reader(folder, runner, {"__name__": "example", **names}).follow(blocks(page))
+            count = Reader(folder, runner, ticker, {"__name__": "example", **names}).follow(blocks(page))
         finally:
             runner.run(circle.aclose())
             runner.run(fake.close())
+            ticker.stop()
     assert count == len(examples(page))
 
 
