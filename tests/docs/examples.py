@@ -7,8 +7,6 @@ import re
 import runpy
 import shlex
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -17,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pytest
 from attrs import define
 
 from circleci_async.cli.app import app
@@ -72,8 +71,7 @@ class Ticker:
 class Reader:
     """Runs the examples of one page in `folder`. All of them share `names`.
 
-    Examples run in this process, on the event loop of `runner`. Examples with their own event loop run beside it.
-    Only a file `test_*.py` starts a process, for pytest.
+    Examples run in this process, on the event loop of `runner`. Commands, programs and test files have their own.
     """
 
     folder: Path
@@ -131,12 +129,13 @@ class Reader:
         return output.getvalue()
 
     def _pytest(self, block: Block, program: Path) -> str:
-        """Run a test file in another process: pytest does not support nested runs."""
-        plugins = [word for name in ("cacheprovider", "xdist", "cov") for word in ("-p", f"no:{name}")]
-        command = [sys.executable, "-m", "pytest", "-q", *plugins, program.name]
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=TIMEOUT, check=False)
-        assert done.returncode == 0, f"{block.place} fails:\n{done.stdout}{done.stderr}"
-        return done.stdout + done.stderr
+        """Run a test file with a nested pytest, without the plugins that would disturb the outer one."""
+        plugins = [f"-pno:{name}" for name in ("cacheprovider", "faulthandler", "pytest_cov", "xdist")]
+        style = "-oconsole_output_style=progress-even-when-capture-no"
+        with self._serving(), redirect_stdout(io.StringIO()) as output:
+            code = pytest.main(["-q", "-s", style, *plugins, program.name])
+        assert code == 0, f"{block.place} fails:\n{output.getvalue()}"
+        return output.getvalue()
 
     def _session(self, block: Block) -> Iterator[tuple[str, str, str]]:
         """Run the commands of a terminal session; iterate `(command, expected output, output)`."""
