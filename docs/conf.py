@@ -2,7 +2,6 @@
 
 import builtins
 import re
-from enum import Enum
 from importlib import import_module
 from importlib.metadata import version as installed_version
 from pkgutil import iter_modules
@@ -13,7 +12,7 @@ from sphinx.application import Sphinx
 
 import circleci_async.testing
 from circleci_async import ArtifactStream, Paged
-from circleci_async.endpoints.resource import Resource
+from circleci_async.endpoints.resource import Group
 from circleci_async.testing import FakeCircleCI, RateLimit, World
 from circleci_async.testing.policies import Verdict
 
@@ -75,7 +74,7 @@ def _constructor(
 ) -> tuple[str, str] | None:
     if not isinstance(obj, type) or not signature:
         return None
-    by_the_package = (Enum, Exception, Resource, Paged, ArtifactStream, *_classes.values())
+    by_the_package = (Exception, Group, Paged, ArtifactStream, *_classes.values())
     by_hand = (FakeCircleCI, RateLimit, Verdict, World)
     if obj not in by_hand and issubclass(obj, by_the_package):
         return "", ""
