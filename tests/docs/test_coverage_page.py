@@ -17,7 +17,7 @@ _COUNT = re.compile(r"\b(\d+) operations")
 
 
 def test_the_page_matches_the_code() -> None:
-    assert PAGE.read_text("utf-8") == table(), "run `python docs/coverage.py` to write the page"
+    assert PAGE.read_text("utf-8") == table(), "run `python docs/coverage.py` to regenerate the page"
 
 
 def test_the_page_lists_every_operation_under_its_name() -> None:
