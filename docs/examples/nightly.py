@@ -1,10 +1,10 @@
-"""A nightly job: how many projects fared this week, and the artifacts of their latest builds.
+"""A nightly job: report how projects did this week, and download the artifacts of their latest builds.
 
     export CIRCLE_TOKEN=...
     python nightly.py gh/acme/api gh/acme/web --branch main --path '**/*.whl' --into nightly
 
-It leaves `report.md` and a folder per project. One project's trouble stops no other; the exit code is 1 if there was
-any.
+It writes `report.md` and a folder per project. An error in one project does not stop the others; the exit code is 1 if
+there was any.
 """
 
 import argparse
@@ -20,8 +20,8 @@ import circleci_async as ca
 
 
 @define
-class Night:
-    """What is known of one project in the morning."""
+class ProjectReport:
+    """The results for one project."""
 
     project: str
     workflows: list[ca.WorkflowMetrics] = field(factory=list[ca.WorkflowMetrics])
@@ -31,62 +31,64 @@ class Night:
 
 
 async def main(projects: list[str], branch: str, path: str | None, into: Path) -> int:
-    """Look at all projects at once, write the report, and return the exit code."""
-    nights = {project: Night(project) for project in projects}
-    patient = ca.RetryPolicy(attempts=8, max_wait=900)  # seconds: nobody waits for the answer
-    async with ca.CircleCI(retry=patient) as circle, asyncio.TaskGroup() as tasks:
-        tasks.create_task(measure(circle, nights, branch))
-        for night in nights.values():
-            tasks.create_task(fetch_latest(circle, night, branch, path, into))
+    """Process all projects concurrently, write the report, and return the exit code."""
+    reports = {project: ProjectReport(project) for project in projects}
+    retry = ca.RetryPolicy(attempts=8, max_wait=900)  # seconds: a nightly job can wait for a rate limit
+    async with ca.CircleCI(retry=retry) as circle, asyncio.TaskGroup() as tasks:
+        tasks.create_task(read_metrics(circle, reports, branch))
+        for report in reports.values():
+            tasks.create_task(download_latest(circle, report, branch, path, into))
     into.mkdir(parents=True, exist_ok=True)
-    (into / "report.md").write_text(report(nights.values()), "utf-8")
-    errors = [f"{night.project}: {error}" for night in nights.values() for error in night.errors]
+    (into / "report.md").write_text(markdown(reports.values()), "utf-8")
+    errors = [f"{report.project}: {error}" for report in reports.values() for error in report.errors]
     print(*errors, sep="\n", end="\n" if errors else "", file=sys.stderr)
     return 1 if errors else 0
 
 
-async def measure(circle: ca.CircleCI, nights: dict[str, Night], branch: str) -> None:
-    """Fill in the metrics of the last seven days."""
-    snapshot = circle.insights.snapshot(list(nights), branch=branch, reporting_window="last-7-days")
+async def read_metrics(circle: ca.CircleCI, reports: dict[str, ProjectReport], branch: str) -> None:
+    """Read the workflow metrics of the last seven days."""
+    snapshot = circle.insights.snapshot(list(reports), branch=branch, reporting_window="last-7-days")
     async with aclosing(snapshot) as results:
         async for project, result in results:
-            night = nights[str(project)]
+            report = reports[str(project)]
             if isinstance(result, ca.CircleCIError):
-                night.errors.append(f"no insights: {result}")
+                report.errors.append(f"no insights: {result}")
             else:
-                night.workflows = result
+                report.workflows = result
 
 
-async def fetch_latest(circle: ca.CircleCI, night: Night, branch: str, path: str | None, into: Path) -> None:
-    """Download the artifacts of the newest build that succeeded, each job's to a folder of its own."""
+async def download_latest(
+    circle: ca.CircleCI, report: ProjectReport, branch: str, path: str | None, into: Path
+) -> None:
+    """Download the artifacts of the newest successful build, one folder for each job."""
     try:
-        found = await circle.artifacts.latest(night.project, branch=branch, path=path)
+        found = await circle.artifacts.latest(report.project, branch=branch, path=path)
     except ca.CircleCIError as error:
-        night.errors.append(f"no artifacts: {error}")
+        report.errors.append(f"no artifacts: {error}")
         return
     if found is None:
         return
-    night.pipeline = found.pipeline.number
+    report.pipeline = found.pipeline.number
     for job in found.jobs:
-        folder = into / night.project / f"{job.job.job_number}"
+        folder = into / report.project / f"{job.job.job_number}"
         downloads = await circle.artifacts.download_all(job.artifacts, folder)
-        night.files += len(downloads.files)
-        night.errors += [str(failure) for failure in downloads.failed]
+        report.files += len(downloads.files)
+        report.errors += [str(failure) for failure in downloads.failed]
 
 
-def report(nights: Iterable[Night]) -> str:
-    """Write it as Markdown."""
+def markdown(reports: Iterable[ProjectReport]) -> str:
+    """Return the reports as a Markdown table."""
     lines = ["| project | workflow | runs | success | median | latest |", "|---|---|--:|--:|--:|---|"]
-    for night in nights:
-        latest = f"pipeline {night.pipeline}, {night.files} files" if night.pipeline else "none"
-        for workflow in night.workflows:
+    for report in reports:
+        latest = f"pipeline {report.pipeline}, {report.files} files" if report.pipeline else "none"
+        for workflow in report.workflows:
             metrics = workflow.metrics
             lines.append(
-                f"| {night.project} | {workflow.name} | {metrics.total_runs} | {metrics.success_rate:.0%}"
+                f"| {report.project} | {workflow.name} | {metrics.total_runs} | {metrics.success_rate:.0%}"
                 f" | {metrics.duration_metrics.median} s | {latest} |"
             )
-        if not night.workflows:
-            lines.append(f"| {night.project} | | | | | {latest} |")
+        if not report.workflows:
+            lines.append(f"| {report.project} | | | | | {latest} |")
     return "\n".join(lines) + "\n"
 
 

@@ -1,10 +1,11 @@
-"""A service that keeps the artifacts of what CircleCI builds: a webhook in, a harvest out.
+"""A service that harvests the artifacts of each successful workflow, triggered by webhooks.
 
     export CIRCLE_TOKEN=... CIRCLE_WEBHOOK_SECRET=...
     export HARVEST_PROJECTS="gh/acme/api gh/acme/web" HARVEST_INTO=artifacts
     uvicorn --factory service:create_app
 
-The webhook of each project delivers `workflow-completed` to `/hooks/circleci`. `/harvests` shows what has come.
+Create a webhook for each project that delivers `workflow-completed` to `/hooks/circleci`. `/harvests` lists the latest
+harvests.
 """
 
 import asyncio
@@ -22,31 +23,31 @@ from starlette.routing import Route
 import circleci_async as ca
 
 CATCH_UP_EVERY = 3600.0
-"""Seconds. A webhook makes a harvest prompt; this makes it complete, whatever was missed."""
+"""Seconds between harvests of all projects, which find the workflows of missed webhooks."""
 
-log = logging.getLogger("uvicorn.error")  # the server's own, which is shown
+log = logging.getLogger("uvicorn.error")  # uvicorn shows it by default
 
 
 class Harvest(BaseModel):
-    """What one harvest has brought."""
+    """The result of one harvest."""
 
     reason: str
     files: list[str]
     failed: list[str]
 
 
-class Keeper:
-    """Harvests into one folder, one harvest after another: the folder's ledger has one writer."""
+class Harvester:
+    """Runs one harvest at a time, since the ledger of the destination folder accepts one writer."""
 
     def __init__(self, circle: ca.CircleCI, folder: Path, projects: list[str]) -> None:
         self.latest: deque[Harvest] = deque(maxlen=100)
         self._circle = circle
         self._folder = folder
         self._projects = projects
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def on_event(self, event: ca.WebhookEvent) -> None:
-        """Harvest the workflow that has succeeded. CircleCI has its answer already, so this may take its time."""
+        """Harvest a successful workflow. The webhook is already acknowledged, so this may take long."""
         workflow, project = event.workflow, event.project
         if event.type != "workflow-completed" or not workflow or not project or not project.slug:
             return
@@ -55,16 +56,16 @@ class Keeper:
             await self._harvest(reason, [project.slug], ca.Selection(workflow_id=workflow.id))
 
     async def catch_up(self) -> None:
-        """Harvest what no event told of, as while the service was down: at the start, and then now and again."""
+        """Harvest all projects at the start and then regularly, to find workflows without an event."""
         while self._projects:
             try:
                 await self._harvest("catching up", self._projects, ca.Selection(since="2d", status="success"))
             except ca.CircleCIError as error:
-                log.warning("catching up failed, to be tried again later: %s", error)
+                log.warning("catching up failed, next attempt in %.0f s: %s", CATCH_UP_EVERY, error)
             await asyncio.sleep(CATCH_UP_EVERY)
 
     async def _harvest(self, reason: str, projects: list[str], select: ca.Selection) -> None:
-        async with self._turn:
+        async with self._lock:
             report = await self._circle.harvest(projects, self._folder, select=select)
             files = [str(file.path.relative_to(self._folder)) for file in report.files]
             failed = [str(failure) for failure in report.failed]
@@ -73,21 +74,18 @@ class Keeper:
 
 
 def create_app() -> FastAPI:
-    """Make the application from the environment. Raises `ca.CircleCIError` for a setting that can't be right."""
+    """Create the application from the environment. Raises `ca.CircleCIError` for an invalid setting."""
     circle = ca.CircleCI()
     folder = Path(os.environ.get("HARVEST_INTO", "artifacts")).absolute()
-    keeper = Keeper(circle, folder, os.environ.get("HARVEST_PROJECTS", "").split())
-    receiver = ca.webhooks.Receiver(os.environ.get("CIRCLE_WEBHOOK_SECRET", ""), keeper.on_event)
+    harvester = Harvester(circle, folder, os.environ.get("HARVEST_PROJECTS", "").split())
+    receiver = ca.webhooks.Receiver(os.environ.get("CIRCLE_WEBHOOK_SECRET", ""), harvester.on_event)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        async with (
-            circle,
-            receiver,
-        ):  # in the end the receiver works off what it accepted, and needs the client for that
-            catching_up = asyncio.create_task(keeper.catch_up())
+        async with circle, receiver:  # the receiver closes first: its queued events need the client
+            catching_up = asyncio.create_task(harvester.catch_up())
             yield
-            catching_up.cancel()  # a harvest may be stopped anywhere: the next one goes on from there
+            catching_up.cancel()  # the next harvest continues from the ledger
             with suppress(asyncio.CancelledError):
                 await catching_up
 
@@ -96,7 +94,7 @@ def create_app() -> FastAPI:
 
     @app.get("/harvests")
     async def harvests() -> list[Harvest]:
-        return list(keeper.latest)
+        return list(harvester.latest)
 
     @app.get("/health")
     async def health() -> dict[str, int]:

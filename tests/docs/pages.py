@@ -1,4 +1,4 @@
-"""The pages of the documentation, and the examples that stand in them."""
+"""The pages of the documentation and their examples."""
 
 import ast
 import re
@@ -25,33 +25,33 @@ class Block:
 
     page: Path
     line: int
-    """Where its first line stands in the page, counted from 1."""
+    """Number of its first line in the page, from 1."""
     language: str
     text: str
 
     @property
     def place(self) -> str:
-        """Page and line, for whoever must look there."""
+        """Page and line, for messages."""
         return f"{name(self.page)}:{self.line}"
 
     @property
     def claims(self) -> str:
-        """What the comments `# -> ...` say that the block prints, a line each."""
+        """The expected output: the texts of the comments `# -> ...`, one a line."""
         return "".join(f"{claim['text']}\n" for claim in _CLAIM.finditer(self.text))
 
     @property
     def file(self) -> str | None:
-        """The name that its first line gives it, such as `# bot.py`."""
+        """The file name in its first line, such as `# bot.py`."""
         first = _FILE.match(self.text)
         return first["name"] if first else None
 
     @property
     def is_program(self) -> bool:
-        """Whether it brings its own event loop."""
+        """Whether it starts its own event loop."""
         return "asyncio.run(" in self.text
 
     def compiled(self) -> CodeType:
-        """Compile it as a page's example, `await` outside of functions allowed, with the line numbers of the page."""
+        """Compile it with top-level `await` and the line numbers of the page."""
         tree = compile(self.text, self.place, "exec", ast.PyCF_ONLY_AST | _AWAIT, dont_inherit=True)
         ast.increment_lineno(tree, self.line - 1)
         code: CodeType = compile(tree, str(self.page), "exec", _AWAIT, dont_inherit=True)
@@ -66,6 +66,11 @@ def pages() -> list[Path]:
 def name(page: Path) -> str:
     """Return the path of a page in the repository."""
     return page.relative_to(ROOT).as_posix()
+
+
+def examples(page: Path) -> list[Block]:
+    """Return the blocks of a page that run."""
+    return [block for block in blocks(page) if block.language in {"python", "console"}]
 
 
 def blocks(page: Path) -> list[Block]:

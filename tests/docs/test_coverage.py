@@ -1,8 +1,9 @@
-"""The documentation names all that there is, and nothing else."""
+"""The documentation covers every public name and shows no name that does not exist."""
 
 import re
 from collections.abc import Iterator
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,27 @@ import circleci_async as ca
 from circleci_async import testing
 from circleci_async.cli.app import app
 
-from .pages import DOCS, README, blocks, name, pages
+from .pages import DOCS, README, ROOT, blocks, name, pages
 
+NAMES = ca._exports().homes()
 GROUPS = [attribute for attribute, value in vars(ca.CircleCI).items() if isinstance(value, cached_property)]
+
+MAX_WORDS = 1200
+UNLIMITED = {DOCS / "reference" / "coverage.md", DOCS / "changelog.md"}
+"""Generated and included pages."""
 
 _CALL = re.compile(r"\bcircle\.(?P<group>[a-z_]+)\.(?P<method>[a-z_]+)")
 _NAME = re.compile(r"(?<![\w-])ca\.(?P<name>[A-Za-z_]+)")
 _OPTION = re.compile(r"(?<=[ `])--[a-z-]+")
-_DOCUMENTED = re.compile(r"^\.\. auto(?:class|exception|function):: circleci_async\.(?P<name>[\w.]+)", re.MULTILINE)
+_DOCUMENTED = re.compile(
+    r"^\.\. (?:auto(?:class|data|exception|function)|py:type):: circleci_async\.(?P<name>[\w.]+)", re.MULTILINE
+)
 _LINK = re.compile(r"\]\((?P<target>[^)#:]+)(?:#[^)]*)?\)")
 
 
 @pytest.fixture(scope="module")
 def guide() -> str:
+    """The text of all pages but the reference."""
     return "\n".join(page.read_text("utf-8") for page in pages() if page.parent != DOCS / "reference")
 
 
@@ -51,16 +60,18 @@ def _page_of(group: str) -> Path:
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_the_examples_on_the_page_of_a_group_make_every_call_of_it(group: str) -> None:
+def test_the_examples_of_a_group_page_make_every_call_of_the_group(group: str) -> None:
     examples = "\n".join(block.text for block in blocks(_page_of(group)) if block.language == "python")
     made = {call["method"] for call in _CALL.finditer(examples) if call["group"] == group}
     assert _methods(group) - made == set()
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_the_page_of_a_group_documents_its_calls_and_its_models(group: str) -> None:
+def test_a_group_page_documents_its_resource_class_and_models(group: str) -> None:
     documented = {entry["name"] for entry in _DOCUMENTED.finditer(_page_of(group).read_text("utf-8"))}
-    expected = {each for each, home in ca._HOME_OF.items() if home == f"models.{group}"} | {_class_of(group).__name__}
+    expected = {each for each, home in NAMES.items() if home == f"circleci_async.models.{group}"} | {
+        f"resources.{_class_of(group).__name__}"
+    }
     assert expected - documented == set()
 
 
@@ -75,16 +86,20 @@ def test_every_public_name_that_the_guide_uses_exists(guide: str) -> None:
     assert {each for each in used if not hasattr(ca, each)} == set()
 
 
-def test_the_page_on_errors_names_every_error() -> None:
+def test_the_page_about_errors_lists_every_error() -> None:
     page = (DOCS / "guide" / "errors.md").read_text("utf-8")
-    errors = {each for each in ca._HOME_OF if ca._HOME_OF[each] == "errors"}
+    errors = {each for each, home in NAMES.items() if home == "circleci_async.errors"}
     assert {each for each in errors if not re.search(rf"\b{each}\b", page)} == set()
 
 
 def test_the_reference_documents_every_public_name_once(reference: list[str]) -> None:
     own = [entry for entry in reference if not entry.startswith("testing.")]
-    of_modules = [f"{module}.{each}" for module in ca._MODULES for each in getattr(ca, module).__all__]
-    assert sorted(own) == sorted([*ca._HOME_OF, *of_modules])
+    of_modules = [
+        f"{module}.{each}"
+        for module in ("webhooks", "resources")
+        for each in import_module(f"circleci_async.{module}").__all__
+    ]
+    assert sorted(own) == sorted([*NAMES, *of_modules])
 
 
 def test_the_reference_documents_every_public_name_of_testing(reference: list[str]) -> None:
@@ -106,10 +121,15 @@ def test_the_pages_on_the_command_line_show_every_command_and_no_unknown_option(
     assert set(_OPTION.findall(page)) - {option for options in options_of.values() for option in options} == {"--help"}
 
 
-def test_the_links_of_the_readme_lead_somewhere() -> None:
-    targets = {link["target"] for link in _LINK.finditer(README.read_text("utf-8"))}
-    assert targets
-    assert {target for target in targets if not (README.parent / target).exists()} == set()
+@pytest.mark.parametrize("page", sorted(ROOT.glob("*.md")), ids=name)
+def test_the_links_of_a_page_at_the_root_exist(page: Path) -> None:
+    targets = {link["target"] for link in _LINK.finditer(page.read_text("utf-8"))}
+    assert {target for target in targets if not (ROOT / target).exists()} == set()
+
+
+@pytest.mark.parametrize("page", [page for page in pages() if page not in UNLIMITED], ids=name)
+def test_a_page_has_at_most_1200_words(page: Path) -> None:
+    assert len(page.read_text("utf-8").split()) <= MAX_WORDS
 
 
 def test_every_page_is_listed() -> None:

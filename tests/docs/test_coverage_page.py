@@ -1,4 +1,4 @@
-"""The table of all calls is what the code says, leaves nothing out, and leads to pages that show the calls."""
+"""The table of all calls matches the code, is complete, and links to pages that show the calls."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from docs.coverage import PAGE, table
 from tests.endpoints.contract import OPERATIONS
 
-from .pages import DOCS, README, name
+from .pages import README, name, pages
 
 _ROW = re.compile(
     r"^\| \[`circle\.(?P<group>\w+)\.(?P<method>\w+)`\]\((?P<target>[^)]+)\) \| `?(?P<says>.+?)`? \|$", re.MULTILINE
@@ -16,8 +16,8 @@ _ROW = re.compile(
 _COUNT = re.compile(r"\b(\d+) operations")
 
 
-def test_the_page_is_what_the_code_says() -> None:
-    assert PAGE.read_text("utf-8") == table(), "run `python docs/coverage.py`, which writes the page anew"
+def test_the_page_matches_the_code() -> None:
+    assert PAGE.read_text("utf-8") == table(), "run `python docs/coverage.py` to regenerate the page"
 
 
 def test_the_page_lists_every_operation_under_its_name() -> None:
@@ -26,12 +26,14 @@ def test_the_page_lists_every_operation_under_its_name() -> None:
     assert expected.items() - listed.items() == set()
 
 
-@pytest.mark.parametrize("page", [PAGE, README, DOCS / "index.md", DOCS / "guide" / "testing.md"], ids=name)
-def test_a_page_that_counts_the_operations_counts_right(page: Path) -> None:
-    assert set(_COUNT.findall(page.read_text("utf-8"))) == {str(len(OPERATIONS))}
+@pytest.mark.parametrize("page", pages(), ids=name)
+def test_a_page_states_the_number_of_operations_correctly(page: Path) -> None:
+    counts = set(_COUNT.findall(page.read_text("utf-8")))
+    assert counts <= {str(len(OPERATIONS))}
+    assert counts or page not in {PAGE, README}
 
 
-def test_every_link_leads_to_a_page_that_shows_the_call() -> None:
+def test_every_link_targets_a_page_that_shows_the_call() -> None:
     rows = list(_ROW.finditer(PAGE.read_text("utf-8")))
     assert len(rows) >= len(OPERATIONS)
     wrong: list[str] = []

@@ -1,6 +1,7 @@
-"""The CircleCI that the documentation's examples run against: its pages name what is made here."""
+"""The world of the embedded CircleCI that the examples run against. The pages show its projects and jobs."""
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -10,14 +11,14 @@ from circleci_async.testing.policies import Verdict
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-def build_world() -> World:
-    """Make three projects of `gh/acme`; job 42 of `gh/acme/api` is the one that the pages look at."""
-    begin = time.monotonic()
-    world = World(clock=lambda: NOW + timedelta(seconds=time.monotonic() - begin))
+def build_world(clock: Callable[[], float] = time.monotonic) -> World:
+    """Create three projects of `gh/acme`. Most pages show job 42 of `gh/acme/api`."""
+    begin = clock()
+    world = World(clock=lambda: NOW + timedelta(seconds=clock() - begin))
     _api(world)
     _web(world)
     _infra(world)
-    # The pages show ids of what is made later; they are not to change for what has been added here since.
+    # A separate generator: the pages show ids of objects that the examples create, which must not change.
     ids, world.random = world.random, Random("more")
     _deploys(world)
     _policies(world)
@@ -27,7 +28,7 @@ def build_world() -> World:
 
 
 def _api(world: World) -> None:
-    """A pipeline a day for three weeks with a few artifacts, one on a branch, and today's with more of them."""
+    """Add one pipeline a day for three weeks, one on a branch, and a newest one with more artifacts."""
     api = world.project("gh/acme/api")
     for day in range(21, 0, -1):
         at = NOW - timedelta(days=day)
@@ -44,7 +45,7 @@ def _api(world: World) -> None:
         test.test(
             "test_login", classname="tests.test_session", result="failure" if failing else "success", run_time=0.5
         )
-        if failing:  # the same commit again, and with success: that is what makes a test flaky
+        if failing:  # a test that fails and succeeds for the same commit is flaky
             rerun = pipeline.workflow("build", created_at=at + timedelta(minutes=10))
             rerun.jobs.append(lint)
             rerun.taken_over = frozenset({lint.id})
@@ -68,7 +69,7 @@ def _api(world: World) -> None:
 
 
 def _web(world: World) -> None:
-    """A project whose triggered pipelines wait for an approval."""
+    """Add a project whose triggered pipelines require an approval."""
     web = world.project("gh/acme/web", default_branch="master")
     web.on_trigger("release", ("test", "hold:approval", "deploy"))
     for day in (4, 2):
@@ -78,7 +79,7 @@ def _web(world: World) -> None:
 
 
 def _infra(world: World) -> None:
-    """A project with a failed workflow, and a pipeline that waits for the rest of its configuration."""
+    """Add a project with a failed workflow, and a pipeline that waits for its continuation."""
     infra = world.project("gh/acme/infra")
     plan = infra.pipeline(created_at=NOW - timedelta(days=3)).workflow("plan", status="failed")
     plan.job("validate", duration=12)
@@ -100,7 +101,7 @@ def _infra(world: World) -> None:
 
 
 def _deploys(world: World) -> None:
-    """Two environments, and a component of the first project that was deployed to both."""
+    """Add two environments, and a component of the first project that was deployed to both."""
     staging = world.deploy_environment("gh/acme", "staging", description="Renewed every night")
     production = world.deploy_environment("gh/acme", "production", labels={"region": "eu-west-1"})
     api = world.projects["gh/acme/api"]
@@ -112,7 +113,7 @@ def _deploys(world: World) -> None:
 
 
 def _policies(world: World) -> None:
-    """A policy, and two decisions: one was against a pipeline."""
+    """Add a policy and two decisions, one of which failed."""
     world.policy("gh/acme", "images.rego", 'package org\n\nenable_rule["check_image"]\n')
     api = world.projects["gh/acme/api"]
     api.decision(build_number=41, created_at=NOW - timedelta(hours=2))
@@ -121,7 +122,7 @@ def _policies(world: World) -> None:
 
 
 def _approvals(world: World) -> None:
-    """A workflow of one of the first project's pipelines that waits for an approval."""
+    """Add a workflow that waits for an approval to a pipeline of the first project."""
     preview = world.projects["gh/acme/api"].pipelines.all[19].workflow("preview", status="on_hold")
     hold = preview.job("hold", approval=True)
     preview.job("deploy", status="blocked", requires=[hold])

@@ -1,4 +1,4 @@
-"""The examples as their reader starts them: each in a process of its own."""
+"""Start the examples as a user does: each in its own process."""
 
 import asyncio
 import os
@@ -10,13 +10,13 @@ from pathlib import Path
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
-PATIENCE = 30.0
-"""Seconds in which anything must have happened that takes a second."""
+TIMEOUT = 30.0
+"""Seconds for anything that normally takes one second."""
 
 
 @asynccontextmanager
 async def started(*arguments: str, env: dict[str, str], folder: Path) -> AsyncGenerator[Process]:
-    """Start Python with these arguments in a folder; at the end of the block it must have ended, or is killed."""
+    """Start Python with these arguments in a folder. Kill the process if it still runs at the end of the block."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, *arguments, env={**os.environ, **env}, cwd=folder, stdin=PIPE, stdout=PIPE, stderr=PIPE
     )
@@ -29,19 +29,19 @@ async def started(*arguments: str, env: dict[str, str], folder: Path) -> AsyncGe
 
 
 async def line_with(stream: asyncio.StreamReader | None, text: str) -> str:
-    """Read lines until one holds this text, and return it."""
+    """Read lines until one contains the text, and return it."""
     assert stream is not None
     read: list[str] = []
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         async for line in stream:
             read.append(line.decode())
             if text in read[-1]:
                 return read[-1].rstrip("\n")
-    raise AssertionError(f"no line has {text!r}: {read}")
+    raise AssertionError(f"no line contains {text!r}: {read}")
 
 
 async def ended(process: Process) -> tuple[int, str, str]:
-    """Wait for a process to end, and return its exit code and what it still printed."""
-    out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
+    """Wait for a process to end; return its exit code and the rest of its output."""
+    out, err = await asyncio.wait_for(process.communicate(), TIMEOUT)
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()

@@ -1,93 +1,79 @@
-"""The chat bot: a command comes in, a build is started and waited for, and its failure's log is posted."""
+"""The chat bot executes commands and posts results."""
 
 import asyncio
-import os
 import sys
-from asyncio.subprocess import PIPE
 from collections import defaultdict
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from attrs import define, field
 
-from circleci_async import CircleCI
 from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.projects import Project
-from circleci_async.webhooks import Receiver
+from docs.examples import chat_bot
 from docs.examples.chat_bot import HELP, Bot
+from tests.fastclock import fast_clock
 
-from .processes import EXAMPLES, PATIENCE, ended, line_with, started
+from .processes import EXAMPLES, ended, line_with, started
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
+@define
 class Room:
-    """A chat that keeps what is posted."""
+    """A chat that stores the posts."""
 
-    def __init__(self) -> None:
-        self.posts: defaultdict[str, list[str]] = defaultdict(list)
-        self._news = asyncio.Event()
+    posts: defaultdict[str, list[str]] = field(factory=lambda: defaultdict[str, list[str]](list))
 
     async def post(self, thread: str, text: str) -> None:
         self.posts[thread].append(text)
-        self._news.set()
 
-    async def until(self, thread: str, text: str) -> None:
-        """Wait until something with this text has been posted."""
-        async with asyncio.timeout(PATIENCE):
-            while not any(text in post for post in self.posts[thread]):
-                self._news.clear()
-                await self._news.wait()
+
+def new_world() -> World:
+    """Return a world with the project `gh/acme/api` and the clock of the running event loop."""
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    world = World(clock=lambda: NOW + timedelta(seconds=loop.time() - begin))
+    world.project("gh/acme/api")
+    return world
 
 
 @asynccontextmanager
-async def talk(world: World, *, patience: float = PATIENCE) -> AsyncGenerator[tuple[Room, Bot]]:
+async def talk(world: World, *, timeout: float = 600.0) -> AsyncGenerator[tuple[Room, Bot]]:
     room = Room()
-    async with FakeCircleCI(world, run_time=0.2) as fake, fake.client() as circle, waking(fake, circle):
-        yield room, Bot(circle, room, patience=patience)
+    async with FakeCircleCI(world, run_time=20.0) as fake, fake.client() as circle:
+        yield room, Bot(circle, room, timeout=timeout)
 
 
-@asynccontextmanager
-async def waking(fake: FakeCircleCI, circle: CircleCI) -> AsyncGenerator[None]:
-    """Tell the client of what ends, so that it needs not wait for its next look."""
-    async with Receiver("secret", circle.notify).serve() as url:
-        for project in fake.world.projects.values():
-            project.webhook(url, secret="secret")
-        yield
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def project(world: World) -> Project:
-    return world.project("gh/acme/api")
-
-
-async def test_a_build_that_succeeds_is_told(world: World, project: Project) -> None:
+@fast_clock
+async def test_a_build_is_started_and_its_success_posted() -> None:
+    world = new_world()
     async with talk(world) as (room, bot):
         await bot.on_message("a", "build gh/acme/api main")
-    assert room.posts == {"a": ["Pipeline 1 has begun.", "Pipeline 1: success."]}
-    assert project.pipelines.all[0].branch == "main"
+    assert room.posts == {"a": ["Started pipeline 1.", "Pipeline 1: success."]}
+    assert world.projects["gh/acme/api"].pipelines.all[0].branch == "main"
 
 
-async def test_of_a_build_that_fails_the_last_lines_of_each_failed_step_are_posted(
-    world: World, project: Project
-) -> None:
+@fast_clock
+async def test_the_last_lines_of_each_failed_step_are_posted() -> None:
+    world = new_world()
     printed = "".join(f"line {number}\n" for number in range(100)) + "\x1b[31mE   assert 401 == 200\x1b[0m\n"
-    project.on_trigger("build", ("lint", "test:failed"), output={"test": printed})
+    world.projects["gh/acme/api"].on_trigger("build", ("lint", "test:failed"), output={"test": printed})
     async with talk(world) as (room, bot):
         await bot.on_message("a", "build gh/acme/api")
-    begun, over, log = room.posts["a"]
-    assert (begun, over) == ("Pipeline 1 has begun.", "Pipeline 1: failed.")
+    first, second, log = room.posts["a"]
+    assert (first, second) == ("Started pipeline 1.", "Pipeline 1: failed.")
     head, *lines = log.splitlines()
     assert head.startswith("build / test / ")
     assert head.endswith(": failed")
     assert lines == [*(f"line {number}" for number in range(81, 100)), "E   assert 401 == 200"]
 
 
-async def test_two_threads_have_a_pipeline_each(world: World, project: Project) -> None:
+@fast_clock
+async def test_each_thread_has_its_own_pipeline() -> None:
+    world = new_world()
     world.project("gh/acme/web").on_trigger("build", ("test:failed",))
     async with talk(world) as (room, bot):
         await asyncio.gather(bot.on_message("a", "build gh/acme/api"), bot.on_message("b", "build gh/acme/web"))
@@ -95,84 +81,91 @@ async def test_two_threads_have_a_pipeline_each(world: World, project: Project) 
     assert room.posts["b"][1] == "Pipeline 1: failed."
 
 
-async def test_what_waits_for_an_approval_goes_on_when_somebody_says_so(world: World, project: Project) -> None:
-    project.on_trigger("release", ("test", "hold:approval", "ship"))
+@fast_clock
+async def test_a_job_on_hold_is_approved_on_command() -> None:
+    world = new_world()
+    world.projects["gh/acme/api"].on_trigger("release", ("test", "hold:approval", "ship"))
     async with talk(world) as (room, bot):
         await bot.on_message("a", "build gh/acme/api")
-        assert room.posts["a"][-1] == "Pipeline 1 waits. Say approve, or cancel."
+        assert room.posts["a"][-1] == "Pipeline 1 needs approval: approve or cancel?"
         await bot.on_message("a", "approve")
     assert room.posts["a"][2:] == ["Approved: hold.", "Pipeline 1: success."]
 
 
-async def test_what_has_failed_is_run_again(world: World, project: Project) -> None:
+@fast_clock
+async def test_a_failed_workflow_is_rerun_on_command() -> None:
+    world = new_world()
+    project = world.projects["gh/acme/api"]
     project.on_trigger("build", ("test:failed",))
     async with talk(world) as (room, bot):
         await bot.on_message("a", "build gh/acme/api")
         await bot.on_message("a", "rerun")
     assert room.posts["a"][1] == "Pipeline 1: failed."
-    assert room.posts["a"][3] == "Running again: build."
+    assert room.posts["a"][3] == "Rerunning: build."
     assert len(project.pipelines.all[0].workflows) == 2
 
 
-async def test_what_runs_can_be_canceled_while_it_is_waited_for(world: World, project: Project) -> None:
+@fast_clock
+async def test_a_running_workflow_is_cancelled_on_command() -> None:
+    world = new_world()
+    project = world.projects["gh/acme/api"]
     project.on_trigger("release", ("hold:approval",))
     async with talk(world) as (room, bot):
         await bot.on_message("a", "build gh/acme/api")
         await bot.on_message("a", "cancel")
-    assert room.posts["a"][2:] == ["It is being canceled."]
+    assert room.posts["a"][2:] == ["Canceling."]
     assert [each.status for each in project.pipelines.all[0].workflows] == ["canceled"]
 
 
-async def test_a_config_that_cannot_be_used_is_told(world: World, project: Project) -> None:
-    project.on_trigger(error="Job unit is not defined.")
+@fast_clock
+async def test_errors_in_the_configuration_are_posted() -> None:
+    world = new_world()
+    world.projects["gh/acme/api"].on_trigger(error="Job unit is not defined.")
     async with talk(world) as (room, bot):
         await bot.on_message("a", "build gh/acme/api")
     assert room.posts["a"][1:] == ["Pipeline 1: errored.", "Job unit is not defined."]
 
 
-async def test_it_does_not_wait_for_ever(world: World, project: Project) -> None:
-    project.on_trigger("release", workflow_delay=1000)
-    async with talk(world, patience=0.2) as (room, bot):
+@fast_clock
+async def test_the_bot_stops_waiting_after_its_timeout() -> None:
+    async with talk(new_world(), timeout=5) as (room, bot):
         await bot.on_message("a", "build gh/acme/api")
-    assert room.posts["a"][1:] == ["It still runs, and I wait no longer."]
+    assert room.posts["a"][1:] == ["The pipeline is still running. I stopped waiting."]
 
 
-@pytest.mark.parametrize("said", ["", "hello", "build", "build gh/acme/api main now", "approve it"])
-async def test_what_it_does_not_understand_gets_help(world: World, said: str) -> None:
-    async with talk(world) as (room, bot):
-        await bot.on_message("a", said)
-    assert room.posts["a"] == [HELP]
+@fast_clock
+async def test_unknown_commands_are_answered_with_help() -> None:
+    async with talk(new_world()) as (room, bot):
+        for text in ("", "hello", "build", "build gh/acme/api main now", "approve it"):
+            await bot.on_message("a", text)
+    assert room.posts["a"] == [HELP] * 5
 
 
-@pytest.mark.parametrize(
-    ("said", "answer"),
-    [
-        ("approve", "Nothing waits for an approval."),
-        ("rerun", "Nothing has failed."),
-        ("cancel", "Nothing runs."),
-        ("build gh/acme/gone", "That did not work: "),
-        ("build nonsense", "That did not work: "),
-    ],
-)
-async def test_what_cannot_be_done_is_told(world: World, said: str, answer: str) -> None:
-    async with talk(world) as (room, bot):
-        await bot.on_message("a", said)
-    assert len(room.posts["a"]) == 1
-    assert room.posts["a"][0].startswith(answer)
+@fast_clock
+async def test_commands_that_fail_post_the_reason() -> None:
+    async with talk(new_world()) as (room, bot):
+        for text in ("approve", "rerun", "cancel", "build gh/acme/gone", "build nonsense"):
+            await bot.on_message("a", text)
+    no_approval, no_failure, no_workflow, gone, nonsense = room.posts["a"]
+    assert no_approval == "No job needs approval."
+    assert no_failure == "No workflow has failed."
+    assert no_workflow == "No workflow is running."
+    assert gone.startswith("Error: ")
+    assert nonsense.startswith("Error: ")
 
 
-async def test_on_a_terminal_it_answers_what_is_typed_and_a_webhook_wakes_it(
-    world: World, project: Project, tmp_path: Path
-) -> None:
+async def test_on_a_terminal_the_bot_answers_lines_and_receives_webhooks(tmp_path: Path) -> None:
+    world = World()
+    project = world.project("gh/acme/api")
     project.on_trigger("build", ("test:failed",), output={"test": "no such table\n"})
     async with FakeCircleCI(world, run_time=0.2) as fake:
         env = {**fake.environment, "CIRCLE_WEBHOOK_SECRET": "secret", "PORT": "0"}
         async with started(str(EXAMPLES / "chat_bot.py"), env=env, folder=tmp_path) as process:
-            line = await line_with(process.stdout, "Webhooks are taken at http://127.0.0.1:")
+            line = await line_with(process.stdout, "Receiving webhooks at http://127.0.0.1:")
             hook = project.webhook(line.split()[-1], secret="secret")
             assert process.stdin is not None
             process.stdin.write(b"build gh/acme/api main\n")
-            await line_with(process.stdout, "Pipeline 1 has begun.")
+            await line_with(process.stdout, "Started pipeline 1.")
             await line_with(process.stdout, "Pipeline 1: failed.")
             process.stdin.write(b"thanks\n")
             process.stdin.write_eof()
@@ -183,16 +176,16 @@ async def test_on_a_terminal_it_answers_what_is_typed_and_a_webhook_wakes_it(
     assert {each.status for each in hook.deliveries} == {202}
 
 
-async def test_whatever_is_typed_into_a_terminal_the_others_go_on(
-    world: World, project: Project, tmp_path: Path
+@fast_clock
+async def test_invalid_lines_do_not_affect_other_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    typed = tmp_path / "typed"  # a file is an input too
-    typed.write_bytes(b"build gh/acme/api\n" + b"\xff\n" + b"x" * 100_000 + b"\n")
-    async with FakeCircleCI(world, run_time=0.2) as fake:
-        command = [sys.executable, str(EXAMPLES / "chat_bot.py")]
-        with typed.open("rb") as stdin:
-            env = {**os.environ, **fake.environment}
-            process = await asyncio.create_subprocess_exec(*command, env=env, stdin=stdin, stdout=PIPE, stderr=PIPE)
-        code, out, err = await ended(process)
-    assert (code, err) == (0, "")
-    assert sorted(out.splitlines()) == [HELP, HELP, "Pipeline 1 has begun.", "Pipeline 1: success."]
+    lines = tmp_path / "lines"
+    lines.write_bytes(b"build gh/acme/api\n" + b"\xff\n" + b"x" * 100_000 + b"\n")
+    async with FakeCircleCI(new_world(), run_time=20.0) as fake:
+        for name, value in fake.environment.items():
+            monkeypatch.setenv(name, value)
+        with lines.open() as stdin:
+            monkeypatch.setattr(sys, "stdin", stdin)
+            await chat_bot.main()
+    assert sorted(capsys.readouterr().out.splitlines()) == [HELP, HELP, "Pipeline 1: success.", "Started pipeline 1."]

@@ -1,15 +1,18 @@
-"""The nightly job: insights of many projects, and artifacts of their latest builds."""
+"""The nightly job reports insights of several projects and downloads the artifacts of their latest builds."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from circleci_async.testing import FakeCircleCI, World
+from docs.examples import nightly
 
 from .processes import EXAMPLES, ended, started
 
 
 def some_projects(names: str) -> World:
-    """A project each, with a build that succeeded yesterday, and one that failed today."""
+    """Return a world with projects, each with a successful build yesterday and a failed one today."""
     world = World()
     now = datetime.now(UTC)
     for name in names.split():
@@ -22,20 +25,26 @@ def some_projects(names: str) -> World:
     return world
 
 
-async def night(world: World, folder: Path, *arguments: str) -> tuple[int, str, str]:
-    async with FakeCircleCI(world) as fake:
-        script = str(EXAMPLES / "nightly.py")
-        async with started(script, *arguments, env=dict(fake.environment), folder=folder) as process:
-            return await ended(process)
-
-
 def files(folder: Path) -> dict[str, str]:
     return {str(file.relative_to(folder)): file.read_text() for file in sorted(folder.rglob("*")) if file.is_file()}
 
 
-async def test_it_leaves_a_report_and_the_files_of_the_latest_good_builds(tmp_path: Path) -> None:
-    assert await night(some_projects("api web"), tmp_path, "gh/acme/api", "gh/acme/web") == (0, "", "")
-    found = files(tmp_path / "nightly")
+async def run(
+    world: World, into: Path, monkeypatch: pytest.MonkeyPatch, *projects: str, branch: str = "main"
+) -> tuple[int, dict[str, str]]:
+    """Run the job in this process; return its exit code and files."""
+    async with FakeCircleCI(world) as fake:
+        for name, value in fake.environment.items():
+            monkeypatch.setenv(name, value)
+        code = await nightly.main(list(projects), branch, None, into)
+    return code, files(into)
+
+
+async def test_it_writes_a_report_and_the_files_of_the_latest_successful_builds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, found = await run(some_projects("api web"), tmp_path, monkeypatch, "gh/acme/api", "gh/acme/web")
+    assert code == 0
     assert found.pop("report.md").splitlines() == [
         "| project | workflow | runs | success | median | latest |",
         "|---|---|--:|--:|--:|---|",
@@ -50,21 +59,28 @@ async def test_it_leaves_a_report_and_the_files_of_the_latest_good_builds(tmp_pa
     }
 
 
-async def test_only_the_files_that_are_asked_for_come(tmp_path: Path) -> None:
-    ran = await night(some_projects("api"), tmp_path, "gh/acme/api", "--path", "**/*.whl", "--into", "wheels")
-    assert ran == (0, "", "")
-    assert [name for name in files(tmp_path / "wheels") if name != "report.md"] == ["gh/acme/api/1/dist/a.whl"]
-
-
-async def test_a_project_that_is_in_trouble_stops_no_other(tmp_path: Path) -> None:
-    code, out, err = await night(some_projects("api"), tmp_path, "gh/acme/gone", "gh/acme/api")
-    found = files(tmp_path / "nightly")
+async def test_an_error_in_one_project_does_not_stop_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, found = await run(some_projects("api"), tmp_path, monkeypatch, "gh/acme/gone", "gh/acme/api")
+    out, err = capsys.readouterr()
     assert (code, out) == (1, "")
     assert [line.partition(": ")[0] for line in err.splitlines()] == ["gh/acme/gone", "gh/acme/gone"]
     assert "| gh/acme/gone | | | | | none |" in found["report.md"]
     assert found["gh/acme/api/1/dist/a.whl"] == "api 1"
 
 
-async def test_a_branch_that_was_never_built_is_no_trouble(tmp_path: Path) -> None:
-    assert await night(some_projects("api"), tmp_path, "gh/acme/api", "--branch", "dev") == (0, "", "")
-    assert "| none |" in files(tmp_path / "nightly")["report.md"]
+async def test_a_branch_without_builds_is_not_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, found = await run(some_projects("api"), tmp_path, monkeypatch, "gh/acme/api", branch="dev")
+    assert code == 0
+    assert "| none |" in found["report.md"]
+
+
+async def test_the_command_downloads_only_the_selected_files(tmp_path: Path) -> None:
+    arguments = [str(EXAMPLES / "nightly.py"), "gh/acme/api", "--path", "**/*.whl", "--into", "wheels"]
+    async with (
+        FakeCircleCI(some_projects("api")) as fake,
+        started(*arguments, env=dict(fake.environment), folder=tmp_path) as process,
+    ):
+        assert await ended(process) == (0, "", "")
+    assert [name for name in files(tmp_path / "wheels") if name != "report.md"] == ["gh/acme/api/1/dist/a.whl"]

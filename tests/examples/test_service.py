@@ -1,4 +1,4 @@
-"""The FastAPI service: a webhook comes in, a harvest comes out."""
+"""The FastAPI service harvests workflows that webhooks announce."""
 
 import asyncio
 import re
@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
+import uvicorn
 
+from circleci_async import InvalidArgument
 from circleci_async.testing import FakeCircleCI, World
+from docs.examples.service import create_app
 
-from .processes import EXAMPLES, PATIENCE, ended, line_with, started
+from .processes import EXAMPLES, TIMEOUT, ended, line_with, started
 
 SECRET = "a-signing-secret"
 SERVER = ("-m", "uvicorn", "--factory", "service:create_app", "--app-dir", str(EXAMPLES), "--port", "0")
@@ -21,7 +25,7 @@ SERVER = ("-m", "uvicorn", "--factory", "service:create_app", "--app-dir", str(E
 
 @asynccontextmanager
 async def service(fake: FakeCircleCI, folder: Path, **settings: str) -> AsyncGenerator[tuple[Process, str]]:
-    """Start the service; gives its process and its address."""
+    """Start the service; yield its process and its URL."""
     env = {**fake.environment, "CIRCLE_WEBHOOK_SECRET": SECRET, "HARVEST_INTO": "kept", **settings}
     async with started(*SERVER, env=env, folder=folder) as process:
         line = await line_with(process.stderr, "Uvicorn running on")
@@ -30,9 +34,28 @@ async def service(fake: FakeCircleCI, folder: Path, **settings: str) -> AsyncGen
         yield process, found[0]
 
 
+@asynccontextmanager
+async def in_process(
+    fake: FakeCircleCI, folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: str
+) -> AsyncGenerator[str]:
+    """Run the service in this process; yield its URL."""
+    env = {**fake.environment, "CIRCLE_WEBHOOK_SECRET": SECRET, "HARVEST_INTO": str(folder), **settings}
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    server = uvicorn.Server(uvicorn.Config(create_app(), port=0, log_config=None))
+    serving = asyncio.create_task(server.serve())
+    async with asyncio.timeout(TIMEOUT):
+        while not server.started:
+            await asyncio.sleep(0.01)
+    host, port = server.servers[0].sockets[0].getsockname()
+    yield f"http://{host}:{port}"
+    server.should_exit = True
+    await serving
+
+
 async def harvests(url: str, *, least: int = 0) -> list[dict[str, Any]]:
-    """What the service has harvested, once there are so many."""
-    async with aiohttp.ClientSession() as http, asyncio.timeout(PATIENCE):
+    """Return the harvests of the service once there are at least `least`."""
+    async with aiohttp.ClientSession() as http, asyncio.timeout(TIMEOUT):
         while True:
             async with http.get(f"{url}/harvests") as answer:
                 found: list[dict[str, Any]] = await answer.json()
@@ -42,15 +65,15 @@ async def harvests(url: str, *, least: int = 0) -> list[dict[str, Any]]:
 
 
 async def stopped(process: Process) -> str:
-    """Ask the service to end as a container's runtime does, and return what it had to say since it started."""
+    """Stop the service with SIGTERM, as a container runtime does, and return its log."""
     process.send_signal(signal.SIGTERM)
     code, _, err = await ended(process)
-    assert code in {0, -signal.SIGTERM}  # uvicorn ends in order, and then by the signal
+    assert code in {0, -signal.SIGTERM}  # uvicorn shuts down, then raises the signal again
     assert "Application shutdown complete." in err
     return err
 
 
-async def test_a_workflow_that_succeeds_is_harvested_and_one_that_fails_is_not(tmp_path: Path) -> None:
+async def test_successful_workflows_are_harvested_and_failed_ones_are_not(tmp_path: Path) -> None:
     world = World()
     project = world.project("gh/acme/api")
     project.on_trigger("build", ("lint", "test"), artifacts={"junit.xml": b"<testsuite/>"})
@@ -62,47 +85,47 @@ async def test_a_workflow_that_succeeds_is_harvested_and_one_that_fails_is_not(t
         await fake.delivered()
         [harvest] = await harvests(url, least=1)
         assert [each.status for each in hook.deliveries] == [202, 200, 202, 200]
-        said = await stopped(process)
-    assert "Traceback" not in said
+        log = await stopped(process)
+    assert "Traceback" not in log
     assert harvest["reason"] == "build of github/acme/api"
     assert (len(harvest["files"]), harvest["failed"]) == (2, [])
     assert {(tmp_path / "kept" / file).read_bytes() for file in harvest["files"]} == {b"<testsuite/>"}
     assert not list(tmp_path.rglob("core"))
 
 
-async def test_what_was_built_while_the_service_was_down_is_harvested_at_its_start(tmp_path: Path) -> None:
+async def test_missed_workflows_are_harvested_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     for name in ("api", "web"):
         build = world.project(f"gh/acme/{name}").pipeline(branch="main").workflow("build")
         build.job("test").artifact("junit.xml", name.encode())
         build.job("lint", status="failed").artifact("lint.txt", b"no")
     projects = "gh/acme/api gh/acme/web"
-    async with FakeCircleCI(world) as fake, service(fake, tmp_path, HARVEST_PROJECTS=projects) as (process, url):
+    async with (
+        FakeCircleCI(world) as fake,
+        in_process(fake, tmp_path, monkeypatch, HARVEST_PROJECTS=projects) as url,
+    ):
         [harvest] = await harvests(url, least=1)
-        await stopped(process)
     assert harvest["reason"] == "catching up"
-    assert sorted((tmp_path / "kept" / file).read_text() for file in harvest["files"]) == ["api", "web"]
+    assert sorted((tmp_path / file).read_text() for file in harvest["files"]) == ["api", "web"]
 
 
-async def test_what_is_not_signed_is_refused_and_moves_nothing(tmp_path: Path) -> None:
+async def test_deliveries_with_a_wrong_signature_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     project = world.project("gh/acme/api")
     build = project.pipeline(branch="main").workflow("build")
-    async with FakeCircleCI(world, webhook_retries=()) as fake, service(fake, tmp_path) as (process, url):
-        hook = project.webhook(f"{url}/hooks/circleci", secret="somebody-else's")
+    async with FakeCircleCI(world, webhook_retries=()) as fake, in_process(fake, tmp_path, monkeypatch) as url:
+        hook = project.webhook(f"{url}/hooks/circleci", secret="another secret")
         hook.announce(build)
         await fake.delivered()
         async with aiohttp.ClientSession() as http, http.get(f"{url}/health") as answer:
             health = await answer.json()
         assert await harvests(url) == []
-        await stopped(process)
         assert fake.requests == []
     assert [each.status for each in hook.deliveries] == [401]
     assert health == {"requests": 0, "retries": 0, "events_pending": 0}
 
 
-async def test_without_a_secret_it_does_not_start(tmp_path: Path) -> None:
-    async with started(*SERVER, env={"CIRCLE_TOKEN": "t"}, folder=tmp_path) as process:
-        code, _, err = await ended(process)
-    assert code != 0
-    assert "InvalidArgument: secret" in err
+def test_the_service_requires_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIRCLE_TOKEN", "t")
+    with pytest.raises(InvalidArgument, match="secret"):
+        create_app()
