@@ -13,6 +13,8 @@ import attrs
 
 from .errors import InvalidArgument
 
+__all__ = ["OrgSlug", "ProjectSlug", "segment"]
+
 _VCS: Final = {"gh": "gh", "github": "gh", "bb": "bb", "bitbucket": "bb", "circleci": "circleci"}
 _REPOSITORY_HOSTS: Final = {
     "github.com": "gh",

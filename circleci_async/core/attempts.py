@@ -13,6 +13,8 @@ from attrs import frozen
 from ..errors import ApiError, InvalidArgument
 from .transport import Reply, Transport
 
+__all__ = ["Attempt", "OnAttempt"]
+
 log = logging.getLogger("circleci_async")
 
 

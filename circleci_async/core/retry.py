@@ -10,6 +10,8 @@ from attrs import validators as valid
 
 from ..errors import ApiError, CircleCIError, InvalidArgument, RateLimited, TransportError
 
+__all__ = ["RetryPolicy"]
+
 T = TypeVar("T")
 
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})

@@ -24,6 +24,8 @@ from ..errors import ConfigurationError, RequestTimeout, TransportError
 from .lifetime import CLOSED
 from .retry import REPEATABLE
 
+__all__ = ["Auth"]
+
 Auth = Literal["circle-token", "bearer", "basic"]
 """How the token is sent: the header `Circle-Token`, `Authorization: Bearer`, or basic authentication as user name."""
 

@@ -13,6 +13,8 @@ from ..models.workflows import Workflow
 from ..slug import OrgSlug, project_path, segment
 from .resource import Id, OrgRef, ProjectRef, Resource
 
+__all__ = ["Parameters"]
+
 Parameters = Mapping[str, str | int | bool]
 """Pipeline parameters: at most 100, names up to 128 and values up to 512 characters."""
 

@@ -8,6 +8,8 @@ from ..core.session import Session
 from ..errors import InvalidArgument
 from ..slug import OrgSlug, ProjectSlug
 
+__all__ = ["Id", "OrgRef", "OrgSlugOrId", "ProjectRef"]
+
 Id: TypeAlias = str | UUID
 """An id as the API gives it, or as a UUID."""
 

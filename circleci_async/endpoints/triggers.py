@@ -11,6 +11,8 @@ from ..models.triggers import EventPreset, RepositorySource, ScheduleSource, Tri
 from ..slug import segment
 from .resource import Id, Resource
 
+__all__ = ["EventSource"]
+
 EventSource: TypeAlias = RepositorySource | WebhookSource | ScheduleSource | Mapping[str, Any]
 """What fires a trigger; a mapping is sent as it is."""
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from circleci_async.cli.app import app
 
 from .pages import DOCS, README, blocks, name, pages
 
+NAMES = ca._exports().homes()
 GROUPS = [attribute for attribute, value in vars(ca.CircleCI).items() if isinstance(value, cached_property)]
 
 _CALL = re.compile(r"\bcircle\.(?P<group>[a-z_]+)\.(?P<method>[a-z_]+)")
@@ -60,7 +62,9 @@ def test_the_examples_on_the_page_of_a_group_make_every_call_of_it(group: str) -
 @pytest.mark.parametrize("group", GROUPS)
 def test_the_page_of_a_group_documents_its_calls_and_its_models(group: str) -> None:
     documented = {entry["name"] for entry in _DOCUMENTED.finditer(_page_of(group).read_text("utf-8"))}
-    expected = {each for each, home in ca._HOME_OF.items() if home == f"models.{group}"} | {_class_of(group).__name__}
+    expected = {each for each, home in NAMES.items() if home == f"circleci_async.models.{group}"} | {
+        f"resources.{_class_of(group).__name__}"
+    }
     assert expected - documented == set()
 
 
@@ -77,14 +81,18 @@ def test_every_public_name_that_the_guide_uses_exists(guide: str) -> None:
 
 def test_the_page_on_errors_names_every_error() -> None:
     page = (DOCS / "guide" / "errors.md").read_text("utf-8")
-    errors = {each for each in ca._HOME_OF if ca._HOME_OF[each] == "errors"}
+    errors = {each for each, home in NAMES.items() if home == "circleci_async.errors"}
     assert {each for each in errors if not re.search(rf"\b{each}\b", page)} == set()
 
 
 def test_the_reference_documents_every_public_name_once(reference: list[str]) -> None:
     own = [entry for entry in reference if not entry.startswith("testing.")]
-    of_modules = [f"{module}.{each}" for module in ca._MODULES for each in getattr(ca, module).__all__]
-    assert sorted(own) == sorted([*ca._HOME_OF, *of_modules])
+    of_modules = [
+        f"{module}.{each}"
+        for module in ("webhooks", "resources")
+        for each in import_module(f"circleci_async.{module}").__all__
+    ]
+    assert sorted(own) == sorted([*NAMES, *of_modules])
 
 
 def test_the_reference_documents_every_public_name_of_testing(reference: list[str]) -> None:
