@@ -1,4 +1,4 @@
-"""Each path leads back to the operation that it belongs to."""
+"""A path is mapped to the template that the API documents for it."""
 
 import re
 
@@ -15,18 +15,18 @@ def template(operation: Operation) -> str:
 
 
 def path(operation: Operation, value: str = "7f5b") -> str:
-    """A path of the operation, whose placeholders are filled."""
+    """Return a path of the operation, with `value` for each placeholder that `FILLED` does not list."""
     return "/api/v2" + re.sub(r"\{([^}]+)\}", lambda found: FILLED.get(found[1], value), template(operation))
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_the_path_of_each_operation_has_the_route_that_the_api_documents(name: str) -> None:
+def test_the_route_of_each_operation_is_its_documented_path(name: str) -> None:
     operation = OPERATIONS[name]
     assert route_of(path(operation)) == template(operation)
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_names_that_are_words_of_the_api_too_do_not_lead_astray(name: str) -> None:
+def test_a_name_equal_to_a_word_of_another_path_does_not_change_the_route(name: str) -> None:
     operation = OPERATIONS[name]
     for word in ("workflows", "job", "summary"):
         assert route_of(path(operation, word)) == template(operation)
@@ -42,14 +42,14 @@ def test_names_that_are_words_of_the_api_too_do_not_lead_astray(name: str) -> No
         ("/api/v1.1/project/gh/acme/api/42", "/api/v1.1/project/{project-slug}/{job-number}"),
         (
             "/api/v1.1/project/gh/acme/api/42/output/101/0",
-            "/api/v1.1/project/{project-slug}/{job-number}/output/{step}/{index}",
+            "/api/v1.1/project/{project-slug}/{job-number}/output/{step}/{node}",
         ),
     ],
 )
-def test_where_two_routes_would_fit_the_one_that_says_more_is_meant(path: str, route: str) -> None:
+def test_the_route_with_the_most_literal_segments_wins(path: str, route: str) -> None:
     assert route_of(path) == route
 
 
 @pytest.mark.parametrize("path", ["/api/v2/anything/new", "/api/v2", "/api/v2/", "/", "/api/v1.1/me", "/api/v3/me"])
-def test_what_the_api_does_not_document_has_no_route(path: str) -> None:
+def test_an_undocumented_path_has_no_route(path: str) -> None:
     assert route_of(path) is None
