@@ -31,7 +31,7 @@ def _templates() -> Iterator[str]:
 
 @cache
 def _by_length() -> dict[int, list[tuple[list[str | None], str]]]:
-    """Group the templates by their number of segments; those with the most words where others have placeholders first."""
+    """Group the templates by their number of segments; literal segments are tried before placeholders."""
     grouped: dict[int, list[tuple[list[str | None], str]]] = {}
     for template in {template.replace(_PROJECT, "{project-slug}") for template in _templates()}:
         pattern: list[str | None] = []
