@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,19 @@ from attrs import define, field
 from yarl import URL
 
 from circleci_async import ApiError, AuthenticationError, CircleCI, NotCreated, Paged
-from tests.endpoints.case import Case, P, every_case
 from tests.endpoints.contract import OPERATIONS
+from tests.endpoints.examples import EXAMPLES, P
+from tests.endpoints.requests import calls
 from tests.models.spec import success
 
 SPEC = Path(__file__).with_name("circleci-v2.slashes.openapi.json")  # slugs as segments, as they are sent
 TOOLS = Path(sys.prefix) / "prism"
 STARTS_WITHIN = 60.0
 
-CASES = [case for case in every_case() if not case.odd]
+CALLS = [
+    *((str(call), name, call.start) for name, operation in OPERATIONS.items() for call in calls(operation)),
+    *((f"{each.name} {number}", each.name, each.start) for number, each in enumerate(EXAMPLES)),
+]
 
 
 @define
@@ -117,21 +121,22 @@ def prism(server: Prism) -> Iterator[Prism]:
         print(log.read().decode("utf-8", "replace"))
 
 
-async def done(case: Case, circle: CircleCI) -> Any:
-    """Do a call; of a list that is paged, fetch the first page."""
-    began = case.do(circle)
-    if not isinstance(began, Paged):
-        return await began
-    async with aclosing(began.pages()) as pages:
+async def finish(started: Any) -> Any:
+    """Await a call; of a list that is paged, fetch the first page."""
+    if not isinstance(started, Paged):
+        return await started
+    async with aclosing(started.pages()) as pages:
         return await anext(pages)
 
 
-@pytest.mark.parametrize("case", CASES, ids=[f"{case.name} {number}" for number, case in enumerate(CASES)])
-async def test_the_call_is_accepted_and_its_answer_becomes_the_model(case: Case, prism: Prism) -> None:
-    status, _ = success(OPERATIONS[case.name].id)
+@pytest.mark.parametrize(("name", "start"), [call[1:] for call in CALLS], ids=[call[0] for call in CALLS])
+async def test_a_call_conforms_to_the_description_and_its_response_is_decoded(
+    name: str, start: Callable[[CircleCI], Any], prism: Prism
+) -> None:
+    status, _ = success(OPERATIONS[name].id)
     async with prism.client(prefer=f"code={status}") as circle:
         try:
-            await done(case, circle)
+            await finish(start(circle))
         except ApiError as error:
             why = "; ".join(prism.violations) or error.message
             pytest.fail(f"Prism refuses {error.method} {error.url} ({error.status}): {why}", pytrace=False)

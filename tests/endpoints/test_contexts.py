@@ -8,7 +8,7 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.testing import FakeCircleCI, World
-from tests.endpoints.case import ID
+from tests.endpoints.examples import ID
 from tests.endpoints.refusal import refusal
 from tests.raw_server import Behaviour, Request, answer, raw_server
 

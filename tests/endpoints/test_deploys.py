@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from circleci_async import CircleCI, DeployComponent, DeployEnvironment, DeployVersion, InvalidArgument
-from tests.endpoints.case import ID
+from tests.endpoints.examples import ID
 from tests.raw_server import answer, raw_server
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from circleci_async import BadRequest, CircleCI, OidcClaim, OidcClaimSet
-from tests.endpoints.case import ID, ID_2
+from tests.endpoints.examples import ID, ID_2
 from tests.endpoints.refusal import refusal
 from tests.raw_server import answer, raw_server
 

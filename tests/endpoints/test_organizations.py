@@ -7,7 +7,7 @@ import pytest
 
 from circleci_async import CircleCI, NotFound, OrgSlug
 from circleci_async.testing import FakeCircleCI, World
-from tests.endpoints.case import ID_2
+from tests.endpoints.examples import ID_2
 from tests.endpoints.refusal import refusal
 from tests.raw_server import answer, raw_server
 

@@ -6,7 +6,7 @@ import pytest
 
 from circleci_async import BadRequest, CircleCI, Message, NotFound, OtelExporter, Unprocessable
 from circleci_async.testing import FakeCircleCI, World
-from tests.endpoints.case import ID
+from tests.endpoints.examples import ID
 from tests.endpoints.refusal import refusal
 from tests.raw_server import answer, raw_server
 

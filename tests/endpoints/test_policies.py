@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from circleci_async import BadRequest, CircleCI, DecodeError, InvalidArgument, Paged, Policy, PolicyBundleDiff
-from tests.endpoints.case import ID, ID_2
+from tests.endpoints.examples import ID, ID_2
 from tests.raw_server import answer, raw_server
 
 

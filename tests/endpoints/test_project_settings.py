@@ -6,8 +6,8 @@ import pytest
 
 from circleci_async import AdvancedSettings, BadRequest, CircleCI, ProjectSettings, Rollback
 from circleci_async.testing import FakeCircleCI, World
-from tests.endpoints.case import ID
 from tests.endpoints.contract import OPERATIONS, resolve
+from tests.endpoints.examples import ID
 from tests.endpoints.refusal import refusal
 from tests.raw_server import answer, raw_server
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from circleci_async import CircleCI, InvalidArgument, TransportError, UsageExport, UsageExportState, to_dict
-from tests.endpoints.case import ID
+from tests.endpoints.examples import ID
 from tests.raw_server import answer, hang_up, raw_server
 
 NOW = datetime.now(UTC)

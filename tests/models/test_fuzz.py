@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from circleci_async import CircleCI, DecodeError, Message, Paged, User
 from circleci_async.core.codec import decode
-from tests.endpoints.case import every_case
 from tests.endpoints.contract import OPERATIONS
+from tests.endpoints.requests import minimal
 from tests.raw_server import answer, raw_server
 
 from .spec import MODELS, Json, is_page, resolve, schema, success
 
-# A case of each operation that is answered with JSON.
-CALLS = {OPERATIONS[case.name].id: case for case in every_case() if OPERATIONS[case.name].id in MODELS}
+# A call of each operation that is answered with JSON.
+CALLS = {operation.id: minimal(operation) for operation in OPERATIONS.values() if operation.id in MODELS}
 PAGES = [operation for operation in CALLS if is_page(operation)]
 
 # No two runs are the same, so a failure prints what to paste to see it again. Some bodies are large, and a machine that
@@ -231,7 +231,7 @@ async def called(operation: str, body: Json) -> Any:
     """Do a call that is answered so; of a list that is paged, fetch the first page."""
     status, _ = success(operation)
     async with raw_server(answer(status, body)) as server, CircleCI("a-token", host=server.url) as circle:
-        began = CALLS[operation].do(circle)
+        began = CALLS[operation].start(circle)
         if not isinstance(began, Paged):
             return await began
         async with aclosing(began.pages()) as pages:
