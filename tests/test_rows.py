@@ -104,7 +104,9 @@ def test_nothing_gives_no_rows() -> None:
 
 @pytest.mark.parametrize("wrong", [5, "text", None, b"x"], ids=repr)
 def test_what_is_neither_model_nor_mapping_is_refused(wrong: Any) -> None:
-    with pytest.raises(InvalidArgument, match=f"a row can't be made of a {type(wrong).__name__}"):
+    with pytest.raises(
+        InvalidArgument, match=f"items must be models such as Pipeline, or mappings, got a {type(wrong).__name__}"
+    ):
         rows([wrong])
 
 
@@ -147,5 +149,6 @@ def test_every_model_becomes_a_row_of_plain_cells(operation: str) -> None:
 
 @pytest.mark.parametrize("wrong", [None, 5, "text", VCS, {"a": 1}], ids=["None", "number", "text", "model", "mapping"])
 def test_what_is_no_list_is_refused(wrong: Any) -> None:
-    with pytest.raises(InvalidArgument, match="items="):
+    with pytest.raises(InvalidArgument) as caught:
         rows(wrong)
+    assert str(caught.value) == f"items must be a list of models, got {wrong!r}"

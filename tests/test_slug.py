@@ -194,26 +194,26 @@ def test_what_names_no_project_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "shown", "right"),
     [
-        ("acme/api", "'acme/api'", "gh/acme/api"),
-        ("\tacme/api ", "'acme/api'", "gh/acme/api"),
-        ("git@example.com:acme/api.git", "'git@example.com:acme/api.git'", "gh/acme/api"),
-        ("gh/acme/../x", "'gh/acme/../x'", "gh/acme/api"),
-        ("svn/acme/api", "'svn'", "gh, bb or circleci"),
-        ("gh/../api", "organization can't be '..'", "'acme' would be right"),
-        ("gh/acme/.", "name can't be '.'", "'acme' would be right"),
-        ("gh//api", "organization can't be ''", "it is empty"),
-        ("https://github.com/acme/%2E%2E", "name can't be '..'", "another path"),
-        ("https://github.com/acme/a%2Fb", "name can't be 'a/b'", "slash"),
-        ("https://github.com/acme/a%09b", r"name can't be 'a\tb'", "control character"),
-        ("gh/acme /api", "organization can't be 'acme '", "white space"),
-        ("gh/ac\x00me/api", r"'gh/ac\x00me/api'", "gh/acme/api"),
+        ("acme/api", "'acme/api'", "gh/org/repo"),
+        ("\tacme/api ", "'acme/api'", "gh/org/repo"),
+        ("git@example.com:acme/api.git", "'git@example.com:acme/api.git'", "gh/org/repo"),
+        ("gh/acme/../x", "'gh/acme/../x'", "gh/org/repo"),
+        ("svn/acme/api", "'svn'", "'gh', 'bb' or 'circleci'"),
+        ("gh/../api", "organization '..'", "it would change the path"),
+        ("gh/acme/.", "name '.'", "it would change the path"),
+        ("gh//api", "organization ''", "it is empty"),
+        ("https://github.com/acme/%2E%2E", "name '..'", "it would change the path"),
+        ("https://github.com/acme/a%2Fb", "name 'a/b'", "it contains a slash"),
+        ("https://github.com/acme/a%09b", r"name 'a\tb'", "it contains a control character"),
+        ("gh/acme /api", "organization 'acme '", "it has leading or trailing white space"),
+        ("gh/ac\x00me/api", r"'gh/ac\x00me/api'", "gh/org/repo"),
         (
             "https://app.circleci.com/projects/project-dashboard/github/acme",
             "'https://app.circleci.com/projects/project-dashboard/github/acme'",
-            "the address of its repository or of its page on CircleCI",
+            "the URL of its repository or of its page on CircleCI",
         ),
-        (None, "None", "gh/acme/api"),
-        (42, "42", "gh/acme/api"),
+        (None, "None", "gh/org/repo"),
+        (42, "42", "gh/org/repo"),
     ],
 )
 def test_a_refusal_shows_what_was_wrong_and_what_would_be_right(text: Any, shown: str, right: str) -> None:
@@ -389,7 +389,7 @@ def test_what_names_no_organization_is_refused(text: Any) -> None:
 
 
 def test_the_refusal_of_an_organization_says_what_would_be_right() -> None:
-    with pytest.raises(InvalidArgument, match=r"organization can't be 'acme'.*gh/acme"):
+    with pytest.raises(InvalidArgument, match=r"organization slug 'acme' is invalid: expected 'gh/org'"):
         OrgSlug.parse("acme")
 
 

@@ -1,29 +1,15 @@
 """Checkout keys: known by fingerprints that are no path, and of types that are reported otherwise than asked for."""
 
-from typing import Any
 from urllib.parse import unquote
 
 import pytest
 
 import circleci_async as ca
 from circleci_async.testing import FakeCircleCI, World
-from tests.endpoints.refusal import refusal
 from tests.raw_server import answer, raw_server
 
 P = "gh/acme/api"
 KEY = {"public_key": "ssh-rsa AAAA acme", "type": "deploy-key", "fingerprint": "94:19:ab", "preferred": True}
-
-
-@pytest.mark.parametrize("wrong", ["", ".", "..", None, True, b"x"], ids=repr)
-async def test_what_can_not_be_a_fingerprint_is_refused(wrong: Any) -> None:
-    for do in (lambda c: c.checkout_keys.get(P, wrong), lambda c: c.checkout_keys.delete(P, wrong)):
-        assert "can't be part of a path" in await refusal(do)
-
-
-@pytest.mark.parametrize("type", ["github-user-key", ca.CheckoutKeyType.BITBUCKET_USER_KEY], ids=str)
-async def test_a_type_that_is_only_reported_can_not_be_asked_for(type: str) -> None:
-    message = await refusal(lambda c: c.checkout_keys.create(P, type))
-    assert message == f"type='{type}': give 'user-key'; that is only how such a key is reported"
 
 
 @pytest.mark.parametrize("digest", ca.KeyDigest)

@@ -22,47 +22,6 @@ HUNDRED = [{**VARIABLE, "variable": f"V{number}"} for number in range(100)]
 
 
 @pytest.mark.parametrize(
-    ("owner", "message"),
-    [
-        ({}, "owner_id=None, owner_slug=None: give exactly one of the two"),
-        ({"owner_id": "i", "owner_slug": "gh/acme"}, "owner_id='i', owner_slug='gh/acme': give exactly one of the two"),
-        ({"owner_type": "organization"}, "owner_id=None, owner_slug=None: give exactly one of the two"),
-        ({"owner_id": ""}, "owner_id='': give the id of an organization"),
-        ({"owner_slug": ""}, "organization can't be '': give vcs/name, such as gh/acme"),
-        ({"owner_slug": "gh/acme/api"}, "organization can't be 'gh/acme/api': give vcs/name, such as gh/acme"),
-        (
-            {"owner_slug": "gh/acme", "owner_type": ca.OwnerType.ACCOUNT},
-            "owner_type='account', owner_slug='gh/acme': an account is named by owner_id",
-        ),
-    ],
-    ids=repr,
-)
-async def test_a_context_has_one_owner_that_is_named_in_one_way(owner: dict[str, Any], message: str) -> None:
-    assert (await refusal(lambda c: c.contexts.list(**owner))).startswith(message)
-    assert (await refusal(lambda c: c.contexts.create("aws", **owner))).startswith(message)
-
-
-@pytest.mark.parametrize("wrong", ["", ".", "..", None, True, b"x"], ids=repr)
-async def test_what_can_not_be_part_of_a_path_is_refused(wrong: Any) -> None:
-    for do in (
-        lambda c: c.contexts.get(wrong),
-        lambda c: c.contexts.delete(wrong),
-        lambda c: c.contexts.variables(wrong),
-        lambda c: c.contexts.set_variable(wrong, "A", "s3cret"),
-        lambda c: c.contexts.set_variable(ID, wrong, "s3cret"),
-        lambda c: c.contexts.delete_variable(wrong, "A"),
-        lambda c: c.contexts.delete_variable(ID, wrong),
-        lambda c: c.contexts.restrictions(wrong),
-        lambda c: c.contexts.add_restriction(wrong, type="expression", value="true"),
-        lambda c: c.contexts.delete_restriction(wrong, ID),
-        lambda c: c.contexts.delete_restriction(ID, wrong),
-    ):
-        message = await refusal(do)
-        assert "can't be part of a path" in message
-        assert "s3cret" not in message
-
-
-@pytest.mark.parametrize(
     ("value", "problem"),
     [
         (None, "is of type NoneType: give text (a str)"),

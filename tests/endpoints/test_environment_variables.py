@@ -11,7 +11,6 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.testing import FakeCircleCI, World
-from tests.endpoints.refusal import refusal
 from tests.raw_server import Behaviour, Request, answer, raw_server, reset
 
 P = "gh/acme/api"
@@ -21,21 +20,6 @@ CALLS: dict[str, Callable[[ca.CircleCI], Awaitable[object]]] = {
     "project": lambda circle: circle.environment_variables.set(P, "KEY", SECRET),
     "context": lambda circle: circle.contexts.set_variable("c-1", "KEY", SECRET),
 }
-
-
-@pytest.mark.parametrize("wrong", ["", ".", "..", None, True, b"x"], ids=repr)
-async def test_what_can_not_be_a_name_is_refused(wrong: Any) -> None:
-    for do in (
-        lambda c: c.environment_variables.get(P, wrong),
-        lambda c: c.environment_variables.delete(P, wrong),
-    ):
-        assert "can't be part of a path" in await refusal(do)
-
-
-@pytest.mark.parametrize("wrong", ["", None], ids=repr)
-async def test_a_variable_is_set_under_a_name(wrong: Any) -> None:
-    message = f"name={wrong!r}: give the name of a variable, such as 'AWS_REGION'"
-    assert await refusal(lambda c: c.environment_variables.set(P, wrong, "s3cret")) == message
 
 
 async def test_a_value_arrives_as_it_is_and_comes_back_masked() -> None:

@@ -9,7 +9,6 @@ from circleci_async import CircleCI, TruncatedListWarning
 from circleci_async.testing import FakeCircleCI, World
 from circleci_async.testing.groups import OrganizationGroup
 from tests.endpoints.examples import ID
-from tests.endpoints.refusal import refusal
 from tests.raw_server import answer, raw_server
 
 
@@ -49,8 +48,3 @@ async def test_a_server_that_pages_after_all_is_followed() -> None:
     async with raw_server(*answers) as server, CircleCI("t", host=server.url) as circle:
         assert [group.name async for group in circle.groups.list(ID, limit=1)] == ["a", "b"]
         assert server.requests[1].target.endswith("/groups?limit=1&page-token=t")
-
-
-@pytest.mark.parametrize("limit", [0, -1])
-async def test_a_page_of_nothing_is_refused(limit: int) -> None:
-    assert f"limit={limit}: give a number from 1" in await refusal(lambda c: c.groups.list(ID, limit=limit))

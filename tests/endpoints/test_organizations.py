@@ -8,7 +8,6 @@ import pytest
 from circleci_async import CircleCI, NotFound, OrgSlug
 from circleci_async.testing import FakeCircleCI, World
 from tests.endpoints.examples import ID_2
-from tests.endpoints.refusal import refusal
 from tests.raw_server import answer, raw_server
 
 OPAQUE = "circleci/9YytKzouJxzu4TjCRFqAoD"
@@ -48,33 +47,6 @@ async def test_only_an_organization_is_sent_with_an_escaped_slash() -> None:
             "POST /api/v2/project/gh/acme/web",
             "DELETE /api/v2/project/gh/acme/api",
         ]
-
-
-@pytest.mark.parametrize("wrong", ["", "gh/..", "gh/a/b", "svn/a", None, 1.5, True], ids=repr)
-async def test_what_is_no_organization_is_refused(wrong: Any) -> None:
-    for do in (
-        lambda c: c.organizations.get(wrong),
-        lambda c: c.organizations.delete(wrong),
-        lambda c: c.projects.create(wrong, "api"),
-        lambda c: c.url_orb_allow_list.list(wrong),
-        lambda c: c.url_orb_allow_list.create(wrong, name="n", prefix="p", auth="none"),
-        lambda c: c.url_orb_allow_list.delete(wrong, "e"),
-    ):
-        assert await refusal(do)
-
-
-@pytest.mark.parametrize("wrong", ["", "..", None, 1.5], ids=repr)
-async def test_what_can_not_be_part_of_a_path_is_refused(wrong: Any) -> None:
-    for do in (
-        lambda c: c.url_orb_allow_list.delete("gh/acme", wrong),
-        lambda c: c.groups.list(wrong),
-        lambda c: c.groups.create(wrong, "n"),
-        lambda c: c.groups.get(wrong, "g"),
-        lambda c: c.groups.get("o", wrong),
-        lambda c: c.groups.delete(wrong, "g"),
-        lambda c: c.groups.delete("o", wrong),
-    ):
-        assert "can't be part of a path" in await refusal(do)
 
 
 async def test_words_that_are_not_known_yet_are_sent_as_they_are() -> None:

@@ -1,13 +1,9 @@
 """Running a pipeline: a success that creates nothing is no success, and nothing is run twice."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
-from circleci_async import ApiError, CircleCI, InvalidArgument, NotCreated, Ref, ServerError
+from circleci_async import ApiError, CircleCI, NotCreated, Ref, ServerError
 from circleci_async.testing import FakeCircleCI, World
-from tests.endpoints.refusal import refusal
 from tests.raw_server import answer, raw_server
 
 P = "gh/acme/api"
@@ -52,29 +48,3 @@ async def test_a_run_that_may_have_been_received_is_not_sent_again() -> None:
         with pytest.raises(ServerError):
             await circle.pipelines.run(P)
         assert len(server.requests) == 1
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({}, "branch=None, tag=None: give the name of a branch or of a tag"),
-        ({"branch": "a", "tag": "b"}, "branch='a', tag='b': give the name of a branch or of a tag"),
-        ({"branch": ""}, "branch='', tag=None: give the name of a branch or of a tag"),
-        ({"branch": "a", "tag": ""}, "branch='a', tag='': give the name of a branch or of a tag"),
-    ],
-)
-def test_a_ref_is_a_branch_or_a_tag(arguments: dict[str, str], message: str) -> None:
-    with pytest.raises(InvalidArgument) as caught:
-        Ref(**arguments)
-    assert str(caught.value) == message
-
-
-@pytest.mark.parametrize("name", ["config", "checkout"])
-async def test_a_ref_in_one_text_is_refused(name: str) -> None:
-    run: Callable[..., Any] = lambda c: c.pipelines.run(P, **{name: "main"})  # noqa: E731
-    assert await refusal(run) == f"{name}='main': give Ref(branch='main') or Ref(tag='main')"
-
-
-@pytest.mark.parametrize("wrong", ["", "api", "gh/acme", "gh//api", None], ids=repr)
-async def test_what_is_no_project_is_refused(wrong: Any) -> None:
-    assert await refusal(lambda c: c.pipelines.run(wrong))

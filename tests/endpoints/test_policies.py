@@ -1,50 +1,10 @@
 """Policies: a whole bundle at a time, decisions by offset, and errors in a shape of their own."""
 
-from typing import Any
-
 import pytest
 
-from circleci_async import BadRequest, CircleCI, DecodeError, InvalidArgument, Paged, Policy, PolicyBundleDiff
+from circleci_async import BadRequest, CircleCI, DecodeError, Paged, Policy, PolicyBundleDiff
 from tests.endpoints.examples import ID, ID_2
 from tests.raw_server import answer, raw_server
-
-
-@pytest.mark.parametrize("wrong", ["", ".", "..", None, True], ids=repr)
-async def test_what_can_not_be_part_of_a_path_is_refused(wrong: Any) -> None:
-    async with CircleCI("t", host="http://localhost:1") as circle:
-        for begin in (
-            lambda: circle.policies.bundle(wrong),
-            lambda: circle.policies.bundle(ID, context=wrong),
-            lambda: circle.policies.push_bundle(wrong, {}),
-            lambda: circle.policies.document(ID, wrong),
-            lambda: circle.policies.decision(ID, wrong),
-            lambda: circle.policies.decision_bundle(ID, wrong),
-            lambda: circle.policies.decide(wrong, "version: 2.1"),
-            lambda: circle.policies.settings(wrong),
-            lambda: circle.policies.update_settings(wrong, enabled=True),
-        ):
-            with pytest.raises(InvalidArgument, match="can't be part of a path"):
-                await begin()
-        with pytest.raises(InvalidArgument, match="can't be part of a path"):
-            circle.policies.decisions(wrong)
-        assert circle.stats.requests == 0
-
-
-@pytest.mark.parametrize("wrong", ["package org", None, ["a.rego"]], ids=repr)
-async def test_a_bundle_that_is_no_mapping_deletes_nothing(wrong: Any) -> None:
-    async with CircleCI("t", host="http://localhost:1") as circle:
-        with pytest.raises(InvalidArgument, match="policies="):
-            await circle.policies.push_bundle(ID, wrong)
-        assert circle.stats.requests == 0
-
-
-async def test_dates_without_a_time_zone_are_refused_at_the_call() -> None:
-    async with CircleCI("t", host="http://localhost:1") as circle:
-        with pytest.raises(InvalidArgument, match="after='2026-03-01'"):
-            circle.policies.decisions(ID, after="2026-03-01")
-        with pytest.raises(InvalidArgument, match="before='soon'"):
-            circle.policies.decisions(ID, before="soon")
-        assert circle.stats.requests == 0
 
 
 async def test_decisions_are_paged_by_offset_to_an_empty_page() -> None:

@@ -1,14 +1,11 @@
 """A project's settings are changed by their names, and a name that is none is found before anything is sent."""
 
-from typing import Any
-
 import pytest
 
 from circleci_async import AdvancedSettings, BadRequest, CircleCI, ProjectSettings, Rollback
 from circleci_async.testing import FakeCircleCI, World
 from tests.endpoints.contract import OPERATIONS, resolve
 from tests.endpoints.examples import ID
-from tests.endpoints.refusal import refusal
 from tests.raw_server import answer, raw_server
 
 P = "gh/acme/api"
@@ -21,24 +18,6 @@ KNOWN = (
 def test_the_settings_that_can_be_changed_are_those_of_the_specification() -> None:
     body = OPERATIONS["projects.update_settings"].body
     assert sorted(resolve(body["properties"]["advanced"])["properties"]) == KNOWN.split(", ")
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({}, f"name at least one setting to change: {KNOWN}"),
-        ({"auto_cancel": True}, f"auto_cancel is no setting of a project: {KNOWN} are"),
-        ({"oss": True, "advanced": {"oss": True}}, f"advanced is no setting of a project: {KNOWN} are"),
-        ({"disable_ssh": "false"}, "disable_ssh='false': give True or False"),
-        ({"disable_ssh": 1}, "disable_ssh=1: give True or False"),
-        ({"disable_ssh": None}, "disable_ssh=None: give True or False"),
-        ({"pr_only_branch_overrides": "main"}, "pr_only_branch_overrides='main': give a list of branches"),
-        ({"pr_only_branch_overrides": True}, "pr_only_branch_overrides=True: give a list of branches"),
-        ({"pr_only_branch_overrides": ["main", 1]}, "pr_only_branch_overrides=['main', 1]: give a list of branches"),
-    ],
-)
-async def test_settings_that_can_not_be_right_are_refused(settings: dict[str, Any], message: str) -> None:
-    assert (await refusal(lambda c: c.projects.update_settings(P, **settings))).startswith(message)
 
 
 async def test_settings_are_read_and_changed_one_by_one() -> None:
@@ -67,17 +46,6 @@ async def test_settings_that_an_answer_lacks_are_none() -> None:
     async with raw_server(*answers) as server, CircleCI("t", host=server.url) as circle:
         assert await circle.projects.settings(P) == ProjectSettings()
         assert await circle.projects.settings(P) == ProjectSettings(advanced=AdvancedSettings(disable_ssh=True))
-
-
-@pytest.mark.parametrize("wrong", ["", "api", "gh/acme", "gh//api", "svn/a/b", None], ids=repr)
-async def test_what_is_no_project_is_refused(wrong: Any) -> None:
-    for do in (
-        lambda c: c.projects.delete(wrong),
-        lambda c: c.projects.set_up(wrong),
-        lambda c: c.projects.settings(wrong),
-        lambda c: c.projects.update_settings(wrong, disable_ssh=True),
-    ):
-        assert await refusal(do)
 
 
 async def test_a_rollback_whose_answer_promises_nothing_is_still_one() -> None:

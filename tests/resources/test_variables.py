@@ -135,7 +135,7 @@ async def test_one_that_fails_leaves_the_others_alone(way: Way) -> None:
     assert all(isinstance(each, ca.PermissionDenied) for each in error.failed.values())
     assert error.__cause__ is error.failed["V3"]
     assert str(error).startswith(
-        "2 of 40 variables were not set: V3, V17 (first of all: 403 Forbidden: V3 is not allowed: [value] ("
+        "2 of 40 variables were not set: V3, V17 (the first error: 403 Forbidden: V3 is not allowed: [value] ("
     )
     assert error.hint is not None
 
@@ -174,7 +174,7 @@ async def test_all_of_them_may_fail(way: Way) -> None:
 @pytest.mark.parametrize("name", ["", "A-B", "1A", "A B", "A\n", "\u00c4", "A=1", 5, None], ids=repr)
 async def test_one_name_that_can_not_be_right_stops_all(way: Way, name: Any) -> None:
     message = await refusal(lambda c: way.to(c)(way.place, {"A": "s3cret", name: "s3cret"}))
-    expected = f"variables: {name!r} can't be a name: it must be of letters, digits and _, and not begin with a digit"
+    expected = f"variable name must have only letters, digits and _, and not start with a digit, got {name!r}"
     assert message == expected
 
 
@@ -189,18 +189,22 @@ async def test_one_value_that_can_not_be_right_stops_all_and_is_not_shown(way: W
 @pytest.mark.parametrize("variables", ["A=s3cret", [("A", "s3cret")], None], ids=repr)
 async def test_variables_are_a_mapping(way: Way, variables: Any) -> None:
     message = await refusal(lambda c: way.to(c)(way.place, variables))
-    assert message == 'variables: give a mapping of names to values, such as {"AWS_REGION": "eu-west-1"}'
+    expected = 'variables must be a mapping such as {"AWS_REGION": "eu-west-1"}, got a '
+    assert message == f"{expected}{type(variables).__name__}"
 
 
 @pytest.mark.parametrize("concurrency", [0, -1, 1.5, None, True], ids=repr)
 async def test_concurrency_is_a_whole_number_from_one(way: Way, concurrency: Any) -> None:
     message = await refusal(lambda c: way.to(c)(way.place, {"A": "x"}, concurrency=concurrency))
-    assert message.startswith("concurrency=")
+    assert "concurrency" in message
+    assert repr(concurrency) in message
 
 
 async def test_a_place_that_can_not_be_right_is_one_error_and_not_many() -> None:
-    assert "can't be part of a path" in await refusal(lambda c: c.contexts.set_variables("", MANY))
-    assert "project can't be 'api'" in await refusal(lambda c: c.environment_variables.set_variables("api", MANY))
+    assert "path segment must be" in await refusal(lambda c: c.contexts.set_variables("", MANY))
+    assert "project slug 'api' is invalid" in await refusal(
+        lambda c: c.environment_variables.set_variables("api", MANY)
+    )
 
 
 async def test_cancelling_leaves_nothing_under_way(way: Way) -> None:
