@@ -17,7 +17,7 @@ _COUNT = re.compile(r"\b(\d+) operations")
 
 
 def test_the_page_is_what_the_code_says() -> None:
-    assert PAGE.read_text("utf-8") == table(), "run `python docs/coverage.py`, which writes the page anew"
+    assert PAGE.read_text("utf-8") == table(), "run `python docs/coverage.py` to regenerate the page"
 
 
 def test_the_page_lists_every_operation_under_its_name() -> None:
