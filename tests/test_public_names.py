@@ -163,14 +163,14 @@ print(json.dumps(loaded))
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_a_group_loads_its_own_models_and_no_others(group: str, loaded_by_group: dict[str, set[str]]) -> None:
+def test_a_group_loads_only_its_own_models(group: str, loaded_by_group: dict[str, set[str]]) -> None:
     prefix = "circleci_async.models."
     models = {name.removeprefix(prefix) for name in loaded_by_group[group] if name.startswith(prefix)}
     assert models - {"messages", "open_enum"} == {group} | SHARED_MODELS.get(group, set())
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_a_group_loads_no_other_group(group: str, loaded_by_group: dict[str, set[str]]) -> None:
+def test_a_group_loads_no_other_endpoints(group: str, loaded_by_group: dict[str, set[str]]) -> None:
     prefix = "circleci_async.endpoints."
     endpoints = {name.removeprefix(prefix) for name in loaded_by_group[group] if name.startswith(prefix)}
     assert endpoints == {group, "resource"}

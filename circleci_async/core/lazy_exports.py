@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
+from threading import Lock
 
 _ALL = re.compile(r"^__all__ = \[(.*?)\]", re.MULTILINE | re.DOTALL)
 _NAME = re.compile(r'"(\w+)"')
@@ -20,12 +21,14 @@ class LazyExports:
         self._folder = Path(folder)
         self._unread = iter(modules)
         self._homes: dict[str, str] = {}
+        self._lock = Lock()  # threads may load their first names at the same time
 
     def home(self, name: str) -> str | None:
         """Return the full name of the module that defines a public name, or None. Reads modules until one does."""
-        while name not in self._homes and (module := next(self._unread, None)):
-            self._homes |= dict.fromkeys(self._names(module), f"{self._package}.{module}")
-        return self._homes.get(name)
+        with self._lock:
+            while name not in self._homes and (module := next(self._unread, None)):
+                self._homes |= dict.fromkeys(self._names(module), f"{self._package}.{module}")
+            return self._homes.get(name)
 
     def homes(self) -> dict[str, str]:
         """Return all public names, each with the full name of its module."""

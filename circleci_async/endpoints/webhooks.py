@@ -109,9 +109,7 @@ class Webhooks(Resource):
 def _check(url: str | None, events: Sequence[WebhookEventType | str] | None, signing_secret: str | None) -> None:
     if signing_secret is not None:
         checked_value("signing_secret", signing_secret)
-    if url is not None and not url.lower().startswith(
-        "https://"
-    ):  # the value is not shown: such URLs often contain a secret
+    if url is not None and not url.lower().startswith("https://"):  # not shown: such URLs often contain a secret
         raise InvalidArgument("url must start with https://")
     if isinstance(events, str):
         raise InvalidArgument(f"events must be a list such as [{str(events)!r}], got {str(events)!r}")

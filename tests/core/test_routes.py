@@ -19,17 +19,11 @@ def path(operation: Operation, value: str = "7f5b") -> str:
     return "/api/v2" + re.sub(r"\{([^}]+)\}", lambda found: FILLED.get(found[1], value), template(operation))
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_the_route_of_each_operation_is_its_documented_path(name: str) -> None:
-    operation = OPERATIONS[name]
-    assert route_of(path(operation)) == template(operation)
-
-
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_a_name_equal_to_a_word_of_another_path_does_not_change_the_route(name: str) -> None:
-    operation = OPERATIONS[name]
-    for word in ("workflows", "job", "summary"):
-        assert route_of(path(operation, word)) == template(operation)
+# A name can be equal to a literal segment of another path.
+@pytest.mark.parametrize("value", ["7f5b", "workflows", "job", "summary"])
+def test_the_route_of_each_operation_is_its_documented_path(value: str) -> None:
+    routes = {name: route_of(path(operation, value)) for name, operation in OPERATIONS.items()}
+    assert routes == {name: template(operation) for name, operation in OPERATIONS.items()}
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,9 @@ GROUPS = [attribute for attribute, value in vars(ca.CircleCI).items() if isinsta
 _CALL = re.compile(r"\bcircle\.(?P<group>[a-z_]+)\.(?P<method>[a-z_]+)")
 _NAME = re.compile(r"(?<![\w-])ca\.(?P<name>[A-Za-z_]+)")
 _OPTION = re.compile(r"(?<=[ `])--[a-z-]+")
-_DOCUMENTED = re.compile(r"^\.\. auto(?:class|exception|function):: circleci_async\.(?P<name>[\w.]+)", re.MULTILINE)
+_DOCUMENTED = re.compile(
+    r"^\.\. auto(?:class|data|exception|function):: circleci_async\.(?P<name>[\w.]+)", re.MULTILINE
+)
 _LINK = re.compile(r"\]\((?P<target>[^)#:]+)(?:#[^)]*)?\)")
 
 

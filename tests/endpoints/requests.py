@@ -1,8 +1,8 @@
 """Calls of every operation, and the requests that they must send, derived from signatures and the OpenAPI description.
 
-Each operation is called with its required arguments, and once more for each optional argument. Every argument has a
-value of its own, so that a request shows where each argument went: an argument belongs to the parameter or field of
-the same name. The tables below list the exceptions.
+Each operation is called with its required arguments, and once more for each optional argument. All arguments have
+different values, so that a request shows where each argument went: to the parameter or field of the same
+name. The tables below list the exceptions.
 """
 
 import inspect

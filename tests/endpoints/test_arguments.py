@@ -39,7 +39,7 @@ Start = Callable[[CircleCI], Any]
 
 
 def call(method: str, *arguments: Any, **options: Any) -> Start:
-    """Return a call of a method, whatever the types of its arguments."""
+    """Return a call of a method, without checking the types of its arguments."""
     return lambda circle: attrgetter(method)(circle)(*arguments, **options)
 
 

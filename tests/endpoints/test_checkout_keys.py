@@ -1,4 +1,4 @@
-"""Checkout keys: known by fingerprints that are no path, and of types that are reported otherwise than asked for."""
+"""Checkout keys: fingerprints in paths, types and spellings."""
 
 from urllib.parse import unquote
 
@@ -13,7 +13,7 @@ KEY = {"public_key": "ssh-rsa AAAA acme", "type": "deploy-key", "fingerprint": "
 
 
 @pytest.mark.parametrize("digest", ca.KeyDigest)
-async def test_a_fingerprint_arrives_as_one_segment_and_finds_its_key(digest: ca.KeyDigest) -> None:
+async def test_a_fingerprint_is_sent_as_one_path_segment(digest: ca.KeyDigest) -> None:
     project = (world := World()).project(P)
     project.checkout_key()
     async with FakeCircleCI(world) as fake, fake.client() as circle:
@@ -31,7 +31,7 @@ async def test_a_fingerprint_arrives_as_one_segment_and_finds_its_key(digest: ca
 
 
 @pytest.mark.parametrize("separator", ["-", "_"])
-async def test_answers_are_read_in_either_spelling(separator: str) -> None:
+async def test_responses_are_decoded_with_hyphens_and_underscores(separator: str) -> None:
     body = {f"public{separator}key": "ssh-rsa AAAA", f"created{separator}at": "2015-09-21T17:29:21.042Z"}
     body |= {"type": "gitlab-user-key", "fingerprint": "c9:0b", "preferred": False}  # type: ignore[dict-item]  # JSON
     async with raw_server(answer(200, body)) as server, ca.CircleCI("t", host=server.url) as circle:
@@ -40,6 +40,6 @@ async def test_answers_are_read_in_either_spelling(separator: str) -> None:
     assert key.created_at is not None
 
 
-async def test_an_older_answer_has_no_date() -> None:
+async def test_created_at_is_optional() -> None:
     async with raw_server(answer(200, KEY)) as server, ca.CircleCI("t", host=server.url) as circle:
         assert (await circle.checkout_keys.get(P, "94:19:ab")).created_at is None

@@ -1,4 +1,4 @@
-"""The list of an organization's groups is cut by the server, which must be said."""
+"""Groups: the server truncates the list, which raises a warning."""
 
 import warnings
 from typing import Any
@@ -21,7 +21,7 @@ def world_with(count: int) -> tuple[World, str]:
     return world, acme.id
 
 
-async def test_a_hundred_groups_are_all_there_are_and_nothing_is_said() -> None:
+async def test_up_to_a_hundred_groups_give_no_warning() -> None:
     world, acme = world_with(100)
     async with FakeCircleCI(world) as fake, fake.client() as circle:
         with warnings.catch_warnings(action="error", category=TruncatedListWarning):
@@ -30,7 +30,7 @@ async def test_a_hundred_groups_are_all_there_are_and_nothing_is_said() -> None:
         assert len(fake.requests) == 1
 
 
-async def test_of_more_than_a_hundred_groups_the_first_are_given_once_with_a_warning() -> None:
+async def test_more_than_a_hundred_groups_are_truncated_with_a_warning() -> None:
     world, acme = world_with(101)
     async with FakeCircleCI(world) as fake, fake.client() as circle:
         with pytest.warns(TruncatedListWarning, match="may have more groups: the API lists only the first 100"):
@@ -39,7 +39,7 @@ async def test_of_more_than_a_hundred_groups_the_first_are_given_once_with_a_war
         assert len(fake.requests) == 2
 
 
-async def test_a_server_that_pages_after_all_is_followed() -> None:
+async def test_page_tokens_of_groups_are_followed() -> None:
     pages: list[dict[str, Any]] = [
         {"items": [{"id": str(ID), "name": "a"}], "next_page_token": "t"},
         {"items": [{"id": str(ID), "name": "b", "description": None}]},

@@ -1,4 +1,4 @@
-"""Claims of OIDC tokens: durations are written as the API wants them, and nothing is changed by mistake."""
+"""OIDC claims: the format of a time to live, and empty responses."""
 
 import json
 from datetime import timedelta
@@ -22,7 +22,7 @@ from tests.raw_server import answer, raw_server
         (timedelta(seconds=90, milliseconds=250), "90250ms"),
     ],
 )
-async def test_a_time_to_live_is_text_or_a_timedelta(ttl: str | timedelta, written: str) -> None:
+async def test_a_time_to_live_is_sent_in_the_format_of_the_api(ttl: str | timedelta, written: str) -> None:
     said = answer(200, {"org_id": str(ID), "ttl": written})
     async with raw_server(said, said) as server, CircleCI("t", host=server.url) as circle:
         assert (await circle.oidc.update_org_claims(ID, ttl=ttl)).ttl == written
@@ -30,12 +30,12 @@ async def test_a_time_to_live_is_text_or_a_timedelta(ttl: str | timedelta, writt
         assert [json.loads(request.body) for request in server.requests] == [{"ttl": written}] * 2
 
 
-async def test_what_is_not_set_is_empty_or_none() -> None:
+async def test_missing_claims_are_empty_or_none() -> None:
     async with raw_server(answer(200, {"org_id": str(ID)})) as server, CircleCI("t", host=server.url) as circle:
         assert await circle.oidc.delete_org_claims(ID, OidcClaim.TTL) == OidcClaimSet(org_id=str(ID))
 
 
-async def test_an_error_without_a_message_has_the_words_under_error() -> None:
+async def test_the_error_field_of_a_response_is_the_message() -> None:
     said = answer(400, {"error": "ttl is too long"})
     async with raw_server(said) as server, CircleCI("fake-token", host=server.url) as circle:
         with pytest.raises(BadRequest) as caught:
@@ -44,7 +44,7 @@ async def test_an_error_without_a_message_has_the_words_under_error() -> None:
 
 
 @pytest.mark.parametrize(("status", "body"), [(204, ""), (200, ""), (200, "null")])
-async def test_a_deletion_is_confirmed_by_any_success(status: int, body: str) -> None:
+async def test_any_success_confirms_a_deletion(status: int, body: str) -> None:
     async with raw_server(answer(status, body)) as server, CircleCI("t", host=server.url) as circle:
         assert await circle.oidc.delete_org_claims(ID, ["ttl"]) == OidcClaimSet()
         assert await circle.oidc.delete_project_claims(ID, ID_2, ["ttl"]) == OidcClaimSet()

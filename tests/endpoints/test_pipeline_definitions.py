@@ -1,4 +1,4 @@
-"""Pipeline definitions: sources that the API would not take are refused."""
+"""Pipeline definitions: responses without optional fields."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import circleci_async as ca
 from tests.raw_server import answer, raw_server
 
 
-async def test_an_answer_that_says_next_to_nothing_is_read() -> None:
+async def test_all_fields_are_optional() -> None:
     bodies: list[Any] = [{}, {"items": []}, {"items": [{}, {"id": "d", "config_source": {"repo": {}}}]}]
     answers = [answer(200, body) for body in bodies]
     async with raw_server(*answers) as server, ca.CircleCI("t", host=server.url) as circle:

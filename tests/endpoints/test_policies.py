@@ -1,4 +1,4 @@
-"""Policies: a whole bundle at a time, decisions by offset, and errors in a shape of their own."""
+"""Policies: bundles, the decision log by offset, and error messages."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.endpoints.examples import ID, ID_2
 from tests.raw_server import answer, raw_server
 
 
-async def test_decisions_are_paged_by_offset_to_an_empty_page() -> None:
+async def test_decisions_are_paged_by_offset_until_an_empty_page() -> None:
     logs = [{"id": f"d-{number}"} for number in range(5)]
     async with (
         raw_server(answer(200, logs[:3]), answer(200, logs[3:]), answer(200, [])) as server,
@@ -20,7 +20,7 @@ async def test_decisions_are_paged_by_offset_to_an_empty_page() -> None:
         assert [request.target for request in server.requests] == [path, f"{path}&offset=3", f"{path}&offset=5"]
 
 
-async def test_names_of_policies_are_kept_as_they_are() -> None:
+async def test_names_of_policies_are_unchanged() -> None:
     bundle = {"a-b_c.rego": {"name": "a-b_c.rego", "content": "package org", "created-by": "u-1"}, "\u00e9/x": {}}
     async with raw_server(answer(200, bundle)) as server, CircleCI("token", host=server.url) as circle:
         for policies in (await circle.policies.bundle(ID), await circle.policies.decision_bundle(ID, ID_2)):
@@ -30,7 +30,7 @@ async def test_names_of_policies_are_kept_as_they_are() -> None:
             }
 
 
-async def test_a_bundle_as_lists_is_no_bundle() -> None:
+async def test_a_bundle_of_lists_raises_decode_error() -> None:
     async with (
         raw_server(answer(200, {"a.rego": [{"name": "a.rego"}]})) as server,
         CircleCI("token", host=server.url) as circle,
@@ -40,7 +40,7 @@ async def test_a_bundle_as_lists_is_no_bundle() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 201])
-async def test_lists_that_a_push_leaves_out_are_empty(status: int) -> None:
+async def test_missing_lists_of_a_push_are_empty(status: int) -> None:
     async with (
         raw_server(answer(status, {"deleted": ["a.rego"]})) as server,
         CircleCI("token", host=server.url) as circle,
@@ -48,7 +48,7 @@ async def test_lists_that_a_push_leaves_out_are_empty(status: int) -> None:
         assert await circle.policies.push_bundle(ID, {}) == PolicyBundleDiff(deleted=("a.rego",))
 
 
-async def test_what_an_error_says_is_kept() -> None:
+async def test_the_error_field_is_the_message() -> None:
     async with (
         raw_server(answer(400, {"error": "policy a.rego: rego_parse_error"})) as server,
         CircleCI("token", host=server.url) as circle,

@@ -1,4 +1,4 @@
-"""A project's settings are changed by their names, and a name that is none is found before anything is sent."""
+"""Project settings and rollbacks."""
 
 import pytest
 
@@ -15,12 +15,12 @@ KNOWN = (
 )
 
 
-def test_the_settings_that_can_be_changed_are_those_of_the_specification() -> None:
+def test_the_settings_are_those_of_the_description() -> None:
     body = OPERATIONS["projects.update_settings"].body
     assert sorted(resolve(body["properties"]["advanced"])["properties"]) == KNOWN.split(", ")
 
 
-async def test_settings_are_read_and_changed_one_by_one() -> None:
+async def test_settings_are_changed_one_by_one() -> None:
     world = World()
     world.project(P, default_branch="trunk")
     async with FakeCircleCI(world) as fake, fake.client() as circle:
@@ -33,7 +33,7 @@ async def test_settings_are_read_and_changed_one_by_one() -> None:
         assert (await circle.projects.settings(P)).advanced == after
 
 
-async def test_a_setting_that_the_api_documents_but_does_not_take_is_sent_all_the_same() -> None:
+async def test_a_rejected_setting_raises_bad_request() -> None:
     world = World()
     world.project(P)
     async with FakeCircleCI(world) as fake, fake.client() as circle:
@@ -41,14 +41,14 @@ async def test_a_setting_that_the_api_documents_but_does_not_take_is_sent_all_th
             await circle.projects.update_settings(P, oss=True)
 
 
-async def test_settings_that_an_answer_lacks_are_none() -> None:
+async def test_missing_settings_are_none() -> None:
     answers = answer(200, {}), answer(200, {"advanced": {"disable_ssh": True, "new_setting": 1}})
     async with raw_server(*answers) as server, CircleCI("t", host=server.url) as circle:
         assert await circle.projects.settings(P) == ProjectSettings()
         assert await circle.projects.settings(P) == ProjectSettings(advanced=AdvancedSettings(disable_ssh=True))
 
 
-async def test_a_rollback_whose_answer_promises_nothing_is_still_one() -> None:
+async def test_all_fields_of_a_rollback_are_optional() -> None:
     async with raw_server(answer(202, {})) as server, CircleCI("t", host=server.url) as circle:
         rollback = await circle.projects.rollback(
             ID, component_name="a", environment_name="b", current_version="2", target_version="1"

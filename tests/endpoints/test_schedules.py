@@ -1,4 +1,4 @@
-"""Schedules: timetables that can't be right are refused, and their hyphens come and go."""
+"""Schedules: the spelling of keys, and copying a schedule."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def create(circle: ca.CircleCI, **other: Any) -> Any:
     return circle.schedules.create(P, name="nightly", attribution_actor="current", **arguments)
 
 
-async def test_only_the_keys_of_the_api_are_spelt_anew() -> None:
+async def test_only_keys_of_the_api_lose_their_hyphens() -> None:
     body = {
         "id": "s-1",
         "name": "nightly",
@@ -36,7 +36,7 @@ async def test_only_the_keys_of_the_api_are_spelt_anew() -> None:
     assert (schedule.description, schedule.updated_at) == (None, None)
 
 
-async def test_a_schedule_that_was_read_can_be_made_again_elsewhere() -> None:
+async def test_a_schedule_can_be_copied_to_another_project() -> None:
     world = World()
     world.project(P)
     world.project("gh/acme/web")

@@ -1,4 +1,4 @@
-"""Triggers: sources that the API would not take are refused, and the address of a webhook stays secret."""
+"""Triggers: optional fields, and the secret URL of a webhook."""
 
 import circleci_async as ca
 from tests.raw_server import answer, raw_server
@@ -6,7 +6,7 @@ from tests.raw_server import answer, raw_server
 URL = "https://internal.circleci.com/private/soc/e/1?secret=s3cret"
 
 
-async def test_an_answer_that_says_next_to_nothing_is_read() -> None:
+async def test_all_fields_are_optional() -> None:
     source = {"provider": "schedule", "schedule": {"cron_expression": "0 0 * * *", "attribution_actor": {}}}
     full = {"items": [{}, {"event_source": source, "event_preset": "github_app.push"}]}
     async with raw_server(answer(200, {}), answer(200, full)) as server, ca.CircleCI("t", host=server.url) as circle:
@@ -20,7 +20,7 @@ async def test_an_answer_that_says_next_to_nothing_is_read() -> None:
     assert scheduled.event_preset == "github_app.push"
 
 
-async def test_the_address_of_a_webhook_is_given_but_never_shown() -> None:
+async def test_the_url_of_a_webhook_is_not_in_the_repr() -> None:
     body = {"id": "t", "event_source": {"provider": "webhook", "webhook": {"url": URL, "sender": "registry"}}}
     async with raw_server(answer(200, body)) as server, ca.CircleCI("t", host=server.url) as circle:
         trigger = await circle.triggers.create("p", "d", event_source=ca.WebhookSource(sender="registry"))
@@ -30,7 +30,7 @@ async def test_the_address_of_a_webhook_is_given_but_never_shown() -> None:
     assert "s3cret" not in repr(trigger)
 
 
-async def test_parameters_keep_their_keys() -> None:
+async def test_keys_of_parameters_are_unchanged() -> None:
     body = {"id": "t", "parameters": {"a-b": 1, "a_b": [None]}}
     async with raw_server(answer(200, body)) as server, ca.CircleCI("t", host=server.url) as circle:
         assert (await circle.triggers.get("p", "t")).parameters == {"a-b": 1, "a_b": [None]}

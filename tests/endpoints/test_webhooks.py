@@ -1,4 +1,4 @@
-"""Outbound webhooks: what can't be right is refused, and the secret stays one."""
+"""Outbound webhooks: spellings, and the signing secret."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ def create(circle: ca.CircleCI, **other: Any) -> Any:
 
 
 @pytest.mark.parametrize("separator", ["-", "_"])
-async def test_answers_are_read_in_either_spelling(separator: str) -> None:
+async def test_responses_are_decoded_with_hyphens_and_underscores(separator: str) -> None:
     spelt = {f"verify{separator}tls": False, f"signing{separator}secret": "****", f"created{separator}at": "2026-05-04"}
     async with raw_server(answer(200, BODY | spelt)) as server, ca.CircleCI("t", host=server.url) as circle:
         webhook = await circle.webhooks.get(ID)
@@ -27,7 +27,7 @@ async def test_answers_are_read_in_either_spelling(separator: str) -> None:
     assert webhook.created_at is not None
 
 
-async def test_a_secret_that_comes_back_is_not_shown() -> None:
+async def test_a_returned_secret_is_not_in_the_repr() -> None:
     shown = answer(201, BODY | {"signing_secret": SECRET})
     async with raw_server(shown) as server, ca.CircleCI("t", host=server.url) as circle:
         webhook = await create(circle)
@@ -35,7 +35,7 @@ async def test_a_secret_that_comes_back_is_not_shown() -> None:
     assert SECRET not in repr(webhook)
 
 
-async def test_the_secret_is_in_no_error() -> None:
+async def test_the_secret_is_not_in_errors() -> None:
     refused = answer(400, {"message": "Unexpected request body provided."})
     async with raw_server(refused) as server, ca.CircleCI("t", host=server.url) as circle:
         with pytest.raises(ca.BadRequest) as caught:
@@ -44,7 +44,7 @@ async def test_the_secret_is_in_no_error() -> None:
     assert SECRET not in f"{caught.value!r} {caught.value}"
 
 
-async def test_a_secret_that_is_sent_back_in_an_error_is_not_shown() -> None:
+async def test_a_secret_in_an_error_response_is_redacted() -> None:
     said = answer(400, {"message": f"signing_secret {SECRET} is too short"})
     async with raw_server(said) as server, ca.CircleCI("t-o-k-e-n", host=server.url) as circle:
         for write in (
