@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from .resources.usage import Usage
     from .resources.workflows import Workflows
 
+__all__ = ["CircleCI"]
+
 
 class CircleCI:
     """A client of one CircleCI installation, for one token.

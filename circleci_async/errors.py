@@ -3,6 +3,38 @@
 from http import HTTPStatus
 from typing import Any
 
+__all__ = [
+    "ApiError",
+    "AuthenticationError",
+    "BadRequest",
+    "BuildFailed",
+    "CircleCIError",
+    "ConfigurationError",
+    "Conflict",
+    "DecodeError",
+    "DownloadError",
+    "DownloadInterrupted",
+    "ExportFailed",
+    "Gone",
+    "InvalidArgument",
+    "LedgerBusy",
+    "LedgerError",
+    "NotCreated",
+    "NotFound",
+    "PagingError",
+    "PartialFailure",
+    "PermissionDenied",
+    "RateLimited",
+    "RequestTimeout",
+    "ServerError",
+    "SignatureError",
+    "TransportError",
+    "TruncatedListWarning",
+    "Unprocessable",
+    "UnsafePath",
+    "WaitTimeout",
+]
+
 
 class CircleCIError(Exception):
     """Base of every error of this package."""

@@ -1,6 +1,6 @@
-"""Slugs of projects and organizations: read from what people have at hand, written into paths.
+"""Slugs of projects and organizations: parsed from slugs and URLs, and formatted as path segments.
 
-The only module that quotes a path segment.
+The only module that quotes path segments.
 """
 
 import re
@@ -13,6 +13,8 @@ import attrs
 
 from .errors import InvalidArgument
 
+__all__ = ["OrgSlug", "ProjectSlug", "segment"]
+
 _VCS: Final = {"gh": "gh", "github": "gh", "bb": "bb", "bitbucket": "bb", "circleci": "circleci"}
 _REPOSITORY_HOSTS: Final = {
     "github.com": "gh",
@@ -21,162 +23,164 @@ _REPOSITORY_HOSTS: Final = {
     "bitbucket.org": "bb",
     "www.bitbucket.org": "bb",
     "altssh.bitbucket.org": "bb",
-    "gitlab.com": "gitlab",  # refused by name, so that the message can say why
+    "gitlab.com": "gitlab",  # rejected with a specific message
 }
 
-# The groups leave out what may be secret and must not be shown: user name, password, query and fragment.
+# The groups leave out parts that may contain secrets: user name, password, query and fragment.
 _URL = re.compile(r"([a-z][a-z0-9+.-]*://)(?:[^/]*@)?([^?#]*).*", re.IGNORECASE | re.DOTALL)
 _SCP = re.compile(r"[^/@:]+@(?P<host>[^/@:]+):(?P<path>.*)")  # git@github.com:acme/api.git
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")  # half a character, as Python keeps bytes that it can't decode
+_SURROGATE = re.compile(r"[\ud800-\udfff]")  # how Python represents bytes that it could not decode
 
 
-def _page(places: str, names: int) -> str:
-    """Return the pattern of the path of a web page about something with a vcs and so many names.
+def _page(sections: str, names: int) -> str:
+    """Return a pattern of the paths of web pages: an optional section, a vcs and a number of names.
 
-    Only the old web app's paths start with the slug itself. It knew no `circleci/...`; were that allowed, a repository
-    of an organization called "circleci", on whatever host, would pass for a slug.
+    Only paths of the old web app start with the slug. It had no `circleci/...` slugs; accepting them here would match
+    the repositories of an organization named "circleci" on any host.
     """
-    return rf"/(?:(?:{places})/|(?!circleci/))({'|'.join(_VCS)})((?:/[^/]+){{{names}}})(?:/.*)?"
+    return rf"/(?:(?:{sections})/|(?!circleci/))({'|'.join(_VCS)})((?:/[^/]+){{{names}}})(?:/.*)?"
 
 
-_PROJECT_PLACES: Final = (
+_PROJECT_SECTIONS: Final = (
     "pipelines|insights|jobs|settings/project|projects/project-setup|status-badge/img|status-badge/redirect"
 )
-_PROJECT_PAGE = _page(_PROJECT_PLACES, names=2)
-_ORGANIZATION_PAGE = _page(f"{_PROJECT_PLACES}|organization|settings/organization|projects/project-dashboard", names=1)
+_PROJECT_PAGE = _page(_PROJECT_SECTIONS, names=2)
+_ORGANIZATION_PAGE = _page(
+    f"{_PROJECT_SECTIONS}|organization|settings/organization|projects/project-dashboard", names=1
+)
 
 
-def _known_vcs(value: str) -> str:
+def _normalize_vcs(value: str) -> str:
     if value in ("gl", "gitlab"):
         raise InvalidArgument(
-            f"slug: the vcs can't be {value!r}: projects on GitLab have an opaque slug, as those of the GitHub App do;"
+            f"slug has the unsupported vcs {value!r}: projects on GitLab have an opaque slug;"
             " copy circleci/<organization>/<project> from the project's settings on CircleCI"
         )
     if value not in _VCS:
-        raise InvalidArgument(f"slug: the vcs can't be {value!r}: gh, bb or circleci would be right")
+        raise InvalidArgument(f"slug has the unknown vcs {value!r}: expected 'gh', 'bb' or 'circleci'")
     return _VCS[value]
 
 
-def _legal_name(_slug: object, field: "attrs.Attribute[str]", value: str) -> None:
+def _check_name(_slug: object, field: "attrs.Attribute[str]", value: str) -> None:
     if not value:
-        wrong = "it is empty"
+        problem = "it is empty"
     elif value in (".", ".."):
-        wrong = "it would lead to another path"
+        problem = "it would change the path"
     elif "/" in value:
-        wrong = "it holds a slash"
+        problem = "it contains a slash"
     elif _CONTROL.search(value) or _SURROGATE.search(value):
-        wrong = "it holds a control character"
+        problem = "it contains a control character"
     elif value != value.strip():
-        wrong = "it has white space around it"
+        problem = "it has leading or trailing white space"
     else:
         return
-    raise InvalidArgument(f"slug: the {field.name} can't be {value!r}: {wrong}; a name such as 'acme' would be right")
+    raise InvalidArgument(f"slug has the invalid {field.name} {value!r}: {problem}")
 
 
 @attrs.frozen
 class OrgSlug:
-    """An organization: `vcs` is "gh", "bb" or "circleci", `name` its name there or CircleCI's opaque id.
+    """An organization slug: `vcs` is "gh", "bb" or "circleci", `name` the name there or CircleCI's opaque id.
 
-    `str()` gives `gh/acme`. Raises `InvalidArgument` when a part can't be right.
+    `str()` returns `gh/acme`. Raises `InvalidArgument` for an invalid part.
     """
 
-    vcs: str = attrs.field(converter=_known_vcs)
-    name: str = attrs.field(validator=_legal_name)
+    vcs: str = attrs.field(converter=_normalize_vcs)
+    name: str = attrs.field(validator=_check_name)
 
     @classmethod
     def parse(cls, text: "str | OrgSlug") -> "OrgSlug":
-        """Read a slug, or the address of a page of the organization or of one of its projects.
+        """Parse a slug, or the URL of a page of the organization or of one of its projects.
 
         Slugs: `gh/acme`, `github/...`, `bb/...`, `bitbucket/...`, `circleci/<opaque>`, or `gh%2Facme`.
-        Raises `InvalidArgument`, which says what would be right.
+        Raises `InvalidArgument` for anything else.
         """
         if isinstance(text, OrgSlug):
             return text
-        found = _segments(text, count=2)
-        if found is None:
+        segments = _segments(text, count=2)
+        if segments is None:
             raise InvalidArgument(
-                f"organization can't be {_shown(text)}: give vcs/name, such as gh/acme or circleci/<organization>,"
-                " or the address of its page on CircleCI"
+                f"organization slug {_shown(text)} is invalid: expected 'gh/org', 'circleci/<organization>',"
+                " or the URL of its page on CircleCI"
             )
-        return cls(*found)
+        return cls(*segments)
 
     def __str__(self) -> str:
         return f"{self.vcs}/{self.name}"
 
     @property
     def path(self) -> str:
-        """Both segments, each escaped by itself, with a literal slash between."""
+        """The slug as two path segments, each quoted."""
         return f"{self.vcs}/{segment(self.name)}"
 
 
 @attrs.frozen
 class ProjectSlug:
-    """A project: `vcs` is "gh", "bb" or "circleci", `organization` and `name` its names there or CircleCI's opaque ids.
+    """A project slug: `vcs` is "gh", "bb" or "circleci", the names are those used there or CircleCI's opaque ids.
 
-    `str()` gives `gh/acme/api`. Raises `InvalidArgument` when a part can't be right.
+    `str()` returns `gh/acme/api`. Raises `InvalidArgument` for an invalid part.
     """
 
-    vcs: str = attrs.field(converter=_known_vcs)
-    organization: str = attrs.field(validator=_legal_name)
-    name: str = attrs.field(validator=_legal_name)
+    vcs: str = attrs.field(converter=_normalize_vcs)
+    organization: str = attrs.field(validator=_check_name)
+    name: str = attrs.field(validator=_check_name)
 
     @classmethod
     def parse(cls, text: "str | ProjectSlug") -> "ProjectSlug":
-        """Read a slug, or the address of a repository or of a page of CircleCI's web app.
+        """Parse a slug, or the URL of a repository or of a page of CircleCI's web app.
 
         Slugs: `gh/acme/api`, `github/...`, `bb/...`, `bitbucket/...`, `circleci/<opaque>/<opaque>`, or `gh%2F...`.
         Repositories: on github.com and bitbucket.org, by https, ssh or `git@host:`.
         Web app: pipelines, workflows, jobs, insights and settings of a project, on circleci.com or a CircleCI server.
-        Raises `InvalidArgument`, which says what would be right.
+        Raises `InvalidArgument` for anything else.
         """
         if isinstance(text, ProjectSlug):
             return text
-        found = _segments(text, count=3)
-        if found is None:
+        segments = _segments(text, count=3)
+        if segments is None:
             raise InvalidArgument(
-                f"project can't be {_shown(text)}: give vcs/organization/name, such as gh/acme/api or"
-                " circleci/<organization>/<project>, or the address of its repository or of its page on CircleCI"
+                f"project slug {_shown(text)} is invalid: expected 'gh/org/repo', 'circleci/<organization>/<project>',"
+                " or the URL of its repository or of its page on CircleCI"
             )
-        return cls(*found)
+        return cls(*segments)
 
     def __str__(self) -> str:
         return f"{self.vcs}/{self.organization}/{self.name}"
 
     @property
     def path(self) -> str:
-        """The three segments, each escaped by itself, with literal slashes between."""
+        """The slug as three path segments, each quoted."""
         return f"{self.vcs}/{segment(self.organization)}/{segment(self.name)}"
 
     @property
     def organization_slug(self) -> OrgSlug:
-        """The organization that the project belongs to."""
+        """The slug of the project's organization."""
         return OrgSlug(self.vcs, self.organization)
 
 
 def segment(value: str | int | UUID) -> str:
-    """Escape one segment of a path: an id, a name, a fingerprint, a number.
+    """Quote one path segment: an id, a name, a fingerprint or a number.
 
-    Raises `InvalidArgument` for what is none of these, and for "", "." and "..", which would lead to another path.
+    Raises `InvalidArgument` for other types, for negative numbers, and for "", "." and "..", which change the path.
     """
     text = _text(value)
     if text in ("", ".", "..") or _SURROGATE.search(text):
-        raise InvalidArgument(f"{value!r} can't be part of a path: give an id, a name or a number that is not negative")
+        raise InvalidArgument(f"path segment must be an id, a name or a non-negative number, got {value!r}")
     return quote(text, safe="")
 
 
 def project_path(project: str | ProjectSlug) -> str:
-    """Return a project's slug as path segments: `gh/acme/api`. Takes all that `ProjectSlug.parse` reads."""
+    """Return a project slug as path segments, `gh/acme/api`. Accepts every form that `ProjectSlug.parse` accepts."""
     return _project_path(project)
 
 
 def org_path(organization: str | OrgSlug) -> str:
-    """Return an organization's slug as path segments: `gh/acme`. Takes all that `OrgSlug.parse` reads."""
+    """Return an organization slug as path segments, `gh/acme`. Accepts every form that `OrgSlug.parse` accepts."""
     return OrgSlug.parse(organization).path
 
 
 def org_segment(organization: str | OrgSlug | UUID) -> str:
-    """Return an organization's slug or id as one path segment: `gh%2Facme`, or the id as it is."""
+    """Return an organization slug or id as one path segment: `gh%2Facme`, or the id unchanged."""
     if isinstance(organization, str):
         organization = organization.strip()
         if "/" in unquote(organization):
@@ -184,13 +188,13 @@ def org_segment(organization: str | OrgSlug | UUID) -> str:
     return segment(str(organization) if isinstance(organization, OrgSlug) else organization)
 
 
-@lru_cache(maxsize=1024)  # every call on a project passes here, most of them with the same few slugs
+@lru_cache(maxsize=1024)  # most calls of a program use the same few slugs
 def _project_path(project: str | ProjectSlug) -> str:
     return ProjectSlug.parse(project).path
 
 
 def _text(value: object) -> str:
-    """Return the value as text; "" where type or sign is wrong, for "None", "True" and "-1" are nobody's id."""
+    """Return the value as text, or "" for an unsupported type or a negative number."""
     if isinstance(value, str):
         return value
     if isinstance(value, UUID) or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
@@ -199,20 +203,20 @@ def _text(value: object) -> str:
 
 
 def _segments(text: object, count: int) -> list[str] | None:
-    """Return the `count` segments that a slug or an address names, decoded but unchecked; None if it names none."""
+    """Return the `count` segments of a slug or URL, decoded but unchecked, or None if it has another number."""
     if not isinstance(text, str) or _CONTROL.search(text := text.strip()):
         return None
     try:
         if _URL.match(text):
             url = urlsplit(text)
-            found = _from_url(url.hostname or "", url.path, count)
+            segments = _from_url(url.hostname or "", url.path, count)
         elif scp := _SCP.fullmatch(text):
-            found = _from_repository(scp["host"], scp["path"], count)
+            segments = _from_repository(scp["host"], scp["path"], count)
         else:
-            found = (text if "/" in text else unquote(text, errors="strict")).split("/")
-    except ValueError:  # no address, or not UTF-8 when decoded
+            segments = (text if "/" in text else unquote(text, errors="strict")).split("/")
+    except ValueError:  # an invalid URL, or not UTF-8 when decoded
         return None
-    return found if len(found) == count else None
+    return segments if len(segments) == count else None
 
 
 def _from_url(host: str, path: str, count: int) -> list[str]:
@@ -223,7 +227,7 @@ def _from_url(host: str, path: str, count: int) -> list[str]:
 
 
 def _from_repository(host: str, path: str, count: int) -> list[str]:
-    """Return the vcs and the first names of a repository's path; what follows (a branch, a pull request) is ignored."""
+    """Return the vcs and the first names of a repository's path, without a branch or pull request after them."""
     vcs = _REPOSITORY_HOSTS.get(host.lower())
     if vcs is None:
         return []

@@ -15,29 +15,29 @@ __all__ = ["rows"]
 
 
 def rows(items: Iterable[object]) -> list[dict[str, Any]]:
-    """Return models as flat rows, a dict each: `polars.DataFrame(rows(items))`, `pandas.DataFrame(rows(items))`.
+    """Return models as flat rows, one dict each: `polars.DataFrame(rows(items))`, `pandas.DataFrame(rows(items))`.
 
-    Of more than 100 rows tell polars to look at all of them, for it takes a column that begins with 100 times None to
-    be of nothing else: `polars.DataFrame(rows(items), infer_schema_length=None)`.
+    Pass `infer_schema_length=None` to polars for more than 100 rows: otherwise it infers the type of a column from the
+    first 100, which can all be None.
 
-    - A field that is a model becomes columns of its own, named `outer.inner`; all None where it is None.
-    - Lists and free maps become JSON text.
+    - A nested model becomes columns named `outer.inner`; all of them are None if the model is None.
+    - Lists and maps become JSON text.
     - Dates stay aware datetimes; enums, paths and exceptions become text.
-    - All rows have the same keys, in the same order, whatever is None. Of items of several kinds, each row has all of
-      their keys. A mapping (a row of a usage export) is taken as it is.
+    - All rows have the same keys in the same order: those of all classes among the items. A mapping, such as a row of a
+      usage export, is used unchanged.
 
-    Raises `InvalidArgument` for an item that is neither a model nor a mapping, and for a list that is still to be
-    fetched (`await` its `collect()` first).
+    Raises `InvalidArgument` for an item that is neither a model nor a mapping, and for a `Paged` list, which must be
+    fetched first.
     """
     if isinstance(items, AsyncIterable):
-        raise InvalidArgument("items: they are still to be fetched; give `await paged.collect()`")
+        raise InvalidArgument("items must be fetched first: pass `await paged.collect()`")
     if isinstance(items, str | bytes | Mapping) or not hasattr(items, "__iter__"):
-        raise InvalidArgument(f"items={items!r}: give a list of models")
-    found = [_row(item) for item in items]
-    if len({tuple(row) for row in found}) > 1:
-        every = dict.fromkeys(key for row in found for key in row)
-        return [{**every, **row} for row in found]
-    return found
+        raise InvalidArgument(f"items must be a list of models, got {items!r}")
+    table = [_row(item) for item in items]
+    if len({tuple(row) for row in table}) > 1:
+        every = dict.fromkeys(key for row in table for key in row)
+        return [{**every, **row} for row in table]
+    return table
 
 
 def _row(item: object) -> dict[str, Any]:
@@ -45,13 +45,13 @@ def _row(item: object) -> dict[str, Any]:
         return dict(cast(Mapping[str, Any], item))
     kind: Any = type(item)
     if not attrs.has(kind):
-        raise InvalidArgument(f"items: a row can't be made of a {kind.__name__}; give models, such as `Pipeline`")
+        raise InvalidArgument(f"items must be models such as Pipeline, or mappings, got a {kind.__name__}")
     return {column: _cell(functools.reduce(_step, path, item)) for column, path in _columns(kind)}
 
 
 @functools.cache
 def _columns(kind: type[attrs.AttrsInstance]) -> list[tuple[str, tuple[str, ...]]]:
-    """Return the columns of a class, each with the way to its value."""
+    """Return the columns of a class, each with the path to its value."""
     columns: list[tuple[str, tuple[str, ...]]] = []
     for field in attrs.fields(attrs.resolve_types(kind)):
         inner = next((part for part in get_args(field.type) if part is not NoneType), field.type)

@@ -1,4 +1,4 @@
-"""The public names: all can be imported from the top, each is loaded when it is first used, and none too early."""
+"""The public names: importable from the root, loaded on first use, and typed."""
 
 import ast
 import inspect
@@ -6,6 +6,7 @@ import json
 import pkgutil
 import subprocess
 import sys
+from collections import Counter
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -13,9 +14,11 @@ from types import ModuleType
 import pytest
 
 import circleci_async
-from circleci_async import endpoints, models
+from circleci_async import endpoints, models, resources
+from circleci_async.core.lazy_exports import LazyExports
 
 GROUPS = [module.name for module in pkgutil.iter_modules(endpoints.__path__) if module.name != "resource"]
+NAMES = set(circleci_async._exports().homes())
 PUBLIC_MODULES = ["errors", *(f"models.{module.name}" for module in pkgutil.iter_modules(models.__path__))]
 
 
@@ -27,67 +30,93 @@ def own_classes(module: ModuleType) -> list[str]:
     ]
 
 
-def declared_for_type_checkers() -> dict[str, set[str]]:
-    """Names by module, as the `if TYPE_CHECKING:` block of the package gives them out."""
+def star_imports_for_type_checkers() -> list[str]:
+    """Return the modules that the `if TYPE_CHECKING:` block of the package imports every name of."""
     tree = ast.parse(Path(inspect.getfile(circleci_async)).read_text("utf-8"))
     (block,) = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
-    names: dict[str, set[str]] = {}
-    for node in block.body:
-        assert isinstance(node, ast.ImportFrom), ast.unparse(node)
-        assert node.level == 1
-        for alias in node.names:
-            assert alias.asname == alias.name, f"{alias.name} is not given out without `as {alias.name}`"
-            names.setdefault(node.module or "", set()).add(alias.name)
-    return names
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"]
+    return [node.module or "" for node in imports]
 
 
 def loaded_after(code: str) -> set[str]:
-    """The modules that a new interpreter has loaded when it has run this."""
+    """Return the modules that a new interpreter has loaded after running `code`."""
     program = f"import json, sys\n{code}\nprint(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     return set(json.loads(done.stdout))
 
 
-def test_the_interpreter_and_type_checkers_are_told_the_same_names() -> None:
-    given_out = {module: set(names) for module, names in circleci_async._HOMES.items()}
-    assert given_out | {"": set(circleci_async._MODULES)} == declared_for_type_checkers()
+def test_type_checkers_see_the_names_that_are_loaded_at_run_time() -> None:
+    assert star_imports_for_type_checkers() == sorted(circleci_async._public_modules())
 
 
-def test_no_name_has_two_homes() -> None:
-    names = [name for names in circleci_async._HOMES.values() for name in names]
+def test_no_name_is_public_in_two_modules() -> None:
+    names = [
+        name
+        for module in circleci_async._public_modules()
+        for name in import_module(f"circleci_async.{module}").__all__
+    ]
     assert len(names) == len(set(names))
+    assert set(names) == NAMES
+
+
+def test_no_two_names_differ_only_in_case_or_in_a_final_s() -> None:
+    names = sorted({*NAMES, "webhooks"})
+    by_folded = Counter(name.casefold() for name in names)
+    assert [name for name, count in by_folded.items() if count > 1] == []
+    assert [name for name in names if f"{name}s" in names] == []
 
 
 @pytest.mark.parametrize("module", PUBLIC_MODULES)
-def test_every_model_enum_and_error_can_be_imported_from_the_top(module: str) -> None:
+def test_every_model_enum_and_error_is_importable_from_the_root(module: str) -> None:
     home = import_module(f"circleci_async.{module}")
-    for name in own_classes(home):
-        assert getattr(circleci_async, name, None) is getattr(home, name), f"{name} of {module} is not public"
+    assert set(own_classes(home)) == {name for name in home.__all__ if inspect.isclass(getattr(home, name))}
+    for name in home.__all__:
+        assert getattr(circleci_async, name) is getattr(home, name)
 
 
-def test_every_name_can_be_loaded_and_is_listed() -> None:
-    names = {name for names in circleci_async._HOMES.values() for name in names}
-    assert {"CircleCI", "RetryPolicy", "ProjectSlug", "Paged", "to_dict", "to_json"} <= names
-    assert names <= set(dir(circleci_async))
-    for name in names:
-        assert getattr(circleci_async, name).__name__ == name
+def test_every_name_loads_and_is_listed() -> None:
+    assert {"CircleCI", "RetryPolicy", "ProjectSlug", "Paged", "to_dict", "to_json"} <= NAMES
+    assert {*NAMES, "webhooks"} <= set(dir(circleci_async))
+    assert [name for name in NAMES if not hasattr(circleci_async, name)] == []
 
 
-def test_the_webhooks_module_is_loaded_like_a_name_and_loads_no_http_library() -> None:
+def test_types_of_arguments_and_callbacks_are_public() -> None:
+    assert {
+        *("Auth", "EventSource", "Id", "IdOrIds", "Interval", "OnAttempt", "OnHarvestEvent", "OnHold", "OnProgress"),
+        *("OrgRef", "OrgSlugOrId", "Parameters", "ProjectRef", "Query", "Row", "Token", "When"),
+    } <= NAMES
+
+
+def test_names_are_found_without_the_source_files(tmp_path: Path) -> None:
+    exports = LazyExports("circleci_async", str(tmp_path), ["errors", "slug"])
+    assert exports.load("ProjectSlug") is circleci_async.ProjectSlug
+    assert exports.homes()["NotFound"] == "circleci_async.errors"
+
+
+def test_resource_classes_are_importable_from_resources_only() -> None:
+    client = circleci_async.CircleCI("")
+    classes = {type(getattr(client, group)) for group in GROUPS}
+    assert {getattr(resources, name) for name in resources.__all__} == classes
+    assert not set(resources.__all__) & NAMES
+    with pytest.raises(AttributeError, match=r"'circleci_async\.resources' has no attribute 'Nonsense'"):
+        _ = resources.Nonsense  # type: ignore[attr-defined]  # the attribute must not exist
+
+
+def test_the_webhooks_module_loads_on_first_use_without_an_http_library() -> None:
     loaded = loaded_after("import circleci_async as ca; ca.webhooks.verify; ca.webhooks.Receiver")
     assert "circleci_async.webhooks" in loaded
     assert not loaded & {"aiohttp", "starlette", "fastapi"}
     assert "webhooks" in dir(circleci_async)
 
 
-def test_a_name_that_does_not_exist_is_an_attribute_error_as_anywhere() -> None:
+def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="'circleci_async' has no attribute 'Nonsense'"):
-        _ = circleci_async.Nonsense  # type: ignore[attr-defined]  # this is the point
+        _ = circleci_async.Nonsense  # type: ignore[attr-defined]  # the attribute must not exist
     with pytest.raises(ImportError):
         exec("from circleci_async import Nonsense")
 
 
-def test_importing_the_package_loads_nothing_that_is_heavy() -> None:
+def test_importing_the_package_loads_no_dependency() -> None:
     loaded = loaded_after("import circleci_async")
     assert not loaded & {"aiohttp", "attrs", "attr", "cattrs", "backoff", "yarl", "asyncio", "yaml", "typer", "rich"}
     assert {name for name in loaded if name.startswith("circleci_async")} == {"circleci_async"}
@@ -102,7 +131,7 @@ def test_importing_the_client_loads_no_models_and_no_command_line() -> None:
     assert {name for name in ours if name.startswith("models.")} <= {"models.open_enum"}
 
 
-# What the answers of a group truly share with those of another; all groups share confirmations.
+# Models that a group shares with others, in addition to confirmations.
 SHARED_MODELS = {
     "insights": {"summaries"},
     "jobs": {"steps"},
@@ -116,7 +145,7 @@ SHARED_MODELS = {
 
 @pytest.fixture(scope="module")
 def loaded_by_group() -> dict[str, set[str]]:
-    """What a new interpreter loads of the package for each group; it forgets all in between, but for the client."""
+    """Return what a new interpreter loads for each group; all but the client is unloaded between groups."""
     program = """
 import json, sys
 from circleci_async import CircleCI
@@ -134,19 +163,19 @@ print(json.dumps(loaded))
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_a_group_loads_its_own_models_and_no_others(group: str, loaded_by_group: dict[str, set[str]]) -> None:
+def test_a_group_loads_only_its_own_models(group: str, loaded_by_group: dict[str, set[str]]) -> None:
     prefix = "circleci_async.models."
     models = {name.removeprefix(prefix) for name in loaded_by_group[group] if name.startswith(prefix)}
     assert models - {"messages", "open_enum"} == {group} | SHARED_MODELS.get(group, set())
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_a_group_loads_no_other_group(group: str, loaded_by_group: dict[str, set[str]]) -> None:
+def test_a_group_loads_no_other_endpoints(group: str, loaded_by_group: dict[str, set[str]]) -> None:
     prefix = "circleci_async.endpoints."
     endpoints = {name.removeprefix(prefix) for name in loaded_by_group[group] if name.startswith(prefix)}
     assert endpoints == {group, "resource"}
 
 
-def test_groups_take_no_more_than_a_module_each() -> None:
+def test_each_endpoint_module_is_a_group_of_the_client() -> None:
     client = circleci_async.CircleCI("")
     assert [group for group in GROUPS if not hasattr(client, group)] == []

@@ -40,7 +40,7 @@ VCS = ca.PipelineVcs(
 )
 
 
-def test_a_field_that_is_a_model_becomes_columns_of_its_own() -> None:
+def test_a_nested_model_becomes_columns() -> None:
     [row] = rows([pipeline(1, vcs=VCS, actor=ca.Actor(login="octo-dev"))])
     assert row["trigger.type"] == "api"
     assert row["trigger.actor.login"] == "octo-dev"
@@ -49,14 +49,14 @@ def test_a_field_that_is_a_model_becomes_columns_of_its_own() -> None:
     assert "vcs" not in row
 
 
-def test_its_columns_are_there_when_it_is_none() -> None:
+def test_a_nested_model_that_is_none_has_columns_of_none() -> None:
     bare, full = rows([pipeline(1), pipeline(2, vcs=VCS)])
     assert list(bare) == list(full)
     assert bare["vcs.branch"] is None
     assert bare["trigger.actor.login"] is None
 
 
-def test_lists_and_free_maps_become_json_text() -> None:
+def test_lists_and_maps_become_json_text() -> None:
     error = ca.PipelineError(type=ca.PipelineErrorType.CONFIG, message="é")
     [row] = rows([pipeline(1, errors=(error,), trigger_parameters={"git": {"tag": "v1"}})])
     assert json.loads(row["errors"]) == [{"type": "config", "message": "é"}]
@@ -64,13 +64,13 @@ def test_lists_and_free_maps_become_json_text() -> None:
     assert row["warnings"] == "[]"
 
 
-def test_dates_stay_dates_and_enums_become_plain_text() -> None:
+def test_dates_are_kept_and_enums_become_text() -> None:
     [row] = rows([pipeline(1)])
     assert row["created_at"] == MADE
     assert type(row["state"]) is str
 
 
-def test_what_is_no_model_of_the_api_but_of_this_package_becomes_a_row_too() -> None:
+def test_models_of_this_package_become_rows() -> None:
     download = ca.Download(
         path=Path("out/a.txt"),
         artifact=ca.Artifact(path="a.txt", node_index=0, url="https://x"),
@@ -83,38 +83,40 @@ def test_what_is_no_model_of_the_api_but_of_this_package_becomes_a_row_too() -> 
     assert row["artifact.node_index"] == 0
 
 
-def test_a_mapping_is_a_row_already() -> None:
+def test_a_mapping_is_copied() -> None:
     row = {"JOB_NAME": "test", "TOTAL_CREDITS": "10"}
     [same] = rows([row])
     assert same == row
     assert same is not row
 
 
-def test_of_several_kinds_every_row_has_all_columns() -> None:
+def test_items_of_several_classes_have_all_columns() -> None:
     user, artifact = rows([ca.User(id="u", login="l"), ca.Artifact(path="a", node_index=0, url="https://x")])
     assert list(user) == list(artifact)
     assert user["url"] is None
     assert artifact["login"] is None
 
 
-def test_nothing_gives_no_rows() -> None:
+def test_no_items_give_no_rows() -> None:
     assert rows([]) == []
     assert pl.DataFrame(rows([])).is_empty()
 
 
 @pytest.mark.parametrize("wrong", [5, "text", None, b"x"], ids=repr)
-def test_what_is_neither_model_nor_mapping_is_refused(wrong: Any) -> None:
-    with pytest.raises(InvalidArgument, match=f"a row can't be made of a {type(wrong).__name__}"):
+def test_an_item_must_be_a_model_or_a_mapping(wrong: Any) -> None:
+    with pytest.raises(
+        InvalidArgument, match=f"items must be models such as Pipeline, or mappings, got a {type(wrong).__name__}"
+    ):
         rows([wrong])
 
 
-def test_a_list_that_is_still_to_be_fetched_is_refused() -> None:
+def test_a_paged_list_is_refused() -> None:
     listing: Any = CircleCI("").pipelines.list("gh/acme/api")
     with pytest.raises(InvalidArgument, match=r"await paged\.collect\(\)"):
         rows(listing)
 
 
-async def test_data_frames_take_the_rows_of_a_list() -> None:
+async def test_rows_become_data_frames() -> None:
     world = World.generate(seed=3, projects=1, pipelines=30)
     async with FakeCircleCI(world) as fake, fake.client() as circle:
         [slug] = world.projects
@@ -131,7 +133,7 @@ async def test_data_frames_take_the_rows_of_a_list() -> None:
     assert str(other["created_at"].dtype).endswith("UTC]")
 
 
-def test_a_value_that_comes_late_needs_polars_to_look_at_all_rows() -> None:
+def test_polars_infers_a_late_value_with_infer_schema_length() -> None:
     table = rows([*map(pipeline, range(150)), pipeline(150, vcs=VCS)])
     frame = pl.DataFrame(table, infer_schema_length=None)
     assert frame["vcs.branch"][-1] == "main"
@@ -139,13 +141,14 @@ def test_a_value_that_comes_late_needs_polars_to_look_at_all_rows() -> None:
 
 
 @pytest.mark.parametrize("operation", [name for name, kind in MODELS.items() if hasattr(kind, "__attrs_attrs__")])
-def test_every_model_becomes_a_row_of_plain_cells(operation: str) -> None:
+def test_every_model_becomes_a_row_of_plain_values(operation: str) -> None:
     table = rows([decode(MODELS[operation], json.dumps(body).encode()) for body in examples(operation)])
     assert {type(cell) for row in table for cell in row.values()} <= {str, int, float, bool, datetime, type(None)}
     assert pl.DataFrame(table).height == len(pd.DataFrame(table)) == len(table)
 
 
 @pytest.mark.parametrize("wrong", [None, 5, "text", VCS, {"a": 1}], ids=["None", "number", "text", "model", "mapping"])
-def test_what_is_no_list_is_refused(wrong: Any) -> None:
-    with pytest.raises(InvalidArgument, match="items="):
+def test_items_must_be_a_list(wrong: Any) -> None:
+    with pytest.raises(InvalidArgument) as caught:
         rows(wrong)
+    assert str(caught.value) == f"items must be a list of models, got {wrong!r}"

@@ -8,6 +8,8 @@ from typing import Final, TypeAlias
 
 from ..errors import ConfigurationError
 
+__all__ = ["Token", "TokenFile"]
+
 Token: TypeAlias = str | Callable[[], str | Awaitable[str | None] | None]
 """A token, or a function (plain or async) without arguments that returns one and is called before each request."""
 

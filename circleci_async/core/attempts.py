@@ -14,6 +14,8 @@ from ..errors import ApiError, InvalidArgument
 from .response import Response
 from .transport import Transport
 
+__all__ = ["Attempt", "OnAttempt"]
+
 log = logging.getLogger("circleci_async")
 
 

@@ -22,7 +22,7 @@ from cattrs.gen import make_dict_structure_fn
 
 from ..errors import DecodeError
 
-__all__ = ["decode", "decode_page", "loads", "structure", "to_dict", "to_json"]
+__all__ = ["to_dict", "to_json"]
 
 T = TypeVar("T")
 Hook = Callable[[Any, Any], Any]

@@ -13,6 +13,8 @@ from attrs import fields, has
 from ..errors import InvalidArgument
 from ..slug import OrgSlug
 
+__all__ = ["Query"]
+
 Value: TypeAlias = str | int | bool | datetime | Enum | UUID | OrgSlug | None
 Query: TypeAlias = Mapping[str, Value | Sequence[str]]
 """Query parameters by name. None is omitted; a sequence repeats the key."""

@@ -9,6 +9,8 @@ from attrs import frozen
 
 from ..errors import CircleCIError, InvalidArgument, PagingError, TruncatedListWarning
 
+__all__ = ["Page", "Paged"]
+
 T = TypeVar("T")
 
 MOST_REPEATS = 2

@@ -19,6 +19,8 @@ from ..errors import (
     TransportError,
 )
 
+__all__ = ["RetryPolicy"]
+
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 """Methods whose request may reach the server twice without harm."""
 

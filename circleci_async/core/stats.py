@@ -2,6 +2,8 @@
 
 from attrs import define, evolve
 
+__all__ = ["Stats"]
+
 
 @define
 class Stats:

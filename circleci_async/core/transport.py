@@ -24,6 +24,8 @@ from .response import Response
 from .retry import IDEMPOTENT
 from .uninterrupted import uninterrupted
 
+__all__ = ["Auth"]
+
 Auth = Literal["circle-token", "bearer", "basic"]
 """How the token is sent: the header `Circle-Token`, `Authorization: Bearer`, or basic authentication as user name."""
 

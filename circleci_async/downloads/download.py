@@ -13,6 +13,8 @@ from ..errors import DownloadError
 from ..models.artifacts import Artifact
 from .part_file import PartFile, Worker
 
+__all__ = ["Download", "OnProgress", "Progress"]
+
 log = logging.getLogger("circleci_async")
 
 BATCH = 4 * 1024 * 1024

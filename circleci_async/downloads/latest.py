@@ -20,6 +20,8 @@ from ..models.jobs import JobStatus, JobType
 from ..models.pipelines import Pipeline, PipelineState
 from ..models.workflows import Workflow, WorkflowJob, WorkflowStatus
 
+__all__ = ["JobArtifacts", "LatestArtifacts"]
+
 T = TypeVar("T")
 
 JOBS_AT_ONCE = 8

@@ -1,1 +1,1 @@
-"""Thin classes, one module per group of the API: a method is a signature, its documentation and one statement."""
+"""Thin classes, one module per API group: a method is a signature, a docstring and one statement."""

@@ -1,4 +1,4 @@
-"""Artifacts: the files that jobs keep."""
+"""Artifacts: the files that jobs store."""
 
 from ..core.paging import Paged
 from ..models.artifacts import Artifact
@@ -7,13 +7,13 @@ from .resource import ProjectRef, Resource
 
 
 class Artifacts(Resource):
-    """Artifacts: the files that jobs keep."""
+    """Artifacts: the files that jobs store."""
 
     def list(self, project: ProjectRef, number: int) -> Paged[Artifact]:
-        """Iterate the artifacts of a job.
+        """Iterate over the artifacts of a job.
 
         `GET /project/{project-slug}/{job-number}/artifacts`
 
-        They are listed only when their upload has ended, and no more once they have expired (30 days at most).
+        An artifact is listed from the end of its upload until it expires, after 30 days at most.
         """
         return self._session.paged(Artifact, f"/project/{project_path(project)}/{segment(number)}/artifacts")

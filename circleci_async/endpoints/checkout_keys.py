@@ -1,4 +1,4 @@
-"""Checkout keys: the SSH keys that a project's code is checked out with."""
+"""Checkout keys: the SSH keys used to check out a project's code."""
 
 from ..core.paging import Paged
 from ..errors import InvalidArgument
@@ -9,38 +9,40 @@ from .resource import ProjectRef, Resource
 
 
 class CheckoutKeys(Resource):
-    """Checkout keys: the SSH keys that a project's code is checked out with.
+    """Checkout keys: the SSH keys used to check out a project's code.
 
-    A key is known by its fingerprint, in MD5 or SHA256.
+    A key is identified by its MD5 or SHA256 fingerprint.
     """
 
     def list(self, project: ProjectRef, *, digest: KeyDigest | str | None = None) -> Paged[CheckoutKey]:
-        """Iterate the checkout keys of a project.
+        """Iterate over the checkout keys of a project.
 
         `GET /project/{project-slug}/checkout-key`
 
-        `digest`: how fingerprints are written, by default in MD5.
+        `digest`: the hash of the listed fingerprints, MD5 by default.
         """
         return self._session.paged(
             CheckoutKey, f"/project/{project_path(project)}/checkout-key", query={"digest": digest}
         )
 
     async def create(self, project: ProjectRef, type: CheckoutKeyType | str) -> CheckoutKey:
-        """Create a checkout key: `deploy-key`, the repository's own, or `user-key`, of the token's user.
+        """Create a checkout key: a `deploy-key` of the repository, or a `user-key` of the token's user.
 
         `POST /project/{project-slug}/checkout-key`
 
-        A `user-key` is reported as `github-user-key` or `bitbucket-user-key`. Does not work for projects whose slug
-        begins with `circleci/`.
+        A `user-key` is returned as `github-user-key` or `bitbucket-user-key`. Not available for projects whose slug
+        starts with `circleci/`.
         """
         if type in (CheckoutKeyType.BITBUCKET_USER_KEY, CheckoutKeyType.GITHUB_USER_KEY):
-            raise InvalidArgument(f"type={str(type)!r}: give 'user-key'; that is only how such a key is reported")
+            raise InvalidArgument(
+                f"type must be 'deploy-key' or 'user-key', got {str(type)!r}: create a 'user-key' instead"
+            )
         return await self._session.request(
             CheckoutKey, "POST", f"/project/{project_path(project)}/checkout-key", json={"type": type}
         )
 
     async def get(self, project: ProjectRef, fingerprint: str) -> CheckoutKey:
-        """Return a checkout key, by its fingerprint in MD5 or SHA256.
+        """Return the checkout key with this MD5 or SHA256 fingerprint.
 
         `GET /project/{project-slug}/checkout-key/{fingerprint}`
         """
@@ -49,7 +51,7 @@ class CheckoutKeys(Resource):
         )
 
     async def delete(self, project: ProjectRef, fingerprint: str) -> Message:
-        """Delete a checkout key, by its fingerprint in MD5 or SHA256.
+        """Delete the checkout key with this MD5 or SHA256 fingerprint.
 
         `DELETE /project/{project-slug}/checkout-key/{fingerprint}`
         """

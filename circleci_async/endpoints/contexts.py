@@ -1,4 +1,4 @@
-"""Contexts: variables that the projects of an organization share, and who may use them."""
+"""Contexts: variables shared by the projects of an organization, and restrictions on their use."""
 
 from typing import Any
 
@@ -16,13 +16,13 @@ from ..models.contexts import (
 )
 from ..models.messages import Message
 from ..slug import OrgSlug, segment
-from .resource import Id, OrgRef, Resource, known
+from .resource import Id, OrgRef, Resource, require_id
 
 
 class Contexts(Resource):
-    """Contexts: variables that the projects of an organization share, and who may use them.
+    """Contexts: variables shared by the projects of an organization, and restrictions on their use.
 
-    A context that does not exist answers 403 (`PermissionDenied`), as one does that the token may not see.
+    The API answers 403 (`PermissionDenied`) for a context that does not exist, as for one without access.
     """
 
     def list(
@@ -33,12 +33,12 @@ class Contexts(Resource):
         owner_type: OwnerType | str | None = None,
         name: str | None = None,
     ) -> Paged[Context]:
-        """Iterate the contexts of an organization.
+        """Iterate over the contexts of an organization.
 
         `GET /context`
 
-        Give `owner_id` or `owner_slug`; CircleCI Server knows only the former. `name`: only the context of exactly this
-        name; a server that does not know this filter ignores it, so look at the names.
+        Requires either `owner_id` or `owner_slug`; CircleCI Server supports `owner_id` only. `name`: only the context
+        with exactly this name. A server without support for this filter returns all contexts.
         """
         owner = _owner(owner_id, owner_slug, owner_type)
         return self._session.paged(
@@ -57,7 +57,8 @@ class Contexts(Resource):
 
         `POST /context`
 
-        Give `owner_id` or `owner_slug`; CircleCI Server knows only the former. A name is unique in its organization.
+        Requires either `owner_id` or `owner_slug`; CircleCI Server supports `owner_id` only. Context names are unique
+        within an organization.
         """
         owner = _owner(owner_id, owner_slug, owner_type or OwnerType.ORGANIZATION)
         return await self._session.request(Context, "POST", "/context", json={"name": name, "owner": owner})
@@ -70,14 +71,14 @@ class Contexts(Resource):
         return await self._session.request(ContextDetails, "GET", f"/context/{segment(context_id)}")
 
     async def delete(self, context_id: Id) -> Message:
-        """Delete a context, with all its variables.
+        """Delete a context and all its variables.
 
         `DELETE /context/{context_id}`
         """
         return await self._session.request(Message, "DELETE", f"/context/{segment(context_id)}")
 
     def variables(self, context_id: Id) -> Paged[ContextVariable]:
-        """Iterate the variables of a context: their names, never their values.
+        """Iterate over the variables of a context: their names, without the values.
 
         `GET /context/{context_id}/environment-variable`
 
@@ -90,7 +91,7 @@ class Contexts(Resource):
         )
 
     async def set_variable(self, context_id: Id, name: str, value: str) -> ContextVariableResult:
-        """Add a variable to a context, or replace its value.
+        """Set a variable of a context: add it, or replace its value.
 
         `PUT /context/{context_id}/environment-variable/{env_var_name}`
         """
@@ -108,7 +109,7 @@ class Contexts(Resource):
         )
 
     def restrictions(self, context_id: Id) -> Paged[ContextRestriction]:
-        """Iterate the restrictions of a context: who may use it.
+        """Iterate over the restrictions of a context.
 
         `GET /context/{context_id}/restrictions`
         """
@@ -117,17 +118,17 @@ class Contexts(Resource):
         )
 
     async def add_restriction(self, context_id: Id, *, type: RestrictionType | str, value: Id) -> ContextRestriction:
-        """Restrict a context to a project, a group, or to what an expression allows.
+        """Restrict a context to a project, to a group, or by an expression.
 
         `POST /context/{context_id}/restrictions`
 
-        `value`: the id of the project or group (not its name), or the expression.
+        `value`: the id (not the name) of the project or group, or the expression.
         """
         return await self._session.request(
             ContextRestriction,
             "POST",
             f"/context/{segment(context_id)}/restrictions",
-            json={"restriction_type": type, "restriction_value": known("value", value)},
+            json={"restriction_type": type, "restriction_value": require_id("value", value)},
         )
 
     async def delete_restriction(self, context_id: Id, restriction_id: Id) -> Message:
@@ -141,13 +142,13 @@ class Contexts(Resource):
 
 
 def _owner(id: Id | None, slug: OrgRef | None, type: OwnerType | str | None) -> dict[str, Any]:
-    """Return what names the owner of a context: `id` or `slug`, and `type`."""
+    """Return the owner of a context as the API identifies it: `id` or `slug`, and `type`."""
     if (id is None) == (slug is None):
-        raise InvalidArgument(f"owner_id={id!r}, owner_slug={slug!r}: give exactly one of the two")
-    if slug is None:
-        if id == "":
-            raise InvalidArgument("owner_id='': give the id of an organization")
-        return {"id": id, "type": type}
+        raise InvalidArgument(
+            f"exactly one of owner_id and owner_slug is required, got owner_id={id!r}, owner_slug={slug!r}"
+        )
+    if id is not None:
+        return {"id": require_id("owner_id", id), "type": type}
     if type == OwnerType.ACCOUNT:
-        raise InvalidArgument(f"owner_type={str(type)!r}, owner_slug={slug!r}: an account is named by owner_id")
-    return {"slug": str(OrgSlug.parse(slug)), "type": type}
+        raise InvalidArgument(f"an owner of type 'account' requires owner_id, got owner_slug={slug!r}")
+    return {"slug": str(OrgSlug.parse(slug or "")), "type": type}

@@ -4,26 +4,25 @@ from ..core.paging import Paged
 from ..errors import InvalidArgument
 from ..models.deploys import DeployComponent, DeployEnvironment, DeployVersion
 from ..slug import segment
-from .resource import Id, Resource, known
+from .resource import Id, Resource, require_id
 
 
 class Deploys(Resource):
     """Deploys: environments, components and their versions.
 
-    They come from the deploy markers that jobs set; the API only reads them. `page_size` is how many items one answer
-    brings.
+    Jobs create them with deploy markers; the API is read-only. `page_size`: items per page.
     """
 
     def environments(self, organization_id: Id, *, page_size: int = 20) -> Paged[DeployEnvironment]:
-        """Iterate the environments of an organization.
+        """Iterate over the environments of an organization.
 
         `GET /deploy/environments`
         """
-        _check_size(page_size)
+        _check_page_size(page_size)
         return self._session.paged(
             DeployEnvironment,
             "/deploy/environments",
-            query={"org-id": known("organization_id", organization_id), "page-size": page_size},
+            query={"org-id": require_id("organization_id", organization_id), "page-size": page_size},
             items_optional=True,
         )
 
@@ -42,18 +41,19 @@ class Deploys(Resource):
         name: str | None = None,
         page_size: int = 20,
     ) -> Paged[DeployComponent]:
-        """Iterate the components of an organization, or of one project of it.
+        """Iterate over the components of an organization, or of one of its projects.
 
         `GET /deploy/components`
 
-        `name`: only those whose name holds this. `release_count` is wrong in this list, and right from `component`.
+        `name`: only components whose name contains this text. `release_count` is unreliable in this list; `component`
+        returns the correct number.
         """
-        _check_size(page_size)
+        _check_page_size(page_size)
         return self._session.paged(
             DeployComponent,
             "/deploy/components",
             query={
-                "org-id": known("organization_id", organization_id),
+                "org-id": require_id("organization_id", organization_id),
                 "page-size": page_size,
                 "project-id": project_id,
                 "component-name": name,
@@ -69,11 +69,11 @@ class Deploys(Resource):
         return await self._session.request(DeployComponent, "GET", f"/deploy/components/{segment(component_id)}")
 
     def versions(self, component_id: Id, *, environment_id: Id | None = None) -> Paged[DeployVersion]:
-        """Iterate the versions of a component, in all environments or in one.
+        """Iterate over the versions of a component, in all environments or in one.
 
         `GET /deploy/components/{component_id}/versions`
 
-        `pipeline_id`, `workflow_id` and `job_id` are all zeros where nobody knows them.
+        Unknown values of `pipeline_id`, `workflow_id` and `job_id` are all zeros.
         """
         return self._session.paged(
             DeployVersion,
@@ -83,6 +83,6 @@ class Deploys(Resource):
         )
 
 
-def _check_size(page_size: int) -> None:
+def _check_page_size(page_size: int) -> None:
     if type(page_size) is not int or page_size < 1:
-        raise InvalidArgument(f"page_size={page_size!r}: give a whole number from 1")
+        raise InvalidArgument(f"page_size must be a positive integer, got {page_size!r}")

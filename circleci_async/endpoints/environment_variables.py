@@ -12,25 +12,25 @@ from .resource import ProjectRef, Resource
 class EnvironmentVariables(Resource):
     """Environment variables of a project.
 
-    The API never gives back a value: it masks all but the last four characters, fewer of a short value.
+    The API masks values: all but the last four characters, and more of a short value.
     """
 
     def list(self, project: ProjectRef) -> Paged[EnvironmentVariable]:
-        """Iterate the variables of a project, their values masked.
+        """Iterate over the variables of a project, with masked values.
 
         `GET /project/{project-slug}/envvar`
         """
         return self._session.paged(EnvironmentVariable, f"/project/{project_path(project)}/envvar")
 
     async def set(self, project: ProjectRef, name: str, value: str) -> EnvironmentVariable:
-        """Set a variable of a project: a new one, or a new value of an old one. The answer is masked as well.
+        """Set a variable of a project: add it, or replace its value. Returns it with a masked value.
 
         `POST /project/{project-slug}/envvar`
 
-        Never sent a second time once it may have been received. To set it again yourself is safe.
+        Not retried once the server may have received it. Setting the same variable again is safe.
         """
         if not name:
-            raise InvalidArgument(f"name={name!r}: give the name of a variable, such as 'AWS_REGION'")
+            raise InvalidArgument(f"name must be the name of a variable, such as 'AWS_REGION', got {name!r}")
         with unseen(checked_value(name, value)):
             return await self._session.request(
                 EnvironmentVariable,
@@ -40,7 +40,7 @@ class EnvironmentVariables(Resource):
             )
 
     async def get(self, project: ProjectRef, name: str) -> EnvironmentVariable:
-        """Return a variable of a project, its value masked.
+        """Return a variable of a project, with a masked value.
 
         `GET /project/{project-slug}/envvar/{name}`
         """

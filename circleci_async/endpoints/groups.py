@@ -13,7 +13,7 @@ class Groups(Resource):
     """Groups of an organization's users."""
 
     async def create(self, organization_id: Id, name: str, *, description: str | None = None) -> OrganizationGroup:
-        """Create a group (201).
+        """Create a group.
 
         `POST /organizations/{org_id}/groups`
         """
@@ -25,15 +25,15 @@ class Groups(Resource):
         )
 
     def list(self, organization_id: Id, *, limit: int | None = None) -> Paged[OrganizationGroup]:
-        """Iterate the groups of an organization.
+        """Iterate over the groups of an organization.
 
         `GET /organizations/{org_id}/groups`
 
-        The server returns at most 100 and ignores `limit`, the size of a page. A `TruncatedListWarning` means that
-        there may be more.
+        The server returns at most 100 and ignores `limit`, the page size. A `TruncatedListWarning` means that there may
+        be more.
         """
         if limit is not None and (type(limit) is not int or limit < 1):
-            raise InvalidArgument(f"limit={limit!r}: give a number from 1, or None for the server's own")
+            raise InvalidArgument(f"limit must be a positive integer or None, got {limit!r}")
         return self._session.paged(
             OrganizationGroup,
             f"/organizations/{segment(organization_id)}/groups",

@@ -19,16 +19,16 @@ from ..models.insights import (
 )
 from ..models.summaries import OrgSummary, ProjectSummary
 from ..slug import org_path, project_path, segment
-from .resource import OrgRef, ProjectRef, Resource, moment
+from .resource import OrgRef, ProjectRef, Resource, parse_datetime
 
-LONGEST_SPAN = timedelta(days=90)
+MAX_SPAN = timedelta(days=90)
 
 
 class Insights(Resource):
     """Insights: metrics of workflows, jobs and tests.
 
-    Durations are in seconds. Without `branch` the default branch is meant, not all of them: for those say
-    `all_branches=True`. Figures are renewed daily, so the last day may be missing; they are not for billing.
+    Durations are in seconds. Without `branch`, metrics cover the default branch; with `all_branches=True`, all
+    branches. CircleCI updates them daily, so the last day can be missing. They are not suitable for billing.
     """
 
     def workflows(
@@ -39,11 +39,11 @@ class Insights(Resource):
         all_branches: bool | None = None,
         reporting_window: ReportingWindow | str | None = None,
     ) -> Paged[WorkflowMetrics]:
-        """Iterate the metrics of a project's workflows.
+        """Iterate over the metrics of a project's workflows.
 
         `GET /insights/{project-slug}/workflows`
 
-        `reporting_window`: `last-90-days` unless said otherwise.
+        `reporting_window`: `last-90-days` by default.
         """
         _check_branch(branch, all_branches)
         return self._session.paged(
@@ -62,14 +62,14 @@ class Insights(Resource):
         start_date: datetime | str | None = None,
         end_date: datetime | str | None = None,
     ) -> Paged[WorkflowRun]:
-        """Iterate the runs of a workflow, at most 90 days back.
+        """Iterate over the runs of a workflow in the last 90 days.
 
         `GET /insights/{project-slug}/workflows/{workflow-name}`
 
-        Runs that began from `start_date` on and before `end_date`, which needs a `start_date` at most 90 days earlier.
+        `start_date` is inclusive, `end_date` exclusive. `end_date` requires a `start_date` at most 90 days earlier.
         """
         _check_branch(branch, all_branches)
-        start, end = _span(start_date, end_date)
+        start, end = _parse_range(start_date, end_date)
         return self._session.paged(
             WorkflowRun,
             f"/insights/{project_path(project)}/workflows/{segment(workflow)}",
@@ -86,11 +86,11 @@ class Insights(Resource):
         reporting_window: ReportingWindow | str | None = None,
         job_name: str | None = None,
     ) -> Paged[JobMetrics]:
-        """Iterate the metrics of a workflow's jobs.
+        """Iterate over the metrics of a workflow's jobs.
 
         `GET /insights/{project-slug}/workflows/{workflow-name}/jobs`
 
-        `job_name`: only jobs whose name holds this.
+        `job_name`: only jobs whose name contains this text.
         """
         _check_branch(branch, all_branches)
         return self._session.paged(
@@ -132,7 +132,7 @@ class Insights(Resource):
         branch: str | None = None,
         all_branches: bool | None = None,
     ) -> TestMetricsReport:
-        """Return the test metrics of a workflow's ten latest runs.
+        """Return the test metrics of the ten latest runs of a workflow.
 
         `GET /insights/{project-slug}/workflows/{workflow-name}/test-metrics`
         """
@@ -154,13 +154,13 @@ class Insights(Resource):
         start_date: datetime | str | None = None,
         end_date: datetime | str | None = None,
     ) -> Paged[JobTimeseries]:
-        """Iterate the metrics of a workflow's jobs over time.
+        """Iterate over the metrics of a workflow's jobs over time.
 
         `GET /insights/time-series/{project-slug}/workflows/{workflow-name}/jobs`
 
         `granularity`: `hourly` (kept for 48 hours) or `daily` (kept for 90 days).
         """
-        start, end = _span(start_date, end_date)
+        start, end = _parse_range(start_date, end_date)
         return self._session.paged(
             JobTimeseries,
             f"/insights/time-series/{project_path(project)}/workflows/{segment(workflow)}/jobs",
@@ -168,7 +168,7 @@ class Insights(Resource):
         )
 
     async def branches(self, project: ProjectRef, *, workflow: str | None = None) -> InsightsBranches:
-        """Return the branches that Insights knows, of one workflow or all; 5,000 at most.
+        """Return the branches that have metrics, of one workflow or all: 5,000 at most.
 
         `GET /insights/{project-slug}/branches`
         """
@@ -177,7 +177,7 @@ class Insights(Resource):
         )
 
     async def flaky_tests(self, project: ProjectRef) -> FlakyTestReport:
-        """Return the flaky tests of a project, all branches.
+        """Return the flaky tests of a project, on all branches.
 
         `GET /insights/{project-slug}/flaky-tests`
         """
@@ -191,7 +191,7 @@ class Insights(Resource):
         branches: Sequence[str] | None = None,
         workflow_names: Sequence[str] | None = None,
     ) -> ProjectSummary:
-        """Return metrics and trends of a project, by workflow and branch.
+        """Return the metrics and trends of a project, by workflow and branch.
 
         `GET /insights/pages/{project-slug}/summary`
         """
@@ -209,11 +209,11 @@ class Insights(Resource):
         reporting_window: ReportingWindow | str | None = None,
         project_names: Sequence[str] | None = None,
     ) -> OrgSummary:
-        """Return metrics and trends of an organization, all branches.
+        """Return the metrics and trends of an organization, over all branches.
 
         `GET /insights/{org-slug}/summary`
 
-        `org_project_data` is empty unless `project_names` names the projects.
+        `org_project_data` covers only the projects in `project_names`.
         """
         return await self._session.request(
             OrgSummary,
@@ -225,17 +225,17 @@ class Insights(Resource):
 
 def _check_branch(branch: str | None, all_branches: bool | None) -> None:
     if branch is not None and all_branches:
-        raise InvalidArgument(f"branch={branch!r}, all_branches=True: give one of the two, not both")
+        raise InvalidArgument(f"branch and all_branches exclude each other, got branch={branch!r}, all_branches=True")
 
 
-def _span(
+def _parse_range(
     start_date: datetime | str | None, end_date: datetime | str | None
 ) -> tuple[datetime | None, datetime | None]:
-    """Read and check the two ends of a span of time."""
-    start, end = moment("start_date", start_date), moment("end_date", end_date)
+    """Parse and check the start and the end of a time range."""
+    start, end = parse_datetime("start_date", start_date), parse_datetime("end_date", end_date)
     if end is not None:
         if start is None:
-            raise InvalidArgument("end_date needs a start_date, at most 90 days earlier")
-        if not timedelta(0) < end - start <= LONGEST_SPAN:
-            raise InvalidArgument(f"end_date={end}: give one after start_date={start}, by at most 90 days")
+            raise InvalidArgument("end_date requires a start_date, at most 90 days earlier")
+        if not timedelta(0) < end - start <= MAX_SPAN:
+            raise InvalidArgument(f"end_date must be at most 90 days after start_date={start}, got {end}")
     return start, end

@@ -1,4 +1,4 @@
-"""Jobs, by their number in the project."""
+"""Jobs, identified by their number in the project."""
 
 from ..core.paging import Paged
 from ..models.jobs import JobDetails, TestResult
@@ -8,19 +8,19 @@ from .resource import Id, ProjectRef, Resource
 
 
 class Jobs(Resource):
-    """Jobs, by their number in the project."""
+    """Jobs, identified by their number in the project."""
 
     async def get(self, project: ProjectRef, number: int) -> JobDetails:
-        """Return the details of a job; `duration` is in milliseconds.
+        """Return the details of a job. `duration` is in milliseconds.
 
         `GET /project/{project-slug}/job/{job-number}`
 
-        Raises `NotFound` for approval jobs, even for one that has a number.
+        Raises `NotFound` for approval jobs, even for those with a number.
         """
         return await self._session.request(JobDetails, "GET", f"/project/{project_path(project)}/job/{segment(number)}")
 
     def tests(self, project: ProjectRef, number: int) -> Paged[TestResult]:
-        """Iterate the test results of a job; `run_time` is in seconds.
+        """Iterate over the test results of a job. `run_time` is in seconds.
 
         `GET /project/{project-slug}/{job-number}/tests`
         """

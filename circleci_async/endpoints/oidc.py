@@ -1,4 +1,4 @@
-"""OIDC tokens: the claims that jobs' tokens make."""
+"""OIDC tokens: custom claims in the tokens of jobs."""
 
 import re
 from collections.abc import Sequence
@@ -15,47 +15,47 @@ _DURATION = re.compile(r"([0-9]+(ms|s|m|h|d|w)){1,7}")
 
 
 class Oidc(Resource):
-    """OIDC tokens: the claims that jobs' tokens make, of a whole organization or of a project alone.
+    """OIDC tokens: custom claims in the tokens of jobs, for an organization or for one project.
 
-    `audience` is who the tokens are for, `ttl` how long they are good for: a timedelta of whole milliseconds, or text
+    `audience`: the intended recipients of a token. `ttl`: its time to live, a timedelta of whole milliseconds or text
     such as `1h30m`, with the units ms, s, m, h, d and w.
     """
 
     async def org_claims(self, organization_id: Id) -> OidcClaimSet:
-        """Return the claims that are set for an organization.
+        """Return the custom claims of an organization.
 
         `GET /org/{orgID}/oidc-custom-claims`
         """
-        return await self._session.request(OidcClaimSet, "GET", _of_org(organization_id))
+        return await self._session.request(OidcClaimSet, "GET", _org_path(organization_id))
 
     async def update_org_claims(
         self, organization_id: Id, *, audience: Sequence[str] | None = None, ttl: str | timedelta | None = None
     ) -> OidcClaimSet:
-        """Set claims for an organization; what is not given stays as it is.
+        """Change custom claims of an organization. Omitted claims stay unchanged.
 
         `PATCH /org/{orgID}/oidc-custom-claims`
         """
         return await self._session.request(
-            OidcClaimSet, "PATCH", _of_org(organization_id), json=_changes(audience, ttl)
+            OidcClaimSet, "PATCH", _org_path(organization_id), json=_changes(audience, ttl)
         )
 
     async def delete_org_claims(
         self, organization_id: Id, claims: OidcClaim | str | Sequence[OidcClaim | str]
     ) -> OidcClaimSet:
-        """Take claims of an organization back to CircleCI's defaults: one or several of `audience` and `ttl`.
+        """Reset claims of an organization to CircleCI's defaults: `audience`, `ttl` or both.
 
         `DELETE /org/{orgID}/oidc-custom-claims`
         """
         return await self._session.request(
-            OidcClaimSet, "DELETE", _of_org(organization_id), query={"claims": _joined(claims)}
+            OidcClaimSet, "DELETE", _org_path(organization_id), query={"claims": _join(claims)}
         )
 
     async def project_claims(self, organization_id: Id, project_id: Id) -> OidcClaimSet:
-        """Return the claims that are set for a project.
+        """Return the custom claims of a project.
 
         `GET /org/{orgID}/project/{projectID}/oidc-custom-claims`
         """
-        return await self._session.request(OidcClaimSet, "GET", _of_project(organization_id, project_id))
+        return await self._session.request(OidcClaimSet, "GET", _project_path(organization_id, project_id))
 
     async def update_project_claims(
         self,
@@ -65,58 +65,58 @@ class Oidc(Resource):
         audience: Sequence[str] | None = None,
         ttl: str | timedelta | None = None,
     ) -> OidcClaimSet:
-        """Set claims for a project; what is not given stays as it is.
+        """Change custom claims of a project. Omitted claims stay unchanged.
 
         `PATCH /org/{orgID}/project/{projectID}/oidc-custom-claims`
         """
         return await self._session.request(
-            OidcClaimSet, "PATCH", _of_project(organization_id, project_id), json=_changes(audience, ttl)
+            OidcClaimSet, "PATCH", _project_path(organization_id, project_id), json=_changes(audience, ttl)
         )
 
     async def delete_project_claims(
         self, organization_id: Id, project_id: Id, claims: OidcClaim | str | Sequence[OidcClaim | str]
     ) -> OidcClaimSet:
-        """Take claims of a project back to those of its organization: one or several of `audience` and `ttl`.
+        """Reset claims of a project to those of its organization: `audience`, `ttl` or both.
 
         `DELETE /org/{orgID}/project/{projectID}/oidc-custom-claims`
         """
         return await self._session.request(
-            OidcClaimSet, "DELETE", _of_project(organization_id, project_id), query={"claims": _joined(claims)}
+            OidcClaimSet, "DELETE", _project_path(organization_id, project_id), query={"claims": _join(claims)}
         )
 
 
-def _of_org(organization_id: Id) -> str:
+def _org_path(organization_id: Id) -> str:
     return f"/org/{segment(organization_id)}/oidc-custom-claims"
 
 
-def _of_project(organization_id: Id, project_id: Id) -> str:
+def _project_path(organization_id: Id, project_id: Id) -> str:
     return f"/org/{segment(organization_id)}/project/{segment(project_id)}/oidc-custom-claims"
 
 
 def _changes(audience: Sequence[str] | None, ttl: str | timedelta | None) -> dict[str, Any]:
     if audience is None and ttl is None:
-        raise InvalidArgument("audience, ttl: give at least one of the two, or there is nothing to change")
+        raise InvalidArgument("at least one of audience and ttl is required")
     if isinstance(audience, str):
-        raise InvalidArgument(f"audience={audience!r}: give a list of texts, such as [{audience!r}]")
+        raise InvalidArgument(f"audience must be a list such as [{audience!r}], got {audience!r}")
     return omit_none(
         audience=None if audience is None else list(audience),
-        ttl=None if ttl is None else _duration(ttl),
+        ttl=None if ttl is None else _format_ttl(ttl),
     )
 
 
-def _duration(ttl: str | timedelta) -> str:
-    """Write a time as the API wants it, or refuse what it would not take."""
+def _format_ttl(ttl: str | timedelta) -> str:
+    """Format a time to live as the API accepts it. Raises `InvalidArgument` for other values."""
     if isinstance(ttl, timedelta):
         milliseconds, rest = divmod(ttl, timedelta(milliseconds=1))
         if milliseconds > 0 and not rest:
             return f"{milliseconds}ms" if milliseconds % 1000 else f"{milliseconds // 1000}s"
     elif _DURATION.fullmatch(str(ttl)):
         return ttl
-    raise InvalidArgument(f"ttl={ttl!r}: give text such as '1h30m' or '90s', or a timedelta of whole milliseconds")
+    raise InvalidArgument(f"ttl must be text such as '1h30m' or a timedelta of whole milliseconds, got {ttl!r}")
 
 
-def _joined(claims: OidcClaim | str | Sequence[OidcClaim | str]) -> str:
+def _join(claims: OidcClaim | str | Sequence[OidcClaim | str]) -> str:
     names = [claims] if isinstance(claims, str) else list(claims)
     if not names or not all(names):
-        raise InvalidArgument(f"claims={claims!r}: name what to take back: 'audience', 'ttl' or both")
+        raise InvalidArgument(f"claims must be 'audience', 'ttl' or both, got {claims!r}")
     return ",".join(names)

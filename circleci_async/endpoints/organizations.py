@@ -10,7 +10,7 @@ class Organizations(Resource):
     """Organizations: create, read, delete."""
 
     async def create(self, name: str, *, vcs_type: VcsType | str) -> Organization:
-        """Create an organization (201).
+        """Create an organization.
 
         `POST /organization`
         """
@@ -26,10 +26,10 @@ class Organizations(Resource):
         return await self._session.request(Organization, "GET", f"/organization/{org_segment(organization)}")
 
     async def delete(self, organization: OrgSlugOrId) -> Message:
-        """Delete an organization and all that belongs to it, projects included; it is gone a little later (202).
+        """Delete an organization with all its projects and settings. The deletion is asynchronous.
 
         `DELETE /organization/{org-slug-or-id}`
 
-        Nothing brings it back.
+        It cannot be undone.
         """
         return await self._session.request(Message, "DELETE", f"/organization/{org_segment(organization)}")

@@ -8,24 +8,26 @@ from ..errors import InvalidArgument
 from ..models.messages import Message
 from ..models.otel import OtelExporter, OtelProtocol
 from ..slug import segment
-from .resource import Id, Resource, known
+from .resource import Id, Resource, require_id
 
-_MOST_HEADERS = 5
+MAX_HEADERS = 5
 
 
 class Otel(Resource):
-    """OpenTelemetry exporters, to which an organization's telemetry goes. A preview: it may change without notice."""
+    """OpenTelemetry exporters of an organization. A preview: CircleCI may change it without notice."""
 
     async def exporters(self, organization_id: Id) -> list[OtelExporter]:
-        """Return the exporters of an organization, all at once.
+        """Return the exporters of an organization.
 
         `GET /otel/exporters`
 
-        Raises `NotFound` also if the token's user lacks the right. What keeps an exporter from working stands in its
-        `issues`.
+        `issues` of an exporter lists its problems. Raises `NotFound` if the token's user lacks permission, too.
         """
         return await self._session.request(
-            list[OtelExporter], "GET", "/otel/exporters", query={"org-id": known("organization_id", organization_id)}
+            list[OtelExporter],
+            "GET",
+            "/otel/exporters",
+            query={"org-id": require_id("organization_id", organization_id)},
         )
 
     async def create_exporter(
@@ -37,16 +39,16 @@ class Otel(Resource):
         insecure: bool | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> OtelExporter:
-        """Send an organization's telemetry to a collector as well (201).
+        """Create an exporter, which sends an organization's telemetry to a collector.
 
         `POST /otel/exporters`
 
-        `endpoint`: host and port; a URL will do with `http`. `insecure`: without TLS. `headers`: at most 5, such as the
-        collector's key; no call gives their values back. An organization has at most 5 exporters; a sixth is answered
-        with a 422, "Internal server error.".
+        `endpoint`: host and port, or a URL with the protocol `http`. `insecure`: without TLS. `headers`: at most 5, for
+        example the collector's API key; the API never returns their values. An organization can have 5 exporters;
+        creating more raises `Unprocessable` with the message "Internal server error.".
         """
-        if headers is not None and len(headers) > _MOST_HEADERS:
-            raise InvalidArgument(f"headers: {len(headers)} are given, and {_MOST_HEADERS} at most would be right")
+        if headers is not None and len(headers) > MAX_HEADERS:
+            raise InvalidArgument(f"headers must have at most {MAX_HEADERS} items, got {len(headers)}")
         for name, value in (headers or {}).items():
             checked_value(name, value)
         with unseen(*(headers or {}).values()):
@@ -55,7 +57,7 @@ class Otel(Resource):
                 "POST",
                 "/otel/exporters",
                 json=omit_none(
-                    org_id=known("organization_id", organization_id),
+                    org_id=require_id("organization_id", organization_id),
                     endpoint=endpoint,
                     protocol=protocol,
                     insecure=insecure,
@@ -64,7 +66,7 @@ class Otel(Resource):
             )
 
     async def delete_exporter(self, exporter_id: Id) -> Message:
-        """Delete an exporter; the answer has no words (204).
+        """Delete an exporter. The returned message is empty.
 
         `DELETE /otel/exporters/{otel_exporter_id}`
         """

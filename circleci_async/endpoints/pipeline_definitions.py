@@ -1,4 +1,4 @@
-"""Pipeline definitions: where a pipeline's configuration and code come from."""
+"""Pipeline definitions: the sources of a pipeline's configuration and code."""
 
 import builtins
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ from .resource import Id, Resource
 
 
 class PipelineDefinitions(Resource):
-    """Pipeline definitions: where a pipeline's configuration and code come from.
+    """Pipeline definitions: the sources of a pipeline's configuration and code.
 
-    A project may have several; `circle.triggers` says what sets each going. Not on CircleCI Server.
+    A project can have several, each with its own triggers (`circle.triggers`). Not available on CircleCI Server.
     """
 
     async def list(self, project_id: Id) -> builtins.list[PipelineDefinition]:
@@ -41,8 +41,9 @@ class PipelineDefinitions(Resource):
 
         `POST /projects/{project_id}/pipeline-definitions`
 
-        `config_source`: of the provider `github_app` with `repo` and `file_path`, of `circleci` with `file_path`.
-        `checkout_source`: of `github_app`, with `repo`. A repository is given by its `external_id`.
+        `config_source`: requires `repo` and `file_path` with the provider `github_app`, and `file_path` with
+        `circleci`. `checkout_source`: requires the provider `github_app` and `repo`. A repository is identified by its
+        `external_id`.
         """
         if isinstance(config_source, ConfigSource):
             _check_config_source(config_source)
@@ -55,8 +56,8 @@ class PipelineDefinitions(Resource):
             f"/projects/{segment(project_id)}/pipeline-definitions",
             json={
                 "name": name,
-                "config_source": _written(config_source),
-                "checkout_source": _written(checkout_source),
+                "config_source": _serialize(config_source),
+                "checkout_source": _serialize(checkout_source),
                 **omit_none(description=description),
             },
         )
@@ -78,14 +79,14 @@ class PipelineDefinitions(Resource):
         config_source: ConfigSource | Mapping[str, Any] | None = None,
         checkout_source: CheckoutSource | Mapping[str, Any] | None = None,
     ) -> PipelineDefinition:
-        """Change what is given of a pipeline definition.
+        """Update a pipeline definition. Omitted fields stay unchanged.
 
         `PATCH /projects/{project_id}/pipeline-definitions/{pipeline_definition_id}`
 
-        Of `config_source` only the `file_path` can be changed.
+        Only the `file_path` of `config_source` can be changed.
         """
         if isinstance(config_source, ConfigSource) and (config_source.provider or config_source.repo):
-            raise InvalidArgument("config_source: give only its file_path; provider and repo can't be changed")
+            raise InvalidArgument("config_source must have only a file_path: provider and repo can't be changed")
         if isinstance(checkout_source, CheckoutSource) and checkout_source.repo:
             _require_repository(checkout_source.repo, "checkout_source")
         return await self._session.request(
@@ -95,13 +96,13 @@ class PipelineDefinitions(Resource):
             json=omit_none(
                 name=name,
                 description=description,
-                config_source=_written(config_source),
-                checkout_source=_written(checkout_source),
+                config_source=_serialize(config_source),
+                checkout_source=_serialize(checkout_source),
             ),
         )
 
     async def delete(self, project_id: Id, definition_id: Id) -> Message:
-        """Delete a pipeline definition, and its triggers with it.
+        """Delete a pipeline definition and its triggers.
 
         `DELETE /projects/{project_id}/pipeline-definitions/{pipeline_definition_id}`
         """
@@ -114,7 +115,9 @@ def _path(project_id: Id, definition_id: Id) -> str:
 
 def _check_config_source(source: ConfigSource) -> None:
     _require(source.provider, "config_source.provider", "'github_app' or 'circleci'")
-    _require(source.file_path, "config_source.file_path", "the configuration's path, such as '.circleci/config.yml'")
+    _require(
+        source.file_path, "config_source.file_path", "the path of the configuration, such as '.circleci/config.yml'"
+    )
     if source.provider == "github_app":
         _require_repository(source.repo, "config_source")
 
@@ -123,19 +126,19 @@ def _require_repository(repo: Repository | None, name: str) -> None:
     _require(repo.external_id if repo else None, f"{name}.repo.external_id", "the provider's id of the repository")
 
 
-def _require(value: str | None, name: str, right: str) -> None:
+def _require(value: str | None, name: str, expected: str) -> None:
     if not value:
-        raise InvalidArgument(f"{name}={value!r}: give {right}")
+        raise InvalidArgument(f"{name} must be {expected}, got {value!r}")
 
 
-def _written(source: ConfigSource | CheckoutSource | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """Write of a model what the API takes: not the repository's full name, which answers have."""
+def _serialize(source: ConfigSource | CheckoutSource | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return a source as the API accepts it: without the full name of the repository."""
     if isinstance(source, CheckoutSource):
-        return omit_none(provider=source.provider, repo=_named(source.repo))
+        return omit_none(provider=source.provider, repo=_serialize_repository(source.repo))
     if isinstance(source, ConfigSource):
-        return omit_none(provider=source.provider, repo=_named(source.repo), file_path=source.file_path)
+        return omit_none(provider=source.provider, repo=_serialize_repository(source.repo), file_path=source.file_path)
     return source
 
 
-def _named(repo: Repository | None) -> Mapping[str, Any] | None:
+def _serialize_repository(repo: Repository | None) -> Mapping[str, Any] | None:
     return omit_none(external_id=repo.external_id) if repo else None

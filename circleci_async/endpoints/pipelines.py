@@ -1,4 +1,4 @@
-"""Pipelines: what a push, a schedule or a call sets going."""
+"""Pipelines: runs of a project's configuration, started by a push, a schedule or a call."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,36 +13,38 @@ from ..models.workflows import Workflow
 from ..slug import OrgSlug, project_path, segment
 from .resource import Id, OrgRef, ProjectRef, Resource
 
+__all__ = ["Parameters"]
+
 Parameters = Mapping[str, str | int | bool]
-"""Pipeline parameters: at most 100, names up to 128 and values up to 512 characters."""
+"""Pipeline parameters: at most 100, with names of up to 128 and values of up to 512 characters."""
 
 
 class Pipelines(Resource):
-    """Pipelines: what a push, a schedule or a call sets going.
+    """Pipelines: runs of a project's configuration, started by a push, a schedule or a call.
 
-    A pipeline's `state` tells how its creation went, never how the build went: ask its workflows for that.
+    A pipeline's `state` is the state of its creation. The result of the build is the `status` of its workflows.
     """
 
     def list(self, project: ProjectRef, *, branch: str | None = None) -> Paged[Pipeline]:
-        """Iterate the pipelines of a project, newest first.
+        """Iterate over the pipelines of a project, newest first.
 
         `GET /project/{project-slug}/pipeline`
         """
         return self._session.paged(Pipeline, f"/project/{project_path(project)}/pipeline", query={"branch": branch})
 
     def mine(self, project: ProjectRef) -> Paged[Pipeline]:
-        """Iterate the pipelines of a project that the token's user set going.
+        """Iterate over the pipelines of a project that the token's user started.
 
         `GET /project/{project-slug}/pipeline/mine`
         """
         return self._session.paged(Pipeline, f"/project/{project_path(project)}/pipeline/mine")
 
     def list_for_org(self, organization: OrgRef | None = None, *, mine: bool | None = None) -> Paged[Pipeline]:
-        """Iterate the latest pipelines of an organization's followed projects.
+        """Iterate over the latest pipelines of an organization's followed projects.
 
         `GET /pipeline`
 
-        `mine`: only those that the token's user set going.
+        `mine`: only pipelines that the token's user started.
         """
         if isinstance(organization, str):
             organization = OrgSlug.parse(organization)
@@ -65,7 +67,7 @@ class Pipelines(Resource):
         )
 
     async def config(self, pipeline_id: Id) -> PipelineConfig:
-        """Return the configuration of a pipeline, as written and as compiled (YAML).
+        """Return the configuration of a pipeline, source and compiled (YAML).
 
         `GET /pipeline/{pipeline-id}/config`
         """
@@ -79,7 +81,7 @@ class Pipelines(Resource):
         return await self._session.request(dict[str, Any], "GET", f"/pipeline/{segment(pipeline_id)}/values")
 
     def workflows(self, pipeline_id: Id) -> Paged[Workflow]:
-        """Iterate the workflows of a pipeline; a rerun adds one of the same name.
+        """Iterate over the workflows of a pipeline. A rerun adds a workflow of the same name.
 
         `GET /pipeline/{pipeline-id}/workflow`
         """
@@ -93,16 +95,16 @@ class Pipelines(Resource):
         tag: str | None = None,
         parameters: Parameters | None = None,
     ) -> PipelineCreated:
-        """Set a pipeline going: of a branch or a tag, by default of the default branch.
+        """Start a pipeline for a branch or a tag, by default for the default branch.
 
         `POST /project/{project-slug}/pipeline`
 
-        `run` supersedes it, since this does not work for GitHub App, GitLab and Bitbucket Data Center projects.
-        `parameters` must be declared in the project's configuration. Never sent a second time once it may have been
-        received; 429 is tried again.
+        Not available for GitHub App, GitLab and Bitbucket Data Center projects; `run` works for all projects.
+        `parameters` must be declared in the project's configuration. Not retried once the server may have received it,
+        except after a 429.
         """
         if branch is not None and tag is not None:
-            raise InvalidArgument(f"branch={branch!r}, tag={tag!r}: give one of the two, not both")
+            raise InvalidArgument(f"branch and tag exclude each other, got branch={branch!r}, tag={tag!r}")
         return await self._session.request(
             PipelineCreated,
             "POST",
@@ -119,18 +121,18 @@ class Pipelines(Resource):
         checkout: Ref | Mapping[str, Any] | None = None,
         parameters: Parameters | None = None,
     ) -> PipelineCreated:
-        """Set a pipeline going, in a project of any kind; it supersedes `trigger`.
+        """Start a pipeline, in a project of any kind. Replaces `trigger`.
 
         `POST /project/{provider}/{organization}/{project}/pipeline/run`
 
-        `definition_id` names one of the project's pipeline definitions. `config` is where its configuration is taken
-        from, `checkout` which code it runs for: `Ref(branch=...)` or `Ref(tag=...)`. `parameters` must be declared in
-        the configuration. Never sent a second time once it may have been received; 429 is tried again. Raises
-        `NotCreated` if the server did as asked, but no pipeline came of it: the commit asks to be skipped, say.
+        `definition_id`: a pipeline definition of the project. `config`, `checkout`: the revisions of the configuration
+        and of the code, `Ref(branch=...)` or `Ref(tag=...)`. `parameters` must be declared in the configuration. Not
+        retried once the server may have received it, except after a 429. Raises `NotCreated` if the server accepted
+        the request without creating a pipeline, for example because the commit message contains `[skip ci]`.
         """
         for name, ref in (("config", config), ("checkout", checkout)):
             if isinstance(ref, str):
-                raise InvalidArgument(f"{name}={ref!r}: give Ref(branch={ref!r}) or Ref(tag={ref!r})")
+                raise InvalidArgument(f"{name} must be Ref(branch={ref!r}) or Ref(tag={ref!r}), got {ref!r}")
         return await self._session.request(
             PipelineCreated,
             "POST",
@@ -142,7 +144,7 @@ class Pipelines(Resource):
     async def continue_(
         self, continuation_key: str, *, configuration: str, parameters: Parameters | None = None
     ) -> Message:
-        """Continue a pipeline from its setup phase, with a configuration (YAML).
+        """Continue a pipeline after its setup phase, with a configuration (YAML).
 
         `POST /pipeline/continue`
         """

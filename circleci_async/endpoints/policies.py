@@ -9,13 +9,13 @@ from ..core.paging import Paged
 from ..errors import InvalidArgument
 from ..models.policies import Decision, DecisionLog, DecisionMetadata, DecisionSettings, Policy, PolicyBundleDiff
 from ..slug import segment
-from .resource import Id, Resource, moment
+from .resource import Id, Resource, parse_datetime
 
 
 class Policies(Resource):
     """Config policies: bundles, decisions, settings.
 
-    `owner_id` is the id of an organization, not its slug. Of contexts there is only `config` so far.
+    `owner_id` is the id of an organization, not its slug. The only `context` so far is `config`.
     """
 
     async def bundle(self, owner_id: Id, *, context: str = "config") -> dict[str, Policy]:
@@ -30,15 +30,15 @@ class Policies(Resource):
     async def push_bundle(
         self, owner_id: Id, policies: Mapping[str, str], *, context: str = "config", dry: bool = False
     ) -> PolicyBundleDiff:
-        """Replace ALL policies of an organization, and return what that changes.
+        """Replace ALL policies of an organization, and return the differences.
 
         `POST /owner/{ownerID}/context/{context}/policy-bundle`
 
-        `policies` is the whole bundle, Rego source by name: a policy that is not in it is DELETED, so an empty mapping
-        deletes every policy. With `dry=True` nothing is changed: look at that first.
+        `policies`: the complete bundle, Rego source by name. Policies that are not in it are DELETED; an empty mapping
+        deletes all. `dry=True` returns the differences without changing anything.
         """
-        if not isinstance(policies, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # who does not check types would delete what is there
-            raise InvalidArgument(f"policies={policies!r}: give a mapping of each policy's name to its source")
+        if not isinstance(policies, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # an empty list would delete all policies
+            raise InvalidArgument(f"policies must be a mapping of names to Rego sources, got {policies!r}")
         return await self._session.request(
             PolicyBundleDiff,
             "POST",
@@ -68,20 +68,20 @@ class Policies(Resource):
         project_id: Id | None = None,
         build_number: int | str | None = None,
     ) -> Paged[DecisionLog]:
-        """Iterate the records of decisions that were made.
+        """Iterate over the decision log.
 
         `GET /owner/{ownerID}/context/{context}/decision`
 
-        `status`: `PASS`, `SOFT_FAIL`, `HARD_FAIL` or `ERROR`, for example. The list is paged by offset, so a decision
-        made during a walk may shift it and let one come twice; `before` holds it still.
+        `status`: for example `PASS`, `SOFT_FAIL`, `HARD_FAIL` or `ERROR`. The list is paged by offset: a decision made
+        during the iteration can cause a duplicate. `before` prevents that.
         """
         return self._session.paged_by_offset(
             DecisionLog,
             f"/owner/{segment(owner_id)}/context/{segment(context)}/decision",
             query={
                 "status": status,
-                "after": moment("after", after),
-                "before": moment("before", before),
+                "after": parse_datetime("after", after),
+                "before": parse_datetime("before", before),
                 "branch": branch,
                 "project_id": project_id,
                 "build_number": build_number,
@@ -89,7 +89,7 @@ class Policies(Resource):
         )
 
     async def decision(self, owner_id: Id, decision_id: Id, *, context: str = "config") -> DecisionLog:
-        """Return the record of a decision.
+        """Return an entry of the decision log.
 
         `GET /owner/{ownerID}/context/{context}/decision/{decisionID}`
         """
@@ -98,7 +98,7 @@ class Policies(Resource):
         )
 
     async def decision_bundle(self, owner_id: Id, decision_id: Id, *, context: str = "config") -> dict[str, Policy]:
-        """Return the policies by which a decision was made, by name, as they were then.
+        """Return the policies at the time of a decision, by name.
 
         `GET /owner/{ownerID}/context/{context}/decision/{decisionID}/policy-bundle`
         """
@@ -113,12 +113,12 @@ class Policies(Resource):
         context: str = "config",
         metadata: DecisionMetadata | Mapping[str, Any] | None = None,
     ) -> Decision:
-        """Judge a configuration by the organization's policies; nothing is run.
+        """Evaluate a configuration against the organization's policies, without running it.
 
         `POST /owner/{ownerID}/context/{context}/decision`
 
-        `input` is the configuration itself (YAML), not the name of its file. `metadata` is what the policies see of the
-        circumstances, such as the project and the branch.
+        `input`: the text of the configuration (YAML), not a file name. `metadata`: data for the policies, such as the
+        project and the branch.
         """
         return await self._session.request(
             Decision,
@@ -137,7 +137,7 @@ class Policies(Resource):
         )
 
     async def update_settings(self, owner_id: Id, *, enabled: bool, context: str = "config") -> DecisionSettings:
-        """Enforce the decisions on every pipeline of the organization, or stop doing so.
+        """Turn the enforcement of decisions on or off, for all pipelines of the organization.
 
         `PATCH /owner/{ownerID}/context/{context}/decision/settings`
         """

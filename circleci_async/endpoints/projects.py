@@ -25,7 +25,7 @@ class Projects(Resource):
         return await self._session.request(Project, "GET", f"/project/{project_path(project)}")
 
     async def create(self, organization: OrgSlugOrId, name: str) -> Project:
-        """Create a project in an organization (200).
+        """Create a project in an organization.
 
         `POST /organization/{org-slug-or-id}/project`
         """
@@ -34,20 +34,20 @@ class Projects(Resource):
         )
 
     async def delete(self, project: ProjectRef) -> Message:
-        """Delete a project, its pipelines and settings included.
+        """Delete a project with its pipelines and settings.
 
         `DELETE /project/{project-slug}`
 
-        Nothing brings it back; the repository stays as it is.
+        It cannot be undone. The repository is not changed.
         """
         return await self._session.request(Message, "DELETE", f"/project/{project_path(project)}")
 
     async def set_up(self, project: ProjectRef) -> ProjectSettings:
-        """Make a project of a repository, and return its settings (201). A preview.
+        """Create a project from a repository, and return its settings. A preview.
 
         `POST /project/{provider}/{organization}/{project}`
 
-        For repositories of GitHub OAuth and Bitbucket Cloud organizations only; `create` is for the others.
+        Only for repositories of GitHub OAuth and Bitbucket Cloud organizations; use `create` for others.
         """
         return await self._session.request(ProjectSettings, "POST", f"/project/{project_path(project)}")
 
@@ -59,18 +59,18 @@ class Projects(Resource):
         return await self._session.request(ProjectSettings, "GET", f"/project/{project_path(project)}/settings")
 
     async def update_settings(self, project: ProjectRef, **advanced: Unpack[AdvancedSettingsUpdate]) -> ProjectSettings:
-        """Change settings of a project, those that are named; return them all. A preview.
+        """Change settings of a project, and return all settings. A preview.
 
         `PATCH /project/{provider}/{organization}/{project}/settings`
 
-        The names are those of `AdvancedSettings`. `pr_only_branch_overrides` replaces the whole list. `oss` is
-        documented, but the API has been seen to refuse it (`BadRequest`).
+        Accepts the fields of `AdvancedSettings`. `pr_only_branch_overrides` replaces the whole list. The API may reject
+        `oss` with `BadRequest`, although it is documented.
         """
         return await self._session.request(
             ProjectSettings,
             "PATCH",
             f"/project/{project_path(project)}/settings",
-            json={"advanced": _checked(cast(Mapping[str, object], advanced))},
+            json={"advanced": _check_settings(cast(Mapping[str, object], advanced))},
         )
 
     async def rollback(
@@ -85,12 +85,12 @@ class Projects(Resource):
         parameters: Mapping[str, Any] | None = None,
         reason: str | None = None,
     ) -> Rollback:
-        """Roll a component back from one of its versions to another; it happens a little later (202).
+        """Roll a component back from one of its versions to another. The rollback is asynchronous.
 
         `POST /projects/{project_id}/rollback`
 
-        A pipeline does it, which is given the `parameters`, or CircleCI's agent in a cluster, which may need the
-        `namespace`; the answer says which.
+        A pipeline does it, which receives the `parameters`, or CircleCI's agent in a cluster, which can require the
+        `namespace`. `rollback_type` of the result shows which.
         """
         return await self._session.request(
             Rollback,
@@ -108,21 +108,21 @@ class Projects(Resource):
         )
 
 
-def _checked(advanced: Mapping[str, object]) -> Mapping[str, object]:
-    """Refuse what is no setting, for those who have no type checker to tell them."""
+def _check_settings(advanced: Mapping[str, object]) -> Mapping[str, object]:
+    """Check the names and types of settings, for callers without a type checker."""
     if not advanced:
-        raise InvalidArgument(f"name at least one setting to change: {', '.join(_SETTINGS)}")
+        raise InvalidArgument(f"at least one setting is required: {', '.join(_SETTINGS)}")
     for name, value in advanced.items():
         if name not in _SETTINGS:
-            raise InvalidArgument(f"{name} is no setting of a project: {', '.join(_SETTINGS)} are")
+            raise InvalidArgument(f"{name} is not a project setting: expected one of {', '.join(_SETTINGS)}")
         if name == _BRANCHES:
-            if not _is_list_of_texts(value):
-                raise InvalidArgument(f"{name}={value!r}: give a list of branches, such as ['main']")
+            if not _is_list_of_str(value):
+                raise InvalidArgument(f"{name} must be a list of branches such as ['main'], got {value!r}")
         elif not isinstance(value, bool):
-            raise InvalidArgument(f"{name}={value!r}: give True or False")
+            raise InvalidArgument(f"{name} must be True or False, got {value!r}")
     return advanced
 
 
-def _is_list_of_texts(value: object) -> bool:
+def _is_list_of_str(value: object) -> bool:
     is_list = isinstance(value, Sequence) and not isinstance(value, str)
     return is_list and all(isinstance(item, str) for item in cast(Sequence[object], value))

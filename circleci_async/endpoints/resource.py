@@ -1,4 +1,4 @@
-"""What every group of calls has: the session that they go through."""
+"""The base class of all resources, and the types and checks of their arguments."""
 
 from datetime import datetime
 from typing import TypeAlias
@@ -8,21 +8,23 @@ from ..core.session import Session
 from ..errors import InvalidArgument
 from ..slug import OrgSlug, ProjectSlug
 
+__all__ = ["Id", "OrgRef", "OrgSlugOrId", "ProjectRef"]
+
 Id: TypeAlias = str | UUID
-"""An id as the API gives it, or as a UUID."""
+"""An id, as text or as a UUID."""
 
 ProjectRef: TypeAlias = str | ProjectSlug
-"""A project by its slug: `gh/acme/api`, or whatever `ProjectSlug.parse` takes."""
+"""A project slug such as `gh/acme/api`, or another form that `ProjectSlug.parse` accepts."""
 
 OrgRef: TypeAlias = str | OrgSlug
-"""An organization by its slug: `gh/acme`."""
+"""An organization slug such as `gh/acme`."""
 
 OrgSlugOrId: TypeAlias = str | OrgSlug | UUID
-"""An organization by its slug, `gh/acme`, or by its id."""
+"""An organization slug such as `gh/acme`, or an organization id."""
 
 
 class Resource:
-    """A group of calls; made by `CircleCI`, not by hand."""
+    """Base of the resource classes. The client creates them, for example `circle.pipelines`."""
 
     __slots__ = ("_session",)
 
@@ -33,24 +35,24 @@ class Resource:
         return f"<{type(self).__name__} of {self._session.state.api}>"
 
 
-def known(name: str, id: Id) -> Id:
-    """Return the id that the argument `name` is; None and "" would ask for nothing, or for everything."""
-    if not id or not isinstance(id, str | UUID):  # pyright: ignore[reportUnnecessaryIsInstance]  # for those who check no types
-        raise InvalidArgument(f"{name}={id!r}: give an id, such as '5034460f-c7c4-4c43-9457-de07e2029e7b'")
+def require_id(name: str, id: Id) -> Id:
+    """Return the id given as the argument `name`. Raises `InvalidArgument` for an empty value or another type."""
+    if not id or not isinstance(id, str | UUID):  # pyright: ignore[reportUnnecessaryIsInstance]  # for callers without a type checker
+        raise InvalidArgument(f"{name} must be an id such as '5034460f-c7c4-4c43-9457-de07e2029e7b', got {id!r}")
     return id
 
 
-def moment(name: str, date: datetime | str | None) -> datetime | None:
-    """Read the date and time of the argument `name`, which must have a time zone."""
+def parse_datetime(name: str, date: datetime | str | None) -> datetime | None:
+    """Parse the date and time given as the argument `name`. Raises `InvalidArgument` if it has no time zone."""
     try:
-        read = datetime.fromisoformat(date) if isinstance(date, str) else date
+        parsed: object = datetime.fromisoformat(date) if isinstance(date, str) else date
     except ValueError:
-        read = None
-    given: object = read  # a date without a time, say, of those who check no types
-    if isinstance(given, datetime) and given.tzinfo is not None:
-        return given
+        parsed = None
+    if isinstance(parsed, datetime) and parsed.tzinfo is not None:
+        return parsed
     if date is not None:
         raise InvalidArgument(
-            f"{name}={date!r}: give a datetime with a time zone, such as datetime.now(UTC), or '2026-11-24T00:00:00Z'"
+            f"{name} must be a datetime with a time zone, such as datetime.now(UTC) or '2026-11-24T00:00:00Z', "
+            f"got {date!r}"
         )
     return None

@@ -1,4 +1,4 @@
-"""Schedules: pipelines at set times."""
+"""Schedules: pipelines started at fixed times."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,14 +14,14 @@ from .resource import Id, ProjectRef, Resource
 
 
 class Schedules(Resource):
-    """Schedules: pipelines at set times.
+    """Schedules: pipelines started at fixed times.
 
-    For projects of GitHub OAuth and Bitbucket Cloud. Where there are pipeline definitions, a trigger with a
-    `ScheduleSource` does the same.
+    For projects of GitHub OAuth and Bitbucket Cloud. Projects with pipeline definitions use a trigger with a
+    `ScheduleSource` instead.
     """
 
     def list(self, project: ProjectRef) -> Paged[Schedule]:
-        """Iterate the schedules of a project.
+        """Iterate over the schedules of a project.
 
         `GET /project/{project-slug}/schedule`
         """
@@ -42,10 +42,10 @@ class Schedules(Resource):
         `POST /project/{project-slug}/schedule`
 
         `timetable`: in UTC, with `per_hour`, `hours_of_day`, and either `days_of_week` or `days_of_month`. A mapping is
-        sent as it is, so its keys are the API's: `per-hour`. `parameters` are those of the pipelines, and `branch` or
-        `tag`, what to run for.
+        sent unchanged, with the API's own keys such as `per-hour`. `parameters`: the pipeline parameters, and either
+        `branch` or `tag`.
         """
-        _check(timetable, whole=True)
+        _check_timetable(timetable, complete=True)
         _check_parameters(parameters)
         return await self._session.request(
             Schedule,
@@ -53,7 +53,7 @@ class Schedules(Resource):
             f"/project/{project_path(project)}/schedule",
             json={
                 "name": name,
-                "timetable": _written(timetable),
+                "timetable": _serialize(timetable),
                 "attribution-actor": attribution_actor,
                 "parameters": parameters,
                 **omit_none(description=description),
@@ -77,13 +77,13 @@ class Schedules(Resource):
         parameters: Mapping[str, str | int | bool] | None = None,
         description: str | None = None,
     ) -> Schedule:
-        """Change what is given of a schedule.
+        """Update a schedule. Omitted fields stay unchanged.
 
         `PATCH /schedule/{schedule-id}`
 
-        Of `timetable` too only the fields given. `parameters` must hold `branch` or `tag`.
+        Omitted fields of `timetable` stay unchanged, too. `parameters` must contain `branch` or `tag`.
         """
-        _check(timetable, whole=False)
+        _check_timetable(timetable, complete=False)
         if parameters is not None:
             _check_parameters(parameters)
         return await self._session.request(
@@ -91,7 +91,7 @@ class Schedules(Resource):
             "PATCH",
             f"/schedule/{segment(schedule_id)}",
             json={
-                **omit_none(name=name, timetable=_written(timetable), parameters=parameters, description=description),
+                **omit_none(name=name, timetable=_serialize(timetable), parameters=parameters, description=description),
                 **omit_none(**{"attribution-actor": attribution_actor}),
             },
         )
@@ -104,30 +104,30 @@ class Schedules(Resource):
         return await self._session.request(Message, "DELETE", f"/schedule/{segment(schedule_id)}")
 
 
-def _check(timetable: object, *, whole: bool) -> None:
-    """Refuse a `Timetable` that can't be right; a `whole` one must say all that a new schedule needs."""
+def _check_timetable(timetable: object, *, complete: bool) -> None:
+    """Check the ranges of a `Timetable`; a `complete` one must have all fields that a new schedule requires."""
     if not isinstance(timetable, Timetable):
         return
     per_hour, hours, days = timetable.per_hour, timetable.hours_of_day, timetable.days_of_month
-    if (whole or per_hour is not None) and per_hour not in range(1, 61):
-        raise InvalidArgument(f"timetable: per_hour={per_hour!r}: give a number from 1 to 60")
-    if (whole and not hours) or any(hour not in range(24) for hour in hours):
-        raise InvalidArgument(f"timetable: hours_of_day={hours!r}: give hours from 0 to 23")
+    if (complete or per_hour is not None) and per_hour not in range(1, 61):
+        raise InvalidArgument(f"timetable: per_hour must be from 1 to 60, got {per_hour!r}")
+    if (complete and not hours) or any(hour not in range(24) for hour in hours):
+        raise InvalidArgument(f"timetable: hours_of_day must be hours from 0 to 23, got {hours!r}")
     if any(day not in range(1, 32) for day in days):
-        raise InvalidArgument(f"timetable: days_of_month={days!r}: give days from 1 to 31")
+        raise InvalidArgument(f"timetable: days_of_month must be days from 1 to 31, got {days!r}")
     if days and timetable.days_of_week:
-        raise InvalidArgument("timetable: days_of_week=..., days_of_month=...: give one of the two, not both")
-    if whole and not (days or timetable.days_of_week):
-        raise InvalidArgument("timetable: give days_of_week or days_of_month")
+        raise InvalidArgument("timetable: days_of_week and days_of_month exclude each other")
+    if complete and not (days or timetable.days_of_week):
+        raise InvalidArgument("timetable: days_of_week or days_of_month is required")
 
 
 def _check_parameters(parameters: Mapping[str, str | int | bool]) -> None:
     if ("branch" in parameters) == ("tag" in parameters):
-        raise InvalidArgument("parameters: give `branch` or `tag`, one of the two, as what the pipelines run for")
+        raise InvalidArgument(f"parameters must contain either 'branch' or 'tag', got {dict(parameters)!r}")
 
 
-def _written(timetable: Timetable | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """Spell a `Timetable` as the API does, which hyphenates schedules, and no other bodies."""
+def _serialize(timetable: Timetable | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return a `Timetable` with the API's names, which are hyphenated in schedules only."""
     if not isinstance(timetable, Timetable):
         return timetable
     fields = {

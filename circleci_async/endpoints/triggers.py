@@ -1,4 +1,4 @@
-"""Triggers: which events set a pipeline definition going."""
+"""Triggers: the events that start a pipeline of a pipeline definition."""
 
 import builtins
 from collections.abc import Mapping
@@ -11,14 +11,16 @@ from ..models.triggers import EventPreset, RepositorySource, ScheduleSource, Tri
 from ..slug import segment
 from .resource import Id, Resource
 
+__all__ = ["EventSource"]
+
 EventSource: TypeAlias = RepositorySource | WebhookSource | ScheduleSource | Mapping[str, Any]
-"""What fires a trigger; a mapping is sent as it is."""
+"""The event source of a trigger. A mapping is sent unchanged."""
 
 
 class Triggers(Resource):
-    """Triggers: which events set a pipeline definition going.
+    """Triggers: the events that start a pipeline of a pipeline definition.
 
-    Events of a repository, requests to an address that CircleCI makes, or the clock. Not on CircleCI Server.
+    An event source is a repository, a webhook URL or a schedule. Not available on CircleCI Server.
     """
 
     async def list(self, project_id: Id, definition_id: Id) -> builtins.list[Trigger]:
@@ -45,20 +47,23 @@ class Triggers(Resource):
 
         `POST /projects/{project_id}/pipeline-definitions/{pipeline_definition_id}/triggers`
 
-        A `RepositorySource` goes with an `event_preset`; a `WebhookSource` or a `ScheduleSource` with an `event_name`,
-        and with `checkout_ref` and `config_ref`, the branch or tag to run for. The answer may be the only one that
-        shows the whole address of a webhook's trigger, which holds a secret.
+        A `RepositorySource` requires an `event_preset`. A `WebhookSource` or a `ScheduleSource` requires an
+        `event_name`, and `checkout_ref` and `config_ref`: the branch or tag of the code and of the configuration. Other
+        calls may redact the secret in the URL of a webhook trigger.
         """
         if isinstance(event_source, ScheduleSource) and not event_source.cron_expression:
-            raise InvalidArgument("event_source.cron_expression: give when to run, such as '0 3 * * *'")
+            raise InvalidArgument(
+                "event_source.cron_expression must be an expression such as '0 3 * * *', got "
+                f"{event_source.cron_expression!r}"
+            )
         if isinstance(event_source, RepositorySource) and event_name is not None:
-            raise InvalidArgument(f"event_name={event_name!r}: leave it out, events of a repository have their own")
+            raise InvalidArgument(f"event_name must be None for a RepositorySource, got {event_name!r}")
         return await self._session.request(
             Trigger,
             "POST",
             _triggers_path(project_id, definition_id),
             json={
-                "event_source": _written(event_source),
+                "event_source": _serialize(event_source),
                 **omit_none(
                     event_preset=event_preset,
                     event_name=event_name,
@@ -90,20 +95,22 @@ class Triggers(Resource):
         disabled: bool | None = None,
         parameters: Mapping[str, Any] | None = None,
     ) -> Trigger:
-        """Change what is given of a trigger.
+        """Update a trigger. Omitted fields stay unchanged.
 
         `PATCH /projects/{project_id}/triggers/{trigger_id}`
 
-        The kind of source and its repository can't be changed; the sender and the schedule can.
+        The sender and the schedule of the event source can be changed, its kind and its repository cannot.
         """
         if isinstance(event_source, RepositorySource):
-            raise InvalidArgument("event_source: the repository of a trigger can't be changed; create another trigger")
+            raise InvalidArgument(
+                "event_source must not be a RepositorySource: create another trigger to change the repository"
+            )
         return await self._session.request(
             Trigger,
             "PATCH",
             _path(project_id, trigger_id),
             json=omit_none(
-                event_source=_written(event_source),
+                event_source=_serialize(event_source),
                 event_preset=event_preset,
                 event_name=event_name,
                 checkout_ref=checkout_ref,
@@ -129,8 +136,8 @@ def _path(project_id: Id, trigger_id: Id) -> str:
     return f"/projects/{segment(project_id)}/triggers/{segment(trigger_id)}"
 
 
-def _written(source: EventSource | None) -> Mapping[str, Any] | None:
-    """Write a source as the API takes it: by its provider, with what belongs to that below a name of its own."""
+def _serialize(source: EventSource | None) -> Mapping[str, Any] | None:
+    """Return a source as the API accepts it: the provider, and its fields under a name of their own."""
     match source:
         case RepositorySource():
             return {"provider": source.provider, "repo": {"external_id": source.external_id}}

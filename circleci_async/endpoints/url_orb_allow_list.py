@@ -1,4 +1,4 @@
-"""The URL orb allow-list: from where orbs may be used by URL."""
+"""The URL orb allow-list: the URL prefixes from which orbs may be loaded."""
 
 import builtins
 
@@ -8,10 +8,10 @@ from .resource import Id, OrgSlugOrId, Resource
 
 
 class UrlOrbAllowList(Resource):
-    """The URL orb allow-list: from where orbs may be used by URL."""
+    """The URL orb allow-list: the URL prefixes from which orbs may be loaded."""
 
     async def list(self, organization: OrgSlugOrId) -> builtins.list[UrlOrbAllowListEntry]:
-        """Return the entries of an organization's allow-list, all at once.
+        """Return the allow-list of an organization.
 
         `GET /organization/{org-slug-or-id}/url-orb-allow-list`
         """
@@ -20,7 +20,7 @@ class UrlOrbAllowList(Resource):
     async def create(
         self, organization: OrgSlugOrId, *, name: str, prefix: str, auth: UrlOrbAuth | str
     ) -> UrlOrbConfirmation:
-        """Allow the orbs whose URL begins with `prefix`; the answer names the entry (200).
+        """Allow orbs whose URL starts with `prefix`.
 
         `POST /organization/{org-slug-or-id}/url-orb-allow-list`
         """
@@ -29,7 +29,7 @@ class UrlOrbAllowList(Resource):
         )
 
     async def delete(self, organization: OrgSlugOrId, entry_id: Id) -> UrlOrbConfirmation:
-        """Take an entry off the allow-list.
+        """Remove an entry from the allow-list.
 
         `DELETE /organization/{org-slug-or-id}/url-orb-allow-list/{allow-list-entry-id}`
         """

@@ -1,4 +1,4 @@
-"""Usage exports: what was built, and what it cost."""
+"""Usage exports: the usage and the costs of an organization, as CSV files."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -8,17 +8,16 @@ from ..core.encoding import omit_none
 from ..errors import InvalidArgument
 from ..models.usage import UsageExport
 from ..slug import segment
-from .resource import Id, Resource, moment
+from .resource import Id, Resource, parse_datetime
 
-LONGEST_SPAN = timedelta(days=31)
-OLDEST = timedelta(days=366)
+MAX_SPAN = timedelta(days=31)
+MAX_AGE = timedelta(days=366)
 
 
 class Usage(Resource):
-    """Usage exports: what was built, and what it cost.
+    """Usage exports: the usage and the costs of an organization, as CSV files.
 
-    An export takes minutes to hours. An organization may ask for 10 of them an hour, and look after them 10 times a
-    minute.
+    An export takes minutes to hours. Limits per organization: 10 exports an hour, and 10 status requests a minute.
     """
 
     async def create_export(
@@ -29,23 +28,23 @@ class Usage(Resource):
         end: datetime | str,
         shared_org_ids: Sequence[Id] | None = None,
     ) -> UsageExport:
-        """Ask for an export of an organization's usage, and return it as it stands: it has hardly begun.
+        """Start an export of an organization's usage.
 
         `POST /organizations/{org_id}/usage_export_job`
 
-        From `start` to `end`, both inclusive, at most 31 days; `start` may be a year ago. `shared_org_ids` are further
-        organizations of the same plan. `export` does all that follows, `wait` and `rows` a part of it.
+        `start` and `end` are inclusive, at most 31 days apart, and at most a year ago. `shared_org_ids`: further
+        organizations of the same plan. Call `wait` and then `rows` with the result, or `export` for all three steps.
         """
         return await self._session.request(
             UsageExport,
             "POST",
             f"/organizations/{segment(organization_id)}/usage_export_job",
-            json=wanted(start, end, shared_org_ids),
+            json=export_request(start, end, shared_org_ids),
             isolated_limit=True,
         )
 
     async def get_export(self, organization_id: Id, export_id: Id) -> UsageExport:
-        """Return an export as it stands; when it is completed, with the addresses of its parts.
+        """Return an export. A completed one has the URLs of its files.
 
         `GET /organizations/{org_id}/usage_export_job/{usage_export_job_id}`
         """
@@ -57,19 +56,19 @@ class Usage(Resource):
         )
 
 
-def wanted(start: datetime | str, end: datetime | str, shared_org_ids: Sequence[Id] | None) -> dict[str, Any]:
-    """Check what is to be exported, and write it as the API reads it."""
-    first, last = moment("start", start), moment("end", end)
+def export_request(start: datetime | str, end: datetime | str, shared_org_ids: Sequence[Id] | None) -> dict[str, Any]:
+    """Check the arguments of an export, and return the body of the request."""
+    first, last = parse_datetime("start", start), parse_datetime("end", end)
     if first is None or last is None:
-        raise InvalidArgument(f"start={start!r}, end={end!r}: give both, at most 31 days apart")
+        raise InvalidArgument(f"start and end are required, got start={start!r}, end={end!r}")
     if last < first:
-        raise InvalidArgument(f"end={last}: give one after start={first}")
-    if last - first > LONGEST_SPAN:
+        raise InvalidArgument(f"end must not be before start={first}, got {last}")
+    if last - first > MAX_SPAN:
         raise InvalidArgument(
-            f"end={last}: give one at most 31 days after start={first}; of a longer time make several exports"
+            f"end must be at most 31 days after start={first}, got {last}: split a longer time into several exports"
         )
-    if datetime.now(UTC) - first > OLDEST:
-        raise InvalidArgument(f"start={first}: give one at most a year ago, CircleCI exports nothing older")
+    if datetime.now(UTC) - first > MAX_AGE:
+        raise InvalidArgument(f"start must be at most a year ago, got {first}")
     if isinstance(shared_org_ids, str):
-        raise InvalidArgument(f"shared_org_ids={shared_org_ids!r}: give a list of ids")
+        raise InvalidArgument(f"shared_org_ids must be a list of ids, got {shared_org_ids!r}")
     return {"start": first, "end": last, **omit_none(shared_org_ids=shared_org_ids)}

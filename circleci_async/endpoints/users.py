@@ -1,4 +1,4 @@
-"""Users: who is asking, and who is who."""
+"""Users: the token's user, other users, and collaborations."""
 
 from ..models.users import Collaboration, User
 from ..slug import segment
@@ -6,14 +6,14 @@ from .resource import Id, Resource
 
 
 class Users(Resource):
-    """Users: who is asking, and who is who."""
+    """Users: the token's user, other users, and collaborations."""
 
     async def me(self) -> User:
-        """Return the user whose token this is.
+        """Return the token's user.
 
         `GET /me`
 
-        Raises `AuthenticationError` without a valid token; 403 for a token that is not a user's.
+        Raises `AuthenticationError` without a valid token, and `PermissionDenied` for a project token.
         """
         return await self._session.request(User, "GET", "/me")
 
@@ -25,10 +25,10 @@ class Users(Resource):
         return await self._session.request(User, "GET", f"/user/{segment(user_id)}")
 
     async def collaborations(self) -> list[Collaboration]:
-        """Return the organizations that the user belongs to or works with.
+        """Return the organizations that the token's user belongs to or collaborates with.
 
         `GET /me/collaborations`
 
-        Never paged. `id` is None for an organization that CircleCI does not know.
+        `id` is None for an organization that does not use CircleCI.
         """
         return await self._session.request(list[Collaboration], "GET", "/me/collaborations")

@@ -1,4 +1,4 @@
-"""Outbound webhooks: what CircleCI tells your service of."""
+"""Outbound webhooks: HTTP requests that CircleCI sends when a workflow or a job completes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,22 +10,22 @@ from ..errors import InvalidArgument
 from ..models.messages import Message
 from ..models.webhooks import Webhook, WebhookEventType
 from ..slug import segment
-from .resource import Id, Resource, known
+from .resource import Id, Resource, require_id
 
 
 class Webhooks(Resource):
-    """Outbound webhooks: what CircleCI tells your service of.
+    """Outbound webhooks: HTTP requests that CircleCI sends when a workflow or a job completes.
 
-    A project has at most five. The API never gives a signing secret: `signing_secret` of an answer is `****`, or empty.
+    A project can have five. The API masks signing secrets: `signing_secret` is `****`, or empty without a secret.
     """
 
     def list(self, scope_id: Id, *, scope_type: str = "project") -> Paged[Webhook]:
-        """Iterate the webhooks of a project, given by its id.
+        """Iterate over the webhooks of a project. `scope_id` is the id of the project.
 
         `GET /webhook`
         """
         return self._session.paged(
-            Webhook, "/webhook", query={"scope-id": known("scope_id", scope_id), "scope-type": scope_type}
+            Webhook, "/webhook", query={"scope-id": require_id("scope_id", scope_id), "scope-type": scope_type}
         )
 
     async def create(
@@ -43,9 +43,9 @@ class Webhooks(Resource):
 
         `POST /webhook`
 
-        `url` begins with `https://`; `scope_id` is the id of the project. With a `signing_secret` each delivery carries
-        a signature that your service can check; without one it can't tell who delivers. The certificate of the address
-        is checked unless `verify_tls` is False.
+        `url` must start with `https://`. `scope_id`: the id of the project. `signing_secret`: the key of the signature
+        in each delivery; without it, a service cannot verify the sender. CircleCI checks the certificate of the URL
+        unless `verify_tls` is False.
         """
         _check(url, events, signing_secret)
         with unseen(signing_secret):
@@ -57,9 +57,9 @@ class Webhooks(Resource):
                     "name": name,
                     "url": url,
                     "events": [*events],
-                    "scope": {"id": known("scope_id", scope_id), "type": scope_type},
-                    # The specification requires both.
-                    **_in_both_spellings(signing_secret=signing_secret or "", verify_tls=verify_tls is not False),
+                    "scope": {"id": require_id("scope_id", scope_id), "type": scope_type},
+                    # Both are required.
+                    **_both_spellings(signing_secret=signing_secret or "", verify_tls=verify_tls is not False),
                 },
             )
 
@@ -80,11 +80,11 @@ class Webhooks(Resource):
         signing_secret: str | None = None,
         verify_tls: bool | None = None,
     ) -> Webhook:
-        """Change what is given of a webhook; its project can't be changed.
+        """Update a webhook. Omitted fields stay unchanged; the project cannot be changed.
 
         `PUT /webhook/{webhook-id}`
 
-        An empty `signing_secret` means none from now on.
+        An empty `signing_secret` removes the secret.
         """
         _check(url, events, signing_secret)
         with unseen(signing_secret):
@@ -94,7 +94,7 @@ class Webhooks(Resource):
                 f"/webhook/{segment(webhook_id)}",
                 json={
                     **omit_none(name=name, url=url, events=None if events is None else [*events]),
-                    **_in_both_spellings(signing_secret=signing_secret, verify_tls=verify_tls),
+                    **_both_spellings(signing_secret=signing_secret, verify_tls=verify_tls),
                 },
             )
 
@@ -109,20 +109,20 @@ class Webhooks(Resource):
 def _check(url: str | None, events: Sequence[WebhookEventType | str] | None, signing_secret: str | None) -> None:
     if signing_secret is not None:
         checked_value("signing_secret", signing_secret)
-    if url is not None and not url.lower().startswith("https://"):  # not shown: such addresses often hold a secret
-        raise InvalidArgument("url: give an address that begins with https://, the only kind that CircleCI delivers to")
+    if url is not None and not url.lower().startswith("https://"):  # not shown: such URLs often contain a secret
+        raise InvalidArgument("url must start with https://")
     if isinstance(events, str):
-        raise InvalidArgument(f"events={str(events)!r}: give a list, such as [{str(events)!r}]")
+        raise InvalidArgument(f"events must be a list such as [{str(events)!r}], got {str(events)!r}")
     if events is not None and not events:
         raise InvalidArgument(
-            f"events={events!r}: give at least one, such as {str(WebhookEventType.WORKFLOW_COMPLETED)!r}"
+            f"events must have at least one item, such as {str(WebhookEventType.WORKFLOW_COMPLETED)!r}, got {events!r}"
         )
 
 
-def _in_both_spellings(**fields: Any) -> dict[str, Any]:
-    """Give each field under both its names: the specification hyphenates, but only underscores were seen to be read.
+def _both_spellings(**fields: Any) -> dict[str, Any]:
+    """Return each field under both of its names: hyphenated as documented, and with underscores as the API reads it.
 
-    A name that is not read is ignored without a word, and the webhook would be left without its secret.
+    The API ignores unknown names, so that the webhook could end up without its secret.
     """
     given = omit_none(**fields)
     return {**given, **{name.replace("_", "-"): value for name, value in given.items()}}

@@ -22,16 +22,16 @@ class Workflows(Resource):
         return await self._session.request(Workflow, "GET", f"/workflow/{segment(workflow_id)}")
 
     def jobs(self, workflow_id: Id) -> Paged[WorkflowJob]:
-        """Iterate the jobs of a workflow, approvals included.
+        """Iterate over the jobs of a workflow, including approvals.
 
         `GET /workflow/{id}/job`
 
-        `job_number` is None until a job runs, and for approvals.
+        `job_number` is None before a job runs, and for approvals.
         """
         return self._session.paged(WorkflowJob, f"/workflow/{segment(workflow_id)}/job")
 
     async def cancel(self, workflow_id: Id) -> Message:
-        """Cancel a running workflow; it ends a little later (202).
+        """Cancel a running workflow. The cancellation is asynchronous.
 
         `POST /workflow/{id}/cancel`
         """
@@ -46,21 +46,23 @@ class Workflows(Resource):
         enable_ssh: bool | None = None,
         sparse_tree: bool | None = None,
     ) -> RerunAccepted:
-        """Run a workflow again, as a new workflow of the same pipeline (202).
+        """Rerun a workflow, as a new workflow of the same pipeline.
 
         `POST /workflow/{id}/rerun`
 
-        Whole by default; `from_failed` from the failed jobs on; `jobs` (ids) those jobs only, which `enable_ssh` and
-        `sparse_tree` need.
+        Reruns all jobs by default, with `from_failed` the failed jobs and their dependents, and with `jobs` the jobs
+        that have these ids. `enable_ssh` and `sparse_tree` require `jobs`.
         """
         if from_failed and jobs is not None:
-            raise InvalidArgument("from_failed=True, jobs=...: give one of the two, not both")
+            raise InvalidArgument(f"from_failed and jobs exclude each other, got from_failed=True, jobs={jobs!r}")
         if isinstance(jobs, str):
-            raise InvalidArgument(f"jobs={jobs!r}: give a list of ids")
+            raise InvalidArgument(f"jobs must be a list of ids, got {jobs!r}")
         if jobs is not None and not jobs:
-            raise InvalidArgument(f"jobs={jobs!r}: give at least one id, or leave it out to run all jobs again")
+            raise InvalidArgument(f"jobs must have at least one id, or be None to rerun all jobs, got {jobs!r}")
         if jobs is None and (enable_ssh or sparse_tree):
-            raise InvalidArgument("enable_ssh and sparse_tree need `jobs`, the ids of the jobs to run again")
+            raise InvalidArgument(
+                f"enable_ssh and sparse_tree require jobs, got enable_ssh={enable_ssh!r}, sparse_tree={sparse_tree!r}"
+            )
         return await self._session.request(
             RerunAccepted,
             "POST",
@@ -74,11 +76,11 @@ class Workflows(Resource):
         )
 
     async def approve(self, workflow_id: Id, approval_request_id: Id) -> Message:
-        """Approve a job that is on hold (202).
+        """Approve a job that is on hold.
 
         `POST /workflow/{id}/approve/{approval_request_id}`
 
-        `approval_request_id` stands on the approval job (`WorkflowJob.approval_request_id`).
+        `approval_request_id`: `WorkflowJob.approval_request_id` of the approval job.
         """
         return await self._session.request(
             Message, "POST", f"/workflow/{segment(workflow_id)}/approve/{segment(approval_request_id)}"

@@ -12,6 +12,8 @@ from attrs import field, frozen
 from ..errors import CircleCIError, DownloadError
 from .schema import connect_to_read, explained
 
+__all__ = ["HarvestFailure", "HarvestReport", "HarvestedFile"]
+
 T = TypeVar("T")
 
 _READ_AT_ONCE = 500

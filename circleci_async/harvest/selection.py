@@ -13,10 +13,12 @@ from ..errors import InvalidArgument
 from ..globs import check_glob, is_plain
 from ..models.jobs import JobStatus
 
+__all__ = ["IdOrIds", "Selection", "When"]
+
 When: TypeAlias = datetime | timedelta | str
 """A moment: itself, or how long ago. As text `30m`, `12h`, `7d`, `2w`, or a date such as `2026-11-01` (UTC)."""
 
-Ids: TypeAlias = str | UUID | Iterable[str | UUID]
+IdOrIds: TypeAlias = str | UUID | Iterable[str | UUID]
 """One id or several."""
 
 _AGO = re.compile(r"(\d{1,6}) ?([smhdw])")
@@ -56,7 +58,7 @@ def _read(text: str) -> datetime | timedelta | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _ids(name: str, value: Ids | None) -> tuple[str, ...] | None:
+def _ids(name: str, value: IdOrIds | None) -> tuple[str, ...] | None:
     if value is None:
         return None
     try:
@@ -71,11 +73,11 @@ def _ids(name: str, value: Ids | None) -> tuple[str, ...] | None:
     return ids
 
 
-def _pipeline(value: Ids | None) -> tuple[str, ...] | None:
+def _pipeline(value: IdOrIds | None) -> tuple[str, ...] | None:
     return _ids("pipeline", value)
 
 
-def _workflow_id(value: Ids | None) -> tuple[str, ...] | None:
+def _workflow_id(value: IdOrIds | None) -> tuple[str, ...] | None:
     return _ids("workflow_id", value)
 
 
@@ -113,9 +115,9 @@ class Selection:
     """Of each project only the newest pipeline that succeeded and has such artifacts. Of a workflow that was run again,
     the last run counts."""
     pipeline: tuple[str, ...] | None = field(default=None, converter=_pipeline)
-    """Ids of pipelines, as a webhook brings them: one, or several."""
+    """IdOrIds of pipelines, as a webhook brings them: one, or several."""
     workflow_id: tuple[str, ...] | None = field(default=None, converter=_workflow_id)
-    """Ids of workflows, as a webhook brings them: one, or several."""
+    """IdOrIds of workflows, as a webhook brings them: one, or several."""
 
     def __attrs_post_init__(self) -> None:
         for name in ("branch", "tag", "workflow", "job", "path"):

@@ -13,6 +13,8 @@ from .lock import is_locked
 from .report import HarvestFailure, all_failures, counted
 from .schema import connect_to_read, explained
 
+__all__ = ["HarvestStatus", "harvest_status"]
+
 
 @frozen(kw_only=True)
 class HarvestStatus:

@@ -18,6 +18,8 @@ from .lock import is_locked
 from .schema import connect_to_read, explained
 from .tree import Tree, checksum
 
+__all__ = ["VerifyReport", "verify_harvest"]
+
 T = TypeVar("T")
 
 AT_ONCE = 4

@@ -10,6 +10,8 @@ from .build import build_path
 from .lines import Line, splitter
 from .reading import Job, output_of, same
 
+__all__ = ["StepLog"]
+
 
 class StepLog:
     """What a step printed on one node of its job. Nothing is sent until it is read; each reading reads it anew.

@@ -1,1 +1,1 @@
-"""What the API answers, as frozen classes: one module per group of calls, imported when first used."""
+"""Frozen classes for the API's responses: one module per API group, imported on first use."""

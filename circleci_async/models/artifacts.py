@@ -9,11 +9,11 @@ __all__ = ["Artifact"]
 class Artifact:
     """A file that a job stored: `GET /project/{project-slug}/{job-number}/artifacts`.
 
-    The path comes from the build and is kept as it is, however odd; a download refuses one that is unsafe.
+    The path is unchanged from the build. A download rejects an unsafe path.
     """
 
     path: str
     node_index: int
-    """Which of the job's parallel runs stored it."""
+    """The index of the parallel run that stored it."""
     url: str
-    """Where to download it: another host than the API's, which wants the token too."""
+    """The URL to download from, on a host that requires the token, too."""

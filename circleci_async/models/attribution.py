@@ -1,4 +1,4 @@
-"""Whom pipelines that nobody started are put down to."""
+"""The actor of scheduled pipelines."""
 
 from .open_enum import OpenEnum
 
@@ -6,9 +6,9 @@ __all__ = ["AttributionActor"]
 
 
 class AttributionActor(OpenEnum):
-    """Who counts as the actor of scheduled pipelines, and with whose permissions they run."""
+    """The actor whose permissions scheduled pipelines run with."""
 
     CURRENT = "current"
-    """The user whose token makes the schedule."""
+    """The user whose token creates the schedule."""
     SYSTEM = "system"
     """CircleCI's own actor for scheduled pipelines."""

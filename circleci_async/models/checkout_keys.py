@@ -1,4 +1,4 @@
-"""Checkout keys: the SSH keys that a project's code is checked out with."""
+"""Checkout keys: the SSH keys used to check out a project's code."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ __all__ = ["CheckoutKey", "CheckoutKeyType", "KeyDigest"]
 
 
 class CheckoutKeyType(OpenEnum):
-    """Whose key it is: the repository's or a user's. A key made as `USER_KEY` is reported with the name of its host."""
+    """The owner of a key: the repository or a user. A `USER_KEY` is returned as the type of its host."""
 
     BITBUCKET_USER_KEY = "bitbucket-user-key"
     DEPLOY_KEY = "deploy-key"
@@ -19,7 +19,7 @@ class CheckoutKeyType(OpenEnum):
 
 
 class KeyDigest(OpenEnum):
-    """By which digest fingerprints are written."""
+    """The hash of fingerprints."""
 
     MD5 = "md5"
     SHA256 = "sha256"
@@ -32,7 +32,7 @@ class CheckoutKey:
     public_key: str
     type: CheckoutKeyType
     fingerprint: str
-    """What the key is known by: colon-separated MD5, or `SHA256:` and base64 if that was asked for."""
+    """Identifies the key: colon-separated MD5, or `SHA256:` and base64 if `digest` requested it."""
     preferred: bool
-    """Whether code is checked out with this key."""
+    """Whether CircleCI checks out code with this key."""
     created_at: datetime | None = None

@@ -1,4 +1,4 @@
-"""Contexts: their variables, whose values are never given back, and their restrictions."""
+"""Contexts, their variables (without values) and their restrictions."""
 
 from datetime import datetime
 
@@ -18,14 +18,14 @@ __all__ = [
 
 
 class OwnerType(OpenEnum):
-    """What owns a context. Accounts do so on CircleCI Server only."""
+    """The type of a context's owner. Accounts own contexts on CircleCI Server only."""
 
     ACCOUNT = "account"
     ORGANIZATION = "organization"
 
 
 class RestrictionType(OpenEnum):
-    """By what a restriction says who may use a context: a project, a group of users, or an expression."""
+    """What a restriction allows to use a context: a project, a group of users, or an expression."""
 
     EXPRESSION = "expression"
     GROUP = "group"
@@ -46,23 +46,23 @@ class ContextVariable:
     """A variable of a context, without its value: `GET /context/{context_id}/environment-variable`."""
 
     variable: str
-    """Its name."""
+    """The name of the variable."""
     created_at: datetime | None = None
     updated_at: datetime | None = None
     context_id: str | None = None
     truncated_value: str | None = field(default=None, repr=False)
-    """The last four characters of the value, fewer of a short one. None in `ContextDetails`."""
+    """The last characters of the value, four at most. None in `ContextDetails`."""
 
 
 @frozen(kw_only=True)
 class ContextVariableResult:
-    """What setting a variable answers: the variable or a message.
+    """The result of setting a variable: the variable or a message.
 
     `PUT /context/{context_id}/environment-variable/{env_var_name}`
     """
 
     variable: str | None = None
-    """Its name."""
+    """The name of the variable."""
     created_at: datetime | None = None
     updated_at: datetime | None = None
     context_id: str | None = None
@@ -74,12 +74,12 @@ class ContextRestriction:
     """A restriction of a context: `GET` and `POST /context/{context_id}/restrictions`."""
 
     id: str = ""
-    """Empty if the answer lacks it; the specification does not promise it."""
+    """Empty if the response lacks it."""
     context_id: str | None = None
     project_id: str | None = None
-    """As `restriction_value`, if that is a project."""
+    """The same as `restriction_value`, for a restriction to a project."""
     name: str | None = None
-    """The name of the project or group; None in the answer to `add_restriction`, and of an expression."""
+    """The name of the project or group. None for an expression, and in the result of `add_restriction`."""
     restriction_type: RestrictionType | None = None
     restriction_value: str | None = None
     """The id of the project or group, or the expression."""
@@ -87,10 +87,10 @@ class ContextRestriction:
 
 @frozen(kw_only=True)
 class ContextDetails:
-    """A context with what it holds: `GET /context/{context_id}`.
+    """A context with its variables and restrictions: `GET /context/{context_id}`.
 
-    The specification does not promise `org_id`, `environment_variables` and `restrictions`: ask `contexts.variables`
-    and `contexts.restrictions` to be sure.
+    The response can lack `org_id`, `environment_variables` and `restrictions`. `contexts.variables` and
+    `contexts.restrictions` always return them.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Deploys: where to, what, and which versions of it."""
+"""Deploys: environments, components and their versions."""
 
 from datetime import datetime
 
@@ -17,10 +17,10 @@ class DeployLabel:
 
 @frozen(kw_only=True)
 class DeployEnvironment:
-    """Where things are deployed to: `GET /deploy/environments/{environment_id}`."""
+    """An environment that components are deployed to: `GET /deploy/environments/{environment_id}`."""
 
     id: str = ""
-    """Empty if the answer lacks it; the specification does not promise it."""
+    """Empty if the response lacks it."""
     name: str | None = None
     description: str | None = None
     labels: tuple[DeployLabel, ...] = ()
@@ -30,15 +30,15 @@ class DeployEnvironment:
 
 @frozen(kw_only=True)
 class DeployComponent:
-    """What is deployed: `GET /deploy/components/{component_id}`."""
+    """A component that is deployed: `GET /deploy/components/{component_id}`."""
 
     id: str = ""
-    """Empty if the answer lacks it; the specification does not promise it."""
+    """Empty if the response lacks it."""
     name: str | None = None
     project_id: str | None = None
     labels: tuple[DeployLabel, ...] = ()
     release_count: int | None = None
-    """Wrong in lists, often 0; right if the component is asked for by itself."""
+    """Unreliable in lists, often 0. Correct in the result of `deploys.component`."""
     created_at: datetime | None = None
     updated_at: datetime | None = None
     archived_at: datetime | None = None
@@ -49,11 +49,11 @@ class DeployVersion:
     """A version of a component in an environment: `GET /deploy/components/{component_id}/versions`."""
 
     name: str = ""
-    """Empty if the answer lacks it; the specification does not promise it."""
+    """Empty if the response lacks it."""
     namespace: str | None = None
     environment_id: str | None = None
     is_live: bool | None = None
-    """Whether it is what runs in the environment."""
+    """Whether this version is live in the environment."""
     pipeline_id: str | None = None
     """Unknown if all zeros: `00000000-0000-0000-0000-000000000000`."""
     workflow_id: str | None = None

@@ -1,4 +1,4 @@
-"""Environment variables of a project, whose values are never given back whole."""
+"""Environment variables of a project, with masked values."""
 
 from datetime import datetime
 
@@ -13,6 +13,6 @@ class EnvironmentVariable:
 
     name: str
     value: str = field(repr=False)
-    """Masked: `xxxx` and the last four characters, fewer of a short value; so in the answer to `set` too."""
+    """Masked: `xxxx` and the last characters, four at most. Also masked in the result of `set`."""
     created_at: datetime | None = None
-    """None of old variables."""
+    """None for old variables."""

@@ -1,7 +1,6 @@
-"""Events: what CircleCI delivers to an outbound webhook.
+"""Events: the payloads that CircleCI delivers to an outbound webhook.
 
-The shapes are those of the documentation and of deliveries that were seen. Only what identifies a thing is required,
-since CircleCI says of these payloads that they may grow, and a bot must not fail on the day that they do.
+Only identifying fields are required, because CircleCI may extend the payloads at any time.
 """
 
 from collections.abc import Mapping
@@ -45,7 +44,7 @@ class EventProject:
     id: str
     name: str | None = None
     slug: str | None = None
-    """As the provider's full name has it (`github/acme/api`); every call takes it as it is."""
+    """With the provider's full name (`github/acme/api`). Every method accepts this form."""
 
 
 @frozen(kw_only=True)
@@ -58,14 +57,14 @@ class EventOrganization:
 
 @frozen(kw_only=True)
 class EventTrigger:
-    """How the pipeline of an event came to be."""
+    """The trigger of an event's pipeline."""
 
     type: TriggerType | None = None
 
 
 @frozen(kw_only=True)
 class EventPerson:
-    """The author or the committer of a commit, as the commit has them."""
+    """The author or the committer of a commit."""
 
     name: str | None = None
     email: str | None = None
@@ -73,12 +72,12 @@ class EventPerson:
 
 @frozen(kw_only=True)
 class EventCommit:
-    """The commit of an event. All is None where the pipeline was started by hand or for a tag."""
+    """The commit of an event. All fields are None if the pipeline was started by hand or for a tag."""
 
     subject: str | None = None
-    """The first line of the commit message; a long one may be cut."""
+    """The first line of the commit message. CircleCI may truncate it."""
     body: str | None = None
-    """The rest of the commit message; a long one may be cut."""
+    """The rest of the commit message. CircleCI may truncate it."""
     author: EventPerson | None = None
     authored_at: datetime | None = None
     committer: EventPerson | None = None
@@ -87,14 +86,14 @@ class EventCommit:
 
 @frozen(kw_only=True)
 class EventVcs:
-    """The revision that the pipeline of an event runs for. It has a branch or a tag, never both."""
+    """The revision of an event's pipeline. It has either a branch or a tag."""
 
     provider_name: str | None = None
     origin_repository_url: str | None = None
-    """The repository that the code comes from; it differs from the target for a pull request of a fork."""
+    """The repository of the code. It differs from the target for a pull request from a fork."""
     target_repository_url: str | None = None
     revision: str | None = None
-    """The commit's hash."""
+    """The commit hash."""
     branch: str | None = None
     tag: str | None = None
     commit: EventCommit | None = None
@@ -109,27 +108,27 @@ class EventPipeline:
     created_at: datetime | None = None
     trigger: EventTrigger | None = None
     vcs: EventVcs | None = None
-    """None for GitLab, GitHub App and Bitbucket Data Center; `trigger_parameters` tells the revision then."""
+    """None for GitLab, GitHub App and Bitbucket Data Center; `trigger_parameters` has the revision instead."""
     trigger_parameters: Mapping[str, Any] | None = field(default=None, hash=False)
-    """What the provider sent along, by provider (`git`, `gitlab`, `github_app`, `circleci`); its shape is not fixed."""
+    """Data from the provider, by provider (`git`, `gitlab`, `github_app`, `circleci`). Its structure is not fixed."""
 
     @property
     def branch(self) -> str | None:
-        """The branch, wherever the event has it."""
+        """The branch, from `vcs` or `trigger_parameters`."""
         return (self.vcs and self.vcs.branch) or self._git("branch")
 
     @property
     def tag(self) -> str | None:
-        """The tag, wherever the event has it."""
+        """The tag, from `vcs` or `trigger_parameters`."""
         return (self.vcs and self.vcs.tag) or self._git("tag")
 
     @property
     def revision(self) -> str | None:
-        """The commit's hash, wherever the event has it."""
+        """The commit hash, from `vcs` or `trigger_parameters`."""
         return (self.vcs and self.vcs.revision) or self._git("checkout_sha")
 
     def _git(self, name: str) -> str | None:
-        """Return what the trigger parameters say of git; they have an empty text for what there is not."""
+        """Return a field of the `git` trigger parameters, or None for an empty text."""
         git: object = (self.trigger_parameters or {}).get("git")
         value = cast(dict[str, object], git).get(name) if isinstance(git, dict) else None
         return value if isinstance(value, str) and value else None
@@ -142,7 +141,7 @@ class EventWorkflow:
     id: str
     name: str | None = None
     status: WorkflowStatus | None = None
-    """None in an event of a job, since the workflow may go on."""
+    """None in the event of a job, because the workflow may still be running."""
     created_at: datetime | None = None
     stopped_at: datetime | None = None
     url: str | None = None
@@ -163,15 +162,15 @@ class EventJob:
 
 @frozen(kw_only=True)
 class WebhookEvent:
-    """What CircleCI tells a webhook: that a workflow or a job has ended, or that somebody tests the webhook.
+    """The payload of a webhook: a workflow or a job has completed, or a user tests the webhook.
 
-    A part is None where the event has none, or has one without an id; `raw` has all that arrived.
+    A part is None if the payload lacks it or its id. `raw` has the complete payload.
     """
 
     id: str
-    """The same each time that this event is delivered: duplicates are recognised by it."""
+    """The same in each delivery of this event. Use it to detect duplicates."""
     type: WebhookEventType
-    """A workflow or a job has completed, a ping (a test, which has no more than a webhook), or something new."""
+    """`workflow-completed`, `job-completed`, `ping` (a test, without further parts), or a later addition."""
     happened_at: datetime | None = None
     webhook: EventWebhook | None = None
     project: EventProject | None = None
@@ -180,4 +179,4 @@ class WebhookEvent:
     workflow: EventWorkflow | None = None
     job: EventJob | None = None
     raw: Mapping[str, Any] = field(factory=dict[str, Any], hash=False, repr=False)
-    """The whole payload as it arrived, with what this version of the package does not know."""
+    """The complete payload, including fields unknown to this version of the package."""

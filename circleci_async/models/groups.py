@@ -7,7 +7,7 @@ __all__ = ["OrganizationGroup"]
 
 @frozen(kw_only=True)
 class OrganizationGroup:
-    """A group of users, to whom contexts can be restricted: `GET /organizations/{org_id}/groups`."""
+    """A group of users, for restrictions of contexts: `GET /organizations/{org_id}/groups`."""
 
     id: str
     name: str

@@ -1,6 +1,6 @@
-"""Insights: how workflows, jobs and tests have fared over time. All durations are in seconds.
+"""Insights: metrics of workflows, jobs and tests over time. All durations are in seconds.
 
-A trend is the ratio of a value to that of the reporting window before.
+A trend is the ratio of a value to that of the previous reporting window.
 """
 
 from datetime import datetime
@@ -37,7 +37,7 @@ __all__ = [
 
 
 class ReportingWindow(OpenEnum):
-    """The time that metrics look back on; the API's default is 90 days."""
+    """The time range of metrics, 90 days by default."""
 
     LAST_24_HOURS = "last-24-hours"
     LAST_7_DAYS = "last-7-days"
@@ -47,14 +47,14 @@ class ReportingWindow(OpenEnum):
 
 
 class Granularity(OpenEnum):
-    """The size of a time series' buckets. Hourly ones are kept for 48 hours, daily ones for 90 days."""
+    """The bucket size of a time series. Hourly buckets are kept for 48 hours, daily ones for 90 days."""
 
     DAILY = "daily"
     HOURLY = "hourly"
 
 
 class RunStatus(OpenEnum):
-    """How a run of a workflow ended."""
+    """The result of a workflow run."""
 
     CANCELED = "canceled"
     ERROR = "error"
@@ -65,7 +65,7 @@ class RunStatus(OpenEnum):
 
 @frozen(kw_only=True)
 class DurationMetrics:
-    """How long runs took, in seconds. All None when nothing ran."""
+    """The durations of runs, in seconds. All None without runs."""
 
     min: int | None = None
     mean: int | None = None
@@ -77,7 +77,7 @@ class DurationMetrics:
 
 @frozen(kw_only=True)
 class WorkflowMetricsValues:
-    """The metrics of one workflow."""
+    """The metrics of a workflow."""
 
     total_runs: int
     successful_runs: int
@@ -95,7 +95,7 @@ class WorkflowMetricsValues:
 
 @frozen(kw_only=True)
 class WorkflowMetrics:
-    """One workflow's metrics: `GET /insights/{project-slug}/workflows`."""
+    """A workflow with its metrics: `GET /insights/{project-slug}/workflows`."""
 
     name: str
     metrics: WorkflowMetricsValues
@@ -106,7 +106,7 @@ class WorkflowMetrics:
 
 @frozen(kw_only=True)
 class WorkflowRun:
-    """One run of a workflow: `GET /insights/{project-slug}/workflows/{workflow-name}`."""
+    """A run of a workflow: `GET /insights/{project-slug}/workflows/{workflow-name}`."""
 
     id: str
     """The workflow's id."""
@@ -115,7 +115,7 @@ class WorkflowRun:
     status: RunStatus | None = None
     stopped_at: datetime | None = None
     duration: int | None = None
-    """Seconds."""
+    """In seconds."""
     branch: str | None = None
     is_approval: bool | None = None
     """Whether the run had approval jobs."""
@@ -123,7 +123,7 @@ class WorkflowRun:
 
 @frozen(kw_only=True)
 class JobMetricsValues:
-    """The metrics of one job."""
+    """The metrics of a job."""
 
     total_runs: int
     successful_runs: int
@@ -138,7 +138,7 @@ class JobMetricsValues:
 
 @frozen(kw_only=True)
 class JobMetrics:
-    """One job's metrics: `GET /insights/{project-slug}/workflows/{workflow-name}/jobs`."""
+    """A job with its metrics: `GET /insights/{project-slug}/workflows/{workflow-name}/jobs`."""
 
     name: str
     metrics: JobMetricsValues
@@ -148,7 +148,7 @@ class JobMetrics:
 
 @frozen(kw_only=True)
 class JobTimeseriesDurations:
-    """How long the runs in one bucket took, in seconds."""
+    """The durations of the runs in a bucket, in seconds."""
 
     min: int | None = None
     median: int | None = None
@@ -159,7 +159,7 @@ class JobTimeseriesDurations:
 
 @frozen(kw_only=True)
 class JobTimeseriesMetrics:
-    """The metrics of one bucket."""
+    """The metrics of a bucket."""
 
     total_runs: int
     successful_runs: int
@@ -173,11 +173,11 @@ class JobTimeseriesMetrics:
 
 @frozen(kw_only=True)
 class JobTimeseries:
-    """One bucket of one job: `GET /insights/time-series/{project-slug}/workflows/{workflow-name}/jobs`."""
+    """A bucket of a job: `GET /insights/time-series/{project-slug}/workflows/{workflow-name}/jobs`."""
 
     name: str
     timestamp: datetime
-    """When the bucket begins."""
+    """The start of the bucket."""
     min_started_at: datetime
     max_ended_at: datetime
     metrics: JobTimeseriesMetrics
@@ -219,17 +219,17 @@ class WorkflowSummaryTrends:
 
 @frozen(kw_only=True)
 class WorkflowSummary:
-    """Metrics and trends of one workflow: `GET /insights/{project-slug}/workflows/{workflow-name}/summary`."""
+    """The metrics and trends of a workflow: `GET /insights/{project-slug}/workflows/{workflow-name}/summary`."""
 
     metrics: WorkflowSummaryMetrics
     trends: WorkflowSummaryTrends
     workflow_names: tuple[str, ...]
-    """Every workflow of the project."""
+    """All workflows of the project."""
 
 
 @frozen(kw_only=True)
 class InsightsBranches:
-    """The branches that have metrics, 5,000 at most: `GET /insights/{project-slug}/branches`."""
+    """The branches with metrics, 5,000 at most: `GET /insights/{project-slug}/branches`."""
 
     branches: tuple[str, ...]
     org_id: str | None = None
@@ -246,7 +246,7 @@ class FlakyTest:
     workflow_name: str
     workflow_id: str
     workflow_created_at: str
-    """As the API words it: the form is not documented."""
+    """Unchanged from the API, whose format is not documented."""
     pipeline_number: int
     times_flaked: int
     time_wasted: int | None = None
@@ -257,18 +257,18 @@ class FlakyTest:
 
 @frozen(kw_only=True)
 class FlakyTestReport:
-    """The flaky tests of a project, over all branches: `GET /insights/{project-slug}/flaky-tests`."""
+    """The flaky tests of a project, on all branches: `GET /insights/{project-slug}/flaky-tests`."""
 
     flaky_tests: tuple[FlakyTest, ...]
     total_flaky_tests: int
-    """How many different tests flaked."""
+    """The number of different flaky tests."""
 
 
 @frozen(kw_only=True)
 class TestMetric:
-    """How one test has fared."""
+    """The metrics of a test."""
 
-    __test__: ClassVar[bool] = False  # pytest would take the name for a test's
+    __test__: ClassVar[bool] = False  # pytest would collect a class of this name
 
     test_name: str
     job_name: str
@@ -276,7 +276,7 @@ class TestMetric:
     failed_runs: int
     flaky: bool
     p95_duration: float | None = None
-    """Seconds."""
+    """In seconds."""
     classname: str | None = None
     source: str | None = None
     file: str | None = None
@@ -284,9 +284,9 @@ class TestMetric:
 
 @frozen(kw_only=True)
 class TestCounts:
-    """How many tests of one run ended in which way."""
+    """The number of tests of a run, by result."""
 
-    __test__: ClassVar[bool] = False  # pytest would take the name for a test's
+    __test__: ClassVar[bool] = False  # pytest would collect a class of this name
 
     error: int
     failure: int
@@ -297,9 +297,9 @@ class TestCounts:
 
 @frozen(kw_only=True)
 class TestRun:
-    """The tests of one run of a workflow."""
+    """The tests of a workflow run."""
 
-    __test__: ClassVar[bool] = False  # pytest would take the name for a test's
+    __test__: ClassVar[bool] = False  # pytest would collect a class of this name
 
     pipeline_number: int
     workflow_id: str
@@ -310,19 +310,19 @@ class TestRun:
 
 @frozen(kw_only=True)
 class TestMetricsReport:
-    """The tests of a workflow, over its ten latest runs.
+    """The test metrics of the ten latest runs of a workflow.
 
     `GET /insights/{project-slug}/workflows/{workflow-name}/test-metrics`
     """
 
-    __test__: ClassVar[bool] = False  # pytest would take the name for a test's
+    __test__: ClassVar[bool] = False  # pytest would collect a class of this name
 
     average_test_count: int
     total_test_runs: int
     test_runs: tuple[TestRun, ...]
     most_failed_tests: tuple[TestMetric, ...]
     most_failed_tests_extra: int
-    """How many more tests failed as often, but are left out."""
+    """The number of omitted tests that failed as often."""
     slowest_tests: tuple[TestMetric, ...]
     slowest_tests_extra: int
-    """How many more tests took as long, but are left out."""
+    """The number of omitted tests that took as long."""

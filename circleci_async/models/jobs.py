@@ -1,4 +1,4 @@
-"""Jobs in detail, and the results of their tests."""
+"""The details and the test results of jobs."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -24,7 +24,7 @@ __all__ = [
 
 
 class JobStatus(OpenEnum):
-    """Where a job stands."""
+    """The status of a job."""
 
     BLOCKED = "blocked"
     CANCELED = "canceled"
@@ -43,7 +43,7 @@ class JobStatus(OpenEnum):
 
     @property
     def is_finished(self) -> bool:
-        """Whether the job has come to its end. False for an unknown status."""
+        """Whether the status is final. False for an unknown status."""
         return self in _FINISHED
 
 
@@ -63,7 +63,7 @@ _FINISHED = frozenset(
 
 
 class JobType(OpenEnum):
-    """What kind of job it is."""
+    """The type of a job."""
 
     APPROVAL = "approval"
     BUILD = "build"
@@ -71,18 +71,18 @@ class JobType(OpenEnum):
 
 @frozen(kw_only=True)
 class JobProject:
-    """The project that a job belongs to."""
+    """The project of a job."""
 
     slug: str
     name: str
     external_url: str
-    """The repository's page."""
+    """The URL of the repository."""
     id: str | None = None
 
 
 @frozen(kw_only=True)
 class ParallelRun:
-    """One of the parallel runs of a job; `index` is the `node_index` of its artifacts."""
+    """A parallel run of a job. `index` is the `node_index` of its artifacts."""
 
     index: int
     status: str
@@ -90,7 +90,7 @@ class ParallelRun:
 
 @frozen(kw_only=True)
 class JobWorkflow:
-    """The latest workflow that holds a job."""
+    """The latest workflow with a job."""
 
     id: str
     name: str
@@ -98,7 +98,7 @@ class JobWorkflow:
 
 @frozen(kw_only=True)
 class JobExecutor:
-    """The machine that a job runs on."""
+    """The executor of a job."""
 
     resource_class: str | None = None
     type: str | None = None
@@ -106,14 +106,14 @@ class JobExecutor:
 
 @frozen(kw_only=True)
 class JobPipeline:
-    """The pipeline that a job belongs to."""
+    """The pipeline of a job."""
 
     id: str
 
 
 @frozen(kw_only=True)
 class JobMessage:
-    """Something that CircleCI has to say about a job."""
+    """A message from CircleCI about a job."""
 
     type: str
     message: str
@@ -122,21 +122,21 @@ class JobMessage:
 
 @frozen(kw_only=True)
 class JobContext:
-    """A context that a job uses."""
+    """A context of a job."""
 
     name: str
 
 
 @frozen(kw_only=True)
 class JobOrganization:
-    """The organization that a job belongs to."""
+    """The organization of a job."""
 
     name: str
 
 
 @frozen(kw_only=True)
 class JobDetails:
-    """One job in detail: `GET /project/{project-slug}/job/{job-number}`."""
+    """The details of a job: `GET /project/{project-slug}/job/{job-number}`."""
 
     number: int
     name: str
@@ -147,14 +147,14 @@ class JobDetails:
     latest_workflow: JobWorkflow
     created_at: datetime
     parallelism: int
-    """How many runs were asked for."""
+    """The configured number of parallel runs."""
     status: JobStatus | None = None
     queued_at: datetime | None = None
     started_at: datetime | None = None
     """None before the job starts."""
     stopped_at: datetime | None = None
     duration: int | None = None
-    """Milliseconds."""
+    """In milliseconds."""
     executor: JobExecutor | None = None
     """None before the job is dispatched."""
     parallel_runs: tuple[ParallelRun, ...] = ()
@@ -164,19 +164,19 @@ class JobDetails:
 
 @frozen(kw_only=True)
 class TestResult:
-    """The result of one test: `GET /project/{project-slug}/{job-number}/tests`."""
+    """The result of a test: `GET /project/{project-slug}/{job-number}/tests`."""
 
-    __test__: ClassVar[bool] = False  # pytest would take the name for a test's
+    __test__: ClassVar[bool] = False  # pytest would collect a class of this name
 
     name: str
     classname: str
-    """The suite or class."""
+    """The test suite or class."""
     result: str
     """`success`, `failure`, `skipped` or `error`."""
     run_time: float
-    """Seconds."""
+    """In seconds."""
     source: str
-    """The program that ran the test."""
+    """The test runner."""
     file: str | None = None
     message: str | None = None
-    """What a failed test said."""
+    """The message of a failed test."""

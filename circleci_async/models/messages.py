@@ -1,4 +1,4 @@
-"""What the API answers when it has nothing to show but that it understood."""
+"""Confirmations without further data."""
 
 from typing import ClassVar
 
@@ -9,10 +9,10 @@ __all__ = ["Message"]
 
 @frozen(kw_only=True)
 class Message:
-    """A confirmation, such as "Accepted." for a cancellation; the work goes on in the background."""
+    """A confirmation, such as "Accepted." for a cancellation. The work itself can be asynchronous."""
 
     IS_CONFIRMATION: ClassVar[bool] = True
-    """An empty body of a 2xx response is one too."""
+    """Whether an empty body of a 2xx response is decoded as this class."""
 
     message: str = ""
-    """Empty if the server confirmed without a word."""
+    """Empty if the response has no message."""

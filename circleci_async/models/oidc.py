@@ -1,4 +1,4 @@
-"""OIDC tokens: the claims that jobs' tokens make."""
+"""OIDC tokens: custom claims in the tokens of jobs."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ __all__ = ["OidcClaim", "OidcClaimSet"]
 
 
 class OidcClaim(OpenEnum):
-    """A claim that can be set, and taken back to CircleCI's default."""
+    """A claim that can be customized."""
 
     AUDIENCE = "audience"
     TTL = "ttl"
@@ -18,15 +18,15 @@ class OidcClaim(OpenEnum):
 
 @frozen(kw_only=True)
 class OidcClaimSet:
-    """What an organization or a project sets for its tokens: `GET /org/{orgID}/oidc-custom-claims` and its like."""
+    """The custom claims of an organization or a project: `GET /org/{orgID}/oidc-custom-claims`."""
 
     org_id: str = ""
-    """Empty where a deletion was confirmed without a word."""
+    """Empty if the response to a deletion has no body."""
     project_id: str | None = None
-    """None for the claims of a whole organization."""
+    """None for the claims of an organization."""
     audience: tuple[str, ...] = ()
-    """Empty if none is set: the audience is the organization's id then."""
+    """Empty if not customized: the audience is the organization's id."""
     audience_updated_at: datetime | None = None
     ttl: str | None = None
-    """How long a token is good for, such as `1h30m`; None if it isn't set."""
+    """The time to live of a token, such as `1h30m`. None if not customized."""
     ttl_updated_at: datetime | None = None

@@ -1,4 +1,4 @@
-"""The base of every vocabulary of the API: known words are members, and unknown ones survive."""
+"""The base class of all enums of the API, which accepts unknown values."""
 
 from enum import StrEnum
 from typing import Self
@@ -7,21 +7,21 @@ __all__ = ["OpenEnum"]
 
 
 class OpenEnum(StrEnum):
-    """A string enumeration that accepts words it does not know, since the API adds words without notice.
+    """A string enum that accepts unknown values, because the API adds values without notice.
 
-    `WorkflowStatus("never")` is an instance of `WorkflowStatus`, equals the string `"never"` and keeps it as its value.
-    It is made afresh on each call and never listed among the members, so compare with `==`, not with `is`.
+    `WorkflowStatus("new")` is an instance of `WorkflowStatus` and equals the string `"new"`. Each call returns a new
+    object that is not a member of the enum, so compare with `==`, not with `is`.
     """
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
         if not isinstance(value, str):
             return None
-        word = str.__new__(cls, value)
-        word._name_ = word._value_ = str(value)
-        return word
+        unknown = str.__new__(cls, value)
+        unknown._name_ = unknown._value_ = str(value)
+        return unknown
 
     @property
     def is_known(self) -> bool:
-        """Whether this version of the package lists the word."""
+        """Whether the value is a member of the enum."""
         return type(self).__members__.get(self._name_) is self

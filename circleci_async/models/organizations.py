@@ -8,7 +8,7 @@ __all__ = ["Organization", "VcsType"]
 
 
 class VcsType(OpenEnum):
-    """What an organization is made for; `circleci` stands for every integration that came after the first two."""
+    """The version control system of an organization. `circleci` covers all integrations except the oldest two."""
 
     BITBUCKET = "bitbucket"
     CIRCLECI = "circleci"

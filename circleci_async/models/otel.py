@@ -10,7 +10,7 @@ __all__ = ["OtelExporter", "OtelProtocol"]
 
 
 class OtelProtocol(OpenEnum):
-    """How telemetry is sent to a collector."""
+    """The protocol of an exporter."""
 
     GRPC = "grpc"
     HTTP = "http"
@@ -18,7 +18,7 @@ class OtelProtocol(OpenEnum):
 
 @frozen(kw_only=True)
 class OtelExporter:
-    """Where an organization's telemetry goes: `GET /otel/exporters`."""
+    """An exporter of an organization's telemetry: `GET /otel/exporters`."""
 
     id: str
     org_id: str | None = None
@@ -26,8 +26,8 @@ class OtelExporter:
     """Host and port, or a URL."""
     protocol: OtelProtocol | None = None
     insecure: bool | None = None
-    """Whether it is sent without TLS."""
+    """Whether telemetry is sent without TLS."""
     headers: Mapping[str, str] | None = field(default=None, hash=False)
-    """What is sent along; the values come back as `xxxx`."""
+    """The headers of its requests, with the values masked as `xxxx`."""
     issues: tuple[str, ...] = ()
-    """What keeps it from working; only the list tells."""
+    """Problems of the exporter. Only the list of exporters has them."""

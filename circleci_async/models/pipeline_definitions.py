@@ -1,4 +1,4 @@
-"""Pipeline definitions: where configuration and code come from."""
+"""Pipeline definitions: the sources of configuration and code."""
 
 from datetime import datetime
 
@@ -11,18 +11,18 @@ __all__ = ["CheckoutSource", "ConfigSource", "PipelineDefinition"]
 
 @frozen(kw_only=True)
 class ConfigSource:
-    """Where the configuration comes from; of a call and of an answer."""
+    """The source of the configuration, in arguments and in results."""
 
     provider: str | None = None
-    """`github_app`, `github_oauth`, `circleci` (kept by CircleCI itself, in no repository), ..."""
+    """`github_app`, `github_oauth`, `circleci` (stored by CircleCI, not in a repository), ..."""
     repo: Repository | None = None
     file_path: str | None = None
-    """The path of the configuration: `.circleci/config.yml`."""
+    """The path of the configuration, such as `.circleci/config.yml`."""
 
 
 @frozen(kw_only=True)
 class CheckoutSource:
-    """Where the code comes from; of a call and of an answer."""
+    """The source of the code, in arguments and in results."""
 
     provider: str | None = None
     """`github_app`, `github_oauth`, ..."""
@@ -34,10 +34,10 @@ class PipelineDefinition:
     """A pipeline definition: `GET /projects/{project_id}/pipeline-definitions/{pipeline_definition_id}`."""
 
     id: str = ""
-    """Empty if the answer lacks it; the specification does not promise it."""
+    """Empty if the response lacks it."""
     name: str | None = None
     description: str | None = None
     created_at: datetime | None = None
-    """None of an old definition."""
+    """None for an old definition."""
     config_source: ConfigSource | None = None
     checkout_source: CheckoutSource | None = None

@@ -1,4 +1,4 @@
-"""Pipelines: what triggered them, what they run for, and the configuration they run."""
+"""Pipelines, with their triggers, revisions and configurations."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -27,7 +27,7 @@ __all__ = [
 
 
 class PipelineState(OpenEnum):
-    """How far the creation of a pipeline has come. It never tells how the build went: its workflows do."""
+    """The state of a pipeline's creation. The result of the build is the status of its workflows."""
 
     CREATED = "created"
     ERRORED = "errored"
@@ -37,7 +37,7 @@ class PipelineState(OpenEnum):
 
 
 class TriggerType(OpenEnum):
-    """What kind of event made a pipeline."""
+    """The type of event that created a pipeline."""
 
     API = "api"
     DECOUPLED_INGESTION_SYSTEM = "decoupled_ingestion_system"
@@ -47,7 +47,7 @@ class TriggerType(OpenEnum):
 
 
 class PipelineErrorType(OpenEnum):
-    """What went wrong while a pipeline was created."""
+    """The type of an error in the creation of a pipeline."""
 
     CONFIG = "config"
     CONFIG_FETCH = "config-fetch"
@@ -59,7 +59,7 @@ class PipelineErrorType(OpenEnum):
 
 @frozen(kw_only=True)
 class PipelineError:
-    """An error met while a pipeline was created. The message may have several lines."""
+    """An error in the creation of a pipeline. The message can have several lines."""
 
     type: PipelineErrorType
     message: str
@@ -67,7 +67,7 @@ class PipelineError:
 
 @frozen(kw_only=True)
 class PipelineWarning:
-    """A warning given while a pipeline was created."""
+    """A warning in the creation of a pipeline."""
 
     type: str
     message: str
@@ -75,7 +75,7 @@ class PipelineWarning:
 
 @frozen(kw_only=True)
 class Actor:
-    """Who or what triggered a pipeline."""
+    """The user or service that triggered a pipeline."""
 
     login: str | None = None
     avatar_url: str | None = None
@@ -83,7 +83,7 @@ class Actor:
 
 @frozen(kw_only=True)
 class PipelineTrigger:
-    """The event that made a pipeline."""
+    """The event that created a pipeline."""
 
     type: TriggerType
     received_at: datetime
@@ -102,15 +102,15 @@ class PipelineCommit:
 
 @frozen(kw_only=True)
 class PipelineVcs:
-    """The revision that a pipeline runs for. It has a branch or a tag, never both."""
+    """The revision of a pipeline. It has either a branch or a tag."""
 
     provider_name: str
     origin_repository_url: str
-    """The repository that the code comes from; it differs from the target for a pull request of a fork."""
+    """The repository of the code. It differs from the target for a pull request from a fork."""
     target_repository_url: str
-    """The repository whose configuration is run."""
+    """The repository of the configuration."""
     revision: str
-    """The commit's hash."""
+    """The commit hash."""
     branch: str | None = None
     tag: str | None = None
     commit: PipelineCommit | None = None
@@ -125,16 +125,16 @@ class Pipeline:
 
     id: str
     number: int
-    """Counts up within the project."""
+    """Unique within the project, and increasing."""
     project_slug: str
     state: PipelineState
     created_at: datetime
     trigger: PipelineTrigger
     updated_at: datetime | None = None
     vcs: PipelineVcs | None = None
-    """None where a pipeline definition takes its place; `trigger_parameters` tells the revision then."""
+    """None for a pipeline of a pipeline definition; `trigger_parameters` has the revision instead."""
     trigger_parameters: Mapping[str, Any] | None = field(default=None, hash=False)
-    """What the provider sent along, by provider (`git`, `github_app`, `gitlab`, `webhook`); its shape is not fixed."""
+    """Data from the provider, by provider (`git`, `github_app`, `gitlab`, `webhook`). Its structure is not fixed."""
     errors: tuple[PipelineError, ...] = ()
     warnings: tuple[PipelineWarning, ...] = ()
 
@@ -151,7 +151,7 @@ class PipelineConfig:
 
 @frozen(kw_only=True)
 class PipelineCreated:
-    """A pipeline just made: `POST` of `/project/{project-slug}/pipeline` and of `.../pipeline/run`."""
+    """A created pipeline: `POST` of `/project/{project-slug}/pipeline` and of `.../pipeline/run`."""
 
     id: str
     number: int
@@ -161,14 +161,13 @@ class PipelineCreated:
 
 @frozen(kw_only=True)
 class Ref:
-    """Where `pipelines.run` takes a configuration or the code from: a branch or a tag, one of the two.
-
-    Raises `InvalidArgument` when it is none or both.
-    """
+    """A revision for `pipelines.run`: either a branch or a tag. Raises `InvalidArgument` for neither or both."""
 
     branch: str | None = None
     tag: str | None = None
 
     def __attrs_post_init__(self) -> None:
         if (self.branch is None) == (self.tag is None) or "" in (self.branch, self.tag):
-            raise InvalidArgument(f"branch={self.branch!r}, tag={self.tag!r}: give the name of a branch or of a tag")
+            raise InvalidArgument(
+                f"exactly one of branch and tag must be a name, got branch={self.branch!r}, tag={self.tag!r}"
+            )

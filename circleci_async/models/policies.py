@@ -1,4 +1,4 @@
-"""Config policies: the bundle of an organization, and the decisions that were made by it."""
+"""Config policies: the policy bundle of an organization, and decisions."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,7 +19,7 @@ __all__ = [
 
 @frozen(kw_only=True)
 class RuleViolation:
-    """A rule that a configuration breaks."""
+    """A rule that a configuration violates."""
 
     rule: str
     reason: str | None = None
@@ -27,22 +27,22 @@ class RuleViolation:
 
 @frozen(kw_only=True)
 class Decision:
-    """What the policies say of a configuration: `POST /owner/{ownerID}/context/{context}/decision`."""
+    """The result of evaluating a configuration: `POST /owner/{ownerID}/context/{context}/decision`."""
 
     status: str
-    """`PASS`, `SOFT_FAIL`, `HARD_FAIL` or `ERROR`, for example."""
+    """For example `PASS`, `SOFT_FAIL`, `HARD_FAIL` or `ERROR`."""
     enabled_rules: tuple[str, ...] = ()
     hard_failures: tuple[RuleViolation, ...] = ()
-    """Broken rules that stop the pipeline."""
+    """Violations that stop the pipeline."""
     soft_failures: tuple[RuleViolation, ...] = ()
-    """Broken rules that are noted only."""
+    """Violations that are only reported."""
     reason: str | None = None
-    """Why no decision could be made."""
+    """The reason for an `ERROR`."""
 
 
 @frozen(kw_only=True)
 class DecisionVcs:
-    """The revision that a decision was made for."""
+    """The revision of a decision."""
 
     branch: str | None = None
     origin_repository_url: str | None = None
@@ -52,7 +52,7 @@ class DecisionVcs:
 
 @frozen(kw_only=True)
 class DecisionMetadata:
-    """What a decision was made for. `policies.decide` takes one, for policies that look at it."""
+    """Metadata for policies, in a decision log and as an argument of `policies.decide`."""
 
     build_number: int | None = None
     project_id: str | None = None
@@ -62,17 +62,17 @@ class DecisionMetadata:
 
 @frozen(kw_only=True)
 class DecisionLog:
-    """The record of a decision: `GET /owner/{ownerID}/context/{context}/decision/{decisionID}`."""
+    """An entry of the decision log: `GET /owner/{ownerID}/context/{context}/decision/{decisionID}`."""
 
     id: str = ""
-    """Empty if the answer lacks it; the specification does not promise it."""
+    """Empty if the response lacks it."""
     created_at: datetime | None = None
     decision: Decision | None = None
     metadata: DecisionMetadata | None = None
     policies: Mapping[str, str] | None = field(default=None, hash=False)
-    """The hash of each policy that took part, by its name; `policies.decision_bundle` gives the policies themselves."""
+    """The hash of each evaluated policy, by name. `policies.decision_bundle` returns the policies themselves."""
     time_taken_ms: int | None = None
-    """Milliseconds."""
+    """In milliseconds."""
 
 
 @frozen(kw_only=True)
@@ -80,17 +80,17 @@ class DecisionSettings:
     """Whether decisions are enforced: `GET /owner/{ownerID}/context/{context}/decision/settings`."""
 
     enabled: bool | None = None
-    """Whether every pipeline of the organization is held to its policies."""
+    """Whether decisions are enforced on all pipelines of the organization."""
 
 
 @frozen(kw_only=True)
 class Policy:
-    """One policy: `GET /owner/{ownerID}/context/{context}/policy-bundle/{policyName}`."""
+    """A policy: `GET /owner/{ownerID}/context/{context}/policy-bundle/{policyName}`."""
 
     name: str = ""
-    """Empty if the answer lacks it; the specification does not promise it."""
+    """Empty if the response lacks it."""
     content: str | None = None
-    """Its source, in Rego."""
+    """The source, in Rego."""
     created_at: datetime | None = None
     created_by: str | None = None
     """The id of a user."""
@@ -98,7 +98,7 @@ class Policy:
 
 @frozen(kw_only=True)
 class PolicyBundleDiff:
-    """What a push changes, by names: `POST /owner/{ownerID}/context/{context}/policy-bundle`."""
+    """The differences made by a push, as policy names: `POST /owner/{ownerID}/context/{context}/policy-bundle`."""
 
     created: tuple[str, ...] = ()
     deleted: tuple[str, ...] = ()

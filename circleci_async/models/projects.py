@@ -19,7 +19,7 @@ __all__ = [
 
 
 class VcsProvider(OpenEnum):
-    """Where a project's repository lives; `CircleCI` stands for every integration that came after the first two."""
+    """The host of a project's repository. `CircleCI` covers all integrations except the oldest two."""
 
     BITBUCKET = "Bitbucket"
     CIRCLECI = "CircleCI"
@@ -50,32 +50,32 @@ class Project:
 
 @frozen(kw_only=True)
 class AdvancedSettings:
-    """What can be turned on and off in a project."""
+    """The advanced settings of a project."""
 
     autocancel_builds: bool | None = None
-    """Cancel what runs on a branch when something newer is pushed to it; never on the default branch."""
+    """Cancel running workflows of a branch when a newer commit is pushed to it, except on the default branch."""
     build_fork_prs: bool | None = None
-    """Build pull requests that come from forks."""
+    """Build pull requests from forks."""
     build_prs_only: bool | None = None
-    """Build only branches that have a pull request, and those of `pr_only_branch_overrides`."""
+    """Build only branches with a pull request, and those of `pr_only_branch_overrides`."""
     disable_ssh: bool | None = None
-    """Let nobody rerun a job with SSH."""
+    """Disable rerunning jobs with SSH."""
     forks_receive_secret_env_vars: bool | None = None
-    """Give the project's secrets to builds of forks, too."""
+    """Pass the project's secrets to builds of forks."""
     oss: bool | None = None
-    """Free and open source: anybody may see the builds."""
+    """Free and open source: builds are public."""
     set_github_status: bool | None = None
-    """Report to GitHub how each commit's builds went."""
+    """Report the build status of each commit to GitHub."""
     setup_workflows: bool | None = None
-    """Allow setup workflows, which work out the rest of the configuration."""
+    """Enable setup workflows, which generate the configuration."""
     write_settings_requires_admin: bool | None = None
-    """Let only administrators of the organization change these settings."""
+    """Allow only administrators of the organization to change these settings."""
     pr_only_branch_overrides: tuple[str, ...] = ()
-    """Branches that are built with or without a pull request."""
+    """Branches that are built even without a pull request."""
 
 
 class AdvancedSettingsUpdate(TypedDict, total=False):
-    """What `projects.update_settings` takes: settings of a project by their names, those that are to change."""
+    """The settings that `projects.update_settings` can change."""
 
     autocancel_builds: bool
     build_fork_prs: bool
@@ -91,16 +91,16 @@ class AdvancedSettingsUpdate(TypedDict, total=False):
 
 @frozen(kw_only=True)
 class ProjectSettings:
-    """A project's settings: `GET /project/{provider}/{organization}/{project}/settings`."""
+    """The settings of a project: `GET /project/{provider}/{organization}/{project}/settings`."""
 
     advanced: AdvancedSettings | None = None
 
 
 @frozen(kw_only=True)
 class Rollback:
-    """A rollback that was accepted: `POST /projects/{project_id}/rollback`."""
+    """An accepted rollback: `POST /projects/{project_id}/rollback`."""
 
     id: str = ""
-    """What does it: a pipeline or a command. Empty if the answer lacks it; the specification does not promise it."""
+    """The id of the pipeline or command that performs it. Empty if the response lacks it."""
     rollback_type: str | None = None
-    """Whether a pipeline or an agent does it, in capitals or not."""
+    """Whether a pipeline or an agent performs it, in upper or lower case."""

@@ -1,4 +1,4 @@
-"""Repositories, as pipeline definitions and their triggers name them."""
+"""Repositories of pipeline definitions and triggers."""
 
 from attrs import frozen
 
@@ -7,9 +7,9 @@ __all__ = ["Repository"]
 
 @frozen(kw_only=True)
 class Repository:
-    """A repository. To name one in a call, `external_id` is enough."""
+    """A repository. As an argument, it needs only `external_id`."""
 
     full_name: str | None = None
-    """Owner and name: `acme/api`."""
+    """Owner and name, such as `acme/api`."""
     external_id: str | None = None
-    """The provider's own id; a number on GitHub."""
+    """The provider's id: a number on GitHub."""

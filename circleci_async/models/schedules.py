@@ -1,4 +1,4 @@
-"""Schedules, and their timetables."""
+"""Schedules and their timetables."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -43,17 +43,17 @@ class Month(OpenEnum):
 
 @frozen(kw_only=True)
 class Timetable:
-    """When a schedule runs, in UTC: on days of the week or on days of the month, never both."""
+    """The times of a schedule, in UTC, on either days of the week or days of the month."""
 
     per_hour: int | None = None
-    """How often within each of the hours: 1 to 60."""
+    """Runs per hour: 1 to 60."""
     hours_of_day: tuple[int, ...] = ()
     """0 to 23."""
     days_of_week: tuple[DayOfWeek, ...] = ()
     days_of_month: tuple[int, ...] = ()
     """1 to 31."""
     months: tuple[Month, ...] = ()
-    """Empty: every month."""
+    """Empty for every month."""
 
 
 @frozen(kw_only=True)
@@ -65,9 +65,9 @@ class Schedule:
     project_slug: str
     timetable: Timetable | None = None
     parameters: Mapping[str, Any] | None = field(default=None, hash=False)
-    """The pipeline parameters, and `branch` or `tag`: what to run for."""
+    """The pipeline parameters, and either `branch` or `tag`."""
     actor: User | None = None
-    """Whom its pipelines are put down to."""
+    """The actor of its pipelines."""
     description: str | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None

@@ -1,4 +1,4 @@
-"""The steps of a job, and what they printed."""
+"""The steps of a job and their output."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ __all__ = ["JobStep", "LogLine", "OutputMessage", "StepAction", "StepOutput", "S
 
 
 class StepStatus(OpenEnum):
-    """Where a step stands."""
+    """The status of a step."""
 
     CANCELED = "canceled"
     FAILED = "failed"
@@ -18,16 +18,16 @@ class StepStatus(OpenEnum):
     RUNNING = "running"
     SUCCESS = "success"
     TIMEDOUT = "timedout"
-    """It printed nothing for too long, and was killed."""
+    """Killed because it printed nothing for too long."""
 
     @property
     def is_finished(self) -> bool:
-        """Whether the step has come to its end. False for an unknown status."""
+        """Whether the status is final. False for an unknown status."""
         return self.is_known and self != StepStatus.RUNNING
 
     @property
     def is_failure(self) -> bool:
-        """Whether the step is to blame for a job that failed."""
+        """Whether the status makes the job fail."""
         return self in _FAILURES
 
 
@@ -39,31 +39,31 @@ class StepAction:
     """A step on one node of its job."""
 
     node: int
-    """Which of the parallel runs of the job, from 0."""
+    """The index of the parallel run, from 0."""
     name: str
     status: StepStatus
     failed: bool
-    """Whether it failed, timed out, or was lost with its machine."""
+    """Whether it failed, timed out, or was lost in an infrastructure failure."""
     number: int | None = None
-    """The number of the step. Numbers have gaps, and CircleCI does not give one to every step."""
+    """The number of the step. Numbers can have gaps; some steps have none."""
     exit_code: int | None = None
-    """None if it has not ended by itself; also of some steps of CircleCI's own."""
+    """None for a step that was killed or is running, and for some of CircleCI's own steps."""
     started_at: datetime | None = None
     ended_at: datetime | None = None
     duration: int | None = None
-    """Milliseconds."""
+    """In milliseconds."""
     command: str | None = None
     background: bool = False
-    """Whether the steps after it did not wait for its end."""
+    """Whether it runs in the background of the following steps."""
     has_output: bool = False
     truncated: bool = False
-    """Whether CircleCI has cut its output."""
+    """Whether CircleCI truncated its output."""
     output_url: str | None = field(default=None, repr=False)
-    """Where its output is. Whoever has this address can read it, for a while: it is signed, and so it is not shown."""
+    """The signed URL of its output, which grants access for a limited time; therefore not in the repr."""
 
     @property
     def is_finished(self) -> bool:
-        """Whether it has come to its end."""
+        """Whether the step has ended."""
         return self.ended_at is not None or self.status.is_finished
 
 
@@ -73,58 +73,58 @@ class JobStep:
 
     name: str
     number: int | None
-    """With this `jobs.output` finds it. Numbers have gaps; None for a few steps: give those themselves."""
+    """The `step` argument of `jobs.output`. Can have gaps. For a step without a number, pass the step itself."""
     status: StepStatus
-    """That of the first node that failed; if none did, that of the first one that is not done, or not well."""
+    """The status of the first node that failed, else of the first unfinished or unsuccessful one."""
     exit_code: int | None
-    """That of the same node."""
+    """The exit code of the same node."""
     started_at: datetime | None
-    """When the first node began it."""
+    """When the first node started it."""
     ended_at: datetime | None
-    """When the last node was done with it; None as long as one is not."""
+    """When the last node finished it. None while a node is running it."""
     actions: tuple[StepAction, ...]
     """The step on each node."""
 
     @property
     def failed(self) -> bool:
-        """Whether it failed, timed out, or was lost with its machine, on any node."""
+        """Whether it failed, timed out, or was lost in an infrastructure failure, on any node."""
         return any(action.failed for action in self.actions)
 
 
 @frozen(kw_only=True)
 class OutputMessage:
-    """What a step printed in one go, as it was printed: lines, or parts of them, with all control codes."""
+    """A piece of the raw output of a step: lines or parts of lines, including control codes."""
 
     text: str
     type: str | None = None
     """`out` or `err`."""
     time: datetime | None = None
-    """When it was printed. This and `type` are None where CircleCI gives the output as plain text, and in all but the
-    last part of a message that is so long that it is given in parts."""
+    """When it was printed. `time` and `type` are None if CircleCI returns the output as plain text, and in all but the
+    last part of a long message, which is split into parts."""
 
 
 @frozen(kw_only=True)
 class StepOutput:
-    """What a step that failed printed in the end, on one node."""
+    """The last output of a failed step, on one node."""
 
     name: str
     node: int
     status: StepStatus
     exit_code: int | None
     text: str
-    """Its last lines, without a newline after the last one."""
+    """The last lines, without a final newline."""
     number: int | None = None
     error: Exception | None = None
-    """Why `text` is empty, if the output could not be had."""
+    """The error, if reading the output failed; `text` is empty then."""
 
 
 @frozen(kw_only=True)
 class LogLine:
-    """A line of what a job prints, without its end."""
+    """A line of a job's output, without the line break."""
 
     text: str
     step: str
-    """The step's name."""
+    """The name of the step."""
     number: int | None
-    """The step's number."""
+    """The number of the step."""
     node: int

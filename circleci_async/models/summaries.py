@@ -1,6 +1,6 @@
-"""The summaries of whole projects and organizations that Insights gives.
+"""Insights summaries of projects and organizations.
 
-A trend is the ratio of a value to that of the reporting window before.
+A trend is the ratio of a value to that of the previous reporting window.
 """
 
 from attrs import frozen
@@ -23,7 +23,7 @@ __all__ = [
 
 @frozen(kw_only=True)
 class SummaryMetrics:
-    """The metrics of a whole project or organization."""
+    """The metrics of a project or an organization."""
 
     total_runs: int
     total_duration_secs: int
@@ -36,7 +36,7 @@ class SummaryMetrics:
 
 @frozen(kw_only=True)
 class SummaryTrends:
-    """The trends of a whole project or organization."""
+    """The trends of a project or an organization."""
 
     total_runs: float
     total_duration_secs: float
@@ -47,7 +47,7 @@ class SummaryTrends:
 
 @frozen(kw_only=True)
 class SummaryData:
-    """Metrics and trends of a whole project or organization."""
+    """Metrics and trends of a project or an organization."""
 
     metrics: SummaryMetrics
     trends: SummaryTrends
@@ -76,7 +76,7 @@ class ProjectWorkflowTrends:
 
 @frozen(kw_only=True)
 class ProjectWorkflowSummary:
-    """A workflow in a project's summary, over the branches asked for."""
+    """A workflow in a project's summary, over the requested branches."""
 
     workflow_name: str
     metrics: ProjectWorkflowMetrics
@@ -95,7 +95,7 @@ class ProjectWorkflowBranchSummary:
 
 @frozen(kw_only=True)
 class ProjectSummary:
-    """A project over its workflows and branches: `GET /insights/pages/{project-slug}/summary`."""
+    """The summary of a project, by workflow and branch: `GET /insights/pages/{project-slug}/summary`."""
 
     org_id: str | None = None
     project_id: str | None = None
@@ -138,9 +138,9 @@ class OrgProjectSummary:
 
 @frozen(kw_only=True)
 class OrgSummary:
-    """An organization over all branches of its projects: `GET /insights/{org-slug}/summary`."""
+    """The summary of an organization, over all branches: `GET /insights/{org-slug}/summary`."""
 
     org_data: SummaryData
     org_project_data: tuple[OrgProjectSummary, ...]
-    """Only the projects that were asked for by name."""
+    """Only the projects requested by name."""
     all_projects: tuple[str, ...] | None = None

@@ -1,4 +1,4 @@
-"""Triggers: the events that set a pipeline definition going."""
+"""Triggers: the events that start a pipeline of a pipeline definition."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -24,7 +24,7 @@ __all__ = [
 
 
 class EventPreset(OpenEnum):
-    """Which events of a repository fire a trigger."""
+    """The repository events that fire a trigger."""
 
     ALL_PUSHES = "all-pushes"
     DEFAULT_BRANCH_PUSHES = "default-branch-pushes"
@@ -44,50 +44,50 @@ class EventPreset(OpenEnum):
 
 @frozen(kw_only=True)
 class RepositorySource:
-    """For a trigger that events of a repository fire."""
+    """The event source of a trigger that repository events fire."""
 
     external_id: str
-    """The provider's own id of the repository; a number on GitHub."""
+    """The provider's id of the repository: a number on GitHub."""
     provider: str = "github_app"
 
 
 @frozen(kw_only=True)
 class WebhookSource:
-    """For a trigger that a request to an address of its own fires; CircleCI makes the address."""
+    """The event source of a trigger that requests to a URL fire. CircleCI creates the URL."""
 
     sender: str | None = None
-    """Who will send the requests: a name for people to read."""
+    """A display name of the sender of the requests."""
 
 
 @frozen(kw_only=True)
 class ScheduleSource:
-    """For a trigger that the clock fires."""
+    """The event source of a trigger that a schedule fires."""
 
     cron_expression: str | None = None
-    """Five fields, in UTC: `0 3 * * *`. Needed to create a trigger."""
+    """Five fields, in UTC, such as `0 3 * * *`. Required to create a trigger."""
     attribution_actor: AttributionActor | str | None = None
 
 
 @frozen(kw_only=True)
 class TriggerWebhook:
-    """The address of a trigger that a request fires."""
+    """The URL of a trigger that requests fire."""
 
     url: str | None = field(default=None, repr=False)
-    """Holds a secret: whoever knows it can fire the trigger. Where the token may not see it, `**REDACTED**` stands."""
+    """Contains a secret that grants access to the trigger: `**REDACTED**` for a token without permission."""
     sender: str | None = None
 
 
 @frozen(kw_only=True)
 class TriggerActor:
-    """Whom the pipelines of a trigger that the clock fires are put down to."""
+    """The actor of scheduled pipelines."""
 
     id: str = ""
-    """Empty if the answer lacks it; the specification does not promise it."""
+    """Empty if the response lacks it."""
 
 
 @frozen(kw_only=True)
 class TriggerSchedule:
-    """When the clock fires a trigger."""
+    """The schedule of a trigger."""
 
     cron_expression: str | None = None
     attribution_actor: TriggerActor | None = None
@@ -95,7 +95,7 @@ class TriggerSchedule:
 
 @frozen(kw_only=True)
 class TriggerEventSource:
-    """What fires a trigger: a repository, an address or the clock, as `provider` says."""
+    """The event source of a trigger: a repository, a webhook or a schedule, depending on `provider`."""
 
     provider: str | None = None
     """`github_app`, `github_oauth`, `webhook`, `schedule`, ..."""
@@ -109,20 +109,20 @@ class Trigger:
     """A trigger: `GET /projects/{project_id}/triggers/{trigger_id}` and the list of a pipeline definition's."""
 
     id: str = ""
-    """Empty if the answer lacks it; the specification does not promise it."""
+    """Empty if the response lacks it."""
     event_source: TriggerEventSource | None = None
     event_preset: EventPreset | None = None
     event_name: str | None = None
     checkout_ref: str | None = None
-    """The branch or tag whose code is checked out, where the event does not tell."""
+    """The branch or tag of the code, for events without one."""
     config_ref: str | None = None
-    """The branch or tag whose configuration is run, where the event does not tell."""
+    """The branch or tag of the configuration, for events without one."""
     disabled: bool | None = None
-    """None means enabled too."""
+    """None means enabled."""
     parameters: Mapping[str, Any] | None = field(default=None, hash=False)
     """Pipeline parameters."""
     created_at: datetime | None = None
     name: str | None = None
-    """Deprecated by the API; the sender of the event source says the same."""
+    """Deprecated by the API in favor of the sender of the event source."""
     description: str | None = None
-    """Deprecated by the API; `event_name` says the same."""
+    """Deprecated by the API in favor of `event_name`."""

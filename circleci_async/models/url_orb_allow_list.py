@@ -1,4 +1,4 @@
-"""The URL orb allow-list: from where orbs may be used by URL."""
+"""The URL orb allow-list: the URL prefixes from which orbs may be loaded."""
 
 from attrs import frozen
 
@@ -9,7 +9,7 @@ __all__ = ["UrlOrbAllowListEntry", "UrlOrbAuth", "UrlOrbConfirmation"]
 
 
 class UrlOrbAuth(OpenEnum):
-    """As whom CircleCI fetches the orbs of an entry."""
+    """The authentication of CircleCI's requests for the orbs of an entry."""
 
     BITBUCKET_OAUTH = "bitbucket-oauth"
     GITHUB_APP = "github-app"
@@ -19,18 +19,18 @@ class UrlOrbAuth(OpenEnum):
 
 @frozen(kw_only=True)
 class UrlOrbAllowListEntry:
-    """A place from where orbs may be used: `GET /organization/{org-slug-or-id}/url-orb-allow-list`."""
+    """An allowed URL prefix of orbs: `GET /organization/{org-slug-or-id}/url-orb-allow-list`."""
 
     id: str
     name: str
     prefix: str | None = None
-    """What the URL of an orb must begin with."""
+    """The start of the allowed URLs."""
     auth: UrlOrbAuth | None = None
 
 
 @frozen(kw_only=True)
 class UrlOrbConfirmation(Message):
-    """An entry was added or removed: `POST` and `DELETE` of the allow-list."""
+    """The confirmation of a new or removed entry: `POST` and `DELETE` of the allow-list."""
 
     id: str = ""
-    """The entry's id. Empty if the server confirmed without a word."""
+    """The id of the entry. Empty if the response lacks it."""

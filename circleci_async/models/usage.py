@@ -1,4 +1,4 @@
-"""Usage exports: what was built, and what it cost."""
+"""Usage exports: the usage and the costs of an organization."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ __all__ = ["UsageExport", "UsageExportState", "UsageProgress"]
 
 
 class UsageExportState(OpenEnum):
-    """Where a usage export stands."""
+    """The state of a usage export."""
 
     COMPLETED = "completed"
     CREATED = "created"
@@ -25,30 +25,30 @@ class UsageExport:
     usage_export_job_id: str
     state: UsageExportState
     start: datetime | None = None
-    """Told by the answer that made the export, and by no other."""
+    """Only in the result of `create_export`."""
     end: datetime | None = None
-    """Likewise."""
+    """Only in the result of `create_export`."""
     download_urls: tuple[str, ...] | None = field(default=None, repr=False)
-    """The parts of a completed export, gzipped CSV each; None before, and also after if there was no usage.
+    """The URLs of the files of a completed export (CSV, gzip). None before, and for an export without usage.
 
-    Whoever has an address can read the part, for some 36 hours: it is signed. So it takes no token, and is not shown.
-    `usage.rows` reads the parts.
+    They are signed and grant access for about 36 hours without a token; therefore they are not in the repr.
+    `usage.rows` reads the files.
     """
     error_reason: str | None = None
-    """Why it failed."""
+    """The reason of a failure."""
 
 
 @frozen(kw_only=True)
 class UsageProgress:
-    """How far an export has come, as `on_progress` of `usage.export`, `usage.wait` and `usage.rows` is told."""
+    """The progress of an export, for `on_progress` of `usage.export`, `usage.wait` and `usage.rows`."""
 
     export_id: str
-    """With this, `usage.wait` and `usage.rows` take up an export that was left."""
+    """The argument of `usage.wait` to resume an interrupted export."""
     state: UsageExportState
     parts_done: int = 0
     parts_total: int | None = None
     """None until the export is completed."""
     rows: int = 0
-    """Read so far, of all parts."""
+    """Rows read so far."""
     bytes: int = 0
-    """Received so far, compressed."""
+    """Compressed bytes received so far."""

@@ -1,4 +1,4 @@
-"""Users and the organizations they work with."""
+"""Users and their organizations."""
 
 from attrs import frozen
 
@@ -11,20 +11,20 @@ class User:
 
     id: str
     login: str
-    """The name on the version control system."""
+    """The user name on the version control system."""
     name: str | None = None
-    """The display name; None for a user without one."""
+    """The display name."""
     avatar_url: str | None = None
 
 
 @frozen(kw_only=True)
 class Collaboration:
-    """An organization that the user belongs to or collaborates with: `GET /me/collaborations`."""
+    """An organization that a user belongs to or collaborates with: `GET /me/collaborations`."""
 
     name: str
     vcs_type: str
     """The version control system: `github`, `bitbucket` or `circleci`."""
     id: str | None = None
-    """None when CircleCI does not know the organization yet."""
+    """None for an organization that does not use CircleCI."""
     slug: str | None = None
     avatar_url: str | None = None

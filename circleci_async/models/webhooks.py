@@ -1,4 +1,4 @@
-"""Outbound webhooks: addresses that CircleCI tells of what has happened."""
+"""Outbound webhooks, which CircleCI notifies of completed workflows and jobs."""
 
 from datetime import datetime
 
@@ -10,22 +10,22 @@ __all__ = ["Webhook", "WebhookEventType", "WebhookScope"]
 
 
 class WebhookEventType(OpenEnum):
-    """What CircleCI tells a webhook of."""
+    """The type of a webhook event."""
 
     JOB_COMPLETED = "job-completed"
     WORKFLOW_COMPLETED = "workflow-completed"
     PING = "ping"
-    """A test. Any webhook may be sent one; it is not asked for."""
+    """A test. Every webhook can receive it, without subscribing."""
 
 
 @frozen(kw_only=True)
 class WebhookScope:
-    """What a webhook watches."""
+    """The scope of a webhook."""
 
     id: str
     """The id of the project."""
     type: str | None = None
-    """`project`; there is no other yet."""
+    """Always `project` so far."""
 
 
 @frozen(kw_only=True)
@@ -35,12 +35,12 @@ class Webhook:
     id: str
     name: str
     url: str
-    """Where CircleCI delivers to."""
+    """The destination of deliveries."""
     events: tuple[WebhookEventType, ...] = ()
     scope: WebhookScope | None = None
     verify_tls: bool | None = None
-    """Whether CircleCI checks the certificate of the address."""
+    """Whether CircleCI verifies the certificate of the URL."""
     signing_secret: str | None = field(default=None, repr=False)
-    """`****` if there is one, empty if there is none; the API never gives the secret itself."""
+    """`****`, or empty without a secret. The API never returns the secret itself."""
     created_at: datetime | None = None
     updated_at: datetime | None = None

@@ -1,4 +1,4 @@
-"""Workflows and the jobs that they list."""
+"""Workflows and their jobs."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,7 +13,7 @@ __all__ = ["RerunAccepted", "Workflow", "WorkflowJob", "WorkflowStatus", "Workfl
 
 
 class WorkflowStatus(OpenEnum):
-    """Where a workflow stands."""
+    """The status of a workflow."""
 
     CANCELED = "canceled"
     ERROR = "error"
@@ -28,7 +28,7 @@ class WorkflowStatus(OpenEnum):
 
     @property
     def is_finished(self) -> bool:
-        """Whether the workflow has come to its end. False for an unknown status."""
+        """Whether the status is final. False for an unknown status."""
         return self in _FINISHED
 
 
@@ -45,7 +45,7 @@ _FINISHED = frozenset(
 
 
 class WorkflowTag(OpenEnum):
-    """What is special about a workflow."""
+    """The role of a workflow in its pipeline."""
 
     SETUP = "setup"
 
@@ -59,7 +59,7 @@ class Workflow:
     created_at: datetime
     status: WorkflowStatus | None = None
     stopped_at: datetime | None = None
-    """None while it runs."""
+    """None while it is running."""
     pipeline_id: str | None = None
     pipeline_number: int | None = None
     project_slug: str | None = None
@@ -69,14 +69,14 @@ class Workflow:
     errored_by: str | None = None
     tag: WorkflowTag | None = None
     auto_rerun_number: int | None = None
-    """Which automatic rerun this is."""
+    """The number of the automatic rerun."""
     max_auto_reruns: int | None = None
-    """How many automatic reruns the configuration allows."""
+    """The configured limit of automatic reruns."""
 
 
 @frozen(kw_only=True)
 class WorkflowJob:
-    """A job as its workflow lists it: `GET /workflow/{id}/job`."""
+    """A job in the list of its workflow: `GET /workflow/{id}/job`."""
 
     id: str
     name: str
@@ -88,9 +88,9 @@ class WorkflowJob:
     started_at: datetime | None = None
     stopped_at: datetime | None = None
     dependencies: tuple[str, ...] = ()
-    """The ids of the jobs that this one waits for."""
+    """The ids of the jobs that this job depends on."""
     requires: Mapping[str, Any] | None = field(default=None, hash=False)
-    """For each id in `dependencies`, the list of the statuses that let this job start."""
+    """For each id in `dependencies`, the list of statuses that allow this job to start."""
     approval_request_id: str | None = None
     approved_by: str | None = None
     canceled_by: str | None = None
@@ -98,7 +98,7 @@ class WorkflowJob:
 
 @frozen(kw_only=True)
 class RerunAccepted:
-    """A rerun has begun: `POST /workflow/{id}/rerun`."""
+    """An accepted rerun: `POST /workflow/{id}/rerun`."""
 
     workflow_id: str
     """The id of the new workflow."""

@@ -22,6 +22,8 @@ from ..models.artifacts import Artifact
 if TYPE_CHECKING:
     from ..downloads.latest import LatestArtifacts
 
+__all__ = ["ArtifactStream", "DownloadReport", "Failure"]
+
 
 @frozen(kw_only=True)
 class Failure:

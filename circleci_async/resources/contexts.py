@@ -1,4 +1,4 @@
-"""The calls about contexts, with what one call is not enough for: many variables at once."""
+"""Contexts, with setting many variables at once."""
 
 from collections.abc import Mapping
 
@@ -10,19 +10,18 @@ from .variables import set_all
 
 
 class Contexts(Endpoints):
-    """Contexts: variables that the projects of an organization share, and who may use them.
+    """Contexts: variables shared by the projects of an organization, and restrictions on their use.
 
-    A context that does not exist answers 403 (`PermissionDenied`), as one does that the token may not see.
+    The API answers 403 (`PermissionDenied`) for a context that does not exist, as for one without access.
     """
 
     async def set_variables(
         self, context_id: Id, variables: Mapping[str, str], *, concurrency: int = 8
     ) -> dict[str, ContextVariableResult]:
-        """Add variables to a context, or replace their values, `concurrency` at a time and in any order.
+        """Set variables of a context: add them, or replace their values. `concurrency`: requests at once.
 
-        Returns the answers by name, in the order of `variables`. A name or a value that can't be right is refused
-        before anything is sent. One that fails leaves the others alone: when all are done, `PartialFailure` says which
-        failed and why.
+        Returns the results by name, in the order of `variables`. All names and values are checked before the first
+        request. A failure does not stop the others; at the end, `PartialFailure` reports the failed variables.
         """
         segment(context_id)
         return await set_all(variables, lambda name, value: self.set_variable(context_id, name, value), concurrency)

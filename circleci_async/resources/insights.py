@@ -1,4 +1,4 @@
-"""The calls about insights, with what one call is not enough for: a snapshot of many projects."""
+"""Insights, with a snapshot of the metrics of many projects."""
 
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from contextlib import aclosing
@@ -22,14 +22,14 @@ class Insights(Endpoints):
         reporting_window: ReportingWindow | str | None = None,
         concurrency: int = 8,
     ) -> AsyncGenerator[tuple[ProjectRef, list[WorkflowMetrics] | CircleCIError], None]:
-        """Iterate `(project, metrics of its workflows)` of many projects, as they come.
+        """Iterate over `(project, metrics of its workflows)` of many projects, in the order of completion.
 
-        A project that fails gives `(project, error)` and leaves the others alone: tell the two apart with
-        `isinstance(result, CircleCIError)`. The options are those of `workflows`. To leave the loop early and be sure
-        that nothing goes on, wrap this in `contextlib.aclosing`.
+        A failed project yields `(project, error)` and does not stop the others: check for it with
+        `isinstance(result, CircleCIError)`. The options are those of `workflows`. Wrap the call in
+        `contextlib.aclosing` to cancel the remaining requests when you leave the loop early.
         """
         if isinstance(projects, str):
-            raise InvalidArgument(f"projects={projects!r}: give several, as a list: [{projects!r}]")
+            raise InvalidArgument(f"projects must be a list such as [{projects!r}], got {projects!r}")
 
         async def fetch(project: ProjectRef) -> list[WorkflowMetrics]:
             metrics = self.workflows(

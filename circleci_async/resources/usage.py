@@ -12,7 +12,7 @@ from attrs import evolve
 from ..core.session import Session
 from ..endpoints.resource import Id
 from ..endpoints.usage import Usage as Endpoints
-from ..endpoints.usage import wanted
+from ..endpoints.usage import export_request
 from ..errors import CircleCIError, ExportFailed, InvalidArgument, WaitTimeout
 from ..models.usage import UsageExport, UsageExportState, UsageProgress
 from ..slug import segment
@@ -63,7 +63,7 @@ class Usage(Endpoints):
         Once the rows come, a request of the client's `concurrency` is in flight until the loop ends; to leave the loop
         early and be sure that it has ended, wrap this in `contextlib.aclosing`.
         """
-        wanted(start, end, shared_org_ids)
+        export_request(start, end, shared_org_ids)
         _check_times(poll=poll, timeout=timeout)
         segment(organization_id)
         return self._export(organization_id, start, end, shared_org_ids, poll, timeout, on_progress)

@@ -1,4 +1,4 @@
-"""Set many variables: all are tried, and the error says which failed."""
+"""Setting many variables at once: a failure does not stop the others."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,11 +17,11 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 async def set_all(
     variables: Mapping[str, str], set_one: Callable[[str, str], Awaitable[T]], concurrency: int
 ) -> dict[str, T]:
-    """Set each of the variables, and return the answers in their order, or raise `PartialFailure`."""
-    values = _checked(variables)
+    """Set all variables and return the results in their order. Raises `PartialFailure` if any failed."""
+    values = _check_variables(variables)
     work = fan_out(values, lambda name: set_one(name, values[name]), concurrency=concurrency)
-    async with aclosing(work) as settled:
-        outcomes = {name: outcome async for name, outcome in settled}
+    async with aclosing(work) as completed:
+        outcomes = {name: outcome async for name, outcome in completed}
     done: dict[str, T] = {}
     failed: dict[str, Exception] = {}
     for name in values:
@@ -33,22 +33,24 @@ async def set_all(
     if failed:
         first = next(iter(failed.values()))
         raise PartialFailure(
-            f"{len(failed)} of {len(values)} variables were not set: {', '.join(failed)} (first of all: {first})",
+            f"{len(failed)} of {len(values)} variables were not set: {', '.join(failed)} (the first error: {first})",
             done=done,
             failed=failed,
         ) from first
     return done
 
 
-def _checked(variables: object) -> dict[str, str]:
-    """Return a copy of the variables; refuse them if one can't be right, without showing a value."""
+def _check_variables(variables: object) -> dict[str, str]:
+    """Return a copy of the variables. Raises `InvalidArgument` for an invalid one, without showing its value."""
     if not isinstance(variables, Mapping):
-        raise InvalidArgument('variables: give a mapping of names to values, such as {"AWS_REGION": "eu-west-1"}')
+        raise InvalidArgument(
+            f'variables must be a mapping such as {{"AWS_REGION": "eu-west-1"}}, got a {type(variables).__name__}'
+        )
     values: dict[str, str] = {}
     for name, value in cast(Mapping[object, object], variables).items():
         if not (isinstance(name, str) and _NAME.fullmatch(name)):
             raise InvalidArgument(
-                f"variables: {name!r} can't be a name: it must be of letters, digits and _, and not begin with a digit"
+                f"variable name must have only letters, digits and _, and not start with a digit, got {name!r}"
             )
         values[name] = checked_value(name, value)
     return values

@@ -5,6 +5,8 @@ import zlib
 from codecs import getincrementaldecoder
 from collections.abc import Iterable, Iterator
 
+__all__ = ["Row"]
+
 Row = dict[str, str]
 
 PIECE = 16 * 1024

@@ -8,6 +8,8 @@ from attrs import frozen
 
 from ..errors import InvalidArgument
 
+__all__ = ["Interval", "OnHold"]
+
 OnHold = Literal["return", "wait"]
 
 Interval = tuple[float, float]

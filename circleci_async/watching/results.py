@@ -11,16 +11,7 @@ from ..models.pipelines import Pipeline
 from ..models.workflows import Workflow, WorkflowJob, WorkflowStatus
 from .snapshot import Snapshot
 
-__all__ = [
-    "Outcome",
-    "PipelineResult",
-    "WorkflowResult",
-    "newest",
-    "outcome_of",
-    "pipeline_result",
-    "workflow_result",
-    "worst",
-]
+__all__ = ["Outcome", "PipelineResult", "WorkflowResult"]
 
 
 class Outcome(OpenEnum):

@@ -83,7 +83,7 @@ def test_an_id_or_the_address_of_a_page_says_what_is_meant(text: str, target: Ta
         (f"{APP}/23x", "is not the page of a workflow"),
         (f"{APP}/workflows/{ID}0", "is not the page of a workflow"),
         ("https://example.com/?secret", "'/' is not the page of a workflow"),
-        ("https://ci.example.com/pipelines/svn/acme/api/7", "project can't be"),
+        ("https://ci.example.com/pipelines/svn/acme/api/7", "project slug"),
     ],
 )
 def test_anything_else_is_refused(text: str, said: str) -> None:
@@ -181,7 +181,7 @@ def test_an_id_of_nothing_is_said_to_be_so(cli: Cli, fake: FakeCircleCI, command
         (("approve", "build"), "'build': give the id of a workflow or a pipeline, or the address of its page"),
         (("approve", "https://circleci.com/gh/acme/api/42"), "that is the page of a job"),
         (("cancel", "gh/acme/api"), "'gh/acme/api': give the id of a workflow, a pipeline or a job"),
-        (("cancel", "acme", "42"), "project can't be 'acme'"),
+        (("cancel", "acme", "42"), "project slug 'acme' is invalid"),
         (("rerun", "build"), "'build': give the id of a workflow, or the address of its page"),
         (("rerun", f"{APP}/23"), "that is the page of a pipeline"),
         (("rerun", f"{APP}/23/workflows/{ID}/jobs/42"), "that is the page of a job: give its workflow's"),

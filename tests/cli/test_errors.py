@@ -77,8 +77,8 @@ def test_bad_usage_says_how_to_get_help(cli: Cli, arguments: tuple[str, ...]) ->
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("project", "acme"), "project can't be 'acme': give vcs/organization/name"),
-        (("insights", "gh/acme/api", "gh/acme/.."), "slug: the name can't be '..'"),
+        (("project", "acme"), "project slug 'acme' is invalid: expected 'gh/org/repo'"),
+        (("insights", "gh/acme/api", "gh/acme/.."), "slug has the invalid name '..'"),
         (("pipelines", "gh/acme/api", "--mine", "--branch", "x"), "--mine and --branch can't be combined"),
         (("workflows", "gh/acme/api"), "'gh/acme/api' is no id of a pipeline; with a project, give a number too"),
         (("jobs", "gh/acme/api"), "'gh/acme/api' is no id of a workflow; with a project, give a number too"),

@@ -1,7 +1,7 @@
-"""Stoplight Prism knows the API by its specification alone: it accepts each call, and its answers become the models.
+"""Contract tests against Stoplight Prism, a mock server that validates requests by the OpenAPI description.
 
-`make contract` installs it and runs this. Prism refuses what breaks the specification, be it path, query, body or
-credentials, and answers with the specification's examples.
+`make contract` installs and runs it. Prism rejects requests with an invalid path, query, body or credentials, and
+responds with the examples of the description.
 """
 
 import json
@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -21,20 +21,24 @@ from attrs import define, field
 from yarl import URL
 
 from circleci_async import ApiError, AuthenticationError, CircleCI, NotCreated, Paged
-from tests.endpoints.case import Case, P, every_case
 from tests.endpoints.contract import OPERATIONS
+from tests.endpoints.examples import EXAMPLES, P
+from tests.endpoints.requests import calls
 from tests.models.spec import success
 
 SPEC = Path(__file__).with_name("circleci-v2.slashes.openapi.json")  # slugs as segments, as they are sent
 TOOLS = Path(sys.prefix) / "prism"
-STARTS_WITHIN = 60.0
+START_TIMEOUT = 60.0
 
-CASES = [case for case in every_case() if not case.odd]
+CALLS = [
+    *((str(call), name, call.start) for name, operation in OPERATIONS.items() for call in calls(operation)),
+    *((f"{each.name} {number}", each.name, each.start) for number, each in enumerate(EXAMPLES)),
+]
 
 
 @define
 class Prism:
-    """The server; what it was asked since a test began, and what was wrong with that."""
+    """The server, with the requests of the current test and their violations of the description."""
 
     url: str
     process: subprocess.Popen[bytes]
@@ -44,7 +48,7 @@ class Prism:
 
     def running(self) -> bool:
         if self.process.poll() is not None:
-            pytest.fail(f"Prism has ended:\n{self.log.read_text('utf-8', 'replace')}")
+            pytest.fail(f"Prism exited:\n{self.log.read_text('utf-8', 'replace')}")
         with suppress(OSError), socket.create_connection(("127.0.0.1", urlsplit(self.url).port or 0), timeout=1):
             return True
         return False
@@ -58,14 +62,14 @@ class Prism:
             self.process.wait()
 
     async def note(self, session: object, context: object, ended: aiohttp.TraceRequestEndParams) -> None:
-        """Keep a request, and what is wrong with it: that stands in a header of the answer, not in its body."""
+        """Record a request and its violations, which Prism returns in a header."""
         self.asked.append(ended.url)
         for violation in json.loads(ended.response.headers.get("sl-violations", "[]")):
             self.violations.append(f"{'.'.join(map(str, violation['location']))}: {violation['message']}")
 
     @asynccontextmanager
     async def client(self, *, token: str = "a-token", prefer: str = "") -> AsyncGenerator[CircleCI, None]:
-        """`prefer`: which of an operation's answers, where it has several."""
+        """Open a client. `prefer`: the response to return, for operations with several."""
         noting = aiohttp.TraceConfig()
         noting.on_request_end.append(self.note)
         async with (
@@ -81,7 +85,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prism]:
         pytest.fail(f"Prism is not in {TOOLS}: run `make contract`")
     folder = tmp_path_factory.mktemp("prism")
     spec = json.loads(SPEC.read_bytes())
-    # Prism leaves out the path of the server that the specification names.
+    # Prism ignores the path of the server in the description.
     spec["paths"] = {f"/api/v2{path}": calls for path, calls in spec["paths"].items()}
     (folder / "spec.json").write_text(json.dumps(spec))
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -96,9 +100,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prism]:
         )
     prism = Prism(f"http://127.0.0.1:{port}", process, folder / "log")
     try:
-        deadline = time.monotonic() + STARTS_WITHIN
+        deadline = time.monotonic() + START_TIMEOUT
         while not prism.running():
-            assert time.monotonic() < deadline, f"Prism does not start:\n{prism.log.read_text('utf-8', 'replace')}"
+            assert time.monotonic() < deadline, f"Prism did not start:\n{prism.log.read_text('utf-8', 'replace')}"
             time.sleep(0.05)
         yield prism
     finally:
@@ -107,7 +111,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prism]:
 
 @pytest.fixture
 def prism(server: Prism) -> Iterator[Prism]:
-    """Give out the server; what it says meanwhile is shown if the test fails."""
+    """Return the server. Its log is shown if the test fails."""
     said = server.log.stat().st_size
     server.asked.clear()
     server.violations.clear()
@@ -117,35 +121,36 @@ def prism(server: Prism) -> Iterator[Prism]:
         print(log.read().decode("utf-8", "replace"))
 
 
-async def done(case: Case, circle: CircleCI) -> Any:
-    """Do a call; of a list that is paged, fetch the first page."""
-    began = case.do(circle)
-    if not isinstance(began, Paged):
-        return await began
-    async with aclosing(began.pages()) as pages:
+async def finish(started: Any) -> Any:
+    """Await a call; of a list that is paged, fetch the first page."""
+    if not isinstance(started, Paged):
+        return await started
+    async with aclosing(started.pages()) as pages:
         return await anext(pages)
 
 
-@pytest.mark.parametrize("case", CASES, ids=[f"{case.name} {number}" for number, case in enumerate(CASES)])
-async def test_the_call_is_accepted_and_its_answer_becomes_the_model(case: Case, prism: Prism) -> None:
-    status, _ = success(OPERATIONS[case.name].id)
+@pytest.mark.parametrize(("name", "start"), [call[1:] for call in CALLS], ids=[call[0] for call in CALLS])
+async def test_a_call_conforms_to_the_description_and_its_response_is_decoded(
+    name: str, start: Callable[[CircleCI], Any], prism: Prism
+) -> None:
+    status, _ = success(OPERATIONS[name].id)
     async with prism.client(prefer=f"code={status}") as circle:
         try:
-            await done(case, circle)
+            await finish(start(circle))
         except ApiError as error:
             why = "; ".join(prism.violations) or error.message
             pytest.fail(f"Prism refuses {error.method} {error.url} ({error.status}): {why}", pytrace=False)
     assert prism.violations == []
 
 
-async def test_without_a_token_nothing_is_answered(prism: Prism) -> None:
+async def test_a_request_without_a_token_raises_authentication_error(prism: Prism) -> None:
     async with prism.client(token="") as circle:
         with pytest.raises(AuthenticationError):
             await circle.users.me()
     assert prism.violations == ["request: Invalid security scheme used"]
 
 
-async def test_a_run_that_made_no_pipeline_is_an_error(prism: Prism) -> None:
+async def test_a_run_without_a_pipeline_raises_not_created(prism: Prism) -> None:
     async with prism.client(prefer="code=200") as circle:
         with pytest.raises(NotCreated) as caught:
             await circle.pipelines.run(P, config={"branch": "main"}, checkout={"branch": "main"})
@@ -153,11 +158,11 @@ async def test_a_run_that_made_no_pipeline_is_an_error(prism: Prism) -> None:
     assert prism.violations == []
 
 
-async def test_the_next_page_is_asked_for_with_the_token_of_the_page_before(prism: Prism) -> None:
+async def test_the_next_page_is_requested_with_the_token_of_the_previous_page(prism: Prism) -> None:
     async with prism.client(prefer="example=more_pages") as circle:
         pages = []
         async with aclosing(circle.pipelines.list(P, branch="main").pages()) as walk:
-            async for page in walk:  # without end: the example always has the same token
+            async for page in walk:  # endless: the example always has the same token
                 pages.append(page)
                 if len(pages) == 2:
                     break

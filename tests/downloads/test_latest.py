@@ -383,13 +383,13 @@ async def test_cancelling_it_leaves_nothing_behind(world: World, project: Projec
     ("wanted", "said"),
     [
         ({"branch": "main", "tag": "v1"}, "branch='main', tag='v1': a pipeline has one of the two, not both"),
-        ({"branch": ""}, "branch='': give a name, or a glob such as 'test-*'"),
-        ({"path": 7}, "path=7: give a name, or a glob"),
-        ({"job": ["a"]}, "job=['a']: give a name, or a glob"),
+        ({"branch": ""}, "branch must be a name or a glob such as 'test-*', got ''"),
+        ({"path": 7}, "path must be a name or a glob such as 'test-*', got 7"),
+        ({"job": ["a"]}, "job must be a name or a glob such as 'test-*', got ['a']"),
         ({"look_back": 0}, "look_back=0: give a number of pipelines, from 1"),
         ({"look_back": True}, "look_back=True: give a number of pipelines, from 1"),
         ({"look_back": None}, "look_back=None: give a number of pipelines, from 1"),
-        ({"slug": "acme"}, "project can't be 'acme'"),
+        ({"slug": "acme"}, "project slug 'acme' is invalid"),
     ],
     ids=str,
 )

@@ -1,4 +1,4 @@
-"""How a call with wrong arguments ends."""
+"""How a call with invalid arguments fails."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,13 +8,13 @@ import pytest
 from circleci_async import CircleCI, InvalidArgument, Paged
 
 
-async def refusal(do: Callable[[CircleCI], Any]) -> str:
-    """Return why a call is refused, as it must be before anything is sent."""
+async def refusal(start: Callable[[CircleCI], Any]) -> str:
+    """Return the message of the `InvalidArgument` that a call raises, which must happen before a request is sent."""
     async with CircleCI("t", host="http://localhost:1") as circle:
         with pytest.raises(InvalidArgument) as caught:
-            began = do(circle)
-            if isinstance(began, Paged):
-                pytest.fail("a list must refuse its arguments at once, not when it is iterated")
-            await began
-        assert circle.stats.requests == 0, "something was sent"
+            started = start(circle)
+            if isinstance(started, Paged):
+                pytest.fail("a paged list must check its arguments when it is called, not when it is iterated")
+            await started
+        assert circle.stats.requests == 0
     return str(caught.value)

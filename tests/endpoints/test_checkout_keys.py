@@ -1,33 +1,19 @@
-"""Checkout keys: known by fingerprints that are no path, and of types that are reported otherwise than asked for."""
+"""Checkout keys: fingerprints in paths, types and spellings."""
 
-from typing import Any
 from urllib.parse import unquote
 
 import pytest
 
 import circleci_async as ca
 from circleci_async.testing import FakeCircleCI, World
-from tests.endpoints.refusal import refusal
 from tests.raw_server import answer, raw_server
 
 P = "gh/acme/api"
 KEY = {"public_key": "ssh-rsa AAAA acme", "type": "deploy-key", "fingerprint": "94:19:ab", "preferred": True}
 
 
-@pytest.mark.parametrize("wrong", ["", ".", "..", None, True, b"x"], ids=repr)
-async def test_what_can_not_be_a_fingerprint_is_refused(wrong: Any) -> None:
-    for do in (lambda c: c.checkout_keys.get(P, wrong), lambda c: c.checkout_keys.delete(P, wrong)):
-        assert "can't be part of a path" in await refusal(do)
-
-
-@pytest.mark.parametrize("type", ["github-user-key", ca.CheckoutKeyType.BITBUCKET_USER_KEY], ids=str)
-async def test_a_type_that_is_only_reported_can_not_be_asked_for(type: str) -> None:
-    message = await refusal(lambda c: c.checkout_keys.create(P, type))
-    assert message == f"type='{type}': give 'user-key'; that is only how such a key is reported"
-
-
 @pytest.mark.parametrize("digest", ca.KeyDigest)
-async def test_a_fingerprint_arrives_as_one_segment_and_finds_its_key(digest: ca.KeyDigest) -> None:
+async def test_a_fingerprint_is_sent_as_one_path_segment(digest: ca.KeyDigest) -> None:
     project = (world := World()).project(P)
     project.checkout_key()
     async with FakeCircleCI(world) as fake, fake.client() as circle:
@@ -45,7 +31,7 @@ async def test_a_fingerprint_arrives_as_one_segment_and_finds_its_key(digest: ca
 
 
 @pytest.mark.parametrize("separator", ["-", "_"])
-async def test_answers_are_read_in_either_spelling(separator: str) -> None:
+async def test_responses_are_decoded_with_hyphens_and_underscores(separator: str) -> None:
     body = {f"public{separator}key": "ssh-rsa AAAA", f"created{separator}at": "2015-09-21T17:29:21.042Z"}
     body |= {"type": "gitlab-user-key", "fingerprint": "c9:0b", "preferred": False}  # type: ignore[dict-item]  # JSON
     async with raw_server(answer(200, body)) as server, ca.CircleCI("t", host=server.url) as circle:
@@ -54,6 +40,6 @@ async def test_answers_are_read_in_either_spelling(separator: str) -> None:
     assert key.created_at is not None
 
 
-async def test_an_older_answer_has_no_date() -> None:
+async def test_created_at_is_optional() -> None:
     async with raw_server(answer(200, KEY)) as server, ca.CircleCI("t", host=server.url) as circle:
         assert (await circle.checkout_keys.get(P, "94:19:ab")).created_at is None

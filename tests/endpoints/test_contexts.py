@@ -1,4 +1,4 @@
-"""Contexts: whose they are, the variables that the API does not list, and values that stay unseen."""
+"""Contexts: owners, truncated lists of variables, and secret values."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.testing import FakeCircleCI, World
-from tests.endpoints.case import ID
+from tests.endpoints.examples import ID
 from tests.endpoints.refusal import refusal
 from tests.raw_server import Behaviour, Request, answer, raw_server
 
@@ -22,47 +22,6 @@ HUNDRED = [{**VARIABLE, "variable": f"V{number}"} for number in range(100)]
 
 
 @pytest.mark.parametrize(
-    ("owner", "message"),
-    [
-        ({}, "owner_id=None, owner_slug=None: give exactly one of the two"),
-        ({"owner_id": "i", "owner_slug": "gh/acme"}, "owner_id='i', owner_slug='gh/acme': give exactly one of the two"),
-        ({"owner_type": "organization"}, "owner_id=None, owner_slug=None: give exactly one of the two"),
-        ({"owner_id": ""}, "owner_id='': give the id of an organization"),
-        ({"owner_slug": ""}, "organization can't be '': give vcs/name, such as gh/acme"),
-        ({"owner_slug": "gh/acme/api"}, "organization can't be 'gh/acme/api': give vcs/name, such as gh/acme"),
-        (
-            {"owner_slug": "gh/acme", "owner_type": ca.OwnerType.ACCOUNT},
-            "owner_type='account', owner_slug='gh/acme': an account is named by owner_id",
-        ),
-    ],
-    ids=repr,
-)
-async def test_a_context_has_one_owner_that_is_named_in_one_way(owner: dict[str, Any], message: str) -> None:
-    assert (await refusal(lambda c: c.contexts.list(**owner))).startswith(message)
-    assert (await refusal(lambda c: c.contexts.create("aws", **owner))).startswith(message)
-
-
-@pytest.mark.parametrize("wrong", ["", ".", "..", None, True, b"x"], ids=repr)
-async def test_what_can_not_be_part_of_a_path_is_refused(wrong: Any) -> None:
-    for do in (
-        lambda c: c.contexts.get(wrong),
-        lambda c: c.contexts.delete(wrong),
-        lambda c: c.contexts.variables(wrong),
-        lambda c: c.contexts.set_variable(wrong, "A", "s3cret"),
-        lambda c: c.contexts.set_variable(ID, wrong, "s3cret"),
-        lambda c: c.contexts.delete_variable(wrong, "A"),
-        lambda c: c.contexts.delete_variable(ID, wrong),
-        lambda c: c.contexts.restrictions(wrong),
-        lambda c: c.contexts.add_restriction(wrong, type="expression", value="true"),
-        lambda c: c.contexts.delete_restriction(wrong, ID),
-        lambda c: c.contexts.delete_restriction(ID, wrong),
-    ):
-        message = await refusal(do)
-        assert "can't be part of a path" in message
-        assert "s3cret" not in message
-
-
-@pytest.mark.parametrize(
     ("value", "problem"),
     [
         (None, "is of type NoneType: give text (a str)"),
@@ -73,28 +32,31 @@ async def test_what_can_not_be_part_of_a_path_is_refused(wrong: Any) -> None:
     ],
     ids=ascii,
 )
-async def test_a_value_that_is_no_text_is_refused_and_not_shown(value: Any, problem: str) -> None:
+async def test_an_invalid_value_is_refused_without_showing_it(value: Any, problem: str) -> None:
     message = await refusal(lambda c: c.contexts.set_variable(ID, "KEY", value))
     assert message == f"the value of 'KEY' {problem}"
     message = await refusal(lambda c: c.environment_variables.set("gh/acme/api", "KEY", value))
     assert message == f"the value of 'KEY' {problem}"
 
 
-def for_ever(*, afresh: bool) -> Behaviour:
-    """Answer with the first page whatever page is asked for; `afresh`: under another token each time."""
+def repeat_first_page(*, new_tokens: bool) -> Behaviour:
+    """Answer every request with the first page; `new_tokens`: with another token each time."""
     count = 0
 
     async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
         nonlocal count
-        count += afresh
+        count += new_tokens
         return await answer(200, {"items": HUNDRED, "next_page_token": f"token {count}"})(request, writer)
 
     return behave
 
 
-@pytest.mark.parametrize("afresh", [False, True], ids=["the same token", "ever new tokens"])
-async def test_a_list_of_variables_that_repeats_ends_with_a_warning_and_nothing_twice(afresh: bool) -> None:
-    async with raw_server(for_ever(afresh=afresh)) as server, ca.CircleCI("t", host=server.url) as circle:
+@pytest.mark.parametrize("new_tokens", [False, True], ids=["the same token", "new tokens"])
+async def test_a_repeated_page_of_variables_ends_the_list_with_a_warning(new_tokens: bool) -> None:
+    async with (
+        raw_server(repeat_first_page(new_tokens=new_tokens)) as server,
+        ca.CircleCI("t", host=server.url) as circle,
+    ):
         with pytest.warns(ca.TruncatedListWarning) as warned:
             names = [each.variable async for each in circle.contexts.variables(ID)]
         with pytest.warns(ca.TruncatedListWarning):
@@ -105,15 +67,15 @@ async def test_a_list_of_variables_that_repeats_ends_with_a_warning_and_nothing_
     assert str(warning.message) == f"context {ID} may have more variables: the API lists only the first 100"
 
 
-async def test_no_more_variables_than_are_wanted_need_no_warning() -> None:
-    async with raw_server(for_ever(afresh=False)) as server, ca.CircleCI("t", host=server.url) as circle:
+async def test_a_limit_within_the_first_page_gives_no_warning() -> None:
+    async with raw_server(repeat_first_page(new_tokens=False)) as server, ca.CircleCI("t", host=server.url) as circle:
         assert (await circle.contexts.variables(ID).first()) is not None
         assert len(await circle.contexts.variables(ID).collect(limit=100)) == 100
         assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize("count", [0, 99, 100])
-async def test_a_hundred_variables_are_all_there_are_without_a_warning(count: int) -> None:
+async def test_up_to_a_hundred_variables_give_no_warning(count: int) -> None:
     context = (world := World()).context("gh/acme", "aws")
     for number in range(count):
         context.variable(f"V{number}", "")
@@ -121,7 +83,7 @@ async def test_a_hundred_variables_are_all_there_are_without_a_warning(count: in
         assert len(await circle.contexts.variables(context.id).collect()) == count
 
 
-async def test_more_than_a_hundred_are_cut() -> None:
+async def test_more_than_a_hundred_variables_are_truncated_with_a_warning() -> None:
     context = (world := World()).context("gh/acme", "aws")
     for number in range(101):
         context.variable(f"V{number}", "")
@@ -132,12 +94,12 @@ async def test_more_than_a_hundred_are_cut() -> None:
 
 
 @pytest.mark.parametrize("body", [{}, {"items": []}, {"items": [], "next_page_token": None}], ids=repr)
-async def test_an_answer_without_restrictions_is_an_empty_list(body: Any) -> None:
+async def test_restrictions_default_to_an_empty_list(body: Any) -> None:
     async with raw_server(answer(200, body)) as server, ca.CircleCI("t", host=server.url) as circle:
         assert await circle.contexts.restrictions(ID).collect() == []
 
 
-async def test_setting_a_variable_answers_with_it_or_with_a_message() -> None:
+async def test_the_result_of_setting_a_variable_is_the_variable_or_a_message() -> None:
     answers = answer(200, VARIABLE), answer(200, {"message": "Set."}), answer(200, {})
     async with raw_server(*answers) as server, ca.CircleCI("t", host=server.url) as circle:
         assert (await circle.contexts.set_variable(ID, "A", "x")).variable == "AWS_REGION"
@@ -145,7 +107,7 @@ async def test_setting_a_variable_answers_with_it_or_with_a_message() -> None:
         assert (await circle.contexts.set_variable(ID, "A", "x")) == ca.ContextVariableResult()
 
 
-async def test_a_value_arrives_as_it_is_and_stays_unseen() -> None:
+async def test_a_value_is_sent_unchanged_and_never_shown() -> None:
     context = (world := World()).context("gh/acme", "aws")
     value = '-----BEGIN KEY-----\n"\u00e9\U0001f511"\t\\ %2F+\r\n'
     async with FakeCircleCI(world) as fake, fake.client() as circle:
@@ -159,7 +121,7 @@ async def test_a_value_arrives_as_it_is_and_stays_unseen() -> None:
     assert details.org_id == context.organization.id
 
 
-async def test_an_older_answer_says_less_of_a_variable_and_of_a_context() -> None:
+async def test_only_identifying_fields_of_contexts_and_variables_are_required() -> None:
     old = {"id": str(ID), "name": "aws", "created_at": "2019-05-04T10:00:00.042Z"}
     page = {"items": [{"variable": "A"}], "next_page_token": None}
     async with raw_server(answer(200, old), answer(200, page)) as server, ca.CircleCI("t", host=server.url) as circle:
@@ -168,13 +130,13 @@ async def test_an_older_answer_says_less_of_a_variable_and_of_a_context() -> Non
         assert await circle.contexts.variables(ID).collect() == [ca.ContextVariable(variable="A")]
 
 
-async def test_a_context_that_is_not_there_is_denied() -> None:
+async def test_a_missing_context_raises_permission_denied() -> None:
     async with FakeCircleCI(World()) as fake, fake.client() as circle:
         with pytest.raises(ca.PermissionDenied):
             await circle.contexts.get(ID)
 
 
-async def test_a_context_is_found_by_its_name_and_its_owner() -> None:
+async def test_contexts_are_listed_by_owner_and_name() -> None:
     world = World()
     world.organization("gh/acme")
     async with FakeCircleCI(world) as fake, fake.client() as circle:

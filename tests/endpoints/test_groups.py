@@ -1,4 +1,4 @@
-"""The list of an organization's groups is cut by the server, which must be said."""
+"""Groups: the server truncates the list, which raises a warning."""
 
 import warnings
 from typing import Any
@@ -8,8 +8,7 @@ import pytest
 from circleci_async import CircleCI, TruncatedListWarning
 from circleci_async.testing import FakeCircleCI, World
 from circleci_async.testing.groups import OrganizationGroup
-from tests.endpoints.case import ID
-from tests.endpoints.refusal import refusal
+from tests.endpoints.examples import ID
 from tests.raw_server import answer, raw_server
 
 
@@ -22,7 +21,7 @@ def world_with(count: int) -> tuple[World, str]:
     return world, acme.id
 
 
-async def test_a_hundred_groups_are_all_there_are_and_nothing_is_said() -> None:
+async def test_up_to_a_hundred_groups_give_no_warning() -> None:
     world, acme = world_with(100)
     async with FakeCircleCI(world) as fake, fake.client() as circle:
         with warnings.catch_warnings(action="error", category=TruncatedListWarning):
@@ -31,7 +30,7 @@ async def test_a_hundred_groups_are_all_there_are_and_nothing_is_said() -> None:
         assert len(fake.requests) == 1
 
 
-async def test_of_more_than_a_hundred_groups_the_first_are_given_once_with_a_warning() -> None:
+async def test_more_than_a_hundred_groups_are_truncated_with_a_warning() -> None:
     world, acme = world_with(101)
     async with FakeCircleCI(world) as fake, fake.client() as circle:
         with pytest.warns(TruncatedListWarning, match="may have more groups: the API lists only the first 100"):
@@ -40,7 +39,7 @@ async def test_of_more_than_a_hundred_groups_the_first_are_given_once_with_a_war
         assert len(fake.requests) == 2
 
 
-async def test_a_server_that_pages_after_all_is_followed() -> None:
+async def test_page_tokens_of_groups_are_followed() -> None:
     pages: list[dict[str, Any]] = [
         {"items": [{"id": str(ID), "name": "a"}], "next_page_token": "t"},
         {"items": [{"id": str(ID), "name": "b", "description": None}]},
@@ -49,8 +48,3 @@ async def test_a_server_that_pages_after_all_is_followed() -> None:
     async with raw_server(*answers) as server, CircleCI("t", host=server.url) as circle:
         assert [group.name async for group in circle.groups.list(ID, limit=1)] == ["a", "b"]
         assert server.requests[1].target.endswith("/groups?limit=1&page-token=t")
-
-
-@pytest.mark.parametrize("limit", [0, -1])
-async def test_a_page_of_nothing_is_refused(limit: int) -> None:
-    assert f"limit={limit}: give a number from 1" in await refusal(lambda c: c.groups.list(ID, limit=limit))

@@ -1,13 +1,9 @@
-"""Running a pipeline: a success that creates nothing is no success, and nothing is run twice."""
-
-from collections.abc import Callable
-from typing import Any
+"""Running a pipeline: all kinds of projects, `NotCreated`, and no retries."""
 
 import pytest
 
-from circleci_async import ApiError, CircleCI, InvalidArgument, NotCreated, Ref, ServerError
+from circleci_async import ApiError, CircleCI, NotCreated, Ref, ServerError
 from circleci_async.testing import FakeCircleCI, World
-from tests.endpoints.refusal import refusal
 from tests.raw_server import answer, raw_server
 
 P = "gh/acme/api"
@@ -15,7 +11,7 @@ OPAQUE = "circleci/9YytKzouJxzu4TjCRFqAoD/44n9wujWcTnVZ2b5S8Fnat"
 
 
 @pytest.mark.parametrize("project", [P, "bb/acme/api", OPAQUE])
-async def test_a_pipeline_runs_in_a_project_of_any_kind(project: str) -> None:
+async def test_a_pipeline_runs_in_every_kind_of_project(project: str) -> None:
     world = World()
     world.project(project)
     async with FakeCircleCI(world) as fake, fake.client() as circle:
@@ -25,7 +21,7 @@ async def test_a_pipeline_runs_in_a_project_of_any_kind(project: str) -> None:
         assert (pipeline.id, pipeline.tag, pipeline.parameters) == (created.id, "v1", {"n": 1})
 
 
-async def test_a_run_that_creates_nothing_says_so_and_why() -> None:
+async def test_a_run_without_a_pipeline_raises_not_created() -> None:
     world = World()
     world.project(P).skip_next_run("the commit message holds [skip ci]")
     async with FakeCircleCI(world) as fake, fake.client() as circle:
@@ -39,7 +35,7 @@ async def test_a_run_that_creates_nothing_says_so_and_why() -> None:
 
 @pytest.mark.parametrize("status", [200, 202, 204])
 @pytest.mark.parametrize("body", ["", '{"message": ""}', "null"])
-async def test_only_a_201_is_a_pipeline(status: int, body: str) -> None:
+async def test_any_status_but_201_raises_not_created(status: int, body: str) -> None:
     said = answer(status, "" if status == 204 else body)
     async with raw_server(said) as server, CircleCI("t", host=server.url) as circle:
         with pytest.raises(NotCreated) as caught:
@@ -47,34 +43,8 @@ async def test_only_a_201_is_a_pipeline(status: int, body: str) -> None:
         assert caught.value.message
 
 
-async def test_a_run_that_may_have_been_received_is_not_sent_again() -> None:
+async def test_a_run_is_not_retried_after_a_server_error() -> None:
     async with raw_server(answer(503, {})) as server, CircleCI("t", host=server.url) as circle:
         with pytest.raises(ServerError):
             await circle.pipelines.run(P)
         assert len(server.requests) == 1
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({}, "branch=None, tag=None: give the name of a branch or of a tag"),
-        ({"branch": "a", "tag": "b"}, "branch='a', tag='b': give the name of a branch or of a tag"),
-        ({"branch": ""}, "branch='', tag=None: give the name of a branch or of a tag"),
-        ({"branch": "a", "tag": ""}, "branch='a', tag='': give the name of a branch or of a tag"),
-    ],
-)
-def test_a_ref_is_a_branch_or_a_tag(arguments: dict[str, str], message: str) -> None:
-    with pytest.raises(InvalidArgument) as caught:
-        Ref(**arguments)
-    assert str(caught.value) == message
-
-
-@pytest.mark.parametrize("name", ["config", "checkout"])
-async def test_a_ref_in_one_text_is_refused(name: str) -> None:
-    run: Callable[..., Any] = lambda c: c.pipelines.run(P, **{name: "main"})  # noqa: E731
-    assert await refusal(run) == f"{name}='main': give Ref(branch='main') or Ref(tag='main')"
-
-
-@pytest.mark.parametrize("wrong", ["", "api", "gh/acme", "gh//api", None], ids=repr)
-async def test_what_is_no_project_is_refused(wrong: Any) -> None:
-    assert await refusal(lambda c: c.pipelines.run(wrong))

@@ -98,9 +98,9 @@ def test_one_id_or_several(ids: Any) -> None:
     ("arguments", "said"),
     [
         ({"branch": "main", "tag": "v1"}, "a pipeline has one of the two, not both"),
-        ({"branch": ""}, "branch='': give a name, or a glob"),
-        ({"job": 7}, "job=7: give a name, or a glob"),
-        ({"path": ["*.xml"]}, r"path=\['\*.xml'\]: give a name, or a glob"),
+        ({"branch": ""}, "branch must be a name or a glob such as 'test-\\*', got ''"),
+        ({"job": 7}, "job must be a name or a glob such as .*, got 7"),
+        ({"path": ["*.xml"]}, r"path must be a name or a glob such as .*, got \['\*.xml'\]"),
         ({"since": "yesterday"}, "since='yesterday': give a datetime, a timedelta, or text such as '7d'"),
         ({"since": 7}, "since=7: give a datetime"),
         ({"until": datetime(2026, 1, 1)}, "until=.*: give a datetime with a time zone"),  # noqa: DTZ001

@@ -1,4 +1,4 @@
-"""The API's specification, and which model each of its answers becomes."""
+"""The OpenAPI description, and the model of each response."""
 
 import json
 from collections.abc import Iterator
@@ -14,39 +14,39 @@ _SPEC: Json = json.loads((Path(__file__).parent.parent / "contract" / "circleci-
 
 
 def resolve(schema: Json) -> Json:
-    """Follow a reference to the schema that it names."""
+    """Follow a reference to a schema."""
     while "$ref" in schema:
         schema = _SPEC["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     return schema
 
 
 def success(operation: str) -> tuple[int, Json]:
-    """Return the status with which an operation has done what was asked, and its answer: schema and examples, or {}."""
+    """Return the success status of an operation, and its response: schema and examples, or {}."""
     (found,) = (
         method
         for path in _SPEC["paths"].values()
         for method in path.values()
         if isinstance(method, dict) and method.get("operationId") == operation
     )
-    status = max(code for code in found["responses"] if code[0] == "2")  # a 200 beside a 201: nothing was made
+    status = max(code for code in found["responses"] if code[0] == "2")  # a 200 beside a 201 creates nothing
     return int(status), found["responses"][status].get("content", {}).get("application/json", {})
 
 
 def is_page(operation: str) -> bool:
-    """Tell whether the answer is an object with `items`."""
+    """Return whether the response is an object with `items`."""
     _, answer = success(operation)
     return "items" in resolve(answer.get("schema", {})).get("properties", {})
 
 
 def schema(operation: str) -> Json:
-    """Return the schema of what the operation's model stands for."""
+    """Return the schema of an operation's model."""
     _, answer = success(operation)
     whole = resolve(answer["schema"])
     return resolve(whole["properties"]["items"]["items"]) if is_page(operation) else whole
 
 
 def examples(operation: str) -> Iterator[Json]:
-    """Yield an example of everything that the operation's model is to stand for."""
+    """Yield the examples of an operation's model."""
     _, answer = success(operation)
     bodies = [each["value"] for each in answer.get("examples", {}).values()]
     if "example" in answer:
@@ -59,7 +59,7 @@ def examples(operation: str) -> Iterator[Json]:
 
 
 def example(operation: str) -> Json:
-    """Return the operation's first example, for the test to alter."""
+    """Return a copy of an operation's first example."""
     return json.loads(json.dumps(next(examples(operation))))
 
 
@@ -78,4 +78,4 @@ def _models() -> Iterator[tuple[str, Any]]:
 
 
 MODELS: dict[str, Any] = dict(_models())
-"""The model of an operation's answer, as its method declares it; of one item, if the answer has `items`."""
+"""The model of each operation's response, or of one item if the response has `items`."""

@@ -1,4 +1,4 @@
-"""The models say neither more nor less than the API's specification."""
+"""The models match the OpenAPI description."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -18,12 +18,12 @@ PLAIN = {"boolean": bool, "integer": int, "number": float, "string": str}
 
 
 def spelt(key: str) -> str:
-    """Write a key as the models do: the specification hyphenates some."""
+    """Return a key in the spelling of the models: the description hyphenates some."""
     return key.replace("-", "_")
 
 
 def differences(schema: Json, kind: Any, place: str) -> Iterator[str]:
-    """Yield each place where a model and its schema are not of one mind."""
+    """Yield each difference between a model and its schema."""
     schema = resolve(schema)
     nullable = NoneType in get_args(kind)
     if nullable:
@@ -35,7 +35,7 @@ def differences(schema: Json, kind: Any, place: str) -> Iterator[str]:
         if schema["type"] == "array":
             yield from differences(schema["items"], get_args(kind)[0], f"{place}[]")
         else:
-            yield f"{place} is no list"
+            yield f"{place} must be a list"
     elif attrs.has(kind):
         fields = attrs.fields_dict(kind)
         properties = {spelt(name): inner for name, inner in schema.get("properties", {}).items()}
@@ -52,7 +52,7 @@ def differences(schema: Json, kind: Any, place: str) -> Iterator[str]:
     elif get_origin(kind) in (Mapping, dict):
         values = schema.get("additionalProperties")
         if not values:
-            yield f"{place} is no free map"
+            yield f"{place} must be a map"
         elif get_args(kind)[1] is not Any:
             yield from differences(values, get_args(kind)[1], f"{place}{{}}")
     elif issubclass(kind, OpenEnum):
@@ -63,15 +63,15 @@ def differences(schema: Json, kind: Any, place: str) -> Iterator[str]:
         yield f"{place} is one of {schema['enum']}"
     elif kind is datetime:
         if schema.get("format") != "date-time":
-            yield f"{place} is no date"
+            yield f"{place} must be a date"
     elif schema.get("format") == "date-time" or PLAIN[schema["type"]] is not kind:
         yield f"{place} is {schema['type']} {schema.get('format', '')}"
 
 
-def test_the_models_differ_from_the_specification_only_on_purpose() -> None:
+def test_the_models_differ_from_the_description_only_as_listed() -> None:
     found = {each for operation, kind in MODELS.items() for each in differences(schema(operation), kind, operation)}
     assert found == {
-        # Bodies from the live API lack these fields, or hold null in them.
+        # The live API omits these fields or sends null.
         "Collaboration.slug need not be optional",
         "JobDetails.status need not be optional",
         "JobProject.id need not be optional",
@@ -90,7 +90,7 @@ def test_the_models_differ_from_the_specification_only_on_purpose() -> None:
         "CheckoutKey.created_at need not be optional",
         "ContextVariable.updated_at need not be optional",
         "Schedule.updated_at need not be optional",
-        # They identify nothing.
+        # They do not identify an object.
         "Organization.vcs_type need not be optional",
         "OtelExporter.endpoint need not be optional",
         "OtelExporter.insecure need not be optional",
@@ -113,32 +113,32 @@ def test_the_models_differ_from_the_specification_only_on_purpose() -> None:
         "WebhookScope.type need not be optional",
         "DeployLabel.value need not be optional",
         "RuleViolation.reason need not be optional",
-        # One model for both answers about an export.
+        # One model for two responses.
         "UsageExport.end is only on one side",
         "UsageExport.error_reason is only on one side",
         "UsageExport.start is only on one side",
-        # A timetable is also what an update changes, in part.
+        # An update changes a part of a timetable.
         "Timetable.hours_of_day need not be optional",
         "Timetable.per_hour need not be optional",
-        # An answer is of use without a picture or notes: no picture is None, no notes are an empty list.
+        # A response without them is still useful.
         "Collaboration.avatar_url need not be optional",
         "JobDetails.contexts need not be optional",
         "JobDetails.messages need not be optional",
         "JobDetails.parallel_runs need not be optional",
         "Pipeline.errors need not be optional",
         "WorkflowJob.dependencies need not be optional",
-        # A confirmation without a word is one all the same.
+        # A confirmation can be empty.
         "Message.message need not be optional",
         "OidcClaimSet.org_id need not be optional",
         "UrlOrbConfirmation.id need not be optional",
         "UrlOrbConfirmation.message need not be optional",
-        # A count of tests is a whole number, whatever the specification calls it.
+        # A number of tests is an integer; the description says double.
         "getFlakyTests.total_flaky_tests is number double",
     }
 
 
 def comparable(value: Json) -> Json:
-    """Make null, absent and an empty list the same, likewise hyphens and underscores, and each date its instant."""
+    """Normalize a body: drop null and empty lists, replace hyphens, and parse dates."""
     if isinstance(value, dict):
         return {spelt(key): comparable(item) for key, item in value.items() if item not in (None, [])}
     if isinstance(value, list):
@@ -149,7 +149,7 @@ def comparable(value: Json) -> Json:
 
 
 @pytest.mark.parametrize("operation", MODELS)
-def test_an_example_survives_the_way_into_a_model_and_back(operation: str) -> None:
+def test_an_example_survives_a_round_trip_through_its_model(operation: str) -> None:
     bodies = list(examples(operation))
     assert bodies
     for body in bodies:

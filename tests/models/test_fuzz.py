@@ -1,4 +1,4 @@
-"""Whatever the specification lets the API answer becomes a model; what a model can't be is refused, by its place."""
+"""Fuzz tests: valid bodies are decoded, and errors have the location of each fault."""
 
 import json
 from collections.abc import Iterator
@@ -14,18 +14,17 @@ from hypothesis import strategies as st
 
 from circleci_async import CircleCI, DecodeError, Message, Paged, User
 from circleci_async.core.codec import decode
-from tests.endpoints.case import every_case
 from tests.endpoints.contract import OPERATIONS
+from tests.endpoints.requests import minimal
 from tests.raw_server import answer, raw_server
 
 from .spec import MODELS, Json, is_page, resolve, schema, success
 
-# A case of each operation that is answered with JSON.
-CALLS = {OPERATIONS[case.name].id: case for case in every_case() if OPERATIONS[case.name].id in MODELS}
+# A call of each operation that is answered with JSON.
+CALLS = {operation.id: minimal(operation) for operation in OPERATIONS.values() if operation.id in MODELS}
 PAGES = [operation for operation in CALLS if is_page(operation)]
 
-# No two runs are the same, so a failure prints what to paste to see it again. Some bodies are large, and a machine that
-# runs all tests at once may be slow to draw them: that is no fault.
+# A failure prints a blob that reproduces it. Drawing large bodies can be slow on a busy machine.
 few = settings(max_examples=6, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 fewer = settings(few, max_examples=2)
 
@@ -39,13 +38,13 @@ ANYTHING = st.recursive(
 DATES = st.sampled_from(
     ["2026-05-04T10:00:00Z", "2026-05-04T10:00:00.042Z", "2026-05-04T10:00:00.123456789Z", "2026-05-04T12:00:00+02:00"]
 )
-COUNTS = {"total_flaky_tests"}  # whole numbers, whatever the specification calls them
+COUNTS = {"total_flaky_tests"}  # integers; the description says double
 
 
 def bodies(schema: Json, *, full: bool = False) -> st.SearchStrategy[Json]:
-    """What the schema allows, and what the API is known to add: words, fields, other hyphens.
+    """Return a strategy for bodies of a schema, with unknown enum values, unknown fields and other hyphens.
 
-    `full`: nothing is absent, null or empty that may be.
+    `full`: no optional part is absent, null or empty.
     """
     schema = resolve(schema)
     if schema.get("nullable") and not full:
@@ -105,24 +104,24 @@ def spelt(key: str) -> str:
 @pytest.mark.parametrize("operation", MODELS)
 @few
 @given(st.data())
-def test_what_the_specification_allows_becomes_the_model(operation: str, data: st.DataObject) -> None:
+def test_a_valid_body_is_decoded(operation: str, data: st.DataObject) -> None:
     body = data.draw(bodies(schema(operation)))
     decode(MODELS[operation], json.dumps(body).encode())
 
 
 class Place(NamedTuple):
-    """A place in a body: what holds it, and what the model wants there."""
+    """A location in a body: its container, and the type that the model expects."""
 
     holder: Json
     key: Any
     written: str
     kind: Any
     needed: bool
-    """Whether there is no model without it."""
+    """Whether the model requires it."""
 
 
 def places(place: Place) -> Iterator[Place]:
-    """Yield a place, and each place within that the model knows."""
+    """Yield a location and all locations within it that the model has."""
     yield place
     body, written, kind = place.holder[place.key], place.written, essence(place.kind)
     if get_origin(kind) in (list, tuple):
@@ -131,7 +130,7 @@ def places(place: Place) -> Iterator[Place]:
     elif attrs.has(kind):
         keys = {spelt(key): key for key in body}
         for field in attrs.fields(kind):
-            if field.name in keys:  # some models stand for the answers of two operations
+            if field.name in keys:  # some models serve two operations
                 needed = field.default is attrs.NOTHING
                 yield from places(Place(body, keys[field.name], f"{written}.{field.name}", field.type, needed))
     elif get_origin(kind) is not None and get_args(kind)[1] is not Any:
@@ -140,7 +139,7 @@ def places(place: Place) -> Iterator[Place]:
 
 
 def essence(kind: Any) -> Any:
-    """The kind, without `| None`."""
+    """Return the type without `| None`."""
     return next((part for part in get_args(kind) if part is not NoneType), kind) if is_optional(kind) else kind
 
 
@@ -161,15 +160,15 @@ WRONG: dict[str, st.SearchStrategy[Json]] = {
 
 
 def expected(kind: Any) -> tuple[str, set[str]]:
-    """What a fault says is wanted, and which of `WRONG` are right there."""
-    confirms = isinstance(kind, type) and issubclass(kind, Message)  # saying nothing does, too
+    """Return the expectation in the message of a fault, and the names in `WRONG` that are valid there."""
+    confirms = isinstance(kind, type) and issubclass(kind, Message)  # an empty confirmation is valid
     right = {"null"} if is_optional(kind) or confirms else set()
     kind = essence(kind)
     if get_origin(kind) in (list, tuple):
         return "a list", right | {"list"}
     if attrs.has(kind) or get_origin(kind) is not None:
         return "an object", right | {"object"}
-    if issubclass(kind, str):  # the words of a vocabulary included
+    if issubclass(kind, str):  # enums included
         return "a string", right | {"string", "no date"}
     return {
         int: ("an integer", right | {"integer"}),
@@ -180,7 +179,7 @@ def expected(kind: Any) -> tuple[str, set[str]]:
 
 
 def faults(kind: Any, body: Json) -> tuple[str, ...]:
-    """The faults of a body: () if it has none."""
+    """Return the faults of a body, or ()."""
     try:
         decode(kind, json.dumps(body).encode())
     except DecodeError as error:
@@ -191,7 +190,7 @@ def faults(kind: Any, body: Json) -> tuple[str, ...]:
 @pytest.mark.parametrize("operation", MODELS)
 @fewer
 @given(st.data())
-def test_what_the_model_can_not_be_is_refused_wherever_it_stands(operation: str, data: st.DataObject) -> None:
+def test_an_invalid_value_is_reported_with_its_location(operation: str, data: st.DataObject) -> None:
     root = [data.draw(bodies(schema(operation), full=True))]
     wrong = data.draw(st.fixed_dictionaries(WRONG))
     for place in places(Place(root, 0, "$", MODELS[operation], needed=False)):
@@ -211,27 +210,27 @@ def test_what_the_model_can_not_be_is_refused_wherever_it_stands(operation: str,
 
 
 @given(st.sampled_from(sorted(MODELS)), ANYTHING)
-def test_no_answer_raises_anything_but_a_decode_error(operation: str, value: Json) -> None:
+def test_any_json_raises_only_decode_error(operation: str, value: Json) -> None:
     assert all(fault.startswith("$") for fault in faults(MODELS[operation], value))
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_raise_anything_but_a_decode_error(raw: bytes) -> None:
+def test_any_bytes_raise_only_decode_error(raw: bytes) -> None:
     with pytest.raises(DecodeError) as caught:
         decode(User, raw)
     assert all(fault.startswith(("not JSON: ", "the body is empty", "$")) for fault in caught.value.faults)
 
 
 def whole(operation: str) -> Json:
-    """The schema of all that the operation answers."""
+    """Return the schema of an operation's complete response."""
     return success(operation)[1]["schema"]
 
 
 async def called(operation: str, body: Json) -> Any:
-    """Do a call that is answered so; of a list that is paged, fetch the first page."""
+    """Make a call that receives this response; of a paged list, fetch the first page."""
     status, _ = success(operation)
     async with raw_server(answer(status, body)) as server, CircleCI("a-token", host=server.url) as circle:
-        began = CALLS[operation].do(circle)
+        began = CALLS[operation].start(circle)
         if not isinstance(began, Paged):
             return await began
         async with aclosing(began.pages()) as pages:
@@ -241,7 +240,7 @@ async def called(operation: str, body: Json) -> Any:
 @pytest.mark.parametrize("operation", CALLS)
 @fewer
 @given(st.data())
-async def test_what_the_specification_allows_is_what_the_call_gives(operation: str, data: st.DataObject) -> None:
+async def test_a_call_returns_every_item_of_a_valid_body(operation: str, data: st.DataObject) -> None:
     body = data.draw(bodies(whole(operation)))
     result = await called(operation, body)
     if is_page(operation):
@@ -253,7 +252,7 @@ async def test_what_the_specification_allows_is_what_the_call_gives(operation: s
 @pytest.mark.parametrize("operation", PAGES)
 @settings(few, max_examples=1)
 @given(st.data())
-async def test_what_is_wrong_with_a_page_is_named_by_its_place(operation: str, data: st.DataObject) -> None:
+async def test_an_invalid_page_is_reported_with_its_location(operation: str, data: st.DataObject) -> None:
     body = data.draw(bodies(whole(operation), full=True))
     items = Place(body, "items", "$.items", GenericAlias(list, MODELS[operation]), needed=False)
     token = Place(body, "next_page_token", "$.next_page_token", str | None, needed=False)
@@ -267,7 +266,7 @@ async def test_what_is_wrong_with_a_page_is_named_by_its_place(operation: str, d
 
 
 @pytest.mark.parametrize("operation", PAGES)
-async def test_a_page_lacks_its_items_only_where_the_specification_says_so(operation: str) -> None:
+async def test_items_are_optional_only_if_the_description_says_so(operation: str) -> None:
     if "items" in resolve(whole(operation)).get("required", []):
         with pytest.raises(DecodeError, match=r"\$\.items: required, but absent"):
             await called(operation, {})

@@ -1,4 +1,4 @@
-"""Every body that CircleCI's API developer's guide prints can be read."""
+"""The bodies printed in CircleCI's API developer's guide are decoded."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ def printed(name: str) -> bytes:
     return (GUIDE / f"{name}.json").read_bytes()
 
 
-def test_who_i_am() -> None:
+def test_the_current_user() -> None:
     assert decode(User, printed("me")) == User(id="string", login="string", name="string")
 
 
@@ -107,6 +107,6 @@ def test_the_runs_of_a_workflow() -> None:
     assert runs[3].branch is None
 
 
-def test_no_body_of_the_guide_is_left_out() -> None:
+def test_every_body_of_the_guide_is_tested() -> None:
     tested = ("artifacts", "job", "me", "pipelines", "project", "triggered", "workflow_metrics", "workflow_runs")
     assert sorted(path.stem for path in GUIDE.glob("*.json")) == list(tested)

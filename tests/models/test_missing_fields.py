@@ -1,4 +1,4 @@
-"""Fields that the specification requires, but that bodies from the live API lack or hold null in."""
+"""Fields that the description requires, and that the live API omits or sends as null."""
 
 import json
 
@@ -39,7 +39,7 @@ def step(parent: Json, name: str) -> Json:
 
 @pytest.mark.parametrize("missing", ["absent", "null"])
 @pytest.mark.parametrize(("operation", "place"), PLACES)
-def test_a_field_seen_missing_is_none(operation: str, place: str, missing: str) -> None:
+def test_a_field_omitted_by_the_live_api_is_none(operation: str, place: str, missing: str) -> None:
     body = example(operation)
     parent = body
     *above, last = place.split(".")

@@ -1,4 +1,4 @@
-"""Vocabularies stay open: a word that is not known yet is a word all the same."""
+"""Open enums accept unknown values."""
 
 import copy
 import json
@@ -15,7 +15,7 @@ from circleci_async.models.workflows import WorkflowStatus
 
 
 @given(st.text())
-def test_any_string_is_a_word(text: str) -> None:
+def test_any_string_is_a_value(text: str) -> None:
     word = WorkflowStatus(text)
     assert isinstance(word, WorkflowStatus)
     assert word == text == word.value == str(word)
@@ -24,7 +24,7 @@ def test_any_string_is_a_word(text: str) -> None:
 
 
 @given(st.text(), st.sampled_from(range(pickle.HIGHEST_PROTOCOL + 1)))
-def test_a_word_survives_copies_and_pickles(text: str, protocol: int) -> None:
+def test_a_value_survives_copying_and_pickling(text: str, protocol: int) -> None:
     word = WorkflowStatus(text)
     for twin in (copy.copy(word), copy.deepcopy(word), pickle.loads(pickle.dumps(word, protocol))):
         assert type(twin) is WorkflowStatus
@@ -32,17 +32,17 @@ def test_a_word_survives_copies_and_pickles(text: str, protocol: int) -> None:
         assert twin.is_known == word.is_known
 
 
-def test_a_known_word_is_its_member() -> None:
+def test_a_known_value_is_a_member() -> None:
     assert PipelineState("setup-pending") is PipelineState.SETUP_PENDING
     assert PipelineState.SETUP_PENDING.is_known
 
 
-def test_a_member_s_name_is_not_its_word() -> None:
+def test_the_name_of_a_member_is_not_its_value() -> None:
     assert not WorkflowStatus("SUCCESS").is_known
     assert WorkflowStatus("SUCCESS") != WorkflowStatus.SUCCESS
 
 
-def test_an_unknown_word_is_not_remembered() -> None:
+def test_an_unknown_value_does_not_become_a_member() -> None:
     before = list(WorkflowStatus)
     first, second = WorkflowStatus("never"), WorkflowStatus("never")
     assert first is not second
@@ -50,25 +50,25 @@ def test_an_unknown_word_is_not_remembered() -> None:
     assert {first, second} == {"never"}
 
 
-def test_an_unknown_word_shows_its_class_and_itself() -> None:
+def test_the_repr_of_an_unknown_value() -> None:
     assert repr(WorkflowStatus("never")) == "<WorkflowStatus.never: 'never'>"
     assert f"{WorkflowStatus('never')}" == "never"
     assert json.dumps(WorkflowStatus("never")) == '"never"'
 
 
 @pytest.mark.parametrize("value", [5, None, b"success", ["success"]])
-def test_what_is_no_string_is_no_word(value: Any) -> None:
+def test_a_value_must_be_a_string(value: Any) -> None:
     with pytest.raises(ValueError, match="is not a valid WorkflowStatus"):
         WorkflowStatus(value)
 
 
-def test_a_workflow_that_can_still_change_is_not_finished() -> None:
+def test_final_statuses_of_a_workflow() -> None:
     moving = {WorkflowStatus.FAILING, WorkflowStatus.ON_HOLD, WorkflowStatus.QUEUED, WorkflowStatus.RUNNING}
     assert {status for status in WorkflowStatus if not status.is_finished} == moving
     assert not WorkflowStatus("never").is_finished
 
 
-def test_a_job_that_can_still_change_is_not_finished() -> None:
+def test_final_statuses_of_a_job() -> None:
     moving = {JobStatus.BLOCKED, JobStatus.NOT_RUNNING, JobStatus.ON_HOLD, JobStatus.QUEUED, JobStatus.RUNNING}
     assert {status for status in JobStatus if not status.is_finished} == moving
     assert not JobStatus("never").is_finished

@@ -1,4 +1,4 @@
-"""Metrics of many projects at once: as they come, each project's error for itself, through the client's one gate."""
+"""`insights.snapshot`: order, errors, concurrency and cancellation."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ WELL = answer(200, METRICS)
 
 @pytest.fixture(autouse=True)
 def no_complaints(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """See that asyncio has nothing to complain of."""
+    """Check that asyncio logs nothing."""
     yield
     assert [record.getMessage() for record in caplog.get_records("call") if record.name == "asyncio"] == []
 
@@ -51,7 +51,7 @@ def after(event: asyncio.Event, behaviour: Behaviour) -> Behaviour:
     return behave
 
 
-async def test_each_project_comes_with_the_metrics_of_its_workflows() -> None:
+async def test_each_project_has_the_metrics_of_its_workflows() -> None:
     async with raw_server(WELL) as server, client(server) as circle:
         found = {project: result async for project, result in circle.insights.snapshot(["gh/acme/a", "gh/acme/b"])}
     assert set(found) == {"gh/acme/a", "gh/acme/b"}
@@ -61,7 +61,7 @@ async def test_each_project_comes_with_the_metrics_of_its_workflows() -> None:
         assert all(isinstance(metrics, ca.WorkflowMetrics) for metrics in result)
 
 
-async def test_a_slow_project_does_not_hold_up_the_others() -> None:
+async def test_a_slow_project_does_not_delay_the_others() -> None:
     others_are_here = asyncio.Event()
     slow = by_project({"slow": after(others_are_here, WELL)})
     projects = ["gh/acme/slow", *(f"gh/acme/{n}" for n in range(20))]
@@ -76,7 +76,7 @@ async def test_a_slow_project_does_not_hold_up_the_others() -> None:
     assert sorted(map(str, order)) == sorted(projects)
 
 
-async def test_one_projects_error_is_kept_apart_from_the_others() -> None:
+async def test_the_error_of_a_project_does_not_stop_the_others() -> None:
     faults = {
         "gone": answer(404, {"message": "no such project"}),
         "down": answer(500, {"message": "down"}),
@@ -101,7 +101,7 @@ async def test_one_projects_error_is_kept_apart_from_the_others() -> None:
 
 
 @pytest.mark.parametrize("bad", ["", "acme", "gh/acme", "gh/acme/..", "nowhere/acme/api", "gh/acme/api/more"])
-async def test_a_slug_that_can_not_be_right_is_that_projects_own_error(bad: str) -> None:
+async def test_an_invalid_slug_is_the_error_of_its_project(bad: str) -> None:
     async with raw_server(WELL) as server, client(server) as circle:
         found = {project: result async for project, result in circle.insights.snapshot(["gh/acme/a", bad, "gh/acme/b"])}
     assert isinstance(found[bad], ca.InvalidArgument)
@@ -110,14 +110,14 @@ async def test_a_slug_that_can_not_be_right_is_that_projects_own_error(bad: str)
     assert len(server.requests) == 2
 
 
-async def test_a_list_of_what_are_no_projects_at_all_is_told_project_by_project() -> None:
+async def test_each_invalid_project_has_its_own_error() -> None:
     projects: list[Any] = [None, 7, "gh/acme/a"]
     async with raw_server(WELL) as server, client(server) as circle:
         found = {project: result async for project, result in circle.insights.snapshot(projects)}
     assert [type(found[project]) for project in projects] == [ca.InvalidArgument, ca.InvalidArgument, list]
 
 
-async def test_a_fault_of_the_program_is_raised_and_not_taken_for_a_projects_error() -> None:
+async def test_an_unexpected_exception_is_raised() -> None:
     def token() -> str:
         raise LookupError("no such secret")
 
@@ -128,7 +128,7 @@ async def test_a_fault_of_the_program_is_raised_and_not_taken_for_a_projects_err
         await check_nothing_is_left(circle)
 
 
-async def test_the_options_are_those_of_one_projects_metrics() -> None:
+async def test_the_options_are_passed_to_workflows() -> None:
     async with raw_server(WELL) as server, client(server) as circle:
         window = "last-7-days"
         async for _ in circle.insights.snapshot(["gh/acme/a"], branch="main", reporting_window=window):
@@ -144,7 +144,7 @@ async def test_the_options_are_those_of_one_projects_metrics() -> None:
     ]
 
 
-async def test_all_pages_of_a_project_are_there() -> None:
+async def test_all_pages_of_a_project_are_fetched() -> None:
     async def pages(request: Request, writer: asyncio.StreamWriter) -> bool | None:
         following = None if "page-token=two" in request.target else "two"
         return await answer(200, {**METRICS, "next_page_token": following})(request, writer)
@@ -157,7 +157,7 @@ async def test_all_pages_of_a_project_are_there() -> None:
     assert len(server.requests) == 2
 
 
-async def test_a_project_keeps_the_form_in_which_it_was_given() -> None:
+async def test_a_project_is_yielded_as_it_was_passed() -> None:
     projects: list[str | ca.ProjectSlug] = [
         ca.ProjectSlug.parse("gh/acme/a"),
         "https://github.com/acme/b",
@@ -171,13 +171,13 @@ async def test_a_project_keeps_the_form_in_which_it_was_given() -> None:
     assert len(server.requests) == 4
 
 
-async def test_no_projects_give_nothing() -> None:
+async def test_no_projects_yield_nothing() -> None:
     async with raw_server(answer(500, "")) as server, client(server) as circle:
         assert [entry async for entry in circle.insights.snapshot([])] == []
         assert server.requests == []
 
 
-async def test_projects_may_come_one_by_one_and_are_asked_about_at_once() -> None:
+async def test_an_async_iterable_of_projects_is_processed_as_it_arrives() -> None:
     async with raw_server(WELL) as server, client(server) as circle:
         first_is_here = asyncio.Event()
 
@@ -194,7 +194,7 @@ async def test_projects_may_come_one_by_one_and_are_asked_about_at_once() -> Non
     assert found == ["gh/acme/a", "gh/acme/b"]
 
 
-async def test_an_error_of_the_list_of_projects_comes_after_what_it_gave() -> None:
+async def test_an_error_of_the_iterable_is_raised_after_its_results() -> None:
     async def projects() -> AsyncIterator[str]:
         yield "gh/acme/a"
         raise LookupError("no more")
@@ -223,9 +223,7 @@ def counting(running: list[int]) -> Behaviour:
 
 
 @pytest.mark.parametrize(("concurrency", "gate", "most"), [(5, 32, 5), (16, 3, 3), (1, 32, 1)])
-async def test_no_more_are_asked_about_at_once_than_wanted_and_than_the_client_allows(
-    concurrency: int, gate: int, most: int
-) -> None:
+async def test_concurrency_is_limited_by_the_argument_and_by_the_client(concurrency: int, gate: int, most: int) -> None:
     running: list[int] = []
     async with raw_server(counting(running)) as server, client(server, concurrency=gate) as circle:
         projects = [f"gh/acme/{n}" for n in range(20)]
@@ -233,7 +231,7 @@ async def test_no_more_are_asked_about_at_once_than_wanted_and_than_the_client_a
     assert (len(found), max(running)) == (20, most)
 
 
-async def test_two_snapshots_and_other_calls_share_the_clients_one_gate() -> None:
+async def test_snapshots_and_other_calls_share_the_limiter_of_the_client() -> None:
     running: list[int] = []
     async with raw_server(counting(running)) as server, client(server, concurrency=4) as circle:
 
@@ -255,7 +253,7 @@ async def test_a_concurrency_below_one_is_refused(concurrency: int) -> None:
         assert server.requests == []
 
 
-async def test_leaving_early_leaves_nothing_running() -> None:
+async def test_leaving_the_loop_early_stops_all_requests() -> None:
     async with raw_server(by_project({"a": WELL}, hang)) as server, client(server) as circle:
         async for project, _ in circle.insights.snapshot(["gh/acme/a", *(f"gh/acme/{n}" for n in range(20))]):
             assert project == "gh/acme/a"
@@ -265,7 +263,7 @@ async def test_leaving_early_leaves_nothing_running() -> None:
         assert len([entry async for entry in circle.insights.snapshot(["gh/acme/b"])]) == 1
 
 
-async def test_closing_it_waits_until_nothing_runs_any_more() -> None:
+async def test_closing_waits_for_running_requests() -> None:
     async with raw_server(by_project({"a": WELL}, hang)) as server, client(server) as circle:
         async with aclosing(circle.insights.snapshot(["gh/acme/a", "gh/acme/b"])) as snapshot:
             await anext(snapshot)
@@ -274,7 +272,7 @@ async def test_closing_it_waits_until_nothing_runs_any_more() -> None:
 
 
 @pytest.mark.parametrize("moment", ["at the start", "while it waits", "between two results"])
-async def test_cancelling_leaves_nothing_running(moment: str) -> None:
+async def test_cancelling_stops_all_requests(moment: str) -> None:
     begun = asyncio.Event()
 
     async def take(circle: ca.CircleCI, wait: Callable[[], Any]) -> None:
@@ -296,7 +294,7 @@ async def test_cancelling_leaves_nothing_running(moment: str) -> None:
         await check_nothing_is_left(circle)
 
 
-async def test_a_snapshot_of_an_embedded_circleci_is_what_each_project_says_by_itself() -> None:
+async def test_a_snapshot_equals_the_metrics_of_each_project() -> None:
     world = World.generate(seed=3, projects=4, pipelines=10)
     retry = ca.RetryPolicy(initial_delay=0.001, max_delay=0.01)
     async with FakeCircleCI(world, page_size=1) as fake, fake.client(retry=retry) as circle:
@@ -318,7 +316,7 @@ async def test_a_snapshot_of_an_embedded_circleci_is_what_each_project_says_by_i
     assert tokens == {"page-token"}
 
 
-async def test_one_project_as_text_is_refused_rather_than_taken_for_its_letters() -> None:
+async def test_a_single_project_is_refused() -> None:
     async with raw_server() as server, client(server) as circle:
         with pytest.raises(ca.InvalidArgument, match=r"\['gh/acme/api'\]"):
             async for _ in circle.insights.snapshot("gh/acme/api"):

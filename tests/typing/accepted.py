@@ -1,4 +1,4 @@
-"""What callers write and both type checkers must accept. It is never run: each `assert_type` is checked, not called."""
+"""Code that both type checkers must accept. It is never run: `assert_type` is checked statically."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -11,6 +11,7 @@ from aiohttp import web
 
 import circleci_async as ca
 from circleci_async import CircleCI, Pipeline, RetryPolicy, Workflow
+from circleci_async.resources import Jobs
 from circleci_async.testing import FakeCircleCI, World
 from circleci_async.testing.jobs import Job
 from circleci_async.webhooks import Receiver
@@ -332,6 +333,25 @@ def plain(pipeline: Pipeline) -> str:
     assert_type(ca.to_json(pipeline), str)
     artifact = ca.Artifact(path="a", node_index=0, url="https://example.com/a")
     return ca.to_json([artifact])
+
+
+def annotations(
+    token: ca.Token, auth: ca.Auth, query: ca.Query, project: ca.ProjectRef, organization: ca.OrgRef, id: ca.Id
+) -> tuple[CircleCI, Awaitable[Any], Jobs]:
+    interval: ca.Interval = (1.0, 10.0)
+    on_hold: ca.OnHold = "wait"
+    parameters: ca.Parameters = {"n": 1}
+    since: ca.When = "7d"
+    ids: ca.IdOrIds = [id]
+    source: ca.EventSource = ca.WebhookSource()
+    row: ca.Row = {"JOB_NAME": "test"}
+    owner: ca.OrgSlugOrId = organization
+    on_progress: ca.OnProgress = print
+    on_event: ca.OnHarvestEvent = print
+    on_each: ca.OnAttempt = print
+    print(interval, on_hold, parameters, since, ids, source, row, owner, on_progress, on_event, on_each, project)
+    circle = CircleCI(token, auth=auth, on_attempt=on_each)
+    return circle, circle.request("GET", "/x", query=query), circle.jobs
 
 
 def counters(circle: CircleCI) -> tuple[int, float]:

@@ -1,6 +1,7 @@
-"""Mistakes that both type checkers must report, each where a marker stands. It is never run."""
+"""Mistakes that both type checkers must report at the marked lines. It is never run."""
 
 import circleci_async as ca
+from circleci_async import resources
 
 
 async def wrong_arguments(circle: ca.CircleCI) -> None:
@@ -102,3 +103,5 @@ async def wrong_use(circle: ca.CircleCI, pipeline: ca.Pipeline) -> None:
     with ca.CircleCI():  # type: ignore[attr-defined]
         pass
     print(ca.Nonsense)  # type: ignore[attr-defined]
+    print(ca.Jobs)  # type: ignore[attr-defined]
+    print(resources.Nonsense)  # type: ignore[attr-defined]

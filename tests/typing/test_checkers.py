@@ -1,4 +1,4 @@
-"""Both type checkers accept what callers write, and report their mistakes, at a caller's strictest settings."""
+"""Both type checkers accept correct code and report mistakes, with strict settings."""
 
 import json
 import os
@@ -18,7 +18,7 @@ REPORTED = re.compile(r"refused\.py:(\d+): error: ", re.MULTILINE)
 
 
 def mypy(folder: Path) -> tuple[set[int], str]:
-    """The lines of `refused.py` that mypy reports, and all that it says."""
+    """Return the lines of `refused.py` that mypy reports, and its output."""
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--no-pretty", "--show-absolute-path", *map(str, folder.glob("*.py"))],
         capture_output=True,
@@ -31,7 +31,7 @@ def mypy(folder: Path) -> tuple[set[int], str]:
 
 
 def pyright(folder: Path) -> tuple[set[int], str]:
-    """The lines of `refused.py` that pyright reports, and all that it says."""
+    """Return the lines of `refused.py` that pyright reports, and its output."""
     settings = {"typeCheckingMode": "strict", "include": ["."], "extraPaths": [str(ROOT)]}
     (folder / "pyrightconfig.json").write_text(json.dumps(settings))
     done = subprocess.run(
@@ -51,9 +51,7 @@ def pyright(folder: Path) -> tuple[set[int], str]:
 
 
 @pytest.mark.parametrize("checker", [mypy, pyright])
-def test_a_callers_mistakes_are_reported_and_nothing_else_is(
-    checker: Callable[[Path], tuple[set[int], str]], tmp_path: Path
-) -> None:
+def test_only_mistakes_are_reported(checker: Callable[[Path], tuple[set[int], str]], tmp_path: Path) -> None:
     if find_spec(checker.__name__) is None:
         pytest.skip(f"{checker.__name__} is not installed: `make check` installs it")
     (tmp_path / "accepted.py").write_text((HERE / "accepted.py").read_text("utf-8"), "utf-8")

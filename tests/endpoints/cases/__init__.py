@@ -1,1 +1,0 @@
-"""What each call sends: one module per group."""
