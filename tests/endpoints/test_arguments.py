@@ -187,10 +187,10 @@ REFUSALS: dict[str, list[Start]] = {
     "headers must have at most 5 items, got 6": [
         call("otel.create_exporter", ID, endpoint="e", protocol="grpc", headers=dict.fromkeys("abcdef", "s3cret"))
     ],
-    "the value of 'X' is of type int: give text (a str)": [
+    "the value of 'X' must be a string, got int": [
         call("otel.create_exporter", ID, endpoint="e", protocol="grpc", headers={"X": 5})
     ],
-    "the value of 'signing_secret' is of type int: give text (a str)": any_webhook(signing_secret=5),
+    "the value of 'signing_secret' must be a string, got int": any_webhook(signing_secret=5),
     "config_source.provider must be 'github_app' or 'circleci', got None": definition(
         config_source=ca.ConfigSource(repo=REPOSITORY, file_path="a.yml")
     ),

@@ -24,11 +24,11 @@ HUNDRED = [{**VARIABLE, "variable": f"V{number}"} for number in range(100)]
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        (None, "is of type NoneType: give text (a str)"),
-        (b"s3cret", "is of type bytes: give text (a str)"),
-        (["s3cret"], "is of type list: give text (a str)"),
-        (53, "is of type int: give text (a str)"),
-        ("s3cret\udcff", "is not whole text, and can't be sent"),
+        (None, "must be a string, got NoneType"),
+        (b"s3cret", "must be a string, got bytes"),
+        (["s3cret"], "must be a string, got list"),
+        (53, "must be a string, got int"),
+        ("s3cret\udcff", "must be valid Unicode: it contains a lone surrogate"),
     ],
     ids=ascii,
 )
