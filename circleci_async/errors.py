@@ -53,7 +53,7 @@ class CircleCIError(Exception):
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)
-        self.message = str(arguments[0]) if arguments else ""
+        self.message: str = str(arguments[0]) if arguments else ""
 
 
 class ConfigurationError(CircleCIError):
@@ -87,7 +87,9 @@ class TransportError(CircleCIError):
 class RequestTimeout(TransportError):
     """No response within the timeout."""
 
-    hint = "Raise `timeout` (seconds for one attempt) or the retry policy's `deadline` (for the whole call)."
+    hint: str | None = (
+        "Raise `timeout` (seconds for one attempt) or the retry policy's `deadline` (for the whole call)."
+    )
 
 
 class ApiError(CircleCIError):
@@ -151,19 +153,25 @@ class BadRequest(ApiError):
 class AuthenticationError(ApiError):
     """401: the token is missing or invalid."""
 
-    hint = "Set CIRCLE_TOKEN to a personal API token that has not expired (app.circleci.com/settings/user/tokens)."
+    hint: str | None = (
+        "Set CIRCLE_TOKEN to a personal API token that has not expired (app.circleci.com/settings/user/tokens)."
+    )
 
 
 class PermissionDenied(ApiError):
     """403: the token is valid, but lacks the permission."""
 
-    hint = "Check the permissions of the token's user, and that it is a personal token: API v2 rejects project tokens."
+    hint: str | None = (
+        "Check the permissions of the token's user, and that it is a personal token: API v2 rejects project tokens."
+    )
 
 
 class NotFound(ApiError):
     """404: the resource does not exist, or the token lacks access to it (CircleCI does not distinguish the two)."""
 
-    hint = "Check the name, and that the token's user has access: CircleCI also responds 404 without access."
+    hint: str | None = (
+        "Check the name, and that the token's user has access: CircleCI also responds 404 without access."
+    )
 
 
 class Conflict(ApiError):
@@ -184,13 +192,13 @@ class RateLimited(ApiError):
     Raised when the retries are exhausted, or at once if the pause is longer than the retry policy allows.
     """
 
-    hint = "Send fewer requests, lower `concurrency`, or allow longer pauses: RetryPolicy(max_wait=...)."
+    hint: str | None = "Send fewer requests, lower `concurrency`, or allow longer pauses: RetryPolicy(max_wait=...)."
 
 
 class ServerError(ApiError):
     """5xx: the server failed."""
 
-    hint = "CircleCI may have an incident: see status.circleci.com."
+    hint: str | None = "CircleCI may have an incident: see status.circleci.com."
 
 
 class DecodeError(CircleCIError):
@@ -204,7 +212,7 @@ class DecodeError(CircleCIError):
 
     def __init__(self, faults: tuple[str, ...], *, method: str = "", url: str = "", body: str = "") -> None:
         super().__init__(faults)
-        self.message = "; ".join(faults)
+        self.message: str = "; ".join(faults)
         self.faults = faults
         self.method = method
         self.url = url
@@ -229,14 +237,14 @@ class PartialFailure(CircleCIError):
     `done` maps the names that were set to the API's responses, `failed` the other names to their errors.
     """
 
-    hint = "Set the variables in `failed` again: setting a variable twice is safe."
+    hint: str | None = "Set the variables in `failed` again: setting a variable twice is safe."
 
     def __init__(
         self, message: str, *, done: dict[str, Any] | None = None, failed: dict[str, Exception] | None = None
     ) -> None:
         super().__init__(message)
-        self.done = done or {}
-        self.failed = failed or {}
+        self.done: dict[str, Any] = done or {}
+        self.failed: dict[str, Exception] = failed or {}
 
 
 class DownloadError(CircleCIError):
@@ -258,13 +266,13 @@ class LedgerError(CircleCIError):
 class LedgerBusy(LedgerError):
     """Another harvest is running in the same destination."""
 
-    hint = "Wait until it has ended, or choose another destination."
+    hint: str | None = "Wait until it has ended, or choose another destination."
 
 
 class SignatureError(CircleCIError):
     """The signature of a webhook is missing or wrong: its sender is unknown and its content is not trustworthy."""
 
-    hint = (
+    hint: str | None = (
         "Use the signing secret of this webhook in CircleCI, and the raw bytes of the request: not a body that was "
         "parsed and serialized again."
     )
@@ -276,7 +284,7 @@ class WaitTimeout(CircleCIError, TimeoutError):
     `last` is the state at the last poll, of the type that the wait returns, or None if no poll succeeded.
     """
 
-    hint = "The build continues: wait again, with a longer `timeout`."
+    hint: str | None = "The build continues: wait again, with a longer `timeout`."
 
     def __init__(self, message: str, *, last: Any = None) -> None:
         super().__init__(message)
@@ -294,7 +302,7 @@ class BuildFailed(CircleCIError):
 class ExportFailed(CircleCIError):
     """A usage export failed. `reason` is CircleCI's reason, or None."""
 
-    hint = "Create the export again; a shorter period or fewer organizations may succeed."
+    hint: str | None = "Create the export again; a shorter period or fewer organizations may succeed."
 
     def __init__(self, message: str, *, reason: str | None = None) -> None:
         super().__init__(message)

@@ -16,7 +16,7 @@ from .transport import Transport
 
 __all__ = ["Attempt", "OnAttempt"]
 
-log = logging.getLogger("circleci_async")
+log: logging.Logger = logging.getLogger("circleci_async")
 
 
 @frozen
@@ -159,9 +159,9 @@ class ObservedSpan(AttemptSpan):
 
     def __init__(self, observer: AttemptObserver, number: int, started: float, waited: float) -> None:
         self._observer: AttemptObserver | None = observer
-        self.number = number
-        self.started = started
-        self.waited = waited
+        self.number: int = number
+        self.started: float = started
+        self.waited: float = waited
         self.response: Response | None = None
 
     def responded(self, response: Response) -> None:

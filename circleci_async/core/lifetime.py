@@ -9,7 +9,7 @@ from typing import Protocol, TypeAlias
 
 from ..errors import ConfigurationError, InvalidArgument
 
-log = logging.getLogger("circleci_async")
+log: logging.Logger = logging.getLogger("circleci_async")
 
 CANCEL_TIMEOUT = 1.0
 """Seconds that closing waits for the calls that it cancelled."""

@@ -28,7 +28,7 @@ from .state import ClientState
 
 T = TypeVar("T")
 
-log = logging.getLogger("circleci_async")
+log: logging.Logger = logging.getLogger("circleci_async")
 
 
 @frozen
@@ -85,10 +85,11 @@ class Request:
         self._policy = policy = options.retry
         self._isolated_limit = isolated_limit
         self._schedule: RetrySchedule | None = None
-        self.method = method
-        self.url = url
-        self.deadline = asyncio.get_running_loop().time() + policy.deadline if policy.deadline else None
-        self.wait_limit = WaitLimit(policy.max_wait, self.deadline)
+        self.method: str = method
+        self.url: str = url
+        now = asyncio.get_running_loop().time
+        self.deadline: float | None = now() + policy.deadline if policy.deadline else None
+        self.wait_limit: WaitLimit = WaitLimit(policy.max_wait, self.deadline)
         self._observer = (
             AttemptObserver(options.on_attempt, state.transport, state.api, method, url, sent)
             if options.on_attempt

@@ -56,11 +56,11 @@ class Response:
     ) -> None:
         self._url = url
         self._body = body
-        self.status = status
-        self.headers = headers
-        self.token_fingerprint = token_fingerprint
+        self.status: int = status
+        self.headers: Mapping[str, str] = headers
+        self.token_fingerprint: int | None = token_fingerprint
         """Identifies the token that was sent, if the token may change."""
-        self.received = 0
+        self.received: int = 0
         """Bytes of the body that were read, decompressed."""
         refused = status == 429
         self.rate_limit: RateLimitState = parse_rate_limit(headers, refused=refused)

@@ -116,7 +116,7 @@ class RetrySchedule:
         self._method = method
         self._delays = policy.delays()
         self._drawn: float | None = None
-        self.attempts = 1
+        self.attempts: int = 1
         """Attempts so far, the one in flight included."""
 
     def backoff(self) -> float:

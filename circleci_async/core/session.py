@@ -22,7 +22,7 @@ from .transport import Timeout
 
 T = TypeVar("T")
 
-log = logging.getLogger("circleci_async")
+log: logging.Logger = logging.getLogger("circleci_async")
 
 MAX_REDIRECTS = 10
 
@@ -43,9 +43,9 @@ class Stream:
         self._permit = permit
         self._state = state
         self._span = span
-        self.status = response.status
-        self.headers = response.headers
-        self.length = response.length
+        self.status: int = response.status
+        self.headers: Mapping[str, str] = response.headers
+        self.length: int | None = response.length
 
     async def read_some(self) -> bytes:
         """Read the bytes that have arrived, at least one; b"" at the end. Raises `TransportError`."""
@@ -72,8 +72,8 @@ class Session:
     """
 
     def __init__(self, state: ClientState, options: RequestOptions) -> None:
-        self.state = state
-        self.options = options
+        self.state: ClientState = state
+        self.options: RequestOptions = options
         connect = min(MAX_CONNECT_TIMEOUT, options.timeout)
         self._call_timeout = Timeout(total=options.timeout, sock_connect=connect)
         self._stream_timeout = Timeout(total=None, connect=connect, sock_connect=connect, sock_read=options.timeout)

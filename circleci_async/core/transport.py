@@ -230,7 +230,7 @@ class ConnectionUse:
     __slots__ = ("reused",)
 
     def __init__(self) -> None:
-        self.reused = False
+        self.reused: bool = False
 
 
 class _Body:

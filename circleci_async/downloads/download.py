@@ -15,7 +15,7 @@ from .part_file import PartFile, Worker
 
 __all__ = ["Download", "OnProgress", "Progress"]
 
-log = logging.getLogger("circleci_async")
+log: logging.Logger = logging.getLogger("circleci_async")
 
 BATCH = 4 * 1024 * 1024
 """Bytes that are hashed and written at once, in a thread."""

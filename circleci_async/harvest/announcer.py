@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from .events import FileAdvanced, HarvestEvent, HarvestProgress, OnHarvestEvent
 
-log = logging.getLogger("circleci_async")
+log: logging.Logger = logging.getLogger("circleci_async")
 
 MOST_WAITING = 2_000
 """Events that may wait for a slow function. Beyond that they are dropped, the numbers apart."""

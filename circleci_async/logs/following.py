@@ -16,7 +16,7 @@ from .build import Build
 from .lines import Line, Lines, splitter
 from .reading import Job, output_of
 
-log = logging.getLogger("circleci_async")
+log: logging.Logger = logging.getLogger("circleci_async")
 
 FAILURES = 5
 """Looks that may fail in a row, each of them after the retries of the client."""

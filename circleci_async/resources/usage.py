@@ -20,7 +20,7 @@ from ..usage.pace import Pace
 from ..usage.part import read
 from ..usage.table import Row
 
-log = logging.getLogger("circleci_async")
+log: logging.Logger = logging.getLogger("circleci_async")
 
 OnProgress = Callable[[UsageProgress], None]
 

@@ -17,7 +17,7 @@ from .snapshot import Completed, Snapshot, is_finished
 from .subscription import Subscription
 from .verdict import Sight
 
-log = logging.getLogger("circleci_async")
+log: logging.Logger = logging.getLogger("circleci_async")
 
 GROWTH = 1.5
 """Each wait is as many times as long as the one before, until it is as long as the interval allows."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Receiver", "ReceiverStats"]
 
-log = logging.getLogger("circleci_async")
+log: logging.Logger = logging.getLogger("circleci_async")
 
 _ACCEPTED, _DUPLICATE, _TURNED_AWAY = 202, 200, 503
 _AGAIN = {"Retry-After": "10"}
