@@ -19,7 +19,7 @@ from typing import Any
 from attrs import define, field, frozen
 
 from circleci_async.testing import FakeCircleCI, RateLimit
-from circleci_async.testing.faults import Fault
+from circleci_async.testing.server.faults import Fault
 
 from .soak_world import build, renew
 

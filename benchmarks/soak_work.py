@@ -11,8 +11,8 @@ from random import Random
 from tempfile import mkdtemp
 
 import circleci_async as ca
-from circleci_async.testing import jobs as fake_jobs
-from circleci_async.testing.builds import Pipeline
+from circleci_async.testing.state import jobs as fake_jobs
+from circleci_async.testing.state.builds import Pipeline
 
 from .soak_site import Site
 from .soak_world import API, BRANCHES, DOCS, FAILURE, WEB, artifacts_of, jobs, newest_first

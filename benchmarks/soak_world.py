@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from random import Random
 
 from circleci_async.testing import World
-from circleci_async.testing.builds import Pipeline
-from circleci_async.testing.jobs import Artifact, Job
-from circleci_async.testing.projects import Project
+from circleci_async.testing.state.builds import Pipeline
+from circleci_async.testing.state.jobs import Artifact, Job
+from circleci_async.testing.state.projects import Project
 
 API = "gh/acme/api"
 """Three pages of pipelines that have ended."""

@@ -4,7 +4,7 @@ import builtins
 import re
 from importlib import import_module
 from importlib.metadata import version as installed_version
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 
 from docutils.nodes import document
 from sphinx.addnodes import pending_xref
@@ -14,7 +14,7 @@ import circleci_async.testing
 from circleci_async import ArtifactStream, Paged
 from circleci_async.endpoints.resource import Group
 from circleci_async.testing import FakeCircleCI, RateLimit, World
-from circleci_async.testing.policies import Verdict
+from circleci_async.testing.state.policies import Verdict
 
 project = "circleci_async"
 author = "circleci_async contributors"
@@ -45,9 +45,9 @@ add_module_names = False
 
 # The records of a test world name each other in their annotations, and import each other for type checkers only.
 _modules = [
-    import_module(f"circleci_async.testing.{module.name}")
-    for module in iter_modules(circleci_async.testing.__path__)
-    if module.name not in {"__main__", "handlers"}
+    import_module(module.name)
+    for module in walk_packages(circleci_async.testing.__path__, "circleci_async.testing.")
+    if ".handlers" not in module.name and not module.name.endswith("__main__")
 ]
 _classes = {
     name: value

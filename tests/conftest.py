@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from circleci_async.testing.api import ApiOrigin
-from circleci_async.testing.exchange import Received, Reply
+from circleci_async.testing.server.api import ApiOrigin
+from circleci_async.testing.server.exchange import Received, Reply
 from tests.testing.caller import faults_of
 
 _API = "/api/v2"

@@ -9,8 +9,8 @@ from pathlib import Path
 from attrs import frozen
 
 from ..testing import FakeCircleCI, Fault, RateLimit, World
-from ..testing.builds import Pipeline
-from ..testing.jobs import Artifact
+from ..testing.state.builds import Pipeline
+from ..testing.state.jobs import Artifact
 
 PER_SECOND = 8
 LATENCY = 0.02

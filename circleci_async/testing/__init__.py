@@ -12,10 +12,10 @@
 It runs by itself too: `python -m circleci_async.testing`.
 """
 
-from .exchange import Received
-from .faults import Fault
-from .limits import RateLimit
-from .server import FakeCircleCI
-from .world import World
+from .fake import FakeCircleCI
+from .server.exchange import Received
+from .server.faults import Fault
+from .server.limits import RateLimit
+from .state.world import World
 
 __all__ = ["FakeCircleCI", "Fault", "RateLimit", "Received", "World"]

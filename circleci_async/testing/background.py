@@ -7,10 +7,10 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from .exchange import Received, Reply
-from .faults import Fault
-from .server import FakeCircleCI
-from .world import World
+from .fake import FakeCircleCI
+from .server.exchange import Received, Reply
+from .server.faults import Fault
+from .state.world import World
 
 if TYPE_CHECKING:
     from ..client import CircleCI

@@ -7,7 +7,7 @@ import pytest
 
 from circleci_async import CircleCI, TruncatedListWarning
 from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.groups import OrganizationGroup
+from circleci_async.testing.state.groups import OrganizationGroup
 from tests.endpoints.case import ID
 from tests.endpoints.refusal import refusal
 from tests.raw_server import answer, raw_server

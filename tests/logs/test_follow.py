@@ -11,7 +11,7 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.jobs import Job
+from circleci_async.testing.state.jobs import Job
 from tests.downloads.file_server import in_turn, served
 from tests.fastclock import fast_clock
 from tests.leftovers import check_nothing_is_left

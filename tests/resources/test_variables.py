@@ -13,8 +13,8 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.contexts import Context
-from circleci_async.testing.projects import Project
+from circleci_async.testing.state.contexts import Context
+from circleci_async.testing.state.projects import Project
 from tests.endpoints.refusal import refusal
 from tests.raw_server import Behaviour, Request, answer, hang, raw_server
 

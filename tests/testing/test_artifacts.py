@@ -8,7 +8,7 @@ import pytest
 
 from circleci_async.errors import InvalidArgument
 from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.jobs import Artifact, Job
+from circleci_async.testing.state.jobs import Artifact, Job
 
 from .caller import Caller
 from .clock import Clock

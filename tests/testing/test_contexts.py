@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.contexts import Context
+from circleci_async.testing.state.contexts import Context
 
 from .caller import Caller
 from .clock import Clock

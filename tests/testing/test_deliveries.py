@@ -13,7 +13,7 @@ import trustme
 
 from circleci_async.errors import InvalidArgument
 from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.projects import Project
+from circleci_async.testing.state.projects import Project
 from circleci_async.webhooks import unwrap
 from tests.fastclock import fast_clock
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from circleci_async.testing import World
-from circleci_async.testing.projects import Project
+from circleci_async.testing.state.projects import Project
 
 from .caller import Caller
 from .clock import Clock

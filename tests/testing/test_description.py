@@ -5,7 +5,7 @@ import re
 import pytest
 
 from circleci_async.testing import handlers
-from circleci_async.testing.routing import Route
+from circleci_async.testing.server.routing import Route
 from tests.endpoints.contract import OPERATIONS
 
 from .caller import faults_of

@@ -10,7 +10,7 @@ import pytest
 
 from circleci_async.errors import InvalidArgument
 from circleci_async.testing import FakeCircleCI, Fault, RateLimit, World
-from circleci_async.testing.jobs import Artifact
+from circleci_async.testing.state.jobs import Artifact
 
 from .caller import Caller
 

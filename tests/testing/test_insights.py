@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from circleci_async.testing import World
-from circleci_async.testing.builds import Workflow
-from circleci_async.testing.insights import p95
-from circleci_async.testing.projects import Project
+from circleci_async.testing.state.builds import Workflow
+from circleci_async.testing.state.insights import p95
+from circleci_async.testing.state.projects import Project
 
 from .caller import Caller
 from .clock import Clock

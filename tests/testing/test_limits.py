@@ -9,7 +9,7 @@ import pytest
 
 from circleci_async.errors import InvalidArgument
 from circleci_async.testing import FakeCircleCI, RateLimit, World
-from circleci_async.testing.limits import Bucket
+from circleci_async.testing.server.limits import Bucket
 
 from .caller import Caller
 

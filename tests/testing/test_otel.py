@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from circleci_async.testing import World
-from circleci_async.testing.accounts import Organization
+from circleci_async.testing.state.accounts import Organization
 
 from .caller import Caller
 

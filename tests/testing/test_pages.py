@@ -3,7 +3,7 @@
 import pytest
 
 from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.pages import PageTokens
+from circleci_async.testing.server.pages import PageTokens
 
 from .caller import Caller
 

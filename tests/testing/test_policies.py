@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from circleci_async.testing import World
-from circleci_async.testing.accounts import Organization
-from circleci_async.testing.policies import Verdict
+from circleci_async.testing.state.accounts import Organization
+from circleci_async.testing.state.policies import Verdict
 
 from .caller import Caller
 from .clock import Clock

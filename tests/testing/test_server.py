@@ -17,9 +17,9 @@ from aiohttp import web
 from circleci_async.errors import AuthenticationError, InvalidArgument
 from circleci_async.testing import FakeCircleCI, World
 from circleci_async.testing.__main__ import main
-from circleci_async.testing.content import Content, Extract
-from circleci_async.testing.exchange import Reply
-from circleci_async.testing.listener import Listener, send
+from circleci_async.testing.server.exchange import Reply
+from circleci_async.testing.server.listener import Listener, send
+from circleci_async.testing.state.content import Content, Extract
 
 from .caller import Caller
 

@@ -6,7 +6,7 @@ import pytest
 
 from circleci_async.errors import InvalidArgument
 from circleci_async.testing import World
-from circleci_async.testing.projects import Project
+from circleci_async.testing.state.projects import Project
 
 from .caller import Caller
 from .clock import Clock

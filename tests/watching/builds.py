@@ -27,8 +27,8 @@ from circleci_async import (
     WorkflowTag,
 )
 from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.builds import Workflow as FakeWorkflow
-from circleci_async.testing.jobs import Job as FakeJob
+from circleci_async.testing.state.builds import Workflow as FakeWorkflow
+from circleci_async.testing.state.jobs import Job as FakeJob
 
 QUICK = RetryPolicy(initial_delay=0.001, max_delay=0.01)
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)

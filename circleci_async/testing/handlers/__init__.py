@@ -1,6 +1,6 @@
 """The operations of the API, one module per group."""
 
-from ..routing import Router
+from ..server.routing import Router
 from . import (
     checkout_keys,
     contexts,

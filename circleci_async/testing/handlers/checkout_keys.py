@@ -1,10 +1,10 @@
 """Checkout keys of projects."""
 
-from ..calls import Call, Json, Refusal
-from ..checkout_keys import CheckoutKey
-from ..projects import Project
-from ..routing import Routes
-from ..timestamps import timestamp
+from ..server.calls import Call, Json, Refusal
+from ..server.routing import Routes
+from ..state.checkout_keys import CheckoutKey
+from ..state.projects import Project
+from ..state.timestamps import timestamp
 
 ROUTES = Routes()
 

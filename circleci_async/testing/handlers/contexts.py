@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any, cast
 from uuid import UUID
 
-from ..accounts import Organization
-from ..calls import Call, Json, Refusal
-from ..contexts import Context, ContextRestriction, ContextVariable
-from ..environment_variables import NAME, ending
-from ..routing import Routes
-from ..timestamps import timestamp
+from ..server.calls import Call, Json, Refusal
+from ..server.routing import Routes
+from ..state.accounts import Organization
+from ..state.contexts import Context, ContextRestriction, ContextVariable
+from ..state.environment_variables import NAME, ending
+from ..state.timestamps import timestamp
 
 ROUTES = Routes()
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from uuid import UUID
 
-from ..accounts import Organization
-from ..calls import Call, Json, Refusal
-from ..deploys import DeployComponent, DeployEnvironment, DeployVersion
-from ..routing import Routes
-from ..timestamps import timestamp
+from ..server.calls import Call, Json, Refusal
+from ..server.routing import Routes
+from ..state.accounts import Organization
+from ..state.deploys import DeployComponent, DeployEnvironment, DeployVersion
+from ..state.timestamps import timestamp
 
 ROUTES = Routes()
 

@@ -1,9 +1,9 @@
 """Environment variables of projects."""
 
-from ..calls import Call, Json, Refusal
-from ..environment_variables import NAME, EnvironmentVariable, ending
-from ..routing import Routes
-from ..timestamps import timestamp
+from ..server.calls import Call, Json, Refusal
+from ..server.routing import Routes
+from ..state.environment_variables import NAME, EnvironmentVariable, ending
+from ..state.timestamps import timestamp
 
 ROUTES = Routes()
 

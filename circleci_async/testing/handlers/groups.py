@@ -1,9 +1,9 @@
 """Groups of an organization's users."""
 
-from ..accounts import Organization
-from ..calls import Call, Json, Refusal
-from ..groups import OrganizationGroup
-from ..routing import Routes
+from ..server.calls import Call, Json, Refusal
+from ..server.routing import Routes
+from ..state.accounts import Organization
+from ..state.groups import OrganizationGroup
 
 ROUTES = Routes()
 

@@ -3,13 +3,13 @@
 from collections.abc import Collection
 from datetime import timedelta
 
-from .. import flakiness, insights
-from ..builds import Workflow
-from ..calls import Call, Json, Refusal
-from ..insights import Window
-from ..projects import Project
-from ..routing import Routes
-from ..timestamps import timestamp
+from ..server.calls import Call, Json, Refusal
+from ..server.routing import Routes
+from ..state import flakiness, insights
+from ..state.builds import Workflow
+from ..state.insights import Window
+from ..state.projects import Project
+from ..state.timestamps import timestamp
 
 ROUTES = Routes()
 

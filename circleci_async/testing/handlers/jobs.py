@@ -1,9 +1,9 @@
 """Jobs, their tests and their artifacts."""
 
-from .. import bodies
-from ..calls import Call, Json, Refusal
-from ..jobs import UNENDED, Job
-from ..routing import Routes
+from ..server.calls import Call, Json, Refusal
+from ..server.routing import Routes
+from ..state.jobs import UNENDED, Job
+from . import bodies
 
 ROUTES = Routes()
 

@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..calls import Call, Json, Refusal
-from ..oidc import OidcClaimSet
-from ..routing import Routes
-from ..timestamps import timestamp
+from ..server.calls import Call, Json, Refusal
+from ..server.routing import Routes
+from ..state.oidc import OidcClaimSet
+from ..state.timestamps import timestamp
 
 ROUTES = Routes()
 

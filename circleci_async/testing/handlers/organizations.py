@@ -1,9 +1,9 @@
 """Organizations: create, read, delete."""
 
 from ...errors import InvalidArgument
-from ..accounts import Organization
-from ..calls import Call, Json, Refusal
-from ..routing import Routes
+from ..server.calls import Call, Json, Refusal
+from ..server.routing import Routes
+from ..state.accounts import Organization
 
 ROUTES = Routes()
 

@@ -2,10 +2,10 @@
 
 from typing import Any, cast
 
-from ..accounts import Organization
-from ..calls import Call, Json, Refusal, valid_uuid
-from ..otel import OtelExporter
-from ..routing import Routes
+from ..server.calls import Call, Json, Refusal, valid_uuid
+from ..server.routing import Routes
+from ..state.accounts import Organization
+from ..state.otel import OtelExporter
 
 ROUTES = Routes()
 

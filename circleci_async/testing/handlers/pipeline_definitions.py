@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from ..calls import Call, Json, Refusal
-from ..objects import inner
-from ..pipeline_definitions import PipelineDefinition
-from ..projects import Project
-from ..routing import Routes
-from ..timestamps import timestamp
+from ..server.calls import Call, Json, Refusal
+from ..server.objects import inner
+from ..server.routing import Routes
+from ..state.pipeline_definitions import PipelineDefinition
+from ..state.projects import Project
+from ..state.timestamps import timestamp
 
 ROUTES = Routes()
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from .. import bodies
-from ..calls import Call, Json, Refusal, valid_uuid
-from ..routing import Routes
+from ..server.calls import Call, Json, Refusal, valid_uuid
+from ..server.routing import Routes
+from . import bodies
 
 ROUTES = Routes()
 

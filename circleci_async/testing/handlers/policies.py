@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from ..calls import Call, Json, Refusal
-from ..exchange import Reply, json_reply
-from ..policies import DecisionRecord, PolicyBook, PolicyDocument, Verdict
-from ..routing import Routes
-from ..timestamps import timestamp
+from ..server.calls import Call, Json, Refusal
+from ..server.exchange import Reply, json_reply
+from ..server.routing import Routes
+from ..state.policies import DecisionRecord, PolicyBook, PolicyDocument, Verdict
+from ..state.timestamps import timestamp
 
 ROUTES = Routes()
 

@@ -3,11 +3,11 @@
 from typing import Any, cast
 
 from ...errors import InvalidArgument
-from .. import bodies
-from ..calls import Call, Json, Refusal
-from ..projects import Project
-from ..routing import Routes
-from ..world import canonical
+from ..server.calls import Call, Json, Refusal
+from ..server.routing import Routes
+from ..state.projects import Project
+from ..state.world import canonical
+from . import bodies
 from .pipelines import parameters
 
 ROUTES = Routes()

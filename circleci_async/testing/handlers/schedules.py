@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .. import bodies
-from ..calls import Call, Json, Refusal
-from ..objects import inner, numbers, words
-from ..routing import Routes
-from ..schedules import ATTRIBUTION_ACTORS, Schedule, attributed
-from ..timestamps import timestamp
-from . import pipelines
+from ..server.calls import Call, Json, Refusal
+from ..server.objects import inner, numbers, words
+from ..server.routing import Routes
+from ..state.schedules import ATTRIBUTION_ACTORS, Schedule, attributed
+from ..state.timestamps import timestamp
+from . import bodies, pipelines
 
 ROUTES = Routes()
 

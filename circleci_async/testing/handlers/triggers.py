@@ -1,12 +1,12 @@
 """Triggers of pipeline definitions."""
 
-from ..calls import Call, Json, Refusal
-from ..objects import inner
-from ..pipeline_definitions import PipelineDefinition, Trigger
-from ..projects import Project
-from ..routing import Routes
-from ..schedules import ATTRIBUTION_ACTORS, attributed
-from ..timestamps import timestamp
+from ..server.calls import Call, Json, Refusal
+from ..server.objects import inner
+from ..server.routing import Routes
+from ..state.pipeline_definitions import PipelineDefinition, Trigger
+from ..state.projects import Project
+from ..state.schedules import ATTRIBUTION_ACTORS, attributed
+from ..state.timestamps import timestamp
 from .pipeline_definitions import definition_of, repository, repository_of
 
 ROUTES = Routes()

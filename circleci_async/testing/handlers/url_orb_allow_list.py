@@ -1,8 +1,8 @@
 """The URL orb allow-list: from where orbs may be used by URL."""
 
-from ..calls import Call, Json, Refusal
-from ..routing import Routes
-from ..url_orb_allow_list import AllowListEntry
+from ..server.calls import Call, Json, Refusal
+from ..server.routing import Routes
+from ..state.url_orb_allow_list import AllowListEntry
 
 ROUTES = Routes()
 

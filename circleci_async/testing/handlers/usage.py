@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
-from ..accounts import Organization
-from ..calls import Call, Json, Refusal
-from ..routing import Routes
-from ..timestamps import timestamp
-from ..usage import Quota
+from ..server.calls import Call, Json, Refusal
+from ..server.routing import Routes
+from ..state.accounts import Organization
+from ..state.timestamps import timestamp
+from ..state.usage import Quota
 
 ROUTES = Routes()
 

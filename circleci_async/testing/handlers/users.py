@@ -1,8 +1,8 @@
 """Users."""
 
-from .. import bodies
-from ..calls import Call, Json, Refusal
-from ..routing import Routes
+from ..server.calls import Call, Json, Refusal
+from ..server.routing import Routes
+from . import bodies
 
 ROUTES = Routes()
 

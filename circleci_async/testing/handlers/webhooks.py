@@ -2,13 +2,13 @@
 
 from uuid import UUID
 
-from ..calls import Call, Json, Refusal
-from ..events import EVENTS
-from ..objects import inner, words
-from ..projects import Project
-from ..routing import Routes
-from ..timestamps import timestamp
-from ..webhooks import MOST, Webhook
+from ..server.calls import Call, Json, Refusal
+from ..server.objects import inner, words
+from ..server.routing import Routes
+from ..state.events import EVENTS
+from ..state.projects import Project
+from ..state.timestamps import timestamp
+from ..state.webhooks import MOST, Webhook
 
 ROUTES = Routes()
 

@@ -2,11 +2,11 @@
 
 from typing import Any, cast
 
-from .. import bodies
-from ..builds import Workflow
-from ..calls import Call, Json, Refusal
-from ..jobs import Job
-from ..routing import Routes
+from ..server.calls import Call, Json, Refusal
+from ..server.routing import Routes
+from ..state.builds import Workflow
+from ..state.jobs import Job
+from . import bodies
 
 ROUTES = Routes()
 

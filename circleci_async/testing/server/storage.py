@@ -6,14 +6,14 @@ from datetime import datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from urllib.parse import unquote
 
+from ..state.content import Extract
+from ..state.jobs import Artifact
+from ..state.steps import Step
+from ..state.usage import UsagePart, find_part
+from ..state.world import World
 from .artifacts import find_artifact
-from .content import Extract
 from .exchange import Received, Reply, storage_error
-from .jobs import Artifact
 from .signatures import Signer
-from .steps import Step
-from .usage import UsagePart, find_part
-from .world import World
 
 _CREDENTIALS = ("Authorization", "Circle-Token", "Cookie")
 _ONE_MECHANISM = (

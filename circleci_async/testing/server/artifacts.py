@@ -2,12 +2,12 @@
 
 from urllib.parse import unquote
 
+from ..state.engine import Engine
+from ..state.jobs import Artifact
+from ..state.world import World
 from .credentials import sent_token
-from .engine import Engine
 from .exchange import Received, Reply, message_reply
-from .jobs import Artifact
 from .signatures import Signer
-from .world import World
 
 
 class ArtifactOrigin:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from attrs import Factory, define, field
 
-from ..errors import InvalidArgument
+from ...errors import InvalidArgument
 from .accounts import Organization, PipelineIndex, User
 from .builds import Pipeline, PipelineError
 from .checkout_keys import CheckoutKey, make_key

@@ -6,8 +6,8 @@ from statistics import fmean
 
 from attrs import frozen
 
+from ..server.calls import Json
 from .builds import Workflow
-from .calls import Json
 from .insights import p95
 from .jobs import Job, JobTest
 from .projects import Project

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from attrs import field, frozen
 
-from ..errors import InvalidArgument
+from ...errors import InvalidArgument
 from .exchange import Reply, json_reply
 
 

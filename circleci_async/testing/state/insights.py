@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from attrs import frozen
 
+from ..server.calls import Json
 from .builds import Workflow
-from .calls import Json
 from .jobs import FAILED, Job
 from .projects import Project
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from attrs import define, field
 
-from ..errors import InvalidArgument
+from ...errors import InvalidArgument
 from .exchange import JSON, Origin, Reply, message_reply, phrase, storage_error
 
 Body = str | bytes | Mapping[str, Any] | list[Any]

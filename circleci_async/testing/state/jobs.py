@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from attrs import define, field, frozen
 
-from ..errors import InvalidArgument
+from ...errors import InvalidArgument
 from .content import Content
 from .events import note_job
 from .steps import Printed, Step, next_number, outcome, pairs

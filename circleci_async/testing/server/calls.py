@@ -9,14 +9,14 @@ from uuid import UUID
 from attrs import define
 from multidict import MultiMapping
 
-from ..errors import InvalidArgument
-from .accounts import Organization, User
-from .builds import Pipeline, Workflow
-from .engine import Engine
-from .jobs import Job
+from ...errors import InvalidArgument
+from ..state.accounts import Organization, User
+from ..state.builds import Pipeline, Workflow
+from ..state.engine import Engine
+from ..state.jobs import Job
+from ..state.projects import Project
+from ..state.world import World, canonical, is_opaque
 from .pages import PageTokens
-from .projects import Project
-from .world import World, canonical, is_opaque
 
 Json = dict[str, Any]
 

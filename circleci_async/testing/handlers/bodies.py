@@ -1,11 +1,11 @@
 """The world's records as the JSON objects that the API answers with."""
 
-from .accounts import Organization, User
-from .builds import Pipeline, Workflow
-from .calls import Json
-from .jobs import WAITING, Artifact, Job, JobTest
-from .projects import Project
-from .timestamps import timestamp
+from ..server.calls import Json
+from ..state.accounts import Organization, User
+from ..state.builds import Pipeline, Workflow
+from ..state.jobs import WAITING, Artifact, Job, JobTest
+from ..state.projects import Project
+from ..state.timestamps import timestamp
 
 
 def user(user: User) -> Json:

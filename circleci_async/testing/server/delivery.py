@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from .engine import Engine
-from .events import Event
-from .webhooks import Delivery, Webhook
-from .world import World
+from ..state.engine import Engine
+from ..state.events import Event
+from ..state.webhooks import Delivery, Webhook
+from ..state.world import World
 
 _LOOK = 0.05  # seconds between looks at a clock that does not go with the event loop's
 

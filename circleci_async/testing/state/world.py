@@ -8,7 +8,7 @@ from random import Random
 from typing import Self
 from uuid import UUID
 
-from ..errors import InvalidArgument
+from ...errors import InvalidArgument
 from .accounts import VCS_TYPES, Organization, PipelineIndex, User
 from .builds import Pipeline, Workflow
 from .contexts import Context

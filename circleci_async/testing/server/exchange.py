@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 from attrs import define
 from multidict import MultiMapping
 
-from .content import Extract
+from ..state.content import Extract
 
 Origin = Literal["api", "artifacts", "storage"]
 

@@ -4,17 +4,16 @@ from collections.abc import Mapping
 from itertools import count
 from uuid import uuid4
 
-from . import v1
-from .accounts import User
+from ..handlers import ROUTER, v1
+from ..state.accounts import User
+from ..state.engine import Engine
+from ..state.world import World
 from .artifacts import ArtifactOrigin
 from .calls import Call, Refusal
 from .credentials import sent_token
-from .engine import Engine
 from .exchange import Received, Reply, json_reply, message_reply
-from .handlers import ROUTER
 from .pages import PageTokens
 from .signatures import Signer
-from .world import World
 
 _PREFIX = "/api/v2/"
 _OTHERS = ("/api/v2/org/", "/api/v2/owner/")

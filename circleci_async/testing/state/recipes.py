@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from attrs import field, frozen
 
-from ..errors import InvalidArgument
+from ...errors import InvalidArgument
 from .steps import Printed
 
 _OUTCOMES = frozenset({"success", "failed", "timedout", "infrastructure_fail", "canceled", "unauthorized"})

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from aiohttp import web
 
 from ..errors import InvalidArgument
-from .api import ApiOrigin
-from .artifacts import ArtifactOrigin
-from .delivery import Deliverer
-from .engine import Engine
-from .exchange import Origin, Received, Reply, message_reply
-from .faults import Body, Fault, Faults
-from .limits import Bucket, RateLimit
-from .listener import Listener, reset, send
-from .pages import PageTokens
-from .signatures import Signer
-from .storage import StorageOrigin
-from .world import World
+from .server.api import ApiOrigin
+from .server.artifacts import ArtifactOrigin
+from .server.delivery import Deliverer
+from .server.exchange import Origin, Received, Reply, message_reply
+from .server.faults import Body, Fault, Faults
+from .server.limits import Bucket, RateLimit
+from .server.listener import Listener, reset, send
+from .server.pages import PageTokens
+from .server.signatures import Signer
+from .server.storage import StorageOrigin
+from .state.engine import Engine
+from .state.world import World
 
 if TYPE_CHECKING:
     from ..client import CircleCI

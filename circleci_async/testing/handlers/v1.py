@@ -7,15 +7,15 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from ..errors import InvalidArgument
-from .calls import Call, Json, Refusal
-from .content import Extract, Readable
-from .exchange import JSON, Reply
-from .jobs import LIVE, WAITING, Job
-from .routing import Router, Routes
-from .steps import Step
-from .timestamps import timestamp
-from .world import canonical
+from ...errors import InvalidArgument
+from ..server.calls import Call, Json, Refusal
+from ..server.exchange import JSON, Reply
+from ..server.routing import Router, Routes
+from ..state.content import Extract, Readable
+from ..state.jobs import LIVE, WAITING, Job
+from ..state.steps import Step
+from ..state.timestamps import timestamp
+from ..state.world import canonical
 
 PREFIX = "/api/v1.1/"
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
-from ..errors import InvalidArgument
+from ...errors import InvalidArgument
 from .events import note_workflow
 from .jobs import FAILED, LIVE, Job
 
