@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from circleci_async.testing.server.api import ApiOrigin
-from circleci_async.testing.server.exchange import Received, Reply
+from circleci_async.testing.server.exchange import Request, Response
 from tests.testing.caller import faults_of
 
 _API = "/api/v2"
@@ -35,15 +35,15 @@ def every_answer_is_as_described(monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     faults: list[str] = []
     answer = ApiOrigin.answer
 
-    def checked(origin: ApiOrigin, request: Received) -> Reply:
-        reply = answer(origin, request)
+    def checked(origin: ApiOrigin, request: Request) -> Response:
+        response = answer(origin, request)
         if not request.path.startswith(f"{_API}/"):
-            return reply  # API v1.1 is not described, and its answers need not be JSON
-        assert isinstance(reply.body, bytes)
+            return response  # API v1.1 is not described, and its answers need not be JSON
+        assert isinstance(response.body, bytes)
         path = request.path.removeprefix(_API)
-        found = faults_of(request.method, path, reply.status, json.loads(reply.body) if reply.body else None)
+        found = faults_of(request.method, path, response.status, json.loads(response.body) if response.body else None)
         faults.extend(f"{request.method} {path}: {fault}" for fault in found)
-        return reply
+        return response
 
     monkeypatch.setattr(ApiOrigin, "answer", checked)
     yield

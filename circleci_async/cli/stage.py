@@ -8,9 +8,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from ..testing import FakeCircleCI, Fault, RateLimit, World
-from ..testing.state.builds import Pipeline
-from ..testing.state.jobs import Artifact
+from ..testing import Artifact, FakeCircleCI, Fault, Pipeline, RateLimit, World
 
 PER_SECOND = 8
 LATENCY = 0.02

@@ -1,4 +1,4 @@
-"""An embedded CircleCI: three HTTP servers on loopback that behave like the real thing."""
+"""An embedded CircleCI: three HTTP servers on loopback."""
 
 import asyncio
 import contextlib
@@ -7,15 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from secrets import token_bytes
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from aiohttp import web
 
+from ..client import CircleCI
 from ..errors import InvalidArgument
+from .handlers import APIS
 from .server.api import ApiOrigin
 from .server.artifacts import ArtifactOrigin
 from .server.delivery import Deliverer
-from .server.exchange import Origin, Received, Reply, message_reply
+from .server.exchange import Origin, Request, Response, error_response
 from .server.faults import Body, Fault, Faults
 from .server.limits import Bucket, RateLimit
 from .server.listener import Listener, reset, send
@@ -25,37 +27,33 @@ from .server.storage import StorageOrigin
 from .state.engine import Engine
 from .state.world import World
 
-if TYPE_CHECKING:
-    from ..client import CircleCI
-
-
-_EXPORT_LIFETIME = 36 * 60 * 60.0  # seconds that the address of a usage export's part is good for
+_EXPORT_LIFETIME = 36 * 60 * 60.0  # seconds that the signed URL of a usage export is valid
 
 
 class FakeCircleCI:
     """A CircleCI that runs in your own process: `async with FakeCircleCI(world) as fake: ...`.
 
-    Three servers listen on loopback: the API (`url`), the artifact host (`artifact_host`), which wants the token too
-    and redirects to the third, a storage with signed addresses that answers 400 to any request that shows a token.
+    Three servers listen on loopback: the API (`url`); the artifact host (`artifact_host`), which requires the token and
+    redirects to the storage; and the storage (`storage_host`), which serves signed URLs and answers 400 to a request
+    with a token.
 
-    `world`: what there is, an empty world unless given. `token`: the only one that is valid; it belongs to `world.me`.
-    `rate_limit`: of the API, or just its requests per second; none unless given. `latency`: seconds before each answer.
-    `page_size`: items on a page.
-    `run_time`: seconds that a triggered pipeline takes to its end. `signature_lifetime`: seconds that a storage address
-    is good for. `host`, `ports`: where to listen (API, artifacts, storage); port 0 takes a free one.
-    `ranges`, `etags`, `lengths`: whether the storage understands Range, sends ETag, sends Content-Length.
-    `record`: whether `requests` is kept; turn it off for a server that is to run for long.
-    `webhook_timeout`: seconds in which a webhook must have answered, with 2xx. `webhook_retries`: the seconds before
-    each further attempt; after the last one an event is given up.
+    `world`: its state, an empty world by default. `token`: the only valid token, which belongs to `world.me`.
+    `rate_limit`: of the API, or its requests per second; no limit by default. `latency`: seconds before each response.
+    `page_size`: items per page. `run_time`: seconds from trigger to end of a pipeline. `signature_lifetime`: seconds
+    that a storage URL is valid. `host`, `ports`: where to listen (API, artifacts, storage); port 0 takes a free one.
+    `ranges`, `etags`, `lengths`: whether the storage supports Range, sends ETag, sends Content-Length.
+    `record`: whether `requests` is kept; use False for a server that runs for a long time.
+    `webhook_timeout`: seconds in which a webhook must answer 2xx. `webhook_retries`: seconds before each further
+    attempt; an event is dropped after the last one.
 
-    It can be entered again after it was closed; the world, the requests and the faults stay.
+    It can be started again after it was closed; world, requests and faults are kept.
     """
 
     def __init__(
         self,
         world: World | None = None,
         *,
-        token: str = "fake-token",  # noqa: S107  good for nothing but this server
+        token: str = "fake-token",  # noqa: S107  valid for this server only
         rate_limit: RateLimit | float | None = None,
         latency: float = 0.0,
         page_size: int = 20,
@@ -71,16 +69,16 @@ class FakeCircleCI:
         webhook_retries: Sequence[float] = (0.1, 0.5, 2.0),
     ) -> None:
         if not token.strip():
-            raise InvalidArgument("token: a blank one would let everybody in")
+            raise InvalidArgument("token must not be blank")
         if page_size < 1:
-            raise InvalidArgument(f"page_size: expected at least 1, not {page_size}")
+            raise InvalidArgument(f"page_size must be a positive integer, got {page_size}")
         if webhook_timeout <= 0:
-            raise InvalidArgument(f"webhook_timeout: expected more than 0 seconds, not {webhook_timeout}")
-        if any(pause < 0 for pause in webhook_retries):
-            raise InvalidArgument(f"webhook_retries: expected seconds, not {webhook_retries}")
+            raise InvalidArgument(f"webhook_timeout must be greater than 0 seconds, got {webhook_timeout}")
+        if any(delay < 0 for delay in webhook_retries):
+            raise InvalidArgument(f"webhook_retries must be 0 or more seconds each, got {webhook_retries}")
         self.token = token
-        self.requests: list[Received] = []
-        """What was received by all three servers, in the order of arrival."""
+        self.requests: list[Request] = []
+        """The requests that the three servers received, in order of arrival."""
         self._world = world or World()
         self._latency = latency
         self._host = host
@@ -98,13 +96,15 @@ class FakeCircleCI:
         self._storage = StorageOrigin(self._world, signer, ranges=ranges, etags=etags)
         pages = PageTokens(page_size, token_bytes(16))
         exports = Signer(secret, _EXPORT_LIFETIME, self._world.clock)
-        self._api = ApiOrigin(self._world, self._engine, pages, token, self._artifacts, exports=exports, outputs=signer)
+        self._api = ApiOrigin(
+            self._world, self._engine, pages, token, self._artifacts, apis=APIS, exports=exports, outputs=signer
+        )
         self._deliverer = Deliverer(self._world, self._engine, timeout=webhook_timeout, retries=webhook_retries)
         self._listeners: list[Listener] = []
         self._addresses: dict[Origin, str] = {}
 
     async def start(self) -> None:
-        """Listen. `async with` does this."""
+        """Start listening. `async with` does this."""
         if self._listeners:
             raise RuntimeError("this FakeCircleCI is running already")
         origins: tuple[Origin, ...] = ("api", "artifacts", "storage")
@@ -121,7 +121,7 @@ class FakeCircleCI:
         self._deliverer.start()
 
     async def close(self) -> None:
-        """Close all servers at once, and cut what is under way, deliveries too. `async with` does this."""
+        """Close all servers, and abort running requests and deliveries. `async with` does this."""
         await self._deliverer.close()
         await asyncio.gather(*(listener.close() for listener in self._listeners))
         self._listeners.clear()
@@ -137,11 +137,11 @@ class FakeCircleCI:
         await self.close()
 
     async def serve_forever(self, announce: Callable[[Self], None] | None = None) -> None:
-        """Listen until Ctrl-C or SIGTERM; `announce` is called with this server as soon as it listens."""
+        """Listen until Ctrl-C or SIGTERM. `announce` is called with this server once it listens."""
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         async with self:
-            # Not every platform and thread takes signal handlers; there, cancelling this call stops it.
+            # Some platforms and threads do not support signal handlers; cancel the call there.
             with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                 for number in (signal.SIGINT, signal.SIGTERM):
                     loop.add_signal_handler(number, stop.set)
@@ -158,62 +158,60 @@ class FakeCircleCI:
         try:
             return self._addresses[origin]
         except KeyError:
-            raise RuntimeError("this FakeCircleCI is not running; use `async with` or await start()") from None
+            raise RuntimeError("this FakeCircleCI is not running: use `async with` or await start()") from None
 
     @property
     def url(self) -> str:
-        """Root of the API, such as `http://127.0.0.1:8080`; its paths begin with `/api/v2`."""
+        """Root URL of the API, such as `http://127.0.0.1:8080`, without `/api/v2`."""
         return f"http://{self._address('api')}"
 
     @property
     def artifact_host(self) -> str:
-        """Host and port of the artifacts: what `artifact_hosts` and CIRCLE_ARTIFACT_HOSTS must name."""
+        """Host and port of the artifacts, for `artifact_hosts` and CIRCLE_ARTIFACT_HOSTS."""
         return self._address("artifacts")
 
     @property
     def storage_host(self) -> str:
-        """Host and port that the artifacts redirect to; no client should send the token there."""
+        """Host and port of the storage. A client must not send the token there."""
         return self._address("storage")
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment variables with which a client finds this server."""
+        """The environment variables that configure a client for this server."""
         return {"CIRCLE_HOST": self.url, "CIRCLE_TOKEN": self.token, "CIRCLE_ARTIFACT_HOSTS": self.artifact_host}
 
     @property
     def world(self) -> World:
-        """The world, as it is by now."""
-        self._engine.settle()
+        """The current state."""
+        self._engine.advance()
         return self._world
 
     async def delivered(self) -> None:
-        """Wait until every event that has happened by now was delivered to its webhooks, or given up after all retries.
+        """Wait until every webhook event so far was delivered, or failed after all retries.
 
-        What has not ended yet is no event yet: wait for its end first, or let your clock go on.
+        A workflow or job that is still running has no event yet: wait for its end first, or advance your clock.
         """
-        self._address("api")  # says so if it is not running
+        self._address("api")  # raises if it is not running
         await self._deliverer.delivered()
 
     @property
     def rate_limited(self) -> int:
-        """How many requests the rate limit refused."""
+        """Number of requests that the rate limit rejected."""
         return 0 if self._bucket is None else self._bucket.rejected
 
-    def client(self, **options: Any) -> "CircleCI":
-        """Make a client of this server, ready for `async with`; `options` are those of `CircleCI`.
+    def client(self, **options: Any) -> CircleCI:
+        """Return a client of this server; `options` are those of `CircleCI`.
 
-        It has the token (give `token` for another one) and trusts the artifact host.
+        It sends the server's token, unless `options` has another one, and trusts the artifact host.
         """
-        from ..client import CircleCI
-
-        mine: dict[str, Any] = {
+        settings: dict[str, Any] = {
             "token": self.token,
             "host": self.url,
-            "trust_env": False,  # no proxy leads to a server on this machine
+            "trust_env": False,  # a proxy cannot reach a server on this machine
             **options,
             "artifact_hosts": (*(options.get("artifact_hosts") or ()), self.artifact_host),
         }
-        return CircleCI(**mine)
+        return CircleCI(**settings)
 
     def fail(
         self,
@@ -232,19 +230,20 @@ class FakeCircleCI:
         broken_json: bool = False,
         expired: bool = False,
     ) -> Fault:
-        """Let requests go wrong, and return the fault, whose `hits` tells how often it struck.
+        """Plan a fault, and return it: its `hits` counts the affected requests.
 
         Which requests: those whose path (escaped or not, without query) matches the glob `path`, such as
-        `/api/v2/me` or `*/artifacts`, on any origin unless `origin` names one, with any method unless `method` does;
-        the first `after` of them pass, the next `times` are struck (None: all). The first fault that fits strikes, and
-        a request that is struck is not rate limited.
+        `/api/v2/me` or `*/artifacts`, on the origin `origin` (default: any), with the method `method` (default: any).
+        The first `after` of them pass, the next `times` are affected (None: all). The first matching fault applies. An
+        affected request is not rate limited.
 
-        How: `status` and `body` (text, bytes, or what becomes JSON) answer instead of the server, which does nothing;
-        `headers` are added to the answer. `delay` waits so many seconds before the answer; the request has had its
-        effect by then. `reset="before"` resets the connection without reading the body, `reset="after"` when the
-        request has had its effect, so that a POST was received and its answer is lost. `cut` promises the whole answer
-        and closes the connection after so many bytes of its body. `broken_json` ends the JSON too early.
-        `expired`: on the artifact host, the redirect's signature has expired already; on the storage, it has by now.
+        How: `status` and `body` (text, bytes, or a JSON value) are the response, and the request has no effect.
+        `headers` are added to the response. `delay` waits this number of seconds before the response; the request has
+        had its effect by then. `reset="before"` resets the connection without reading the body; `reset="after"` resets
+        it after the request had its effect, so that the response of a POST is lost. `cut` sends the headers of the
+        whole response, and closes the connection after this number of bytes of the body. `broken_json` truncates the
+        JSON. `expired`: on the artifact host, the signature of the redirect has expired; on the storage, that of the
+        request has.
         """
         return self._faults.plan(
             Fault(
@@ -266,47 +265,47 @@ class FakeCircleCI:
 
     async def _serve(self, origin: Origin, request: web.BaseRequest) -> web.StreamResponse:
         path = request.raw_path.partition("?")[0]
-        received = Received(origin, request.method, path, request.query, request.headers, _now())
+        received = Request(origin, request.method, path, request.query, request.headers, _now())
         if self._record:
             self.requests.append(received)
-        fault = self._faults.strike(origin, request.method, path)
+        fault = self._faults.match(origin, request.method, path)
         if fault is not None and fault.reset == "before":
             await asyncio.sleep(fault.delay)
             return reset(request)
         try:
             received.body = await request.read() if request.can_read_body else b""
-            reply = self._answer(received, fault)
+            response = self._answer(received, fault)
         except web.HTTPRequestEntityTooLarge:
-            reply = message_reply(413)
-        # The effect comes first, then the wait: a client that gives up has not undone what it asked for.
+            response = error_response(413)
+        # The request has its effect before the wait, even if the client disconnects.
         if wait := self._latency + (fault.delay if fault else 0):
             await asyncio.sleep(wait)
         if fault is not None and fault.reset == "after":
             return reset(request)
-        received.status = reply.status
+        received.status = response.status
         lengths = self._lengths or origin != "storage"
-        return await send(request, reply, cut=fault.cut if fault else None, lengths=lengths)
+        return await send(request, response, cut=fault.cut if fault else None, lengths=lengths)
 
-    def _answer(self, received: Received, fault: Fault | None) -> Reply:
-        reply = fault.reply(received.origin) if fault and fault.replaces else self._real_answer(received, fault)
+    def _answer(self, received: Request, fault: Fault | None) -> Response:
+        response = fault.response(received.origin) if fault and fault.replaces else self._real_answer(received, fault)
         if received.origin == "api":
-            reply.headers["X-Request-Id"] = self._api.request_id()
+            response.headers["X-Request-Id"] = self._api.request_id()
         if fault is not None:
-            fault.spoil(reply)
-        return reply
+            fault.apply(response)
+        return response
 
-    def _real_answer(self, received: Received, fault: Fault | None) -> Reply:
+    def _real_answer(self, received: Request, fault: Fault | None) -> Response:
         expired = fault is not None and fault.expired
         if received.origin == "artifacts":
             return self._artifacts.answer(received, expired=expired)
         if received.origin == "storage":
-            self._engine.settle()
+            self._engine.advance()
             return self._storage.answer(received, expired=expired)
         if self._bucket is None or fault is not None:
             return self._api.answer(received)
-        reply = self._bucket.take(_now()) or self._api.answer(received)
-        reply.headers.update(self._bucket.state())
-        return reply
+        response = self._bucket.take(_now()) or self._api.answer(received)
+        response.headers.update(self._bucket.state())
+        return response
 
 
 def _now() -> float:

@@ -4,8 +4,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from circleci_async.testing import World
-from circleci_async.testing.state.policies import Verdict
+from circleci_async.testing import Verdict, World
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

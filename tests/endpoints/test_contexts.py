@@ -156,7 +156,7 @@ async def test_a_value_arrives_as_it_is_and_stays_unseen() -> None:
     assert value not in repr(context.variables["KEY"])
     assert listed.truncated_value == value[-4:]
     assert [each.variable for each in details.environment_variables] == ["KEY"]
-    assert details.org_id == context.organization.id
+    assert details.org_id == context.organization_id
 
 
 async def test_an_older_answer_says_less_of_a_variable_and_of_a_context() -> None:

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from circleci_async import CircleCI, TruncatedListWarning
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.state.groups import OrganizationGroup
+from circleci_async.testing import FakeCircleCI, OrganizationGroup, World
 from tests.endpoints.case import ID
 from tests.endpoints.refusal import refusal
 from tests.raw_server import answer, raw_server

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from circleci_async import CircleCI
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.state.projects import Project
+from circleci_async.testing import FakeCircleCI, Project, World
 from circleci_async.webhooks import Receiver
 from docs.examples.chat_bot import HELP, Bot
 

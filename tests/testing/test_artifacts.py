@@ -7,8 +7,7 @@ import aiohttp
 import pytest
 
 from circleci_async.errors import InvalidArgument
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.state.jobs import Artifact, Job
+from circleci_async.testing import Artifact, FakeCircleCI, Job, World
 
 from .caller import Caller
 from .clock import Clock

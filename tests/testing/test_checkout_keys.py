@@ -7,8 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.state.projects import Project
+from circleci_async.testing import FakeCircleCI, Project, World
 
 from .caller import Caller
 

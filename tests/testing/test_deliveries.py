@@ -12,8 +12,7 @@ import pytest
 import trustme
 
 from circleci_async.errors import InvalidArgument
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.state.projects import Project
+from circleci_async.testing import FakeCircleCI, Project, World
 from circleci_async.webhooks import unwrap
 from tests.fastclock import fast_clock
 
@@ -398,7 +397,7 @@ async def test_a_webhook_that_a_call_made_never_leaves_this_machine(
 
     [delivery] = project.webhooks[created["id"]].deliveries
     assert (delivery.status, delivery.accepted, delivery.attempt) == (None, False, 1)
-    assert delivery.error == "not sent: this webhook was made by a call, and leads to another machine"
+    assert delivery.error == "not sent: a webhook created by an API call must have a URL on this machine"
     assert delivery.headers["circleci-signature"].startswith("v1=")
 
 
@@ -445,7 +444,7 @@ async def test_a_project_has_at_most_five_webhooks_however_they_are_made(api: Ca
     for _ in range(5):
         project.webhook(FAR)
 
-    with pytest.raises(InvalidArgument, match="more than 5"):
+    with pytest.raises(InvalidArgument, match="at most 5 webhooks"):
         project.webhook(FAR)
     body: dict[str, Any] = {"name": "x", "url": FAR, "events": ["job-completed"], "verify_tls": True}
     body |= {"scope": {"id": project.id, "type": "project"}, "signing_secret": ""}
@@ -553,7 +552,7 @@ async def test_without_anything_to_tell_there_is_no_task(
     project.webhook(receiver.url)
     await api.post(TRIGGER, status=201)
     await asyncio.sleep(0)
-    assert tasks_of_deliveries() == ["Deliverer._keep_watch"]
+    assert len(tasks_of_deliveries()) == 1
     clock.wait(10)
     await api.fake.delivered()
     for _ in range(200):

@@ -9,8 +9,7 @@ import aiohttp
 import pytest
 
 from circleci_async.errors import InvalidArgument
-from circleci_async.testing import FakeCircleCI, Fault, RateLimit, World
-from circleci_async.testing.state.jobs import Artifact
+from circleci_async.testing import Artifact, FakeCircleCI, Fault, RateLimit, World
 
 from .caller import Caller
 
@@ -284,7 +283,7 @@ async def test_a_struck_request_is_not_rate_limited(world: World, http: aiohttp.
 def test_a_fault_without_effect_is_refused() -> None:
     fake = FakeCircleCI()
 
-    with pytest.raises(InvalidArgument, match="what goes wrong"):
+    with pytest.raises(InvalidArgument, match="needs an effect"):
         fake.fail("/api/v2/me", times=3)
     with pytest.raises(InvalidArgument, match="expired"):
         fake.fail(origin="api", expired=True)

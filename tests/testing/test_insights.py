@@ -5,10 +5,8 @@ from typing import Any
 
 import pytest
 
-from circleci_async.testing import World
-from circleci_async.testing.state.builds import Workflow
+from circleci_async.testing import Project, Workflow, World
 from circleci_async.testing.state.insights import p95
-from circleci_async.testing.state.projects import Project
 
 from .caller import Caller
 from .clock import Clock

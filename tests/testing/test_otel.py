@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from circleci_async.testing import World
-from circleci_async.testing.state.accounts import Organization
+from circleci_async.testing import Organization, World
 
 from .caller import Caller
 

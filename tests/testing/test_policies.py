@@ -5,9 +5,7 @@ from typing import Any
 
 import pytest
 
-from circleci_async.testing import World
-from circleci_async.testing.state.accounts import Organization
-from circleci_async.testing.state.policies import Verdict
+from circleci_async.testing import Organization, Verdict, World
 
 from .caller import Caller
 from .clock import Clock

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from circleci_async.testing import World
-from circleci_async.testing.state.projects import Project
+from circleci_async.testing import Project, World
 
 from .caller import Caller
 from .clock import Clock
@@ -105,8 +104,8 @@ async def test_a_project_of_no_repository_host_can_not_be_set_up(api: Caller, wo
     await api.post(f"/project/{OPAQUE}", status=400)
 
 
-async def test_a_rollback_is_done_by_a_pipeline(api: Caller, project: Project, clock: Clock) -> None:
-    project.deploy_component("api").version("1.2.0", project.world.deploy_environment("gh/acme", "production"))
+async def test_a_rollback_is_done_by_a_pipeline(api: Caller, project: Project, world: World, clock: Clock) -> None:
+    project.deploy_component("api").version("1.2.0", world.deploy_environment("gh/acme", "production"))
     body = {
         "component_name": "api",
         "environment_name": "production",

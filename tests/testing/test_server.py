@@ -17,7 +17,7 @@ from aiohttp import web
 from circleci_async.errors import AuthenticationError, InvalidArgument
 from circleci_async.testing import FakeCircleCI, World
 from circleci_async.testing.__main__ import main
-from circleci_async.testing.server.exchange import Reply
+from circleci_async.testing.server.exchange import Response
 from circleci_async.testing.server.listener import Listener, send
 from circleci_async.testing.state.content import Content, Extract
 
@@ -210,7 +210,7 @@ async def test_a_client_that_leaves_midway_leaves_nothing_in_the_log(
     async def is_left(request: web.BaseRequest) -> web.StreamResponse:
         assert request.transport is not None
         request.transport.abort()  # as it is when a client's reset has come, and nobody was told of it yet
-        return await send(request, Reply(200, Extract(Content.generated(1_000_000, "a"), 0, 1_000_000), {}))
+        return await send(request, Response(200, Extract(Content.generated(1_000_000, "a"), 0, 1_000_000), {}))
 
     listener = Listener(is_left)
     address = await listener.start("127.0.0.1", 0)

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from circleci_async.errors import InvalidArgument
-from circleci_async.testing import World
-from circleci_async.testing.state.projects import Project
+from circleci_async.testing import Project, World
 
 from .caller import Caller
 from .clock import Clock

@@ -8,10 +8,7 @@ import pytest
 from yarl import URL
 
 from circleci_async.errors import InvalidArgument
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.state.jobs import Job
-from circleci_async.testing.state.projects import Project
-from circleci_async.testing.state.steps import Step
+from circleci_async.testing import FakeCircleCI, Job, Project, Step, World
 
 from .caller import Caller
 from .clock import Clock

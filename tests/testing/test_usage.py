@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.state.accounts import Organization
+from circleci_async.testing import FakeCircleCI, Organization, World
 
 from .caller import Caller
 from .clock import Clock
@@ -59,7 +58,7 @@ async def test_an_export_is_created_processed_and_completed(
     done = await look()
     assert (done["state"], len(done["download_urls"])) == ("completed", 1)
     (row,) = await rows_at(api, done["download_urls"][0])
-    project = organization.projects["gh/acme/api"]
+    project = api.fake.world.projects["gh/acme/api"]
     job = project.jobs[1]
     assert row == {
         "ORGANIZATION_ID": organization.id,
@@ -103,7 +102,7 @@ async def completed(api: Caller, exports: str, clock: Clock, body: dict[str, Any
 async def test_an_export_has_several_parts_with_a_header_each(
     api: Caller, organization: Organization, exports: str, clock: Clock
 ) -> None:
-    workflow = organization.projects["gh/acme/api"].pipeline().workflow()
+    workflow = api.fake.world.projects["gh/acme/api"].pipeline().workflow()
     for number in range(6):
         workflow.job(f"job {number}")
     urls = await completed(api, exports, clock)
@@ -120,7 +119,7 @@ async def test_what_has_been_exported_does_not_change(
     clock.wait(1)
     path = f"{exports}/{begun['usage_export_job_id']}"
     first = await rows_at(api, (await api.get(path))["download_urls"][0])
-    organization.projects["gh/acme/api"].pipeline().workflow().job("later")
+    api.fake.world.projects["gh/acme/api"].pipeline().workflow().job("later")
     assert await rows_at(api, (await api.get(path))["download_urls"][0]) == first
 
 
@@ -142,7 +141,7 @@ async def test_only_jobs_that_began_in_the_time_asked_for_are_exported(
 async def test_jobs_that_have_not_ended_and_approvals_are_not_exported(
     api: Caller, organization: Organization, exports: str, clock: Clock
 ) -> None:
-    workflow = organization.projects["gh/acme/api"].pipeline().workflow(status="running")
+    workflow = api.fake.world.projects["gh/acme/api"].pipeline().workflow(status="running")
     workflow.job("hold", approval=True)
     workflow.job("running", status="running")
     (url,) = await completed(api, exports, clock)
@@ -251,10 +250,10 @@ async def test_a_minute_has_10_looks_after_one_organization(
     await api.get(f"/organizations/{other.id}/usage_export_job/{NOBODY}", status=404)
     clock.wait(60)
     await api.get(path)
-    organization.usage.looks.most = 100
+    organization.usage.poll_quota.limit = 100
     for _ in range(20):
         await api.get(path)
-    organization.usage.looks.most = 0
+    organization.usage.poll_quota.limit = 0
     await api.get(path, status=429)
 
 

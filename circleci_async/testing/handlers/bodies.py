@@ -1,11 +1,13 @@
-"""The world's records as the JSON objects that the API answers with."""
+"""JSON bodies of the records that several groups return."""
 
-from ..server.calls import Json
-from ..state.accounts import Organization, User
-from ..state.builds import Pipeline, Workflow
-from ..state.jobs import WAITING, Artifact, Job, JobTest
+from ..server.validation import without_none
+from ..state.builds import Artifact, Job, JobTest, Pipeline, Workflow
+from ..state.organizations import Organization
 from ..state.projects import Project
+from ..state.statuses import WAITING
 from ..state.timestamps import timestamp
+from ..state.types import Json
+from ..state.users import User
 
 
 def user(user: User) -> Json:
@@ -14,7 +16,7 @@ def user(user: User) -> Json:
 
 
 def collaboration(organization: Organization) -> Json:
-    """Describe an organization as one that the user belongs to."""
+    """Describe an organization that the user belongs to."""
     return {
         "id": organization.id,
         "vcs_type": organization.vcs,
@@ -75,7 +77,7 @@ def pipeline(pipeline: Pipeline) -> Json:
 
 
 def pipeline_creation(pipeline: Pipeline) -> Json:
-    """Describe a pipeline that was just triggered."""
+    """Describe a triggered pipeline."""
     return {
         "id": pipeline.id,
         "state": pipeline.state,
@@ -85,7 +87,7 @@ def pipeline_creation(pipeline: Pipeline) -> Json:
 
 
 def pipeline_config(pipeline: Pipeline) -> Json:
-    """Give a pipeline's configuration."""
+    """Describe a pipeline's configuration."""
     body = {"source": pipeline.config, "compiled": f"# compiled\n{pipeline.config}"}
     if pipeline.setup_config is not None:
         body["setup_config"] = pipeline.setup_config
@@ -94,7 +96,7 @@ def pipeline_config(pipeline: Pipeline) -> Json:
 
 
 def pipeline_values(pipeline: Pipeline) -> Json:
-    """Give a pipeline's values, as a config file sees them."""
+    """Describe a pipeline's values, by their names in a config file."""
     where = {"pipeline.git.tag": pipeline.tag} if pipeline.branch is None else {"pipeline.git.branch": pipeline.branch}
     return {
         "pipeline.id": pipeline.id,
@@ -122,13 +124,11 @@ def workflow(workflow: Workflow) -> Json:
         "created_at": timestamp(workflow.created_at),
         "stopped_at": timestamp(workflow.stopped_at),
     }
-    if workflow.canceled_by is not None:
-        body["canceled_by"] = workflow.canceled_by.id
-    if workflow.errored_by is not None:
-        body["errored_by"] = workflow.errored_by.id
-    if workflow.tag is not None:
-        body["tag"] = workflow.tag
-    return body
+    return body | without_none(
+        canceled_by=workflow.canceled_by and workflow.canceled_by.id,
+        errored_by=workflow.errored_by and workflow.errored_by.id,
+        tag=workflow.tag,
+    )
 
 
 def workflow_job(job: Job) -> Json:
@@ -138,24 +138,21 @@ def workflow_job(job: Job) -> Json:
         "id": job.id,
         "started_at": timestamp(job.started_at),
         "name": job.name,
-        "project_slug": job.workflow.pipeline.project.slug,
+        "project_slug": job.project.slug,
         "status": job.status,
         "type": job.type,
         "stopped_at": timestamp(job.stopped_at),
     }
-    if job.number is not None:
-        body["job_number"] = job.number
-    if job.type == "approval":
-        body["approval_request_id"] = job.id
-    if job.approved_by is not None:
-        body["approved_by"] = job.approved_by.id
-    if job.canceled_by is not None:
-        body["canceled_by"] = job.canceled_by.id
-    return body
+    return body | without_none(
+        job_number=job.number,
+        approval_request_id=job.id if job.type == "approval" else None,
+        approved_by=job.approved_by and job.approved_by.id,
+        canceled_by=job.canceled_by and job.canceled_by.id,
+    )
 
 
 def job_details(job: Job) -> Json:
-    """Describe a job as its number finds it."""
+    """Describe a job in detail."""
     pipeline = job.workflow.pipeline
     project = pipeline.project
     duration = job.duration
@@ -195,5 +192,5 @@ def test_result(test: JobTest) -> Json:
 
 
 def artifact(artifact: Artifact, origin: str) -> Json:
-    """Describe an artifact that is to be fetched from this origin."""
+    """Describe an artifact of this artifact host."""
     return {"path": artifact.path, "node_index": artifact.node, "url": f"{origin}{artifact.location}"}

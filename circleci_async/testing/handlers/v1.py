@@ -1,6 +1,6 @@
-"""API v1.1: what is read there because v2 has none of it, the steps of a job and what they printed.
+"""API v1.1: the steps of a job and their output, which v2 lacks.
 
-It answers with JSON to those who ask for it in `Accept`, and with EDN to all others, as the real one does.
+It answers with JSON if the request's `Accept` names it, and with EDN otherwise, as the real API does.
 """
 
 import json
@@ -8,13 +8,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from ...errors import InvalidArgument
-from ..server.calls import Call, Json, Refusal
-from ..server.exchange import JSON, Reply
+from ..server.api import Api
+from ..server.calls import Call
+from ..server.exchange import JSON, Request, Response
 from ..server.routing import Router, Routes
+from ..server.validation import HttpError
+from ..state.builds import Job
 from ..state.content import Extract, Readable
-from ..state.jobs import LIVE, WAITING, Job
+from ..state.statuses import LIVE, WAITING
 from ..state.steps import Step
 from ..state.timestamps import timestamp
+from ..state.types import Json
 from ..state.world import canonical
 
 PREFIX = "/api/v1.1/"
@@ -25,42 +29,50 @@ _ENDED_BADLY = frozenset({"failed", "timedout", "infrastructure_fail"})
 
 
 @ROUTES.get(_BUILD)
-def build(call: Call) -> Reply:
+def build(call: Call) -> Response:
     """Answer GET /project/:vcs-type/:username/:project/:build_num."""
     return answer(200, _described(_job(call), call), call.headers)
 
 
 @ROUTES.get(_BUILD + "/output/{step}/{index}")
-def output(call: Call) -> Reply:
-    """Answer GET .../output/:step/:index, which nobody documents; with `file=true` it is text."""
+def output(call: Call) -> Response:
+    """Answer GET .../output/:step/:index, which is undocumented; text with `file=true`."""
     job = _job(call)
-    place = call.values["step"], call.values["index"]
-    step = next((each for each in job.steps if (str(each.number), str(each.node)) == place), None)
+    address = call.values["step"], call.values["index"]
+    step = next((each for each in job.steps if (str(each.number), str(each.node)) == address), None)
     if step is None or step.number is None:
-        raise Refusal(404, "Output not found")
+        raise HttpError(404, "Output not found")
     if call.query.get("file") == "true":
         return _whole(step.text, "text/plain;charset=utf-8")
     return _whole(step.content, JSON)
 
 
 ROUTER = Router(ROUTES)
-"""Finds the operation of a request."""
+"""The operations of API v1.1."""
 
 
-def answer(status: int, body: Json, headers: Mapping[str, str], more: Mapping[str, str] | None = None) -> Reply:
-    """Answer as the headers of the request ask for it."""
+def answer(status: int, body: Json, headers: Mapping[str, str], more: Mapping[str, str] | None = None) -> Response:
+    """Return a response in the format that the request's headers accept."""
     accepted = {part.partition(";")[0].strip().lower() for part in headers.get("Accept", "").split(",")}
     as_json = "application/json" in accepted
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":")) if as_json else _edn(body)
-    return Reply(status, text.encode(), {"Content-Type": JSON if as_json else "application/edn", **(more or {})})
+    return Response(status, text.encode(), {"Content-Type": JSON if as_json else "application/edn", **(more or {})})
 
 
-def _whole(content: Readable, type: str) -> Reply:
-    return Reply(200, Extract(content, 0, content.size), {"Content-Type": type})
+def error_response(request: Request, status: int, message: str, headers: Mapping[str, str]) -> Response:
+    """Return an error response."""
+    return answer(status, {"message": message}, request.headers, headers)
+
+
+API = Api(PREFIX, ROUTER, error_response)
+
+
+def _whole(content: Readable, type: str) -> Response:
+    return Response(200, Extract(content, 0, content.size), {"Content-Type": type})
 
 
 def _job(call: Call) -> Job:
-    """Find the job of a path; 404 for one that was canceled before it started."""
+    """Return the job of the path; 404 if it was canceled before it started."""
     vcs, owner, repo = (call.values[name] for name in ("vcs", "owner", "repo"))
     try:
         slug = canonical(f"{vcs}/{owner}/{repo}", parts=3)
@@ -68,11 +80,11 @@ def _job(call: Call) -> Job:
         slug = ""
     project = call.world.projects.get(slug)
     if project is None or not project.public:
-        call.caller()  # without a token, nobody learns whether it exists
+        call.caller()  # without a token, the answer must not depend on whether it exists
     number = call.values["build"]
     job = project.jobs.get(int(number)) if project and number.isascii() and number.isdigit() else None
     if job is None or (job.started_at is None and job.status not in WAITING):
-        raise Refusal(404, "Build not found")
+        raise HttpError(404, "Build not found")
     return job
 
 
@@ -125,7 +137,7 @@ def _described(job: Job, call: Call) -> Json:
 
 
 def _grouped(steps: Iterable[Step]) -> Iterable[list[Step]]:
-    """Put together what is one step on several nodes, in the order of the first of each."""
+    """Group the records of one step on several nodes."""
     groups: dict[int | str, list[Step]] = {}
     for step in steps:
         groups.setdefault(step.name if step.number is None else step.number, []).append(step)
@@ -147,7 +159,7 @@ def _action(step: Step, call: Call) -> Json:
         "continue": None,
         "end_time": timestamp(step.stopped_at),
         "type": step.type,
-        "allocation_id": f"{step.job.id}-{step.node}-build",
+        "allocation_id": f"{step.job_id}-{step.node}-build",
         "start_time": timestamp(step.started_at),
         "background": step.background,
         "exit_code": step.exit_code,
@@ -157,14 +169,14 @@ def _action(step: Step, call: Call) -> Json:
         "run_time_millis": None if duration is None else round(duration * 1000),
         "has_output": step.has_output,
     }
-    # What a step has printed comes to the storage when it ends; until then only the API has it.
+    # Output is uploaded to the storage when the step ends; until then only the API has it.
     if step.has_output and step.url and step.status != "running":
-        body["output_url"] = call.lend(step.key)
+        body["output_url"] = call.sign_briefly(step.key)
     return body
 
 
 def _edn(value: Any) -> str:
-    """Write what could be JSON as EDN."""
+    """Encode a JSON value as EDN."""
     if value is None:
         return "nil"
     if isinstance(value, dict):

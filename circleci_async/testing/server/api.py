@@ -1,27 +1,35 @@
-"""The API's origin: who calls, what they call, and the answer."""
+"""The API's origin: authentication, routing and the response."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import count
 from uuid import uuid4
 
-from ..handlers import ROUTER, v1
-from ..state.accounts import User
+from attrs import frozen
+
 from ..state.engine import Engine
+from ..state.users import User
 from ..state.world import World
 from .artifacts import ArtifactOrigin
-from .calls import Call, Refusal
+from .calls import Call
 from .credentials import sent_token
-from .exchange import Received, Reply, json_reply, message_reply
+from .exchange import ErrorResponse, Request, Response, json_response
 from .pages import PageTokens
+from .routing import Router
 from .signatures import Signer
+from .validation import HttpError
 
-_PREFIX = "/api/v2/"
-_OTHERS = ("/api/v2/org/", "/api/v2/owner/")
-"""How the paths of OIDC and policies begin, whose errors are `{"error": ...}` instead of `{"message": ...}`."""
+
+@frozen
+class Api:
+    """One version of the API: the prefix of its paths, its operations, and the form of its error responses."""
+
+    prefix: str
+    router: Router
+    error_response: ErrorResponse
 
 
 class ApiOrigin:
-    """Answers API calls from a world."""
+    """Answers API requests from a world."""
 
     def __init__(
         self,
@@ -31,6 +39,7 @@ class ApiOrigin:
         token: str,
         artifacts: ArtifactOrigin,
         *,
+        apis: Sequence[Api],
         exports: Signer,
         outputs: Signer,
     ) -> None:
@@ -39,40 +48,34 @@ class ApiOrigin:
         self._pages = pages
         self._token = token
         self._artifacts = artifacts
+        self._apis = apis
         self._exports = exports
         self._outputs = outputs
         self._run = str(uuid4())[:23]
-        self._ids = count(1)
+        self._requests = count(1)
 
     def request_id(self) -> str:
-        """Make the id of the next request."""
-        return f"{self._run}-{next(self._ids):012x}"
+        """Return the id of the next response."""
+        return f"{self._run}-{next(self._requests):012x}"
 
-    def answer(self, request: Received) -> Reply:
-        """Answer a request, and let it have its effect."""
-        self._engine.settle()
+    def answer(self, request: Request) -> Response:
+        """Answer a request."""
+        self._engine.advance()
+        api = next((api for api in self._apis if request.path.startswith(api.prefix)), self._apis[0])
         try:
-            return self._answer(request)
-        except Refusal as refusal:
-            if request.path.startswith(v1.PREFIX):
-                return v1.answer(refusal.status, {"message": refusal.message}, request.headers, refusal.headers)
-            key = "error" if request.path.startswith(_OTHERS) else "message"
-            return message_reply(refusal.status, refusal.message, refusal.headers, key=key)
+            return self._answer(request, api)
+        except HttpError as error:
+            return api.error_response(request, error.status, error.message, error.headers)
 
-    def _answer(self, request: Received) -> Reply:
-        if request.path.startswith(_PREFIX):
-            found, values = ROUTER.find(request.path.removeprefix(_PREFIX))
-        elif request.path.startswith(v1.PREFIX):
-            found, values = v1.ROUTER.find(request.path.removeprefix(v1.PREFIX))
-        else:
-            raise Refusal(404, "Not found")
-        if not found:
-            raise Refusal(404, "Not found")
-        route = found.get(request.method)
+    def _answer(self, request: Request, api: Api) -> Response:
+        routes, values = api.router.find(request.path.removeprefix(api.prefix))
+        if not routes or not request.path.startswith(api.prefix):
+            raise HttpError(404, "Not found")
+        route = routes.get(request.method)
         if route is not None and route.literal and "%2f" in request.path.lower():
-            raise Refusal(404, "Not found")
+            raise HttpError(404, "Not found")
         if route is None:
-            raise Refusal(405, "Method not allowed.", {"Allow": ", ".join(found)})
+            raise HttpError(405, "Method not allowed.", {"Allow": ", ".join(routes)})
         call = Call(
             world=self._world,
             engine=self._engine,
@@ -84,12 +87,12 @@ class ApiOrigin:
             content=request.body,
             values=values,
             sign=lambda path: self._signed(self._exports, path),
-            lend=lambda path: self._signed(self._outputs, path),
+            sign_briefly=lambda path: self._signed(self._outputs, path),
         )
         if not route.public:
             call.caller()
         answer = route.handler(call)
-        return answer if isinstance(answer, Reply) else json_reply(route.status, answer)
+        return answer if isinstance(answer, Response) else json_response(route.status, answer)
 
     def _signed(self, signer: Signer, path: str) -> str:
         return f"{self._artifacts.storage_url}{path}?{signer.sign(path)}"
@@ -99,5 +102,5 @@ class ApiOrigin:
         if token is None:
             return None
         if token != self._token:
-            raise Refusal(401, "Invalid token provided.")
+            raise HttpError(401, "Invalid token provided.")
         return self._world.me

@@ -1,53 +1,32 @@
-"""What a handler of an API call gets to work with: the parts of the request, checked as the real API checks them."""
+"""An API call as a handler receives it, with its parts checked as the real API checks them."""
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar, cast
-from uuid import UUID
+from typing import TypeVar, cast
 
 from attrs import define
 from multidict import MultiMapping
 
 from ...errors import InvalidArgument
-from ..state.accounts import Organization, User
-from ..state.builds import Pipeline, Workflow
+from ..state.builds import Job, Pipeline, Workflow
 from ..state.engine import Engine
-from ..state.jobs import Job
+from ..state.organizations import Organization
 from ..state.projects import Project
+from ..state.repositories import Repository
+from ..state.types import Json
+from ..state.users import User
 from ..state.world import World, canonical, is_opaque
 from .pages import PageTokens
-
-Json = dict[str, Any]
+from .validation import HttpError, found, one_of, parse_time, parse_uuid
 
 _T = TypeVar("_T")
 _UNEXPECTED = "Unexpected request body provided."
 
 
-class Refusal(Exception):
-    """The request is answered with an error: `status` and `{"message": message}`, or `error` where the API says so."""
-
-    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.headers = headers or {}
-
-
-def valid_uuid(name: str, value: object) -> str:
-    """Read a UUID, wherever it comes from; 400 for anything else. `name` is what the request calls it."""
-    try:
-        id = str(UUID(str(value)))
-    except ValueError:
-        id = ""
-    if id != str(value).lower():
-        raise Refusal(400, f"{name}: not a valid UUID.")
-    return id
-
-
 @define
 class Call:
-    """One API call on its way through a handler. Whatever is wrong with it is raised as a `Refusal`."""
+    """One API call. Its methods raise an `HttpError` for an invalid request."""
 
     world: World
     engine: Engine
@@ -59,158 +38,149 @@ class Call:
     content: bytes
     values: Mapping[str, str]
     sign: Callable[[str], str]
-    """Makes the signed address of a path of the storage, for those who are to read it without a token."""
-    lend: Callable[[str], str]
-    """Makes such an address that is good for a short time."""
+    """Returns a signed URL of a path on the storage host."""
+    sign_briefly: Callable[[str], str]
+    """Returns such a URL with a short lifetime."""
 
     def caller(self) -> User:
-        """Give the user whose token was sent; 401 for nobody."""
+        """Return the user of the token; 401 without a token."""
         if self.user is None:
-            raise Refusal(401, "You must log in first.")
+            raise HttpError(401, "You must log in first.")
         return self.user
 
-    # What the path names
+    # Path
 
     def uuid(self, name: str) -> str:
-        """Read a UUID of the path; 400 for anything else."""
-        return valid_uuid(name, self.values[name])
+        """Return a UUID of the path."""
+        return parse_uuid(name, self.values[name])
 
     def number(self, name: str) -> int:
-        """Read a number of the path; 400 for anything else."""
+        """Return a number of the path."""
         value = self.values[name]
         if not (value.isascii() and value.isdigit()):
-            raise Refusal(400, f"{name}: not a valid number.")
+            raise HttpError(400, f"{name}: not a valid number.")
         return int(value)
 
     def project(self) -> Project:
-        """Find the project; 404 if there is none, 400 for a `circleci/…` slug of names, 401 if it can't be seen."""
+        """Return the project of the path; 404 if missing, 400 for a `circleci/…` slug of names, 401 if not visible."""
         try:
             slug = canonical(self.values["project"], parts=3)
         except InvalidArgument:
-            raise Refusal(404, "Project not found") from None
+            raise HttpError(404, "Project not found") from None
         project = self.world.projects.get(slug)
         if project is None:
-            self.caller()  # without a token, nobody learns whether it exists
+            self.caller()  # without a token, the answer must not depend on whether the project exists
             if slug.startswith("circleci/") and not is_opaque(slug):
-                raise Refusal(400, "The organization and the project of this slug must be ids.")
-            raise Refusal(404, "Project not found")
-        return self._seen(project)
-
-    def project_by_id(self, name: str) -> Project:
-        """Find the project whose id stands in the path; 404 if there is none."""
-        project = self.world.project_by_id(self.uuid(name))
-        if project is None:
-            raise Refusal(404, "Project not found")
+                raise HttpError(400, "The organization and the project of this slug must be ids.")
+            raise HttpError(404, "Project not found")
+        self._check_visible(project)
         return project
 
+    def project_with_id(self, name: str, value: object) -> Project:
+        """Return the project with this id; `name` is the name of the value in the request."""
+        return found(self.world.project_by_id(parse_uuid(name, value)), "Project")
+
+    def project_by_id(self, name: str) -> Project:
+        """Return the project whose id is in the path."""
+        return self.project_with_id(name, self.values[name])
+
     def organization(self, slug: str) -> Organization:
-        """Find an organization by its slug; 404 if there is none."""
+        """Return an organization by its slug."""
         try:
             return self.world.organizations[canonical(slug, parts=2)]
         except (InvalidArgument, KeyError):
-            raise Refusal(404, "Organization not found") from None
+            raise HttpError(404, "Organization not found") from None
+
+    def organization_with_id(self, name: str, value: object) -> Organization:
+        """Return the organization with this id; `name` is the name of the value in the request."""
+        return found(self.world.organization_by_id(parse_uuid(name, value)), "Organization")
 
     def organization_by_id(self, name: str) -> Organization:
-        """Find the organization whose id stands in the path; 404 if there is none."""
-        organization = self.world.organization_by_id(self.uuid(name))
-        if organization is None:
-            raise Refusal(404, "Organization not found")
-        return organization
+        """Return the organization whose id is in the path."""
+        return self.organization_with_id(name, self.values[name])
 
-    def organization_named(self, name: str) -> Organization:
-        """Find the organization whose id, or whose slug in one segment, stands in the path; 404 if there is none."""
+    def organization_by_slug_or_id(self, name: str) -> Organization:
+        """Return the organization whose id, or slug as one segment, is in the path."""
         value = self.values[name]
         return self.organization(value) if "/" in value else self.organization_by_id(name)
 
     def pipeline(self, name: str) -> Pipeline:
-        """Find the pipeline whose id stands in the path; 404 if there is none."""
-        pipeline = self.world.pipelines_by_id.get(self.uuid(name))
-        if pipeline is None:
-            raise self._missing("Pipeline not found")
-        self._seen(pipeline.project)
-        return self.present(pipeline)
+        """Return the pipeline whose id is in the path."""
+        pipeline = self._visible(self.world.pipelines_by_id.get(self.uuid(name)), "Pipeline")
+        self._check_visible(pipeline.project)
+        return self.after_lag(pipeline)
 
-    def present(self, pipeline: Pipeline) -> Pipeline:
-        """Give a pipeline back; 404 if it was triggered so lately that it can't be found yet."""
+    def after_lag(self, pipeline: Pipeline) -> Pipeline:
+        """Return a pipeline; 404 if it was triggered so recently that it is not found yet."""
         if pipeline.found_from is not None and self.world.clock() < pipeline.found_from:
-            raise Refusal(404, "Pipeline not found")
+            raise HttpError(404, "Pipeline not found")
         return pipeline
 
     def workflow(self, name: str) -> Workflow:
-        """Find the workflow whose id stands in the path; 404 if there is none."""
-        workflow = self.world.workflows.get(self.uuid(name))
-        if workflow is None:
-            raise self._missing("Workflow not found")
-        self._seen(workflow.pipeline.project)
+        """Return the workflow whose id is in the path."""
+        workflow = self._visible(self.world.workflows.get(self.uuid(name)), "Workflow")
+        self._check_visible(workflow.project)
         return workflow
 
     def job(self) -> Job:
-        """Find the job of the project whose number stands in the path; 404 if there is none."""
-        project = self.project()
-        job = project.jobs.get(self.number("job"))
-        if job is None:
-            raise Refusal(404, "Job not found")
-        return job
+        """Return the job of the project whose number is in the path."""
+        return found(self.project().jobs.get(self.number("job")), "Job")
 
-    def _missing(self, message: str) -> Refusal:
-        return Refusal(404, message) if self.user else Refusal(401, "You must log in first.")
+    def _visible(self, record: _T | None, name: str) -> _T:
+        if record is None:
+            self.caller()
+        return found(record, name)
 
-    def _seen(self, project: Project) -> Project:
+    def _check_visible(self, project: Repository) -> None:
         if not project.public:
             self.caller()
-        return project
 
-    # What the query asks for
+    # Query
 
     def flag(self, name: str) -> bool:
-        """Read a boolean of the query, False when absent."""
+        """Return a boolean of the query, False if absent."""
         return self.choice(name, ("true", "false"), "false") == "true"
 
     def choice(self, name: str, options: Sequence[str], default: str) -> str:
-        """Read one of several words of the query."""
-        value = self.query.get(name, default)
-        if value not in options:
-            raise Refusal(400, f"{name}: expected one of {', '.join(options)}.")
-        return value
+        """Return one of several words of the query."""
+        return one_of(name, self.query.get(name, default), options)
 
-    def moment(self, name: str) -> datetime | None:
-        """Read a date and time of the query."""
+    def query_time(self, name: str) -> datetime | None:
+        """Return a date and time of the query, or None."""
         value = self.query.get(name)
-        if value is None:
-            return None
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            moment = None
-        if moment is None or moment.tzinfo is None:
-            raise Refusal(400, f"{name}: expected a date and time such as 2026-05-04T10:00:00Z.")
-        return moment
+        return None if value is None else parse_time(name, value)
 
-    # What the body says
+    def query_uuid(self, name: str) -> str | None:
+        """Return a UUID of the query, or None."""
+        value = self.query.get(name)
+        return None if value is None else parse_uuid(name, value)
+
+    # Body
 
     def body(self, types: Mapping[str, type], *, required: Collection[str] = ()) -> Json:
-        """Read the JSON object of the body; `types` says what each key must be, if it is there and if it is `required`.
+        """Return the JSON object of the body, {} without a body.
 
-        Other keys are ignored, as the real API does. An absent body is an empty object.
+        A field must have the type that `types` gives, and be there if it is `required`. Other fields are ignored, as by
+        the real API.
         """
         kind = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if self.content and kind != "application/json":
-            raise Refusal(415, "The Content-Type must be application/json.")
+            raise HttpError(415, "The Content-Type must be application/json.")
         try:
             body = json.loads(self.content or b"{}")
-            json.dumps(body, ensure_ascii=False, allow_nan=False).encode()  # half a character is not text
+            json.dumps(body, ensure_ascii=False, allow_nan=False).encode()  # fails for a lone surrogate
         except (ValueError, RecursionError):
-            raise Refusal(400, "Malformed JSON in request body.") from None
+            raise HttpError(400, "Malformed JSON in request body.") from None
         if not isinstance(body, dict):
-            raise Refusal(400, _UNEXPECTED)
+            raise HttpError(400, _UNEXPECTED)
         fields = cast(Json, body)
         if not fields.keys() >= set(required) or any(
             type(fields.get(key, kind())) is not kind for key, kind in types.items()
         ):
-            raise Refusal(400, _UNEXPECTED)
+            raise HttpError(400, _UNEXPECTED)
         return fields
 
-    # The answer
+    # Response
 
     def page(
         self,
@@ -221,21 +191,22 @@ class Call:
         newest_first: bool = False,
         size: int | None = None,
     ) -> Json:
-        """Give the page that was asked for of a list, oldest first; `scope` names this list and its filters.
+        """Return the requested page of a list, whose items are oldest first.
 
-        `size`: how many items the caller wants at most.
+        `scope` identifies the list and its filters; a page token is valid for one scope only. `size`: maximum number of
+        items.
         """
         token = self.query.get("page-token")
-        place = None if token is None else self.pages.read(token, scope)
-        if token is not None and place is None:
-            raise Refusal(400, "Invalid page token.")
+        position = None if token is None else self.pages.read(token, scope)
+        if token is not None and position is None:
+            raise HttpError(400, "Invalid page token.")
         size = min(size or self.pages.size, self.pages.size)
         if newest_first:
-            stop = len(items) if place is None else place
+            stop = len(items) if position is None else position
             start = max(0, stop - size)
             shown, following = items[start:stop][::-1], start if start > 0 else None
         else:
-            start = place or 0
+            start = position or 0
             shown, following = items[start : start + size], start + size if start + size < len(items) else None
         return {
             "items": [render(item) for item in shown],

@@ -1,4 +1,4 @@
-"""Who sent a request: the three ways to send a token, told apart as the real API tells them."""
+"""Reads the token of a request, in the three ways that the API accepts."""
 
 import base64
 import binascii
@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 
 def sent_token(headers: Mapping[str, str]) -> str | None:
-    """Give the token of a request: blank if the header is there but holds none, None without any header.
+    """Return the token of a request: blank if the header has none, None without a header.
 
-    `Circle-Token` comes first; then `Authorization`, as `Bearer` or as the user name of `Basic`. A token in the query
-    counts for nothing.
+    `Circle-Token` takes precedence over `Authorization`, which is `Bearer` or the user name of `Basic`. A token in the
+    query is ignored.
     """
     if (token := headers.get("Circle-Token")) is not None:
         return token.strip()

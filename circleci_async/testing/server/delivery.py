@@ -1,4 +1,4 @@
-"""Delivering events to webhooks, while a server runs."""
+"""Delivers events to webhooks while a server runs."""
 
 import asyncio
 import contextlib
@@ -17,14 +17,14 @@ from ..state.events import Event
 from ..state.webhooks import Delivery, Webhook
 from ..state.world import World
 
-_LOOK = 0.05  # seconds between looks at a clock that does not go with the event loop's
+_POLL_INTERVAL = 0.05  # seconds between checks of a clock that differs from the event loop's
 
 
 class Deliverer:
-    """Sends each webhook its events one after the other, in the order in which they happened.
+    """Sends each webhook its events one at a time, in order.
 
-    What was not accepted within `timeout` seconds is sent again after each of the seconds of `retries`, while what
-    comes later goes on. It has no task while there is nothing to wait for.
+    An event that was not accepted within `timeout` seconds is sent again after each of the delays in `retries`, without
+    blocking later events. No task runs while there is nothing to wait for.
     """
 
     def __init__(self, world: World, engine: Engine, *, timeout: float, retries: Sequence[float]) -> None:
@@ -34,104 +34,104 @@ class Deliverer:
         self._retries = tuple(retries)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._http: aiohttp.ClientSession | None = None
-        self._woken = asyncio.Event()
-        self._watch: asyncio.Task[None] | None = None
-        self._at_work: set[asyncio.Task[None]] = set()
+        self._notified = asyncio.Event()
+        self._timer: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._sending: set[str] = set()
-        self._is_woken = False
+        self._is_notified = False
 
     def start(self) -> None:
-        """Begin to deliver; what waited from an earlier run comes first."""
+        """Start delivery, with the events that are waiting from an earlier run."""
         self._loop = asyncio.get_running_loop()
-        self._woken = asyncio.Event()
-        self._is_woken = False
-        self._world.deliverers.append(self._wake)
-        self._go_on()
+        self._notified = asyncio.Event()
+        self._is_notified = False
+        self._world.listeners.append(self._notify)
+        self._start_due()
 
     async def close(self) -> None:
-        """Stop; what was not sent yet waits for the next start, what was to be sent again is given up."""
+        """Stop delivery. Unsent events wait for the next start; retries are dropped."""
         if self._loop is None:
             return
         self._loop = None
-        self._world.deliverers.remove(self._wake)
-        tasks = [*self._at_work, *((self._watch,) if self._watch else ())]
+        self._world.listeners.remove(self._notify)
+        tasks = [*self._tasks, *((self._timer,) if self._timer else ())]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._watch = None
+        self._timer = None
         if self._http is not None:
             await self._http.close()
             self._http = None
 
     async def delivered(self) -> None:
-        """Wait until all that has happened by now has been delivered or given up."""
-        self._engine.settle()
-        self._go_on()
-        while self._at_work:
-            await asyncio.wait(self._at_work)
-            self._go_on()
+        """Wait until all current events were delivered, or failed after all retries."""
+        self._engine.advance()
+        self._start_due()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+            self._start_due()
 
-    def _wake(self) -> None:
-        """Look for work soon; this may be called from any thread."""
-        if self._loop is not None and not self._is_woken and not self._loop.is_closed():
-            self._is_woken = True
-            self._loop.call_soon_threadsafe(self._go_on)
+    def _notify(self) -> None:
+        """Schedule a check for events. Thread-safe."""
+        if self._loop is not None and not self._is_notified and not self._loop.is_closed():
+            self._is_notified = True
+            self._loop.call_soon_threadsafe(self._start_due)
 
-    def _go_on(self) -> None:
-        self._is_woken = False
+    def _start_due(self) -> None:
+        self._is_notified = False
         if self._loop is None:
-            return  # closed in the meantime
+            return  # closed before the callback ran
         webhooks = [webhook for project in self._world.projects.values() for webhook in project.webhooks.values()]
         for webhook in webhooks:
             if webhook.waiting and webhook.id not in self._sending:
                 self._sending.add(webhook.id)
                 self._begin(self._send_all(webhook))
-        self._woken.set()
-        if webhooks and self._engine.next_notable and (self._watch is None or self._watch.done()):
-            self._watch = self._loop.create_task(self._keep_watch())
+        self._notified.set()
+        if webhooks and self._engine.next_observable and (self._timer is None or self._timer.done()):
+            self._timer = self._loop.create_task(self._advance_in_time())
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
-        self._at_work.add(task)
-        task.add_done_callback(self._at_work.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _keep_watch(self) -> None:
-        """Make happen what is due, when it is due.
+    async def _advance_in_time(self) -> None:
+        """Advance the engine at the time of each change.
 
-        The world's clock may be the event loop's, or stand still for hours and jump: how far it went in the last sleep
-        tells whether it can be slept through the next one.
+        The world's clock may follow the event loop's, or stand still and jump: the loop sleeps until the next change
+        only if the clock advanced during the last sleep, and polls the clock otherwise.
         """
         loop, clock = asyncio.get_running_loop(), self._world.clock
-        in_step = False
-        while (due := self._engine.next_notable) is not None:
-            begin, before = loop.time(), clock()
-            pause = max(0.0, (due - before).total_seconds())
-            self._woken.clear()
+        is_in_step = False
+        while (due := self._engine.next_observable) is not None:
+            start, before = loop.time(), clock()
+            delay = max(0.0, (due - before).total_seconds())
+            self._notified.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause if in_step else min(pause, _LOOK)):
-                    await self._woken.wait()
-            in_step = clock() - before >= timedelta(seconds=0.9 * (loop.time() - begin))
-            self._engine.settle()
+                async with asyncio.timeout(delay if is_in_step else min(delay, _POLL_INTERVAL)):
+                    await self._notified.wait()
+            is_in_step = clock() - before >= timedelta(seconds=0.9 * (loop.time() - start))
+            self._engine.advance()
 
     async def _send_all(self, webhook: Webhook) -> None:
         try:
-            while webhook.waiting and _is_there(webhook):
+            while webhook.waiting and self._exists(webhook):
                 event = webhook.waiting.popleft()
                 if not await self._attempt(webhook, event, 1):
-                    self._begin(self._try_again(webhook, event))
+                    self._begin(self._retry(webhook, event))
         finally:
             self._sending.discard(webhook.id)
 
-    async def _try_again(self, webhook: Webhook, event: Event) -> None:
-        for number, pause in enumerate(self._retries, 2):
-            await asyncio.sleep(pause)
-            if not _is_there(webhook) or await self._attempt(webhook, event, number):
+    async def _retry(self, webhook: Webhook, event: Event) -> None:
+        for number, delay in enumerate(self._retries, 2):
+            await asyncio.sleep(delay)
+            if not self._exists(webhook) or await self._attempt(webhook, event, number):
                 return
 
     async def _attempt(self, webhook: Webhook, event: Event, number: int) -> bool:
-        """Send an event, and its duplicates if it was accepted; tell whether nothing more is to be done."""
-        if not (webhook.by_hand or _is_near(webhook.url)):
-            error = "not sent: this webhook was made by a call, and leads to another machine"
+        """Send an event, and its duplicates if it was accepted. Return False if it must be retried."""
+        if not (webhook.by_hand or _is_local(webhook.url)):
+            error = "not sent: a webhook created by an API call must have a URL on this machine"
             self._record(webhook, event, number, _headers(webhook, event), None, error)
             return True
         accepted = await self._post(webhook, event, number)
@@ -173,10 +173,15 @@ class Deliverer:
         webhook.deliveries.append(delivery)
         return delivery
 
+    def _exists(self, webhook: Webhook) -> bool:
+        return any(webhook.id in project.webhooks for project in self._world.projects.values())
+
     def _session(self) -> aiohttp.ClientSession:
         if self._http is None:
             self._http = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(force_close=True),  # a receiver that closes is not held up
+                connector=aiohttp.TCPConnector(
+                    force_close=True
+                ),  # an idle connection would delay a receiver that shuts down
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
             )
@@ -195,12 +200,8 @@ def _headers(webhook: Webhook, event: Event) -> dict[str, str]:
     return headers
 
 
-def _is_there(webhook: Webhook) -> bool:
-    return webhook.id in webhook.project.webhooks
-
-
-def _is_near(url: str) -> bool:
-    """Tell whether an address leads to this machine."""
+def _is_local(url: str) -> bool:
+    """Return whether a URL is on this machine."""
     host = urlsplit(url).hostname or ""
     if host == "localhost" or host.endswith(".localhost"):
         return True

@@ -1,7 +1,7 @@
-"""A request as it was received, and the reply to it: all that the three origins deal in, without sockets."""
+"""Requests and responses of the three origins, without sockets."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, Literal
 from xml.sax.saxutils import escape
@@ -17,12 +17,12 @@ JSON = "application/json;charset=utf-8"
 
 
 @define(eq=False)
-class Received:
-    """A request that reached the server.
+class Request:
+    """A request that a `FakeCircleCI` received.
 
-    `path` is as it was sent, still escaped, without the query; `headers` has no case. `status` is that of the answer:
-    None as long as there is none, and for ever if the connection was reset. `at` is in seconds of the event loop's
-    clock, which is `time.monotonic` by default.
+    `path` is escaped as it was sent, without the query; `headers` is case-insensitive. `status` is the status of the
+    response: None before the response, or if the connection was reset. `at` is in seconds of the event loop's clock,
+    which is `time.monotonic` by default.
     """
 
     origin: Origin
@@ -36,45 +36,49 @@ class Received:
 
 
 @define
-class Reply:
-    """What is answered."""
+class Response:
+    """A response."""
 
     status: int
     body: bytes | Extract
     headers: dict[str, str]
 
     def pieces(self) -> Iterator[bytes | memoryview]:
-        """Give the bytes of the body."""
+        """Return the bytes of the body, in pieces."""
         return iter((self.body,)) if isinstance(self.body, bytes) else self.body.pieces()
 
 
-def json_reply(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Reply:
-    """Answer with JSON, or with nothing at all where the status says so."""
+ErrorResponse = Callable[[Request, int, str, Mapping[str, str]], Response]
+"""Returns an error response to a request, with a status, a message and headers."""
+
+
+def json_response(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a JSON response, without a body for 204."""
     if status == HTTPStatus.NO_CONTENT:
-        return Reply(status, b"", dict(headers or {}))
+        return Response(status, b"", dict(headers or {}))
     data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-    return Reply(status, data, {"Content-Type": JSON, **(headers or {})})
+    return Response(status, data, {"Content-Type": JSON, **(headers or {})})
 
 
-def message_reply(
+def error_response(
     status: int, message: str | None = None, headers: Mapping[str, str] | None = None, *, key: str = "message"
-) -> Reply:
-    """Answer with an error in the API's shape."""
-    return json_reply(status, {key: message or phrase(status)}, headers)
+) -> Response:
+    """Return an error response in the API's format."""
+    return json_response(status, {key: message or phrase(status)}, headers)
 
 
-def storage_error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Reply:
-    """Answer with an error in the storage's shape."""
+def storage_error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Return an error response in the storage's format."""
     text = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f"<Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
         "<RequestId>4442587FB7D0A2F9</RequestId><HostId>fake</HostId></Error>"
     )
-    return Reply(status, text.encode(), {"Content-Type": "application/xml", **(headers or {})})
+    return Response(status, text.encode(), {"Content-Type": "application/xml", **(headers or {})})
 
 
 def phrase(status: int) -> str:
-    """Name a status."""
+    """Return the reason phrase of a status."""
     try:
         return f"{HTTPStatus(status).phrase}."
     except ValueError:

@@ -1,4 +1,4 @@
-"""Requests that go wrong on purpose."""
+"""Faults: failures of requests, planned by a test."""
 
 import json
 import re
@@ -10,14 +10,14 @@ from urllib.parse import unquote
 from attrs import define, field
 
 from ...errors import InvalidArgument
-from .exchange import JSON, Origin, Reply, message_reply, phrase, storage_error
+from .exchange import JSON, Origin, Response, error_response, phrase, storage_error
 
 Body = str | bytes | Mapping[str, Any] | list[Any]
 
 
 @define(eq=False)
 class Fault:
-    """A fault that `FakeCircleCI.fail` planned: `hits` tells how often it struck, `stop()` ends it."""
+    """A fault planned by `FakeCircleCI.fail`: `hits` counts the affected requests, `stop()` disables it."""
 
     path: str
     method: str | None = None
@@ -39,22 +39,24 @@ class Fault:
     def __attrs_post_init__(self) -> None:
         effects = (self.status, self.body, self.reset, self.cut)
         if effects == (None,) * 4 and not (self.headers or self.delay or self.broken_json or self.expired):
-            raise InvalidArgument("fail(): say what goes wrong: status, headers, body, delay, reset, cut, …")
+            raise InvalidArgument("fail() needs an effect: give status, headers, body, delay, reset, cut, ...")
         if self.expired and self.origin == "api":
-            raise InvalidArgument("expired: the API has no signatures; its artifacts and storage origins have")
+            raise InvalidArgument(
+                "expired must be used with the origin artifacts or storage: the API has no signatures"
+            )
         self._pattern = re.compile(translate(self.path))
 
     @property
     def live(self) -> bool:
-        """Whether it can still strike."""
+        """Whether it can still affect a request."""
         return self.times is None or self.hits < self.times
 
     def stop(self) -> None:
-        """Let it strike no more."""
+        """Disable the fault."""
         self.times = self.hits
 
-    def strikes(self, origin: Origin, method: str, path: str) -> bool:
-        """Tell whether it strikes this request, and count it."""
+    def matches(self, origin: Origin, method: str, path: str) -> bool:
+        """Return whether the fault affects this request, and count it."""
         if (
             not self.live
             or (self.origin or origin) != origin
@@ -70,32 +72,32 @@ class Fault:
 
     @property
     def replaces(self) -> bool:
-        """Whether its answer takes the place of the real one, so that the request has no effect."""
+        """Whether its response replaces the real one, so that the request has no effect."""
         return self.status is not None or self.body is not None
 
-    def reply(self, origin: Origin) -> Reply:
-        """Give the answer that takes the place of the real one."""
+    def response(self, origin: Origin) -> Response:
+        """Return the response that replaces the real one."""
         status = self.status or 200
         if self.body is None:
-            return storage_error(status, "Fault", phrase(status)) if origin == "storage" else message_reply(status)
+            return storage_error(status, "Fault", phrase(status)) if origin == "storage" else error_response(status)
         if isinstance(self.body, bytes):
-            return Reply(status, self.body, {"Content-Type": "application/octet-stream"})
+            return Response(status, self.body, {"Content-Type": "application/octet-stream"})
         if isinstance(self.body, str):
             kind = "text/html" if self.body.lstrip().startswith("<") else "text/plain"
-            return Reply(status, self.body.encode(), {"Content-Type": f"{kind};charset=utf-8"})
-        return Reply(status, json.dumps(self.body).encode(), {"Content-Type": JSON})
+            return Response(status, self.body.encode(), {"Content-Type": f"{kind};charset=utf-8"})
+        return Response(status, json.dumps(self.body).encode(), {"Content-Type": JSON})
 
-    def spoil(self, reply: Reply) -> None:
-        """Do to an answer what the fault does to answers."""
-        if self.broken_json and isinstance(reply.body, bytes):
-            reply.body = reply.body[: max(1, len(reply.body) * 2 // 3)]
-        given = {name.lower() for name in self.headers}
-        kept = {name: value for name, value in reply.headers.items() if name.lower() not in given}
-        reply.headers = {**kept, **self.headers}
+    def apply(self, response: Response) -> None:
+        """Apply the fault to a response."""
+        if self.broken_json and isinstance(response.body, bytes):
+            response.body = response.body[: max(1, len(response.body) * 2 // 3)]
+        replaced = {name.lower() for name in self.headers}
+        kept = {name: value for name, value in response.headers.items() if name.lower() not in replaced}
+        response.headers = {**kept, **self.headers}
 
 
 class Faults:
-    """The faults of a server, in the order in which they were planned."""
+    """The faults of a server, in the order of planning."""
 
     def __init__(self) -> None:
         self._planned: list[Fault] = []
@@ -105,9 +107,9 @@ class Faults:
         self._planned.append(fault)
         return fault
 
-    def strike(self, origin: Origin, method: str, path: str) -> Fault | None:
-        """Give the first fault that strikes a request."""
+    def match(self, origin: Origin, method: str, path: str) -> Fault | None:
+        """Return the first fault that affects a request, or None."""
         for fault in self._planned:
-            if fault.strikes(origin, method, path):
+            if fault.matches(origin, method, path):
                 return fault
         return None

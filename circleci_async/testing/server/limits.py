@@ -1,4 +1,4 @@
-"""The rate limit: a bucket of tokens, and the headers that tell how full it is."""
+"""The rate limit: a token bucket and its headers."""
 
 import math
 import time
@@ -9,22 +9,22 @@ from typing import Any, Literal
 from attrs import field, frozen
 
 from ...errors import InvalidArgument
-from .exchange import Reply, json_reply
+from .exchange import Response, json_response
 
 
 def _positive(_: Any, attribute: Any, value: float | None) -> None:
     if value is not None and value <= 0:
-        raise InvalidArgument(f"{attribute.name}: expected more than 0, not {value}")
+        raise InvalidArgument(f"{attribute.name} must be greater than 0, got {value}")
 
 
 @frozen
 class RateLimit:
-    """How many API requests are answered; the others get 429.
+    """The API's rate limit, a token bucket. Further requests are answered with 429.
 
-    `per_second` requests a second in the long run, `burst` (as many as in a second, unless given) at once.
-    `retry_after`: how a 429 says when to come back: in whole `seconds`, as a `date`, or not at all.
-    `headers`: which family tells the state on every answer: `RateLimit-*`, `X-RateLimit-*`, both or none; their Reset
-    is in seconds to go. `body`: of a 429, text or what becomes JSON, such as `{"message": "Rate limit exceeded."}`.
+    `per_second`: refill rate. `burst`: size of the bucket, by default the requests of one second. `retry_after`: form
+    of the Retry-After header of a 429: whole `seconds`, a `date`, or None for no header. `headers`: which headers
+    report the state on every response: `RateLimit-*`, `X-RateLimit-*`, both, or None; Reset is in seconds from now.
+    `body`: of a 429, text or a JSON object such as `{"message": "Rate limit exceeded."}`.
     """
 
     per_second: float = field(default=20.0, validator=_positive)
@@ -35,7 +35,7 @@ class RateLimit:
 
 
 class Bucket:
-    """The state of a rate limit; `rejected` counts the 429s. It is told the time: seconds of any steady clock."""
+    """A token bucket; `rejected` counts the 429s. Times are in seconds of a monotonic clock."""
 
     def __init__(self, limit: RateLimit) -> None:
         self.limit = limit
@@ -44,8 +44,8 @@ class Bucket:
         self._tokens = float(self._size)
         self._last: float | None = None
 
-    def take(self, now: float) -> Reply | None:
-        """Let one request through (None), or refuse it."""
+    def take(self, now: float) -> Response | None:
+        """Admit one request and return None, or return the 429."""
         self._last = now if self._last is None else self._last
         self._tokens = min(self._size, self._tokens + (now - self._last) * self.limit.per_second)
         self._last = now
@@ -55,23 +55,23 @@ class Bucket:
         self.rejected += 1
         body = self.limit.body
         if isinstance(body, str):
-            reply = Reply(429, body.encode(), {"Content-Type": "text/plain;charset=utf-8"})
+            response = Response(429, body.encode(), {"Content-Type": "text/plain;charset=utf-8"})
         else:
-            reply = json_reply(429, body)
+            response = json_response(429, body)
         wait = self._wait(1)
         if self.limit.retry_after == "seconds":
-            reply.headers["Retry-After"] = str(math.ceil(wait))
+            response.headers["Retry-After"] = str(math.ceil(wait))
         elif self.limit.retry_after == "date":
-            # A date has whole seconds: rounded up, so that it is never too early.
-            reply.headers["Retry-After"] = formatdate(math.ceil(time.time() + wait), usegmt=True)
-        return reply
+            # A date has whole seconds: round up, so that a retry at that time is admitted.
+            response.headers["Retry-After"] = formatdate(math.ceil(time.time() + wait), usegmt=True)
+        return response
 
     def state(self) -> dict[str, str]:
-        """Tell how full the bucket is, in the headers of the families that are on."""
+        """Return the headers that report the state."""
         families = self.limit.headers
-        left = math.floor(self._tokens)
-        limit, remaining = str(self._size), str(left)
-        reset = str(math.ceil(self._wait(self._size if left else 1)))
+        available = math.floor(self._tokens)
+        limit, remaining = str(self._size), str(available)
+        reset = str(math.ceil(self._wait(self._size if available else 1)))
         headers: dict[str, str] = {}
         if families in ("both", "ratelimit"):
             headers |= {"RateLimit-Limit": limit, "RateLimit-Remaining": remaining, "RateLimit-Reset": reset}
@@ -84,5 +84,5 @@ class Bucket:
         return headers
 
     def _wait(self, tokens: int) -> float:
-        """Seconds until there are so many tokens."""
+        """Return the seconds until the bucket has this number of tokens."""
         return max(0.0, tokens - self._tokens) / self.limit.per_second

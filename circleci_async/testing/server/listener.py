@@ -1,4 +1,4 @@
-"""The sockets: one listening server per origin, and how replies leave it, whole or not."""
+"""Sockets: one listening server per origin, and how responses are sent."""
 
 import asyncio
 import contextlib
@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from .exchange import Reply
+from .exchange import Response
 
-_AT_ONCE = 256 * 1024  # bytes that are sent in one go
-_GRACE = 0.05  # seconds that a handler has to end when the server closes; its connection is cut already
+_MAX_BUFFERED = 256 * 1024  # bytes of a response that is sent in one piece
+_SHUTDOWN_TIMEOUT = 0.05  # seconds for handlers to end after their connections are closed
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -25,52 +25,52 @@ class Listener:
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> str:
-        """Listen, and say where: `127.0.0.1:8080`."""
+        """Listen, and return host and port: `127.0.0.1:8080`."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._protocols, host, port)
         address = self._server.sockets[0].getsockname()
         return f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
 
     async def close(self) -> None:
-        """Close at once: whatever is under way is cut."""
+        """Close the server and abort its connections."""
         if self._server is not None:
             self._server.close()
             for connection in self._protocols.connections:
                 if connection.transport is not None:
                     connection.transport.abort()
-            await self._protocols.shutdown(_GRACE)
+            await self._protocols.shutdown(_SHUTDOWN_TIMEOUT)
             self._server = None
 
 
 async def send(
-    request: web.BaseRequest, reply: Reply, *, cut: int | None = None, lengths: bool = True
+    request: web.BaseRequest, response: Response, *, cut: int | None = None, lengths: bool = True
 ) -> web.StreamResponse:
-    """Send a reply; with `cut` the headers promise all of it, but the connection closes after so many bytes.
+    """Send a response. With `cut`, close the connection after this number of bytes of the body.
 
-    `lengths=False`: without Content-Length, in chunks.
+    With `lengths=False`, use chunked encoding instead of Content-Length.
     """
-    if cut is None and lengths and len(reply.body) <= _AT_ONCE:
-        return web.Response(status=reply.status, headers=reply.headers, body=b"".join(reply.pieces()))
-    response = web.StreamResponse(status=reply.status, headers=reply.headers)
+    if cut is None and lengths and len(response.body) <= _MAX_BUFFERED:
+        return web.Response(status=response.status, headers=response.headers, body=b"".join(response.pieces()))
+    stream = web.StreamResponse(status=response.status, headers=response.headers)
     if lengths:
-        response.content_length = len(reply.body)
+        stream.content_length = len(response.body)
     else:
-        response.enable_chunked_encoding()
-    left = len(reply.body) if cut is None else cut
-    with contextlib.suppress(ConnectionError):  # a client may leave midway: nobody else needs to hear of it
-        await response.prepare(request)
-        for piece in reply.pieces():
-            await response.write(piece[:left])
-            left -= len(piece)
-            if left <= 0:
+        stream.enable_chunked_encoding()
+    remaining = len(response.body) if cut is None else cut
+    with contextlib.suppress(ConnectionError):  # the client has disconnected
+        await stream.prepare(request)
+        for piece in response.pieces():
+            await stream.write(piece[:remaining])
+            remaining -= len(piece)
+            if remaining <= 0:
                 break
     if cut is not None and request.transport is not None:
-        request.transport.close()  # sends what was written, then ends
-    return response
+        request.transport.close()  # flushes the written bytes first
+    return stream
 
 
 def reset(request: web.BaseRequest) -> web.StreamResponse:
-    """Reset the connection: the client sees RST, not an orderly end."""
+    """Reset the connection with a TCP RST."""
     if (transport := request.transport) is not None:
         linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)

@@ -1,7 +1,8 @@
-"""Which handler a request belongs to: by its path as it was sent, cut at the slashes, each segment decoded by itself.
+"""Routing: finds the handler of a request by its path.
 
-So a workflow named `build/test` arrives whole as `build%2Ftest`. A slug may be sent as segments of its own
-(`gh/acme/api`) or as one (`gh%2Facme%2Fapi`), as on the real API, which for some operations takes only the former.
+The path is split at slashes before its segments are decoded, so `build%2Ftest` is one segment. A slug is sent as
+several segments (`gh/acme/api`) or as one (`gh%2Facme%2Fapi`). As on the real API, some operations accept only the
+former.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,8 +22,8 @@ _SLUGS = {"{project}": 3, "{org}": 2}
 class Route:
     """One operation of the API.
 
-    `status` is that of its success. `public`: nobody in particular may call it too, and sees what is public.
-    `literal`: a slug with escaped slashes is not found.
+    `status` is the status of a success. `public`: it can be called without a token, for public projects. `literal`: a
+    slug with escaped slashes answers 404.
     """
 
     method: str
@@ -34,49 +35,49 @@ class Route:
 
 
 class Routes(list[Route]):
-    """The operations of one group, each a decorated function that takes a `Call` and returns what becomes JSON."""
+    """The operations of one group: decorated functions that take a `Call` and return the JSON body."""
 
     def get(self, template: str, *, public: bool = True, literal: bool = False) -> Callable[[Handler], Handler]:
-        """Add a reading operation; `{project}` and `{org}` stand for whole slugs."""
+        """Register a GET handler; `{project}` and `{org}` match whole slugs."""
         return self._add("GET", template, 200, public, literal)
 
     def post(self, template: str, *, status: int, literal: bool = False) -> Callable[[Handler], Handler]:
-        """Add an operation that makes or does something, and needs a token, as all do that write."""
+        """Register a POST handler. All writing operations require a token."""
         return self._add("POST", template, status, False, literal)
 
     def put(self, template: str) -> Callable[[Handler], Handler]:
-        """Add an operation that replaces something."""
+        """Register a PUT handler."""
         return self._add("PUT", template, 200, False)
 
     def patch(self, template: str, *, literal: bool = False) -> Callable[[Handler], Handler]:
-        """Add an operation that changes something."""
+        """Register a PATCH handler."""
         return self._add("PATCH", template, 200, False, literal)
 
     def delete(self, template: str, *, status: int = 200) -> Callable[[Handler], Handler]:
-        """Add an operation that deletes something."""
+        """Register a DELETE handler."""
         return self._add("DELETE", template, status, False)
 
     def _add(
         self, method: str, template: str, status: int, public: bool, literal: bool = False
     ) -> Callable[[Handler], Handler]:
-        def keep(handler: Handler) -> Handler:
+        def register(handler: Handler) -> Handler:
             self.append(Route(method, template, handler, status, public, literal))
             return handler
 
-        return keep
+        return register
 
 
 @define
 class _Node:
     literal: dict[str, "_Node"] = field(factory=dict[str, "_Node"])
     slug: dict[int, "_Node"] = field(factory=dict[int, "_Node"])
-    other: "_Node | None" = None
+    parameter: "_Node | None" = None
     routes: dict[str, Route] = field(factory=dict[str, Route])
     names: tuple[str, ...] = ()
 
 
 class Router:
-    """All operations, found by the segments of the path; literal segments come before named ones."""
+    """Finds operations by the segments of a path. Literal segments take precedence over parameters."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self._root = _Node()
@@ -87,14 +88,14 @@ class Router:
                 if part in _SLUGS:
                     node = node.slug.setdefault(_SLUGS[part], _Node())
                 elif part.startswith("{"):
-                    node.other = node = node.other or _Node()
+                    node.parameter = node = node.parameter or _Node()
                 else:
                     node = node.literal.setdefault(part, _Node())
             node.routes[route.method] = route
             node.names = tuple(part[1:-1] for part in parts if part.startswith("{"))
 
     def find(self, path: str) -> tuple[Mapping[str, Route], Mapping[str, str]]:
-        """Find what is at a path (undecoded, without its prefix): the operations by method, and the values it names."""
+        """Return the operations of a path (escaped, without its prefix) by method, and the values of its parameters."""
         segments = tuple(unquote(segment) for segment in path.split("/"))
         for node, values in _walk(self._root, segments, ()):
             if node.routes:
@@ -113,5 +114,5 @@ def _walk(node: _Node, rest: Sequence[str], values: tuple[str, ...]) -> Iterator
             yield from _walk(child, rest[1:], (*values, rest[0]))
         elif len(rest) >= parts and not any("/" in segment for segment in rest[:parts]):
             yield from _walk(child, rest[parts:], (*values, "/".join(rest[:parts])))
-    if node.other is not None and rest[0]:
-        yield from _walk(node.other, rest[1:], (*values, rest[0]))
+    if node.parameter is not None and rest[0]:
+        yield from _walk(node.parameter, rest[1:], (*values, rest[0]))

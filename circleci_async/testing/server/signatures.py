@@ -1,4 +1,4 @@
-"""Signed addresses, as the storage gives them out: good for one path, for reading, for a short time."""
+"""Signed URLs of the storage: each is valid for one path, for GET, for a limited time."""
 
 import hashlib
 import hmac
@@ -19,12 +19,12 @@ class Signer:
         self._clock = clock
 
     def sign(self, path: str, *, expired: bool = False) -> str:
-        """Make the query of a signed address; `expired`: of one that was good until some time ago."""
+        """Return the query of a signed URL; with `expired`, of one that has expired."""
         now = self._clock().astimezone(UTC)
         if expired:
             now -= _EXPIRED + timedelta(seconds=self._lifetime)
         date = now.strftime(_DATE)
-        # The date is in whole seconds; what it lost is added to the lifetime.
+        # The date has whole seconds: add the fraction to the lifetime.
         expires = f"{self._lifetime + now.microsecond / 1e6:.6f}".rstrip("0").rstrip(".")
         return urlencode(
             {
@@ -38,13 +38,13 @@ class Signer:
         )
 
     def valid(self, method: str, path: str, query: Mapping[str, str]) -> bool:
-        """Tell whether the query was signed here for this method and path, at any time."""
+        """Return whether the query was signed here for this method and path, at any time."""
         date, expires = query.get("X-Amz-Date", ""), query.get("X-Amz-Expires", "")
         signature = query.get("X-Amz-Signature", "").encode()
         return hmac.compare_digest(signature, self._signature(method, path, date, expires).encode())
 
     def expired(self, query: Mapping[str, str]) -> bool:
-        """Tell whether the time of a valid query is over."""
+        """Return whether a valid query has expired."""
         begin = datetime.strptime(query["X-Amz-Date"], _DATE).replace(tzinfo=UTC)
         return self._clock() > begin + timedelta(seconds=float(query["X-Amz-Expires"]))
 

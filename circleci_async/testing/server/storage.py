@@ -1,4 +1,4 @@
-"""The storage's origin: bytes for whoever has a signed address, and for nobody who shows a token."""
+"""The storage's origin: serves signed URLs, and refuses requests with a token."""
 
 import re
 from collections.abc import Mapping
@@ -6,13 +6,13 @@ from datetime import datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from urllib.parse import unquote
 
+from ..state.builds import Artifact
 from ..state.content import Extract
-from ..state.jobs import Artifact
 from ..state.steps import Step
 from ..state.usage import UsagePart, find_part
 from ..state.world import World
 from .artifacts import find_artifact
-from .exchange import Received, Reply, storage_error
+from .exchange import Request, Response, storage_error
 from .signatures import Signer
 
 _CREDENTIALS = ("Authorization", "Circle-Token", "Cookie")
@@ -24,9 +24,9 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 class StorageOrigin:
-    """Answers `/bucket/<job>/<node>/<path>`, `/action-output/<job>/<n>` and `/usage/<export>/<part>`, or a range of it.
+    """Serves `/bucket/<job>/<node>/<path>`, `/action-output/<job>/<n>` and `/usage/<export>/<part>`.
 
-    `ranges`: whether it understands Range. `etags`: whether it names the version of what it sends.
+    `ranges`: whether it supports Range. `etags`: whether it sends ETag.
     """
 
     def __init__(self, world: World, signer: Signer, *, ranges: bool, etags: bool) -> None:
@@ -35,8 +35,8 @@ class StorageOrigin:
         self._ranges = ranges
         self._etags = etags
 
-    def answer(self, request: Received, *, expired: bool = False) -> Reply:
-        """Answer a request; `expired`: as if the signature's time were over."""
+    def answer(self, request: Request, *, expired: bool = False) -> Response:
+        """Answer a request; with `expired`, as if the signature had expired."""
         if any(name in request.headers for name in _CREDENTIALS):
             return storage_error(400, "InvalidArgument", _ONE_MECHANISM)
         path = unquote(request.path)
@@ -57,31 +57,35 @@ class StorageOrigin:
 
     def _find(self, path: str) -> Artifact | Step | UsagePart | None:
         if path.startswith("/usage/"):
-            return find_part(self._world.organizations.values(), path)
+            return find_part((each.usage for each in self._world.organizations.values()), path)
         if path.startswith("/action-output/"):
             return find_step(self._world, path)
         _, _, job, node, rest = path.split("/", 4)
         return find_artifact(self._world, job, node, rest)
 
-    def _send(self, stored: Artifact | Step | UsagePart, headers: Mapping[str, str]) -> Reply:
+    def _send(self, stored: Artifact | Step | UsagePart, headers: Mapping[str, str]) -> Response:
         content = stored.content
-        answered = {
+        response_headers = {
             "Content-Type": "application/json" if isinstance(stored, Step) else "binary/octet-stream",
             "Last-Modified": format_datetime(stored.modified, usegmt=True),
         }
         if self._etags:
-            answered["ETag"] = content.etag
+            response_headers["ETag"] = content.etag
         if self._ranges:
-            answered["Accept-Ranges"] = "bytes"
-        wanted = headers.get("If-Match")
-        if wanted is not None and wanted != "*" and content.etag not in [tag.strip() for tag in wanted.split(",")]:
+            response_headers["Accept-Ranges"] = "bytes"
+        if_match = headers.get("If-Match")
+        if (
+            if_match is not None
+            and if_match != "*"
+            and content.etag not in [tag.strip() for tag in if_match.split(",")]
+        ):
             return storage_error(
                 412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold"
             )
-        span = _asked(headers.get("Range"), content.size) if self._ranges else None
-        if span is None or not self._unchanged(headers.get("If-Range"), stored):
-            return Reply(200, Extract(content, 0, content.size), answered)
-        start, stop = span
+        bounds = _parse_range(headers.get("Range"), content.size) if self._ranges else None
+        if bounds is None or not self._unchanged(headers.get("If-Range"), stored):
+            return Response(200, Extract(content, 0, content.size), response_headers)
+        start, stop = bounds
         if start >= stop:
             return storage_error(
                 416,
@@ -89,11 +93,11 @@ class StorageOrigin:
                 "The requested range is not satisfiable",
                 {"Content-Range": f"bytes */{content.size}"},
             )
-        answered["Content-Range"] = f"bytes {start}-{stop - 1}/{content.size}"
-        return Reply(206, Extract(content, start, stop), answered)
+        response_headers["Content-Range"] = f"bytes {start}-{stop - 1}/{content.size}"
+        return Response(206, Extract(content, start, stop), response_headers)
 
     def _unchanged(self, condition: str | None, stored: Artifact | Step | UsagePart) -> bool:
-        """Tell whether If-Range allows a part: only if its ETag or date is that of what would be sent."""
+        """Return whether If-Range allows a partial response: its ETag or date must match."""
         if condition is None:
             return True
         if condition.startswith(('"', "W/")):
@@ -102,14 +106,13 @@ class StorageOrigin:
 
 
 def find_step(world: World, path: str) -> Step | None:
-    """Find a step by the path of its output."""
-    _, _, id, place = path.split("/")
-    job = world.jobs.get(id)
-    return job.steps[int(place)] if job is not None and int(place) < len(job.steps) else None
+    """Return a step by the path of its output, or None."""
+    job = world.jobs.get(path.split("/")[2])
+    return next((step for step in job.steps if step.key == path), None) if job is not None else None
 
 
-def _asked(header: str | None, size: int) -> tuple[int, int] | None:
-    """Read a Range of one span, as first byte and the one after the last; None stands for the whole."""
+def _parse_range(header: str | None, size: int) -> tuple[int, int] | None:
+    """Parse a Range header into start and stop; None for the whole content."""
     match = _RANGE.fullmatch(header or "")
     if match is None or match.groups() == ("", ""):
         return None

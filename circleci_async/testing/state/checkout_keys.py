@@ -16,7 +16,7 @@ class CheckoutKey:
 
     type: str
     blob: bytes
-    """The public key as its fingerprints are made of it."""
+    """The public key that the fingerprints are computed from."""
     created_at: datetime
 
     @property
@@ -26,17 +26,17 @@ class CheckoutKey:
 
     @property
     def md5(self) -> str:
-        """The fingerprint in MD5."""
+        """The MD5 fingerprint."""
         return hashlib.md5(self.blob, usedforsecurity=False).digest().hex(":")
 
     @property
     def sha256(self) -> str:
-        """The fingerprint in SHA256."""
+        """The SHA256 fingerprint."""
         return f"SHA256:{b64encode(hashlib.sha256(self.blob).digest()).decode().rstrip('=')}"
 
 
 def make_key(type: str, created_at: datetime, random: Random) -> CheckoutKey:
-    """Make a key whose fingerprint in SHA256 holds `/` and `+`, so that whoever does not escape them finds out."""
+    """Create a key whose SHA256 fingerprint contains `/` and `+`, so that a client that does not escape them fails."""
     while True:
         parts = (_ALGORITHM, random.randbytes(32))
         key = CheckoutKey(type, b"".join(len(part).to_bytes(4) + part for part in parts), created_at)

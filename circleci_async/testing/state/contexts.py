@@ -1,13 +1,10 @@
-"""Contexts: variables that the projects of an organization share, and who may use them."""
+"""Contexts: variables that the projects of an organization share."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-if TYPE_CHECKING:
-    from .accounts import Organization
-    from .world import World
+from .registry import Registry
 
 
 @define(eq=False)
@@ -28,15 +25,15 @@ class ContextRestriction:
     type: str
     value: str
     name: str | None
-    """The name of the project or group, if it is known."""
+    """The name of the project or group, if known."""
 
 
 @define(eq=False)
 class Context:
     """A context of an organization."""
 
-    world: "World" = field(repr=False)
-    organization: "Organization"
+    world: Registry = field(repr=False)
+    organization_id: str
     id: str
     name: str
     created_at: datetime
@@ -46,12 +43,12 @@ class Context:
     def variable(self, name: str, value: str) -> ContextVariable:
         """Add a variable, or replace its value."""
         now = self.world.clock()
-        found = self.variables.setdefault(name, ContextVariable(name, value, now, now))
-        found.value, found.updated_at = value, now
-        return found
+        variable = self.variables.setdefault(name, ContextVariable(name, value, now, now))
+        variable.value, variable.updated_at = value, now
+        return variable
 
     def restriction(self, type: str, value: str, *, name: str | None = None) -> ContextRestriction:
-        """Restrict the context to a project, to a group or by an expression."""
+        """Restrict the context to a project or a group, or by an expression."""
         restriction = ContextRestriction(self.world.new_id(), type, value, name)
         self.restrictions[restriction.id] = restriction
         return restriction

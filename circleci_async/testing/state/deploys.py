@@ -1,45 +1,32 @@
-"""What is deployed, and where to."""
+"""Components of a project, and their deployed versions."""
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-if TYPE_CHECKING:
-    from .jobs import Job
-    from .projects import Project
-
-
-@define(eq=False)
-class DeployEnvironment:
-    """An environment of an organization."""
-
-    id: str
-    name: str
-    description: str
-    labels: Mapping[str, str]
-    created_at: datetime
-    updated_at: datetime
+from .builds import Job
+from .deploy_environments import DeployEnvironment
+from .repositories import Repository
 
 
 @define(eq=False)
 class DeployVersion:
-    """A version of a component in an environment; `job` is the one that deployed it, if anybody knows."""
+    """A version of a component in an environment; `job` is the job that deployed it, if known."""
 
     name: str
     environment: DeployEnvironment
     namespace: str
     is_live: bool
     deployed_at: datetime
-    job: "Job | None" = None
+    job: Job | None = None
 
 
 @define(eq=False)
 class DeployComponent:
     """A component of a project."""
 
-    project: "Project" = field(repr=False)
+    project: Repository = field(repr=False)
     id: str
     name: str
     labels: Mapping[str, str]
@@ -56,11 +43,11 @@ class DeployComponent:
         namespace: str = "default",
         is_live: bool = True,
         deployed_at: datetime | None = None,
-        job: "Job | None" = None,
+        job: Job | None = None,
     ) -> DeployVersion:
-        """Deploy a version: it takes the place of the one that is live in this environment, unless `is_live=False`.
+        """Deploy a version. It replaces the live version of this environment, unless `is_live=False`.
 
-        `deployed_at` is now unless given. Without a `job`, the API gives ids of zeros for what deployed it.
+        `deployed_at` defaults to now. Without a `job`, the API answers with ids of zeros for the deploying job.
         """
         at = deployed_at or self.project.world.clock()
         if is_live:

@@ -1,8 +1,7 @@
-"""How time changes the world: what was triggered, rerun or approved goes on, and comes to its end.
+"""Runs triggered, rerun and approved workflows, by the world's clock.
 
-Nothing runs in the background, unless a webhook is to be told of it. What is to happen stands in a queue with its time,
-and `settle`, called before anything is read, makes happen whatever is due: the records then say what they would say had
-time passed evenly.
+There is no background task, except to deliver webhook events in time. Future changes are kept in a queue with their
+time; `advance`, called before any request is handled, applies those that are due.
 """
 
 import heapq
@@ -13,29 +12,29 @@ from itertools import count
 
 from attrs import define, evolve, field
 
-from .accounts import User
-from .builds import Pipeline, Workflow
+from .builds import Job, JobTest, Pipeline, Workflow
 from .content import Content
-from .jobs import LIVE, UNENDED, Job, JobTest
 from .output import Stream
 from .projects import Project
 from .recipes import Recipe, RecipeJob, as_yaml
-from .script import Act, script
+from .script import PlannedStep, plan_steps
+from .statuses import CANCELABLE, LIVE
 from .steps import Printed, Step
+from .users import User
 from .world import World
 
-_CREATION = 0.1  # the part of a run that passes before the workflows are there
-_QUEUE = 0.1  # the part of a job's time that it waits in the queue
+_CREATION = 0.1  # the fraction of a run before the workflows are created
+_QUEUE = 0.1  # the fraction of a job's time that it is queued
 _TESTS = ("test_login", "test_logout", "test_a_long_name", "test_nothing", "test_everything")
 
 
 @define(eq=False)
 class _Run:
-    """How a workflow that goes on does so: the time of each job, how it ends, what it leaves and what it prints."""
+    """A running workflow: the time of each job, and the outcomes, artifacts, tests and output by job name."""
 
     job_time: timedelta
     outcomes: Mapping[str, str]
-    products: Mapping[str, Sequence[tuple[str, Content, int]]] = field(
+    artifacts: Mapping[str, Sequence[tuple[str, Content, int]]] = field(
         factory=dict[str, "Sequence[tuple[str, Content, int]]"]
     )
     suites: Mapping[str, Sequence[JobTest]] = field(factory=dict[str, "Sequence[JobTest]"])
@@ -43,38 +42,37 @@ class _Run:
 
 
 class Engine:
-    """Drives a world; a run takes `run_time` seconds from its trigger to its end, waiting for approvals apart."""
+    """Runs the workflows of a world. A run takes `run_time` seconds from trigger to end, approvals excluded."""
 
     def __init__(self, world: World, run_time: float) -> None:
         self._world = world
         self._run_time = timedelta(seconds=run_time)
         self._due: list[tuple[datetime, int, Callable[[datetime], None]]] = []
-        self._notable: list[datetime] = []
+        self._observable: list[datetime] = []
         self._order = count()
         self._runs: dict[str, _Run] = {}
         self._continued: set[str] = set()
 
-    def settle(self) -> None:
-        """Make happen what is due by now."""
+    def advance(self) -> None:
+        """Apply the changes that are due."""
         if self._due:
             now = self._world.clock()
             while self._due and self._due[0][0] <= now:
                 at, _, action = heapq.heappop(self._due)
                 action(at)
-            while self._notable and self._notable[0] <= now:
-                heapq.heappop(self._notable)
+            while self._observable and self._observable[0] <= now:
+                heapq.heappop(self._observable)
 
     @property
-    def next_notable(self) -> datetime | None:
-        """When something is to happen next of which a webhook may be told; None if nothing is to happen by itself."""
-        return self._notable[0] if self._notable else None
+    def next_observable(self) -> datetime | None:
+        """Time of the next change that can be a webhook event; None if no change is queued."""
+        return self._observable[0] if self._observable else None
 
-    def _at(self, when: datetime, action: Callable[[datetime], None], *, notable: bool = True) -> None:
+    def _at(self, when: datetime, action: Callable[[datetime], None], *, observable: bool = True) -> None:
         heapq.heappush(self._due, (when, next(self._order), action))
-        if notable:
-            heapq.heappush(self._notable, when)
-            for wake in self._world.deliverers:
-                wake()
+        if observable:
+            heapq.heappush(self._observable, when)
+            self._world.notify()
 
     def trigger(
         self,
@@ -85,7 +83,7 @@ class Engine:
         parameters: Mapping[str, str | int | bool],
         actor: User,
     ) -> Pipeline:
-        """Make a pipeline, in state `pending` or `setup-pending` at first."""
+        """Create a pipeline, in state `pending` or `setup-pending`."""
         now = self._world.clock()
         setup = project.setup_recipe
         pipeline = project.pipeline(
@@ -107,7 +105,7 @@ class Engine:
         return pipeline
 
     def resume(self, pipeline: Pipeline, *, config: str, parameters: Mapping[str, str | int | bool]) -> None:
-        """Go on with a pipeline that waits for the rest of its configuration."""
+        """Continue a pipeline that waits in state `setup`, with this configuration."""
         pipeline.state = "pending"
         self._world.continuations.pop(pipeline.continuation_key, None)
         pipeline.config = config
@@ -115,27 +113,33 @@ class Engine:
         self._begin(pipeline, self._world.clock())
 
     def _set_up(self, pipeline: Pipeline, at: datetime) -> None:
-        """Go on with a pipeline whose setup has succeeded, if its project knows how."""
+        """Continue a pipeline whose setup has succeeded, if its project has other workflows."""
         newest = {workflow.name: workflow.status for workflow in pipeline.workflows if workflow.tag == "setup"}
-        told = any(not recipe.setup for recipe in pipeline.project.recipes.values())
-        if told and pipeline.id not in self._continued and set(newest.values()) == {"success"}:
+        project = self._project(pipeline)
+        continues = project is not None and any(not recipe.setup for recipe in project.recipes.values())
+        if continues and pipeline.id not in self._continued and set(newest.values()) == {"success"}:
             self._continued.add(pipeline.id)
             self._at(at + self._run_time * _CREATION, partial(self._continue, pipeline))
 
     def _continue(self, pipeline: Pipeline, at: datetime) -> None:
-        if pipeline.state == "setup":  # nobody else did in the meantime
+        project = self._project(pipeline)
+        if project is not None and pipeline.state == "setup":  # not continued by a call in the meantime
             self._world.continuations.pop(pipeline.continuation_key, None)
-            pipeline.config = as_yaml(pipeline.project.recipe)
+            pipeline.config = as_yaml(project.recipe)
             self._create(pipeline, at)
+
+    def _project(self, pipeline: Pipeline) -> Project | None:
+        """Return the project of a pipeline; None if it was deleted."""
+        return self._world.projects[pipeline.project.slug] if pipeline.id in self._world.pipelines_by_id else None
 
     def _begin(self, pipeline: Pipeline, now: datetime) -> None:
         self._at(now + self._run_time * _CREATION, partial(self._create, pipeline))
 
     def _create(self, pipeline: Pipeline, at: datetime) -> None:
-        if pipeline.id not in self._world.pipelines_by_id:
-            return  # deleted in the meantime, with its project
+        project = self._project(pipeline)
+        if project is None:
+            return
         pipeline.updated_at = at
-        project = pipeline.project
         setup = pipeline.state == "setup-pending"
         error = project.setup_error if setup else project.config_error
         if error is not None:
@@ -154,10 +158,10 @@ class Engine:
             self._run_recipe(pipeline.workflow(recipe.workflow, status="running", created_at=at, tag=tag), recipe, at)
 
     def _run_recipe(self, workflow: Workflow, recipe: Recipe, at: datetime) -> None:
-        made: dict[str, Job] = {}
+        jobs: dict[str, Job] = {}
         for part in recipe.jobs:
-            requires = [made[name] for name in part.requires]
-            made[part.name] = workflow.add(part.name, approval=part.approval, parallelism=1, requires=requires, at=at)
+            requires = [jobs[name] for name in part.requires]
+            jobs[part.name] = workflow.add(part.name, approval=part.approval, parallelism=1, requires=requires, at=at)
         contents = [
             (
                 path,
@@ -171,7 +175,7 @@ class Engine:
             at,
             time=self._run_time * (1 - _CREATION),
             outcomes={part.name: part.outcome for part in recipe.jobs},
-            products={part.name: contents for part in recipe.jobs},
+            artifacts={part.name: contents for part in recipe.jobs},
             suites={part.name: _suite(part) for part in recipe.jobs if "test" in part.name},
             output=recipe.output,
         )
@@ -183,15 +187,15 @@ class Engine:
         *,
         time: timedelta,
         outcomes: Mapping[str, str],
-        products: Mapping[str, Sequence[tuple[str, Content, int]]],
+        artifacts: Mapping[str, Sequence[tuple[str, Content, int]]],
         suites: Mapping[str, Sequence[JobTest]],
         output: Mapping[str, Printed],
     ) -> None:
-        self._runs[workflow.id] = _Run(time / _stages(workflow.jobs), outcomes, products, suites, output)
+        self._runs[workflow.id] = _Run(time / _stages(workflow.jobs), outcomes, artifacts, suites, output)
         self._advance(workflow, at)
 
     def _advance(self, workflow: Workflow, at: datetime) -> None:
-        """Let go whatever waits for nothing any more, then work out the workflow's status."""
+        """Start the jobs whose required jobs have succeeded, then update the workflow's status."""
         run = self._runs.get(workflow.id)
         for job in workflow.jobs:
             if job.status == "blocked" and all(before.status == "success" for before in job.requires):
@@ -201,7 +205,7 @@ class Engine:
                     job.enqueue(at)
                     self._at(at + run.job_time * _QUEUE, partial(self._start, job))
                     self._at(at + run.job_time, partial(self._finish, job))
-        workflow.settle(at)
+        workflow.update_status(at)
         if workflow.pipeline.state == "setup":
             self._set_up(workflow.pipeline, at)
 
@@ -211,60 +215,61 @@ class Engine:
         job.start(at)
         run = self._runs[job.workflow.id]
         time = run.job_time * (1 - _QUEUE)
-        uploads = len(run.products.get(job.name, ()))
+        uploads = len(run.artifacts.get(job.name, ()))
         outcome = run.outcomes.get(job.name, "success")
-        for act in script(job, outcome, run.output.get(job.name), uploads=uploads):
-            self._at(at, partial(self._act, job, act, time * act.share), notable=False)
-            at += time * act.share
+        for step in plan_steps(job, outcome, run.output.get(job.name), uploads=uploads):
+            self._at(at, partial(self._run_step, job, step, time * step.share), observable=False)
+            at += time * step.share
 
-    def _act(self, job: Job, act: Act, time: timedelta, at: datetime) -> None:
-        """Begin a step on every node; let it print one portion after the other, and end."""
+    def _run_step(self, job: Job, planned: PlannedStep, time: timedelta, at: datetime) -> None:
+        """Start a step on every node, and queue its output and its end."""
         if job.status != "running":
             return
         steps = [
-            job.step(act.name, status="running", node=node, command=act.command) for node in range(job.parallelism)
+            job.step(planned.name, status="running", node=node, command=planned.command)
+            for node in range(job.parallelism)
         ]
-        portions = act.portions
-        for number, portion in enumerate(portions, 1):
-            when = at + time * number / (len(portions) + 1)
-            self._at(when, partial(self._print, steps, portion), notable=False)
-        if act.status != "canceled":  # such a job ends in the middle of it
-            self._at(at + time, partial(self._end_steps, steps, act), notable=False)
+        chunks = planned.chunks
+        for number, chunk in enumerate(chunks, 1):
+            when = at + time * number / (len(chunks) + 1)
+            self._at(when, partial(self._print, steps, chunk), observable=False)
+        if planned.status != "canceled":  # a canceled job ends during this step
+            self._at(at + time, partial(self._end_steps, steps, planned), observable=False)
 
-    def _print(self, steps: Sequence[Step], portion: Sequence[tuple[Stream, str]], at: datetime) -> None:
+    def _print(self, steps: Sequence[Step], chunk: Sequence[tuple[Stream, str]], at: datetime) -> None:
         for step in steps:
             if step.status == "running":
-                step.write(portion, at)
+                step.write(chunk, at)
 
-    def _end_steps(self, steps: Sequence[Step], act: Act, at: datetime) -> None:
+    def _end_steps(self, steps: Sequence[Step], planned: PlannedStep, at: datetime) -> None:
         for step in steps:
             if step.status == "running":
-                step.end(status=act.status, exit_code=act.exit_code, at=at)
+                step.end(status=planned.status, exit_code=planned.exit_code, at=at)
 
     def _finish(self, job: Job, at: datetime) -> None:
         if job.status not in LIVE:
             return  # canceled in the meantime
         run = self._runs[job.workflow.id]
         job.end(run.outcomes.get(job.name, "success"), at)
-        for path, content, node in run.products.get(job.name, ()):
+        for path, content, node in run.artifacts.get(job.name, ()):
             job.attach(path, content, node=node)
         job.tests.extend(run.suites.get(job.name, ()))
         self._advance(job.workflow, at)
 
-    def rerun(self, workflow: Workflow, *, again: Collection[Job], by: User) -> Workflow:
-        """Run these jobs of a workflow again, in a new workflow of the same pipeline that keeps the others as they are.
+    def rerun(self, workflow: Workflow, *, jobs: Collection[Job], by: User) -> Workflow:
+        """Run these jobs of a workflow again, in a new workflow of the same pipeline that keeps the other jobs.
 
-        A job that runs again ends as the project's recipe says, or with success; it leaves what it left before.
+        A rerun job ends with the status of the project's recipe, or succeeds, and uploads the same artifacts again.
         """
         at = self._world.clock()
         new = workflow.pipeline.workflow(
             workflow.name, status="running", created_at=at, started_by=by, tag=workflow.tag
         )
-        renewed: dict[str, Job] = {}
+        copies: dict[str, Job] = {}
         for job in workflow.jobs:
-            if job in again:
-                requires = [renewed.get(before.id, before) for before in job.requires]
-                renewed[job.id] = copy = new.add(
+            if job in jobs:
+                requires = [copies.get(before.id, before) for before in job.requires]
+                copies[job.id] = copy = new.add(
                     job.name,
                     approval=job.type == "approval",
                     parallelism=job.parallelism,
@@ -276,23 +281,24 @@ class Engine:
                 new.jobs.append(job)
                 new.taken_over |= {job.id}
                 job.workflow = new
-        recipe = workflow.pipeline.project.recipes.get(workflow.name)
+        project = self._project(workflow.pipeline)
+        recipe = project.recipes.get(workflow.name) if project else None
         self._run(
             new,
             at,
             time=self._run_time,
             outcomes={part.name: part.outcome for part in recipe.jobs} if recipe else {},
-            products={job.name: [(a.path, a.content, a.node) for a in job.artifacts] for job in workflow.jobs},
+            artifacts={job.name: [(a.path, a.content, a.node) for a in job.artifacts] for job in workflow.jobs},
             suites={job.name: [evolve(t, result="success", message=None) for t in job.tests] for job in workflow.jobs},
             output=recipe.output if recipe else {},
         )
         return new
 
     def cancel_workflow(self, workflow: Workflow, *, by: User) -> None:
-        """End a workflow before its time, and whatever of it has not ended."""
+        """Cancel a workflow and its jobs."""
         at = self._world.clock()
         for job in workflow.jobs:
-            if job.status in UNENDED:
+            if job.status in CANCELABLE:
                 job.canceled_by = by
                 job.end("canceled", at)
         workflow.canceled_by = by
@@ -300,27 +306,27 @@ class Engine:
         workflow.status = "canceled"
 
     def cancel_job(self, job: Job, *, by: User) -> None:
-        """End a job before its time; what waits for it will never run."""
+        """Cancel a job. Jobs that require it never run."""
         at = self._world.clock()
         job.canceled_by = by
         job.end("canceled", at)
         self._advance(job.workflow, at)
 
     def approve(self, job: Job, *, by: User) -> None:
-        """Let the jobs go on that wait for this approval."""
+        """Approve a job, so that the jobs that require it start."""
         at = self._world.clock()
         job.approved_by = by
         job.start(at)
         job.end("success", at)
         workflow = job.workflow
-        if workflow.id not in self._runs:  # made by hand
+        if workflow.id not in self._runs:  # not triggered by a call
             waiting = [each for each in workflow.jobs if each.status == "blocked"]
             self._runs[workflow.id] = _Run(self._run_time / _stages(waiting), {})
         self._advance(workflow, at)
 
 
 def _stages(jobs: Sequence[Job]) -> int:
-    """Count the build jobs that run one after another on the longest way through these jobs."""
+    """Return the number of build jobs on the longest path through these jobs."""
     depth: dict[str, int] = {}
     for job in jobs:
         before = max((depth.get(each.id, 0) for each in job.requires), default=0)

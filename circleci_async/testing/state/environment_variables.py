@@ -1,4 +1,4 @@
-"""Variables with values that the API never gives back."""
+"""Environment variables, whose values the API masks."""
 
 import re
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 from attrs import define, field
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-"""What the name of a variable is made of."""
+"""The syntax of a variable's name."""
 
 
 @define(eq=False)
@@ -19,5 +19,5 @@ class EnvironmentVariable:
 
 
 def ending(value: str) -> str:
-    """Give the part of a value that the API shows: the last four characters, but never all of them."""
+    """Return the part of a value that the API shows: at most the last four characters, and never the whole value."""
     return value[max(1, len(value) - 4) :]

@@ -1,116 +1,82 @@
-"""What webhooks are told: which changes are events, and what is said about them.
+"""Webhook events: which status changes are events, and their bodies.
 
-An event is what it was when it happened: it is written down at once, and delivered some time after.
+A body describes the state at the time of the event; it is created at once and delivered later.
 """
 
-import json
-from typing import TYPE_CHECKING, Any
-from uuid import UUID, uuid5
+from datetime import datetime
+from typing import Any
 
 from attrs import field, frozen
 
+from .builds import Job, Pipeline, Workflow
 from .timestamps import timestamp
 
-if TYPE_CHECKING:
-    from attrs import Attribute
-
-    from .builds import Pipeline, Workflow
-    from .jobs import Job
-    from .webhooks import Webhook
-
 EVENTS = ("workflow-completed", "job-completed")
-"""What a webhook can be told of."""
+"""The events that a webhook can subscribe to."""
 
-_SAID_OF_JOBS = frozenset({"success", "failed", "canceled", "unauthorized"})
-_ENDS_OF_JOBS = _SAID_OF_JOBS | {"timedout", "infrastructure_fail", "terminated-unknown"}
-_ENDS_OF_WORKFLOWS = frozenset({"success", "failed", "error", "canceled", "unauthorized"})
-_BEFORE = frozenset({"running", "failing", "on_hold", "queued", "not_running", "blocked"})
+_REPORTED_JOB_STATUSES = frozenset({"success", "failed", "canceled", "unauthorized"})
+_FINAL_JOB_STATUSES = _REPORTED_JOB_STATUSES | {"timedout", "infrastructure_fail", "terminated-unknown"}
+_FINAL_WORKFLOW_STATUSES = frozenset({"success", "failed", "error", "canceled", "unauthorized"})
+_OPEN_STATUSES = frozenset({"running", "failing", "on_hold", "queued", "not_running", "blocked"})
 
 
 @frozen
 class Event:
-    """Something that a webhook is told; `body` is sent as it is, every time."""
+    """An event to deliver. Every attempt sends the same `body`."""
 
     id: str
     type: str
     body: bytes = field(repr=False)
 
 
-def note_job(job: "Job", _: "Attribute[str]", status: str) -> str:
-    """Tell the webhooks of a job that comes to its end with this status."""
-    if status in _ENDS_OF_JOBS and job.status in _BEFORE and job.number is not None:
-        _tell(job.workflow, "job-completed", job, status)
-    return status
+def event_type(item: Workflow | Job) -> str:
+    """Return the type of the event that reports the end of a workflow or job."""
+    return "workflow-completed" if isinstance(item, Workflow) else "job-completed"
 
 
-def note_workflow(workflow: "Workflow", _: "Attribute[str]", status: str) -> str:
-    """Tell the webhooks of a workflow that comes to its end with this status."""
-    if status in _ENDS_OF_WORKFLOWS and workflow.status in _BEFORE:
-        _tell(workflow, "workflow-completed", None, status)
-    return status
+def is_completion(item: Workflow | Job, status: str) -> bool:
+    """Return whether the change to `status` ends a workflow or a numbered job."""
+    if item.status not in _OPEN_STATUSES:
+        return False
+    if isinstance(item, Workflow):
+        return status in _FINAL_WORKFLOW_STATUSES
+    return status in _FINAL_JOB_STATUSES and item.number is not None
 
 
-def _tell(workflow: "Workflow", type: str, job: "Job | None", status: str) -> None:
-    project = workflow.pipeline.project
-    if project.webhooks and project.world.deliverers:
-        for webhook in project.webhooks.values():
-            if type in webhook.events:
-                webhook.put(completed(webhook, workflow, job, status))
-
-
-def completed(webhook: "Webhook", workflow: "Workflow", job: "Job | None", status: str) -> Event:
-    """Say that a workflow ended, or a job of it."""
-    project = workflow.pipeline.project
-    stopped_at = (workflow if job is None else job).stopped_at or project.world.clock()
+def completion(item: Workflow | Job, status: str) -> tuple[datetime, dict[str, Any]]:
+    """Return time and body of the event that a workflow or job ended with `status`."""
+    workflow = item if isinstance(item, Workflow) else item.workflow
+    project = workflow.project
+    at = item.stopped_at or project.world.clock()
     _, _, rest = project.slug.partition("/")
     slug = f"{project.organization.vcs}/{rest}"
-    address = f"https://app.circleci.com/pipelines/{slug}/{workflow.pipeline.number}/workflows/{workflow.id}"
-    about: dict[str, Any] = {
-        "id": workflow.id,
-        "name": workflow.name,
-        "created_at": timestamp(workflow.created_at),
-        "stopped_at": timestamp(workflow.stopped_at if job else stopped_at),
-        "url": address,
-    }
     body: dict[str, Any] = {
         "project": {"id": project.id, "name": project.name, "slug": slug},
         "organization": {"id": project.organization.id, "name": project.organization.name},
-        "workflow": about,
+        "workflow": {
+            "id": workflow.id,
+            "name": workflow.name,
+            "created_at": timestamp(workflow.created_at),
+            "stopped_at": timestamp(at if item is workflow else workflow.stopped_at),
+            "url": f"https://app.circleci.com/pipelines/{slug}/{workflow.pipeline.number}/workflows/{workflow.id}",
+        },
         "pipeline": _pipeline(workflow.pipeline),
     }
-    if job is None:
-        about["status"] = status
+    if isinstance(item, Workflow):
+        body["workflow"]["status"] = status
     else:
         body["job"] = {
-            "id": job.id,
-            "number": job.number,
-            "name": job.name,
-            "status": status if status in _SAID_OF_JOBS else "failed",
-            "started_at": timestamp(job.started_at),
-            "stopped_at": timestamp(stopped_at),
+            "id": item.id,
+            "number": item.number,
+            "name": item.name,
+            "status": status if status in _REPORTED_JOB_STATUSES else "failed",
+            "started_at": timestamp(item.started_at),
+            "stopped_at": timestamp(at),
         }
-    return _event(webhook, "workflow-completed" if job is None else "job-completed", timestamp(stopped_at), body)
+    return at, body
 
 
-def ping(webhook: "Webhook") -> Event:
-    """Say that the webhook is there."""
-    return _event(webhook, "ping", timestamp(webhook.project.world.clock()), {})
-
-
-def _event(webhook: "Webhook", type: str, happened_at: str, body: dict[str, Any]) -> Event:
-    # Not one of the world's own ids: those are to be the same whether or not somebody listens.
-    id = str(uuid5(UUID(webhook.id), f"event {webhook.next_event()}"))
-    whole = {
-        "id": id,
-        "type": type,
-        "happened_at": happened_at,
-        "webhook": {"id": webhook.id, "name": webhook.name},
-        **body,
-    }
-    return Event(id, type, json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode())
-
-
-def _pipeline(pipeline: "Pipeline") -> dict[str, Any]:
+def _pipeline(pipeline: Pipeline) -> dict[str, Any]:
     project = pipeline.project
     created_at = timestamp(pipeline.created_at)
     body: dict[str, Any] = {
@@ -119,13 +85,13 @@ def _pipeline(pipeline: "Pipeline") -> dict[str, Any]:
         "created_at": created_at,
         "trigger": {"type": pipeline.trigger_type},
     }
-    where = {"tag": pipeline.tag} if pipeline.branch is None else {"branch": pipeline.branch}
+    ref = {"tag": pipeline.tag} if pipeline.branch is None else {"branch": pipeline.branch}
     if project.organization.vcs == "circleci":
         circleci = {"actor_id": pipeline.actor.id, "event_time": created_at, "trigger_type": pipeline.trigger_type}
-        git = {**where, "checkout_sha": pipeline.revision, "commit_message": pipeline.subject}
+        git = {**ref, "checkout_sha": pipeline.revision, "commit_message": pipeline.subject}
         body["trigger_parameters"] = {"circleci": circleci, "git": git}
         return body
-    who = {"name": pipeline.actor.name or pipeline.actor.login, "email": f"{pipeline.actor.login}@example.com"}
+    person = {"name": pipeline.actor.name or pipeline.actor.login, "email": f"{pipeline.actor.login}@example.com"}
     body["vcs"] = {
         "provider_name": project.organization.vcs,
         "origin_repository_url": project.vcs_url,
@@ -134,11 +100,11 @@ def _pipeline(pipeline: "Pipeline") -> dict[str, Any]:
         "commit": {
             "subject": pipeline.subject,
             "body": "",
-            "author": who,
+            "author": person,
             "authored_at": created_at,
-            "committer": who,
+            "committer": person,
             "committed_at": created_at,
         },
-        **where,
+        **ref,
     }
     return body

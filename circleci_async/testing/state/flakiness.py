@@ -1,4 +1,4 @@
-"""The figures of Insights that are about single tests."""
+"""Insights: metrics of tests."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -6,14 +6,13 @@ from statistics import fmean
 
 from attrs import frozen
 
-from ..server.calls import Json
-from .builds import Workflow
+from .builds import Job, JobTest, Workflow
 from .insights import p95
-from .jobs import Job, JobTest
 from .projects import Project
+from .types import Json
 
 _FAILURES = ("failure", "error")
-_LATEST, _SHOWN = 10, 10
+_MAX_RUNS, _MAX_TESTS = 10, 10
 
 TestKey = tuple[str, str, str, str]
 """Workflow, job, class and name of a test."""
@@ -29,22 +28,22 @@ class Execution:
 
     @property
     def key(self) -> TestKey:
-        """What makes it the same test as that of another run."""
+        """Identifies the test across runs."""
         return self.workflow.name, self.job.name, self.test.classname, self.test.name
 
     @property
     def failed(self) -> bool:
-        """Whether it went wrong."""
+        """Whether the test failed."""
         return self.test.result in _FAILURES
 
 
 def executions(workflows: Iterable[Workflow]) -> list[Execution]:
-    """Give every test that ran in these runs."""
+    """Return the tests of these runs."""
     return [Execution(run, job, test) for run in workflows for job in run.own_jobs for test in job.tests]
 
 
 def flaky_tests(project: Project) -> dict[TestKey, list[Execution]]:
-    """Find the tests that failed and passed on one commit, and their failures that were thus no failures."""
+    """Return the failures of the tests that both failed and passed on one commit."""
     by_commit: defaultdict[tuple[str, TestKey], list[Execution]] = defaultdict(list)
     for pipeline in project.pipelines.all:
         for each in executions(pipeline.workflows):
@@ -58,28 +57,28 @@ def flaky_tests(project: Project) -> dict[TestKey, list[Execution]]:
 
 
 def test_metrics(workflows: Sequence[Workflow], flaky: Collection[TestKey]) -> Json:
-    """Sum up the tests of the ten latest of these runs, which stand oldest first."""
-    latest = workflows[-_LATEST:][::-1]
+    """Summarize the tests of the ten latest of these runs, which are ordered oldest first."""
+    latest = workflows[-_MAX_RUNS:][::-1]
     by_test: defaultdict[TestKey, list[Execution]] = defaultdict(list)
     for each in executions(latest):
         by_test[each.key].append(each)
-    tests = [_figures(runs, flaky=key in flaky) for key, runs in by_test.items()]
+    tests = [_metrics(runs, flaky=key in flaky) for key, runs in by_test.items()]
     failing = sorted((test for test in tests if test["failed_runs"]), key=lambda test: -test["failed_runs"])
     slowest = sorted(tests, key=lambda test: -test["p95_duration"])
     test_runs = [_counts(run) for run in latest]
     totals = [run["test_counts"]["total"] for run in test_runs]
     return {
         "average_test_count": round(fmean(totals)) if totals else 0,
-        "most_failed_tests": failing[:_SHOWN],
-        "most_failed_tests_extra": max(0, len(failing) - _SHOWN),
-        "slowest_tests": slowest[:_SHOWN],
-        "slowest_tests_extra": max(0, len(slowest) - _SHOWN),
+        "most_failed_tests": failing[:_MAX_TESTS],
+        "most_failed_tests_extra": max(0, len(failing) - _MAX_TESTS),
+        "slowest_tests": slowest[:_MAX_TESTS],
+        "slowest_tests_extra": max(0, len(slowest) - _MAX_TESTS),
         "total_test_runs": len(test_runs),
         "test_runs": test_runs,
     }
 
 
-def _figures(runs: Sequence[Execution], *, flaky: bool) -> Json:
+def _metrics(runs: Sequence[Execution], *, flaky: bool) -> Json:
     test = runs[0].test
     return {
         "p95_duration": p95([each.test.run_time for each in runs]),

@@ -1,4 +1,4 @@
-"""A plausible world, made from a seed."""
+"""Fills a world with a realistic build history, made from a seed."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -6,14 +6,12 @@ from random import Random
 
 from attrs import define
 
-from .accounts import User
-from .builds import Pipeline, Workflow
-from .jobs import Job, JobTest
+from .builds import Job, JobTest, Pipeline, Workflow
 from .projects import Project
-from .script import play
-from .world import World
+from .script import record_steps
+from .users import User
 
-_PROJECTS = ("api", "web", "mobile", "billing", "search", "docs", "infra", "reports")
+PROJECT_NAMES = ("api", "web", "mobile", "billing", "search", "docs", "infra", "reports")
 _BRANCHES = ("fix-login", "feature/dark-mode", "renovate/deps", "spike")
 _SUBJECTS = ("Fix the login", "Add dark mode", "Update dependencies", "Try something", "Tidy up", "Écrire les tests")
 _TESTS = (
@@ -38,30 +36,30 @@ _FILES = (
     "traces/trace.json",
 )
 _SPAN = timedelta(days=60)
-_LONGEST_GAP = timedelta(hours=9)
-_AGE = timedelta(minutes=90)  # of the newest pipeline: by now, all that does not wait has ended
+_MAX_GAP = timedelta(hours=9)
+_AGE = timedelta(minutes=90)  # of the newest pipeline: all jobs that wait for no approval have ended
 
 
 def populate(
-    world: World, projects: int, pipelines: int, artifacts: int, artifact_sizes: tuple[int, int], now: datetime
+    projects: Sequence[Project],
+    people: Sequence[User],
+    pipelines: int,
+    artifacts: int,
+    artifact_sizes: tuple[int, int],
+    now: datetime,
 ) -> None:
-    """Fill a world; see `World.generate`."""
-    people = [world.me, world.user("ada", name="Ada"), world.user("grace", name="Grace"), world.user("release-bot")]
-    places = [world.project(f"gh/acme/{_name(index)}") for index in range(projects)]
-    gap = min(_LONGEST_GAP, _SPAN / max(1, pipelines))
+    """Add pipelines to projects; see `World.generate`."""
+    gap = min(_MAX_GAP, _SPAN / max(1, pipelines))
     for age in range(pipelines, 0, -1):
-        for place, project in enumerate(places):
-            at = now - _AGE - gap * (age - (place + 1) / projects)
-            _History(world.random, project, people, artifact_sizes).pipeline(at, artifacts if age == 1 else None)
-
-
-def _name(index: int) -> str:
-    return _PROJECTS[index] if index < len(_PROJECTS) else f"service-{index}"
+        for place, project in enumerate(projects):
+            at = now - _AGE - gap * (age - (place + 1) / len(projects))
+            history = _History(project.world.random, project, people, artifact_sizes)
+            history.pipeline(at, artifacts if age == 1 else None)
 
 
 @define
 class _History:
-    """Makes one pipeline of a project after the other."""
+    """Creates the pipelines of a project."""
 
     random: Random
     project: Project
@@ -69,7 +67,7 @@ class _History:
     sizes: tuple[int, int]
 
     def pipeline(self, at: datetime, artifacts: int | None) -> None:
-        """Make a pipeline; with a number of `artifacts` it is one that succeeds on the default branch."""
+        """Create a pipeline. With a number of `artifacts`, it succeeds on the default branch."""
         random, newest = self.random, artifacts is not None
         branch = "main" if newest or random.random() < 0.6 else random.choice(_BRANCHES)
         actor = random.choice(self.people)
@@ -84,21 +82,21 @@ class _History:
         )
         if pipeline.errors:
             return
-        fate = "success" if newest else random.choices(("success", "failed", "canceled"), (75, 18, 7))[0]
-        build = self._build(pipeline, at, fate, artifacts)
-        if fate == "failed" and random.random() < 0.6:
+        outcome = "success" if newest else random.choices(("success", "failed", "canceled"), (75, 18, 7))[0]
+        build = self._build(pipeline, at, outcome, artifacts)
+        if outcome == "failed" and random.random() < 0.6:
             build = self._build(pipeline, at + timedelta(minutes=20), "success", None)
         if branch == "main" and build.status == "success" and build.stopped_at is not None:
             self._deploy(pipeline, build.stopped_at, waits=newest)
 
-    def _build(self, pipeline: Pipeline, at: datetime, fate: str, artifacts: int | None) -> Workflow:
-        workflow = pipeline.workflow("build-and-test", status=fate, created_at=at)
+    def _build(self, pipeline: Pipeline, at: datetime, outcome: str, artifacts: int | None) -> Workflow:
+        workflow = pipeline.workflow("build-and-test", status=outcome, created_at=at)
         lint = self._job(workflow, "lint", 40)
-        unit = self._job(workflow, "unit-tests", 190, status=fate, parallelism=4)
-        later = "success" if fate == "success" else "canceled" if fate == "canceled" else "blocked"
+        unit = self._job(workflow, "unit-tests", 190, status=outcome, parallelism=4)
+        later = "success" if outcome == "success" else "canceled" if outcome == "canceled" else "blocked"
         integration = self._job(workflow, "integration-tests", 260, status=later, requires=(lint,))
         package = self._job(workflow, "package", 90, status=later, requires=(unit, integration))
-        self._tests(unit, failing=fate == "failed")
+        self._tests(unit, failing=outcome == "failed")
         if later == "success":
             self._tests(integration, failing=False)
         self._artifacts(unit, package, artifacts)
@@ -125,38 +123,38 @@ class _History:
         duration = round(seconds * self.random.lognormvariate(0, 0.2), 3)
         job = workflow.job(name, status=status, parallelism=parallelism, duration=duration, requires=requires)
         if job.stopped_at is not None:
-            play(job, status)
+            record_steps(job, status)
         return job
 
     def _tests(self, job: Job, *, failing: bool) -> None:
         for name, classname, file in _TESTS:
-            bad = failing and (name == _FLAKY or self.random.random() < 0.1)
+            failed = failing and (name == _FLAKY or self.random.random() < 0.1)
             job.tests.append(
                 JobTest(
                     name,
-                    result="failure" if bad else "skipped" if name == "test_cancel" else "success",
+                    result="failure" if failed else "skipped" if name == "test_cancel" else "success",
                     run_time=round(self.random.lognormvariate(-1, 0.8), 3),
                     classname=classname,
                     file=file,
-                    message="AssertionError: 401 != 200" if bad else None,
+                    message="AssertionError: 401 != 200" if failed else None,
                 )
             )
 
     def _artifacts(self, unit: Job, package: Job, number: int | None) -> None:
-        """Leave a report, and files up to the number wanted; every fifth belongs to the last job."""
+        """Add a report and other files, `number` in all; every fifth file belongs to the last job."""
         wanted = self.random.randrange(4) if number is None else number
         if wanted:
             unit.artifact("reports/junit.xml", _junit(unit))
-        turns = len(_FILES) * unit.parallelism
+        round_size = len(_FILES) * unit.parallelism
         for index in range(wanted - 1):
-            turn, place = divmod(index, turns)
+            number_of_round, place = divmod(index, round_size)
             name = _FILES[index % len(_FILES)]
             job, node = (package, 0) if index % 5 == 4 else (unit, place // len(_FILES))
-            job.artifact(f"part-{turn}/{name}" if turn else name, size=self._size(), node=node)
+            job.artifact(f"part-{number_of_round}/{name}" if number_of_round else name, size=self._size(), node=node)
 
     def _size(self) -> int:
-        least, most = self.sizes
-        return round(least * (most / least) ** self.random.random()) if least else self.random.randint(0, most)
+        low, high = self.sizes
+        return round(low * (high / low) ** self.random.random()) if low else self.random.randint(0, high)
 
 
 def _junit(job: Job) -> bytes:

@@ -1,4 +1,4 @@
-"""Where an organization's telemetry is sent."""
+"""OpenTelemetry exporters of an organization."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from attrs import define, field
 class OtelExporter:
     """An exporter; the API masks the values of its `headers`.
 
-    Say with `issues.append("connection refused")` that it does not work, and why.
+    `issues.append("connection refused")` makes the API report an issue.
     """
 
     id: str

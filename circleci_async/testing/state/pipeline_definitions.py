@@ -2,21 +2,19 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import define, field
 
-from .accounts import User
-
-if TYPE_CHECKING:
-    from .projects import Project
+from .repositories import Repository
+from .users import User
 
 
 @define(eq=False)
 class Trigger:
-    """A trigger of a pipeline definition; what belongs to another kind of source than its own is None. It never fires.
+    """A trigger of a pipeline definition. It never triggers a pipeline.
 
-    `secret` is that of the address of a webhook.
+    Fields of another kind of source are None. `secret` is part of the URL of a webhook.
     """
 
     id: str
@@ -37,10 +35,10 @@ class Trigger:
 
 @define(eq=False)
 class PipelineDefinition:
-    """A pipeline definition of a project; the ids are those of repositories. `created_at` of an old one is None."""
+    """A pipeline definition of a project. The external ids are those of repositories; `created_at` may be None."""
 
     id: str
-    project: "Project" = field(repr=False)
+    project: Repository = field(repr=False)
     name: str
     description: str | None
     config_provider: str

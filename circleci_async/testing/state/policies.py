@@ -1,4 +1,4 @@
-"""The config policies of an organization. No Rego is run here: what the policies decide is said beforehand."""
+"""The config policies of an organization. Rego is not evaluated: tests set the decision."""
 
 import hashlib
 import re
@@ -22,13 +22,13 @@ class PolicyDocument:
 
     @property
     def hash(self) -> str:
-        """128 characters that change with the source."""
+        """SHA-512 of the source, in hex."""
         return hashlib.sha512(self.content.encode()).hexdigest()
 
 
 @frozen
 class Verdict:
-    """What the policies decide; failures are reasons by the name of the rule."""
+    """The decision of the policies; failures map the name of a rule to the reason."""
 
     status: str = "PASS"
     enabled_rules: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class Verdict:
 
 @define(eq=False)
 class DecisionRecord:
-    """The log entry of a decision. `metadata` is what the API answers with; `bundle` the policies as they were."""
+    """The log entry of a decision, with the policies at that time."""
 
     id: str
     created_at: datetime
@@ -59,7 +59,7 @@ class PolicyBook:
     verdict: Verdict | None = None
 
     def decide(self, verdict: Verdict | None = None) -> Verdict:
-        """Judge whatever it is: by this verdict, the one that was set, or let it pass. The rules are the bundle's."""
+        """Return this verdict, the one that was set, or a pass. The rules default to those that the bundle enables."""
         verdict = verdict or self.verdict or Verdict()
         return verdict if verdict.enabled_rules else evolve(verdict, enabled_rules=self._rules())
 

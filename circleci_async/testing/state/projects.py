@@ -1,35 +1,32 @@
-"""Projects: where pipelines are made."""
+"""Projects: settings, and the methods that create pipelines and webhooks."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from attrs import Factory, define, field
 
 from ...errors import InvalidArgument
-from .accounts import Organization, PipelineIndex, User
-from .builds import Pipeline, PipelineError
+from .builds import Job, Pipeline, PipelineError
 from .checkout_keys import CheckoutKey, make_key
 from .deploys import DeployComponent
 from .environment_variables import EnvironmentVariable
 from .events import EVENTS
-from .jobs import Job
 from .oidc import OidcClaimSet
 from .pipeline_definitions import PipelineDefinition
+from .pipeline_index import PipelineIndex
 from .policies import DecisionRecord, Verdict
 from .recipes import DEFAULT, Recipe, as_yaml, recipe
+from .repositories import Repository
 from .schedules import Schedule
 from .steps import Printed
-from .webhooks import MOST, Webhook
+from .users import User
+from .webhooks import MAX_WEBHOOKS, Webhook
 
-if TYPE_CHECKING:
-    from .world import World
-
-# Pipelines made by hand are an hour old unless told otherwise, so that their jobs have ended by now.
+# The default age of a pipeline that `Project.pipeline` creates: its jobs have ended by now.
 _AGE = timedelta(hours=1)
 
 
-def _settings(project: "Project") -> dict[str, bool | list[str]]:
+def _settings(project: Repository) -> dict[str, bool | list[str]]:
     return {
         "autocancel_builds": True,
         "build_fork_prs": False,
@@ -45,19 +42,11 @@ def _settings(project: "Project") -> dict[str, bool | list[str]]:
 
 
 @define(eq=False)
-class Project:
-    """A project; what it does when a pipeline is triggered is set with `on_trigger`."""
+class Project(Repository):
+    """A project. `on_trigger` sets what a triggered pipeline does."""
 
-    world: "World" = field(repr=False)
-    organization: Organization
-    id: str
-    slug: str
-    name: str
-    default_branch: str
-    public: bool
     pipelines: PipelineIndex = field(default=Factory(PipelineIndex), repr=False)
     jobs: dict[int, Job] = field(factory=dict[int, Job], repr=False)
-    workflow_names: set[str] = field(factory=set[str], repr=False)
     recipes: dict[str, Recipe] = field(factory=dict[str, Recipe], repr=False)
     config_error: str | None = None
     setup_error: str | None = None
@@ -74,21 +63,9 @@ class Project:
     deploy_components: dict[str, DeployComponent] = field(factory=dict[str, DeployComponent], repr=False)
 
     @property
-    def vcs_url(self) -> str:
-        """Where the repository would be."""
-        if self.organization.vcs == "circleci":
-            return f"//circleci.com/{self.organization.id}/{self.id}"
-        host = {"github": "github.com", "bitbucket": "bitbucket.org"}[self.organization.vcs]
-        return f"https://{host}/{self.organization.name}/{self.name}"
-
-    @property
-    def provider(self) -> str:
-        """`GitHub`, `Bitbucket` or `CircleCI`."""
-        return {"github": "GitHub", "bitbucket": "Bitbucket", "circleci": "CircleCI"}[self.organization.vcs]
-
-    def next_job_number(self) -> int:
-        """Give the number of the next job."""
-        return len(self.jobs) + 1
+    def workflow_names(self) -> set[str]:
+        """The names of all workflows that ran."""
+        return {workflow.name for pipeline in self.pipelines.all for workflow in pipeline.workflows}
 
     def pipeline(
         self,
@@ -106,19 +83,18 @@ class Project:
         errors: Sequence[tuple[str, str]] = (),
         setup: bool = False,
     ) -> Pipeline:
-        """Make a pipeline by hand; it counts as the newest, whatever its date.
+        """Create a pipeline without running it. It is the newest one, whatever its date.
 
-        Without branch and tag it is on the default branch. `created_at` is an hour ago unless given. `actor` is who
-        started it: the token's own user unless given. `errors` are pairs of type and message and make the state
-        `errored`. With `setup=True` it waits in state `setup` for `POST /pipeline/continue` with its
-        `continuation_key`.
+        Without branch and tag it is on the default branch. `created_at` defaults to an hour ago, `actor` to the user of
+        the token. `errors` are pairs of type and message, and set the state to `errored`. With `setup=True` its state
+        is `setup` until `POST /pipeline/continue` with its `continuation_key`.
         """
         if branch is not None and tag is not None:
-            raise InvalidArgument("branch, tag: a pipeline has one of them, not both")
+            raise InvalidArgument("branch and tag: only one of the two can be given")
         world = self.world
         at = created_at or world.clock() - _AGE
         if at.tzinfo is None:
-            raise InvalidArgument("created_at: expected an aware datetime")
+            raise InvalidArgument(f"created_at must be an aware datetime, got {at!r}")
         source = config if config is not None else as_yaml(self.recipe)
         pipeline = Pipeline(
             project=self,
@@ -139,11 +115,8 @@ class Project:
             continuation_key=world.new_id() if setup else None,
             errors=[PipelineError(*error) for error in errors],
         )
-        for index in (self.pipelines, self.organization.pipelines, world.pipelines):
-            index.add(pipeline)
-        world.pipelines_by_id[pipeline.id] = pipeline
-        if setup:
-            world.continuations[pipeline.continuation_key] = pipeline
+        self.pipelines.add(pipeline)
+        world.add(pipeline)
         return pipeline
 
     def webhook(
@@ -156,23 +129,24 @@ class Project:
         verify_tls: bool = True,
         duplicates: int = 0,
     ) -> Webhook:
-        """Make an outbound webhook, which a running server delivers to; `http` will do. A project has at most five.
+        """Create an outbound webhook; a running server delivers its events. A project has at most five.
 
-        Deliveries are signed if there is a `secret`. `events` are some of `workflow-completed` and `job-completed`.
-        Each event is sent `duplicates` more times after it was accepted.
+        `url` is an `https` or `http` URL. Deliveries are signed if there is a `secret`. `events` are one or both of
+        `workflow-completed` and `job-completed`. Each event is sent `duplicates` more times after it was accepted.
         """
-        if len(self.webhooks) >= MOST:
-            raise InvalidArgument(f"webhook(): a project can't have more than {MOST}")
+        if len(self.webhooks) >= MAX_WEBHOOKS:
+            raise InvalidArgument(f"a project can have at most {MAX_WEBHOOKS} webhooks: delete one first")
         if duplicates < 0:
-            raise InvalidArgument(f"duplicates: expected a number of times, not {duplicates}")
+            raise InvalidArgument(f"duplicates must be 0 or more, got {duplicates}")
         if not url.lower().startswith(("http://", "https://")):
-            raise InvalidArgument("url: expected an address that begins with https:// or http://")
+            raise InvalidArgument("url must start with https:// or http://")
         if isinstance(events, str) or not events or not set(events) <= set(EVENTS):
-            raise InvalidArgument(f"events: expected some of {', '.join(EVENTS)}, not {events!r}")
+            raise InvalidArgument(f"events must be one or more of {', '.join(EVENTS)}, got {events!r}")
         now = self.world.clock()
         webhook = Webhook(
+            world=self.world,
+            project_id=self.id,
             id=self.world.new_id(),
-            project=self,
             name=name,
             url=url,
             events=tuple(events),
@@ -187,10 +161,9 @@ class Project:
         return webhook
 
     def add_webhook(self, webhook: Webhook) -> None:
-        """Let a webhook be told of what ends from now on."""
+        """Add a webhook, which receives the events from now on."""
         self.webhooks[webhook.id] = webhook
-        for wake in self.world.deliverers:
-            wake()
+        self.world.notify()
 
     def environment_variable(self, name: str, value: str) -> EnvironmentVariable:
         """Set an environment variable."""
@@ -199,14 +172,14 @@ class Project:
         return variable
 
     def checkout_key(self, type: str = "deploy-key") -> CheckoutKey:
-        """Make a checkout key, a `deploy-key` or a `user-key`; code is checked out with the newest."""
+        """Create a checkout key, a `deploy-key` or a `user-key`. The newest key is the preferred one."""
         kind = f"{self.organization.vcs}-user-key" if type == "user-key" else type
         key = make_key(kind, self.world.clock(), self.world.random)
         self.checkout_keys.append(key)
         return key
 
     def deploy_component(self, name: str, *, labels: Mapping[str, str] | None = None) -> DeployComponent:
-        """Make a component, which `version` deploys."""
+        """Create a component. Its method `version` deploys it."""
         now = self.world.clock()
         component = DeployComponent(self, self.world.new_id(), name, dict(labels or {}), now, now)
         self.deploy_components[component.id] = component
@@ -223,7 +196,7 @@ class Project:
     ) -> DecisionRecord:
         """Log a decision of the organization's policies, as a pipeline of this project would.
 
-        It is what `Organization.decide_with` says, unless a `verdict` is given. `created_at` is now unless given.
+        `verdict` defaults to the one set by `Organization.decide_with`, `created_at` to now.
         """
         policies = self.organization.policies
         number = len(policies.decisions) + 1 if build_number is None else build_number
@@ -244,12 +217,12 @@ class Project:
 
     @property
     def recipe(self) -> Sequence[Recipe]:
-        """What a triggered pipeline does, after its setup if it has one."""
+        """The workflows of a triggered pipeline, its setup excluded."""
         return tuple(each for each in self.recipes.values() if not each.setup) or (DEFAULT,)
 
     @property
     def setup_recipe(self) -> Sequence[Recipe]:
-        """What a triggered pipeline does for its setup; nothing if it has none."""
+        """The setup workflows of a triggered pipeline."""
         return tuple(each for each in self.recipes.values() if each.setup)
 
     def on_trigger(
@@ -264,25 +237,25 @@ class Project:
         workflow_delay: float = 0.0,
         creation_lag: float = 0.0,
     ) -> None:
-        """Say what a triggered pipeline does; each further workflow name adds a workflow.
+        """Set what a triggered pipeline does. Each further workflow name adds a workflow.
 
-        `jobs` run side by side and succeed. `"hold:approval"` is an approval: it waits for all jobs before it, and all
-        after it wait for it. `"test:failed"` ends with that status (`failed`, `timedout`, `infrastructure_fail`,
-        `canceled`, `unauthorized`). Each build job leaves `artifacts`: bytes, or a number of bytes to generate.
-        `output` is what jobs print in the step that does their work, by their names: text, or pairs of `out` or `err`
-        and text; the others print something plausible.
-        With `error` the config can't be used: the pipeline ends in state `errored`, with this message and no workflow.
+        `jobs` run in parallel and succeed. `"hold:approval"` is an approval: it waits for all jobs before it, and all
+        jobs after it wait for it. `"test:failed"` ends with that status (`failed`, `timedout`, `infrastructure_fail`,
+        `canceled`, `unauthorized`). Each build job uploads `artifacts`: bytes, or a number of bytes to generate.
+        `output` maps job names to the output of their main step: text, or pairs of `out` or `err` and text; it defaults
+        to generated text. With `error` the config is invalid: the pipeline ends in state `errored`, with this message
+        and without workflows.
 
-        `setup=True`: this workflow is the pipeline's setup. The pipeline goes from `setup-pending` to `setup`; when the
-        setup has succeeded it goes on by itself, after a while, with the other workflows, and takes `run_time` once
-        more. If there is no other one, it waits for `POST /pipeline/continue` with its `continuation_key`.
+        `setup=True`: this workflow is the pipeline's setup. The pipeline changes from `setup-pending` to `setup`. When
+        the setup has succeeded, the other workflows start without a call, and take `run_time` again. Without other
+        workflows, the pipeline waits for `POST /pipeline/continue` with its `continuation_key`.
 
-        In seconds of the world's clock: `workflow_delay` passes between the creation of the pipeline (the end of its
-        setup) and this workflow's appearance, `creation_lag` between the trigger and the time from which the pipeline
-        is found by its id or number; before, it is 404.
+        `workflow_delay` and `creation_lag` are seconds of the world's clock: this workflow is created `workflow_delay`
+        after the pipeline (or after the end of its setup); the id and number of the pipeline answer 404 until
+        `creation_lag` after the trigger.
 
-        A project that was told nothing runs a workflow `build` of two jobs, `lint` and `test`, that succeed and leave
-        one artifact each. Jobs whose name contains `test` have test results.
+        By default, a project runs one workflow `build` of two jobs, `lint` and `test`, which succeed and upload one
+        artifact each. Jobs whose name contains `test` have test results.
         """
         self.recipes[workflow] = recipe(
             workflow, jobs, artifacts, output, setup=setup, delay=workflow_delay, lag=creation_lag
@@ -293,8 +266,8 @@ class Project:
             self.config_error = error
 
     def skip_next_run(self, message: str = "The commit asks to be skipped.") -> None:
-        """Let the next `POST .../pipeline/run` make no pipeline, as it does for a commit with `[skip ci]`.
+        """Make the next `POST .../pipeline/run` create no pipeline, as for a commit with `[skip ci]`.
 
-        It is answered with this message and 200, where 201 would tell of a pipeline.
+        The answer is this message with status 200 instead of 201.
         """
         self.skipped = message

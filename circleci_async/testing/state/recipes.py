@@ -1,4 +1,4 @@
-"""What a triggered pipeline does: the fake's stand-in for a config file."""
+"""What a triggered pipeline does: a replacement for config files."""
 
 from collections.abc import Iterable, Mapping
 
@@ -12,7 +12,7 @@ _OUTCOMES = frozenset({"success", "failed", "timedout", "infrastructure_fail", "
 
 @frozen
 class RecipeJob:
-    """One job of a recipe: what it waits for, and how it ends."""
+    """One job of a recipe: the jobs that it requires, and its final status."""
 
     name: str
     approval: bool = False
@@ -22,10 +22,11 @@ class RecipeJob:
 
 @frozen
 class Recipe:
-    """One workflow of a recipe, and the artifacts that each of its build jobs leaves: bytes, or a size.
+    """One workflow of a pipeline, and the artifacts of each of its build jobs: bytes, or a size.
 
-    `output`: what the jobs print, by their names. `setup`: it runs before those that are not. Seconds of the world's
-    clock: `delay` until it appears, after the pipeline was created; `lag` in which a pipeline can't be found.
+    `output`: the output of jobs, by name. `setup`: whether it runs before the other workflows. In seconds of the
+    world's clock: `delay` from the creation of the pipeline to that of the workflow; `lag` until the id of a triggered
+    pipeline is found.
     """
 
     workflow: str
@@ -47,41 +48,42 @@ def recipe(
     delay: float = 0.0,
     lag: float = 0.0,
 ) -> Recipe:
-    """Read the short form of a workflow: `("lint", "test:failed", "hold:approval", "deploy")`.
+    """Parse the short form of a workflow: `("lint", "test:failed", "hold:approval", "deploy")`.
 
-    Jobs run side by side; an approval waits for all before it, and all after it wait for the approval.
+    Jobs run in parallel; an approval requires all jobs before it, and all jobs after it require the approval.
     """
     for name, seconds in (("workflow_delay", delay), ("creation_lag", lag)):
         if seconds < 0:
-            raise InvalidArgument(f"{name}: expected a number of seconds, not {seconds}")
-    made: list[RecipeJob] = []
+            raise InvalidArgument(f"{name} must be 0 or more seconds, got {seconds}")
+    parsed: list[RecipeJob] = []
     stage: list[str] = []
-    gate: tuple[str, ...] = ()
+    approval: tuple[str, ...] = ()
     for text in jobs:
-        name, word = _split(text)
-        if word == "approval":
-            made.append(RecipeJob(name, approval=True, requires=tuple(stage) or gate))
-            stage, gate = [], (name,)
+        name, suffix = _split(text)
+        if suffix == "approval":
+            parsed.append(RecipeJob(name, approval=True, requires=tuple(stage) or approval))
+            stage, approval = [], (name,)
         else:
-            made.append(RecipeJob(name, outcome=word, requires=gate))
+            parsed.append(RecipeJob(name, outcome=suffix, requires=approval))
             stage.append(name)
-    names = [job.name for job in made]
+    names = [job.name for job in parsed]
     if not names or len(set(names)) < len(names) or not all(names):
-        raise InvalidArgument(f"jobs: expected at least one name, and no name twice, not {names}")
-    builds = [job.name for job in made if not job.approval]
+        raise InvalidArgument(f"jobs must be one or more different names, got {names}")
+    builds = [job.name for job in parsed if not job.approval]
     if not set(output or ()) <= set(builds):
-        raise InvalidArgument(f"output: expected only names of build jobs of this workflow ({', '.join(builds)})")
-    return Recipe(workflow, tuple(made), dict(artifacts or {}), dict(output or {}), setup, delay, lag)
+        unknown = sorted(set(output or ()) - set(builds))
+        raise InvalidArgument(f"output: {', '.join(unknown)} is not a build job of this workflow ({', '.join(builds)})")
+    return Recipe(workflow, tuple(parsed), dict(artifacts or {}), dict(output or {}), setup, delay, lag)
 
 
 def _split(text: str) -> tuple[str, str]:
-    """A job's name may hold colons; only a known word after the last one is an outcome."""
-    name, _, word = text.rpartition(":")
-    return (name, word) if name and (word == "approval" or word in _OUTCOMES) else (text, "success")
+    """Split a job into name and status. Other colons belong to the name."""
+    name, _, suffix = text.rpartition(":")
+    return (name, suffix) if name and (suffix == "approval" or suffix in _OUTCOMES) else (text, "success")
 
 
 def as_yaml(recipes: Iterable[Recipe]) -> str:
-    """Write recipes as the config file that they stand for."""
+    """Return the config file that is equivalent to these recipes."""
     recipes = tuple(recipes)
     lines = ["version: 2.1", *(["setup: true"] if any(each.setup for each in recipes) else []), "workflows:"]
     for each in recipes:
@@ -96,4 +98,4 @@ def as_yaml(recipes: Iterable[Recipe]) -> str:
 
 
 DEFAULT = recipe("build", ("lint", "test"), {"logs/build.txt": b"All is well.\n"})
-"""What runs in a project that was told nothing else: two jobs, side by side, that succeed."""
+"""The default workflow of a project: two parallel jobs that succeed."""

@@ -1,16 +1,14 @@
-"""Schedules, and whom their pipelines are put down to."""
+"""Schedules, and the actors of their pipelines."""
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import define, field
 
-from .accounts import User
-
-if TYPE_CHECKING:
-    from .projects import Project
-    from .world import World
+from .registry import Registry
+from .repositories import Repository
+from .users import User
 
 ATTRIBUTION_ACTORS = ("current", "system")
 _SYSTEM = "system-actor"
@@ -18,10 +16,10 @@ _SYSTEM = "system-actor"
 
 @define(eq=False)
 class Schedule:
-    """A schedule; `timetable` has the keys of the API. It never runs."""
+    """A schedule; `timetable` has the keys of the API. It never triggers a pipeline."""
 
     id: str
-    project: "Project" = field(repr=False)
+    project: Repository = field(repr=False)
     name: str
     timetable: Mapping[str, Any]
     parameters: Mapping[str, str | int | bool]
@@ -31,9 +29,9 @@ class Schedule:
     updated_at: datetime
 
 
-def attributed(world: "World", word: str, caller: User) -> User:
-    """Give the user that `current` or `system` stands for."""
+def attribution_actor(world: Registry, word: str, caller: User) -> User:
+    """Return the user that `current` or `system` denotes."""
     if word == "current":
         return caller
-    known = (user for user in world.users.values() if user.login == _SYSTEM)
-    return next(known, None) or world.user(_SYSTEM, name="Scheduled")
+    existing = (user for user in world.users.values() if user.login == _SYSTEM)
+    return next(existing, None) or world.user(_SYSTEM, name="Scheduled")

@@ -1,23 +1,20 @@
-"""What a job does step by step, and what it prints: for those that nobody described."""
+"""The default steps of a job and their output."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from .builds import Job
 from .output import Stream
 from .steps import Printed, pairs
 
-if TYPE_CHECKING:
-    from .jobs import Job
-
-_MOST_PORTIONS = 6  # in which a step prints, one after the other
+_MAX_CHUNKS = 6  # of a step's output
 _RED, _GREEN, _BOLD, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
 
 
 @frozen
-class Act:
-    """A step as it is going to be; it takes this `share` of the job's time."""
+class PlannedStep:
+    """A step to run. It takes this `share` of the job's time."""
 
     name: str
     share: float
@@ -27,79 +24,81 @@ class Act:
     command: str | None = None
 
     @property
-    def portions(self) -> list[list[tuple[Stream, str]]]:
-        """What it prints, cut at the ends of lines."""
+    def chunks(self) -> list[list[tuple[Stream, str]]]:
+        """The output in chunks of whole lines."""
         lines: list[tuple[Stream, str]] = [
             (type, line) for type, text in self.printed for line in text.splitlines(keepends=True)
         ]
-        size = -(-len(lines) // _MOST_PORTIONS)
+        size = -(-len(lines) // _MAX_CHUNKS)
         return [_joined(lines[start : start + size]) for start in range(0, len(lines), size or 1)]
 
 
-def script(job: "Job", outcome: str, printed: Printed | None, *, uploads: int) -> list[Act]:
-    """Give the steps of a job that ends like this; `printed` is what the one that does the work prints, if known.
+def plan_steps(job: Job, outcome: str, printed: Printed | None, *, uploads: int) -> list[PlannedStep]:
+    """Return the steps of a job that ends with `outcome`. `printed` is the output of its main step, if given.
 
-    The shares leave a rest, in which the job ends. A job that nobody authorized, which never ran, has no steps.
+    The shares add up to less than 1. An unauthorized job has no steps, since it never ran.
     """
     if outcome == "unauthorized":
         return []
     start = f"Build-agent version 1.0.0\nStarting container cimg/base:current\n  {job.resource_class}\n"
     if outcome == "infrastructure_fail":
-        lost = f"{_RED}Error:{_PLAIN} the machine was lost while it started\n"
-        return [Act("Spin up environment", 0.9, [("out", start), ("err", lost)], status=outcome)]
+        error = f"{_RED}Error:{_PLAIN} the machine was lost while it started\n"
+        return [PlannedStep("Spin up environment", 0.9, [("out", start), ("err", error)], status=outcome)]
     pipeline = job.workflow.pipeline
     variables = (
         f"Using build environment variables:\n  CI=true\n  CIRCLE_BUILD_NUM={job.number}\n  CIRCLE_JOB={job.name}\n"
     )
     checkout = f"Cloning git repository\nHEAD is now at {pipeline.revision[:7]} {pipeline.subject}\n"
-    acts = [
-        Act("Spin up environment", 0.1, [("out", start)]),
-        Act("Preparing environment variables", 0.02, [("out", variables)]),
-        Act("Checkout code", 0.1, [("out", checkout)], exit_code=0, command="#!/bin/sh\nset -e\ngit clone"),
+    steps = [
+        PlannedStep("Spin up environment", 0.1, [("out", start)]),
+        PlannedStep("Preparing environment variables", 0.02, [("out", variables)]),
+        PlannedStep("Checkout code", 0.1, [("out", checkout)], exit_code=0, command="#!/bin/sh\nset -e\ngit clone"),
         _work(job.name, outcome, printed),
     ]
     if uploads:
-        acts.append(Act("Uploading artifacts", 0.08, [("out", f"Uploading {uploads} file(s)\n")]))
-    return acts
+        steps.append(PlannedStep("Uploading artifacts", 0.08, [("out", f"Uploading {uploads} file(s)\n")]))
+    return steps
 
 
-def play(job: "Job", outcome: str) -> None:
-    """Record the steps of a job that was made by hand and has ended like this."""
-    for act in script(job, outcome, None, uploads=0):
+def record_steps(job: Job, outcome: str) -> None:
+    """Record the default steps of a job that has ended with `outcome`."""
+    for planned in plan_steps(job, outcome, None, uploads=0):
         for node in range(job.parallelism):
             job.step(
-                act.name,
-                output=act.printed,
-                status=act.status,
-                exit_code=act.exit_code,
+                planned.name,
+                output=planned.printed,
+                status=planned.status,
+                exit_code=planned.exit_code,
                 node=node,
-                command=act.command,
-                duration=(job.duration or 0) * act.share,
+                command=planned.command,
+                duration=(job.duration or 0) * planned.share,
             )
 
 
-def _work(name: str, outcome: str, printed: Printed | None) -> Act:
+def _work(name: str, outcome: str, printed: Printed | None) -> PlannedStep:
     tests = "test" in name
     command = f"#!/bin/bash -eo pipefail\n{'pytest' if tests else f'make {name}'}\n"
-    shown = pairs(_told(name, outcome, tests=tests) if printed is None else printed)
+    output = pairs(_output_of(name, outcome, tests=tests) if printed is None else printed)
     code = {"success": 0, "failed": 1}.get(outcome)
-    return Act("Run tests" if tests else f"Run {name}", 0.66, shown, status=outcome, exit_code=code, command=command)
+    return PlannedStep(
+        "Run tests" if tests else f"Run {name}", 0.66, output, status=outcome, exit_code=code, command=command
+    )
 
 
-def _told(name: str, outcome: str, *, tests: bool) -> Printed:
-    told: list[tuple[Stream, str]] = [("out", _HEAD if tests else f"{_BOLD}{name}{_PLAIN}: started\n")]
+def _output_of(name: str, outcome: str, *, tests: bool) -> Printed:
+    output: list[tuple[Stream, str]] = [("out", _HEAD if tests else f"{_BOLD}{name}{_PLAIN}: started\n")]
     if outcome == "success":
-        told.append(("out", _PASSED if tests else f"{_GREEN}{name}: done{_PLAIN}\n"))
+        output.append(("out", _PASSED if tests else f"{_GREEN}{name}: done{_PLAIN}\n"))
     elif outcome == "failed":
-        told.append(("out", _FAILED) if tests else ("err", f"{_RED}Error:{_PLAIN} {name} could not be done\n"))
-        told.append(("err", "\nExited with code exit status 1\n"))
+        output.append(("out", _FAILED) if tests else ("err", f"{_RED}Error:{_PLAIN} {name} could not be done\n"))
+        output.append(("err", "\nExited with code exit status 1\n"))
     elif outcome == "timedout":
-        told.append(("err", "\nToo long with no output (exceeded 10m0s): context deadline exceeded\n"))
-    return told
+        output.append(("err", "\nToo long with no output (exceeded 10m0s): context deadline exceeded\n"))
+    return output
 
 
 def _joined(lines: Sequence[tuple[Stream, str]]) -> list[tuple[Stream, str]]:
-    """Make one text of neighbours that went the same way."""
+    """Merge consecutive lines of the same stream."""
     joined: list[tuple[Stream, str]] = []
     for type, line in lines:
         if joined and joined[-1][0] == type:

@@ -1,33 +1,32 @@
-"""The steps of a job: one record for each node that a step runs on, with what it printed there."""
+"""Steps of a job: one record for each node that a step runs on, with its output there."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from attrs import define, field
 
 from .content import Readable
 from .output import Message, Stream, as_json, as_text
-
-if TYPE_CHECKING:
-    from .jobs import Job
+from .registry import Registry
 
 Printed = str | Sequence[tuple[Stream, str]]
-"""What a step printed: text, or pairs of `out` or `err` and text."""
+"""Output of a step: text, or pairs of `out` or `err` and text."""
 
-# The first two steps of a job are CircleCI's own, and have these numbers; then the numbers go on from 101.
+# CircleCI's own first two steps have the numbers 0 and 99; the following ones count from 101.
 _FIRST_NUMBERS = (0, 99, 101)
 
 
 @define(eq=False)
 class Step:
-    """A step on one node of a job, and what it printed; `number` and `node` are its address.
+    """A step on one node of a job, and its output; `number` and `node` are its address.
 
-    Like all records it can be changed at any time. With `number` None it can't be asked for by its number, as happens
-    on CircleCI; with `url` False nobody is told the address of its output.
+    It can be changed at any time, as all records. With `number` None it has no address by number, as some steps on
+    CircleCI; with `url` False the API does not report the URL of its output.
     """
 
-    job: "Job" = field(repr=False)
+    world: Registry = field(repr=False)
+    job_id: str
+    index: int
     name: str
     number: int | None
     node: int
@@ -36,6 +35,7 @@ class Step:
     type: str
     command: str | None
     background: bool
+    created_at: datetime
     started_at: datetime | None
     stopped_at: datetime | None
     size: int
@@ -44,13 +44,13 @@ class Step:
 
     @property
     def output(self) -> str:
-        """All that it printed, to standard output and standard error, in the order of printing."""
-        made_up = b"".join(as_text(self.size, ()).pieces()).decode()
-        return made_up + "".join(message.text for message in self.messages)
+        """The whole output, standard output and standard error, in printing order."""
+        generated = b"".join(as_text(self.size, ()).pieces()).decode()
+        return generated + "".join(message.text for message in self.messages)
 
     @property
     def has_output(self) -> bool:
-        """Whether it has printed anything."""
+        """Whether the output is not empty."""
         return bool(self.size or self.messages)
 
     @property
@@ -62,40 +62,40 @@ class Step:
 
     @property
     def key(self) -> str:
-        """Path of its output on the storage host."""
-        return f"/action-output/{self.job.id}/{self.job.steps.index(self)}"
+        """Path of the output on the storage host."""
+        return f"/action-output/{self.job_id}/{self.index}"
 
     @property
     def modified(self) -> datetime:
-        """When it printed last."""
-        return self.stopped_at or self.started_at or self.job.created_at
+        """Time of the last output."""
+        return self.stopped_at or self.started_at or self.created_at
 
     @property
     def content(self) -> Readable:
-        """What the storage keeps: a JSON array of messages."""
-        return as_json(self.size, self.messages, self.started_at or self.job.created_at)
+        """The output as the storage keeps it: a JSON array of messages."""
+        return as_json(self.size, self.messages, self.started_at or self.created_at)
 
     @property
     def text(self) -> Readable:
-        """What it printed, as bytes."""
+        """The output as text."""
         return as_text(self.size, self.messages)
 
     def print(self, text: str, *, type: Stream = "out") -> None:
-        """Print something more, as a step does that is running."""
-        self.write(((type, text),), self.job.workflow.pipeline.project.world.clock())
+        """Append to the output of a running step."""
+        self.write(((type, text),), self.world.clock())
 
     def write(self, printed: Iterable[tuple[Stream, str]], at: datetime) -> None:
-        """Print at a time."""
+        """Append to the output, with this timestamp."""
         self.messages += [Message(text, type, at) for type, text in printed if text]
 
     def end(self, *, exit_code: int | None = 0, status: str | None = None, at: datetime | None = None) -> None:
-        """Let it end, now unless told otherwise; its status is told by the exit code unless given."""
+        """End the step. `status` defaults to what the exit code implies, `at` to now."""
         self.status, self.exit_code = outcome(status, exit_code)
-        self.stopped_at = at or self.job.workflow.pipeline.project.world.clock()
+        self.stopped_at = at or self.world.clock()
 
 
 def outcome(status: str | None, exit_code: int | None) -> tuple[str, int | None]:
-    """Work out status and exit code from what was given of them: only what ran to its end has an exit code."""
+    """Return status and exit code, each derived from the other. Interrupted steps have no exit code."""
     if status is None:
         return ("failed" if exit_code else "success"), exit_code
     if status == "failed":
@@ -104,16 +104,18 @@ def outcome(status: str | None, exit_code: int | None) -> tuple[str, int | None]
 
 
 def next_number(steps: Sequence[Step], name: str, node: int) -> int:
-    """Give the number of a new step: that of the step of this name that has not run on this node yet, or the next."""
-    mine = {step.number for step in steps if step.node == node}
+    """Return the number of a new step: that of the same step on another node, or the next free one."""
+    used_here = {step.number for step in steps if step.node == node}
     for step in steps:
-        if step.name == name and step.number is not None and step.number not in mine:
+        if step.name == name and step.number is not None and step.number not in used_here:
             return step.number
-    taken = {step.number for step in steps if step.number is not None}
-    return next((number for number in _FIRST_NUMBERS if number > max(taken, default=-1)), max(taken, default=0) + 1)
+    highest = max((step.number for step in steps if step.number is not None), default=None)
+    if highest is None:
+        return _FIRST_NUMBERS[0]
+    return next((number for number in _FIRST_NUMBERS if number > highest), highest + 1)
 
 
 def pairs(printed: Printed, errors: str = "") -> list[tuple[Stream, str]]:
-    """Read what a step printed, in whatever form it was given; `errors` come last."""
+    """Return output as pairs of stream and text, followed by `errors`."""
     given: list[tuple[Stream, str]] = [("out", printed)] if isinstance(printed, str) else list(printed)
     return [*given, ("err", errors)] if errors else given

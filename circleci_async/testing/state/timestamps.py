@@ -1,4 +1,4 @@
-"""Times, as the API and its webhooks write them."""
+"""Timestamps of the API and its webhooks."""
 
 from datetime import datetime
 from typing import overload
@@ -9,5 +9,5 @@ def timestamp(at: datetime) -> str: ...
 @overload
 def timestamp(at: datetime | None) -> str | None: ...
 def timestamp(at: datetime | None) -> str | None:
-    """Write a time as the API does, to the millisecond."""
+    """Format a time with milliseconds."""
     return None if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""From where an organization's orbs may be used by URL."""
+"""The URL orb allow-list of an organization."""
 
 from attrs import define
 

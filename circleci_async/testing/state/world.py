@@ -1,55 +1,50 @@
-"""The state of an embedded CircleCI: what its users, projects and builds are."""
+"""The state of an embedded CircleCI: its users, organizations, projects and builds."""
 
 import re
-import string
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from random import Random
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Self
-from uuid import UUID
 
 from ...errors import InvalidArgument
-from .accounts import VCS_TYPES, Organization, PipelineIndex, User
-from .builds import Pipeline, Workflow
+from .builds import Job, Pipeline, Workflow
 from .contexts import Context
-from .deploys import DeployEnvironment
-from .jobs import Job
+from .deploy_environments import DeployEnvironment
+from .events import event_type, is_completion
+from .generate import PROJECT_NAMES, populate
+from .organizations import VCS_TYPES, Organization
+from .pipeline_index import PipelineIndex
 from .policies import PolicyDocument
 from .projects import Project
+from .registry import Registry, utc_now
+from .usage import UsageExport
+from .usage_rows import usage_rows
 
 _SHORT = {"github": "gh", "bitbucket": "bb"}
 _OPAQUE = re.compile(r"[0-9A-Za-z]{21,22}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+class World(Registry):
+    """The state of an embedded CircleCI, created record by record or by `World.generate`.
 
-
-class World:
-    """What there is on an embedded CircleCI; built by hand, or made by `World.generate`.
-
-    Every method that makes something returns it, and what it returns makes what belongs to it:
+    Every method that creates a record returns it, and each record creates the ones that belong to it:
     `world.project("gh/acme/api").pipeline(branch="main").workflow("build").job("test").artifact("a.txt", b"...")`.
-    Records may be changed at any time, between requests too. Ids depend only on `seed` and the order of the calls.
+    Records can be changed at any time, also between requests. Ids depend only on `seed` and the order of the calls.
 
-    `clock` tells the time, as an aware datetime; give your own to make time pass without waiting for it.
+    `clock` returns the current time as an aware datetime; replace it to test waiting without waiting.
     """
 
-    def __init__(self, *, seed: int = 0, clock: Callable[[], datetime] = _utc_now) -> None:
-        self.random = Random(seed)
-        self.clock = clock
-        self.users: dict[str, User] = {}
+    def __init__(self, *, seed: int = 0, clock: Callable[[], datetime] = utc_now) -> None:
+        super().__init__(seed=seed, clock=clock)
         self.organizations: dict[str, Organization] = {}
         self.projects: dict[str, Project] = {}
         self.pipelines = PipelineIndex()
+        self.organization_pipelines: defaultdict[str, PipelineIndex] = defaultdict(PipelineIndex)
+        """The pipelines of each organization, by its id."""
         self.pipelines_by_id: dict[str, Pipeline] = {}
         self.continuations: dict[str | None, Pipeline] = {}
         self.workflows: dict[str, Workflow] = {}
         self.jobs: dict[str, Job] = {}
-        self.deliverers: list[Callable[[], None]] = []
-        """Called when there may be something to tell a webhook, now or later; empty while no server runs."""
-        self.me = self.user("octo-dev", name="Octo Dev")
-        """The user whom the token belongs to."""
 
     @classmethod
     def generate(
@@ -61,32 +56,54 @@ class World:
         artifacts: int = 40,
         artifact_sizes: tuple[int, int] = (256, 256 * 1024),
         now: datetime | None = None,
-        clock: Callable[[], datetime] = _utc_now,
+        clock: Callable[[], datetime] = utc_now,
     ) -> Self:
-        """Make a plausible world: some weeks of one organization's work.
+        """Create a realistic world: some weeks of work of one organization.
 
-        `projects` projects of `gh/acme` with `pipelines` pipelines each, of several workflows with jobs that succeeded,
-        failed, were canceled or wait for approval, flaky tests, and a newest pipeline on the default branch whose jobs
-        left `artifacts` files of `artifact_sizes` (least and most bytes) between them; older ones left a few.
-        Most files are generated while they are read.
+        It has `projects` projects of `gh/acme` with `pipelines` pipelines each. Their workflows have jobs that
+        succeeded, failed, were canceled or wait for approval, and flaky tests. The newest pipeline of each project is
+        on the default branch, and its jobs have `artifacts` artifacts of `artifact_sizes` (minimum and maximum bytes);
+        older pipelines have a few. Most contents are generated while they are read.
 
-        The same seed and numbers make the same world, ids and bytes included. Dates end at `now`: the clock's time
-        unless given.
+        The same seed and numbers create the same world, ids and bytes included. Dates end at `now`, which defaults to
+        the clock's time.
         """
-        from .generate import populate
-
         world = cls(seed=seed, clock=clock)
-        populate(world, projects, pipelines, artifacts, artifact_sizes, now or clock())
+        people = [world.me, world.user("ada", name="Ada"), world.user("grace", name="Grace"), world.user("release-bot")]
+        names = [PROJECT_NAMES[n] if n < len(PROJECT_NAMES) else f"service-{n}" for n in range(projects)]
+        created = [world.project(f"gh/acme/{name}") for name in names]
+        populate(created, people, pipelines, artifacts, artifact_sizes, now or clock())
         return world
 
-    def user(self, login: str, *, name: str | None = None) -> User:
-        """Make a user."""
-        user = User(self.new_id(), login, name)
-        self.users[user.id] = user
-        return user
+    def add(self, record: object) -> None:
+        """Index a record."""
+        match record:
+            case Pipeline():
+                self.pipelines_by_id[record.id] = record
+                self.pipelines.add(record)
+                self.organization_pipelines[record.project.organization.id].add(record)
+                if record.continuation_key is not None:
+                    self.continuations[record.continuation_key] = record
+            case Workflow():
+                self.workflows[record.id] = record
+            case Job():
+                self.jobs[record.id] = record
+                if record.number is not None and (project := self.projects.get(record.project.slug)):
+                    project.jobs[record.number] = record
+            case _:
+                raise TypeError(f"record must be a Pipeline, Workflow or Job, got {type(record).__name__}")
+
+    def changed(self, record: object, status: str) -> None:
+        """Queue the webhook events of a changed status, if a server runs."""
+        if not self.listeners or not isinstance(record, Workflow | Job) or not is_completion(record, status):
+            return
+        if (project := self.projects.get(record.project.slug)) is not None:
+            for webhook in project.webhooks.values():
+                if event_type(record) in webhook.events:
+                    webhook.enqueue(record, status)
 
     def organization(self, slug: str) -> Organization:
-        """Make an organization such as `gh/acme`, or give the one there is."""
+        """Return the organization with a slug such as `gh/acme`, created if missing."""
         slug = canonical(slug, parts=2)
         if slug not in self.organizations:
             self.organizations[slug] = Organization(self.new_id(), slug, slug.partition("/")[2])
@@ -95,51 +112,55 @@ class World:
     def project(
         self, slug: str, *, name: str | None = None, default_branch: str = "main", public: bool = False
     ) -> Project:
-        """Make a project, and its organization if there is none: `gh/acme/api`, `bb/…`, `circleci/<opaque>/<opaque>`.
+        """Create a project, and its organization if missing: `gh/acme/api`, `bb/…`, `circleci/<opaque>/<opaque>`.
 
-        `name` is the slug's last part unless given. `public=True`: anybody may read it without a token.
+        `name` defaults to the last part of the slug. A `public` project can be read without a token.
         """
         slug = canonical(slug, parts=3)
         if slug in self.projects:
-            raise InvalidArgument(f"slug: there is a project {slug} already; it is World.projects[{slug!r}]")
+            raise InvalidArgument(f"slug: project {slug!r} exists already: use World.projects[{slug!r}]")
         org_slug, _, last = slug.rpartition("/")
         organization = self.organization(org_slug)
         project = Project(self, organization, self.new_id(), slug, name or last, default_branch, public)
-        self.projects[slug] = organization.projects[slug] = project
+        self.projects[slug] = project
         return project
 
+    def projects_of(self, organization: Organization) -> Sequence[Project]:
+        """Return the projects of an organization."""
+        return [project for project in self.projects.values() if project.organization is organization]
+
     def delete_organization(self, organization: Organization) -> None:
-        """Take an organization away, and its projects."""
-        for project in list(organization.projects.values()):
+        """Delete an organization and its projects."""
+        for project in self.projects_of(organization):
             self.delete_project(project)
         del self.organizations[organization.slug]
 
     def delete_project(self, project: Project) -> None:
-        """Take a project away, and all that was built in it."""
-        del self.projects[project.slug], project.organization.projects[project.slug]
+        """Delete a project and its builds."""
+        del self.projects[project.slug]
         for pipeline in project.pipelines.all:
             del self.pipelines_by_id[pipeline.id]
             self.continuations.pop(pipeline.continuation_key, None)
             for workflow in pipeline.workflows:
                 del self.workflows[workflow.id]
                 for job in workflow.jobs:
-                    self.jobs.pop(job.id, None)  # a rerun may have taken it over, and be gone
-        for index in (self.pipelines, project.organization.pipelines):
+                    self.jobs.pop(job.id, None)  # a rerun lists the jobs that it kept a second time
+        for index in (self.pipelines, self.organization_pipelines[project.organization.id]):
             index.remove(project)
 
     def context(self, organization: str, name: str) -> Context:
-        """Make a context of an organization, which is given by its slug and made if there is none."""
+        """Create a context of an organization, given by its slug and created if missing."""
         owner = self.organization(organization)
-        context = Context(self, owner, self.new_id(), name, self.clock())
+        context = Context(self, owner.id, self.new_id(), name, self.clock())
         owner.contexts[context.id] = context
         return context
 
     def deploy_environment(
         self, organization: str, name: str, *, description: str = "", labels: Mapping[str, str] | None = None
     ) -> DeployEnvironment:
-        """Make an environment to deploy to, of an organization, which is given by its slug and made if there is none.
+        """Create an environment of an organization, given by its slug and created if missing.
 
-        `Project.deploy_component` makes what is deployed there.
+        `Project.deploy_component` creates the components to deploy.
         """
         now = self.clock()
         environment = DeployEnvironment(self.new_id(), name, description, dict(labels or {}), now, now)
@@ -147,46 +168,39 @@ class World:
         return environment
 
     def policy(self, organization: str, name: str, content: str) -> PolicyDocument:
-        """Put a config policy into the bundle of an organization, which is given by its slug."""
+        """Add a config policy to the bundle of an organization, given by its slug."""
         document = PolicyDocument(name, content, self.clock(), self.me.id)
         self.organization(organization).policies.bundle[name] = document
         return document
 
-    def context_by_id(self, id: str) -> Context | None:
-        """Find a context."""
-        found = (each.contexts[id] for each in self.organizations.values() if id in each.contexts)
-        return next(found, None)
+    def export_usage(self, organizations: Sequence[Organization], start: datetime, end: datetime) -> UsageExport:
+        """Start a usage export of the first organization, which includes the others."""
+
+        def rows() -> Sequence[Mapping[str, object]]:
+            indexes = (self.organization_pipelines[organization.id] for organization in organizations)
+            return usage_rows((pipeline for index in indexes for pipeline in index.all), start, end)
+
+        return organizations[0].usage.create(self.new_id(), rows, start, end, self.clock())
 
     def organization_by_id(self, id: str) -> Organization | None:
-        """Find an organization."""
+        """Return an organization, or None."""
         return next((each for each in self.organizations.values() if each.id == id), None)
 
     def project_by_id(self, id: str) -> Project | None:
-        """Find a project."""
+        """Return a project, or None."""
         return next((each for each in self.projects.values() if each.id == id), None)
-
-    def new_id(self) -> str:
-        """Make an id, the next of the seed's row."""
-        return str(UUID(int=self.random.getrandbits(128), version=4))
-
-    def new_opaque(self) -> str:
-        """Make an id as it stands in the slugs of `circleci/...` organizations and projects."""
-        return "".join(self.random.choices(string.ascii_letters + string.digits, k=22))
-
-    def new_revision(self) -> str:
-        """Make a commit's SHA."""
-        return f"{self.random.getrandbits(160):040x}"
 
 
 def canonical(slug: str, *, parts: int) -> str:
-    """Write a slug as the API reports it (`github/…` is `gh/…`), or raise InvalidArgument."""
+    """Return a slug in the form that the API reports (`gh/…` for `github/…`). Raises InvalidArgument."""
     kind, *names = slug.split("/")
     kind = _SHORT.get(kind, kind)
     if kind not in VCS_TYPES or len(names) != parts - 1 or not all(names) or {".", ".."} & set(names):
-        raise InvalidArgument(f"slug: expected {'/'.join(('gh', 'acme', 'api')[:parts])} or the like, not {slug!r}")
+        example = "/".join(("gh", "acme", "api")[:parts])
+        raise InvalidArgument(f"slug {slug!r} is invalid: expected a slug such as {example!r}")
     return "/".join((kind, *names))
 
 
 def is_opaque(slug: str) -> bool:
-    """Tell whether the parts of a `circleci/…` slug are ids, as they must be."""
+    """Return whether the parts of a `circleci/…` slug are ids."""
     return all(_OPAQUE.fullmatch(part) for part in slug.split("/")[1:])
