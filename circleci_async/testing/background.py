@@ -89,7 +89,7 @@ class BackgroundCircleCI(FakeCircleCI):
 
 def close_client(circle: CircleCI) -> None:
     """Close a client of a `BackgroundCircleCI` outside its event loop, which may be closed or never have run."""
-    loop = circle._session.state.lifetime.loop  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # nobody else needs it
+    loop = circle._session.state.lifetime.loop  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # not part of the public API
     if loop is not None and not loop.is_closed():
         loop.run_until_complete(circle.aclose())
         return

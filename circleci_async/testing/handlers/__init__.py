@@ -1,64 +1,25 @@
 """The operations of the API, one module per group.
 
-To add an operation, write a function in the module of its group, decorated with its route.
+To add an operation, write a function in the module of its group, decorated with its route. To add a group, add a module
+with `ROUTES`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pkgutil import iter_modules
 
 from ..server.api import Api
 from ..server.exchange import Request, Response, error_response
-from ..server.routing import Router
-from . import (
-    checkout_keys,
-    contexts,
-    deploys,
-    environment_variables,
-    groups,
-    insights,
-    jobs,
-    oidc,
-    organizations,
-    otel,
-    pipeline_definitions,
-    pipelines,
-    policies,
-    projects,
-    schedules,
-    triggers,
-    url_orb_allow_list,
-    usage,
-    users,
-    v1,
-    webhooks,
-    workflows,
-)
+from ..server.routing import Route, Router
+from .v1 import V1
 
-GROUPS = (
-    checkout_keys,
-    contexts,
-    deploys,
-    environment_variables,
-    groups,
-    insights,
-    jobs,
-    oidc,
-    organizations,
-    otel,
-    pipeline_definitions,
-    pipelines,
-    policies,
-    projects,
-    schedules,
-    triggers,
-    url_orb_allow_list,
-    usage,
-    users,
-    webhooks,
-    workflows,
-)
-"""The groups of operations."""
 
-ROUTER = Router(route for group in GROUPS for route in group.ROUTES)
+def _routes() -> Iterator[Route]:
+    for module in iter_modules(__path__, f"{__name__}."):
+        yield from getattr(import_module(module.name), "ROUTES", ())
+
+
+ROUTES = tuple(_routes())
 """The operations of API v2."""
 
 _PREFIX = "/api/v2/"
@@ -71,5 +32,5 @@ def _error_response(request: Request, status: int, message: str, headers: Mappin
     return error_response(status, message, headers, key=key)
 
 
-APIS = (Api(_PREFIX, ROUTER, _error_response), v1.API)
+APIS = (Api(_PREFIX, Router(ROUTES), _error_response), V1)
 """The versions of the API."""

@@ -15,7 +15,7 @@ from ..state.types import Json
 ROUTES = Routes()
 
 MAX_LISTED = 100
-"""Variables that the list returns, whatever page is requested."""
+"""Variables that the list returns; it ignores page tokens."""
 
 
 @ROUTES.get("/context", public=False)

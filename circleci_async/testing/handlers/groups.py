@@ -10,7 +10,7 @@ from ..state.types import Json
 ROUTES = Routes()
 
 _MAX_LISTED = 100
-"""Groups that the list returns, whatever page is requested."""
+"""Groups that the list returns; it ignores page tokens."""
 
 
 @ROUTES.get("/organizations/{organization}/groups", public=False)

@@ -96,7 +96,7 @@ def repository_of(source: Json) -> str:
 
 
 def repository(project: Repository, external_id: str) -> Json:
-    """Describe a repository: that of the project, whatever the id."""
+    """Describe the repository of a project, with this external id."""
     return {"full_name": f"{project.organization.name}/{project.name}", "external_id": external_id}
 
 

@@ -21,20 +21,18 @@ from ..state.timestamps import timestamp
 from ..state.types import Json
 from ..state.world import canonical
 
-PREFIX = "/api/v1.1/"
-
-ROUTES = Routes()
+_ROUTES = Routes()
 _BUILD = "/project/{vcs}/{owner}/{repo}/{build}"
 _ENDED_BADLY = frozenset({"failed", "timedout", "infrastructure_fail"})
 
 
-@ROUTES.get(_BUILD)
+@_ROUTES.get(_BUILD)
 def build(call: Call) -> Response:
     """Answer GET /project/:vcs-type/:username/:project/:build_num."""
-    return answer(200, _described(_job(call), call), call.headers)
+    return _answer(200, _described(_job(call), call), call.headers)
 
 
-@ROUTES.get(_BUILD + "/output/{step}/{index}")
+@_ROUTES.get(_BUILD + "/output/{step}/{index}")
 def output(call: Call) -> Response:
     """Answer GET .../output/:step/:index, which is undocumented; text with `file=true`."""
     job = _job(call)
@@ -47,11 +45,7 @@ def output(call: Call) -> Response:
     return _whole(step.content, JSON)
 
 
-ROUTER = Router(ROUTES)
-"""The operations of API v1.1."""
-
-
-def answer(status: int, body: Json, headers: Mapping[str, str], more: Mapping[str, str] | None = None) -> Response:
+def _answer(status: int, body: Json, headers: Mapping[str, str], more: Mapping[str, str] | None = None) -> Response:
     """Return a response in the format that the request's headers accept."""
     accepted = {part.partition(";")[0].strip().lower() for part in headers.get("Accept", "").split(",")}
     as_json = "application/json" in accepted
@@ -59,12 +53,13 @@ def answer(status: int, body: Json, headers: Mapping[str, str], more: Mapping[st
     return Response(status, text.encode(), {"Content-Type": JSON if as_json else "application/edn", **(more or {})})
 
 
-def error_response(request: Request, status: int, message: str, headers: Mapping[str, str]) -> Response:
+def _error_response(request: Request, status: int, message: str, headers: Mapping[str, str]) -> Response:
     """Return an error response."""
-    return answer(status, {"message": message}, request.headers, headers)
+    return _answer(status, {"message": message}, request.headers, headers)
 
 
-API = Api(PREFIX, ROUTER, error_response)
+V1 = Api("/api/v1.1/", Router(_ROUTES), _error_response)
+"""API v1.1."""
 
 
 def _whole(content: Readable, type: str) -> Response:

@@ -73,7 +73,7 @@ def rerun(call: Call) -> Json:
 
 
 def _chosen(workflow: Workflow, ids: list[Any]) -> list[Job]:
-    """Return the jobs with these ids, those that depend on them, and those that have not succeeded."""
+    """Return the jobs with these ids, the jobs that depend on them, and all jobs that have not succeeded."""
     known = {job.id for job in workflow.jobs}
     if not all(isinstance(id, str) and id in known for id in ids):
         raise HttpError(400, "jobs: expected ids of this workflow's jobs.")

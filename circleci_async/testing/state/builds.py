@@ -12,6 +12,7 @@ from .content import Content
 from .repositories import Repository
 from .statuses import ENDED_STEPS, ENDED_WORKFLOWS, FAILED, LIVE, UNNUMBERED, WAITING
 from .steps import Printed, Step, next_number, outcome, pairs
+from .timestamps import seconds_between
 from .users import User
 
 
@@ -115,9 +116,7 @@ class Job:
     @property
     def duration(self) -> float | None:
         """Seconds from start to end, or None before the end."""
-        if self.started_at is None or self.stopped_at is None:
-            return None
-        return (self.stopped_at - self.started_at).total_seconds()
+        return seconds_between(self.started_at, self.stopped_at)
 
     @property
     def credits(self) -> int:
@@ -299,7 +298,7 @@ class Workflow:
     @property
     def duration(self) -> float | None:
         """Seconds from creation to the end, or None before the end."""
-        return None if self.stopped_at is None else (self.stopped_at - self.created_at).total_seconds()
+        return seconds_between(self.created_at, self.stopped_at)
 
     @property
     def own_jobs(self) -> list[Job]:
@@ -324,7 +323,7 @@ class Workflow:
         resource_class: str = "medium",
         contexts: Sequence[str] = (),
     ) -> Job:
-        """Add a job with a status of its own; `approval=True` adds an approval job.
+        """Add a job that does not run: its status is fixed. `approval=True` adds an approval job.
 
         `status` defaults to `success`, or to `on_hold` for an approval of a workflow that has not ended. The job
         starts when the last of the required jobs stopped, or with the workflow, and takes `duration` seconds.

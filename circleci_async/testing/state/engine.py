@@ -1,7 +1,7 @@
 """Runs triggered, rerun and approved workflows, by the world's clock.
 
-There is no background task, except to deliver webhook events in time. Future changes are kept in a queue with their
-time; `advance`, called before any request is handled, applies those that are due.
+Future changes are kept in a queue with their time. `advance`, called before any request is handled, applies the due
+ones. A background task runs only while a webhook waits for an event.
 """
 
 import heapq

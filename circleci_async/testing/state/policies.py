@@ -59,7 +59,7 @@ class PolicyBook:
     verdict: Verdict | None = None
 
     def decide(self, verdict: Verdict | None = None) -> Verdict:
-        """Return this verdict, the one that was set, or a pass. The rules default to those that the bundle enables."""
+        """Return this verdict, the one that was set, or a pass. The enabled rules default to the bundle's."""
         verdict = verdict or self.verdict or Verdict()
         return verdict if verdict.enabled_rules else evolve(verdict, enabled_rules=self._rules())
 

@@ -83,7 +83,7 @@ class Project(Repository):
         errors: Sequence[tuple[str, str]] = (),
         setup: bool = False,
     ) -> Pipeline:
-        """Create a pipeline without running it. It is the newest one, whatever its date.
+        """Create a pipeline without running it. It becomes the newest one, independent of its date.
 
         Without branch and tag it is on the default branch. `created_at` defaults to an hour ago, `actor` to the user of
         the token. `errors` are pairs of type and message, and set the state to `errored`. With `setup=True` its state

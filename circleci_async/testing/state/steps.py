@@ -8,6 +8,7 @@ from attrs import define, field
 from .content import Readable
 from .output import Message, Stream, as_json, as_text
 from .registry import Registry
+from .timestamps import seconds_between
 
 Printed = str | Sequence[tuple[Stream, str]]
 """Output of a step: text, or pairs of `out` or `err` and text."""
@@ -56,9 +57,7 @@ class Step:
     @property
     def duration(self) -> float | None:
         """Seconds from start to end, or None before the end."""
-        if self.started_at is None or self.stopped_at is None:
-            return None
-        return (self.stopped_at - self.started_at).total_seconds()
+        return seconds_between(self.started_at, self.stopped_at)
 
     @property
     def key(self) -> str:

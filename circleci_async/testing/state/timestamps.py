@@ -4,6 +4,11 @@ from datetime import datetime
 from typing import overload
 
 
+def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
+    """Return the seconds from start to end, or None before the end."""
+    return None if start is None or end is None else (end - start).total_seconds()
+
+
 @overload
 def timestamp(at: datetime) -> str: ...
 @overload

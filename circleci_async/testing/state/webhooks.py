@@ -75,7 +75,7 @@ class Webhook:
     def announce(self, item: Workflow | Job) -> str:
         """Send the event that this workflow or job ended, with its current status, and return the event's id.
 
-        Only needed for records that were created with a final status: a change of the status sends the event by itself.
+        Use it for records that were created with a final status. A change of the status sends the event, too.
         """
         self._require_server()
         return self.enqueue(item, item.status)
