@@ -1,4 +1,4 @@
-"""Usage exports take their time, and leave their parts in the storage."""
+"""Usage exports, and their parts in the storage."""
 
 import csv
 import gzip
@@ -17,7 +17,7 @@ SPAN = {"start": "2026-05-01T00:00:00Z", "end": "2026-05-31T23:59:59Z"}
 
 @pytest.fixture
 def organization(world: World) -> Organization:
-    """Has run a job an hour ago."""
+    """An organization that ran a job an hour ago."""
     project = world.project("gh/acme/api")
     project.pipeline(branch="fix").workflow("build").job("test, lint", duration=90, resource_class="large")
     return project.organization
@@ -91,7 +91,7 @@ async def test_an_export_is_created_processed_and_completed(
 
 
 async def completed(api: Caller, exports: str, clock: Clock, body: dict[str, Any] = SPAN) -> list[str]:
-    """The addresses of the parts of an export."""
+    """Return the URLs of the parts of an export."""
     begun = await api.post(exports, body, status=201)
     clock.wait(1)
     done = await api.get(f"{exports}/{begun['usage_export_job_id']}")
@@ -112,7 +112,7 @@ async def test_an_export_has_several_parts_with_a_header_each(
     assert [len(await rows_at(api, url)) for url in urls] == [2, 2, 2, 1]
 
 
-async def test_what_has_been_exported_does_not_change(
+async def test_a_completed_export_does_not_change(
     api: Caller, organization: Organization, exports: str, clock: Clock
 ) -> None:
     begun = await api.post(exports, SPAN, status=201)
@@ -131,7 +131,7 @@ async def test_what_has_been_exported_does_not_change(
         ("2026-04-04T00:00:00Z", "2026-05-04T09:00:00Z", 0),
     ],
 )
-async def test_only_jobs_that_began_in_the_time_asked_for_are_exported(
+async def test_only_jobs_that_started_in_the_requested_time_are_exported(
     api: Caller, exports: str, clock: Clock, start: str, end: str, count: int
 ) -> None:
     urls = await completed(api, exports, clock, {"start": start, "end": end})
@@ -157,14 +157,12 @@ async def test_shared_organizations_are_exported_with_it(api: Caller, world: Wor
         await api.post(exports, {**SPAN, "shared_org_ids": [wrong]}, status=400)
 
 
-async def test_an_export_without_data_is_completed_without_addresses(api: Caller, world: World, clock: Clock) -> None:
+async def test_an_export_without_data_has_no_urls(api: Caller, world: World, clock: Clock) -> None:
     empty = world.organization("gh/empty")
     assert await completed(api, f"/organizations/{empty.id}/usage_export_job", clock) == []
 
 
-async def test_the_next_export_can_be_made_to_fail(
-    api: Caller, organization: Organization, exports: str, clock: Clock
-) -> None:
+async def test_fail_next_export(api: Caller, organization: Organization, exports: str, clock: Clock) -> None:
     organization.fail_next_export("too much")
     organization.fail_next_export()
     for reason in ("too much", "internal error"):
@@ -181,7 +179,7 @@ async def test_the_next_export_can_be_made_to_fail(
     assert await completed(api, exports, clock)
 
 
-async def test_an_address_wants_its_signature_and_no_token(api: Caller, exports: str, clock: Clock) -> None:
+async def test_a_part_requires_its_signature_and_rejects_tokens(api: Caller, exports: str, clock: Clock) -> None:
     (url,) = await completed(api, exports, clock)
     assert url.startswith(f"http://{api.fake.storage_host}/usage/")
     assert (await api.fetch(url, Circle_Token=api.fake.token))[0] == 400
@@ -194,7 +192,7 @@ async def test_an_address_wants_its_signature_and_no_token(api: Caller, exports:
     assert (await api.fetch(url))[0] == 403
 
 
-async def test_a_part_that_is_not_there_is_not_found(api: Caller, world: World, exports: str, clock: Clock) -> None:
+async def test_a_missing_part_answers_404(api: Caller, world: World, exports: str, clock: Clock) -> None:
     (url,) = await completed(api, exports, clock)
     world.delete_organization(world.organizations["gh/acme"])
     assert (await api.fetch(url))[0] == 404
@@ -216,7 +214,7 @@ async def test_a_part_that_is_not_there_is_not_found(api: Caller, world: World, 
     ],
     ids=str,
 )
-async def test_what_can_not_be_exported_is_refused(api: Caller, exports: str, body: Any) -> None:
+async def test_an_invalid_export_is_rejected(api: Caller, exports: str, body: Any) -> None:
     await api.post(exports, body, status=400)
 
 
@@ -225,7 +223,7 @@ async def test_31_days_and_a_year_ago_can_be_exported(api: Caller, exports: str)
     await api.post(exports, {"start": "2025-05-04T00:00:00Z", "end": "2025-05-05T00:00:00+02:00"}, status=201)
 
 
-async def test_an_hour_has_10_exports(api: Caller, exports: str, clock: Clock) -> None:
+async def test_10_exports_per_hour(api: Caller, exports: str, clock: Clock) -> None:
     for _ in range(10):
         await api.post(exports, SPAN, status=201)
         clock.wait(10)
@@ -237,7 +235,7 @@ async def test_an_hour_has_10_exports(api: Caller, exports: str, clock: Clock) -
     assert api.answer.headers["Retry-After"] == "10"
 
 
-async def test_a_minute_has_10_looks_after_one_organization(
+async def test_10_status_requests_per_minute_and_organization(
     api: Caller, world: World, organization: Organization, exports: str, clock: Clock
 ) -> None:
     other = world.organization("gh/other")
@@ -257,7 +255,7 @@ async def test_a_minute_has_10_looks_after_one_organization(
     await api.get(path, status=429)
 
 
-async def test_who_asks_for_what_is_not_there_is_told(api: Caller, exports: str, fake: FakeCircleCI) -> None:
+async def test_missing_exports_answer_404(api: Caller, exports: str, fake: FakeCircleCI) -> None:
     await api.get(f"{exports}/{NOBODY}", status=404)
     await api.get(f"{exports}/x", status=400)
     await api.get(f"/organizations/{NOBODY}/usage_export_job/{NOBODY}", status=404)
