@@ -28,31 +28,41 @@ _PATHS = [(_pattern(template), template) for template in sorted(SPEC["paths"], k
 
 
 @functools.cache
-def _validator(schema: str) -> OAS30Validator:
-    whole = {**json.loads(schema), "components": SPEC["components"]}
-    return OAS30Validator(whole, format_checker=oas30_format_checker)
+def _template(method: str, path: str) -> str | None:
+    """Return the path template of an operation, or None."""
+    matching = (template for pattern, template in _PATHS if pattern.fullmatch(path))
+    return next((template for template in matching if method.lower() in SPEC["paths"][template]), None)
 
 
-def faults_of(method: str, path: str, status: int, body: Any) -> list[str]:
-    """Return the violations of the OpenAPI description in a response; none for unknown paths."""
-    fitting = (template for pattern, template in _PATHS if pattern.fullmatch(path))
-    template = next((template for template in fitting if method.lower() in SPEC["paths"][template]), None)
-    if template is None:
-        return []
-    operation = SPEC["paths"][template][method.lower()]
-    key = "error" if path.startswith(("/org/", "/owner/")) else "message"
-    if status >= 400 and not isinstance(body.get(key), str):
-        return [f"$.{key}: every error says what is wrong"]
-    answers = operation["responses"]
+@functools.cache
+def _response(method: str, template: str, status: int) -> tuple[bool, OAS30Validator | None]:
+    """Return whether an operation has this success status, and the validator of its body; None for no body."""
+    answers = SPEC["paths"][template][method.lower()]["responses"]
     if status < 300 and str(status) not in answers:
-        return [f"{method} {template} never answers {status}"]
+        return False, None
     answer = answers.get(str(status)) or answers["default"]
     if "$ref" in answer:
         answer = SPEC["components"]["responses"][answer["$ref"].rpartition("/")[2]]
     if "content" not in answer:
+        return True, None
+    schema = {**answer["content"]["application/json"]["schema"], "components": SPEC["components"]}
+    return True, OAS30Validator(schema, format_checker=oas30_format_checker)
+
+
+def faults_of(method: str, path: str, status: int, body: Any) -> list[str]:
+    """Return the violations of the OpenAPI description in a response; none for unknown paths."""
+    template = _template(method, path)
+    if template is None:
+        return []
+    key = "error" if path.startswith(("/org/", "/owner/")) else "message"
+    if status >= 400 and not isinstance(body.get(key), str):
+        return [f"$.{key}: every error has a message"]
+    is_described, validator = _response(method, template, status)
+    if not is_described:
+        return [f"{method} {template} never answers {status}"]
+    if validator is None:
         return [] if body is None else [f"$: {body!r} is not of type 'nothing'"]
-    schema = json.dumps(answer["content"]["application/json"]["schema"])
-    return [f"{error.json_path}: {error.message}" for error in _validator(schema).iter_errors(body)]
+    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(body)]
 
 
 class Caller:

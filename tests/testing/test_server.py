@@ -245,9 +245,17 @@ async def test_serve_forever_without_announce() -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_the_module_prints_the_environment_and_serves_until_a_signal(
-    http: aiohttp.ClientSession, number: int
-) -> None:
+async def test_serve_forever_ends_at_a_signal(number: int) -> None:
+    fake = FakeCircleCI()
+    async with asyncio.timeout(5):
+        await fake.serve_forever(lambda _: os.kill(os.getpid(), number))
+
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = fake.url
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+async def test_the_module_prints_the_environment_and_serves_until_a_signal(http: aiohttp.ClientSession) -> None:
     arguments = ("--seed", "3", "--rate-limit", "100", "--latency", "0.01")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "circleci_async.testing", *arguments, stdout=asyncio.subprocess.PIPE
@@ -259,7 +267,7 @@ async def test_the_module_prints_the_environment_and_serves_until_a_signal(
     url, token = exported["CIRCLE_HOST"], exported["CIRCLE_TOKEN"]
     async with http.get(f"{url}/api/v2/project/gh/acme/api/pipeline", headers={"Circle-Token": token}) as answer:
         listed: Any = await answer.json()
-    process.send_signal(number)
+    process.send_signal(signal.SIGTERM)
 
     assert await process.wait() == 0
     assert exported.keys() == {"CIRCLE_HOST", "CIRCLE_TOKEN", "CIRCLE_ARTIFACT_HOSTS"}

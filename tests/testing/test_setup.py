@@ -30,10 +30,10 @@ async def trigger(api: Caller) -> str:
 
 
 async def follow(api: Caller, clock: Clock, id: str, seconds: float) -> list[tuple[str, dict[str, str]]]:
-    """Poll every tenth of a second, and return the distinct results."""
+    """Poll every half second, and return the distinct results."""
     seen = [await look(api, id)]
-    for _ in range(round(seconds * 10)):
-        clock.wait(0.1)
+    for _ in range(round(seconds * 2)):
+        clock.wait(0.5)
         now = await look(api, id)
         if now != seen[-1]:
             seen.append(now)
