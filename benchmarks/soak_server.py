@@ -18,8 +18,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from circleci_async.testing import FakeCircleCI, RateLimit
-from circleci_async.testing.faults import Fault
+from circleci_async.testing import FakeCircleCI, Fault, RateLimit
 
 from .soak_world import build, renew
 

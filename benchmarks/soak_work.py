@@ -11,8 +11,8 @@ from random import Random
 from tempfile import mkdtemp
 
 import circleci_async as ca
-from circleci_async.testing import jobs as fake_jobs
-from circleci_async.testing.builds import Pipeline
+from circleci_async.testing import Artifact as FakeArtifact
+from circleci_async.testing import Pipeline
 
 from .soak_site import Site
 from .soak_world import API, BRANCHES, DOCS, FAILURE, WEB, artifacts_of, jobs, newest_first
@@ -257,7 +257,7 @@ def folder(site: Site) -> Generator[Path]:
 
 
 @cache
-def sha256(artifact: fake_jobs.Artifact) -> str:
+def sha256(artifact: FakeArtifact) -> str:
     """Return what the SHA-256 of an artifact must be."""
     return artifact.sha256
 
@@ -266,7 +266,7 @@ def _sum(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def _beginning(artifact: fake_jobs.Artifact, length: int) -> bytes:
+def _beginning(artifact: FakeArtifact, length: int) -> bytes:
     digest = hashlib.sha256()
     for piece in artifact.content.pieces(0, length):
         digest.update(piece)

@@ -4,10 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from random import Random
 
-from circleci_async.testing import World
-from circleci_async.testing.builds import Pipeline
-from circleci_async.testing.jobs import Artifact, Job
-from circleci_async.testing.projects import Project
+from circleci_async.testing import Artifact, Job, Pipeline, Project, World
 
 API = "gh/acme/api"
 """Three pages of pipelines that have ended."""

@@ -1,6 +1,6 @@
-"""Fixtures for the tests of those who use this package; pytest finds them by itself.
+"""pytest fixtures for tests of code that uses this package. pytest loads this plugin from its entry point.
 
-This module is loaded whenever pytest starts, in whatever project, so it imports nothing before a test asks for it.
+pytest imports this module in every project where the package is installed, so the package is imported in the fixtures.
 """
 
 import os
@@ -17,15 +17,17 @@ _MARK = "fake_circleci"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the mark."""
-    config.addinivalue_line("markers", f"{_MARK}(**options): options of the FakeCircleCI that the fixture starts")
+    """Register the mark."""
+    config.addinivalue_line(
+        "markers", f"{_MARK}(**options): options of the FakeCircleCI that the fixture fake_circleci starts"
+    )
 
 
 @pytest.fixture
 def fake_circleci(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> "Iterator[FakeCircleCI]":
-    """A running embedded CircleCI with an empty world, which the environment leads to.
+    """A running embedded CircleCI with an empty world. The environment variables configure clients for it.
 
-    Options are set with `@pytest.mark.fake_circleci(page_size=2)`. `world` may be a function that makes one.
+    `@pytest.mark.fake_circleci(page_size=2)` sets options. `world` can be a function that returns a world.
     """
     from .testing.background import BackgroundCircleCI
 
@@ -38,7 +40,7 @@ def fake_circleci(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def circle(fake_circleci: "FakeCircleCI") -> "Iterator[CircleCI]":
-    """A client of the fixture `fake_circleci`, for the event loop in which it is first used."""
+    """A client of the fixture `fake_circleci`, bound to the event loop of its first call."""
     from .testing.background import close_client
 
     client = fake_circleci.client()
@@ -47,11 +49,13 @@ def circle(fake_circleci: "FakeCircleCI") -> "Iterator[CircleCI]":
 
 
 def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """Return what the marks say; that of the test wins over those of its class and module."""
+    """Return the options of the marks; those of the test take precedence over those of its class and module."""
     options: dict[str, Any] = {}
     for mark in request.node.iter_markers(_MARK):
         if mark.args:
-            raise pytest.UsageError(f"@pytest.mark.{_MARK}: give options by name, such as page_size=2")
+            raise pytest.UsageError(
+                f"@pytest.mark.{_MARK} takes keyword arguments only: write page_size=2, for example"
+            )
         options = {**mark.kwargs, **options}
     if callable(make_world := options.get("world")):
         options["world"] = make_world()
@@ -59,7 +63,7 @@ def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 def _bypass_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """See that no proxy of this machine stands between the server and a client that heeds the environment."""
+    """Exclude the server from the proxies that the environment configures."""
     known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.setenv(name, f"{known},127.0.0.1" if known else "127.0.0.1")

@@ -1,4 +1,4 @@
-"""What every test stands on."""
+"""Fixtures of all tests."""
 
 import json
 import os
@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from circleci_async.testing.api import ApiOrigin
-from circleci_async.testing.exchange import Received, Reply
+from circleci_async.testing.server.api import ApiOrigin
+from circleci_async.testing.server.exchange import Request, Response
 from tests.testing.caller import faults_of
 
 _API = "/api/v2"
 
 
 @pytest.fixture(autouse=True)
-def nobodys_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Run each test as on a new machine: no token, settings, config files or proxies of the person who runs it."""
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Run each test without the tokens, settings, config files and proxies of this machine."""
     for name in os.environ:
         if name.upper().startswith(("CIRCLE", "XDG_")) or name.upper().endswith("_PROXY"):
             monkeypatch.delenv(name)
@@ -27,24 +27,24 @@ def nobodys_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture(autouse=True)
-def every_answer_is_as_described(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Hold every answer of the embedded CircleCI, in whatever test, against the API's description.
+def validate_responses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Validate every response of the embedded CircleCI against the OpenAPI description, in all tests.
 
-    What a test scripts (`fake.fail`) is not the server's own answer, and does not come here.
+    Responses of planned faults (`fake.fail`) are not validated.
     """
     faults: list[str] = []
-    answer = ApiOrigin.answer
+    original = ApiOrigin.answer
 
-    def checked(origin: ApiOrigin, request: Received) -> Reply:
-        reply = answer(origin, request)
+    def validated(origin: ApiOrigin, request: Request) -> Response:
+        response = original(origin, request)
         if not request.path.startswith(f"{_API}/"):
-            return reply  # API v1.1 is not described, and its answers need not be JSON
-        assert isinstance(reply.body, bytes)
+            return response  # API v1.1 has no description, and its responses can be EDN
+        assert isinstance(response.body, bytes)
         path = request.path.removeprefix(_API)
-        found = faults_of(request.method, path, reply.status, json.loads(reply.body) if reply.body else None)
+        found = faults_of(request.method, path, response.status, json.loads(response.body) if response.body else None)
         faults.extend(f"{request.method} {path}: {fault}" for fault in found)
-        return reply
+        return response
 
-    monkeypatch.setattr(ApiOrigin, "answer", checked)
+    monkeypatch.setattr(ApiOrigin, "answer", validated)
     yield
     assert faults == []

@@ -8,9 +8,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from ..testing import FakeCircleCI, Fault, RateLimit, World
-from ..testing.builds import Pipeline
-from ..testing.jobs import Artifact
+from ..testing import Artifact, FakeCircleCI, Fault, Pipeline, RateLimit, World
 
 PER_SECOND = 8
 LATENCY = 0.02

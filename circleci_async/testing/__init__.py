@@ -9,13 +9,81 @@
         async for artifact in circle.artifacts.list("gh/acme/api", job.number):
             ...
 
-It runs by itself too: `python -m circleci_async.testing`.
+`python -m circleci_async.testing` runs one on its own.
 """
 
-from .exchange import Received
-from .faults import Fault
-from .limits import RateLimit
-from .server import FakeCircleCI
-from .world import World
+from .fake import FakeCircleCI
+from .server.exchange import Request
+from .server.faults import Fault
+from .server.limits import RateLimit
+from .state.builds import Artifact, Job, JobTest, Pipeline, PipelineError, Workflow
+from .state.checkout_keys import CheckoutKey
+from .state.contexts import Context, ContextRestriction, ContextVariable
+from .state.deploy_environments import DeployEnvironment
+from .state.deploys import DeployComponent, DeployVersion
+from .state.environment_variables import EnvironmentVariable
+from .state.groups import OrganizationGroup
+from .state.oidc import OidcClaimSet
+from .state.organizations import Organization
+from .state.otel import OtelExporter
+from .state.output import Message
+from .state.pipeline_definitions import PipelineDefinition, Trigger
+from .state.pipeline_index import PipelineIndex
+from .state.policies import DecisionRecord, PolicyBook, PolicyDocument, Verdict
+from .state.projects import Project
+from .state.registry import Registry
+from .state.repositories import Repository
+from .state.schedules import Schedule
+from .state.steps import Step
+from .state.url_orb_allow_list import AllowListEntry
+from .state.usage import Quota, UsageExport, UsageExports, UsagePart
+from .state.users import User
+from .state.webhooks import Delivery, Webhook
+from .state.world import World
 
-__all__ = ["FakeCircleCI", "Fault", "RateLimit", "Received", "World"]
+__all__ = [
+    "AllowListEntry",
+    "Artifact",
+    "CheckoutKey",
+    "Context",
+    "ContextRestriction",
+    "ContextVariable",
+    "DecisionRecord",
+    "Delivery",
+    "DeployComponent",
+    "DeployEnvironment",
+    "DeployVersion",
+    "EnvironmentVariable",
+    "FakeCircleCI",
+    "Fault",
+    "Job",
+    "JobTest",
+    "Message",
+    "OidcClaimSet",
+    "Organization",
+    "OrganizationGroup",
+    "OtelExporter",
+    "Pipeline",
+    "PipelineDefinition",
+    "PipelineError",
+    "PipelineIndex",
+    "PolicyBook",
+    "PolicyDocument",
+    "Project",
+    "Quota",
+    "RateLimit",
+    "Registry",
+    "Repository",
+    "Request",
+    "Schedule",
+    "Step",
+    "Trigger",
+    "UsageExport",
+    "UsageExports",
+    "UsagePart",
+    "User",
+    "Verdict",
+    "Webhook",
+    "Workflow",
+    "World",
+]

@@ -1,4 +1,4 @@
-"""Run an embedded CircleCI by itself, with a generated world: `python -m circleci_async.testing`."""
+"""Run an embedded CircleCI with a generated world: `python -m circleci_async.testing`."""
 
 import argparse
 import asyncio
@@ -9,17 +9,17 @@ from . import FakeCircleCI, RateLimit, World
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve until Ctrl-C or SIGTERM; print what to export, so that clients find the server."""
+    """Serve until Ctrl-C or SIGTERM, and print the environment variables that configure clients for the server."""
     parser = argparse.ArgumentParser(prog="python -m circleci_async.testing", description=main.__doc__)
-    parser.add_argument("--seed", type=int, default=7, help="the world to generate (default: 7)")
+    parser.add_argument("--seed", type=int, default=7, help="seed of the generated world (default: 7)")
     parser.add_argument(
-        "--port", type=int, default=0, help="port of the API; the two after it are used too (default: free ones)"
+        "--port", type=int, default=0, help="port of the API; the next two ports are used too (default: free ports)"
     )
     parser.add_argument(
-        "--rate-limit", type=float, metavar="N", help="answer N API requests a second, and 429 to the rest"
+        "--rate-limit", type=float, metavar="N", help="limit the API to N requests per second; answer 429 to the rest"
     )
     parser.add_argument(
-        "--latency", type=float, default=0.0, metavar="S", help="seconds before each answer (default: 0)"
+        "--latency", type=float, default=0.0, metavar="S", help="seconds before each response (default: 0)"
     )
     options = parser.parse_args(arguments)
     port: int = options.port

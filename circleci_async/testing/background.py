@@ -1,30 +1,28 @@
-"""An embedded CircleCI in a thread of its own: for tests of any kind, whatever event loop they have, or none."""
+"""An embedded CircleCI in a thread, for tests with any event loop or none."""
 
 import asyncio
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
 
-from .exchange import Received, Reply
-from .faults import Fault
-from .server import FakeCircleCI
-from .world import World
-
-if TYPE_CHECKING:
-    from ..client import CircleCI
+from ..client import CircleCI
+from .fake import FakeCircleCI
+from .server.exchange import Request, Response
+from .server.faults import Fault
+from .state.world import World
 
 T = TypeVar("T")
 
-PATIENCE = 30.0
-"""Seconds in which the thread must have done what takes it milliseconds."""
+TIMEOUT = 30.0
+"""Seconds to wait for the thread."""
 
 
 class BackgroundCircleCI(FakeCircleCI):
-    """A `FakeCircleCI` that runs in a thread: `with` it.
+    """A `FakeCircleCI` that runs in a thread, as a context manager.
 
-    It closes each connection after its answer: what a client keeps open would outlive the event loop of a test.
+    It closes each connection after the response: an idle connection would outlive the event loop of a test.
     """
 
     def __init__(self, world: World | None = None, **options: Any) -> None:
@@ -35,7 +33,7 @@ class BackgroundCircleCI(FakeCircleCI):
     def __enter__(self) -> Self:
         self._thread.start()
         try:
-            self._hand_over(super().start()).result(PATIENCE)
+            self._submit(super().start()).result(TIMEOUT)
         except BaseException:
             self._stop()
             raise
@@ -45,38 +43,38 @@ class BackgroundCircleCI(FakeCircleCI):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            self._hand_over(super().close()).result(PATIENCE)
+            self._submit(super().close()).result(TIMEOUT)
         finally:
             self._stop()
 
     async def start(self) -> None:
-        """Listen again."""
-        await asyncio.wrap_future(self._hand_over(super().start()))
+        """Start listening again."""
+        await asyncio.wrap_future(self._submit(super().start()))
 
     async def close(self) -> None:
-        """Close all servers at once, and cut what is under way."""
-        await asyncio.wrap_future(self._hand_over(super().close()))
+        """Close all servers, and abort running requests."""
+        await asyncio.wrap_future(self._submit(super().close()))
 
     async def delivered(self) -> None:
-        """Wait until every event that has happened by now was delivered to its webhooks, or given up."""
-        await asyncio.wrap_future(self._hand_over(super().delivered()))
+        """Wait until every webhook event so far was delivered, or failed after all retries."""
+        await asyncio.wrap_future(self._submit(super().delivered()))
 
     @property
     def world(self) -> World:
-        """The world, as it is by now."""
+        """The current state."""
         if threading.current_thread() is self._thread or not self._thread.is_alive():
             return super().world
-        return self._hand_over(self._settled()).result(PATIENCE)
+        return self._submit(self._settled()).result(TIMEOUT)
 
     async def _settled(self) -> World:
         return super().world
 
-    def _answer(self, received: Received, fault: Fault | None) -> Reply:
-        reply = super()._answer(received, fault)
-        reply.headers.setdefault("Connection", "close")
-        return reply
+    def _answer(self, received: Request, fault: Fault | None) -> Response:
+        response = super()._answer(received, fault)
+        response.headers.setdefault("Connection", "close")
+        return response
 
-    def _hand_over(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
+    def _submit(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def _run(self) -> None:
@@ -86,15 +84,12 @@ class BackgroundCircleCI(FakeCircleCI):
 
     def _stop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(PATIENCE)
+        self._thread.join(TIMEOUT)
 
 
-def close_client(circle: "CircleCI") -> None:
-    """Close a client from outside of its event loop, which may have ended, or never have been.
-
-    It has no idle connections, if it was one of a `BackgroundCircleCI`.
-    """
-    loop = circle._session.state.lifetime.loop  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # nobody else needs it
+def close_client(circle: CircleCI) -> None:
+    """Close a client of a `BackgroundCircleCI` outside its event loop, which may be closed or never have run."""
+    loop = circle._session.state.lifetime.loop  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # not part of the public API
     if loop is not None and not loop.is_closed():
         loop.run_until_complete(circle.aclose())
         return

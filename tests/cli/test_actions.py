@@ -8,9 +8,7 @@ import pytest
 
 from circleci_async.cli.targets import Target
 from circleci_async.errors import InvalidArgument
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.builds import Pipeline, Workflow
-from circleci_async.testing.projects import Project
+from circleci_async.testing import FakeCircleCI, Pipeline, Project, Workflow, World
 
 from .conftest import Cli
 

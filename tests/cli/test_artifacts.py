@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.builds import Workflow
-from circleci_async.testing.jobs import Job
+from circleci_async.testing import FakeCircleCI, Job, Workflow, World
 
 from .conftest import Cli
 from .process import run_on_terminal, start, wait_until

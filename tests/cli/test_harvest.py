@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.jobs import Artifact, Job
+from circleci_async.testing import Artifact, FakeCircleCI, Job, World
 
 from .conftest import Cli, running
 from .process import run_on_terminal, start, wait_until

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.jobs import Job
+from circleci_async.testing import FakeCircleCI, Job, World
 
 from .conftest import Cli
 from .process import wait_until

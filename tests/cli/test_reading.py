@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.projects import Project
+from circleci_async.testing import FakeCircleCI, Project, World
 
 from .conftest import Cli
 

@@ -10,8 +10,7 @@ import pytest
 
 from circleci_async.cli.trigger import parameters
 from circleci_async.errors import InvalidArgument
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.projects import Project
+from circleci_async.testing import FakeCircleCI, Project, World
 
 from .conftest import Cli
 from .process import start

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.accounts import Organization
+from circleci_async.testing import FakeCircleCI, Organization, World
 
 from .conftest import Cli
 

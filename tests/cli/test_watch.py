@@ -5,9 +5,7 @@ import re
 
 import pytest
 
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.builds import Pipeline
-from circleci_async.testing.projects import Project
+from circleci_async.testing import FakeCircleCI, Pipeline, Project, World
 
 from .conftest import Cli
 from .process import run_on_terminal

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from circleci_async.testing import World
-from circleci_async.testing.policies import Verdict
+from circleci_async.testing import Verdict, World
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

@@ -9,9 +9,7 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.downloads.latest import JOBS_AT_ONCE
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.builds import Pipeline
-from circleci_async.testing.projects import Project
+from circleci_async.testing import FakeCircleCI, Pipeline, Project, World
 from tests.leftovers import check_nothing_in_use, check_nothing_is_left
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -118,7 +118,7 @@ async def test_a_value_is_sent_unchanged_and_never_shown() -> None:
     assert value not in repr(context.variables["KEY"])
     assert listed.truncated_value == value[-4:]
     assert [each.variable for each in details.environment_variables] == ["KEY"]
-    assert details.org_id == context.organization.id
+    assert details.org_id == context.organization_id
 
 
 async def test_only_identifying_fields_of_contexts_and_variables_are_required() -> None:

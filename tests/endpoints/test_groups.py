@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from circleci_async import CircleCI, TruncatedListWarning
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.groups import OrganizationGroup
+from circleci_async.testing import FakeCircleCI, OrganizationGroup, World
 from tests.endpoints.examples import ID
 from tests.raw_server import answer, raw_server
 

@@ -10,8 +10,7 @@ from typing import Any
 import circleci_async as ca
 from circleci_async.harvest.schema import LEDGER_NAME
 from circleci_async.harvest.tree import PARTS_NAME
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.jobs import Artifact, Job
+from circleci_async.testing import Artifact, FakeCircleCI, Job, World
 from tests.downloads.file_server import random_bytes
 from tests.leftovers import check_nothing_in_use, tasks_of_the_package
 

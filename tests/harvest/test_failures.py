@@ -11,8 +11,8 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.testing import FakeCircleCI, Fault, RateLimit, World
-from circleci_async.testing.exchange import Origin
-from circleci_async.testing.faults import Faults
+from circleci_async.testing.server.exchange import Origin
+from circleci_async.testing.server.faults import Faults
 from tests.fastclock import fast_clock
 from tests.harvest.harvests import (
     QUICK,

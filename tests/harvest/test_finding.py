@@ -9,9 +9,7 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.harvest import finding
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.builds import Pipeline
-from circleci_async.testing.jobs import Job
+from circleci_async.testing import FakeCircleCI, Job, Pipeline, World
 from tests.harvest.harvests import (
     all_artifacts,
     fill,

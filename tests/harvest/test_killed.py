@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.jobs import Artifact
+from circleci_async.testing import Artifact, FakeCircleCI, World
 from tests.harvest.harvests import (
     all_artifacts,
     check_agreement,

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 import circleci_async as ca
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.jobs import Job
+from circleci_async.testing import FakeCircleCI, Job, World
 from tests.downloads.file_server import in_turn, served
 from tests.fastclock import fast_clock
 from tests.leftovers import check_nothing_is_left

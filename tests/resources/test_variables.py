@@ -12,9 +12,7 @@ import attrs
 import pytest
 
 import circleci_async as ca
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.contexts import Context
-from circleci_async.testing.projects import Project
+from circleci_async.testing import Context, FakeCircleCI, Project, World
 from tests.endpoints.refusal import refusal
 from tests.raw_server import Behaviour, Request, answer, hang, raw_server
 

@@ -1,10 +1,10 @@
-"""A clock that stands still until it is told to go on."""
+"""A clock that only tests advance."""
 
 from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """Tells a time that only `wait` changes."""
+    """Returns a time that only `wait` changes."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 5, 4, 10, 0, 0, 250_000, tzinfo=UTC)

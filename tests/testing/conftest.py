@@ -1,4 +1,4 @@
-"""What the tests of the embedded CircleCI share."""
+"""Fixtures of the tests of the embedded CircleCI."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""A server that takes what webhooks are sent."""
+"""A server that receives webhook deliveries."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from attrs import frozen
 
 @frozen
 class Taken:
-    """A request that arrived."""
+    """A received request."""
 
     path: str
     headers: Mapping[str, str]
@@ -24,7 +24,7 @@ class Taken:
 
 
 class Receiver:
-    """Answers with the statuses that it is given, then with 200; None stands for no answer at all."""
+    """Answers with the given statuses, then with 200; None means no response."""
 
     def __init__(self, statuses: Iterable[int | None] = (), *, tls: ssl.SSLContext | None = None) -> None:
         self.taken: list[Taken] = []
@@ -56,10 +56,10 @@ class Receiver:
 
     @property
     def events(self) -> list[Any]:
-        """What arrived, as events."""
+        """The received events."""
         return [taken.event for taken in self.taken]
 
     @property
     def names(self) -> list[str]:
-        """What arrived, in short."""
+        """The names of the jobs and workflows in the received events."""
         return [(event.get("job") or event.get("workflow") or {"name": event["type"]})["name"] for event in self.events]

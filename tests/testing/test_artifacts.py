@@ -1,4 +1,4 @@
-"""Artifacts: a host that wants the token and redirects, and a storage that wants none."""
+"""Artifacts: a host that requires the token and redirects, and a storage that rejects it."""
 
 import tracemalloc
 from email.utils import format_datetime
@@ -7,8 +7,7 @@ import aiohttp
 import pytest
 
 from circleci_async.errors import InvalidArgument
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.jobs import Artifact, Job
+from circleci_async.testing import Artifact, FakeCircleCI, Job, World
 
 from .caller import Caller
 from .clock import Clock
@@ -29,7 +28,7 @@ async def _url(api: Caller, artifact: Artifact) -> str:
     return next(str(a["url"]) for a in listed if (a["path"], a["node_index"]) == (artifact.path, artifact.node))
 
 
-async def test_an_artifact_is_listed_with_its_node_and_an_address_on_the_artifact_host(
+async def test_an_artifact_is_listed_with_its_node_and_a_url_on_the_artifact_host(
     api: Caller, artifact: Artifact, job: Job
 ) -> None:
     job.artifact("reports/junit.xml", b"other node", node=1)
@@ -65,7 +64,7 @@ async def test_the_artifact_host_redirects_to_a_third_origin(api: Caller, artifa
         ({"Authorization": "Bearer wrong"}, "Invalid token provided."),
     ],
 )
-async def test_the_artifact_host_wants_the_token(
+async def test_the_artifact_host_requires_the_token(
     api: Caller, artifact: Artifact, headers: dict[str, str], message: str
 ) -> None:
     url = await _url(api, artifact)
@@ -73,7 +72,7 @@ async def test_the_artifact_host_wants_the_token(
     assert await api.fetch(url, **headers) == (401, f'{{"message":"{message}"}}'.encode())
 
 
-async def test_artifacts_of_a_public_project_need_no_token_but_no_wrong_one(api: Caller, world: World) -> None:
+async def test_artifacts_of_a_public_project_need_no_token_but_reject_an_invalid_one(api: Caller, world: World) -> None:
     job = world.project("gh/acme/open", public=True).pipeline().workflow().job("test")
     url = f"http://{api.fake.artifact_host}{job.artifact('a.txt', b'a').location}"
 
@@ -82,7 +81,7 @@ async def test_artifacts_of_a_public_project_need_no_token_but_no_wrong_one(api:
 
 
 @pytest.mark.parametrize("name", ["Authorization", "Circle-Token", "Cookie"])
-async def test_the_storage_refuses_whoever_shows_credentials(api: Caller, artifact: Artifact, name: str) -> None:
+async def test_the_storage_rejects_requests_with_credentials(api: Caller, artifact: Artifact, name: str) -> None:
     location = await api.signed(await _url(api, artifact))
 
     status, body = await api.fetch(location, **{name: "Bearer fake-token"})
@@ -92,7 +91,7 @@ async def test_the_storage_refuses_whoever_shows_credentials(api: Caller, artifa
     assert api.answer.content_type == "application/xml"
 
 
-async def test_a_signature_is_good_for_its_time_and_no_longer(api: Caller, artifact: Artifact, clock: Clock) -> None:
+async def test_a_signature_expires_after_its_lifetime(api: Caller, artifact: Artifact, clock: Clock) -> None:
     location = await api.signed(await _url(api, artifact))
 
     clock.wait(59.9)
@@ -103,7 +102,7 @@ async def test_a_signature_is_good_for_its_time_and_no_longer(api: Caller, artif
     assert (await api.fetch(await api.signed(await _url(api, artifact))))[0] == 200
 
 
-async def test_a_lifetime_may_be_a_fraction_of_a_second(api: Caller, artifact: Artifact, clock: Clock) -> None:
+async def test_a_lifetime_can_be_a_fraction_of_a_second(api: Caller, artifact: Artifact, clock: Clock) -> None:
     async with FakeCircleCI(api.fake.world, signature_lifetime=0.2) as fake:
         caller = Caller(fake, api.http)
         location = await caller.signed(await _url(caller, artifact))
@@ -113,7 +112,7 @@ async def test_a_lifetime_may_be_a_fraction_of_a_second(api: Caller, artifact: A
         assert (await caller.fetch(location))[0] == 403
 
 
-async def test_a_signature_is_good_for_one_path_one_method_and_one_server(
+async def test_a_signature_is_valid_for_one_path_one_method_and_one_server(
     api: Caller, artifact: Artifact, job: Job
 ) -> None:
     location = await api.signed(await _url(api, artifact))
@@ -148,7 +147,7 @@ async def test_the_artifact_host_answers_get_and_head_only(api: Caller, artifact
         "/output/job/{id}/artifacts/x/a",
     ],
 )
-async def test_an_artifact_that_is_not_there_answers_404(api: Caller, artifact: Artifact, path: str) -> None:
+async def test_a_missing_artifact_answers_404(api: Caller, artifact: Artifact, path: str) -> None:
     url = f"http://{api.fake.artifact_host}{path.format(id=artifact.job.id)}"
 
     assert await api.fetch(url, Circle_Token="fake-token") == (404, b'{"message":"Not found"}')
@@ -189,7 +188,9 @@ async def test_any_name_can_be_served(api: Caller, job: Job, path: str) -> None:
         ("bytes=9-9", b"9", "bytes 9-9/10"),
     ],
 )
-async def test_a_range_is_sent_alone(api: Caller, artifact: Artifact, asked: str, sent: bytes, span: str) -> None:
+async def test_a_range_request_returns_the_range_only(
+    api: Caller, artifact: Artifact, asked: str, sent: bytes, span: str
+) -> None:
     location = await api.signed(await _url(api, artifact))
 
     assert await api.fetch(location, Range=asked) == (206, sent)
@@ -208,13 +209,13 @@ async def test_a_range_beyond_the_end_answers_416(api: Caller, artifact: Artifac
 
 
 @pytest.mark.parametrize("asked", ["bytes=0-1,4-5", "bytes=3-2", "bytes=-", "lines=0-1", "bytes", "bytes=a-b"])
-async def test_a_range_that_cant_be_read_gets_the_whole(api: Caller, artifact: Artifact, asked: str) -> None:
+async def test_an_invalid_range_returns_the_whole_content(api: Caller, artifact: Artifact, asked: str) -> None:
     location = await api.signed(await _url(api, artifact))
 
     assert await api.fetch(location, Range=asked) == (200, b"0123456789")
 
 
-async def test_if_range_gets_a_part_of_the_same_version_only(api: Caller, artifact: Artifact, clock: Clock) -> None:
+async def test_if_range_returns_a_part_of_the_same_version_only(api: Caller, artifact: Artifact, clock: Clock) -> None:
     location = await api.signed(await _url(api, artifact))
     etag, date = artifact.content.etag, format_datetime(artifact.modified, usegmt=True)
 
@@ -229,7 +230,7 @@ async def test_if_range_gets_a_part_of_the_same_version_only(api: Caller, artifa
     assert api.answer.headers["ETag"] not in (etag, "")
 
 
-async def test_if_match_refuses_another_version(api: Caller, artifact: Artifact) -> None:
+async def test_if_match_rejects_another_version(api: Caller, artifact: Artifact) -> None:
     location = await api.signed(await _url(api, artifact))
 
     for condition in (artifact.content.etag, f'"x", {artifact.content.etag}', "*"):
@@ -238,7 +239,7 @@ async def test_if_match_refuses_another_version(api: Caller, artifact: Artifact)
     assert (status, b"<Code>PreconditionFailed</Code>" in body) == (412, True)
 
 
-async def test_a_deleted_artifact_is_gone_everywhere(api: Caller, artifact: Artifact, job: Job) -> None:
+async def test_a_deleted_artifact_is_not_listed_and_answers_404(api: Caller, artifact: Artifact, job: Job) -> None:
     url = await _url(api, artifact)
     location = await api.signed(url)
 
@@ -257,7 +258,7 @@ async def test_an_empty_artifact_is_sent_and_has_no_range(api: Caller, job: Job)
     assert (await api.fetch(location, Range="bytes=0-"))[0] == 416
 
 
-async def test_the_storage_can_do_without_ranges_etags_and_lengths(api: Caller, artifact: Artifact) -> None:
+async def test_the_storage_can_omit_ranges_etags_and_lengths(api: Caller, artifact: Artifact) -> None:
     async with FakeCircleCI(api.fake.world, ranges=False, etags=False, lengths=False) as fake:
         caller = Caller(fake, api.http)
         location = await caller.signed(await _url(caller, artifact))
@@ -267,7 +268,7 @@ async def test_the_storage_can_do_without_ranges_etags_and_lengths(api: Caller, 
         assert not {"ETag", "Content-Length", "Accept-Ranges"} & caller.answer.headers.keys()
 
 
-async def test_without_etags_an_etag_is_never_the_same_version(api: Caller, artifact: Artifact) -> None:
+async def test_without_etags_if_range_never_matches(api: Caller, artifact: Artifact) -> None:
     async with FakeCircleCI(api.fake.world, etags=False) as fake:
         caller = Caller(fake, api.http)
         location = await caller.signed(await _url(caller, artifact))
@@ -277,7 +278,7 @@ async def test_without_etags_an_etag_is_never_the_same_version(api: Caller, arti
     assert answer == (200, b"0123456789")
 
 
-async def test_generated_bytes_depend_on_nothing_but_the_world(api: Caller, job: Job) -> None:
+async def test_generated_bytes_depend_on_the_world_only(api: Caller, job: Job) -> None:
     artifact = job.artifact("big.bin", size=3_000_000)
     location = await api.signed(await _url(api, artifact))
 
@@ -309,7 +310,7 @@ async def test_a_large_artifact_is_served_in_constant_memory(api: Caller, job: J
     assert peak < 16 << 20
 
 
-def test_replaced_bytes_have_another_etag(artifact: Artifact, clock: Clock) -> None:
+def test_replaced_content_has_another_etag(artifact: Artifact, clock: Clock) -> None:
     seen = {artifact.content.etag}
     clock.wait(1)
     artifact.replace(size=10)
@@ -323,7 +324,7 @@ def test_replaced_bytes_have_another_etag(artifact: Artifact, clock: Clock) -> N
     assert artifact.modified == clock.now
 
 
-def test_an_artifact_is_either_given_or_generated(job: Job) -> None:
+def test_an_artifact_is_given_or_generated_but_not_both(job: Job) -> None:
     for arguments in ({}, {"data": b"", "size": 0}, {"size": -1}):
         with pytest.raises(InvalidArgument, match="size"):
             job.artifact("a", **arguments)

@@ -1,4 +1,4 @@
-"""Whoever asks must show the token, in one of three ways."""
+"""Authentication with the three headers."""
 
 import base64
 
@@ -24,14 +24,14 @@ def _basic(text: str) -> str:
         {"Authorization": _basic("fake-token")},
     ],
 )
-async def test_the_token_is_accepted_in_each_way_to_send_it(api: Caller, headers: dict[str, str]) -> None:
+async def test_the_token_is_accepted_in_each_header(api: Caller, headers: dict[str, str]) -> None:
     assert (await api.get("/me", headers=headers))["login"] == "octo-dev"
 
 
 @pytest.mark.parametrize(
     "path", ["/me", "/project/gh/acme/api", "/project/gh/acme/none", "/pipeline", "/me?circle-token=fake-token"]
 )
-async def test_without_a_token_it_says_to_log_in(api: Caller, world: World, path: str) -> None:
+async def test_a_request_without_a_token_answers_401(api: Caller, world: World, path: str) -> None:
     world.project("gh/acme/api")
 
     assert await api.get(path, status=401, headers={}) == {"message": "You must log in first."}
@@ -52,7 +52,7 @@ async def test_without_a_token_it_says_to_log_in(api: Caller, world: World, path
         {"Circle-Token": "wrong", "Authorization": "Bearer fake-token"},
     ],
 )
-async def test_a_bad_or_blank_token_is_refused_even_where_none_is_needed(
+async def test_an_invalid_token_is_rejected_even_for_public_projects(
     api: Caller, world: World, headers: dict[str, str]
 ) -> None:
     world.project("gh/acme/open", public=True)
@@ -61,7 +61,7 @@ async def test_a_bad_or_blank_token_is_refused_even_where_none_is_needed(
         assert await api.get(path, status=401, headers=headers) == {"message": "Invalid token provided."}
 
 
-async def test_anybody_may_read_a_public_project(api: Caller, world: World) -> None:
+async def test_a_public_project_can_be_read_without_a_token(api: Caller, world: World) -> None:
     project = world.project("gh/acme/open", public=True)
     workflow = project.pipeline().workflow("build")
     job = workflow.job("test")
@@ -83,7 +83,7 @@ async def test_anybody_may_read_a_public_project(api: Caller, world: World) -> N
         await api.get(path)
 
 
-async def test_nobody_may_change_a_public_project_or_ask_for_what_is_theirs(api: Caller, world: World) -> None:
+async def test_a_public_project_cannot_be_changed_without_a_token(api: Caller, world: World) -> None:
     workflow = world.project("gh/acme/open", public=True).pipeline().workflow(status="running")
     api.headers = {}
 
@@ -94,7 +94,7 @@ async def test_nobody_may_change_a_public_project_or_ask_for_what_is_theirs(api:
 
 
 @pytest.mark.parametrize("kind", ["pipeline", "workflow"])
-async def test_without_a_token_an_unknown_id_is_not_told_from_a_private_one(
+async def test_without_a_token_unknown_and_private_ids_have_the_same_response(
     api: Caller, world: World, kind: str
 ) -> None:
     workflow = world.project("gh/acme/api").pipeline().workflow()

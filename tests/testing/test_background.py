@@ -1,4 +1,4 @@
-"""The embedded CircleCI in a thread: it serves any event loop, or none, and leaves nothing behind."""
+"""The embedded CircleCI in a thread."""
 
 import asyncio
 import socket
@@ -27,7 +27,7 @@ def threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "FakeCircleCI"]
 
 
-def test_it_answers_while_its_thread_is_not_this_one_and_ends_with_it() -> None:
+def test_it_runs_in_a_thread_that_ends_with_it() -> None:
     with BackgroundCircleCI() as fake:
         assert len(threads()) == 1
         fake.world.project("gh/acme/api", public=True)
@@ -38,10 +38,10 @@ def test_it_answers_while_its_thread_is_not_this_one_and_ends_with_it() -> None:
     assert threads() == []
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((address[0], int(address[1])))
-    assert list(fake.world.projects) == ["gh/acme/api"], "what there was can be looked at afterwards"
+    assert list(fake.world.projects) == ["gh/acme/api"], "the world can be read after the end"
 
 
-def test_the_world_is_as_it_is_by_now(fake: BackgroundCircleCI) -> None:
+def test_the_world_is_up_to_date(fake: BackgroundCircleCI) -> None:
     async def trigger() -> str:
         async with fake.client() as circle:
             return (await circle.pipelines.trigger("gh/acme/api")).id
@@ -55,7 +55,7 @@ def test_the_world_is_as_it_is_by_now(fake: BackgroundCircleCI) -> None:
     assert pipeline.workflows[0].status == "success"
 
 
-def test_a_port_that_is_taken_is_an_error_and_leaves_no_thread() -> None:
+def test_a_used_port_is_an_error_and_leaves_no_thread() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ports = (0, taken.getsockname()[1], 0)
         with pytest.raises(OSError, match="in use"), BackgroundCircleCI(ports=ports):
@@ -74,18 +74,18 @@ async def test_it_can_be_closed_and_started_from_another_loop(fake: BackgroundCi
         await circle.projects.get("gh/acme/api")
 
 
-async def test_it_delivers_events_and_says_when_that_is_done(fake: BackgroundCircleCI) -> None:
+async def test_it_delivers_events_and_can_be_awaited(fake: BackgroundCircleCI) -> None:
     project = fake.world.projects["gh/acme/api"]
-    webhook = project.webhook(f"{fake.url}/nothing/here", secret="s")  # the server itself will do: it answers
+    webhook = project.webhook(f"{fake.url}/nothing/here", secret="s")  # any server that answers
     webhook.ping()
     await fake.delivered()
     assert [delivery.type for delivery in webhook.deliveries][:1] == ["ping"]
 
 
-# Clients that are closed from outside of their loops
+# Clients that are closed outside their loops
 
 
-def test_a_client_that_was_never_used_is_closed(fake: BackgroundCircleCI) -> None:
+def test_an_unused_client_can_be_closed(fake: BackgroundCircleCI) -> None:
     circle = fake.client()
     close_client(circle)
     with pytest.raises(ca.ConfigurationError, match="the client is closed"):
@@ -93,7 +93,7 @@ def test_a_client_that_was_never_used_is_closed(fake: BackgroundCircleCI) -> Non
 
 
 @pytest.mark.parametrize("is_ended", [False, True], ids=["the loop is there still", "the loop has ended"])
-def test_a_client_is_closed_after_its_loop_has_stopped(fake: BackgroundCircleCI, is_ended: bool) -> None:
+def test_a_client_can_be_closed_after_its_loop(fake: BackgroundCircleCI, is_ended: bool) -> None:
     circle = fake.client()
     loop = asyncio.new_event_loop()
     loop.run_until_complete(circle.users.me())
@@ -108,7 +108,7 @@ def test_a_client_is_closed_after_its_loop_has_stopped(fake: BackgroundCircleCI,
     loop.close()
 
 
-def test_a_client_that_is_closed_already_may_be_closed_again(fake: BackgroundCircleCI) -> None:
+def test_a_client_can_be_closed_twice(fake: BackgroundCircleCI) -> None:
     async def use(circle: ca.CircleCI) -> None:
         async with circle:
             await circle.users.me()

@@ -1,4 +1,4 @@
-"""Checkout keys of the fake's projects: as SSH has them, with fingerprints that must be escaped."""
+"""Checkout keys of projects, with fingerprints that must be escaped."""
 
 import hashlib
 from base64 import b64decode
@@ -7,8 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.projects import Project
+from circleci_async.testing import FakeCircleCI, Project, World
 
 from .caller import Caller
 
@@ -20,7 +19,7 @@ def project(world: World) -> Project:
     return world.project("gh/acme/api", public=True)
 
 
-async def test_a_key_is_made_listed_read_and_deleted(api: Caller, project: Project) -> None:
+async def test_a_key_is_created_listed_read_and_deleted(api: Caller, project: Project) -> None:
     deploy = await api.post(PATH, {"type": "deploy-key"}, status=201)
     user = await api.post(PATH, {"type": "user-key"}, status=201)
     assert (deploy["type"], user["type"]) == ("deploy-key", "github-user-key")
@@ -41,7 +40,7 @@ async def test_a_key_is_made_listed_read_and_deleted(api: Caller, project: Proje
     assert (await api.get(PATH))["items"] == []
 
 
-async def test_fingerprints_are_those_of_the_public_key(api: Caller, project: Project) -> None:
+async def test_fingerprints_match_the_public_key(api: Caller, project: Project) -> None:
     project.checkout_key()
     [by_md5] = (await api.get(PATH))["items"]
     [by_sha256] = (await api.get(f"{PATH}?digest=sha256"))["items"]
@@ -58,7 +57,7 @@ async def test_fingerprints_are_those_of_the_public_key(api: Caller, project: Pr
 
 
 @pytest.mark.parametrize("seed", range(20))
-async def test_a_fingerprint_that_is_not_escaped_finds_nothing(http: Any, seed: int) -> None:
+async def test_an_unescaped_fingerprint_is_not_found(http: Any, seed: int) -> None:
     key = World(seed=seed).project("gh/acme/api").checkout_key()
     assert {"/", "+"} <= set(key.sha256)
     world = World(seed=seed)
@@ -70,27 +69,27 @@ async def test_a_fingerprint_that_is_not_escaped_finds_nothing(http: Any, seed: 
 
 
 @pytest.mark.parametrize("body", [{}, {"type": "github-user-key"}, {"type": ""}, {"type": 1}], ids=repr)
-async def test_a_key_of_another_type_is_not_made(api: Caller, project: Project, body: Any) -> None:
+async def test_an_invalid_key_type_is_rejected(api: Caller, project: Project, body: Any) -> None:
     await api.post(PATH, body, status=400)
     assert project.checkout_keys == []
 
 
-async def test_another_digest_is_refused(api: Caller, project: Project) -> None:
+async def test_an_invalid_digest_is_rejected(api: Caller, project: Project) -> None:
     await api.get(f"{PATH}?digest=sha1", status=400)
 
 
-async def test_a_user_key_is_reported_with_the_name_of_its_host(world: World) -> None:
+async def test_the_type_of_a_user_key_contains_its_host(world: World) -> None:
     assert world.project("bb/acme/api").checkout_key("user-key").type == "bitbucket-user-key"
 
 
-async def test_a_project_that_only_circleci_knows_has_no_keys(api: Caller, world: World) -> None:
+async def test_a_circleci_project_has_no_keys(api: Caller, world: World) -> None:
     slug = world.project(f"circleci/{world.new_opaque()}/{world.new_opaque()}").slug
     for type in ("user-key", "deploy-key"):
         await api.post(f"/project/{slug}/checkout-key", {"type": type}, status=400)
     assert (await api.get(f"/project/{slug}/checkout-key"))["items"] == []
 
 
-async def test_keys_come_in_pages_one_row_of_them_for_each_digest(http: Any, world: World, project: Project) -> None:
+async def test_keys_are_paged_separately_for_each_digest(http: Any, world: World, project: Project) -> None:
     keys = [project.checkout_key() for _ in range(5)]
     async with FakeCircleCI(world, page_size=2) as fake:
         api = Caller(fake, http)
@@ -102,11 +101,11 @@ async def test_keys_come_in_pages_one_row_of_them_for_each_digest(http: Any, wor
     ]
 
 
-async def test_nobody_sees_the_keys_even_of_a_public_project(api: Caller, project: Project) -> None:
+async def test_the_keys_of_a_public_project_are_not_public(api: Caller, project: Project) -> None:
     await api.get(PATH, status=401, headers={})
     await api.get(f"{PATH}/{project.checkout_key().md5}", status=401, headers={})
 
 
-def test_a_seed_makes_the_same_keys() -> None:
+def test_keys_depend_on_the_seed_only() -> None:
     first, second = (World(seed=7).project("gh/acme/api").checkout_key() for _ in range(2))
     assert first.public_key == second.public_key

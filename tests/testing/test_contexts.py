@@ -1,11 +1,10 @@
-"""Contexts of the fake: who owns them, variables that are never given back, and restrictions."""
+"""Contexts: owners, variables and restrictions."""
 
 from typing import Any
 
 import pytest
 
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.contexts import Context
+from circleci_async.testing import Context, FakeCircleCI, World
 
 from .caller import Caller
 from .clock import Clock
@@ -18,7 +17,7 @@ def context(world: World) -> Context:
     return world.context("gh/acme", "aws")
 
 
-async def test_a_context_is_made_read_listed_and_deleted(api: Caller, world: World) -> None:
+async def test_a_context_is_created_read_listed_and_deleted(api: Caller, world: World) -> None:
     acme = world.organization("gh/acme")
     by_slug = await api.post("/context", {"name": "aws", "owner": {"slug": "github/acme"}}, status=200)
     by_id = await api.post(
@@ -39,7 +38,7 @@ async def test_a_context_is_made_read_listed_and_deleted(api: Caller, world: Wor
     await api.delete(f"/context/{by_id['id']}", status=403)
 
 
-async def test_contexts_come_in_pages(http: Any, world: World) -> None:
+async def test_contexts_are_paged(http: Any, world: World) -> None:
     made = [world.context("gh/acme", f"c{number}").id for number in range(5)]
     async with FakeCircleCI(world, page_size=2) as fake:
         pages = await Caller(fake, http).walk("/context?owner-slug=gh/acme")
@@ -60,11 +59,11 @@ async def test_contexts_come_in_pages(http: Any, world: World) -> None:
         ("owner-slug=acme", 404),
     ],
 )
-async def test_an_owner_that_is_none_has_no_contexts(api: Caller, context: Context, query: str, status: int) -> None:
+async def test_an_invalid_owner_is_rejected(api: Caller, context: Context, query: str, status: int) -> None:
     await api.get(f"/context?{query}", status=status)
 
 
-async def test_what_the_query_asks_besides_is_ignored(api: Caller, context: Context) -> None:
+async def test_unknown_query_parameters_are_ignored(api: Caller, context: Context) -> None:
     [found] = (await api.get("/context?owner-slug=gh/acme&names=nonsense&owner=nobody"))["items"]
     assert found["id"] == context.id
 
@@ -87,12 +86,12 @@ async def test_what_the_query_asks_besides_is_ignored(api: Caller, context: Cont
         ({"name": "aws", "owner": {"slug": "gh/acme"}}, 409),
     ],
 )
-async def test_a_context_that_makes_no_sense_is_not_made(api: Caller, context: Context, body: Any, status: int) -> None:
+async def test_an_invalid_context_is_not_created(api: Caller, context: Context, body: Any, status: int) -> None:
     await api.post("/context", body, status=status)
-    assert list(context.organization.contexts) == [context.id]
+    assert list(api.fake.world.organization("gh/acme").contexts) == [context.id]
 
 
-async def test_a_context_that_is_not_there_is_denied_whatever_is_asked(api: Caller, world: World) -> None:
+async def test_a_missing_context_answers_403(api: Caller, world: World) -> None:
     for path in (f"/context/{UNKNOWN}", f"/context/{UNKNOWN}/environment-variable", f"/context/{UNKNOWN}/restrictions"):
         await api.get(path, status=403)
     await api.put(f"/context/{UNKNOWN}/environment-variable/A", {"value": "x"}, status=403)
@@ -102,12 +101,12 @@ async def test_a_context_that_is_not_there_is_denied_whatever_is_asked(api: Call
     await api.get("/context/aws", status=400)
 
 
-async def test_nobody_sees_a_context(api: Caller, context: Context) -> None:
+async def test_contexts_are_not_public(api: Caller, context: Context) -> None:
     for path in ("/context?owner-slug=gh/acme", f"/context/{context.id}", f"/context/{context.id}/restrictions"):
         await api.get(path, status=401, headers={})
 
 
-async def test_a_variable_is_set_replaced_and_removed_but_never_given_back(
+async def test_a_variable_is_set_replaced_and_deleted_and_its_value_is_never_returned(
     api: Caller, context: Context, clock: Clock
 ) -> None:
     path = f"/context/{context.id}/environment-variable"
@@ -133,33 +132,35 @@ async def test_a_variable_is_set_replaced_and_removed_but_never_given_back(
 
 
 @pytest.mark.parametrize("body", [{"values": "s3cret"}, {"Value": "s3cret"}, {}, None], ids=repr)
-async def test_a_value_under_a_wrong_key_is_stored_as_an_empty_one(api: Caller, context: Context, body: Any) -> None:
+async def test_a_missing_value_is_stored_as_an_empty_string(api: Caller, context: Context, body: Any) -> None:
     context.variable("KEY", "old")
     await api.put(f"/context/{context.id}/environment-variable/KEY", body)
     assert context.variables["KEY"].value == ""
 
 
 @pytest.mark.parametrize("value", [1, None, ["x"]], ids=repr)
-async def test_a_value_that_is_no_text_is_refused(api: Caller, context: Context, value: Any) -> None:
+async def test_a_value_that_is_not_a_string_is_rejected(api: Caller, context: Context, value: Any) -> None:
     await api.put(f"/context/{context.id}/environment-variable/KEY", {"value": value}, status=400)
     assert context.variables == {}
 
 
 @pytest.mark.parametrize("name", ["1A", "A-B", "A%20B", "A%2FB", "%C3%84"])
-async def test_a_name_that_is_none_is_refused(api: Caller, context: Context, name: str) -> None:
+async def test_an_invalid_name_is_rejected(api: Caller, context: Context, name: str) -> None:
     await api.put(f"/context/{context.id}/environment-variable/{name}", {"value": "x"}, status=400)
 
 
 @pytest.mark.parametrize(
     ("value", "shown"), [("", ""), ("a", ""), ("abcd", "bcd"), ("abcde", "bcde"), ("abcdef", "cdef")]
 )
-async def test_of_a_short_value_less_is_shown(api: Caller, context: Context, value: str, shown: str) -> None:
+async def test_fewer_characters_of_a_short_value_are_shown(
+    api: Caller, context: Context, value: str, shown: str
+) -> None:
     context.variable("KEY", value)
     [found] = (await api.get(f"/context/{context.id}/environment-variable"))["items"]
     assert found["truncated_value"] == shown
 
 
-async def test_only_the_first_hundred_variables_are_listed_for_ever(api: Caller, context: Context) -> None:
+async def test_only_the_first_hundred_variables_are_listed(api: Caller, context: Context) -> None:
     path = f"/context/{context.id}/environment-variable"
     for number in range(100):
         context.variable(f"V{number}", "")
@@ -181,7 +182,7 @@ async def test_a_context_is_restricted_to_projects_groups_and_expressions(
         await api.post(path, {"restriction_type": type, "restriction_value": value}, status=201)
         for type, value in (
             ("project", project.id),
-            ("group", context.organization.id),
+            ("group", context.organization_id),
             ("expression", 'pipeline.git.branch == "main"'),
         )
     ]
@@ -219,21 +220,16 @@ async def test_a_context_is_restricted_to_projects_groups_and_expressions(
     ],
     ids=str,
 )
-async def test_a_restriction_that_makes_no_sense_is_refused(api: Caller, context: Context, body: Any) -> None:
+async def test_an_invalid_restriction_is_rejected(api: Caller, context: Context, body: Any) -> None:
     await api.post(f"/context/{context.id}/restrictions", body, status=400)
     assert context.restrictions == {}
 
 
-async def test_a_context_goes_with_its_organization(api: Caller, context: Context, world: World) -> None:
-    world.delete_organization(context.organization)
+async def test_a_context_is_deleted_with_its_organization(api: Caller, context: Context, world: World) -> None:
+    world.delete_organization(world.organization("gh/acme"))
     await api.get(f"/context/{context.id}", status=403)
 
 
-def test_a_world_tells_no_value(context: Context) -> None:
+def test_values_are_not_in_reprs(world: World, context: Context) -> None:
     context.variable("KEY", "s3cret")
-    assert "s3cret" not in repr(context) + repr(context.variables) + repr(context.organization)
-
-
-def test_an_id_of_another_kind_is_no_context(world: World, context: Context) -> None:
-    assert world.context_by_id(context.id) is context
-    assert world.context_by_id(context.organization.id) is None
+    assert "s3cret" not in repr(context) + repr(context.variables) + repr(world.organization("gh/acme"))

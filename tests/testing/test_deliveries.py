@@ -1,4 +1,4 @@
-"""Webhooks are told of what ends: signed, in order, again after a failure, sometimes twice."""
+"""Webhook deliveries: events, signatures, order, retries and duplicates."""
 
 import asyncio
 import hashlib
@@ -12,8 +12,7 @@ import pytest
 import trustme
 
 from circleci_async.errors import InvalidArgument
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.projects import Project
+from circleci_async.testing import FakeCircleCI, Project, World
 from circleci_async.webhooks import unwrap
 from tests.fastclock import fast_clock
 
@@ -43,7 +42,7 @@ async def fake(world: World) -> AsyncIterator[FakeCircleCI]:
 
 
 async def run(api: Caller, clock: Clock) -> Any:
-    """Trigger a pipeline, and wait until its events are delivered."""
+    """Trigger a pipeline and wait until its events are delivered."""
     created = await api.post(TRIGGER, status=201)
     clock.wait(10)
     await api.fake.delivered()
@@ -51,15 +50,15 @@ async def run(api: Caller, clock: Clock) -> Any:
 
 
 def tasks_of_deliveries() -> list[str]:
-    """Name the tasks that wait for events, or deliver them."""
+    """Return the names of the tasks that wait for events or deliver them."""
     names = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
     return sorted(name for name in names if name.startswith("Deliverer."))
 
 
-# What is sent
+# Events
 
 
-async def test_jobs_that_end_are_told_before_their_workflow(
+async def test_job_events_precede_the_workflow_event(
     api: Caller, project: Project, clock: Clock, receiver: Receiver
 ) -> None:
     project.on_trigger("build", jobs=("lint", "test:failed", "hold:approval", "deploy"))
@@ -72,9 +71,7 @@ async def test_jobs_that_end_are_told_before_their_workflow(
     assert len({event["id"] for event in receiver.events}) == 3
 
 
-async def test_the_event_of_a_workflow_says_all_about_it(
-    api: Caller, project: Project, clock: Clock, receiver: Receiver
-) -> None:
+async def test_the_body_of_a_workflow_event(api: Caller, project: Project, clock: Clock, receiver: Receiver) -> None:
     webhook = project.webhook(receiver.url, name="bot", events=["workflow-completed"])
 
     pipeline = await run(api, clock)
@@ -108,7 +105,7 @@ async def test_the_event_of_a_workflow_says_all_about_it(
     )
 
 
-async def test_the_event_of_a_job_has_the_job_and_no_status_of_its_workflow(
+async def test_a_job_event_has_no_workflow_status(
     api: Caller, project: Project, clock: Clock, receiver: Receiver
 ) -> None:
     project.on_trigger("build", jobs=("test:timedout",))
@@ -129,7 +126,7 @@ async def test_the_event_of_a_job_has_the_job_and_no_status_of_its_workflow(
     assert "status" not in event["workflow"]
 
 
-async def test_a_project_whose_slug_is_made_of_ids_tells_its_commit_elsewhere(
+async def test_events_of_a_circleci_project_have_the_commit_in_trigger_parameters(
     api: Caller, world: World, clock: Clock, receiver: Receiver
 ) -> None:
     slug = "circleci/GM1mbrQEWnNbzLKEnotDo4/5gh9pgQgohHwicwomY5nYQ"
@@ -150,7 +147,7 @@ async def test_a_project_whose_slug_is_made_of_ids_tells_its_commit_elsewhere(
     assert (git["tag"], git["checkout_sha"]) == ("v1", workflow.pipeline.revision)
 
 
-async def test_deliveries_are_signed_over_their_very_bytes(
+async def test_the_signature_covers_the_exact_bytes(
     api: Caller, project: Project, clock: Clock, receiver: Receiver
 ) -> None:
     project.pipeline(subject="Écrire").workflow(status="running").job("tèst", status="running")
@@ -173,7 +170,7 @@ async def test_deliveries_are_signed_over_their_very_bytes(
     assert "s3cret" not in repr(webhook)
 
 
-async def test_the_secret_is_the_one_of_the_moment(api: Caller, project: Project, receiver: Receiver) -> None:
+async def test_a_changed_secret_applies_to_the_next_delivery(api: Caller, project: Project, receiver: Receiver) -> None:
     webhook = project.webhook(receiver.url, secret="old")
     receiver.statuses = [500]
     webhook.ping()
@@ -188,9 +185,7 @@ async def test_the_secret_is_the_one_of_the_moment(api: Caller, project: Project
     ]
 
 
-async def test_a_ping_says_no_more_than_which_webhook_it_tests(
-    api: Caller, project: Project, receiver: Receiver
-) -> None:
+async def test_the_body_of_a_ping(api: Caller, project: Project, receiver: Receiver) -> None:
     webhook = project.webhook(receiver.url, name="bot")
     id = webhook.ping()
     await api.fake.delivered()
@@ -204,12 +199,14 @@ async def test_a_ping_says_no_more_than_which_webhook_it_tests(
     }
 
 
-async def test_what_was_made_by_hand_can_be_announced(api: Caller, project: Project, receiver: Receiver) -> None:
+async def test_records_created_with_a_final_status_can_be_announced(
+    api: Caller, project: Project, receiver: Receiver
+) -> None:
     workflow = project.pipeline().workflow("build", status="failed")
     job = workflow.job("test", status="failed")
     webhook = project.webhook(receiver.url)
     await api.fake.delivered()
-    assert receiver.taken == [], "it ended before there was a webhook"
+    assert receiver.taken == [], "it ended before the webhook was created"
 
     ids = [webhook.announce(job), webhook.announce(workflow)]
     await api.fake.delivered()
@@ -219,7 +216,7 @@ async def test_what_was_made_by_hand_can_be_announced(api: Caller, project: Proj
     assert receiver.events[1]["workflow"]["status"] == "failed"
 
 
-async def test_what_a_test_ends_by_hand_is_told_too(api: Caller, project: Project, receiver: Receiver) -> None:
+async def test_setting_a_final_status_sends_an_event(api: Caller, project: Project, receiver: Receiver) -> None:
     workflow = project.pipeline().workflow("build", status="running")
     job, waiting = workflow.job("test", status="running"), workflow.job("later", status="blocked")
     project.webhook(receiver.url)
@@ -234,9 +231,7 @@ async def test_what_a_test_ends_by_hand_is_told_too(api: Caller, project: Projec
     assert receiver.names == ["test", "build"]
 
 
-async def test_canceling_and_running_again_are_told(
-    api: Caller, project: Project, clock: Clock, receiver: Receiver
-) -> None:
+async def test_cancel_and_rerun_send_events(api: Caller, project: Project, clock: Clock, receiver: Receiver) -> None:
     project.webhook(receiver.url)
     await api.post(TRIGGER, status=201)
     clock.wait(5)
@@ -251,7 +246,7 @@ async def test_canceling_and_running_again_are_told(
     assert statuses == ["canceled"] * 3 + ["success"] * 3
 
 
-async def test_each_webhook_is_told_what_it_asked_for(
+async def test_each_webhook_receives_the_events_that_it_subscribes_to(
     api: Caller, project: Project, world: World, clock: Clock, receiver: Receiver
 ) -> None:
     project.webhook(f"{receiver.url}/jobs", events=["job-completed"])
@@ -265,7 +260,7 @@ async def test_each_webhook_is_told_what_it_asked_for(
     assert len(receiver.taken) == 3
 
 
-async def test_ids_of_the_world_do_not_depend_on_who_listens(api: Caller, clock: Clock, receiver: Receiver) -> None:
+async def test_ids_of_the_world_do_not_depend_on_webhooks(api: Caller, clock: Clock, receiver: Receiver) -> None:
     ids: list[list[str]] = []
     for listens in (False, True):
         world = World(clock=clock)
@@ -284,7 +279,7 @@ async def test_ids_of_the_world_do_not_depend_on_who_listens(api: Caller, clock:
 # Failures
 
 
-async def test_what_is_not_accepted_is_sent_again(api: Caller, project: Project, receiver: Receiver) -> None:
+async def test_an_event_that_was_not_accepted_is_retried(api: Caller, project: Project, receiver: Receiver) -> None:
     webhook = project.webhook(receiver.url, secret="s3cret")
     receiver.statuses = [500, 302, 204]
 
@@ -298,11 +293,11 @@ async def test_what_is_not_accepted_is_sent_again(api: Caller, project: Project,
     ]
     first, second, third = receiver.taken
     assert first.body == second.body == third.body == webhook.deliveries[2].body
-    assert first.path == second.path == third.path, "no redirect is followed"
+    assert first.path == second.path == third.path, "redirects are not followed"
     assert third.headers["circleci-signature"] == webhook.deliveries[2].headers["circleci-signature"]
 
 
-async def test_it_is_given_up_when_all_retries_have_failed(api: Caller, project: Project, receiver: Receiver) -> None:
+async def test_an_event_is_dropped_after_all_retries(api: Caller, project: Project, receiver: Receiver) -> None:
     webhook = project.webhook(receiver.url)
     receiver.statuses = [503] * 10
 
@@ -314,7 +309,7 @@ async def test_it_is_given_up_when_all_retries_have_failed(api: Caller, project:
     assert len(receiver.taken) == 3
 
 
-async def test_no_answer_in_time_is_a_failure(api: Caller, project: Project, receiver: Receiver) -> None:
+async def test_a_timeout_is_a_failure(api: Caller, project: Project, receiver: Receiver) -> None:
     webhook = project.webhook(receiver.url)
     receiver.statuses = [None]
 
@@ -324,7 +319,7 @@ async def test_no_answer_in_time_is_a_failure(api: Caller, project: Project, rec
     assert [(each.status, each.error) for each in webhook.deliveries] == [(None, "no answer within 0.1 s"), (200, None)]
 
 
-async def test_a_receiver_that_is_not_there_is_a_failure(api: Caller, project: Project) -> None:
+async def test_a_connection_error_is_a_failure(api: Caller, project: Project) -> None:
     async with Receiver() as gone:
         pass
     webhook = project.webhook(gone.url)
@@ -336,7 +331,7 @@ async def test_a_receiver_that_is_not_there_is_a_failure(api: Caller, project: P
     assert all("Connect" in (each.error or "") for each in webhook.deliveries)
 
 
-async def test_what_comes_later_does_not_wait_for_what_failed(
+async def test_later_events_do_not_wait_for_retries(
     api: Caller, project: Project, clock: Clock, receiver: Receiver
 ) -> None:
     project.webhook(receiver.url)
@@ -347,7 +342,7 @@ async def test_what_comes_later_does_not_wait_for_what_failed(
     assert receiver.names == ["lint", "test", "build", "lint"]
 
 
-async def test_events_are_sent_twice_if_a_test_wants_it(
+async def test_duplicates_are_sent_again_after_acceptance(
     api: Caller, project: Project, clock: Clock, receiver: Receiver
 ) -> None:
     webhook = project.webhook(receiver.url, events=["workflow-completed"], duplicates=2)
@@ -364,7 +359,7 @@ async def test_events_are_sent_twice_if_a_test_wants_it(
     ]
 
 
-async def test_a_webhook_that_was_deleted_is_told_no_more(
+async def test_a_deleted_webhook_receives_no_more_events(
     api: Caller, project: Project, clock: Clock, receiver: Receiver
 ) -> None:
     webhook = project.webhook(receiver.url)
@@ -378,10 +373,10 @@ async def test_a_webhook_that_was_deleted_is_told_no_more(
     assert [event["type"] for event in receiver.events] == ["ping"]
 
 
-# Who is told
+# Webhooks
 
 
-async def test_a_webhook_that_a_call_made_never_leaves_this_machine(
+async def test_a_webhook_created_by_a_call_sends_nothing_to_other_machines(
     api: Caller, project: Project, clock: Clock
 ) -> None:
     body = {
@@ -398,12 +393,12 @@ async def test_a_webhook_that_a_call_made_never_leaves_this_machine(
 
     [delivery] = project.webhooks[created["id"]].deliveries
     assert (delivery.status, delivery.accepted, delivery.attempt) == (None, False, 1)
-    assert delivery.error == "not sent: this webhook was made by a call, and leads to another machine"
+    assert delivery.error == "not sent: a webhook created by an API call must have a URL on this machine"
     assert delivery.headers["circleci-signature"].startswith("v1=")
 
 
 @pytest.mark.parametrize("verify", [True, False])
-async def test_a_webhook_that_a_call_made_is_told_on_this_machine(
+async def test_a_webhook_created_by_a_call_sends_to_this_machine(
     api: Caller, project: Project, clock: Clock, verify: bool
 ) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -426,8 +421,10 @@ async def test_a_webhook_that_a_call_made_is_told_on_this_machine(
     assert not verify or "Certificate" in (deliveries[0].error or "")
 
 
-async def test_a_webhook_made_by_hand_may_lead_anywhere(api: Caller, project: Project, receiver: Receiver) -> None:
-    elsewhere = receiver.url.replace("127.0.0.1", "0.0.0.0")  # an address that is not known to be of this machine
+async def test_a_webhook_of_project_webhook_can_send_anywhere(
+    api: Caller, project: Project, receiver: Receiver
+) -> None:
+    elsewhere = receiver.url.replace("127.0.0.1", "0.0.0.0")  # an address that is not recognized as this machine
     webhook = project.webhook(elsewhere)
     other, named = project.webhook(elsewhere), project.webhook(receiver.url.replace("127.0.0.1", "localhost"))
     other.by_hand = named.by_hand = False
@@ -441,11 +438,11 @@ async def test_a_webhook_made_by_hand_may_lead_anywhere(api: Caller, project: Pr
     assert named.deliveries[0].accepted
 
 
-async def test_a_project_has_at_most_five_webhooks_however_they_are_made(api: Caller, project: Project) -> None:
+async def test_a_project_has_at_most_five_webhooks_by_method_and_call(api: Caller, project: Project) -> None:
     for _ in range(5):
         project.webhook(FAR)
 
-    with pytest.raises(InvalidArgument, match="more than 5"):
+    with pytest.raises(InvalidArgument, match="at most 5 webhooks"):
         project.webhook(FAR)
     body: dict[str, Any] = {"name": "x", "url": FAR, "events": ["job-completed"], "verify_tls": True}
     body |= {"scope": {"id": project.id, "type": "project"}, "signing_secret": ""}
@@ -453,7 +450,7 @@ async def test_a_project_has_at_most_five_webhooks_however_they_are_made(api: Ca
     assert len(project.webhooks) == 5
 
 
-async def test_a_webhook_made_by_hand_is_listed_with_its_secret_masked(api: Caller, project: Project) -> None:
+async def test_a_webhook_is_listed_with_its_secret_masked(api: Caller, project: Project) -> None:
     webhook = project.webhook(FAR, secret="s3cret")
 
     [listed] = (await api.get(f"/webhook?scope-id={project.id}&scope-type=project"))["items"]
@@ -472,22 +469,22 @@ async def test_a_webhook_made_by_hand_is_listed_with_its_secret_masked(api: Call
         ("duplicates", -1),
     ],
 )
-def test_a_webhook_that_cant_be_is_refused(project: Project, name: str, value: Any) -> None:
+def test_invalid_webhook_arguments_are_rejected(project: Project, name: str, value: Any) -> None:
     arguments = {"url": FAR, name: value}
     with pytest.raises(InvalidArgument, match=name):
         project.webhook(**arguments)
 
 
 @pytest.mark.parametrize("options", [{"webhook_timeout": 0}, {"webhook_retries": (1, -1)}])
-def test_a_server_that_could_not_deliver_is_refused(options: dict[str, Any]) -> None:
+def test_invalid_delivery_options_are_rejected(options: dict[str, Any]) -> None:
     with pytest.raises(InvalidArgument, match=next(iter(options))):
         FakeCircleCI(**options)
 
 
-# When it happens
+# Time
 
 
-async def test_events_are_sent_when_they_happen_though_nobody_asks(api: Caller, receiver: Receiver) -> None:
+async def test_events_are_sent_in_time_without_requests(api: Caller, receiver: Receiver) -> None:
     world = World()
     world.project("gh/acme/api").webhook(receiver.url)
     async with FakeCircleCI(world, run_time=0.2) as fake:
@@ -501,7 +498,7 @@ async def test_events_are_sent_when_they_happen_though_nobody_asks(api: Caller, 
     assert receiver.names == ["lint", "test", "build"]
 
 
-async def test_a_clock_that_jumps_is_noticed_though_nobody_asks(
+async def test_a_clock_jump_is_noticed_without_requests(
     api: Caller, project: Project, clock: Clock, receiver: Receiver
 ) -> None:
     project.webhook(receiver.url)
@@ -514,7 +511,7 @@ async def test_a_clock_that_jumps_is_noticed_though_nobody_asks(
     assert [event["happened_at"] for event in receiver.events] == ["2026-05-04T10:00:10.250Z"] * 3
 
 
-async def test_a_webhook_made_while_the_pipeline_runs_is_told_of_its_end(
+async def test_a_webhook_created_during_a_run_receives_its_end(
     api: Caller, project: Project, clock: Clock, receiver: Receiver
 ) -> None:
     await api.post(TRIGGER, status=201)
@@ -529,7 +526,7 @@ async def test_a_webhook_made_while_the_pipeline_runs_is_told_of_its_end(
 
 
 @fast_clock
-async def test_hours_pass_in_no_time_on_a_clock_that_goes_with_the_loop() -> None:
+async def test_hours_pass_at_once_with_a_loop_clock() -> None:
     loop = asyncio.get_running_loop()
     begin = loop.time()
     world = World(clock=lambda: datetime(2026, 5, 4, tzinfo=UTC) + timedelta(seconds=loop.time() - begin))
@@ -547,13 +544,13 @@ async def test_hours_pass_in_no_time_on_a_clock_that_goes_with_the_loop() -> Non
     assert loop.time() - begin > 36_000 + 7200
 
 
-async def test_without_anything_to_tell_there_is_no_task(
+async def test_without_pending_events_there_is_no_task(
     api: Caller, project: Project, clock: Clock, receiver: Receiver
 ) -> None:
     project.webhook(receiver.url)
     await api.post(TRIGGER, status=201)
     await asyncio.sleep(0)
-    assert tasks_of_deliveries() == ["Deliverer._keep_watch"]
+    assert len(tasks_of_deliveries()) == 1
     clock.wait(10)
     await api.fake.delivered()
     for _ in range(200):
@@ -565,9 +562,7 @@ async def test_without_anything_to_tell_there_is_no_task(
     assert receiver.names == ["lint", "test", "build"]
 
 
-async def test_closing_ends_a_delivery_that_hangs_and_leaves_nothing_behind(
-    world: World, project: Project, receiver: Receiver
-) -> None:
+async def test_closing_aborts_a_hanging_delivery(world: World, project: Project, receiver: Receiver) -> None:
     webhook = project.webhook(receiver.url)
     receiver.statuses = [None]
     async with FakeCircleCI(world) as fake:
@@ -583,11 +578,11 @@ async def test_closing_ends_a_delivery_that_hangs_and_leaves_nothing_behind(
     async with fake:
         await fake.delivered()
 
-    assert len(receiver.taken) == 2, "the second one waited for the server to run again"
+    assert len(receiver.taken) == 2, "the second event was delivered after the restart"
     assert receiver.taken[0].body != receiver.taken[1].body
 
 
-async def test_what_happens_while_no_server_runs_is_told_to_nobody(
+async def test_changes_without_a_running_server_send_no_events(
     world: World, project: Project, receiver: Receiver
 ) -> None:
     project.webhook(receiver.url)
@@ -600,9 +595,7 @@ async def test_what_happens_while_no_server_runs_is_told_to_nobody(
     assert receiver.taken == []
 
 
-async def test_what_is_delivered_can_be_unwrapped(
-    api: Caller, project: Project, clock: Clock, receiver: Receiver
-) -> None:
+async def test_deliveries_can_be_unwrapped(api: Caller, project: Project, clock: Clock, receiver: Receiver) -> None:
 
     project.on_trigger("build", jobs=("test:failed",))
     project.webhook(receiver.url, secret="s3cret")

@@ -1,11 +1,10 @@
-"""Deploys are made by a test and read through the API."""
+"""Deploys are created by a test and read through the API."""
 
 from datetime import timedelta
 
 import pytest
 
-from circleci_async.testing import World
-from circleci_async.testing.projects import Project
+from circleci_async.testing import Project, World
 
 from .caller import Caller
 from .clock import Clock
@@ -36,16 +35,16 @@ async def test_environments_are_listed_and_read(api: Caller, world: World, proje
     await api.get("/deploy/environments/production", status=400)
 
 
-async def test_a_page_is_as_long_as_asked_for(api: Caller, world: World, project: Project) -> None:
+async def test_page_size_limits_a_page(api: Caller, world: World, project: Project) -> None:
     for number in range(25):
         world.deploy_environment("gh/acme", f"e-{number}")
     path = f"/deploy/environments?org-id={project.organization.id}"
     assert [len(page) for page in await api.walk(f"{path}&page-size=10")] == [10, 10, 5]
-    assert [len(page) for page in await api.walk(f"{path}&page-size=100")] == [20, 5], "no longer than the fake's own"
+    assert [len(page) for page in await api.walk(f"{path}&page-size=100")] == [20, 5], "the fake's maximum is 20"
 
 
 @pytest.mark.parametrize("kind", ["environments", "components"])
-async def test_a_list_needs_an_organization_and_a_size(api: Caller, project: Project, kind: str) -> None:
+async def test_a_list_requires_an_organization_and_a_page_size(api: Caller, project: Project, kind: str) -> None:
     id = project.organization.id
     for query in ("", f"org-id={id}", "page-size=20", f"org-id={id}&page-size=0", "org-id=gh&page-size=1"):
         await api.get(f"/deploy/{kind}?{query}", status=400)
@@ -54,7 +53,9 @@ async def test_a_list_needs_an_organization_and_a_size(api: Caller, project: Pro
     await api.get(f"/deploy/{kind}?org-id={id}&page-size=20", status=401, headers={})
 
 
-async def test_components_are_found_by_project_and_part_of_a_name(api: Caller, world: World, project: Project) -> None:
+async def test_components_are_filtered_by_project_and_part_of_a_name(
+    api: Caller, world: World, project: Project
+) -> None:
     web = world.project("gh/acme/web")
     for each, name in ((project, "api"), (project, "api-worker"), (web, "web")):
         each.deploy_component(name)
@@ -71,9 +72,7 @@ async def test_components_are_found_by_project_and_part_of_a_name(api: Caller, w
     await api.get(f"/deploy/components?org-id={project.organization.id}&page-size=20&project-id=x", status=400)
 
 
-async def test_the_count_of_releases_is_right_only_for_a_component_by_itself(
-    api: Caller, world: World, project: Project, clock: Clock
-) -> None:
+async def test_the_release_count_is_zero_in_lists(api: Caller, world: World, project: Project, clock: Clock) -> None:
     component = project.deploy_component("api", labels={"tier": "1"})
     production = world.deploy_environment("gh/acme", "production")
     clock.wait(60)
@@ -96,7 +95,7 @@ async def test_the_count_of_releases_is_right_only_for_a_component_by_itself(
     await api.get(f"/deploy/components/{NOBODY}", status=404)
 
 
-async def test_versions_are_listed_newest_first_and_one_of_an_environment_is_live(
+async def test_versions_are_listed_newest_first_with_one_live_per_environment(
     api: Caller, world: World, project: Project, clock: Clock
 ) -> None:
     component = project.deploy_component("api")
@@ -128,7 +127,7 @@ async def test_versions_are_listed_newest_first_and_one_of_an_environment_is_liv
     await api.get(f"/deploy/components/{NOBODY}/versions", status=404)
 
 
-async def test_versions_come_in_pages(api: Caller, world: World, project: Project) -> None:
+async def test_versions_are_paged(api: Caller, world: World, project: Project) -> None:
     component, production = project.deploy_component("api"), world.deploy_environment("gh/acme", "production")
     for number in range(25):
         component.version(str(number), production)

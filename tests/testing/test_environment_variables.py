@@ -1,11 +1,10 @@
-"""Environment variables of the fake's projects: masked whenever they are shown."""
+"""Environment variables of projects, with masked values."""
 
 from typing import Any
 
 import pytest
 
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.projects import Project
+from circleci_async.testing import FakeCircleCI, Project, World
 
 from .caller import Caller
 from .clock import Clock
@@ -40,7 +39,7 @@ async def test_a_variable_is_set_replaced_read_and_deleted(api: Caller, project:
     ("value", "shown"),
     [("", "xxxx"), ("a", "xxxx"), ("abcd", "xxxxbcd"), ("abcde", "xxxxbcde"), ("abcdef", "xxxxcdef")],
 )
-async def test_a_short_value_is_not_shown_whole(api: Caller, project: Project, value: str, shown: str) -> None:
+async def test_a_short_value_is_masked(api: Caller, project: Project, value: str, shown: str) -> None:
     assert (await api.post(PATH, {"name": "KEY", "value": value}, status=201))["value"] == shown
 
 
@@ -60,12 +59,12 @@ async def test_a_short_value_is_not_shown_whole(api: Caller, project: Project, v
     ],
     ids=ascii,
 )
-async def test_what_can_be_no_variable_is_refused(api: Caller, project: Project, body: Any) -> None:
+async def test_an_invalid_variable_is_rejected(api: Caller, project: Project, body: Any) -> None:
     await api.post(PATH, body, status=400)
     assert project.environment_variables == {}
 
 
-async def test_variables_come_in_pages(http: Any, world: World, project: Project) -> None:
+async def test_variables_are_paged(http: Any, world: World, project: Project) -> None:
     for number in range(5):
         project.environment_variable(f"V{number}", "")
     async with FakeCircleCI(world, page_size=2) as fake:
@@ -73,13 +72,13 @@ async def test_variables_come_in_pages(http: Any, world: World, project: Project
     assert [[each["name"] for each in page] for page in pages] == [["V0", "V1"], ["V2", "V3"], ["V4"]]
 
 
-async def test_nobody_sees_the_variables_even_of_a_public_project(api: Caller, project: Project) -> None:
+async def test_the_variables_of_a_public_project_are_not_public(api: Caller, project: Project) -> None:
     project.environment_variable("KEY", "x")
     for path in (PATH, f"{PATH}/KEY"):
         await api.get(path, status=401, headers={})
     await api.get("/project/gh/acme/web/envvar", status=404)
 
 
-def test_a_world_tells_no_value(project: Project) -> None:
+def test_values_are_not_in_the_repr_of_a_project(project: Project) -> None:
     project.environment_variable("KEY", "s3cret")
     assert "s3cret" not in repr(project) + repr(project.environment_variables)

@@ -1,4 +1,4 @@
-"""Requests that go wrong on purpose, on each origin."""
+"""Planned faults, on each origin."""
 
 import asyncio
 import json
@@ -9,8 +9,7 @@ import aiohttp
 import pytest
 
 from circleci_async.errors import InvalidArgument
-from circleci_async.testing import FakeCircleCI, Fault, RateLimit, World
-from circleci_async.testing.jobs import Artifact
+from circleci_async.testing import Artifact, FakeCircleCI, Fault, RateLimit, World
 
 from .caller import Caller
 
@@ -28,7 +27,7 @@ def _url(api: Caller, artifact: Artifact) -> str:
 
 
 async def _raw(api: Caller, request: bytes) -> tuple[bytes, BaseException | None]:
-    """Send bytes to the API, and give what came back until the end, or the error at the end."""
+    """Send bytes to the API, and return the received bytes and the error that ended the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(api.fake.url.rpartition(":")[2]))
     writer.write(request)
     received = b""
@@ -42,7 +41,7 @@ async def _raw(api: Caller, request: bytes) -> tuple[bytes, BaseException | None
     return received, None
 
 
-async def test_a_fault_strikes_so_often_after_so_many(api: Caller) -> None:
+async def test_times_and_after_limit_the_affected_requests(api: Caller) -> None:
     fault = api.fake.fail("/api/v2/me", status=503, after=1, times=2)
 
     statuses: list[int] = []
@@ -53,7 +52,7 @@ async def test_a_fault_strikes_so_often_after_so_many(api: Caller) -> None:
     assert (fault.hits, fault.live) == (2, False)
 
 
-async def test_a_fault_for_ever_ends_when_it_is_stopped(api: Caller) -> None:
+async def test_stop_ends_a_fault(api: Caller) -> None:
     fault = api.fake.fail("/api/v2/me", status=500, times=None)
     for _ in range(3):
         await api.get("/me", status=500)
@@ -79,7 +78,7 @@ async def test_a_fault_for_ever_ends_when_it_is_stopped(api: Caller) -> None:
         ("*", {"origin": "storage"}, False),
     ],
 )
-async def test_a_fault_strikes_what_matches_it(
+async def test_a_fault_affects_matching_requests(
     api: Caller, world: World, path: str, options: dict[str, Any], struck: bool
 ) -> None:
     world.project("gh/a b/api")
@@ -90,7 +89,7 @@ async def test_a_fault_strikes_what_matches_it(
     assert fault.hits == int(struck)
 
 
-async def test_the_first_fault_that_fits_strikes(api: Caller) -> None:
+async def test_the_first_matching_fault_applies(api: Caller) -> None:
     first = api.fake.fail("/api/v2/me", status=500)
     second = api.fake.fail("*", status=502, times=None)
 
@@ -100,7 +99,7 @@ async def test_the_first_fault_that_fits_strikes(api: Caller) -> None:
     assert (first.hits, second.hits) == (1, 1)
 
 
-async def test_an_answer_can_be_anything(api: Caller) -> None:
+async def test_a_fault_sets_status_and_body(api: Caller) -> None:
     url = f"{api.fake.url}/api/v2/me"
     cases: list[tuple[Fault, int, bytes, str]] = [
         (api.fake.fail(status=418), 418, b'{"message":"I\'m a Teapot."}', "application/json"),
@@ -118,7 +117,7 @@ async def test_an_answer_can_be_anything(api: Caller) -> None:
         assert fault.hits == 1
 
 
-async def test_headers_are_added_to_the_answer_and_replace_its_own(api: Caller) -> None:
+async def test_headers_are_added_or_replaced(api: Caller) -> None:
     api.fake.fail("*", status=429, headers={"Retry-After": "86400", "content-type": "text/x"})
     await api.fetch(f"{api.fake.url}/api/v2/me")
     assert api.answer.headers["Retry-After"] == "86400"
@@ -129,7 +128,7 @@ async def test_headers_are_added_to_the_answer_and_replace_its_own(api: Caller) 
     assert api.answer.headers["Sunset"] == "tomorrow"
 
 
-async def test_an_answer_given_instead_of_the_server_leaves_the_world_alone(api: Caller, world: World) -> None:
+async def test_a_replaced_response_has_no_effect(api: Caller, world: World) -> None:
     project = world.project("gh/acme/api")
     api.fake.fail(method="POST", status=500)
 
@@ -138,7 +137,7 @@ async def test_an_answer_given_instead_of_the_server_leaves_the_world_alone(api:
     assert project.pipelines.all == []
 
 
-async def test_a_reset_before_leaves_the_world_alone(api: Caller, world: World) -> None:
+async def test_a_reset_before_has_no_effect(api: Caller, world: World) -> None:
     project = world.project("gh/acme/api")
     fault = api.fake.fail(method="POST", reset="before")
 
@@ -151,7 +150,7 @@ async def test_a_reset_before_leaves_the_world_alone(api: Caller, world: World) 
     await api.post(TRIGGER, {"branch": "main"}, status=201)
 
 
-async def test_a_reset_after_loses_the_answer_to_what_was_done(api: Caller, world: World) -> None:
+async def test_a_reset_after_has_its_effect(api: Caller, world: World) -> None:
     project = world.project("gh/acme/api")
     api.fake.fail(method="POST", reset="after")
 
@@ -163,7 +162,7 @@ async def test_a_reset_after_loses_the_answer_to_what_was_done(api: Caller, worl
 
 
 @pytest.mark.parametrize("reset", ["before", "after"])
-async def test_a_reset_is_a_reset_and_not_an_orderly_end(api: Caller, reset: Any) -> None:
+async def test_a_reset_sends_rst(api: Caller, reset: Any) -> None:
     api.fake.fail(reset=reset)
 
     received, error = await _raw(api, b"GET /api/v2/me HTTP/1.1\r\nHost: x\r\nCircle-Token: fake-token\r\n\r\n")
@@ -173,7 +172,7 @@ async def test_a_reset_is_a_reset_and_not_an_orderly_end(api: Caller, reset: Any
 
 
 @pytest.mark.parametrize("cut", [0, 1, 50, 10_000])
-async def test_a_cut_promises_the_whole_and_sends_so_many_bytes(api: Caller, cut: int) -> None:
+async def test_a_cut_sends_full_headers_and_part_of_the_body(api: Caller, cut: int) -> None:
     whole = json.dumps(await api.get("/me"), separators=(",", ":")).encode()
     api.fake.fail(cut=cut)
 
@@ -203,7 +202,7 @@ async def test_a_download_can_be_cut(artifact: Artifact, api: Caller, lengths: b
         assert (await caller.fetch(location))[1] == artifact.data
 
 
-async def test_broken_json_ends_too_early(api: Caller) -> None:
+async def test_broken_json_is_truncated(api: Caller) -> None:
     api.fake.fail(broken_json=True)
 
     status, body = await api.fetch(f"{api.fake.url}/api/v2/me", Circle_Token="fake-token")
@@ -230,7 +229,7 @@ async def test_a_signature_can_expire_at_the_storage(api: Caller, artifact: Arti
     assert [(await api.fetch(location))[0], (await api.fetch(location))[0]] == [403, 200]
 
 
-async def test_the_storage_fails_in_its_own_words(api: Caller, artifact: Artifact) -> None:
+async def test_faults_of_the_storage_are_xml(api: Caller, artifact: Artifact) -> None:
     location = await api.signed(_url(api, artifact))
     api.fake.fail(origin="storage", status=503)
 
@@ -239,7 +238,7 @@ async def test_the_storage_fails_in_its_own_words(api: Caller, artifact: Artifac
     assert (status, body.startswith(b"<?xml")) == (503, True)
 
 
-async def test_a_delay_comes_after_the_effect(api: Caller, world: World) -> None:
+async def test_the_effect_precedes_the_delay(api: Caller, world: World) -> None:
     project = world.project("gh/acme/api")
     api.fake.fail(method="POST", delay=60)
 
@@ -251,7 +250,7 @@ async def test_a_delay_comes_after_the_effect(api: Caller, world: World) -> None
     assert api.fake.requests[0].status is None
 
 
-async def test_a_short_delay_is_waited_for_and_answered(api: Caller) -> None:
+async def test_a_delayed_response_arrives(api: Caller) -> None:
     api.fake.fail(delay=0.1)
     begin = time.monotonic()
 
@@ -270,7 +269,7 @@ async def test_a_reset_can_be_delayed(api: Caller) -> None:
     assert time.monotonic() - begin >= 0.1
 
 
-async def test_a_struck_request_is_not_rate_limited(world: World, http: aiohttp.ClientSession) -> None:
+async def test_an_affected_request_is_not_rate_limited(world: World, http: aiohttp.ClientSession) -> None:
     async with FakeCircleCI(world, rate_limit=RateLimit(0.001, burst=1)) as fake:
         api = Caller(fake, http)
         fake.fail(status=503, times=3)
@@ -281,10 +280,10 @@ async def test_a_struck_request_is_not_rate_limited(world: World, http: aiohttp.
     assert fake.rate_limited == 0
 
 
-def test_a_fault_without_effect_is_refused() -> None:
+def test_a_fault_without_effect_is_rejected() -> None:
     fake = FakeCircleCI()
 
-    with pytest.raises(InvalidArgument, match="what goes wrong"):
+    with pytest.raises(InvalidArgument, match="needs an effect"):
         fake.fail("/api/v2/me", times=3)
     with pytest.raises(InvalidArgument, match="expired"):
         fake.fail(origin="api", expired=True)

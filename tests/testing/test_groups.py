@@ -1,4 +1,4 @@
-"""The embedded CircleCI's groups of users."""
+"""Groups of an organization."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def groups(world: World) -> str:
     return f"/organizations/{world.organization('gh/acme').id}/groups"
 
 
-async def test_a_group_is_made_read_listed_and_deleted(api: Caller, groups: str) -> None:
+async def test_a_group_is_created_read_listed_and_deleted(api: Caller, groups: str) -> None:
     described = await api.post(groups, {"name": "api", "description": "Who builds the API"}, status=201)
     bare = await api.post(groups, {"name": "web"}, status=201)
 
@@ -31,7 +31,7 @@ async def test_a_group_is_made_read_listed_and_deleted(api: Caller, groups: str)
     await api.delete(f"{groups}/{bare['id']}", status=404)
 
 
-async def test_the_first_hundred_are_given_again_and_again_whatever_is_asked(api: Caller, groups: str) -> None:
+async def test_every_page_has_the_first_hundred_groups(api: Caller, groups: str) -> None:
     made = [await api.post(groups, {"name": f"g{number}"}, status=201) for number in range(101)]
 
     first = await api.get(f"{groups}?limit=10")
@@ -40,14 +40,14 @@ async def test_the_first_hundred_are_given_again_and_again_whatever_is_asked(api
 
 
 @pytest.mark.parametrize("body", [None, {}, {"name": ""}, {"name": 1}, {"name": "a", "description": 1}])
-async def test_a_group_that_is_not_right_is_not_made(api: Caller, groups: str, body: Any) -> None:
+async def test_an_invalid_group_is_not_created(api: Caller, groups: str, body: Any) -> None:
     await api.post(groups, body, status=400)
 
     assert (await api.get(groups))["items"] == []
 
 
 @pytest.mark.parametrize("organization", ["gh%2Facme", "acme"])
-async def test_the_organization_is_given_by_its_id(api: Caller, groups: str, organization: str) -> None:
+async def test_the_organization_is_identified_by_its_id(api: Caller, groups: str, organization: str) -> None:
     await api.get(f"/organizations/{organization}/groups", status=400)
     await api.get(f"/organizations/{ID}/groups", status=404)
     await api.get(f"{groups}/nonsense", status=400)

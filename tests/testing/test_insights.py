@@ -1,14 +1,12 @@
-"""The figures of Insights are those of the runs that the world knows."""
+"""Insights are computed from the runs of the world."""
 
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from circleci_async.testing import World
-from circleci_async.testing.builds import Workflow
-from circleci_async.testing.insights import p95
-from circleci_async.testing.projects import Project
+from circleci_async.testing import Project, Workflow, World
+from circleci_async.testing.state.insights import p95
 
 from .caller import Caller
 from .clock import Clock
@@ -64,12 +62,12 @@ async def test_workflow_metrics_are_computed_from_the_runs(api: Caller, project:
     assert (build["window_start"], build["window_end"]) == ("2026-04-25T10:00:00.250Z", "2026-04-28T10:00:40.250Z")
 
 
-def test_p95_is_the_value_that_95_of_100_do_not_exceed() -> None:
+def test_p95_of_known_values() -> None:
     assert p95(list(range(1, 101))) == 95
     assert (p95([7]), p95([])) == (7, 0)
 
 
-async def test_without_a_branch_the_default_branch_is_meant(api: Caller, project: Project) -> None:
+async def test_the_branch_defaults_to_the_default_branch(api: Caller, project: Project) -> None:
     _run(project, 1)
     _run(project, 1, branch="fix")
     _run(project, 1, branch="fix")
@@ -89,7 +87,7 @@ async def test_without_a_branch_the_default_branch_is_meant(api: Caller, project
     ("window", "runs"),
     [("last-24-hours", 1), ("last-7-days", 2), ("last-30-days", 3), ("last-60-days", 4), ("last-90-days", 5)],
 )
-async def test_a_reporting_window_counts_what_began_in_it(
+async def test_a_reporting_window_contains_the_runs_that_started_in_it(
     api: Caller, project: Project, window: str, runs: int
 ) -> None:
     for days in (0.5, 5, 20, 50, 80, 100):
@@ -100,7 +98,7 @@ async def test_a_reporting_window_counts_what_began_in_it(
     assert item["metrics"]["total_runs"] == runs
 
 
-async def test_a_run_that_goes_on_does_not_count(api: Caller, project: Project) -> None:
+async def test_a_running_workflow_is_not_counted(api: Caller, project: Project) -> None:
     project.pipeline().workflow("build", status="running").job("test", status="running")
 
     assert (await api.get(f"{BASE}/workflows"))["items"] == []
@@ -129,7 +127,7 @@ async def test_runs_are_listed_newest_first(api: Caller, project: Project) -> No
     assert (second["id"], second["status"], second["is_approval"]) == (new.id, "failed", True)
 
 
-async def test_runs_can_be_asked_for_by_date(api: Caller, project: Project) -> None:
+async def test_runs_are_filtered_by_date(api: Caller, project: Project) -> None:
     for days in (1, 10, 100, 120):
         _run(project, days)
 
@@ -157,7 +155,7 @@ async def test_runs_can_be_asked_for_by_date(api: Caller, project: Project) -> N
 @pytest.mark.parametrize(
     "path", ["/insights/gh/acme/api/workflows/build", "/insights/time-series/gh/acme/api/workflows/build/jobs"]
 )
-async def test_dates_that_make_no_sense_answer_400(api: Caller, project: Project, path: str, query: str) -> None:
+async def test_invalid_dates_answer_400(api: Caller, project: Project, path: str, query: str) -> None:
     _run(project, 1)
     if "branches" in query:
         path = "/insights/gh/acme/api/workflows/build"
@@ -173,14 +171,14 @@ async def test_dates_that_make_no_sense_answer_400(api: Caller, project: Project
         "/insights/time-series/gh/acme/api/workflows/build/jobs?granularity=weekly",
     ],
 )
-async def test_a_word_that_is_none_of_those_known_answers_400(api: Caller, project: Project, path: str) -> None:
+async def test_an_unknown_option_answers_400(api: Caller, project: Project, path: str) -> None:
     _run(project, 1)
 
     assert "expected one of" in (await api.get(path, status=400))["message"]
 
 
 @pytest.mark.parametrize("path", ["", "/jobs", "/summary", "/test-metrics"])
-async def test_a_workflow_that_never_was_answers_404(api: Caller, project: Project, path: str) -> None:
+async def test_an_unknown_workflow_answers_404(api: Caller, project: Project, path: str) -> None:
     assert await api.get(f"{BASE}/workflows/none{path}", status=404) == {"message": "Workflow not found"}
 
 
@@ -195,9 +193,7 @@ async def test_a_workflow_that_never_was_answers_404(api: Caller, project: Proje
         ("a%2Fb", "a%252Fb"),
     ],
 )
-async def test_a_workflow_name_is_one_segment_whatever_it_holds(
-    api: Caller, project: Project, name: str, sent: str
-) -> None:
+async def test_a_workflow_name_is_one_path_segment(api: Caller, project: Project, name: str, sent: str) -> None:
     _run(project, 1, name=name)
 
     assert len((await api.get(f"{BASE}/workflows/{sent}"))["items"]) == 1
@@ -221,7 +217,7 @@ async def test_job_metrics_are_computed_by_job(api: Caller, project: Project) ->
     assert [job["name"] for job in found] == ["lint"]
 
 
-async def test_jobs_that_a_rerun_took_over_count_once(api: Caller, project: Project, clock: Clock) -> None:
+async def test_jobs_that_a_rerun_kept_count_once(api: Caller, project: Project, clock: Clock) -> None:
     workflow = _run(project, 0.1, status="failed")
     workflow.job("lint")
     await api.post(f"/workflow/{workflow.id}/rerun", {"from_failed": True}, status=202)
@@ -232,7 +228,7 @@ async def test_jobs_that_a_rerun_took_over_count_once(api: Caller, project: Proj
     assert {job["name"]: job["metrics"]["total_runs"] for job in jobs} == {"test": 2, "lint": 1}
 
 
-async def test_a_summary_compares_with_the_window_before(api: Caller, project: Project) -> None:
+async def test_a_summary_has_trends_relative_to_the_previous_window(api: Caller, project: Project) -> None:
     for days in (95, 100):
         _run(project, days, 10)
     for days in (1, 2, 3):
@@ -264,7 +260,7 @@ async def test_a_time_series_has_a_bucket_for_each_job_and_day(api: Caller, proj
     )
 
 
-async def test_hours_are_kept_for_two_days(api: Caller, project: Project) -> None:
+async def test_hourly_buckets_cover_two_days(api: Caller, project: Project) -> None:
     path = "/insights/time-series/gh/acme/api/workflows/build/jobs?granularity=hourly"
     for days in (3, 1.0, 1.02, 0.9):
         _run(project, days)
@@ -279,7 +275,7 @@ async def test_hours_are_kept_for_two_days(api: Caller, project: Project) -> Non
     assert (await api.get(f"{path}&branch=none"))["items"] == []
 
 
-async def test_test_metrics_look_at_the_ten_latest_runs(api: Caller, project: Project) -> None:
+async def test_test_metrics_cover_the_ten_latest_runs(api: Caller, project: Project) -> None:
     for index in range(12):
         job = _run(project, 20 - index).jobs[0]
         job.test("test_slow", run_time=10 + index, file="tests/slow.py")
@@ -305,7 +301,7 @@ async def test_test_metrics_look_at_the_ten_latest_runs(api: Caller, project: Pr
     assert metrics["test_runs"][0]["pipeline_number"] == 12
 
 
-async def test_test_metrics_show_ten_and_count_the_others(api: Caller, project: Project) -> None:
+async def test_test_metrics_list_ten_tests_and_count_the_others(api: Caller, project: Project) -> None:
     job = _run(project, 1, status="failed").jobs[0]
     for index in range(13):
         job.test(f"test_{index}", result="error", run_time=index)
@@ -327,7 +323,7 @@ async def test_a_run_without_tests_has_no_success_rate(api: Caller, project: Pro
     assert (run["success_rate"], run["test_counts"]["total"]) == (0.0, 0)
 
 
-async def test_a_test_is_flaky_that_failed_and_passed_on_one_commit(api: Caller, project: Project) -> None:
+async def test_a_test_that_failed_and_passed_on_one_commit_is_flaky(api: Caller, project: Project) -> None:
     for result, days in (("failure", 2), ("success", 1)):
         job = _run(project, days, revision="a" * 40).jobs[0]
         job.test("test_flaky", result=result, run_time=12.4)
@@ -345,7 +341,7 @@ async def test_a_test_is_flaky_that_failed_and_passed_on_one_commit(api: Caller,
     assert [each["test_name"] for each in metrics["slowest_tests"] if each["flaky"]] == ["test_flaky"]
 
 
-async def test_branches_are_those_that_ran(api: Caller, project: Project) -> None:
+async def test_branches_with_runs_are_listed(api: Caller, project: Project) -> None:
     _run(project, 1, branch="fix")
     _run(project, 1, branch="main", name="docs")
     project.pipeline(tag="v1").workflow("build")
@@ -364,9 +360,7 @@ async def test_a_run_of_a_tag_has_a_blank_branch(api: Caller, project: Project) 
     assert (run["branch"], run["duration"]) == ("", 0)
 
 
-async def test_an_organizations_summary_names_projects_only_when_asked(
-    api: Caller, project: Project, world: World
-) -> None:
+async def test_an_organization_summary_has_the_requested_projects(api: Caller, project: Project, world: World) -> None:
     other = world.project("gh/acme/web")
     _run(project, 1, 60)
     _run(other, 1, 30, branch="fix", status="failed")
@@ -389,7 +383,7 @@ async def test_an_organizations_summary_names_projects_only_when_asked(
     await api.get("/insights/gh/none/summary", status=404)
 
 
-async def test_a_projects_summary_covers_workflows_and_branches(api: Caller, project: Project) -> None:
+async def test_a_project_summary_covers_workflows_and_branches(api: Caller, project: Project) -> None:
     _run(project, 1, 60)
     _run(project, 1, 30, branch="fix")
     _run(project, 1, 10, name="docs")

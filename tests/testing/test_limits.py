@@ -1,4 +1,4 @@
-"""The rate limit of the API, and how it tells its state."""
+"""The rate limit of the API and its headers."""
 
 import time
 from email.utils import parsedate_to_datetime
@@ -9,7 +9,7 @@ import pytest
 
 from circleci_async.errors import InvalidArgument
 from circleci_async.testing import FakeCircleCI, RateLimit, World
-from circleci_async.testing.limits import Bucket
+from circleci_async.testing.server.limits import Bucket
 
 from .caller import Caller
 
@@ -17,7 +17,7 @@ PLAIN = {"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"}
 X = {"X-RateLimit-Limit-Second", "X-RateLimit-Remaining-Second", "X-RateLimit-Reset"}
 
 
-async def test_what_is_over_the_limit_answers_429_in_plain_text(world: World, http: aiohttp.ClientSession) -> None:
+async def test_a_429_is_plain_text(world: World, http: aiohttp.ClientSession) -> None:
     async with FakeCircleCI(world, rate_limit=RateLimit(0.5, burst=2)) as fake:
         api = Caller(fake, http)
         await api.get("/me")
@@ -72,7 +72,7 @@ async def test_artifacts_and_storage_have_no_limit(world: World, http: aiohttp.C
         (None, set[str](), PLAIN | X),
     ],
 )
-def test_the_families_of_headers_can_be_chosen(families: Any, there: set[str], absent: set[str]) -> None:
+def test_the_headers_can_be_chosen(families: Any, there: set[str], absent: set[str]) -> None:
     bucket = Bucket(RateLimit(20, headers=families))
     bucket.take(0)
 
@@ -84,7 +84,7 @@ def test_without_a_limit_there_are_no_headers_and_no_429s() -> None:
     assert FakeCircleCI().rate_limited == 0
 
 
-def test_the_bucket_fills_again_with_time() -> None:
+def test_the_bucket_refills() -> None:
     bucket = Bucket(RateLimit(2))
     passed = [bucket.take(now) is None for now in (0, 0, 0, 0.4, 0.5, 0.6, 100, 100, 100)]
 
@@ -93,7 +93,7 @@ def test_the_bucket_fills_again_with_time() -> None:
 
 
 @pytest.mark.parametrize(("per_second", "seconds"), [(20, "1"), (1, "1"), (0.4, "3"), (1 / 3600, "3600")])
-def test_retry_after_is_in_whole_seconds_never_too_few(per_second: float, seconds: str) -> None:
+def test_retry_after_seconds_are_rounded_up(per_second: float, seconds: str) -> None:
     bucket = Bucket(RateLimit(per_second, burst=1))
     bucket.take(0)
     refused = bucket.take(0)
@@ -102,7 +102,7 @@ def test_retry_after_is_in_whole_seconds_never_too_few(per_second: float, second
     assert refused.headers["Retry-After"] == seconds
 
 
-def test_retry_after_can_be_a_date_never_too_early() -> None:
+def test_a_retry_after_date_is_rounded_up() -> None:
     bucket = Bucket(RateLimit(1, burst=1, retry_after="date"))
     bucket.take(0)
     refused = bucket.take(0)
@@ -111,7 +111,7 @@ def test_retry_after_can_be_a_date_never_too_early() -> None:
     assert 0 <= parsedate_to_datetime(refused.headers["Retry-After"]).timestamp() - time.time() <= 2
 
 
-def test_retry_after_can_be_left_out() -> None:
+def test_retry_after_can_be_omitted() -> None:
     bucket = Bucket(RateLimit(1, burst=1, retry_after=None))
     bucket.take(0)
     refused = bucket.take(0)
@@ -121,12 +121,12 @@ def test_retry_after_can_be_left_out() -> None:
 
 
 @pytest.mark.parametrize("arguments", [{"per_second": 0}, {"per_second": -1}, {"burst": 0}])
-def test_a_limit_that_lets_nothing_through_is_refused(arguments: dict[str, Any]) -> None:
+def test_a_limit_of_zero_is_rejected(arguments: dict[str, Any]) -> None:
     with pytest.raises(InvalidArgument, match=next(iter(arguments))):
         RateLimit(**arguments)
 
 
-async def test_a_number_is_a_limit_of_so_many_requests_a_second(world: World, http: aiohttp.ClientSession) -> None:
+async def test_a_number_is_a_limit_in_requests_per_second(world: World, http: aiohttp.ClientSession) -> None:
     async with FakeCircleCI(world, rate_limit=1) as fake:
         api = Caller(fake, http)
         await api.get("/me")

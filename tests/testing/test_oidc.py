@@ -1,4 +1,4 @@
-"""The embedded CircleCI's OIDC claims, whose errors have their words under `error`."""
+"""OIDC claims."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def org(world: World) -> str:
     return f"/org/{world.project('gh/acme/api').organization.id}"
 
 
-async def test_claims_are_set_one_by_one_and_taken_back(api: Caller, org: str, clock: Clock) -> None:
+async def test_claims_are_set_and_deleted_separately(api: Caller, org: str, clock: Clock) -> None:
     path = f"{org}/oidc-custom-claims"
     owner = {"org_id": org.removeprefix("/org/")}
 
@@ -39,7 +39,7 @@ async def test_claims_are_set_one_by_one_and_taken_back(api: Caller, org: str, c
     assert await api.delete(f"{path}?claims=audience%2Cttl") == owner
 
 
-async def test_the_claims_of_a_project_are_not_those_of_its_organization(api: Caller, org: str, world: World) -> None:
+async def test_project_and_organization_have_separate_claims(api: Caller, org: str, world: World) -> None:
     id = world.projects["gh/acme/api"].id
     path = f"{org}/project/{id}/oidc-custom-claims"
     await api.patch(f"{org}/oidc-custom-claims", {"ttl": "1h"})
@@ -54,7 +54,7 @@ async def test_the_claims_of_a_project_are_not_those_of_its_organization(api: Ca
 @pytest.mark.parametrize(
     "body", [{"ttl": "90"}, {"ttl": "1h 30m"}, {"ttl": ""}, {"ttl": 90}, {"audience": "vault"}, {"audience": [1]}, []]
 )
-async def test_claims_that_are_not_right_answer_400_with_an_error(api: Caller, org: str, body: Any) -> None:
+async def test_invalid_claims_answer_400(api: Caller, org: str, body: Any) -> None:
     path = f"{org}/oidc-custom-claims"
 
     assert (await api.patch(path, body, status=400)).keys() == {"error"}
@@ -62,7 +62,7 @@ async def test_claims_that_are_not_right_answer_400_with_an_error(api: Caller, o
 
 
 @pytest.mark.parametrize("query", ["", "?claims=", "?claims=sub", "?claims=ttl,", "?claim=ttl"])
-async def test_what_is_to_be_taken_back_must_be_named(api: Caller, org: str, query: str) -> None:
+async def test_delete_requires_the_names_of_claims(api: Caller, org: str, query: str) -> None:
     await api.patch(f"{org}/oidc-custom-claims", {"ttl": "1h"})
 
     await api.delete(f"{org}/oidc-custom-claims{query}", status=400)
@@ -70,7 +70,7 @@ async def test_what_is_to_be_taken_back_must_be_named(api: Caller, org: str, que
     assert (await api.get(f"{org}/oidc-custom-claims"))["ttl"] == "1h"
 
 
-async def test_an_owner_that_is_not_there_answers_404(api: Caller, org: str, world: World) -> None:
+async def test_a_missing_owner_answers_404(api: Caller, org: str, world: World) -> None:
     elsewhere = world.project("gh/other/web")
 
     assert (await api.get(f"/org/{ID}/oidc-custom-claims", status=404)).keys() == {"error"}

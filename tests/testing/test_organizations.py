@@ -1,4 +1,4 @@
-"""Organizations and projects come and go, and nothing is left of what was deleted."""
+"""Organizations and projects are created and deleted."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ async def test_a_new_organization_can_be_read(api: Caller, vcs_type: str, slug: 
     assert [each["slug"] for each in await api.get("/me/collaborations")] == [made["slug"]]
 
 
-async def test_an_organization_of_no_repository_host_has_an_opaque_slug_and_makes_such_projects(api: Caller) -> None:
+async def test_circleci_organizations_and_their_projects_have_opaque_slugs(api: Caller) -> None:
     made = await api.post("/organization", {"name": "acme", "vcs_type": "circleci"}, status=201)
     project = await api.post(f"/organization/{made['id']}/project", {"name": "my api"}, status=200)
 
@@ -49,7 +49,7 @@ async def test_an_organization_of_no_repository_host_has_an_opaque_slug_and_make
         {"name": "taken", "vcs_type": "github"},
     ],
 )
-async def test_an_organization_that_is_not_right_is_not_made(api: Caller, world: World, body: Any) -> None:
+async def test_an_invalid_organization_is_not_created(api: Caller, world: World, body: Any) -> None:
     world.organization("gh/taken")
 
     await api.post("/organization", body, status=400)
@@ -58,9 +58,7 @@ async def test_an_organization_that_is_not_right_is_not_made(api: Caller, world:
 
 
 @pytest.mark.parametrize("place", ["gh/acme", "gh%2Fnone", f"{ID}", "gh%2Facme%2Fapi"])
-async def test_an_organization_is_found_by_nothing_but_its_id_or_its_slug_in_one_segment(
-    api: Caller, world: World, place: str
-) -> None:
+async def test_an_organization_is_found_by_id_or_by_slug_in_one_segment(api: Caller, world: World, place: str) -> None:
     world.organization("gh/acme")
 
     await api.get(f"/organization/{place}", status=404)
@@ -68,11 +66,13 @@ async def test_an_organization_is_found_by_nothing_but_its_id_or_its_slug_in_one
     await api.get(f"/organization/{place}/url-orb-allow-list", status=404)
 
 
-async def test_an_id_must_be_one(api: Caller) -> None:
+async def test_an_invalid_id_answers_400(api: Caller) -> None:
     await api.get("/organization/acme", status=400)
 
 
-async def test_nothing_is_left_of_a_deleted_organization(api: Caller, world: World, clock: Clock) -> None:
+async def test_deleting_an_organization_deletes_its_projects_and_builds(
+    api: Caller, world: World, clock: Clock
+) -> None:
     acme = world.organization("gh/acme")
     world.project("gh/other/web").pipeline()
     job = world.project("gh/acme/api").pipeline().workflow().job("test")
@@ -82,7 +82,8 @@ async def test_nothing_is_left_of_a_deleted_organization(api: Caller, world: Wor
     assert await api.delete("/organization/gh%2Facme", status=202) == {"message": "Accepted."}
 
     assert list(world.projects) == ["gh/other/web"]
-    assert (acme.projects, acme.pipelines.all, world.continuations) == ({}, [], {})
+    assert world.organization_pipelines[acme.id].all == []
+    assert world.continuations == {}
     assert (world.workflows, world.jobs) == ({}, {})
     await api.get(f"/organization/{acme.id}", status=404)
     await api.get("/project/gh/acme/api", status=404)
@@ -92,7 +93,7 @@ async def test_nothing_is_left_of_a_deleted_organization(api: Caller, world: Wor
     assert (await api.fetch(f"{host}{artifact.location}", Circle_Token=api.fake.token))[0] == 404
 
 
-async def test_a_deleted_project_is_gone_and_can_be_made_again(api: Caller, world: World, clock: Clock) -> None:
+async def test_a_deleted_project_can_be_created_again(api: Caller, world: World, clock: Clock) -> None:
     project = world.project("gh/acme/api")
     pipeline = project.pipeline(branch="fix")
     world.project("gh/acme/web").pipeline(branch="fix")
@@ -110,7 +111,7 @@ async def test_a_deleted_project_is_gone_and_can_be_made_again(api: Caller, worl
     await api.post(f"/jobs/{job.id}/cancel", status=404)
     assert [each["project_slug"] for each in (await api.get("/pipeline?org-slug=gh/acme"))["items"]] == ["gh/acme/web"]
     clock.wait(100)
-    assert api.fake.world.workflows == {}, "what was under way comes to nothing"
+    assert api.fake.world.workflows == {}, "the triggered pipeline creates no workflow"
 
     again = await api.post("/organization/gh%2Facme/project", {"name": "api"}, status=200)
     assert again["slug"] == "gh/acme/api"
@@ -119,7 +120,7 @@ async def test_a_deleted_project_is_gone_and_can_be_made_again(api: Caller, worl
 
 
 @pytest.mark.parametrize("body", [None, {"name": 1}, {"name": ""}, {"name": "a/b"}, {"name": "taken"}])
-async def test_a_project_that_is_not_right_is_not_made(api: Caller, world: World, body: Any) -> None:
+async def test_an_invalid_project_is_not_created(api: Caller, world: World, body: Any) -> None:
     world.project("gh/acme/taken")
 
     await api.post("/organization/gh%2Facme/project", body, status=400)
@@ -149,13 +150,13 @@ async def test_a_project_that_is_not_right_is_not_made(api: Caller, world: World
         ("POST", f"/projects/{ID}/rollback"),
     ],
 )
-async def test_nobody_in_particular_may_do_nothing_of_it(api: Caller, world: World, method: str, path: str) -> None:
+async def test_all_operations_require_a_token(api: Caller, world: World, method: str, path: str) -> None:
     world.project("gh/acme/api", public=True)
 
     await api.send(method, path, status=401, headers={})
 
 
-async def test_what_an_organization_has_been_given_is_its_own(fake: FakeCircleCI, api: Caller, world: World) -> None:
+async def test_organizations_do_not_share_records(fake: FakeCircleCI, api: Caller, world: World) -> None:
     acme, other = world.organization("gh/acme"), world.organization("gh/other")
 
     group = await api.post(f"/organizations/{acme.id}/groups", {"name": "api"}, status=201)

@@ -1,11 +1,10 @@
-"""The embedded CircleCI's exporters of telemetry."""
+"""OpenTelemetry exporters."""
 
 from typing import Any
 
 import pytest
 
-from circleci_async.testing import World
-from circleci_async.testing.accounts import Organization
+from circleci_async.testing import Organization, World
 
 from .caller import Caller
 
@@ -22,7 +21,7 @@ def exporter(organization: Organization, **other: Any) -> Any:
     return {"org_id": organization.id, "endpoint": "otel.example.com:4317", "protocol": "grpc", **other}
 
 
-async def test_an_exporter_is_made_listed_and_deleted(api: Caller, acme: Organization, world: World) -> None:
+async def test_an_exporter_is_created_listed_and_deleted(api: Caller, acme: Organization, world: World) -> None:
     given = exporter(acme, insecure=True, headers={"x-api-key": "secret"})
     made = await api.post(PATH, given, status=201)
 
@@ -36,7 +35,7 @@ async def test_an_exporter_is_made_listed_and_deleted(api: Caller, acme: Organiz
     await api.delete(f"{PATH}/{made['id']}", status=404)
 
 
-async def test_what_is_wrong_with_an_exporter_stands_in_the_list_alone(api: Caller, acme: Organization) -> None:
+async def test_issues_of_an_exporter_are_in_the_list_only(api: Caller, acme: Organization) -> None:
     made = await api.post(PATH, exporter(acme), status=201)
 
     assert made == {"id": made["id"], **exporter(acme), "insecure": False}
@@ -44,7 +43,7 @@ async def test_what_is_wrong_with_an_exporter_stands_in_the_list_alone(api: Call
     assert await api.get(f"{PATH}?org-id={acme.id}") == [{**made, "issues": ["connection refused"]}]
 
 
-async def test_a_sixth_exporter_answers_as_if_the_server_had_failed(api: Caller, acme: Organization) -> None:
+async def test_a_sixth_exporter_answers_422(api: Caller, acme: Organization) -> None:
     for _ in range(5):
         await api.post(PATH, exporter(acme), status=201)
 
@@ -65,13 +64,13 @@ async def test_a_sixth_exporter_answers_as_if_the_server_had_failed(api: Caller,
         {"org_id": "acme"},
     ],
 )
-async def test_an_exporter_that_is_not_right_is_not_made(api: Caller, acme: Organization, wrong: Any) -> None:
+async def test_an_invalid_exporter_is_not_created(api: Caller, acme: Organization, wrong: Any) -> None:
     await api.post(PATH, exporter(acme, **wrong), status=400)
 
     assert acme.exporters == {}
 
 
-async def test_an_organization_that_can_not_be_seen_answers_404(api: Caller, acme: Organization) -> None:
+async def test_a_missing_organization_answers_404(api: Caller, acme: Organization) -> None:
     await api.get(f"{PATH}?org-id={ID}", status=404)
     await api.post(PATH, exporter(acme, org_id=ID), status=404)
     await api.get(PATH, status=400)

@@ -1,9 +1,9 @@
-"""Long lists come in pages, whose tokens are good for nothing else."""
+"""Paging and page tokens."""
 
 import pytest
 
 from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.pages import PageTokens
+from circleci_async.testing.server.pages import PageTokens
 
 from .caller import Caller
 
@@ -38,7 +38,7 @@ async def test_a_full_last_page_has_no_token(world: World, api: Caller) -> None:
     assert [len(page) for page in await api.walk(f"/workflow/{workflow.id}/job")] == [20, 1]
 
 
-async def test_what_is_made_during_a_walk_does_not_shift_the_pages(api: Caller, world: World) -> None:
+async def test_new_records_do_not_shift_the_pages(api: Caller, world: World) -> None:
     first = await api.get("/project/gh/acme/api/pipeline")
     world.projects["gh/acme/api"].pipeline()
 
@@ -77,13 +77,13 @@ async def test_every_list_call_is_paged(api: Caller, world: World) -> None:
 
 
 @pytest.mark.parametrize("token", ["", "x", "nonsense", "AAAAAAAAAAAAAAAAAAAAAAAA", "%FF", "20"])
-async def test_a_token_that_was_never_given_out_answers_400(api: Caller, token: str) -> None:
+async def test_an_invalid_token_answers_400(api: Caller, token: str) -> None:
     answer = await api.get(f"/project/gh/acme/api/pipeline?page-token={token}", status=400)
 
     assert answer == {"message": "Invalid page token."}
 
 
-async def test_a_token_is_good_for_its_own_list_and_filter_only(api: Caller) -> None:
+async def test_a_token_is_valid_for_its_list_and_filter_only(api: Caller) -> None:
     token = (await api.get("/project/gh/acme/api/pipeline?branch=main"))["next_page_token"]
 
     await api.get(f"/project/github/acme/api/pipeline?branch=main&page-token={token}")
@@ -98,7 +98,7 @@ async def test_the_page_size_can_be_chosen(world: World, api: Caller) -> None:
     assert [len(page) for page in pages] == [7] * 6 + [3]
 
 
-def test_tokens_tell_nothing_of_the_place_they_stand_for() -> None:
+def test_tokens_do_not_reveal_their_position() -> None:
     pages = PageTokens(20, b"secret")
     tokens = [pages.write(place, "list") for place in range(20, 400, 20)]
 

@@ -1,11 +1,10 @@
-"""Pipeline definitions are kept, project by project."""
+"""Pipeline definitions of a project."""
 
 from typing import Any
 
 import pytest
 
-from circleci_async.testing import World
-from circleci_async.testing.projects import Project
+from circleci_async.testing import Project, World
 
 from .caller import Caller
 
@@ -63,13 +62,13 @@ async def test_a_definition_is_created_read_listed_changed_and_deleted(api: Call
     assert await api.get(definitions) == {"items": []}
 
 
-async def test_a_configuration_can_be_in_no_repository(api: Caller, definitions: str) -> None:
+async def test_a_config_source_can_lack_a_repository(api: Caller, definitions: str) -> None:
     source = {"provider": "circleci", "file_path": "a.yml"}
     created = await api.post(definitions, BODY | {"config_source": source, "description": ""}, status=200)
     assert (created["config_source"], created["description"]) == (source, "")
 
 
-async def test_another_source_of_the_configuration_is_ignored(api: Caller, definitions: str) -> None:
+async def test_a_changed_config_source_is_ignored(api: Caller, definitions: str) -> None:
     created = await api.post(definitions, BODY, status=200)
     other = {"provider": "circleci", "repo": {"external_id": "456"}}
     assert await api.patch(f"{definitions}/{created['id']}", {"config_source": other}) == created
@@ -103,7 +102,7 @@ INCOMPLETE: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=str)
-async def test_what_is_wrong_is_refused_and_changes_nothing(
+async def test_an_invalid_body_is_rejected_and_changes_nothing(
     api: Caller, definitions: str, wrong: dict[str, Any]
 ) -> None:
     created = await api.post(definitions, BODY, status=200)
@@ -115,12 +114,12 @@ async def test_what_is_wrong_is_refused_and_changes_nothing(
 
 
 @pytest.mark.parametrize("wrong", INCOMPLETE, ids=str)
-async def test_a_new_definition_must_be_whole(api: Caller, definitions: str, wrong: dict[str, Any]) -> None:
+async def test_a_new_definition_requires_all_fields(api: Caller, definitions: str, wrong: dict[str, Any]) -> None:
     await api.post(definitions, BODY | wrong, status=400)
 
 
 @pytest.mark.parametrize("missing", BODY)
-async def test_a_new_definition_needs_a_name_and_both_sources(api: Caller, definitions: str, missing: str) -> None:
+async def test_a_new_definition_requires_a_name_and_both_sources(api: Caller, definitions: str, missing: str) -> None:
     await api.post(definitions, {key: value for key, value in BODY.items() if key != missing}, status=400)
 
 

@@ -1,11 +1,10 @@
-"""Pipelines that `pipeline/run` makes, and those that it does not make."""
+"""`POST .../pipeline/run`."""
 
 from typing import Any
 
 import pytest
 
-from circleci_async.testing import World
-from circleci_async.testing.projects import Project
+from circleci_async.testing import Project, World
 
 from .caller import Caller
 from .clock import Clock
@@ -37,7 +36,7 @@ async def test_a_pipeline_runs_in_any_project(api: Caller, world: World, clock: 
     assert workflow["status"] == "success"
 
 
-async def test_the_code_comes_from_the_checkout(api: Caller, project: Project) -> None:
+async def test_the_checkout_sets_branch_and_tag(api: Caller, project: Project) -> None:
     body = {"config": {"branch": "main"}, "checkout": {"tag": "v1"}, "parameters": {"n": 1}}
     await api.post(RUN, body, status=201)
     await api.post(RUN, {"config": {"tag": "v1"}, "checkout": {"branch": "fix"}}, status=201)
@@ -62,13 +61,13 @@ async def test_the_code_comes_from_the_checkout(api: Caller, project: Project) -
         {"parameters": []},
     ],
 )
-async def test_a_run_that_is_not_right_makes_nothing(api: Caller, project: Project, body: Any) -> None:
+async def test_an_invalid_run_creates_no_pipeline(api: Caller, project: Project, body: Any) -> None:
     await api.post(RUN, body, status=400)
 
     assert project.pipelines.all == []
 
 
-async def test_only_a_definition_of_the_project_is_run(api: Caller, project: Project) -> None:
+async def test_a_definition_of_another_project_answers_404(api: Caller, project: Project) -> None:
     await api.post(RUN, {"definition_id": ID}, status=404)
     made = await api.post(f"/projects/{project.id}/pipeline-definitions", DEFINITION, status=200)
 
@@ -77,7 +76,7 @@ async def test_only_a_definition_of_the_project_is_run(api: Caller, project: Pro
     assert len(project.pipelines.all) == 1
 
 
-async def test_a_run_may_be_skipped_once(api: Caller, project: Project) -> None:
+async def test_one_run_can_be_skipped(api: Caller, project: Project) -> None:
     project.skip_next_run()
 
     assert await api.post(RUN, status=200) == {"message": "The commit asks to be skipped."}
@@ -85,7 +84,7 @@ async def test_a_run_may_be_skipped_once(api: Caller, project: Project) -> None:
     await api.post(RUN, status=201)
 
 
-async def test_a_pipeline_that_is_only_triggered_is_not_skipped(api: Caller, project: Project) -> None:
+async def test_trigger_is_not_skipped(api: Caller, project: Project) -> None:
     project.skip_next_run("not now")
 
     await api.post("/project/gh/acme/api/pipeline", status=201)

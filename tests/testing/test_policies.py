@@ -1,13 +1,11 @@
-"""Policies are pushed a bundle at a time, and decide what a test says."""
+"""Policy bundles, decisions and settings."""
 
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from circleci_async.testing import World
-from circleci_async.testing.accounts import Organization
-from circleci_async.testing.policies import Verdict
+from circleci_async.testing import Organization, Verdict, World
 
 from .caller import Caller
 from .clock import Clock
@@ -30,7 +28,7 @@ async def push(api: Caller, config: str, policies: dict[str, Any]) -> Any:
     return await api.post(f"{config}/policy-bundle", {"policies": policies}, status=201)
 
 
-async def test_a_push_replaces_the_whole_bundle_and_says_what_changed(api: Caller, config: str, clock: Clock) -> None:
+async def test_a_push_replaces_the_bundle_and_reports_the_changes(api: Caller, config: str, clock: Clock) -> None:
     assert await api.get(f"{config}/policy-bundle") == {}
     assert await push(api, config, {"b.rego": "package org", "a.rego": "package org"}) == {
         "created": ["a.rego", "b.rego"]
@@ -50,7 +48,7 @@ async def test_a_push_replaces_the_whole_bundle_and_says_what_changed(api: Calle
     assert await push(api, config, {}) == {}
 
 
-async def test_a_dry_run_says_the_same_and_changes_nothing(api: Caller, config: str) -> None:
+async def test_a_dry_run_reports_the_same_and_changes_nothing(api: Caller, config: str) -> None:
     body = {"policies": {"a.rego": "package org"}}
     assert await api.post(f"{config}/policy-bundle?dry=true", body, status=200) == {"created": ["a.rego"]}
     assert await api.get(f"{config}/policy-bundle") == {}
@@ -60,14 +58,14 @@ async def test_a_dry_run_says_the_same_and_changes_nothing(api: Caller, config: 
 @pytest.mark.parametrize(
     "body", [None, {}, {"policies": []}, {"policies": {"a.rego": 1}}, {"policies": {"a.rego": None}}, []], ids=str
 )
-async def test_what_is_no_bundle_is_refused_and_changes_nothing(api: Caller, config: str, body: Any) -> None:
+async def test_an_invalid_bundle_is_rejected_and_changes_nothing(api: Caller, config: str, body: Any) -> None:
     await push(api, config, {"a.rego": "package org"})
     await api.post(f"{config}/policy-bundle", body, status=400)
     await api.post(f"{config}/policy-bundle?dry=yes", {"policies": {}}, status=400)
     assert list(await api.get(f"{config}/policy-bundle")) == ["a.rego"]
 
 
-async def test_a_decision_passes_by_the_rules_of_the_bundle(api: Caller, world: World, config: str) -> None:
+async def test_a_decision_passes_with_the_rules_of_the_bundle(api: Caller, world: World, config: str) -> None:
     world.policy("gh/acme", "image.rego", RULE)
     assert await api.post(f"{config}/decision", {"input": "version: 2.1", "metadata": {"n": 1}}, status=200) == {
         "status": "PASS",
@@ -76,10 +74,10 @@ async def test_a_decision_passes_by_the_rules_of_the_bundle(api: Caller, world: 
         "soft_failures": [],
         "reason": "",
     }
-    assert await api.get(f"{config}/decision") == [], "only pipelines are logged"
+    assert await api.get(f"{config}/decision") == [], "only decisions of pipelines are logged"
 
 
-async def test_a_decision_is_what_a_test_says(api: Caller, organization: Organization, config: str) -> None:
+async def test_decide_with_sets_the_decision(api: Caller, organization: Organization, config: str) -> None:
     organization.decide_with(
         "HARD_FAIL", hard_failures={"a": "no"}, soft_failures={"b": "hm"}, enabled_rules=["a", "b"], reason="x"
     )
@@ -95,7 +93,7 @@ async def test_a_decision_is_what_a_test_says(api: Caller, organization: Organiz
 
 
 @pytest.mark.parametrize("body", [{}, {"input": {}}, {"input": "x", "metadata": "y"}], ids=str)
-async def test_a_decision_needs_an_input(api: Caller, config: str, body: Any) -> None:
+async def test_a_decision_requires_an_input(api: Caller, config: str, body: Any) -> None:
     await api.post(f"{config}/decision", body, status=400)
 
 
@@ -138,7 +136,7 @@ async def test_decisions_are_logged_with_the_policies_of_their_time(
     await api.get(f"{config}/decision/none", status=400)
 
 
-async def test_decisions_are_searched_and_paged_by_offset_newest_first(
+async def test_decisions_are_filtered_and_paged_by_offset_newest_first(
     api: Caller, world: World, config: str, clock: Clock
 ) -> None:
     api_project, web = world.projects["gh/acme/api"], world.project("gh/acme/web", default_branch="master")
@@ -176,7 +174,7 @@ async def test_settings_can_be_read_and_set(api: Caller, config: str) -> None:
 @pytest.mark.parametrize(
     "path", ["policy-bundle", "policy-bundle/a", "decision", f"decision/{NOBODY}", "decision/settings"]
 )
-async def test_owner_and_context_must_be_there(api: Caller, organization: Organization, path: str) -> None:
+async def test_a_missing_owner_or_context_is_rejected(api: Caller, organization: Organization, path: str) -> None:
     await api.get(f"/owner/{organization.id}/context/other/{path}", status=400)
     await api.get(f"/owner/{NOBODY}/context/config/{path}", status=404)
     await api.get(f"/owner/gh%2Facme/context/config/{path}", status=400)

@@ -1,11 +1,10 @@
-"""The settings of a project, how it is set up, and rolled back."""
+"""Settings, set-up and rollback of a project."""
 
 from typing import Any
 
 import pytest
 
-from circleci_async.testing import World
-from circleci_async.testing.projects import Project
+from circleci_async.testing import Project, World
 
 from .caller import Caller
 from .clock import Clock
@@ -20,7 +19,7 @@ def project(world: World) -> Project:
     return world.project("gh/acme/api", default_branch="trunk")
 
 
-async def test_settings_have_defaults_and_keep_what_is_changed(api: Caller, world: World) -> None:
+async def test_settings_have_defaults_and_can_be_changed(api: Caller, world: World) -> None:
     world.project("gh/acme/web")
     before = await api.get(PATH)
     changes: Any = {"build_prs_only": True, "pr_only_branch_overrides": ["trunk", "release"]}
@@ -45,7 +44,7 @@ async def test_settings_have_defaults_and_keep_what_is_changed(api: Caller, worl
 
 
 @pytest.mark.parametrize("name", ["oss", "nonsense"])
-async def test_a_field_that_can_not_be_changed_answers_400_and_names_it(api: Caller, name: str) -> None:
+async def test_a_read_only_field_answers_400_and_is_named(api: Caller, name: str) -> None:
     changes = {"disable_ssh": True, name: True}
 
     assert await api.patch(PATH, {"advanced": changes}, status=400) == {"message": f"Unexpected field advanced.{name}"}
@@ -85,7 +84,7 @@ async def test_settings_of_another_type_answer_400(api: Caller, advanced: Any) -
         ("POST", "/project/svn/acme/api"),
     ],
 )
-async def test_a_project_must_be_given_in_three_segments(api: Caller, method: str, path: str) -> None:
+async def test_a_slug_in_one_segment_answers_404(api: Caller, method: str, path: str) -> None:
     await api.send(method, path, status=404)
 
 
@@ -99,14 +98,14 @@ async def test_a_repository_becomes_a_project_once(api: Caller, world: World) ->
     assert world.projects["gh/acme/web"] is project
 
 
-async def test_a_project_of_no_repository_host_can_not_be_set_up(api: Caller, world: World) -> None:
+async def test_a_circleci_project_cannot_be_set_up(api: Caller, world: World) -> None:
     world.project(OPAQUE)
 
     await api.post(f"/project/{OPAQUE}", status=400)
 
 
-async def test_a_rollback_is_done_by_a_pipeline(api: Caller, project: Project, clock: Clock) -> None:
-    project.deploy_component("api").version("1.2.0", project.world.deploy_environment("gh/acme", "production"))
+async def test_a_rollback_triggers_a_pipeline(api: Caller, project: Project, world: World, clock: Clock) -> None:
+    project.deploy_component("api").version("1.2.0", world.deploy_environment("gh/acme", "production"))
     body = {
         "component_name": "api",
         "environment_name": "production",
@@ -126,9 +125,7 @@ async def test_a_rollback_is_done_by_a_pipeline(api: Caller, project: Project, c
 
 @pytest.mark.parametrize("missing", ["component_name", "environment_name", "current_version", "target_version"])
 @pytest.mark.parametrize("value", [None, "", 1])
-async def test_a_rollback_that_does_not_say_what_to_roll_back_answers_400(
-    api: Caller, project: Project, missing: str, value: Any
-) -> None:
+async def test_an_incomplete_rollback_answers_400(api: Caller, project: Project, missing: str, value: Any) -> None:
     body: dict[str, Any] = {
         "component_name": "a",
         "environment_name": "b",
@@ -143,7 +140,9 @@ async def test_a_rollback_that_does_not_say_what_to_roll_back_answers_400(
     assert project.pipelines.all == []
 
 
-async def test_a_rollback_of_nothing_or_in_no_project_answers_404(api: Caller, project: Project) -> None:
+async def test_a_rollback_of_a_missing_component_environment_or_project_answers_404(
+    api: Caller, project: Project
+) -> None:
     body = {"component_name": "a", "environment_name": "b", "current_version": "2", "target_version": "1"}
     answer = await api.post(f"/projects/{project.id}/rollback", body, status=404)
     assert answer == {"message": "Component not found"}

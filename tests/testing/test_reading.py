@@ -1,4 +1,4 @@
-"""What is in the world is what the API tells."""
+"""The API returns the records of the world."""
 
 from datetime import UTC, datetime
 from urllib.parse import quote
@@ -41,7 +41,7 @@ async def test_collaborations_are_the_organizations(api: Caller, world: World) -
     "path",
     ["gh/acme/api", "github/acme/api", "gh%2Facme%2Fapi", "github%2Facme%2Fapi", "gh/ac%6De/api"],
 )
-async def test_a_project_is_found_by_each_way_to_write_its_slug(api: Caller, world: World, path: str) -> None:
+async def test_a_project_is_found_by_each_form_of_its_slug(api: Caller, world: World, path: str) -> None:
     project = world.project("github/acme/api", default_branch="trunk")
 
     found = await api.get(f"/project/{path}")
@@ -54,7 +54,7 @@ async def test_a_project_is_found_by_each_way_to_write_its_slug(api: Caller, wor
     }
 
 
-async def test_a_project_named_like_a_call_is_told_from_it(api: Caller, world: World) -> None:
+async def test_a_project_named_like_an_operation_is_found(api: Caller, world: World) -> None:
     for name in ("artifacts", "pipeline", "mine"):
         project = world.project(f"gh/acme/{name}")
         project.pipeline()
@@ -63,14 +63,14 @@ async def test_a_project_named_like_a_call_is_told_from_it(api: Caller, world: W
 
 
 @pytest.mark.parametrize("name", ["a b", "ünï", "100%", "a+b", "a?b#c"])
-async def test_names_arrive_as_they_were_meant(api: Caller, world: World, name: str) -> None:
+async def test_escaped_names_are_decoded(api: Caller, world: World, name: str) -> None:
     project = world.project(f"gh/acme/{name}")
 
     assert (await api.get(f"/project/gh/acme/{quote(name, safe='')}"))["id"] == project.id
     assert (await api.get(f"/project/gh%2Facme%2F{quote(name, safe='')}"))["id"] == project.id
 
 
-async def test_a_project_of_the_github_app_has_ids_for_names(api: Caller, world: World) -> None:
+async def test_a_github_app_project_has_ids_in_its_slug(api: Caller, world: World) -> None:
     slug = "circleci/GM1mbrQEWnNbzLKEnotDo4/5gh9pgQgohHwicwomY5nYQ"
     pipeline = world.project(slug, name="api").pipeline(branch="main")
 
@@ -108,7 +108,7 @@ async def test_a_pipeline_of_a_tag_has_no_branch(api: Caller, world: World) -> N
     assert "pipeline.git.branch" not in values
 
 
-async def test_a_pipeline_that_could_not_be_created_says_why(api: Caller, world: World) -> None:
+async def test_an_errored_pipeline_has_its_errors(api: Caller, world: World) -> None:
     pipeline = world.project("gh/acme/api").pipeline(errors=[("config", "No such job.")])
 
     found = await api.get(f"/pipeline/{pipeline.id}")
@@ -116,7 +116,7 @@ async def test_a_pipeline_that_could_not_be_created_says_why(api: Caller, world:
     assert (found["state"], found["errors"]) == ("errored", [{"type": "config", "message": "No such job."}])
 
 
-async def test_pipelines_are_listed_newest_first_by_branch_and_by_who_started_them(api: Caller, world: World) -> None:
+async def test_pipelines_are_listed_newest_first_by_branch_and_by_actor(api: Caller, world: World) -> None:
     project, other = world.project("gh/acme/api"), world.project("gh/acme/web")
     bot = world.user("bot")
     project.pipeline(branch="main")
@@ -151,7 +151,7 @@ async def test_config_and_values_belong_to_the_pipeline(api: Caller, world: Worl
     assert (values["pipeline.parameters.n"], values["pipeline.parameters.deploy"]) == (1, True)
 
 
-async def test_workflows_and_jobs_are_told_with_their_times(api: Caller, world: World) -> None:
+async def test_workflows_and_jobs_have_their_times(api: Caller, world: World) -> None:
     project = world.project("gh/acme/api")
     at = datetime(2026, 5, 1, tzinfo=UTC)
     workflow = project.pipeline(created_at=at).workflow("build", status="failed")
@@ -174,7 +174,7 @@ async def test_workflows_and_jobs_are_told_with_their_times(api: Caller, world: 
     assert details["executor"] == {"type": "docker", "resource_class": "medium"}
 
 
-async def test_a_job_in_the_queue_has_neither_start_nor_executor(api: Caller, world: World) -> None:
+async def test_a_queued_job_has_neither_start_nor_executor(api: Caller, world: World) -> None:
     workflow = world.project("gh/acme/api").pipeline().workflow(status="running")
     job = workflow.job("test", status="queued")
 
@@ -195,7 +195,7 @@ async def test_an_approval_has_no_number_but_a_request_id(api: Caller, world: Wo
     assert "job_number" not in listed
 
 
-async def test_workflow_fields_that_are_seldom_there_are_there_when_set(api: Caller, world: World) -> None:
+async def test_optional_workflow_fields(api: Caller, world: World) -> None:
     workflow = world.project("gh/acme/api").pipeline(setup=True).workflow("setup", status="error", tag="setup")
     workflow.errored_by = world.me
 
@@ -249,7 +249,7 @@ async def test_steps_are_kept_with_their_output(world: World) -> None:
         ("/insights/gh/none/summary", "Organization not found"),
     ],
 )
-async def test_what_is_not_there_answers_404(api: Caller, world: World, path: str, message: str) -> None:
+async def test_missing_records_answer_404(api: Caller, world: World, path: str, message: str) -> None:
     world.project("gh/acme/api").pipeline()
 
     assert await api.get(path, status=404) == {"message": message}
@@ -259,7 +259,7 @@ async def test_names_in_a_slug_of_ids_answer_400(api: Caller) -> None:
     await api.get("/project/circleci/acme/api", status=400)
 
 
-async def test_every_answer_has_a_request_id_of_its_own(api: Caller) -> None:
+async def test_every_response_has_a_unique_request_id(api: Caller) -> None:
     ids: set[str] = set()
     for path, status in (("/me", 200), ("/me", 200), ("/nothing", 404)):
         await api.get(path, status=status)

@@ -1,4 +1,4 @@
-"""What is triggered, rerun, approved or canceled changes the world, as time goes by."""
+"""Triggered, rerun, approved and canceled workflows change with time."""
 
 import asyncio
 from typing import Any
@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from circleci_async.errors import InvalidArgument
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.projects import Project
+from circleci_async.testing import FakeCircleCI, Project, World
 
 from .caller import Caller
 from .clock import Clock
@@ -30,7 +29,7 @@ async def _jobs(api: Caller, workflow_id: str) -> dict[str, str]:
 
 
 async def _triggered(api: Caller, clock: Clock) -> str:
-    """Trigger a pipeline, wait until its workflow runs, and give the workflow's id."""
+    """Trigger a pipeline, wait until its workflow runs, and return the workflow's id."""
     created = await api.post(TRIGGER, status=201)
     clock.wait(1)
     return str((await _workflow(api, created["id"]))["id"])
@@ -68,9 +67,7 @@ async def test_a_triggered_pipeline_is_pending_then_created_runs_and_ends(
     assert (await api.get("/project/gh/acme/api/job/2"))["duration"] == 8100
 
 
-async def test_times_are_those_of_the_events_however_late_somebody_looks(
-    api: Caller, project: Project, clock: Clock
-) -> None:
+async def test_times_do_not_depend_on_when_they_are_read(api: Caller, project: Project, clock: Clock) -> None:
     created = await api.post(TRIGGER, status=201)
     clock.wait(3600)
 
@@ -86,7 +83,7 @@ async def test_a_pipeline_runs_on_the_default_branch_or_for_a_tag(api: Caller, p
     assert (plain["vcs"]["branch"], tagged["vcs"]["tag"], "branch" in tagged["vcs"]) == ("main", "v1", False)
 
 
-async def test_the_real_clock_drives_a_world_that_was_given_none(api: Caller) -> None:
+async def test_the_default_clock_is_the_real_one(api: Caller) -> None:
     world = World()
     world.project("gh/acme/api")
     async with FakeCircleCI(world, run_time=0.1) as fake:
@@ -97,7 +94,7 @@ async def test_the_real_clock_drives_a_world_that_was_given_none(api: Caller) ->
         assert (await _workflow(caller, created["id"]))["status"] == "success"
 
 
-async def test_an_approval_holds_what_comes_after_it(api: Caller, project: Project, clock: Clock) -> None:
+async def test_jobs_after_an_approval_wait_for_it(api: Caller, project: Project, clock: Clock) -> None:
     project.on_trigger("ship", jobs=("lint", "test", "hold:approval", "deploy"))
     workflow_id = await _triggered(api, clock)
     assert await _jobs(api, workflow_id) == {"lint": "queued", "test": "queued", "hold": "blocked", "deploy": "blocked"}
@@ -135,7 +132,7 @@ async def test_only_a_job_on_hold_can_be_approved(api: Caller, project: Project,
     assert (await api.get(f"/workflow/{workflow_id}"))["status"] == "on_hold"
 
 
-async def test_an_approval_made_by_hand_can_be_approved(api: Caller, project: Project, clock: Clock) -> None:
+async def test_an_approval_of_workflow_job_can_be_approved(api: Caller, project: Project, clock: Clock) -> None:
     workflow = project.pipeline().workflow(status="on_hold")
     hold = workflow.job("hold", approval=True)
     deploy = workflow.job("deploy", status="blocked", requires=[hold])
@@ -149,7 +146,7 @@ async def test_an_approval_made_by_hand_can_be_approved(api: Caller, project: Pr
     assert (await api.get(f"/project/gh/acme/api/job/{deploy.number}"))["status"] == "success"
 
 
-async def test_a_job_that_fails_fails_the_workflow_and_blocks_what_follows(
+async def test_a_failed_job_fails_the_workflow_and_blocks_dependent_jobs(
     api: Caller, project: Project, clock: Clock
 ) -> None:
     project.on_trigger(jobs=("lint", "test:failed", "hold:approval", "deploy"))
@@ -178,7 +175,7 @@ async def test_a_workflow_is_failing_while_others_still_run(api: Caller, project
     assert (await api.get(f"/workflow/{workflow.id}"))["status"] == "failing"
 
 
-async def test_several_workflows_run_side_by_side_and_leave_what_was_asked(
+async def test_several_workflows_run_in_parallel_and_upload_artifacts(
     api: Caller, project: Project, clock: Clock
 ) -> None:
     project.on_trigger("build", jobs=("compile",), artifacts={"app.bin": 3000, "notes.txt": b"done"})
@@ -197,7 +194,7 @@ async def test_several_workflows_run_side_by_side_and_leave_what_was_asked(
     assert "- compile" in config["source"]
 
 
-async def test_a_config_that_cant_be_used_gives_a_pipeline_without_workflows(
+async def test_an_invalid_config_creates_a_pipeline_without_workflows(
     api: Caller, project: Project, clock: Clock
 ) -> None:
     project.on_trigger(error="Job test is not defined.")
@@ -212,12 +209,12 @@ async def test_a_config_that_cant_be_used_gives_a_pipeline_without_workflows(
 
 
 @pytest.mark.parametrize("jobs", [(), ("test", "test"), ("test", "test:failed"), ("",)])
-def test_a_recipe_without_names_or_with_a_name_twice_is_refused(world: World, jobs: tuple[str, ...]) -> None:
+def test_jobs_must_be_different_names(world: World, jobs: tuple[str, ...]) -> None:
     with pytest.raises(InvalidArgument, match="jobs"):
         world.project("gh/acme/api").on_trigger(jobs=jobs)
 
 
-async def test_a_colon_may_be_part_of_a_jobs_name(api: Caller, project: Project, clock: Clock) -> None:
+async def test_a_job_name_can_contain_a_colon(api: Caller, project: Project, clock: Clock) -> None:
     project.on_trigger(jobs=("node:test", "go:test:failed"))
     workflow_id = await _triggered(api, clock)
     clock.wait(10)
@@ -225,7 +222,7 @@ async def test_a_colon_may_be_part_of_a_jobs_name(api: Caller, project: Project,
     assert await _jobs(api, workflow_id) == {"node:test": "success", "go:test": "failed"}
 
 
-async def test_canceling_a_workflow_ends_all_of_it_for_good(api: Caller, project: Project, clock: Clock) -> None:
+async def test_canceling_a_workflow_cancels_its_jobs(api: Caller, project: Project, clock: Clock) -> None:
     project.on_trigger(jobs=("test", "hold:approval", "deploy"))
     workflow_id = await _triggered(api, clock)
 
@@ -239,7 +236,7 @@ async def test_canceling_a_workflow_ends_all_of_it_for_good(api: Caller, project
     assert (await api.get("/project/gh/acme/api/1/artifacts"))["items"] == []
 
 
-async def test_canceling_leaves_what_has_ended_as_it_is(api: Caller, project: Project) -> None:
+async def test_canceling_keeps_ended_jobs(api: Caller, project: Project) -> None:
     workflow = project.pipeline().workflow(status="running")
     for name, status in (("lint", "success"), ("test", "running"), ("docs", "not_run"), ("deploy", "blocked")):
         workflow.job(name, status=status)
@@ -254,7 +251,7 @@ async def test_canceling_leaves_what_has_ended_as_it_is(api: Caller, project: Pr
     }
 
 
-async def test_canceling_a_job_made_by_hand_lets_nothing_else_run(api: Caller, project: Project) -> None:
+async def test_canceling_a_job_of_workflow_job_starts_no_other(api: Caller, project: Project) -> None:
     workflow = project.pipeline().workflow(status="running")
     job = workflow.job("test", status="running")
     waiting = workflow.job("lint", status="blocked")
@@ -264,7 +261,7 @@ async def test_canceling_a_job_made_by_hand_lets_nothing_else_run(api: Caller, p
     assert (workflow.status, waiting.status) == ("canceled", "blocked")
 
 
-async def test_what_has_ended_cant_be_canceled(api: Caller, project: Project, clock: Clock) -> None:
+async def test_ended_jobs_and_workflows_cannot_be_canceled(api: Caller, project: Project, clock: Clock) -> None:
     workflow = project.pipeline().workflow(status="failed")
     job = workflow.job("test", status="failed")
 
@@ -275,7 +272,7 @@ async def test_what_has_ended_cant_be_canceled(api: Caller, project: Project, cl
     assert (workflow.status, job.status) == ("failed", "failed")
 
 
-async def test_canceling_a_job_cancels_what_waits_for_it(api: Caller, project: Project, clock: Clock) -> None:
+async def test_canceling_a_job_cancels_its_workflow(api: Caller, project: Project, clock: Clock) -> None:
     project.on_trigger(jobs=("lint", "test", "hold:approval"))
     workflow_id = await _triggered(api, clock)
 
@@ -326,9 +323,7 @@ async def test_a_rerun_from_failed_keeps_what_succeeded(api: Caller, project: Pr
     assert (await api.get(f"/workflow/{workflow.id}"))["status"] == "failed"
 
 
-async def test_a_rerun_of_chosen_jobs_takes_along_what_depends_on_them(
-    api: Caller, project: Project, clock: Clock
-) -> None:
+async def test_a_rerun_of_jobs_includes_dependent_jobs(api: Caller, project: Project, clock: Clock) -> None:
     workflow = project.pipeline().workflow("build")
     lint = workflow.job("lint")
     test = workflow.job("test")
@@ -342,7 +337,7 @@ async def test_a_rerun_of_chosen_jobs_takes_along_what_depends_on_them(
     assert jobs[0]["id"] == lint.id
 
 
-async def test_a_rerun_ends_as_the_recipe_says_by_then(api: Caller, project: Project, clock: Clock) -> None:
+async def test_a_rerun_uses_the_current_recipe(api: Caller, project: Project, clock: Clock) -> None:
     project.on_trigger(jobs=("test:failed",))
     workflow_id = await _triggered(api, clock)
     clock.wait(10)
@@ -369,7 +364,7 @@ async def test_a_rerun_ends_as_the_recipe_says_by_then(api: Caller, project: Pro
         {"jobs": [1]},
     ],
 )
-async def test_a_rerun_that_makes_no_sense_answers_400(api: Caller, project: Project, body: Any) -> None:
+async def test_an_invalid_rerun_answers_400(api: Caller, project: Project, body: Any) -> None:
     workflow = project.pipeline().workflow("build")
     workflow.job("test")
 
@@ -385,7 +380,7 @@ async def test_jobs_and_from_failed_exclude_each_other(api: Caller, project: Pro
     await api.post(f"/workflow/{workflow.id}/rerun", {"jobs": [job.id], "from_failed": True}, status=400)
 
 
-async def test_what_still_runs_cant_be_rerun(api: Caller, project: Project) -> None:
+async def test_a_running_workflow_cannot_be_rerun(api: Caller, project: Project) -> None:
     workflow = project.pipeline().workflow(status="running")
 
     await api.post(f"/workflow/{workflow.id}/rerun", status=400)

@@ -1,11 +1,10 @@
-"""Schedules are kept, with hyphens, and only right ones."""
+"""Schedules, with hyphenated fields."""
 
 from typing import Any
 
 import pytest
 
-from circleci_async.testing import World
-from circleci_async.testing.projects import Project
+from circleci_async.testing import Project, World
 
 from .caller import Caller
 from .clock import Clock
@@ -58,7 +57,7 @@ async def test_a_schedule_is_created_read_listed_changed_and_deleted(api: Caller
     assert await api.walk(SCHEDULES) == [[]]
 
 
-async def test_a_changed_timetable_keeps_what_is_not_given_and_one_kind_of_days(api: Caller) -> None:
+async def test_an_update_keeps_other_fields_and_one_kind_of_days(api: Caller) -> None:
     path = f"/schedule/{(await api.post(SCHEDULES, BODY, status=201))['id']}"
 
     changed = await api.patch(path, {"timetable": {"hours-of-day": [4, 5]}})
@@ -75,7 +74,7 @@ async def test_there_is_one_system_user(api: Caller) -> None:
     assert first["actor"]["id"] != api.fake.world.me.id
 
 
-async def test_schedules_come_in_pages_and_each_project_has_its_own(api: Caller, world: World) -> None:
+async def test_schedules_are_paged_by_project(api: Caller, world: World) -> None:
     world.project("gh/acme/web")
     for number in range(21):
         await api.post(SCHEDULES, BODY | {"name": f"s{number}"}, status=201)
@@ -110,7 +109,7 @@ WRONG: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=range(len(WRONG)))
-async def test_what_is_wrong_is_refused_and_changes_nothing(api: Caller, wrong: dict[str, Any]) -> None:
+async def test_an_invalid_body_is_rejected_and_changes_nothing(api: Caller, wrong: dict[str, Any]) -> None:
     created = await api.post(SCHEDULES, BODY, status=201)
 
     await api.post(SCHEDULES, BODY | wrong, status=400)
@@ -128,7 +127,7 @@ INCOMPLETE: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("body", INCOMPLETE, ids=range(len(INCOMPLETE)))
-async def test_a_new_schedule_must_be_whole_and_hyphenated(api: Caller, body: dict[str, Any]) -> None:
+async def test_a_new_schedule_requires_all_fields_with_hyphens(api: Caller, body: dict[str, Any]) -> None:
     await api.post(SCHEDULES, body, status=400)
 
 

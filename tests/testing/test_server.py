@@ -1,4 +1,4 @@
-"""Starting, recording, closing; and running by itself."""
+"""Start, record and close a server; run it as a module."""
 
 import asyncio
 import contextlib
@@ -17,14 +17,14 @@ from aiohttp import web
 from circleci_async.errors import AuthenticationError, InvalidArgument
 from circleci_async.testing import FakeCircleCI, World
 from circleci_async.testing.__main__ import main
-from circleci_async.testing.content import Content, Extract
-from circleci_async.testing.exchange import Reply
-from circleci_async.testing.listener import Listener, send
+from circleci_async.testing.server.exchange import Response
+from circleci_async.testing.server.listener import Listener, send
+from circleci_async.testing.state.content import Content, Extract
 
 from .caller import Caller
 
 
-async def test_what_was_received_is_recorded_in_order(fake: FakeCircleCI, api: Caller, world: World) -> None:
+async def test_requests_are_recorded_in_order(fake: FakeCircleCI, api: Caller, world: World) -> None:
     artifact = world.project("gh/acme/api").pipeline().workflow().job("test").artifact("a b.txt", b"a")
     begin = time.monotonic()
 
@@ -48,7 +48,7 @@ async def test_recording_can_be_turned_off(http: aiohttp.ClientSession) -> None:
         assert fake.requests == []
 
 
-async def test_the_environment_leads_a_client_to_it(fake: FakeCircleCI) -> None:
+async def test_the_environment_configures_a_client(fake: FakeCircleCI) -> None:
     assert fake.environment == {
         "CIRCLE_HOST": fake.url,
         "CIRCLE_TOKEN": "fake-token",
@@ -75,7 +75,7 @@ async def test_the_client_can_have_another_token(fake: FakeCircleCI) -> None:
             await circle.users.me()
 
 
-async def test_latency_delays_every_answer(http: aiohttp.ClientSession) -> None:
+async def test_latency_delays_every_response(http: aiohttp.ClientSession) -> None:
     async with FakeCircleCI(latency=0.1) as fake:
         begin = time.monotonic()
         await Caller(fake, http).get("/me")
@@ -84,18 +84,18 @@ async def test_latency_delays_every_answer(http: aiohttp.ClientSession) -> None:
 
 
 @pytest.mark.parametrize("name", ["url", "artifact_host", "storage_host", "environment"])
-def test_without_running_it_has_no_address(name: str) -> None:
+def test_it_has_no_url_before_start(name: str) -> None:
     with pytest.raises(RuntimeError, match="not running"):
         getattr(FakeCircleCI(), name)
 
 
 @pytest.mark.parametrize("options", [{"token": " "}, {"page_size": 0}])
-def test_a_server_that_could_not_work_is_refused(options: dict[str, Any]) -> None:
+def test_invalid_options_are_rejected(options: dict[str, Any]) -> None:
     with pytest.raises(InvalidArgument, match=next(iter(options))):
         FakeCircleCI(**options)
 
 
-async def test_it_runs_once_at_a_time_but_as_often_as_you_like(http: aiohttp.ClientSession) -> None:
+async def test_it_can_be_restarted_but_not_started_twice(http: aiohttp.ClientSession) -> None:
     fake = FakeCircleCI()
     for _ in range(3):
         async with fake:
@@ -109,7 +109,7 @@ async def test_it_runs_once_at_a_time_but_as_often_as_you_like(http: aiohttp.Cli
     assert len(fake.requests) == 6
 
 
-async def test_ports_can_be_chosen_and_a_taken_one_closes_what_was_opened(http: aiohttp.ClientSession) -> None:
+async def test_a_used_port_closes_the_other_listeners(http: aiohttp.ClientSession) -> None:
     async with FakeCircleCI() as other:
         taken = int(other.url.rpartition(":")[2])
         fake = FakeCircleCI(ports=(0, 0, taken))
@@ -138,7 +138,7 @@ async def test_it_can_listen_on_ipv6(http: aiohttp.ClientSession) -> None:
         await Caller(fake, http).get("/me")
 
 
-async def test_many_run_side_by_side(http: aiohttp.ClientSession) -> None:
+async def test_many_servers_run_in_parallel(http: aiohttp.ClientSession) -> None:
     async with contextlib.AsyncExitStack() as stack:
         fakes = [await stack.enter_async_context(FakeCircleCI(token=f"token-{n}")) for n in range(5)]
         await asyncio.gather(*(Caller(fake, http).get("/me") for fake in fakes for _ in range(5)))
@@ -151,7 +151,7 @@ async def _in_flight(fake: FakeCircleCI, number: int) -> None:
         await asyncio.sleep(0.005)
 
 
-async def test_closing_is_immediate_with_delayed_answers_and_idle_connections(http: aiohttp.ClientSession) -> None:
+async def test_closing_aborts_delayed_responses_and_idle_connections(http: aiohttp.ClientSession) -> None:
     async with FakeCircleCI() as fake:
         fake.fail("/api/v2/user/*", delay=3600, times=None)
         await Caller(fake, http).get("/me")
@@ -164,7 +164,7 @@ async def test_closing_is_immediate_with_delayed_answers_and_idle_connections(ht
     assert all(isinstance(result, aiohttp.ClientConnectionError) for result in results)
 
 
-async def test_closing_is_immediate_while_a_client_does_not_read(http: aiohttp.ClientSession) -> None:
+async def test_closing_aborts_a_response_that_is_not_read(http: aiohttp.ClientSession) -> None:
     world = World()
     artifact = (
         world.project("gh/acme/open", public=True).pipeline().workflow().job("test").artifact("big", size=1 << 30)
@@ -179,7 +179,7 @@ async def test_closing_is_immediate_while_a_client_does_not_read(http: aiohttp.C
         await answer.read()
 
 
-async def test_closing_leaves_no_task_behind(http: aiohttp.ClientSession) -> None:
+async def test_closing_leaves_no_task(http: aiohttp.ClientSession) -> None:
     async with FakeCircleCI() as fake:
         fake.fail(delay=3600)
         hanging = asyncio.create_task(http.get(f"{fake.url}/api/v2/me"))
@@ -190,7 +190,7 @@ async def test_closing_leaves_no_task_behind(http: aiohttp.ClientSession) -> Non
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_a_client_that_gives_up_leaves_no_handler_behind(fake: FakeCircleCI, http: aiohttp.ClientSession) -> None:
+async def test_a_disconnected_client_leaves_no_handler(fake: FakeCircleCI, http: aiohttp.ClientSession) -> None:
     fake.fail(delay=3600)
     hanging = asyncio.create_task(http.get(f"{fake.url}/api/v2/me"))
     await _in_flight(fake, 1)
@@ -204,13 +204,13 @@ async def test_a_client_that_gives_up_leaves_no_handler_behind(fake: FakeCircleC
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_a_client_that_leaves_midway_leaves_nothing_in_the_log(
+async def test_a_disconnected_client_logs_nothing(
     http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def is_left(request: web.BaseRequest) -> web.StreamResponse:
         assert request.transport is not None
-        request.transport.abort()  # as it is when a client's reset has come, and nobody was told of it yet
-        return await send(request, Reply(200, Extract(Content.generated(1_000_000, "a"), 0, 1_000_000), {}))
+        request.transport.abort()  # like a reset by the client that the handler does not know of yet
+        return await send(request, Response(200, Extract(Content.generated(1_000_000, "a"), 0, 1_000_000), {}))
 
     listener = Listener(is_left)
     address = await listener.start("127.0.0.1", 0)
@@ -220,7 +220,7 @@ async def test_a_client_that_leaves_midway_leaves_nothing_in_the_log(
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
-async def test_it_serves_until_it_is_canceled(http: aiohttp.ClientSession) -> None:
+async def test_serve_forever_ends_when_canceled(http: aiohttp.ClientSession) -> None:
     started: asyncio.Queue[str] = asyncio.Queue()
     serving = asyncio.create_task(FakeCircleCI().serve_forever(lambda fake: started.put_nowait(fake.url)))
     url = await started.get()
@@ -234,7 +234,7 @@ async def test_it_serves_until_it_is_canceled(http: aiohttp.ClientSession) -> No
         await http.get(f"{url}/api/v2/me")
 
 
-async def test_a_server_without_an_announcement_serves_too() -> None:
+async def test_serve_forever_without_announce() -> None:
     serving = asyncio.create_task(FakeCircleCI().serve_forever())
     await asyncio.sleep(0.05)
 
@@ -245,9 +245,17 @@ async def test_a_server_without_an_announcement_serves_too() -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_by_itself_it_prints_what_to_export_and_serves_until_it_is_stopped(
-    http: aiohttp.ClientSession, number: int
-) -> None:
+async def test_serve_forever_ends_at_a_signal(number: int) -> None:
+    fake = FakeCircleCI()
+    async with asyncio.timeout(5):
+        await fake.serve_forever(lambda _: os.kill(os.getpid(), number))
+
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = fake.url
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+async def test_the_module_prints_the_environment_and_serves_until_a_signal(http: aiohttp.ClientSession) -> None:
     arguments = ("--seed", "3", "--rate-limit", "100", "--latency", "0.01")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "circleci_async.testing", *arguments, stdout=asyncio.subprocess.PIPE
@@ -259,7 +267,7 @@ async def test_by_itself_it_prints_what_to_export_and_serves_until_it_is_stopped
     url, token = exported["CIRCLE_HOST"], exported["CIRCLE_TOKEN"]
     async with http.get(f"{url}/api/v2/project/gh/acme/api/pipeline", headers={"Circle-Token": token}) as answer:
         listed: Any = await answer.json()
-    process.send_signal(number)
+    process.send_signal(signal.SIGTERM)
 
     assert await process.wait() == 0
     assert exported.keys() == {"CIRCLE_HOST", "CIRCLE_TOKEN", "CIRCLE_ARTIFACT_HOSTS"}
@@ -267,7 +275,7 @@ async def test_by_itself_it_prints_what_to_export_and_serves_until_it_is_stopped
     assert listed["items"][0]["id"] == World.generate(seed=3).projects["gh/acme/api"].pipelines.all[-1].id
 
 
-def test_bad_arguments_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_arguments_are_rejected(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["--seed", "x"])
 
@@ -275,13 +283,13 @@ def test_bad_arguments_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--seed" in capsys.readouterr().err
 
 
-def test_a_port_brings_the_two_after_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_uses_the_next_two_ports(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     async def shown(self: FakeCircleCI, announce: Callable[[FakeCircleCI], None]) -> None:
         async with self:
             announce(self)
 
     monkeypatch.setattr(FakeCircleCI, "serve_forever", shown)
-    port = 20_000 + os.getpid() % 4_000 * 3  # below the ports that systems give out themselves
+    port = 20_000 + os.getpid() % 4_000 * 3  # below the ephemeral ports
 
     main(["--port", str(port)])
 

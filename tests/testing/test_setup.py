@@ -1,12 +1,11 @@
-"""Pipelines that have a setup, whose workflows come late, or that can't be found at first."""
+"""Setup workflows, delayed workflows, and pipelines that are not found at first."""
 
 from typing import Any
 
 import pytest
 
 from circleci_async.errors import InvalidArgument
-from circleci_async.testing import World
-from circleci_async.testing.projects import Project
+from circleci_async.testing import Project, World
 
 from .caller import Caller
 from .clock import Clock
@@ -20,7 +19,7 @@ def project(world: World) -> Project:
 
 
 async def look(api: Caller, id: str) -> tuple[str, dict[str, str]]:
-    """Give the state of a pipeline, and the statuses of its workflows."""
+    """Return the state of a pipeline and the statuses of its workflows."""
     state = (await api.get(f"/pipeline/{id}"))["state"]
     workflows = (await api.get(f"/pipeline/{id}/workflow"))["items"]
     return state, {workflow["name"]: workflow["status"] for workflow in workflows}
@@ -31,19 +30,17 @@ async def trigger(api: Caller) -> str:
 
 
 async def follow(api: Caller, clock: Clock, id: str, seconds: float) -> list[tuple[str, dict[str, str]]]:
-    """Look every tenth of a second, and give what was seen, each once."""
+    """Poll every half second, and return the distinct results."""
     seen = [await look(api, id)]
-    for _ in range(round(seconds * 10)):
-        clock.wait(0.1)
+    for _ in range(round(seconds * 2)):
+        clock.wait(0.5)
         now = await look(api, id)
         if now != seen[-1]:
             seen.append(now)
     return seen
 
 
-async def test_a_setup_runs_first_and_its_continuation_comes_after_it(
-    api: Caller, project: Project, clock: Clock
-) -> None:
+async def test_a_setup_runs_before_the_other_workflows(api: Caller, project: Project, clock: Clock) -> None:
     project.on_trigger("setup", jobs=("generate",), setup=True)
     project.on_trigger("build", jobs=("test",))
     project.on_trigger("docs", jobs=("spell:failed",))
@@ -74,7 +71,9 @@ async def test_a_setup_runs_first_and_its_continuation_comes_after_it(
     assert "- test" in config["source"]
 
 
-async def test_all_of_it_is_there_however_late_somebody_looks(api: Caller, project: Project, clock: Clock) -> None:
+async def test_a_setup_and_its_continuation_do_not_depend_on_when_they_are_read(
+    api: Caller, project: Project, clock: Clock
+) -> None:
     project.on_trigger("setup", jobs=("generate",), setup=True)
     project.on_trigger("build", jobs=("test",))
     id = await trigger(api)
@@ -84,7 +83,7 @@ async def test_all_of_it_is_there_however_late_somebody_looks(api: Caller, proje
     assert project.pipelines.all[0].updated_at.isoformat() == "2026-05-04T10:00:11.250000+00:00"
 
 
-async def test_a_setup_that_fails_is_the_end_until_it_is_run_again(api: Caller, project: Project, clock: Clock) -> None:
+async def test_a_failed_setup_continues_after_a_rerun(api: Caller, project: Project, clock: Clock) -> None:
     project.on_trigger("setup", jobs=("generate:failed",), setup=True)
     project.on_trigger("build", jobs=("test",))
     id = await trigger(api)
@@ -104,12 +103,14 @@ async def test_a_setup_that_fails_is_the_end_until_it_is_run_again(api: Caller, 
     ]
 
 
-async def test_a_setup_alone_waits_for_its_continuation(api: Caller, project: Project, clock: Clock) -> None:
+async def test_a_setup_without_other_workflows_waits_for_a_continue_call(
+    api: Caller, project: Project, clock: Clock
+) -> None:
     project.on_trigger("setup", jobs=("generate",), setup=True)
     id = await trigger(api)
     key = project.pipelines.all[0].continuation_key
     body = {"continuation-key": key, "configuration": "version: 2.1\n"}
-    await api.post("/pipeline/continue", body, status=400)  # the setup has not begun
+    await api.post("/pipeline/continue", body, status=400)  # the setup has not started
     clock.wait(1000)
     assert await look(api, id) == ("setup", {"setup": "success"})
 
@@ -122,7 +123,7 @@ async def test_a_setup_alone_waits_for_its_continuation(api: Caller, project: Pr
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(5, "running"), (10.5, "success")])
-async def test_a_pipeline_that_was_continued_by_a_call_does_not_go_on_twice(
+async def test_a_pipeline_is_continued_once(
     api: Caller, project: Project, clock: Clock, seconds: float, status: str
 ) -> None:
     project.on_trigger("setup", jobs=("generate",), setup=True)
@@ -140,7 +141,7 @@ async def test_a_pipeline_that_was_continued_by_a_call_does_not_go_on_twice(
 
 
 @pytest.mark.parametrize(("setup", "workflows"), [(True, {}), (False, {"setup": "success"})])
-async def test_the_config_of_the_setup_or_of_the_rest_may_be_unusable(
+async def test_the_config_of_the_setup_or_of_the_continuation_can_be_invalid(
     api: Caller, project: Project, clock: Clock, setup: bool, workflows: dict[str, str]
 ) -> None:
     project.on_trigger("setup", jobs=("generate",), setup=True, error="no good" if setup else None)
@@ -152,9 +153,7 @@ async def test_the_config_of_the_setup_or_of_the_rest_may_be_unusable(
     assert (await api.get(f"/pipeline/{id}"))["errors"] == [{"type": "config", "message": "no good"}]
 
 
-async def test_a_project_that_is_deleted_in_the_meantime_is_left_alone(
-    api: Caller, project: Project, clock: Clock
-) -> None:
+async def test_a_project_can_be_deleted_during_a_run(api: Caller, project: Project, clock: Clock) -> None:
     project.on_trigger("setup", jobs=("generate",), setup=True)
     project.on_trigger("build", jobs=("test",), workflow_delay=5)
     await trigger(api)
@@ -167,7 +166,7 @@ async def test_a_project_that_is_deleted_in_the_meantime_is_left_alone(
     assert api.fake.world.workflows == {}
 
 
-async def test_workflows_may_appear_late_each_in_its_time(api: Caller, project: Project, clock: Clock) -> None:
+async def test_workflow_delay_postpones_workflows(api: Caller, project: Project, clock: Clock) -> None:
     project.on_trigger("build", jobs=("test",))
     project.on_trigger("docs", jobs=("spell",), workflow_delay=20)
     project.on_trigger("nightly", jobs=("scan",), workflow_delay=3)
@@ -190,7 +189,9 @@ async def test_workflows_may_appear_late_each_in_its_time(api: Caller, project: 
     ]
 
 
-async def test_a_fresh_pipeline_cant_be_found_for_a_while(api: Caller, project: Project, clock: Clock) -> None:
+async def test_a_triggered_pipeline_is_not_found_before_creation_lag(
+    api: Caller, project: Project, clock: Clock
+) -> None:
     project.on_trigger("build", jobs=("test",), creation_lag=2)
     project.on_trigger("docs", jobs=("spell",))
     id = await trigger(api)
@@ -207,14 +208,14 @@ async def test_a_fresh_pipeline_cant_be_found_for_a_while(api: Caller, project: 
     assert (await look(api, id))[0] == "created"
 
 
-async def test_pipelines_made_by_hand_are_found_at_once(api: Caller, project: Project) -> None:
+async def test_pipelines_of_project_pipeline_are_found_at_once(api: Caller, project: Project) -> None:
     project.on_trigger("build", jobs=("test",), creation_lag=2)
 
     await api.get(f"/pipeline/{project.pipeline().id}")
 
 
 @pytest.mark.parametrize("name", ["workflow_delay", "creation_lag"])
-def test_seconds_below_zero_are_refused(project: Project, name: str) -> None:
+def test_negative_seconds_are_rejected(project: Project, name: str) -> None:
     arguments: dict[str, Any] = {name: -1}
     with pytest.raises(InvalidArgument, match=name):
         project.on_trigger(**arguments)

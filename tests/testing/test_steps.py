@@ -1,4 +1,4 @@
-"""API v1.1 tells the steps of a job and what they printed, as the real one does, while the job runs and after."""
+"""Steps and their output in API v1.1, during and after a job."""
 
 import itertools
 import json
@@ -8,10 +8,7 @@ import pytest
 from yarl import URL
 
 from circleci_async.errors import InvalidArgument
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.jobs import Job
-from circleci_async.testing.projects import Project
-from circleci_async.testing.steps import Step
+from circleci_async.testing import FakeCircleCI, Job, Project, Step, World
 
 from .caller import Caller
 from .clock import Clock
@@ -31,7 +28,7 @@ def job(project: Project) -> Job:
 
 
 class V1:
-    """Calls API v1.1, as those do who want JSON."""
+    """Sends requests to API v1.1, with JSON in Accept."""
 
     def __init__(self, api: Caller) -> None:
         self.api = api
@@ -61,7 +58,7 @@ def v1(api: Caller) -> V1:
     return V1(api)
 
 
-# What was made by hand
+# Created steps
 
 
 async def test_steps_have_sparse_numbers_and_an_action_for_each_node(v1: V1, job: Job) -> None:
@@ -106,12 +103,12 @@ async def test_steps_have_sparse_numbers_and_an_action_for_each_node(v1: V1, job
         "step": 101,
         "run_time_millis": 2500,
         "has_output": False,
-    }, "without output there is no output_url at all"
+    }, "output_url is omitted without output"
     assert steps[0]["actions"][0]["exit_code"] is None
     assert steps[0]["actions"][0]["bash_command"] is None
 
 
-async def test_the_build_says_which_job_it_is(v1: V1, job: Job) -> None:
+async def test_the_build_identifies_its_job(v1: V1, job: Job) -> None:
     build = await v1.get()
 
     assert (build["build_num"], build["status"], build["outcome"], build["lifecycle"]) == (
@@ -127,7 +124,7 @@ async def test_the_build_says_which_job_it_is(v1: V1, job: Job) -> None:
     assert build["steps"] == []
 
 
-async def test_a_step_that_was_killed_by_its_timeout_neither_failed_nor_has_an_exit_code(v1: V1, job: Job) -> None:
+async def test_a_timed_out_step_has_no_exit_code(v1: V1, job: Job) -> None:
     job.step("Run tests", status="timedout", exit_code=7)
 
     [action] = await v1.actions()
@@ -142,7 +139,7 @@ async def test_a_step_that_was_killed_by_its_timeout_neither_failed_nor_has_an_e
 
 
 @pytest.mark.parametrize(("status", "flag"), [("canceled", "canceled"), ("infrastructure_fail", "infrastructure_fail")])
-async def test_what_ended_a_step_from_outside_is_flagged(v1: V1, job: Job, status: str, flag: str) -> None:
+async def test_interrupted_steps_are_flagged(v1: V1, job: Job, status: str, flag: str) -> None:
     job.step("Run tests", status=status)
 
     [action] = await v1.actions()
@@ -150,7 +147,7 @@ async def test_what_ended_a_step_from_outside_is_flagged(v1: V1, job: Job, statu
     assert (action["status"], action[flag], action["failed"], action["exit_code"]) == (status, True, None, None)
 
 
-async def test_fields_may_be_null_as_on_the_real_one(v1: V1, job: Job) -> None:
+async def test_step_fields_can_be_null(v1: V1, job: Job) -> None:
     first = job.step("Lost", output="x")
     first.number = None
     running = job.step("Goes on", status="running", output="so far\n", background=True)
@@ -161,15 +158,15 @@ async def test_fields_may_be_null_as_on_the_real_one(v1: V1, job: Job) -> None:
     assert lost["step"] is None
     assert [goes_on[key] for key in ("end_time", "run_time_millis", "exit_code")] == [None, None, None]
     assert (goes_on["status"], goes_on["background"], goes_on["has_output"]) == ("running", True, True)
-    assert "output_url" not in goes_on, "what a step prints is stored when it ends"
+    assert "output_url" not in goes_on, "output is stored when the step ends"
     assert (unaddressed["has_output"], "output_url" in unaddressed) == (True, False)
     assert "output_url" in lost
-    assert hidden.started_at == first.stopped_at, "it waits for no step in the background"
+    assert hidden.started_at == first.stopped_at, "a step in the background does not delay it"
     running.end(exit_code=2)
     assert (await v1.actions())[1]["failed"] is True
 
 
-async def test_records_of_steps_can_be_written_on(job: Job, clock: Clock) -> None:
+async def test_steps_can_print_and_end_later(job: Job, clock: Clock) -> None:
     step = job.step("Run tests", output="1\n", status="running")
     step.print("2\n", type="err")
 
@@ -178,7 +175,7 @@ async def test_records_of_steps_can_be_written_on(job: Job, clock: Clock) -> Non
 
 
 @pytest.mark.parametrize("wrong", [{"node": 2}, {"node": -1}, {"size": -1}])
-def test_a_step_that_cant_be_is_refused(job: Job, wrong: dict[str, Any]) -> None:
+def test_invalid_step_arguments_are_rejected(job: Job, wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidArgument, match=next(iter(wrong))):
         job.step("Run tests", **wrong)
     assert job.steps == []
@@ -187,7 +184,7 @@ def test_a_step_that_cant_be_is_refused(job: Job, wrong: dict[str, Any]) -> None
 # Output
 
 
-async def test_output_is_stored_as_json_for_whoever_has_the_address(v1: V1, job: Job, clock: Clock) -> None:
+async def test_output_is_stored_as_json(v1: V1, job: Job, clock: Clock) -> None:
     job.step("Run tests", output=[("out", "one\n"), ("err", "ö\n"), ("out", "two\n")])
     [action] = await v1.actions()
 
@@ -203,7 +200,7 @@ async def test_output_is_stored_as_json_for_whoever_has_the_address(v1: V1, job:
     assert v1.api.answer.content_type == "application/json"
 
 
-async def test_the_storage_refuses_whoever_shows_a_token_or_comes_late(v1: V1, job: Job, clock: Clock) -> None:
+async def test_the_storage_rejects_tokens_and_expired_urls(v1: V1, job: Job, clock: Clock) -> None:
     job.step("Run tests", output="one\n")
     [action] = await v1.actions()
     url = action["output_url"]
@@ -221,7 +218,7 @@ async def test_the_storage_refuses_whoever_shows_a_token_or_comes_late(v1: V1, j
     assert status == 200
 
 
-async def test_an_address_of_no_output_is_404(v1: V1, job: Job, project: Project) -> None:
+async def test_missing_output_answers_404(v1: V1, job: Job, project: Project) -> None:
     job.step("Run tests", output="one\n")
     [action] = await v1.actions()
     job.steps.clear()
@@ -231,7 +228,7 @@ async def test_an_address_of_no_output_is_404(v1: V1, job: Job, project: Project
     assert status == 404
 
 
-async def test_the_api_has_the_output_too_as_text_or_as_json(v1: V1, job: Job) -> None:
+async def test_the_api_returns_output_as_text_or_as_json(v1: V1, job: Job) -> None:
     job.step("Spin up environment", output="up\n")
     for node in (0, 1):
         job.step("Run tests", output=f"node {node} ✓\n", errors="bad\n", node=node, number=104)
@@ -246,7 +243,7 @@ async def test_the_api_has_the_output_too_as_text_or_as_json(v1: V1, job: Job) -
     await v1.get(f"{BUILD}/output/104/1", status=401, Circle_Token="")
 
 
-async def test_large_output_is_made_while_it_is_read(v1: V1, job: Job) -> None:
+async def test_large_output_is_generated_while_it_is_read(v1: V1, job: Job) -> None:
     step = job.step("Run tests", size=3_000_000, output="and the end\n")
 
     [action] = await v1.actions()
@@ -270,7 +267,7 @@ def test_a_gigabyte_of_output_costs_no_memory(job: Job) -> None:
     assert step.text.size == 1 << 30
 
 
-async def test_part_of_a_large_output_can_be_asked_for(v1: V1, job: Job) -> None:
+async def test_a_range_of_a_large_output(v1: V1, job: Job) -> None:
     step = job.step("Run tests", size=500_000, output="the end\n")
     [action] = await v1.actions()
     whole = b"".join(step.content.pieces())
@@ -282,7 +279,7 @@ async def test_part_of_a_large_output_can_be_asked_for(v1: V1, job: Job) -> None
 
 @pytest.mark.parametrize("size", [0, 1, 63, 64, 64 * 1024, 64 * 1024 + 1, 200_000])
 @pytest.mark.parametrize("output", ["", "the end\n"])
-def test_made_up_output_is_as_long_as_was_asked_and_its_json_is_valid(job: Job, size: int, output: str) -> None:
+def test_generated_output_has_its_size_and_valid_json(job: Job, size: int, output: str) -> None:
     step = job.step("Run tests", size=size, output=output)
     body = b"".join(step.content.pieces())
 
@@ -291,11 +288,11 @@ def test_made_up_output_is_as_long_as_was_asked_and_its_json_is_valid(job: Job, 
     assert len(step.output) == size + len(output)
 
 
-# Who may look, and how it is answered
+# Access and formats
 
 
 @pytest.mark.parametrize("vcs", ["gh", "github"])
-async def test_the_vcs_may_be_short_or_long(v1: V1, job: Job, vcs: str) -> None:
+async def test_the_vcs_can_be_short_or_long(v1: V1, job: Job, vcs: str) -> None:
     assert (await v1.get(f"/project/{vcs}/acme/api/1"))["build_num"] == 1
 
 
@@ -307,18 +304,18 @@ async def test_projects_of_every_vcs_are_found(v1: V1, world: World) -> None:
 
 
 @pytest.mark.parametrize("path", ["gh/acme/api/2", "gh/acme/api/x", "gh/acme/none/1", "svn/acme/api/1"])
-async def test_what_is_not_there_is_404(v1: V1, job: Job, path: str) -> None:
+async def test_missing_builds_answer_404(v1: V1, job: Job, path: str) -> None:
     assert await v1.get(f"/project/{path}", status=404) == {"message": "Build not found"}
 
 
-async def test_other_paths_and_methods_are_refused(v1: V1, job: Job) -> None:
+async def test_other_paths_and_methods_are_rejected(v1: V1, job: Job) -> None:
     await v1.get("/project/gh%2Facme%2Fapi/1", status=404)
     await v1.get("/project/gh/acme/api/1/retry", status=404)
     async with v1.api.http.post(f"{v1.api.fake.url}/api/v1.1{BUILD}", headers=v1.api.headers) as answer:
         assert answer.status == 405
 
 
-async def test_a_job_that_was_canceled_before_it_started_has_no_log(v1: V1, project: Project, clock: Clock) -> None:
+async def test_a_job_canceled_before_its_start_answers_404(v1: V1, project: Project, clock: Clock) -> None:
     await v1.api.post(TRIGGER, status=201)
     clock.wait(1)
     assert (await v1.get())["lifecycle"] == "queued"
@@ -329,7 +326,7 @@ async def test_a_job_that_was_canceled_before_it_started_has_no_log(v1: V1, proj
     assert (await v1.get("/project/gh/acme/api/2"))["steps"] == []
 
 
-async def test_only_public_projects_are_shown_to_everybody(v1: V1, job: Job, world: World) -> None:
+async def test_private_projects_require_a_token(v1: V1, job: Job, world: World) -> None:
     world.project("gh/acme/open", public=True).pipeline().workflow().job("test")
 
     assert (await v1.get("/project/gh/acme/open/1", Circle_Token=""))["build_num"] == 1
@@ -339,7 +336,7 @@ async def test_only_public_projects_are_shown_to_everybody(v1: V1, job: Job, wor
 
 
 @pytest.mark.parametrize("accept", ["", "*/*", "text/html"])
-async def test_without_asking_for_json_nobody_gets_it(v1: V1, job: Job, accept: str) -> None:
+async def test_the_default_format_is_edn(v1: V1, job: Job, accept: str) -> None:
     job.step("Run tests", command='echo "hi"\n')
 
     body = (await v1.read(BUILD, Accept=accept)).decode()
@@ -354,11 +351,11 @@ async def test_without_asking_for_json_nobody_gets_it(v1: V1, job: Job, accept: 
     await v1.get(Accept="text/html, application/json;q=0.9")
 
 
-# Jobs that run by themselves
+# Running jobs
 
 
 async def started(v1: V1, project: Project, clock: Clock, *jobs: str, **recipe: Any) -> None:
-    """Trigger a pipeline and wait until its first job has just started: at 1.9 of 10 seconds; it takes 8.1 of them."""
+    """Trigger a pipeline and wait until its first job has started: at 1.9 of 10 seconds. The job takes 8.1 seconds."""
     project.on_trigger(jobs=jobs or ("test",), **recipe)
     await v1.api.post(TRIGGER, status=201)
     clock.wait(1.9)
@@ -403,7 +400,7 @@ async def test_output_grows_while_a_step_runs_and_is_stored_when_it_ends(
             seen.append(text)
         clock.wait(0.2)
 
-    assert len(seen) > 3, "it came bit by bit"
+    assert len(seen) > 3, "the output arrived in chunks"
     _, body = await v1.api.fetch(action["output_url"])
     messages = json.loads(body)
     assert "".join(message["message"] for message in messages) == lines
@@ -414,9 +411,7 @@ def text_of(step: Step) -> str:
     return step.output.replace("\x1b[31m", "").replace("\x1b[1m", "").replace("\x1b[0m", "")
 
 
-async def test_a_job_that_fails_leaves_a_failed_step_with_colours_and_a_message(
-    v1: V1, project: Project, clock: Clock
-) -> None:
+async def test_a_failed_job_has_a_failed_step_with_colors_and_a_message(v1: V1, project: Project, clock: Clock) -> None:
     await started(v1, project, clock, "test:failed", "lint:failed")
     clock.wait(10)
 
@@ -438,7 +433,7 @@ async def test_a_job_that_fails_leaves_a_failed_step_with_colours_and_a_message(
     ("outcome", "last"),
     [("timedout", "Run tests"), ("canceled", "Run tests"), ("infrastructure_fail", "Spin up environment")],
 )
-async def test_other_ends_of_a_job_show_in_its_last_step(
+async def test_the_last_step_has_the_status_of_the_job(
     v1: V1, project: Project, clock: Clock, outcome: str, last: str
 ) -> None:
     await started(v1, project, clock, f"test:{outcome}")
@@ -451,7 +446,7 @@ async def test_other_ends_of_a_job_show_in_its_last_step(
     assert (await v1.get())["status"] == outcome
 
 
-async def test_a_job_that_nobody_authorized_has_no_steps(v1: V1, project: Project, clock: Clock) -> None:
+async def test_an_unauthorized_job_has_no_steps(v1: V1, project: Project, clock: Clock) -> None:
     await started(v1, project, clock, "test:unauthorized")
     clock.wait(10)
 
@@ -470,7 +465,7 @@ async def test_canceling_a_job_ends_its_running_step(v1: V1, project: Project, c
     assert actions[-1]["end_time"] == "2026-05-04T10:00:06.150Z"
 
 
-async def test_what_jobs_print_can_be_told(v1: V1, project: Project, clock: Clock) -> None:
+async def test_on_trigger_sets_the_output_of_jobs(v1: V1, project: Project, clock: Clock) -> None:
     output: dict[str, Any] = {"test": [("out", "1\n2\n"), ("err", "boom\n")], "lint": ""}
     await started(v1, project, clock, "test:failed", "lint", "docs", output=output)
     clock.wait(10)
@@ -484,12 +479,12 @@ async def test_what_jobs_print_can_be_told(v1: V1, project: Project, clock: Cloc
 
 
 @pytest.mark.parametrize("name", ["tests", "hold"])
-def test_output_of_a_job_that_prints_nothing_is_refused(project: Project, name: str) -> None:
+def test_output_of_an_unknown_job_is_rejected(project: Project, name: str) -> None:
     with pytest.raises(InvalidArgument, match="output"):
         project.on_trigger(jobs=("test", "hold:approval"), output={name: "x"})
 
 
-async def test_a_job_that_leaves_artifacts_uploads_them_last(v1: V1, project: Project, clock: Clock) -> None:
+async def test_the_last_step_uploads_artifacts(v1: V1, project: Project, clock: Clock) -> None:
     await started(v1, project, clock, "test:failed", artifacts={"a.txt": b"a", "b.txt": b"b"})
     clock.wait(10)
 
@@ -499,7 +494,7 @@ async def test_a_job_that_leaves_artifacts_uploads_them_last(v1: V1, project: Pr
     ]
 
 
-async def test_a_rerun_has_steps_of_its_own_on_every_node(v1: V1, project: Project, clock: Clock) -> None:
+async def test_a_rerun_has_its_own_steps_on_every_node(v1: V1, project: Project, clock: Clock) -> None:
     workflow = project.pipeline().workflow("build", status="failed")
     workflow.job("test", status="failed", parallelism=2).step("Run tests", exit_code=1, output="by hand")
 
@@ -511,13 +506,13 @@ async def test_a_rerun_has_steps_of_its_own_on_every_node(v1: V1, project: Proje
     assert {action["status"] for action in actions} == {"success"}
 
 
-async def test_whoever_looks_at_any_moment_sees_what_goes_together(v1: V1, project: Project, clock: Clock) -> None:
+async def test_builds_are_consistent_at_any_time(v1: V1, project: Project, clock: Clock) -> None:
     project.on_trigger("build", jobs=("lint", "test:failed"), artifacts={"a.txt": b"a"})
     project.on_trigger("docs", jobs=("spell",), workflow_delay=2)
     await v1.api.post(TRIGGER, status=201)
 
-    for _ in range(140):
-        clock.wait(0.1)
+    for _ in range(56):
+        clock.wait(0.25)
         now = f"{clock.now:%Y-%m-%dT%H:%M:%S}.{clock.now.microsecond // 1000:03}Z"
         for workflow in (await v1.api.get(f"/pipeline/{project.pipelines.all[0].id}/workflow"))["items"]:
             jobs = (await v1.api.get(f"/workflow/{workflow['id']}/job"))["items"]
@@ -536,7 +531,7 @@ async def test_whoever_looks_at_any_moment_sees_what_goes_together(v1: V1, proje
                 assert failed or job["status"] != "failed"
 
 
-async def test_a_generated_world_has_steps_that_fit(api: Caller) -> None:
+async def test_the_steps_of_a_generated_world_match_their_jobs(api: Caller) -> None:
     world = World.generate(seed=7, projects=1)
     ran = [job for job in world.jobs.values() if job.stopped_at is not None and job.type == "build"]
     failed = [job for job in ran if job.status == "failed"]

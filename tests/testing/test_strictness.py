@@ -1,4 +1,4 @@
-"""Requests that the real API would not accept."""
+"""Requests that the real API rejects."""
 
 from io import BytesIO
 from typing import Any
@@ -35,7 +35,7 @@ async def test_an_unknown_path_answers_404_in_json(api: Caller, path: str) -> No
     assert await api.get(path, status=404) == {"message": "Not found"}
 
 
-async def test_a_path_outside_of_the_api_answers_404(api: Caller) -> None:
+async def test_a_path_outside_the_api_answers_404(api: Caller) -> None:
     for path in ("/api/v1/me", "/api/v1.1/me", "/api/v3/me", "/api/v2", "/"):
         status, body = await api.fetch(f"{api.fake.url}{path}", Circle_Token=api.fake.token, Accept="application/json")
 
@@ -45,7 +45,7 @@ async def test_a_path_outside_of_the_api_answers_404(api: Caller) -> None:
 @pytest.mark.parametrize(
     ("method", "path"), [("DELETE", "/me"), ("POST", "/me"), ("PUT", TRIGGER), ("GET", f"/workflow/{ID}/cancel")]
 )
-async def test_a_wrong_method_answers_405_and_names_the_right_ones(api: Caller, method: str, path: str) -> None:
+async def test_a_wrong_method_answers_405_with_allow(api: Caller, method: str, path: str) -> None:
     await api.send(method, path, status=405)
 
     assert method not in api.answer.headers["Allow"].split(", ")
@@ -91,7 +91,7 @@ async def test_a_malformed_id_number_or_flag_answers_400(api: Caller, path: str)
         {"parameters": {"p": "v" * 513}},
     ],
 )
-async def test_a_trigger_that_is_not_right_answers_400_and_does_nothing(api: Caller, world: World, body: Any) -> None:
+async def test_an_invalid_trigger_answers_400_and_has_no_effect(api: Caller, world: World, body: Any) -> None:
     assert (await api.post(TRIGGER, body, status=400))["message"]
 
     assert len(world.projects["gh/acme/api"].pipelines.all) == 1
@@ -103,17 +103,17 @@ async def test_parameters_up_to_the_limits_are_accepted(api: Caller) -> None:
     await api.post(TRIGGER, {"parameters": parameters}, status=201)
 
 
-async def test_keys_that_the_api_does_not_know_are_ignored(api: Caller) -> None:
+async def test_unknown_fields_are_ignored(api: Caller) -> None:
     await api.post(TRIGGER, {"branch": "main", "nonsense": 1}, status=201)
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""])
-async def test_a_body_that_is_not_called_json_answers_415(api: Caller, kind: str) -> None:
+async def test_another_content_type_answers_415(api: Caller, kind: str) -> None:
     await api.send("POST", TRIGGER, status=415, data=b"{}", headers={**api.headers, "Content-Type": kind})
 
 
 @pytest.mark.parametrize("kind", ["application/json", "Application/JSON; charset=utf-8"])
-async def test_a_body_that_is_called_json_is_read(api: Caller, kind: str) -> None:
+async def test_content_types_of_json_are_accepted(api: Caller, kind: str) -> None:
     headers = {**api.headers, "Content-Type": kind}
 
     created = await api.send("POST", TRIGGER, status=201, data=b'{"branch":"x"}', headers=headers)
@@ -139,7 +139,7 @@ async def test_a_body_of_more_than_a_megabyte_answers_413(api: Caller) -> None:
     [b'{"name": "\\ud800"}', b'{"a": NaN}', b'{"a":' + b"[" * 100_000, b"{", b"\xff"],
     ids=["half a character", "NaN", "nested without end", "cut", "not UTF-8"],
 )
-async def test_what_is_no_json_is_refused(api: Caller, content: bytes) -> None:
+async def test_invalid_json_values_are_rejected(api: Caller, content: bytes) -> None:
     organization = api.fake.world.organization("gh/acme")
     api.headers["Content-Type"] = "application/json"
     refused = await api.send("POST", f"/organizations/{organization.id}/groups", status=400, data=content)

@@ -1,11 +1,10 @@
-"""Triggers are kept with their pipeline definition, each with what belongs to its kind of source."""
+"""Triggers of pipeline definitions."""
 
 from typing import Any
 
 import pytest
 
-from circleci_async.testing import World
-from circleci_async.testing.projects import Project
+from circleci_async.testing import Project, World
 
 from .caller import Caller
 
@@ -66,7 +65,7 @@ async def test_a_trigger_is_created_read_listed_changed_and_deleted(api: Caller,
     assert await api.get(triggers) == {"items": []}
 
 
-async def test_the_secret_of_an_address_is_shown_once(api: Caller, triggers: str) -> None:
+async def test_the_secret_of_a_webhook_url_is_shown_once(api: Caller, triggers: str) -> None:
     created = await api.post(triggers, WEBHOOK, status=200)
     source = created.pop("event_source")
     address, _, secret = source["webhook"]["url"].partition("?secret=")
@@ -83,7 +82,7 @@ async def test_the_secret_of_an_address_is_shown_once(api: Caller, triggers: str
     assert (changed["event_name"], changed["description"]) == ("pushed", "pushed")
 
 
-async def test_a_schedule_tells_its_actor_by_id(api: Caller, triggers: str) -> None:
+async def test_a_schedule_has_the_id_of_its_actor(api: Caller, triggers: str) -> None:
     created = await api.post(triggers, SCHEDULE | {"parameters": {"a-b": [1], "a_b": None}}, status=200)
     me = api.fake.world.me.id
     assert created["event_source"] == {"provider": "schedule", "schedule": CRON | {"attribution_actor": {"id": me}}}
@@ -127,7 +126,7 @@ WRONG: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("right", "wrong"), WRONG, ids=str)
-async def test_what_is_wrong_is_refused_and_changes_nothing(
+async def test_an_invalid_body_is_rejected_and_changes_nothing(
     api: Caller, triggers: str, right: dict[str, Any], wrong: dict[str, Any]
 ) -> None:
     created = await api.post(triggers, right, status=200)
@@ -153,11 +152,13 @@ INCOMPLETE: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("body", INCOMPLETE, ids=str)
-async def test_a_new_trigger_needs_what_its_source_needs(api: Caller, triggers: str, body: dict[str, Any]) -> None:
+async def test_a_new_trigger_requires_the_fields_of_its_source(
+    api: Caller, triggers: str, body: dict[str, Any]
+) -> None:
     await api.post(triggers, body, status=400)
 
 
-async def test_triggers_go_with_their_definition(api: Caller, definition: str, triggers: str) -> None:
+async def test_triggers_are_deleted_with_their_definition(api: Caller, definition: str, triggers: str) -> None:
     created = await api.post(triggers, PUSH, status=200)
 
     await api.delete(definition)

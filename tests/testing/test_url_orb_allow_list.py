@@ -1,4 +1,4 @@
-"""The embedded CircleCI's list of places from where orbs may be used."""
+"""The URL orb allow-list of an organization."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ async def test_an_entry_is_added_listed_and_removed(api: Caller, allowed: str, w
 @pytest.mark.parametrize(
     "body", [None, {**ENTRY, "auth": "token"}, {**ENTRY, "auth": None}, {**ENTRY, "prefix": 1}, {"auth": "none"}]
 )
-async def test_an_entry_that_is_not_right_is_not_added(api: Caller, allowed: str, body: Any) -> None:
+async def test_an_invalid_entry_is_not_added(api: Caller, allowed: str, body: Any) -> None:
     await api.post(allowed, body, status=400)
 
     assert await api.get(allowed) == {"items": []}

@@ -1,4 +1,4 @@
-"""Usage exports take their time, and leave their parts in the storage."""
+"""Usage exports, and their parts in the storage."""
 
 import csv
 import gzip
@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.accounts import Organization
+from circleci_async.testing import FakeCircleCI, Organization, World
 
 from .caller import Caller
 from .clock import Clock
@@ -18,7 +17,7 @@ SPAN = {"start": "2026-05-01T00:00:00Z", "end": "2026-05-31T23:59:59Z"}
 
 @pytest.fixture
 def organization(world: World) -> Organization:
-    """Has run a job an hour ago."""
+    """An organization that ran a job an hour ago."""
     project = world.project("gh/acme/api")
     project.pipeline(branch="fix").workflow("build").job("test, lint", duration=90, resource_class="large")
     return project.organization
@@ -59,7 +58,7 @@ async def test_an_export_is_created_processed_and_completed(
     done = await look()
     assert (done["state"], len(done["download_urls"])) == ("completed", 1)
     (row,) = await rows_at(api, done["download_urls"][0])
-    project = organization.projects["gh/acme/api"]
+    project = api.fake.world.projects["gh/acme/api"]
     job = project.jobs[1]
     assert row == {
         "ORGANIZATION_ID": organization.id,
@@ -92,7 +91,7 @@ async def test_an_export_is_created_processed_and_completed(
 
 
 async def completed(api: Caller, exports: str, clock: Clock, body: dict[str, Any] = SPAN) -> list[str]:
-    """The addresses of the parts of an export."""
+    """Return the URLs of the parts of an export."""
     begun = await api.post(exports, body, status=201)
     clock.wait(1)
     done = await api.get(f"{exports}/{begun['usage_export_job_id']}")
@@ -103,7 +102,7 @@ async def completed(api: Caller, exports: str, clock: Clock, body: dict[str, Any
 async def test_an_export_has_several_parts_with_a_header_each(
     api: Caller, organization: Organization, exports: str, clock: Clock
 ) -> None:
-    workflow = organization.projects["gh/acme/api"].pipeline().workflow()
+    workflow = api.fake.world.projects["gh/acme/api"].pipeline().workflow()
     for number in range(6):
         workflow.job(f"job {number}")
     urls = await completed(api, exports, clock)
@@ -113,15 +112,16 @@ async def test_an_export_has_several_parts_with_a_header_each(
     assert [len(await rows_at(api, url)) for url in urls] == [2, 2, 2, 1]
 
 
-async def test_what_has_been_exported_does_not_change(
+async def test_a_completed_export_does_not_change(
     api: Caller, organization: Organization, exports: str, clock: Clock
 ) -> None:
     begun = await api.post(exports, SPAN, status=201)
     clock.wait(1)
     path = f"{exports}/{begun['usage_export_job_id']}"
     first = await rows_at(api, (await api.get(path))["download_urls"][0])
-    organization.projects["gh/acme/api"].pipeline().workflow().job("later")
-    assert await rows_at(api, (await api.get(path))["download_urls"][0]) == first
+    api.fake.world.projects["gh/acme/api"].pipeline().workflow().job("later")
+    [url] = (await api.get(path))["download_urls"]  # two rows would be two parts
+    assert await rows_at(api, url) == first
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ async def test_what_has_been_exported_does_not_change(
         ("2026-04-04T00:00:00Z", "2026-05-04T09:00:00Z", 0),
     ],
 )
-async def test_only_jobs_that_began_in_the_time_asked_for_are_exported(
+async def test_only_jobs_that_started_in_the_requested_time_are_exported(
     api: Caller, exports: str, clock: Clock, start: str, end: str, count: int
 ) -> None:
     urls = await completed(api, exports, clock, {"start": start, "end": end})
@@ -142,7 +142,7 @@ async def test_only_jobs_that_began_in_the_time_asked_for_are_exported(
 async def test_jobs_that_have_not_ended_and_approvals_are_not_exported(
     api: Caller, organization: Organization, exports: str, clock: Clock
 ) -> None:
-    workflow = organization.projects["gh/acme/api"].pipeline().workflow(status="running")
+    workflow = api.fake.world.projects["gh/acme/api"].pipeline().workflow(status="running")
     workflow.job("hold", approval=True)
     workflow.job("running", status="running")
     (url,) = await completed(api, exports, clock)
@@ -158,14 +158,12 @@ async def test_shared_organizations_are_exported_with_it(api: Caller, world: Wor
         await api.post(exports, {**SPAN, "shared_org_ids": [wrong]}, status=400)
 
 
-async def test_an_export_without_data_is_completed_without_addresses(api: Caller, world: World, clock: Clock) -> None:
+async def test_an_export_without_data_has_no_urls(api: Caller, world: World, clock: Clock) -> None:
     empty = world.organization("gh/empty")
     assert await completed(api, f"/organizations/{empty.id}/usage_export_job", clock) == []
 
 
-async def test_the_next_export_can_be_made_to_fail(
-    api: Caller, organization: Organization, exports: str, clock: Clock
-) -> None:
+async def test_fail_next_export(api: Caller, organization: Organization, exports: str, clock: Clock) -> None:
     organization.fail_next_export("too much")
     organization.fail_next_export()
     for reason in ("too much", "internal error"):
@@ -182,7 +180,7 @@ async def test_the_next_export_can_be_made_to_fail(
     assert await completed(api, exports, clock)
 
 
-async def test_an_address_wants_its_signature_and_no_token(api: Caller, exports: str, clock: Clock) -> None:
+async def test_a_part_requires_its_signature_and_rejects_tokens(api: Caller, exports: str, clock: Clock) -> None:
     (url,) = await completed(api, exports, clock)
     assert url.startswith(f"http://{api.fake.storage_host}/usage/")
     assert (await api.fetch(url, Circle_Token=api.fake.token))[0] == 400
@@ -195,7 +193,7 @@ async def test_an_address_wants_its_signature_and_no_token(api: Caller, exports:
     assert (await api.fetch(url))[0] == 403
 
 
-async def test_a_part_that_is_not_there_is_not_found(api: Caller, world: World, exports: str, clock: Clock) -> None:
+async def test_a_missing_part_answers_404(api: Caller, world: World, exports: str, clock: Clock) -> None:
     (url,) = await completed(api, exports, clock)
     world.delete_organization(world.organizations["gh/acme"])
     assert (await api.fetch(url))[0] == 404
@@ -217,7 +215,7 @@ async def test_a_part_that_is_not_there_is_not_found(api: Caller, world: World, 
     ],
     ids=str,
 )
-async def test_what_can_not_be_exported_is_refused(api: Caller, exports: str, body: Any) -> None:
+async def test_an_invalid_export_is_rejected(api: Caller, exports: str, body: Any) -> None:
     await api.post(exports, body, status=400)
 
 
@@ -226,7 +224,7 @@ async def test_31_days_and_a_year_ago_can_be_exported(api: Caller, exports: str)
     await api.post(exports, {"start": "2025-05-04T00:00:00Z", "end": "2025-05-05T00:00:00+02:00"}, status=201)
 
 
-async def test_an_hour_has_10_exports(api: Caller, exports: str, clock: Clock) -> None:
+async def test_10_exports_per_hour(api: Caller, exports: str, clock: Clock) -> None:
     for _ in range(10):
         await api.post(exports, SPAN, status=201)
         clock.wait(10)
@@ -238,7 +236,7 @@ async def test_an_hour_has_10_exports(api: Caller, exports: str, clock: Clock) -
     assert api.answer.headers["Retry-After"] == "10"
 
 
-async def test_a_minute_has_10_looks_after_one_organization(
+async def test_10_status_requests_per_minute_and_organization(
     api: Caller, world: World, organization: Organization, exports: str, clock: Clock
 ) -> None:
     other = world.organization("gh/other")
@@ -251,14 +249,14 @@ async def test_a_minute_has_10_looks_after_one_organization(
     await api.get(f"/organizations/{other.id}/usage_export_job/{NOBODY}", status=404)
     clock.wait(60)
     await api.get(path)
-    organization.usage.looks.most = 100
+    organization.usage.poll_quota.limit = 100
     for _ in range(20):
         await api.get(path)
-    organization.usage.looks.most = 0
+    organization.usage.poll_quota.limit = 0
     await api.get(path, status=429)
 
 
-async def test_who_asks_for_what_is_not_there_is_told(api: Caller, exports: str, fake: FakeCircleCI) -> None:
+async def test_missing_exports_answer_404(api: Caller, exports: str, fake: FakeCircleCI) -> None:
     await api.get(f"{exports}/{NOBODY}", status=404)
     await api.get(f"{exports}/x", status=400)
     await api.get(f"/organizations/{NOBODY}/usage_export_job/{NOBODY}", status=404)

@@ -1,11 +1,10 @@
-"""Outbound webhooks are kept, at most five of a project, and their secrets are masked."""
+"""Webhooks: at most five per project, with masked secrets."""
 
 from typing import Any
 
 import pytest
 
-from circleci_async.testing import World
-from circleci_async.testing.projects import Project
+from circleci_async.testing import Project, World
 
 from .caller import Caller
 from .clock import Clock
@@ -107,7 +106,7 @@ WRONG: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=str)
-async def test_what_is_wrong_is_refused_and_changes_nothing(
+async def test_an_invalid_body_is_rejected_and_changes_nothing(
     api: Caller, body: dict[str, Any], wrong: dict[str, Any]
 ) -> None:
     created = await api.post("/webhook", body, status=201)
@@ -119,7 +118,7 @@ async def test_what_is_wrong_is_refused_and_changes_nothing(
 
 
 @pytest.mark.parametrize("missing", ["name", "url", "events", "scope", "verify_tls", "signing_secret"])
-async def test_a_new_webhook_must_be_whole(api: Caller, body: dict[str, Any], missing: str) -> None:
+async def test_a_new_webhook_requires_all_fields(api: Caller, body: dict[str, Any], missing: str) -> None:
     del body[missing]
     await api.post("/webhook", body, status=400)
 

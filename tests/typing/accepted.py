@@ -12,8 +12,7 @@ from aiohttp import web
 import circleci_async as ca
 from circleci_async import CircleCI, Pipeline, RetryPolicy, Workflow
 from circleci_async.resources import Jobs
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.jobs import Job
+from circleci_async.testing import FakeCircleCI, Job, World
 from circleci_async.webhooks import Receiver
 
 PROJECT = ca.ProjectSlug.parse("gh/acme/api")

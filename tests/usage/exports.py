@@ -8,8 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from circleci_async import CircleCI, RetryPolicy, UsageExport, UsageExportState
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.accounts import Organization
+from circleci_async.testing import FakeCircleCI, Organization, World
 from tests.raw_server import Behaviour, RawServer, Request, answer, raw_server
 
 ORG = "5034460f-c7c4-4c43-9457-de07e2029e7b"

@@ -26,9 +26,9 @@ from circleci_async import (
     WorkflowStatus,
     WorkflowTag,
 )
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.builds import Workflow as FakeWorkflow
-from circleci_async.testing.jobs import Job as FakeJob
+from circleci_async.testing import FakeCircleCI, Registry, World
+from circleci_async.testing import Job as FakeJob
+from circleci_async.testing import Workflow as FakeWorkflow
 
 QUICK = RetryPolicy(initial_delay=0.001, max_delay=0.01)
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -43,8 +43,9 @@ def world() -> World:
 
 
 @asynccontextmanager
-async def running(world: World, **options: Any) -> AsyncGenerator[tuple[FakeCircleCI, CircleCI], None]:
+async def running(world: Registry, **options: Any) -> AsyncGenerator[tuple[FakeCircleCI, CircleCI], None]:
     """The embedded CircleCI, whose pipelines take 60 s, and a client of it."""
+    assert isinstance(world, World)
     async with FakeCircleCI(world, **{"run_time": 60, **options}) as fake, fake.client(retry=QUICK) as circle:
         yield fake, circle
 

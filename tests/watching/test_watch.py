@@ -6,7 +6,7 @@ from contextlib import aclosing
 import pytest
 
 from circleci_async import Change, CircleCI, ConfigurationError, InvalidArgument, NotFound, RetryPolicy, WaitTimeout
-from circleci_async.testing.builds import Workflow as FakeWorkflow
+from circleci_async.testing import Workflow as FakeWorkflow
 from tests.fastclock import fast_clock
 from tests.leftovers import check_nothing_is_left
 from tests.watching.builds import SLUG, at, completed, looks, running, told, world

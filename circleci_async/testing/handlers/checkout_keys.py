@@ -1,10 +1,12 @@
 """Checkout keys of projects."""
 
-from ..calls import Call, Json, Refusal
-from ..checkout_keys import CheckoutKey
-from ..projects import Project
-from ..routing import Routes
-from ..timestamps import timestamp
+from ..server.calls import Call
+from ..server.routing import Routes
+from ..server.validation import HttpError, found, one_of
+from ..state.checkout_keys import CheckoutKey
+from ..state.projects import Project
+from ..state.timestamps import timestamp
+from ..state.types import Json
 
 ROUTES = Routes()
 
@@ -25,11 +27,9 @@ def of_project(call: Call) -> Json:
 def create(call: Call) -> Json:
     """Answer POST /project/{project-slug}/checkout-key."""
     project = call.project()
-    type = call.body({"type": str}, required=("type",))["type"]
-    if type not in ("user-key", "deploy-key"):
-        raise Refusal(400, "type: expected user-key or deploy-key.")
+    type = one_of("type", call.body({"type": str}, required=("type",))["type"], ("user-key", "deploy-key"))
     if project.organization.vcs == "circleci":
-        raise Refusal(400, "This project has no checkout keys.")
+        raise HttpError(400, "This project has no checkout keys.")
     key = project.checkout_key(type)
     return _describe(project, key, key.md5)
 
@@ -48,11 +48,9 @@ def delete(call: Call) -> Json:
 
 
 def _key(call: Call) -> CheckoutKey:
-    wanted = call.values["fingerprint"]
-    for key in call.project().checkout_keys:
-        if wanted in (key.md5, key.sha256):
-            return key
-    raise Refusal(404, "Checkout key not found")
+    fingerprint = call.values["fingerprint"]
+    keys = call.project().checkout_keys
+    return found(next((key for key in keys if fingerprint in (key.md5, key.sha256)), None), "Checkout key")
 
 
 def _describe(project: Project, key: CheckoutKey, fingerprint: str) -> Json:

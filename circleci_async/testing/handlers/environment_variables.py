@@ -1,9 +1,11 @@
 """Environment variables of projects."""
 
-from ..calls import Call, Json, Refusal
-from ..environment_variables import NAME, EnvironmentVariable, ending
-from ..routing import Routes
-from ..timestamps import timestamp
+from ..server.calls import Call
+from ..server.routing import Routes
+from ..server.validation import HttpError, found
+from ..state.environment_variables import NAME, EnvironmentVariable, ending
+from ..state.timestamps import timestamp
+from ..state.types import Json
 
 ROUTES = Routes()
 
@@ -21,7 +23,7 @@ def create(call: Call) -> Json:
     project = call.project()
     body = call.body({"name": str, "value": str}, required=("name", "value"))
     if not NAME.fullmatch(body["name"]):
-        raise Refusal(400, "name: expected letters, digits and underscores, and no digit at the beginning.")
+        raise HttpError(400, "name: expected letters, digits and underscores, and no digit at the beginning.")
     return _describe(project.environment_variable(body["name"], body["value"]))
 
 
@@ -40,10 +42,7 @@ def delete(call: Call) -> Json:
 
 
 def _variable(call: Call) -> EnvironmentVariable:
-    variable = call.project().environment_variables.get(call.values["name"])
-    if variable is None:
-        raise Refusal(404, "Environment variable not found")
-    return variable
+    return found(call.project().environment_variables.get(call.values["name"]), "Environment variable")
 
 
 def _describe(variable: EnvironmentVariable) -> Json:

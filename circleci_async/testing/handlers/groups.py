@@ -1,24 +1,26 @@
 """Groups of an organization's users."""
 
-from ..accounts import Organization
-from ..calls import Call, Json, Refusal
-from ..groups import OrganizationGroup
-from ..routing import Routes
+from ..server.calls import Call
+from ..server.routing import Routes
+from ..server.validation import HttpError, found, without_none
+from ..state.groups import OrganizationGroup
+from ..state.organizations import Organization
+from ..state.types import Json
 
 ROUTES = Routes()
 
-_MOST = 100
-"""Groups that the list gives, whatever page is asked for."""
+_MAX_LISTED = 100
+"""Groups that the list returns; it ignores page tokens."""
 
 
 @ROUTES.get("/organizations/{organization}/groups", public=False)
 def groups(call: Call) -> Json:
     """Answer GET /organizations/{org_id}/groups; `limit` and `page-token` are ignored, as by the real API."""
-    found = list(call.organization_by_id("organization").groups.values())
+    groups = list(call.organization_by_id("organization").groups.values())
     return {
-        "items": [_body(group) for group in found[:_MOST]],
-        "next_page_token": "AARLwwV5wtKqB0zJ" if len(found) > _MOST else None,
-        "total_count": len(found),
+        "items": [_body(group) for group in groups[:_MAX_LISTED]],
+        "next_page_token": "AARLwwV5wtKqB0zJ" if len(groups) > _MAX_LISTED else None,
+        "total_count": len(groups),
     }
 
 
@@ -28,7 +30,7 @@ def create(call: Call) -> Json:
     organization = call.organization_by_id("organization")
     body = call.body({"name": str, "description": str}, required=("name",))
     if not body["name"]:
-        raise Refusal(400, "name: a group needs one.")
+        raise HttpError(400, "name: must not be empty.")
     group = OrganizationGroup(call.world.new_id(), body["name"], body.get("description"))
     organization.groups[group.id] = group
     return _body(group)
@@ -51,12 +53,8 @@ def delete(call: Call) -> Json:
 
 def _find(call: Call) -> tuple[Organization, OrganizationGroup]:
     organization = call.organization_by_id("organization")
-    group = organization.groups.get(call.uuid("group"))
-    if group is None:
-        raise Refusal(404, "Group not found")
-    return organization, group
+    return organization, found(organization.groups.get(call.uuid("group")), "Group")
 
 
 def _body(group: OrganizationGroup) -> Json:
-    described = {} if group.description is None else {"description": group.description}
-    return {"id": group.id, "name": group.name, **described}
+    return without_none(id=group.id, name=group.name, description=group.description)

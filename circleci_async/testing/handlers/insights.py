@@ -3,17 +3,19 @@
 from collections.abc import Collection
 from datetime import timedelta
 
-from .. import flakiness, insights
-from ..builds import Workflow
-from ..calls import Call, Json, Refusal
-from ..insights import Window
-from ..projects import Project
-from ..routing import Routes
-from ..timestamps import timestamp
+from ..server.calls import Call
+from ..server.routing import Routes
+from ..server.validation import HttpError
+from ..state import flakiness, insights
+from ..state.builds import Workflow
+from ..state.insights import Window
+from ..state.projects import Project
+from ..state.timestamps import timestamp
+from ..state.types import Json
 
 ROUTES = Routes()
 
-_BUCKETS = {"daily": (timedelta(days=1), insights.LONGEST), "hourly": (timedelta(hours=1), timedelta(hours=48))}
+_BUCKETS = {"daily": (timedelta(days=1), insights.MAX_SPAN), "hourly": (timedelta(hours=1), timedelta(hours=48))}
 _TOTALS = ("total_runs", "total_duration_secs", "total_credits_used", "success_rate", "throughput")
 _PROJECT_TOTALS = ("total_credits_used", "total_duration_secs", "total_runs", "success_rate")
 _WORKFLOW_TOTALS = ("total_credits_used", "p95_duration_secs", "total_runs", "success_rate")
@@ -49,9 +51,9 @@ def workflow_runs(call: Call) -> Json:
 def workflow_jobs(call: Call) -> Json:
     """Answer GET /insights/{project-slug}/workflows/{workflow-name}/jobs."""
     project, window, branches, name = call.project(), _reporting_window(call), _branches(call), _workflow(call)
-    wanted = call.query.get("job-name", "")
+    job_name = call.query.get("job-name", "")
     runs = insights.runs(project, window, workflows=[name], branches=branches)
-    groups = insights.grouped((job for job in insights.job_runs(runs) if wanted in job.name), lambda job: job.name)
+    groups = insights.grouped((job for job in insights.job_runs(runs) if job_name in job.name), lambda job: job.name)
     return call.page(
         list(groups.items()),
         lambda group: {
@@ -60,7 +62,7 @@ def workflow_jobs(call: Call) -> Json:
             "window_start": timestamp(min(job.created_at for job in group[1])),
             "window_end": timestamp(max(job.stopped_at or job.created_at for job in group[1])),
         },
-        scope=f"job metrics {project.id} {name!r} {branches} {wanted!r} {call.query.get('reporting-window')}",
+        scope=f"job metrics {project.id} {name!r} {branches} {job_name!r} {call.query.get('reporting-window')}",
     )
 
 
@@ -101,9 +103,11 @@ def job_time_series(call: Call) -> Json:
     branch = call.query.get("branch", project.default_branch)
     granularity = call.choice("granularity", tuple(_BUCKETS), "daily")
     bucket, kept = _BUCKETS[granularity]
-    asked = _dates(call)
+    requested = _dates(call)
     oldest = call.world.clock() - kept
-    runs = insights.runs(project, Window(max(asked.start, oldest), asked.end), workflows=[name], branches=[branch])
+    runs = insights.runs(
+        project, Window(max(requested.start, oldest), requested.end), workflows=[name], branches=[branch]
+    )
     dates = f"{call.query.get('start-date')} {call.query.get('end-date')}"
     return call.page(
         insights.time_series(insights.job_runs(runs), bucket),
@@ -138,18 +142,18 @@ def flaky_tests(call: Call) -> Json:
 def organization_summary(call: Call) -> Json:
     """Answer GET /insights/{org-slug}/summary."""
     organization, window = call.organization(call.values["org"]), _reporting_window(call)
-    projects = organization.projects.values()
+    projects = call.world.projects_of(organization)
     now, before = (
         insights.summary([run for project in projects for run in insights.runs(project, span)], span)
         for span in (window, window.before())
     )
-    wanted = call.query.getall("project-names", [])
+    names = call.query.getall("project-names", [])
     return {
         "org_data": _figures(now, before, _TOTALS),
         "org_project_data": [
             {"project_name": project.name, **_summary(project, window, _PROJECT_TOTALS)}
             for project in projects
-            if project.name in wanted
+            if project.name in names
         ],
         "all_projects": [project.name for project in projects],
     }
@@ -230,7 +234,7 @@ def _flaky(failures: list[flakiness.Execution]) -> Json:
 
 
 def _span(runs: list[Workflow], empty: Window) -> Json:
-    """The first beginning and the last end of runs; `empty` where there are none."""
+    """Return the time span of runs; that of `empty` without runs."""
     return {
         "window_start": timestamp(min((run.created_at for run in runs), default=empty.start)),
         "window_end": timestamp(max((run.stopped_at or run.created_at for run in runs), default=empty.end)),
@@ -238,15 +242,15 @@ def _span(runs: list[Workflow], empty: Window) -> Json:
 
 
 def _workflow(call: Call) -> str:
-    """The workflow's name; 404 if the project never had such a workflow."""
+    """Return the workflow's name; 404 if the project never ran it."""
     name = call.values["workflow"]
     if name not in call.project().workflow_names:
-        raise Refusal(404, "Workflow not found")
+        raise HttpError(404, "Workflow not found")
     return name
 
 
 def _branches(call: Call) -> list[str] | None:
-    """The branch asked for, the default branch when none is, None (for all) with `all-branches`, which wins."""
+    """Return the requested branch or the default branch; None, for all branches, with `all-branches`."""
     if call.flag("all-branches"):
         return None
     return [call.query.get("branch", call.project().default_branch)]
@@ -257,22 +261,22 @@ def _reporting_window(call: Call) -> Window:
 
 
 def _latest(call: Call) -> Window:
-    return _until_now(call, insights.LONGEST)
+    return _until_now(call, insights.MAX_SPAN)
 
 
 def _until_now(call: Call, length: timedelta) -> Window:
-    end = call.world.clock() + timedelta(milliseconds=1)  # what begins right now belongs to it
+    end = call.world.clock() + timedelta(milliseconds=1)  # a run that starts now is included
     return Window(end - length, end)
 
 
 def _dates(call: Call) -> Window:
-    """The span that start-date and end-date ask for: 90 days at most, and the latest 90 when they are absent."""
-    start, end = call.moment("start-date"), call.moment("end-date")
+    """Return the span of start-date and end-date, at most 90 days; the latest 90 days by default."""
+    start, end = call.query_time("start-date"), call.query_time("end-date")
     if start is None:
         if end is not None:
-            raise Refusal(400, "end-date needs start-date.")
+            raise HttpError(400, "end-date needs start-date.")
         return _latest(call)
-    end = end or start + insights.LONGEST
-    if end < start or end - start > insights.LONGEST:
-        raise Refusal(400, "end-date must be at most 90 days after start-date.")
+    end = end or start + insights.MAX_SPAN
+    if end < start or end - start > insights.MAX_SPAN:
+        raise HttpError(400, "end-date must be at most 90 days after start-date.")
     return Window(start, end)

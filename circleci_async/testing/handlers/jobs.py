@@ -1,9 +1,12 @@
 """Jobs, their tests and their artifacts."""
 
-from .. import bodies
-from ..calls import Call, Json, Refusal
-from ..jobs import UNENDED, Job
-from ..routing import Routes
+from ..server.calls import Call
+from ..server.routing import Routes
+from ..server.validation import HttpError, found
+from ..state.builds import Job
+from ..state.statuses import CANCELABLE
+from ..state.types import Json
+from . import bodies
 
 ROUTES = Routes()
 
@@ -38,14 +41,11 @@ def cancel_by_number(call: Call) -> Json:
 @ROUTES.post("/jobs/{id}/cancel", status=200)
 def cancel_by_id(call: Call) -> Json:
     """Answer POST /jobs/{job-id}/cancel."""
-    job = call.world.jobs.get(call.uuid("id"))
-    if job is None:
-        raise Refusal(404, "Job not found")
-    return _cancel(call, job)
+    return _cancel(call, found(call.world.jobs.get(call.uuid("id")), "Job"))
 
 
 def _cancel(call: Call, job: Job) -> Json:
-    if job.status not in UNENDED:
-        raise Refusal(400, f"The job can't be canceled: its status is {job.status}.")
+    if job.status not in CANCELABLE:
+        raise HttpError(400, f"The job can't be canceled: its status is {job.status}.")
     call.engine.cancel_job(job, by=call.caller())
     return {"message": "Accepted."}

@@ -1,9 +1,11 @@
 """Organizations: create, read, delete."""
 
 from ...errors import InvalidArgument
-from ..accounts import Organization
-from ..calls import Call, Json, Refusal
-from ..routing import Routes
+from ..server.calls import Call
+from ..server.routing import Routes
+from ..server.validation import HttpError, one_of
+from ..state.organizations import Organization
+from ..state.types import Json
 
 ROUTES = Routes()
 
@@ -14,16 +16,14 @@ _SLUGS = {"github": "gh", "bitbucket": "bb", "circleci": "circleci"}
 def create(call: Call) -> Json:
     """Answer POST /organization."""
     body = call.body({"name": str, "vcs_type": str}, required=("name", "vcs_type"))
-    name, vcs_type = body["name"], body["vcs_type"]
-    if vcs_type not in _SLUGS:
-        raise Refusal(400, f"vcs_type: expected one of {', '.join(_SLUGS)}.")
+    name, vcs_type = body["name"], one_of("vcs_type", body["vcs_type"], _SLUGS)
     slug = f"{_SLUGS[vcs_type]}/{call.world.new_opaque() if vcs_type == 'circleci' else name}"
     if slug in call.world.organizations:
-        raise Refusal(400, "There is an organization of this name already.")
+        raise HttpError(400, "There is an organization of this name already.")
     try:
         organization = call.world.organization(slug)
     except InvalidArgument:
-        raise Refusal(400, "name: not valid for an organization.") from None
+        raise HttpError(400, "name: not valid for an organization.") from None
     organization.name = name
     return _body(organization)
 
@@ -31,13 +31,13 @@ def create(call: Call) -> Json:
 @ROUTES.get("/organization/{organization}", public=False)
 def organization(call: Call) -> Json:
     """Answer GET /organization/{org-slug-or-id}."""
-    return _body(call.organization_named("organization"))
+    return _body(call.organization_by_slug_or_id("organization"))
 
 
 @ROUTES.delete("/organization/{organization}", status=202)
 def delete(call: Call) -> Json:
     """Answer DELETE /organization/{org-slug-or-id}."""
-    call.world.delete_organization(call.organization_named("organization"))
+    call.world.delete_organization(call.organization_by_slug_or_id("organization"))
     return {"message": "Accepted."}
 
 

@@ -2,23 +2,25 @@
 
 from typing import Any, cast
 
-from ..accounts import Organization
-from ..calls import Call, Json, Refusal, valid_uuid
-from ..otel import OtelExporter
-from ..routing import Routes
+from ..server.calls import Call
+from ..server.routing import Routes
+from ..server.validation import HttpError, find, is_strings, one_of, without_none
+from ..state.organizations import Organization
+from ..state.otel import OtelExporter
+from ..state.types import Json
 
 ROUTES = Routes()
 
 _PROTOCOLS = ("grpc", "http")
-_MOST_EXPORTERS = _MOST_HEADERS = 5
+_MAX_EXPORTERS = _MAX_HEADERS = 5
 
 
 @ROUTES.get("/otel/exporters", public=False)
 def exporters(call: Call) -> list[Json]:
     """Answer GET /otel/exporters."""
-    organization = _organization(call, "org-id", call.query.get("org-id"))
+    organization = call.organization_with_id("org-id", call.query.get("org-id"))
     return [
-        {**_body(organization, each), **({"issues": list(each.issues)} if each.issues else {})}
+        {**_body(organization, each), **without_none(issues=list(each.issues) or None)}
         for each in organization.exporters.values()
     ]
 
@@ -30,16 +32,15 @@ def create(call: Call) -> Json:
         {"org_id": str, "endpoint": str, "protocol": str, "insecure": bool, "headers": dict},
         required=("org_id", "endpoint", "protocol"),
     )
-    organization = _organization(call, "org_id", body["org_id"])
+    organization = call.organization_with_id("org_id", body["org_id"])
     headers = cast(dict[str, Any], body.get("headers", {}))
-    if body["protocol"] not in _PROTOCOLS:
-        raise Refusal(400, f"protocol: expected one of {', '.join(_PROTOCOLS)}.")
+    one_of("protocol", body["protocol"], _PROTOCOLS)
     if not body["endpoint"]:
-        raise Refusal(400, "endpoint: expected a host and a port.")
-    if len(headers) > _MOST_HEADERS or not all(isinstance(value, str) for value in headers.values()):
-        raise Refusal(400, f"headers: expected at most {_MOST_HEADERS}, with strings for values.")
-    if len(organization.exporters) >= _MOST_EXPORTERS:
-        raise Refusal(422, "Internal server error.")  # the real API's words for one too many
+        raise HttpError(400, "endpoint: expected a host and a port.")
+    if len(headers) > _MAX_HEADERS or not is_strings(headers.values()):
+        raise HttpError(400, f"headers: expected at most {_MAX_HEADERS}, with strings as values.")
+    if len(organization.exporters) >= _MAX_EXPORTERS:
+        raise HttpError(422, "Internal server error.")  # as the real API answers
     exporter = OtelExporter(
         call.world.new_id(), body["endpoint"], body["protocol"], body.get("insecure", False), headers
     )
@@ -51,26 +52,18 @@ def create(call: Call) -> Json:
 def delete(call: Call) -> None:
     """Answer DELETE /otel/exporters/{otel_exporter_id}."""
     id = call.uuid("exporter")
-    for organization in call.world.organizations.values():
-        if organization.exporters.pop(id, None) is not None:
-            return
-    raise Refusal(404, "Exporter not found")
-
-
-def _organization(call: Call, name: str, value: str | None) -> Organization:
-    organization = call.world.organization_by_id(valid_uuid(name, value))
-    if organization is None:
-        raise Refusal(404, "Organization not found")
-    return organization
+    exporters = [organization.exporters for organization in call.world.organizations.values()]
+    find(exporters, id, "Exporter")
+    for each in exporters:
+        each.pop(id, None)
 
 
 def _body(organization: Organization, exporter: OtelExporter) -> Json:
-    masked = {"headers": dict.fromkeys(exporter.headers, "xxxx")} if exporter.headers else {}
-    return {
-        "id": exporter.id,
-        "org_id": organization.id,
-        "endpoint": exporter.endpoint,
-        "protocol": exporter.protocol,
-        "insecure": exporter.insecure,
-        **masked,
-    }
+    return without_none(
+        id=exporter.id,
+        org_id=organization.id,
+        endpoint=exporter.endpoint,
+        protocol=exporter.protocol,
+        insecure=exporter.insecure,
+        headers=dict.fromkeys(exporter.headers, "xxxx") or None,
+    )

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from ..calls import Call, Json, Refusal
-from ..objects import inner
-from ..pipeline_definitions import PipelineDefinition
-from ..projects import Project
-from ..routing import Routes
-from ..timestamps import timestamp
+from ..server.calls import Call
+from ..server.routing import Routes
+from ..server.validation import HttpError, assign, found, nested, one_of, without_none
+from ..state.pipeline_definitions import PipelineDefinition
+from ..state.repositories import Repository
+from ..state.timestamps import timestamp
+from ..state.types import Json
 
 ROUTES = Routes()
 
@@ -26,12 +27,11 @@ def create(call: Call) -> Json:
     """Answer POST /projects/{project_id}/pipeline-definitions, with 200."""
     project = call.project_by_id("project_id")
     body = call.body(_BODY, required=("name", "config_source", "checkout_source"))
-    config = inner(body, "config_source", _SOURCE, required=("provider", "file_path"))
-    checkout = inner(body, "checkout_source", _SOURCE, required=("provider", "repo"))
-    if config["provider"] not in ("github_app", "circleci"):
-        raise Refusal(400, "config_source.provider: expected one of github_app, circleci.")
+    config = nested(body, "config_source", _SOURCE, required=("provider", "file_path"))
+    checkout = nested(body, "checkout_source", _SOURCE, required=("provider", "repo"))
+    one_of("config_source.provider", config["provider"], ("github_app", "circleci"))
     if config["provider"] == "github_app" and "repo" not in config:
-        raise Refusal(400, "config_source.repo: required.")
+        raise HttpError(400, "config_source.repo: required.")
     definition = PipelineDefinition(
         id=call.world.new_id(),
         project=project,
@@ -58,17 +58,16 @@ def definition(call: Call) -> Json:
 def update(call: Call) -> Json:
     """Answer PATCH /projects/{project_id}/pipeline-definitions/{pipeline_definition_id}.
 
-    Of the source of the configuration all but its path is ignored.
+    Only the path of the config source can be changed.
     """
     definition = definition_of(call)
     body = call.body(_BODY)
-    config = inner(body, "config_source", _SOURCE)
-    checkout = inner(body, "checkout_source", _SOURCE)
+    config = nested(body, "config_source", _SOURCE)
+    checkout = nested(body, "checkout_source", _SOURCE)
     provider = _checkout_provider(checkout) if "provider" in checkout else definition.checkout_provider
     external_id = repository_of(checkout) if "repo" in checkout else definition.checkout_external_id
-    definition.name = body.get("name", definition.name)
-    definition.description = body.get("description", definition.description)
-    definition.file_path = config.get("file_path", definition.file_path)
+    assign(definition, body, ("name", "description"))
+    assign(definition, config, ("file_path",))
     definition.checkout_provider = provider
     definition.checkout_external_id = external_id
     return _described(definition)
@@ -76,38 +75,33 @@ def update(call: Call) -> Json:
 
 @ROUTES.delete("/projects/{project_id}/pipeline-definitions/{definition_id}")
 def delete(call: Call) -> Json:
-    """Answer DELETE /projects/{project_id}/pipeline-definitions/{pipeline_definition_id}; its triggers go with it."""
+    """Answer DELETE /projects/{project_id}/pipeline-definitions/{pipeline_definition_id}, with its triggers."""
     definition = definition_of(call)
-    del definition.project.definitions[definition.id]
+    del call.project_by_id("project_id").definitions[definition.id]
     return {"message": "Pipeline definition deleted."}
 
 
 def definition_of(call: Call) -> PipelineDefinition:
-    """Find the pipeline definition of the project that the path names; 404 if there is none."""
-    definition = call.project_by_id("project_id").definitions.get(call.uuid("definition_id"))
-    if definition is None:
-        raise Refusal(404, "Pipeline definition not found")
-    return definition
+    """Return the pipeline definition in the path."""
+    definitions = call.project_by_id("project_id").definitions
+    return found(definitions.get(call.uuid("definition_id")), "Pipeline definition")
 
 
 def repository_of(source: Json) -> str:
-    """Read the id of the repository that a source names."""
-    external_id: str = inner(source, "repo", {"external_id": str}, required=("external_id",))["external_id"]
+    """Return the id of the repository of a source."""
+    external_id: str = nested(source, "repo", {"external_id": str}, required=("external_id",))["external_id"]
     if not external_id:
-        raise Refusal(400, "repo.external_id: required.")
+        raise HttpError(400, "repo.external_id: required.")
     return external_id
 
 
-def repository(project: Project, external_id: str) -> Json:
-    """Describe a repository. There is one for each project here, whatever its id."""
+def repository(project: Repository, external_id: str) -> Json:
+    """Describe the repository of a project, with this external id."""
     return {"full_name": f"{project.organization.name}/{project.name}", "external_id": external_id}
 
 
 def _checkout_provider(checkout: Json) -> str:
-    provider: str = checkout["provider"]
-    if provider != "github_app":
-        raise Refusal(400, "checkout_source.provider: expected github_app.")
-    return provider
+    return one_of("checkout_source.provider", checkout["provider"], ("github_app",))
 
 
 def _described(definition: PipelineDefinition) -> Json:
@@ -115,17 +109,14 @@ def _described(definition: PipelineDefinition) -> Json:
     config: dict[str, Any] = {"provider": definition.config_provider, "file_path": definition.file_path}
     if definition.config_external_id is not None:
         config["repo"] = repository(project, definition.config_external_id)
-    body: Json = {
-        "id": definition.id,
-        "name": definition.name,
-        "config_source": config,
-        "checkout_source": {
+    return without_none(
+        id=definition.id,
+        name=definition.name,
+        config_source=config,
+        checkout_source={
             "provider": definition.checkout_provider,
             "repo": repository(project, definition.checkout_external_id),
         },
-    }
-    if definition.description is not None:
-        body["description"] = definition.description
-    if definition.created_at is not None:
-        body["created_at"] = timestamp(definition.created_at)
-    return body
+        description=definition.description,
+        created_at=timestamp(definition.created_at),
+    )

@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from .. import bodies
-from ..calls import Call, Json, Refusal, valid_uuid
-from ..routing import Routes
+from ..server.calls import Call
+from ..server.exchange import Response, json_response
+from ..server.routing import Routes
+from ..server.validation import HttpError, parse_uuid
+from ..state.types import Json
+from . import bodies
 
 ROUTES = Routes()
 
-_PARAMETERS, _KEY_LENGTH, _VALUE_LENGTH = 100, 128, 512
+_MAX_PARAMETERS, _MAX_NAME_LENGTH, _MAX_VALUE_LENGTH = 100, 128, 512
 
 
 @ROUTES.get("/pipeline", public=False)
@@ -17,7 +20,8 @@ def of_organization(call: Call) -> Json:
     """Answer GET /pipeline."""
     slug = call.query.get("org-slug")
     organization = None if slug is None else call.organization(slug)
-    index = call.world.pipelines if organization is None else organization.pipelines
+    world = call.world
+    index = world.pipelines if organization is None else world.organization_pipelines[organization.id]
     mine = call.flag("mine")
     pipelines = index.of_actor(call.caller()) if mine else index.all
     scope = f"pipelines {organization.id if organization else ''} {mine}"
@@ -47,8 +51,8 @@ def by_number(call: Call) -> Json:
     pipelines = call.project().pipelines.all
     number = call.number("number")
     if not 1 <= number <= len(pipelines):
-        raise Refusal(404, "Pipeline not found")
-    return bodies.pipeline(call.present(pipelines[number - 1]))
+        raise HttpError(404, "Pipeline not found")
+    return bodies.pipeline(call.after_lag(pipelines[number - 1]))
 
 
 @ROUTES.get("/pipeline/{id}")
@@ -83,39 +87,39 @@ def trigger(call: Call) -> Json:
     body = call.body({"branch": str, "tag": str, "parameters": dict})
     branch, tag = body.get("branch"), body.get("tag")
     if branch is not None and tag is not None:
-        raise Refusal(400, "Branch and tag can't be given together.")
+        raise HttpError(400, "Branch and tag can't be given together.")
     if "" in (branch, tag):
-        raise Refusal(400, "Branch and tag can't be empty.")
+        raise HttpError(400, "Branch and tag can't be empty.")
     pipeline = call.engine.trigger(project, branch=branch, tag=tag, parameters=parameters(body), actor=call.caller())
     return bodies.pipeline_creation(pipeline)
 
 
 @ROUTES.post("/project/{project}/pipeline/run", status=201, literal=True)
-def run(call: Call) -> Json:
+def run(call: Call) -> Json | Response:
     """Answer POST /project/{provider}/{organization}/{project}/pipeline/run."""
     project = call.project()
     body = call.body({"definition_id": str, "config": dict, "checkout": dict, "parameters": dict})
     _ref(body, "config")
     branch, tag = _ref(body, "checkout")
     given = parameters(body)
-    if "definition_id" in body and valid_uuid("definition_id", body["definition_id"]) not in project.definitions:
-        raise Refusal(404, "Pipeline definition not found")
+    if "definition_id" in body and parse_uuid("definition_id", body["definition_id"]) not in project.definitions:
+        raise HttpError(404, "Pipeline definition not found")
     if project.skipped is not None:
         message, project.skipped = project.skipped, None
-        raise Refusal(200, message)  # what was asked is done, and that is nothing
+        return json_response(200, {"message": message})
     pipeline = call.engine.trigger(project, branch=branch, tag=tag, parameters=given, actor=call.caller())
     return bodies.pipeline_creation(pipeline)
 
 
 def _ref(body: Mapping[str, Any], name: str) -> tuple[str | None, str | None]:
-    """Read branch and tag of a reference, of which it has one; neither if the body lacks it."""
+    """Return branch and tag of a reference: one of the two, or none if the body has no reference."""
     if name not in body:
         return None, None
     ref = cast(Mapping[str, Any], body[name])
     branch, tag = ref.get("branch"), ref.get("tag")
     given = tag if branch is None else branch
     if (branch is None) == (tag is None) or not given or not isinstance(given, str):
-        raise Refusal(400, f"{name}: expected either a branch or a tag.")
+        raise HttpError(400, f"{name}: expected either a branch or a tag.")
     return branch, tag
 
 
@@ -129,21 +133,22 @@ def resume(call: Call) -> Json:
     given = parameters(body)
     pipeline = call.world.continuations.get(body["continuation-key"])
     if pipeline is None or pipeline.state != "setup":
-        raise Refusal(400, "No pipeline waits for this continuation key.")
+        raise HttpError(400, "No pipeline waits for this continuation key.")
     call.engine.resume(pipeline, config=body["configuration"], parameters=given)
     return {"message": "Accepted."}
 
 
 def parameters(body: Mapping[str, Any]) -> Mapping[str, str | int | bool]:
-    """Read the pipeline parameters of a body, held to the API's limits."""
+    """Return the pipeline parameters of a body, within the API's limits."""
     given = cast(Mapping[str, Any], body.get("parameters", {}))
-    if len(given) > _PARAMETERS:
-        raise Refusal(400, f"At most {_PARAMETERS} pipeline parameters can be given.")
+    if len(given) > _MAX_PARAMETERS:
+        raise HttpError(400, f"At most {_MAX_PARAMETERS} pipeline parameters can be given.")
     for name, value in given.items():
         if type(value) not in (str, int, bool):
-            raise Refusal(400, f"Pipeline parameter {name}: expected a string, an integer or a boolean.")
-        if len(name) > _KEY_LENGTH or len(str(value)) > _VALUE_LENGTH:
-            raise Refusal(
-                400, f"Pipeline parameters: a name has at most {_KEY_LENGTH} characters, a value {_VALUE_LENGTH}."
+            raise HttpError(400, f"Pipeline parameter {name}: expected a string, an integer or a boolean.")
+        if len(name) > _MAX_NAME_LENGTH or len(str(value)) > _MAX_VALUE_LENGTH:
+            raise HttpError(
+                400,
+                f"Pipeline parameters: a name has at most {_MAX_NAME_LENGTH} characters, a value {_MAX_VALUE_LENGTH}.",
             )
     return given

@@ -1,18 +1,20 @@
-"""Config policies: bundles, decisions, settings."""
+"""Config policies: bundles, decisions and settings."""
 
 from collections.abc import Mapping
 from typing import Any, cast
 
-from ..calls import Call, Json, Refusal
-from ..exchange import Reply, json_reply
-from ..policies import DecisionRecord, PolicyBook, PolicyDocument, Verdict
-from ..routing import Routes
-from ..timestamps import timestamp
+from ..server.calls import Call
+from ..server.exchange import Response, json_response
+from ..server.routing import Routes
+from ..server.validation import HttpError, found, is_strings, one_of, parse_number
+from ..state.policies import DecisionRecord, PolicyBook, PolicyDocument, Verdict
+from ..state.timestamps import timestamp
+from ..state.types import Json
 
 ROUTES = Routes()
 
 _CONTEXT = "/owner/{owner}/context/{context}"
-_SEARCHED = ("status", "branch", "project_id", "build_number")
+_FILTERS = ("status", "branch", "project_id", "build_number")
 
 
 @ROUTES.get(f"{_CONTEXT}/policy-bundle", public=False)
@@ -22,13 +24,13 @@ def bundle(call: Call) -> Json:
 
 
 @ROUTES.post(f"{_CONTEXT}/policy-bundle", status=201)
-def push(call: Call) -> Json | Reply:
+def push(call: Call) -> Json | Response:
     """Answer POST /owner/{ownerID}/context/{context}/policy-bundle; a dry run with 200."""
     book = _book(call)
     dry = call.flag("dry")
     policies = cast(dict[str, Any], call.body({"policies": dict}, required=("policies",))["policies"])
-    if not all(isinstance(content, str) for content in policies.values()):
-        raise Refusal(400, "policies: expected the source of each policy by its name.")
+    if not is_strings(policies.values()):
+        raise HttpError(400, "policies: expected the source of each policy by its name.")
     now, by = call.world.clock(), call.caller().id
     kept = {name: old for name, old in book.bundle.items() if policies.get(name) == old.content}
     new = {name: kept.get(name) or PolicyDocument(name, content, now, by) for name, content in policies.items()}
@@ -39,7 +41,7 @@ def push(call: Call) -> Json | Reply:
     }
     diff = {change: sorted(names) for change, names in changes.items() if names}
     if dry:
-        return json_reply(200, diff)
+        return json_response(200, diff)
     book.bundle = new
     return diff
 
@@ -47,29 +49,24 @@ def push(call: Call) -> Json | Reply:
 @ROUTES.get(f"{_CONTEXT}/policy-bundle/{{name}}", public=False)
 def document(call: Call) -> Json:
     """Answer GET /owner/{ownerID}/context/{context}/policy-bundle/{policyName}."""
-    found = _book(call).bundle.get(call.values["name"])
-    if found is None:
-        raise Refusal(404, "Policy not found")
-    return _document(found)
+    return _document(found(_book(call).bundle.get(call.values["name"]), "Policy"))
 
 
 @ROUTES.get(f"{_CONTEXT}/decision", public=False)
 def decisions(call: Call) -> list[Json]:
     """Answer GET /owner/{ownerID}/context/{context}/decision, newest first."""
     book = _book(call)
-    offset = call.query.get("offset", "0")
-    if not (offset.isascii() and offset.isdigit()):
-        raise Refusal(400, "offset: expected a number from 0.")
-    after, before = call.moment("after"), call.moment("before")
-    wanted = {name: value for name, value in call.query.items() if name in _SEARCHED}
-    found = [
+    offset = parse_number("offset", call.query.get("offset", "0"))
+    after, before = call.query_time("after"), call.query_time("before")
+    filters = {name: value for name, value in call.query.items() if name in _FILTERS}
+    records = [
         record
         for record in sorted(book.decisions, key=lambda each: each.created_at, reverse=True)
         if (after is None or record.created_at > after)
         and (before is None or record.created_at < before)
-        and wanted.items() <= _searched(record).items()
+        and filters.items() <= _filterable(record).items()
     ]
-    return [_log(record) for record in found[int(offset) :][: call.pages.size]]
+    return [_log(record) for record in records[offset:][: call.pages.size]]
 
 
 @ROUTES.post(f"{_CONTEXT}/decision", status=200)
@@ -108,21 +105,17 @@ def decision_bundle(call: Call) -> Json:
 
 def _book(call: Call) -> PolicyBook:
     organization = call.organization_by_id("owner")
-    if call.values["context"] != "config":
-        raise Refusal(400, "context: expected config.")
+    one_of("context", call.values["context"], ("config",))
     return organization.policies
 
 
 def _record(call: Call) -> DecisionRecord:
-    book, wanted = _book(call), call.uuid("decision")
-    found = next((record for record in book.decisions if record.id == wanted), None)
-    if found is None:
-        raise Refusal(404, "Decision log not found")
-    return found
+    book, id = _book(call), call.uuid("decision")
+    return found(next((record for record in book.decisions if record.id == id), None), "Decision log")
 
 
-def _searched(record: DecisionRecord) -> Mapping[str, str]:
-    """Give what the list of decisions can be searched for."""
+def _filterable(record: DecisionRecord) -> Mapping[str, str]:
+    """Return the values that the list of decisions can be filtered by."""
     metadata = record.metadata
     return {
         "status": record.verdict.status,

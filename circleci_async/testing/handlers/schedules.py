@@ -1,15 +1,15 @@
-"""Schedules: pipelines at set times."""
+"""Schedules."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from .. import bodies
-from ..calls import Call, Json, Refusal
-from ..objects import inner, numbers, words
-from ..routing import Routes
-from ..schedules import ATTRIBUTION_ACTORS, Schedule, attributed
-from ..timestamps import timestamp
-from . import pipelines
+from ..server.calls import Call
+from ..server.routing import Routes
+from ..server.validation import HttpError, find, nested, numbers, one_of, words
+from ..state.schedules import ATTRIBUTION_ACTORS, Schedule, attribution_actor
+from ..state.timestamps import timestamp
+from ..state.types import Json
+from . import bodies, pipelines
 
 ROUTES = Routes()
 
@@ -33,7 +33,7 @@ def create(call: Call) -> Json:
     body = call.body(_BODY, required=_BODY)
     timetable = _timetable(body)
     if not timetable.keys() >= {"per-hour", "hours-of-day"} or not timetable.keys() & {"days-of-week", "days-of-month"}:
-        raise Refusal(400, "timetable: expected per-hour, hours-of-day and either days-of-week or days-of-month.")
+        raise HttpError(400, "timetable: expected per-hour, hours-of-day and either days-of-week or days-of-month.")
     now = call.world.clock()
     schedule = Schedule(
         id=call.world.new_id(),
@@ -41,7 +41,7 @@ def create(call: Call) -> Json:
         name=body["name"],
         timetable=timetable,
         parameters=_parameters(body),
-        actor=attributed(call.world, _actor(body), call.caller()),
+        actor=attribution_actor(call.world, _actor(body), call.caller()),
         description=_description(body),
         created_at=now,
         updated_at=now,
@@ -53,19 +53,21 @@ def create(call: Call) -> Json:
 @ROUTES.get("/schedule/{id}", public=False)
 def schedule(call: Call) -> Json:
     """Answer GET /schedule/{schedule-id}."""
-    return _described(_found(call))
+    return _described(_find(call))
 
 
 @ROUTES.patch("/schedule/{id}")
 def update(call: Call) -> Json:
     """Answer PATCH /schedule/{schedule-id}."""
-    schedule = _found(call)
+    schedule = _find(call)
     body = call.body(_BODY)
     timetable = _timetable(body)
     parameters = _parameters(body) if "parameters" in body else schedule.parameters
-    actor = attributed(call.world, _actor(body), call.caller()) if "attribution-actor" in body else schedule.actor
+    actor = (
+        attribution_actor(call.world, _actor(body), call.caller()) if "attribution-actor" in body else schedule.actor
+    )
     description = _description(body) if "description" in body else schedule.description
-    # Days of one kind take the place of those of the other.
+    # One kind of days replaces the other.
     replaced = {"days-of-week", "days-of-month"} if timetable.keys() & {"days-of-week", "days-of-month"} else set[str]()
     kept = {key: value for key, value in schedule.timetable.items() if key not in replaced}
     schedule.name = body.get("name", schedule.name)
@@ -80,26 +82,22 @@ def update(call: Call) -> Json:
 @ROUTES.delete("/schedule/{id}")
 def delete(call: Call) -> Json:
     """Answer DELETE /schedule/{schedule-id}."""
-    schedule = _found(call)
-    del schedule.project.schedules[schedule.id]
+    schedule = _find(call)
+    del call.project_with_id("id", schedule.project.id).schedules[schedule.id]
     return {"message": "Schedule deleted."}
 
 
-def _found(call: Call) -> Schedule:
-    wanted = call.uuid("id")
-    for project in call.world.projects.values():
-        if wanted in project.schedules:
-            return project.schedules[wanted]
-    raise Refusal(404, "Schedule not found")
+def _find(call: Call) -> Schedule:
+    return find((project.schedules for project in call.world.projects.values()), call.uuid("id"), "Schedule")
 
 
 def _timetable(body: Json) -> Json:
-    """Read what is given of a timetable: only its hyphenated keys are known."""
-    given = inner(body, "timetable", _TIMETABLE)
+    """Return the known fields of a timetable. Names with an underscore are ignored."""
+    given = nested(body, "timetable", _TIMETABLE)
     if not 1 <= given.get("per-hour", 1) <= 60:
-        raise Refusal(400, "timetable.per-hour: expected a number from 1 to 60.")
+        raise HttpError(400, "timetable.per-hour: expected a number from 1 to 60.")
     if "days-of-week" in given and "days-of-month" in given:
-        raise Refusal(400, "timetable: days-of-week and days-of-month can't be given together.")
+        raise HttpError(400, "timetable: days-of-week and days-of-month can't be given together.")
     numbers(given.get("hours-of-day", []), 0, 23, "timetable.hours-of-day")
     numbers(given.get("days-of-month", []), 1, 31, "timetable.days-of-month")
     words(given.get("days-of-week", []), _DAYS, "timetable.days-of-week")
@@ -110,26 +108,23 @@ def _timetable(body: Json) -> Json:
 def _parameters(body: Json) -> Mapping[str, str | int | bool]:
     given = pipelines.parameters(body)
     if len(given.keys() & {"branch", "tag"}) != 1:
-        raise Refusal(400, "parameters: must contain branch or tag.")
+        raise HttpError(400, "parameters: must contain branch or tag.")
     return given
 
 
 def _actor(body: Json) -> str:
-    word: str = body["attribution-actor"]
-    if word not in ATTRIBUTION_ACTORS:
-        raise Refusal(400, f"attribution-actor: expected one of {', '.join(ATTRIBUTION_ACTORS)}.")
-    return word
+    return one_of("attribution-actor", body["attribution-actor"], ATTRIBUTION_ACTORS)
 
 
 def _description(body: Json) -> str | None:
     description: Any = body.get("description")
     if description is not None and not isinstance(description, str):
-        raise Refusal(400, "description: expected a string.")
+        raise HttpError(400, "description: expected a string.")
     return description
 
 
 def _described(schedule: Schedule) -> Json:
-    """Describe a schedule: with hyphens, as no other body."""
+    """Describe a schedule, with hyphens in the names."""
     return {
         "id": schedule.id,
         "timetable": schedule.timetable,

@@ -1,12 +1,13 @@
 """Triggers of pipeline definitions."""
 
-from ..calls import Call, Json, Refusal
-from ..objects import inner
-from ..pipeline_definitions import PipelineDefinition, Trigger
-from ..projects import Project
-from ..routing import Routes
-from ..schedules import ATTRIBUTION_ACTORS, attributed
-from ..timestamps import timestamp
+from ..server.calls import Call
+from ..server.routing import Routes
+from ..server.validation import HttpError, assign, nested, one_of, without_none
+from ..state.pipeline_definitions import PipelineDefinition, Trigger
+from ..state.repositories import Repository
+from ..state.schedules import ATTRIBUTION_ACTORS, attribution_actor
+from ..state.timestamps import timestamp
+from ..state.types import Json
 from .pipeline_definitions import definition_of, repository, repository_of
 
 ROUTES = Routes()
@@ -53,20 +54,18 @@ def create(call: Call) -> Json:
     """Answer POST /projects/{project_id}/pipeline-definitions/{pipeline_definition_id}/triggers, with 200."""
     definition = definition_of(call)
     body = call.body(_BODY, required=("event_source",))
-    source = inner(body, "event_source", _SOURCE, required=("provider",))
-    provider: str = source["provider"]
-    if provider not in _PROVIDERS:
-        raise Refusal(400, f"event_source.provider: expected one of {', '.join(_PROVIDERS)}.")
+    source = nested(body, "event_source", _SOURCE, required=("provider",))
+    provider = one_of("event_source.provider", source["provider"], _PROVIDERS)
     if provider in _REPOSITORIES and "repo" not in source:
-        raise Refusal(400, "event_source.repo: required.")
+        raise HttpError(400, "event_source.repo: required.")
     if "repo" in source and provider not in _REPOSITORIES:
-        raise Refusal(400, f"event_source.repo: not for {provider}.")
+        raise HttpError(400, f"event_source.repo: not for {provider}.")
     if provider not in _REPOSITORIES:
         for name in ("event_name", "checkout_ref", "config_ref"):
             if not body.get(name):
-                raise Refusal(400, f"{name}: required for {provider}.")
+                raise HttpError(400, f"{name}: required for {provider}.")
     if provider == "schedule" and "cron_expression" not in source.get("schedule", {}):
-        raise Refusal(400, "event_source.schedule.cron_expression: required.")
+        raise HttpError(400, "event_source.schedule.cron_expression: required.")
     trigger = Trigger(
         id=call.world.new_id(),
         provider=provider,
@@ -77,7 +76,7 @@ def create(call: Call) -> Json:
     )
     _change(call, trigger, body)
     definition.triggers[trigger.id] = trigger
-    return _described(definition.project, trigger, shown=True)
+    return _described(definition.project, trigger, with_secret=True)
 
 
 @ROUTES.get("/projects/{project_id}/triggers/{trigger_id}", public=False)
@@ -92,9 +91,9 @@ def update(call: Call) -> Json:
     """Answer PATCH /projects/{project_id}/triggers/{trigger_id}; another repository is ignored."""
     definition, trigger = _found(call)
     body = call.body(_BODY)
-    source = inner(body, "event_source", _SOURCE)
+    source = nested(body, "event_source", _SOURCE)
     if source.get("provider", trigger.provider) != trigger.provider:
-        raise Refusal(400, "event_source.provider: can't be changed.")
+        raise HttpError(400, "event_source.provider: can't be changed.")
     _change(call, trigger, body)
     return _described(definition.project, trigger)
 
@@ -109,52 +108,45 @@ def delete(call: Call) -> Json:
 
 def _found(call: Call) -> tuple[PipelineDefinition, Trigger]:
     project = call.project_by_id("project_id")
-    wanted = call.uuid("trigger_id")
+    id = call.uuid("trigger_id")
     for definition in project.definitions.values():
-        if wanted in definition.triggers:
-            return definition, definition.triggers[wanted]
-    raise Refusal(404, "Trigger not found")
+        if id in definition.triggers:
+            return definition, definition.triggers[id]
+    raise HttpError(404, "Trigger not found")
 
 
 def _change(call: Call, trigger: Trigger, body: Json) -> None:
-    """Take over what a body says, once all of it is found to be right."""
-    source = inner(body, "event_source", _SOURCE)
-    webhook = inner(source, "webhook", {"sender": str})
-    schedule = inner(source, "schedule", {"cron_expression": str, "attribution_actor": str})
+    """Check all fields of a body, then set them."""
+    source = nested(body, "event_source", _SOURCE)
+    webhook = nested(source, "webhook", {"sender": str})
+    schedule = nested(source, "schedule", {"cron_expression": str, "attribution_actor": str})
     for name in ("webhook", "schedule"):
         if name in source and name != trigger.provider:
-            raise Refusal(400, f"event_source.{name}: not for {trigger.provider}.")
+            raise HttpError(400, f"event_source.{name}: not for {trigger.provider}.")
     if "event_name" in body and trigger.provider in _REPOSITORIES:
-        raise Refusal(400, f"event_name: not for {trigger.provider}.")
+        raise HttpError(400, f"event_name: not for {trigger.provider}.")
     if "event_preset" in body and trigger.provider not in _REPOSITORIES:
-        raise Refusal(400, f"event_preset: not for {trigger.provider}.")
-    if body.get("event_preset", _PRESETS[0]) not in _PRESETS:
-        raise Refusal(400, f"event_preset: expected one of {', '.join(_PRESETS)}.")
+        raise HttpError(400, f"event_preset: not for {trigger.provider}.")
+    one_of("event_preset", body.get("event_preset", _PRESETS[0]), _PRESETS)
     if len(schedule.get("cron_expression", "* * * * *").split()) != 5:
-        raise Refusal(400, "event_source.schedule.cron_expression: expected five fields.")
+        raise HttpError(400, "event_source.schedule.cron_expression: expected five fields.")
     actor: str | None = schedule.get("attribution_actor")
-    if actor is not None and actor not in ATTRIBUTION_ACTORS:
-        raise Refusal(400, f"event_source.schedule.attribution_actor: expected one of {', '.join(ATTRIBUTION_ACTORS)}.")
     if actor is not None:
-        trigger.actor = attributed(call.world, actor, call.caller())
-    trigger.sender = webhook.get("sender", trigger.sender)
-    trigger.cron_expression = schedule.get("cron_expression", trigger.cron_expression)
-    trigger.event_preset = body.get("event_preset", trigger.event_preset)
-    trigger.event_name = body.get("event_name", trigger.event_name)
-    trigger.checkout_ref = body.get("checkout_ref", trigger.checkout_ref)
-    trigger.config_ref = body.get("config_ref", trigger.config_ref)
-    trigger.disabled = body.get("disabled", trigger.disabled)
-    trigger.parameters = body.get("parameters", trigger.parameters)
+        one_of("event_source.schedule.attribution_actor", actor, ATTRIBUTION_ACTORS)
+        trigger.actor = attribution_actor(call.world, actor, call.caller())
+    assign(trigger, webhook, ("sender",))
+    assign(trigger, schedule, ("cron_expression",))
+    assign(trigger, body, ("event_preset", "event_name", "checkout_ref", "config_ref", "disabled", "parameters"))
 
 
-def _described(project: Project, trigger: Trigger, *, shown: bool = False) -> Json:
-    """Describe a trigger, without what does not apply to it; `shown`: with the secret of its address."""
+def _described(project: Repository, trigger: Trigger, *, with_secret: bool = False) -> Json:
+    """Describe a trigger; `with_secret`: with the secret of its URL, which is redacted otherwise."""
     source: Json = {"provider": trigger.provider}
     if trigger.external_id is not None:
         source["repo"] = repository(project, trigger.external_id)
     if trigger.provider == "webhook":
-        secret = trigger.secret if shown else "**REDACTED**"
-        source["webhook"] = _without_none(
+        secret = trigger.secret if with_secret else "**REDACTED**"
+        source["webhook"] = without_none(
             url=f"https://internal.circleci.com/private/soc/e/{trigger.id}?secret={secret}", sender=trigger.sender
         )
     if trigger.actor is not None:
@@ -162,7 +154,7 @@ def _described(project: Project, trigger: Trigger, *, shown: bool = False) -> Js
             "cron_expression": trigger.cron_expression,
             "attribution_actor": {"id": trigger.actor.id},
         }
-    return _without_none(
+    return without_none(
         id=trigger.id,
         event_name=trigger.event_name,
         created_at=timestamp(trigger.created_at),
@@ -170,12 +162,8 @@ def _described(project: Project, trigger: Trigger, *, shown: bool = False) -> Js
         event_preset=trigger.event_preset,
         checkout_ref=trigger.checkout_ref,
         config_ref=trigger.config_ref,
-        disabled=trigger.disabled or None,  # absent of an enabled one
+        disabled=trigger.disabled or None,  # absent if enabled
         name=trigger.sender,
         description=trigger.event_name,
         parameters=trigger.parameters,
     )
-
-
-def _without_none(**fields: object) -> Json:
-    return {name: value for name, value in fields.items() if value is not None}

@@ -1,8 +1,10 @@
-"""The URL orb allow-list: from where orbs may be used by URL."""
+"""The URL orb allow-list."""
 
-from ..calls import Call, Json, Refusal
-from ..routing import Routes
-from ..url_orb_allow_list import AllowListEntry
+from ..server.calls import Call
+from ..server.routing import Routes
+from ..server.validation import found, one_of
+from ..state.types import Json
+from ..state.url_orb_allow_list import AllowListEntry
 
 ROUTES = Routes()
 
@@ -12,16 +14,17 @@ _AUTHS = ("github-oauth", "none", "bitbucket-oauth", "github-app")
 @ROUTES.get("/organization/{organization}/url-orb-allow-list", public=False)
 def entries(call: Call) -> Json:
     """Answer GET /organization/{org-slug-or-id}/url-orb-allow-list."""
-    return {"items": [_body(each) for each in call.organization_named("organization").url_orb_allow_list.values()]}
+    return {
+        "items": [_body(each) for each in call.organization_by_slug_or_id("organization").url_orb_allow_list.values()]
+    }
 
 
 @ROUTES.post("/organization/{organization}/url-orb-allow-list", status=200)
 def create(call: Call) -> Json:
     """Answer POST /organization/{org-slug-or-id}/url-orb-allow-list."""
-    organization = call.organization_named("organization")
+    organization = call.organization_by_slug_or_id("organization")
     body = call.body({"name": str, "prefix": str, "auth": str}, required=("name", "prefix", "auth"))
-    if body["auth"] not in _AUTHS:
-        raise Refusal(400, f"auth: expected one of {', '.join(_AUTHS)}.")
+    one_of("auth", body["auth"], _AUTHS)
     entry = AllowListEntry(call.world.new_id(), body["name"], body["prefix"], body["auth"])
     organization.url_orb_allow_list[entry.id] = entry
     return {"id": entry.id, "message": "URL Orb allow-list entry created."}
@@ -30,9 +33,8 @@ def create(call: Call) -> Json:
 @ROUTES.delete("/organization/{organization}/url-orb-allow-list/{entry}")
 def delete(call: Call) -> Json:
     """Answer DELETE /organization/{org-slug-or-id}/url-orb-allow-list/{allow-list-entry-id}."""
-    entry = call.organization_named("organization").url_orb_allow_list.pop(call.values["entry"], None)
-    if entry is None:
-        raise Refusal(404, "URL Orb allow-list entry not found")
+    entries = call.organization_by_slug_or_id("organization").url_orb_allow_list
+    entry = found(entries.pop(call.values["entry"], None), "URL Orb allow-list entry")
     return {"id": entry.id, "message": "URL Orb allow-list entry removed."}
 
 

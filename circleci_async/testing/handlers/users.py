@@ -1,8 +1,10 @@
 """Users."""
 
-from .. import bodies
-from ..calls import Call, Json, Refusal
-from ..routing import Routes
+from ..server.calls import Call
+from ..server.routing import Routes
+from ..server.validation import HttpError
+from ..state.types import Json
+from . import bodies
 
 ROUTES = Routes()
 
@@ -22,7 +24,7 @@ def collaborations(call: Call) -> list[Json]:
 @ROUTES.get("/user/{id}", public=False)
 def user(call: Call) -> Json:
     """Answer GET /user/{id}."""
-    found = call.world.users.get(call.uuid("id"))
-    if found is None:
-        raise Refusal(404, "Not found")
-    return bodies.user(found)
+    user = call.world.users.get(call.uuid("id"))
+    if user is None:
+        raise HttpError(404, "Not found")
+    return bodies.user(user)

@@ -1,14 +1,12 @@
 """Outbound webhooks."""
 
-from uuid import UUID
-
-from ..calls import Call, Json, Refusal
-from ..events import EVENTS
-from ..objects import inner, words
-from ..projects import Project
-from ..routing import Routes
-from ..timestamps import timestamp
-from ..webhooks import MOST, Webhook
+from ..server.calls import Call
+from ..server.routing import Routes
+from ..server.validation import HttpError, assign, find, nested, one_of, words
+from ..state.events import EVENTS
+from ..state.timestamps import timestamp
+from ..state.types import Json
+from ..state.webhooks import MAX_WEBHOOKS, Webhook
 
 ROUTES = Routes()
 
@@ -28,7 +26,7 @@ _BODY = {
 def of_project(call: Call) -> Json:
     """Answer GET /webhook, in one page."""
     call.choice("scope-type", ("project",), "")
-    project = _project(call, call.query.get("scope-id", ""), "scope-id")
+    project = call.project_with_id("scope-id", call.query.get("scope-id"))
     return {"items": [_described(webhook) for webhook in project.webhooks.values()], "next_page_token": None}
 
 
@@ -38,22 +36,22 @@ def create(call: Call) -> Json:
     body = call.body(_BODY, required=("name", "events", "url", "scope"))
     for name in ("verify_tls", "signing_secret"):
         if name not in body and name.replace("_", "-") not in body:
-            raise Refusal(400, f"{name.replace('_', '-')}: required.")
+            raise HttpError(400, f"{name.replace('_', '-')}: required.")
     _check(body)
-    scope = inner(body, "scope", {"id": str, "type": str}, required=("id", "type"))
-    if scope["type"] != "project":
-        raise Refusal(400, "scope.type: expected project.")
-    project = _project(call, scope["id"], "scope.id")
-    if len(project.webhooks) >= MOST:
-        raise Refusal(400, f"A project can't have more than {MOST} webhooks.")
+    scope = nested(body, "scope", {"id": str, "type": str}, required=("id", "type"))
+    one_of("scope.type", scope["type"], ("project",))
+    project = call.project_with_id("scope.id", scope["id"])
+    if len(project.webhooks) >= MAX_WEBHOOKS:
+        raise HttpError(400, f"A project can't have more than {MAX_WEBHOOKS} webhooks.")
     now = call.world.clock()
     webhook = Webhook(
+        world=call.world,
+        project_id=project.id,
         id=call.world.new_id(),
-        project=project,
         name=body["name"],
         url=body["url"],
         events=body["events"],
-        # The names with a hyphen are ignored, as all that the API does not know.
+        # Names with a hyphen are ignored, as all unknown fields.
         verify_tls=body.get("verify_tls", True),
         signing_secret=body.get("signing_secret", ""),
         created_at=now,
@@ -66,20 +64,16 @@ def create(call: Call) -> Json:
 @ROUTES.get("/webhook/{id}", public=False)
 def webhook(call: Call) -> Json:
     """Answer GET /webhook/{webhook-id}."""
-    return _described(_found(call))
+    return _described(_find(call))
 
 
 @ROUTES.put("/webhook/{id}")
 def update(call: Call) -> Json:
     """Answer PUT /webhook/{webhook-id}; a scope is ignored."""
-    webhook = _found(call)
+    webhook = _find(call)
     body = call.body(_BODY)
     _check(body)
-    webhook.name = body.get("name", webhook.name)
-    webhook.url = body.get("url", webhook.url)
-    webhook.events = body.get("events", webhook.events)
-    webhook.verify_tls = body.get("verify_tls", webhook.verify_tls)
-    webhook.signing_secret = body.get("signing_secret", webhook.signing_secret)
+    assign(webhook, body, ("name", "url", "events", "verify_tls", "signing_secret"))
     webhook.updated_at = call.world.clock()
     return _described(webhook)
 
@@ -87,34 +81,20 @@ def update(call: Call) -> Json:
 @ROUTES.delete("/webhook/{id}")
 def delete(call: Call) -> Json:
     """Answer DELETE /webhook/{webhook-id}."""
-    webhook = _found(call)
-    del webhook.project.webhooks[webhook.id]
+    webhook = _find(call)
+    del call.project_with_id("id", webhook.project_id).webhooks[webhook.id]
     return {"message": "Webhook deleted."}
 
 
-def _found(call: Call) -> Webhook:
-    wanted = call.uuid("id")
-    for project in call.world.projects.values():
-        if wanted in project.webhooks:
-            return project.webhooks[wanted]
-    raise Refusal(404, "Webhook not found")
-
-
-def _project(call: Call, id: str, name: str) -> Project:
-    try:
-        project = call.world.project_by_id(str(UUID(id)))
-    except ValueError:
-        raise Refusal(400, f"{name}: not a valid UUID.") from None
-    if project is None:
-        raise Refusal(404, "Project not found")
-    return project
+def _find(call: Call) -> Webhook:
+    return find((project.webhooks for project in call.world.projects.values()), call.uuid("id"), "Webhook")
 
 
 def _check(body: Json) -> None:
     if "url" in body and not body["url"].lower().startswith("https://"):
-        raise Refusal(400, "url: expected an https address.")
+        raise HttpError(400, "url: expected an https URL.")
     if "events" in body and not words(body["events"], EVENTS, "events"):
-        raise Refusal(400, "events: expected at least one.")
+        raise HttpError(400, "events: expected at least one.")
 
 
 def _described(webhook: Webhook) -> Json:
@@ -126,6 +106,6 @@ def _described(webhook: Webhook) -> Json:
         "updated_at": timestamp(webhook.updated_at),
         "name": webhook.name,
         "created_at": timestamp(webhook.created_at),
-        "scope": {"id": webhook.project.id, "type": "project"},
+        "scope": {"id": webhook.project_id, "type": "project"},
         "events": webhook.events,
     }

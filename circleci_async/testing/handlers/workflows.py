@@ -2,11 +2,12 @@
 
 from typing import Any, cast
 
-from .. import bodies
-from ..builds import Workflow
-from ..calls import Call, Json, Refusal
-from ..jobs import Job
-from ..routing import Routes
+from ..server.calls import Call
+from ..server.routing import Routes
+from ..server.validation import HttpError, found
+from ..state.builds import Job, Workflow
+from ..state.types import Json
+from . import bodies
 
 ROUTES = Routes()
 
@@ -31,7 +32,7 @@ def cancel(call: Call) -> Json:
     """Answer POST /workflow/{id}/cancel."""
     workflow = call.workflow("id")
     if workflow.ended:
-        raise Refusal(400, f"The workflow can't be canceled: its status is {workflow.status}.")
+        raise HttpError(400, f"The workflow can't be canceled: its status is {workflow.status}.")
     call.engine.cancel_workflow(workflow, by=call.caller())
     return _ACCEPTED
 
@@ -40,12 +41,10 @@ def cancel(call: Call) -> Json:
 def approve(call: Call) -> Json:
     """Answer POST /workflow/{id}/approve/{approval_request_id}."""
     workflow = call.workflow("id")
-    wanted = call.uuid("approval")
-    job = next((job for job in workflow.jobs if job.id == wanted and job.type == "approval"), None)
-    if job is None:
-        raise Refusal(404, "Job not found")
+    id = call.uuid("approval")
+    job = found(next((job for job in workflow.jobs if job.id == id and job.type == "approval"), None), "Job")
     if job.status != "on_hold":
-        raise Refusal(400, f"The job can't be approved: its status is {job.status}.")
+        raise HttpError(400, f"The job can't be approved: its status is {job.status}.")
     call.engine.approve(job, by=call.caller())
     return _ACCEPTED
 
@@ -55,31 +54,31 @@ def rerun(call: Call) -> Json:
     """Answer POST /workflow/{id}/rerun."""
     workflow = call.workflow("id")
     body = call.body({"enable_ssh": bool, "from_failed": bool, "jobs": list, "sparse_tree": bool})
-    wanted = cast(list[Any], body.get("jobs", []))
-    if wanted and body.get("from_failed"):
-        raise Refusal(400, "jobs and from_failed can't be given together.")
-    if not wanted and (body.get("enable_ssh") or body.get("sparse_tree")):
-        raise Refusal(400, "enable_ssh and sparse_tree need jobs.")
+    ids = cast(list[Any], body.get("jobs", []))
+    if ids and body.get("from_failed"):
+        raise HttpError(400, "jobs and from_failed can't be given together.")
+    if not ids and (body.get("enable_ssh") or body.get("sparse_tree")):
+        raise HttpError(400, "enable_ssh and sparse_tree need jobs.")
     if not workflow.ended:
-        raise Refusal(400, f"The workflow can't be rerun: its status is {workflow.status}.")
-    if wanted:
-        again = _chosen(workflow, wanted)
+        raise HttpError(400, f"The workflow can't be rerun: its status is {workflow.status}.")
+    if ids:
+        jobs = _chosen(workflow, ids)
     elif body.get("from_failed"):
-        again = [job for job in workflow.jobs if job.status != "success"]
+        jobs = [job for job in workflow.jobs if job.status != "success"]
     else:
-        again = workflow.jobs
-    if body.get("from_failed") and not again:
-        raise Refusal(400, "The workflow can't be rerun from failed: no job of it failed.")
-    return {"workflow_id": call.engine.rerun(workflow, again=again, by=call.caller()).id}
+        jobs = workflow.jobs
+    if body.get("from_failed") and not jobs:
+        raise HttpError(400, "The workflow can't be rerun from failed: no job of it failed.")
+    return {"workflow_id": call.engine.rerun(workflow, jobs=jobs, by=call.caller()).id}
 
 
-def _chosen(workflow: Workflow, wanted: list[Any]) -> list[Job]:
-    """Give the jobs that were asked for, and those that depend on them or never succeeded."""
+def _chosen(workflow: Workflow, ids: list[Any]) -> list[Job]:
+    """Return the jobs with these ids, the jobs that depend on them, and all jobs that have not succeeded."""
     known = {job.id for job in workflow.jobs}
-    if not all(isinstance(id, str) and id in known for id in wanted):
-        raise Refusal(400, "jobs: expected ids of this workflow's jobs.")
-    again: dict[str, Job] = {}
+    if not all(isinstance(id, str) and id in known for id in ids):
+        raise HttpError(400, "jobs: expected ids of this workflow's jobs.")
+    chosen: dict[str, Job] = {}
     for job in workflow.jobs:
-        if job.id in wanted or job.status != "success" or any(before.id in again for before in job.requires):
-            again[job.id] = job
-    return list(again.values())
+        if job.id in ids or job.status != "success" or any(before.id in chosen for before in job.requires):
+            chosen[job.id] = job
+    return list(chosen.values())

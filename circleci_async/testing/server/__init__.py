@@ -1,0 +1,1 @@
+"""The HTTP side of an embedded CircleCI: sockets, origins, routing and faults."""

@@ -1,0 +1,214 @@
+"""An API call as a handler receives it, with its parts checked as the real API checks them."""
+
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import TypeVar, cast
+
+from attrs import define
+from multidict import MultiMapping
+
+from ...errors import InvalidArgument
+from ..state.builds import Job, Pipeline, Workflow
+from ..state.engine import Engine
+from ..state.organizations import Organization
+from ..state.projects import Project
+from ..state.repositories import Repository
+from ..state.types import Json
+from ..state.users import User
+from ..state.world import World, canonical, is_opaque
+from .pages import PageTokens
+from .validation import HttpError, found, one_of, parse_time, parse_uuid
+
+_T = TypeVar("_T")
+_UNEXPECTED = "Unexpected request body provided."
+
+
+@define
+class Call:
+    """One API call. Its methods raise an `HttpError` for an invalid request."""
+
+    world: World
+    engine: Engine
+    pages: PageTokens
+    artifacts_url: str
+    user: User | None
+    headers: Mapping[str, str]
+    query: MultiMapping[str]
+    content: bytes
+    values: Mapping[str, str]
+    sign: Callable[[str], str]
+    """Returns a signed URL of a path on the storage host."""
+    sign_briefly: Callable[[str], str]
+    """Returns such a URL with a short lifetime."""
+
+    def caller(self) -> User:
+        """Return the user of the token; 401 without a token."""
+        if self.user is None:
+            raise HttpError(401, "You must log in first.")
+        return self.user
+
+    # Path
+
+    def uuid(self, name: str) -> str:
+        """Return a UUID of the path."""
+        return parse_uuid(name, self.values[name])
+
+    def number(self, name: str) -> int:
+        """Return a number of the path."""
+        value = self.values[name]
+        if not (value.isascii() and value.isdigit()):
+            raise HttpError(400, f"{name}: not a valid number.")
+        return int(value)
+
+    def project(self) -> Project:
+        """Return the project of the path; 404 if missing, 400 for a `circleci/…` slug of names, 401 if not visible."""
+        try:
+            slug = canonical(self.values["project"], parts=3)
+        except InvalidArgument:
+            raise HttpError(404, "Project not found") from None
+        project = self.world.projects.get(slug)
+        if project is None:
+            self.caller()  # without a token, the answer must not depend on whether the project exists
+            if slug.startswith("circleci/") and not is_opaque(slug):
+                raise HttpError(400, "The organization and the project of this slug must be ids.")
+            raise HttpError(404, "Project not found")
+        self._check_visible(project)
+        return project
+
+    def project_with_id(self, name: str, value: object) -> Project:
+        """Return the project with this id; `name` is the name of the value in the request."""
+        return found(self.world.project_by_id(parse_uuid(name, value)), "Project")
+
+    def project_by_id(self, name: str) -> Project:
+        """Return the project whose id is in the path."""
+        return self.project_with_id(name, self.values[name])
+
+    def organization(self, slug: str) -> Organization:
+        """Return an organization by its slug."""
+        try:
+            return self.world.organizations[canonical(slug, parts=2)]
+        except (InvalidArgument, KeyError):
+            raise HttpError(404, "Organization not found") from None
+
+    def organization_with_id(self, name: str, value: object) -> Organization:
+        """Return the organization with this id; `name` is the name of the value in the request."""
+        return found(self.world.organization_by_id(parse_uuid(name, value)), "Organization")
+
+    def organization_by_id(self, name: str) -> Organization:
+        """Return the organization whose id is in the path."""
+        return self.organization_with_id(name, self.values[name])
+
+    def organization_by_slug_or_id(self, name: str) -> Organization:
+        """Return the organization whose id, or slug as one segment, is in the path."""
+        value = self.values[name]
+        return self.organization(value) if "/" in value else self.organization_by_id(name)
+
+    def pipeline(self, name: str) -> Pipeline:
+        """Return the pipeline whose id is in the path."""
+        pipeline = self._visible(self.world.pipelines_by_id.get(self.uuid(name)), "Pipeline")
+        self._check_visible(pipeline.project)
+        return self.after_lag(pipeline)
+
+    def after_lag(self, pipeline: Pipeline) -> Pipeline:
+        """Return a pipeline; 404 if it was triggered so recently that it is not found yet."""
+        if pipeline.found_from is not None and self.world.clock() < pipeline.found_from:
+            raise HttpError(404, "Pipeline not found")
+        return pipeline
+
+    def workflow(self, name: str) -> Workflow:
+        """Return the workflow whose id is in the path."""
+        workflow = self._visible(self.world.workflows.get(self.uuid(name)), "Workflow")
+        self._check_visible(workflow.project)
+        return workflow
+
+    def job(self) -> Job:
+        """Return the job of the project whose number is in the path."""
+        return found(self.project().jobs.get(self.number("job")), "Job")
+
+    def _visible(self, record: _T | None, name: str) -> _T:
+        if record is None:
+            self.caller()
+        return found(record, name)
+
+    def _check_visible(self, project: Repository) -> None:
+        if not project.public:
+            self.caller()
+
+    # Query
+
+    def flag(self, name: str) -> bool:
+        """Return a boolean of the query, False if absent."""
+        return self.choice(name, ("true", "false"), "false") == "true"
+
+    def choice(self, name: str, options: Sequence[str], default: str) -> str:
+        """Return one of several words of the query."""
+        return one_of(name, self.query.get(name, default), options)
+
+    def query_time(self, name: str) -> datetime | None:
+        """Return a date and time of the query, or None."""
+        value = self.query.get(name)
+        return None if value is None else parse_time(name, value)
+
+    def query_uuid(self, name: str) -> str | None:
+        """Return a UUID of the query, or None."""
+        value = self.query.get(name)
+        return None if value is None else parse_uuid(name, value)
+
+    # Body
+
+    def body(self, types: Mapping[str, type], *, required: Collection[str] = ()) -> Json:
+        """Return the JSON object of the body, {} without a body.
+
+        A field must have the type that `types` gives, and be there if it is `required`. Other fields are ignored, as by
+        the real API.
+        """
+        kind = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if self.content and kind != "application/json":
+            raise HttpError(415, "The Content-Type must be application/json.")
+        try:
+            body = json.loads(self.content or b"{}")
+            json.dumps(body, ensure_ascii=False, allow_nan=False).encode()  # fails for a lone surrogate
+        except (ValueError, RecursionError):
+            raise HttpError(400, "Malformed JSON in request body.") from None
+        if not isinstance(body, dict):
+            raise HttpError(400, _UNEXPECTED)
+        fields = cast(Json, body)
+        if not fields.keys() >= set(required) or any(
+            type(fields.get(key, kind())) is not kind for key, kind in types.items()
+        ):
+            raise HttpError(400, _UNEXPECTED)
+        return fields
+
+    # Response
+
+    def page(
+        self,
+        items: Sequence[_T],
+        render: Callable[[_T], Json],
+        *,
+        scope: str,
+        newest_first: bool = False,
+        size: int | None = None,
+    ) -> Json:
+        """Return the requested page of a list, whose items are oldest first.
+
+        `scope` identifies the list and its filters; a page token is valid for one scope only. `size`: maximum number of
+        items.
+        """
+        token = self.query.get("page-token")
+        position = None if token is None else self.pages.read(token, scope)
+        if token is not None and position is None:
+            raise HttpError(400, "Invalid page token.")
+        size = min(size or self.pages.size, self.pages.size)
+        if newest_first:
+            stop = len(items) if position is None else position
+            start = max(0, stop - size)
+            shown, following = items[start:stop][::-1], start if start > 0 else None
+        else:
+            start = position or 0
+            shown, following = items[start : start + size], start + size if start + size < len(items) else None
+        return {
+            "items": [render(item) for item in shown],
+            "next_page_token": None if following is None else self.pages.write(following, scope),
+        }

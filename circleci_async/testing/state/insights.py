@@ -1,0 +1,198 @@
+"""Insights: metrics of workflow and job runs. Durations are in seconds."""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+from statistics import fmean, median, pstdev
+from typing import TypeVar
+
+from attrs import frozen
+
+from .builds import Job, Workflow
+from .projects import Project
+from .statuses import FAILED
+from .types import Json
+
+WINDOWS = {
+    "last-24-hours": timedelta(days=1),
+    "last-7-days": timedelta(days=7),
+    "last-30-days": timedelta(days=30),
+    "last-60-days": timedelta(days=60),
+    "last-90-days": timedelta(days=90),
+}
+MAX_SPAN = timedelta(days=90)
+
+_T = TypeVar("_T")
+
+
+@frozen
+class Window:
+    """A time span, from `start` (inclusive) to `end` (exclusive)."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def days(self) -> float:
+        """Length in days."""
+        return (self.end - self.start) / timedelta(days=1)
+
+    def before(self) -> "Window":
+        """Return the previous span of the same length, which trends are relative to."""
+        return Window(self.start - (self.end - self.start), self.start)
+
+    def __contains__(self, at: datetime) -> bool:
+        return self.start <= at < self.end
+
+
+def runs(
+    project: Project,
+    window: Window,
+    *,
+    workflows: Collection[str] | None = None,
+    branches: Collection[str] | None = None,
+) -> list[Workflow]:
+    """Return the ended runs that started in the window, oldest first; None selects all workflows or branches."""
+    return [
+        workflow
+        for pipeline in project.pipelines.all
+        if branches is None or pipeline.branch in branches
+        for workflow in pipeline.workflows
+        if workflow.ended and workflow.created_at in window and (workflows is None or workflow.name in workflows)
+    ]
+
+
+def job_runs(workflows: Iterable[Workflow]) -> list[Job]:
+    """Return the build jobs of these runs that have ended, in order."""
+    return [
+        job for workflow in workflows for job in workflow.own_jobs if job.duration is not None and job.type == "build"
+    ]
+
+
+def p95(values: Sequence[float]) -> float:
+    """Return the 95th percentile; 0 without values."""
+    return sorted(values)[math.ceil(0.95 * len(values)) - 1] if values else 0
+
+
+def ratio(now: float | None, before: float | None) -> float:
+    """Return a metric relative to the previous window; 0 if either is missing."""
+    return now / before if now and before else 0.0
+
+
+def trends(now: Json, before: Json, names: Iterable[str]) -> Json:
+    """Return metrics relative to the previous window."""
+    return {name: ratio(now[name], before[name]) for name in names}
+
+
+def spread(durations: Sequence[float]) -> Json:
+    """Describe a distribution; all None without values."""
+    if not durations:
+        return dict.fromkeys(("min", "mean", "median", "p95", "max", "standard_deviation"))
+    metrics = {
+        "min": min(durations),
+        "mean": fmean(durations),
+        "median": median(durations),
+        "p95": p95(durations),
+        "max": max(durations),
+    }
+    return {name: round(value) for name, value in metrics.items()} | {"standard_deviation": pstdev(durations)}
+
+
+def recoveries(workflows: Sequence[Workflow]) -> list[float]:
+    """Return the seconds from each failure to the next success of the same workflow on the same branch."""
+    times: list[float] = []
+    failed_at: dict[tuple[str, str | None], datetime] = {}
+    for run in sorted(workflows, key=lambda run: run.stopped_at or run.created_at):
+        key, stopped = (run.name, run.pipeline.branch), run.stopped_at or run.created_at
+        if run.status == "failed":
+            failed_at.setdefault(key, stopped)
+        elif run.status == "success" and key in failed_at:
+            times.append((stopped - failed_at.pop(key)).total_seconds())
+    return times
+
+
+def counts(statuses: Sequence[str], window: Window) -> Json:
+    """Count runs by status."""
+    total, successful = len(statuses), statuses.count("success")
+    return {
+        "total_runs": total,
+        "successful_runs": successful,
+        "failed_runs": sum(status in FAILED or status == "error" for status in statuses),
+        "success_rate": successful / total if total else 0.0,
+        "throughput": total / window.days,
+    }
+
+
+def workflow_metrics(workflows: Sequence[Workflow], window: Window) -> Json:
+    """Summarize runs of one workflow."""
+    recovery_times = recoveries(workflows)
+    return {
+        **counts([run.status for run in workflows], window),
+        "mttr": round(fmean(recovery_times)) if recovery_times else 0,
+        "total_credits_used": sum(run.credits for run in workflows),
+        "duration_metrics": spread([run.duration or 0 for run in workflows]),
+        "total_recoveries": len(recovery_times),
+    }
+
+
+def job_metrics(jobs: Sequence[Job], window: Window) -> Json:
+    """Summarize runs of one job."""
+    return {
+        **counts([job.status for job in jobs], window),
+        "duration_metrics": spread([job.duration or 0 for job in jobs]),
+        "total_credits_used": sum(job.credits for job in jobs),
+    }
+
+
+def summary(workflows: Sequence[Workflow], window: Window) -> Json:
+    """Summarize runs of several workflows."""
+    metrics = counts([run.status for run in workflows], window)
+    return {
+        "total_runs": metrics["total_runs"],
+        "total_duration_secs": round(sum(run.duration or 0 for run in workflows)),
+        "total_credits_used": sum(run.credits for run in workflows),
+        "success_rate": metrics["success_rate"],
+        "throughput": metrics["throughput"],
+        "p95_duration_secs": float(p95([run.duration or 0 for run in workflows])),
+    }
+
+
+def grouped(items: Iterable[_T], key: Callable[[_T], str]) -> dict[str, list[_T]]:
+    """Group items by key, in order of first appearance."""
+    groups: defaultdict[str, list[_T]] = defaultdict(list)
+    for item in items:
+        groups[key(item)].append(item)
+    return groups
+
+
+def time_series(jobs: Iterable[Job], bucket: timedelta) -> list[Json]:
+    """Summarize job runs by job and time span, newest first; times are datetimes."""
+    groups: defaultdict[tuple[datetime, str], list[Job]] = defaultdict(list)
+    for job in jobs:
+        midnight = job.created_at.replace(hour=0, minute=0, second=0, microsecond=0)
+        groups[midnight + (job.created_at - midnight) // bucket * bucket, job.name].append(job)
+    newest_first = sorted(groups, reverse=True)
+    return [_bucket(name, groups[start, name], Window(start, start + bucket)) for start, name in newest_first]
+
+
+def _bucket(name: str, jobs: Sequence[Job], span: Window) -> Json:
+    metrics = counts([job.status for job in jobs], span)
+    durations = [job.duration or 0 for job in jobs]
+    shape = spread(durations)
+    credits = [job.credits for job in jobs]
+    return {
+        "name": name,
+        "min_started_at": min(job.started_at or job.created_at for job in jobs),
+        "max_ended_at": max(job.stopped_at or job.created_at for job in jobs),
+        "timestamp": span.start,
+        "metrics": {
+            **{key: metrics[key] for key in ("total_runs", "failed_runs", "successful_runs", "throughput")},
+            "median_credits_used": round(median(credits)),
+            "total_credits_used": sum(credits),
+            "duration_metrics": {
+                **{key: shape[key] for key in ("min", "median", "max", "p95")},
+                "total": round(sum(durations)),
+            },
+        },
+    }
