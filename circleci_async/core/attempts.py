@@ -5,7 +5,7 @@ import inspect
 import logging
 from collections.abc import Callable
 from types import TracebackType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from attrs import frozen
@@ -67,7 +67,7 @@ OnAttempt: TypeAlias = Callable[[Attempt], object]
 """A plain function. It is called on the event loop, so it should be fast."""
 
 
-def check_hook(hook: object) -> None:
+def check_hook(hook: Any) -> None:
     """Raise `InvalidArgument` if `hook` cannot be called after an attempt."""
     if inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(getattr(hook, "__call__", None)):  # noqa: B004
         raise InvalidArgument("on_attempt must be a plain function, got an async one, which is never awaited")
