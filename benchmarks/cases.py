@@ -99,7 +99,7 @@ async def pages_sdk(place: Place, pages: int = PAGES) -> None:
     assert count == pages * PAGE_SIZE
 
 
-async def pages_bare(place: Place) -> None:
+async def pages_bare(place: Place, pages: int = PAGES) -> None:
     """Walk the same pages by hand, into the same models."""
     count = 0
     token = None
@@ -110,11 +110,11 @@ async def pages_bare(place: Place) -> None:
                 response.raise_for_status()
                 page = json.loads(await response.read())
             for item in page["items"]:
-                count += _pipeline(item).number > 0
+                count += pipeline_model(item).number > 0
             token = page["next_page_token"]
-            if token is None:
+            if token is None or count == pages * PAGE_SIZE:
                 break
-    assert count == PAGES * PAGE_SIZE
+    assert count == pages * PAGE_SIZE
 
 
 async def files_sdk(place: Place) -> None:
@@ -157,7 +157,7 @@ async def big_bare(place: Place, size: int = 1024**3) -> None:
                 file.write(part)
 
 
-def _pipeline(item: dict[str, Any]) -> ca.Pipeline:
+def pipeline_model(item: dict[str, Any]) -> ca.Pipeline:
     trigger, vcs = item["trigger"], item.get("vcs")
     return ca.Pipeline(
         id=item["id"],

@@ -71,9 +71,9 @@ def serving_late(world: World, folder: Path | None = None, delay: float = LATE) 
 def run(scale: Scale, rounds: int, only: str = "") -> None:
     """Print all tables whose names hold `only`."""
     missing = [rival.program for rival in RIVALS if not rival.is_here]
-    missing += [] if nginx.PROGRAM else ["nginx (what it would serve is served by a process of our own)"]
+    missing += [] if nginx.PROGRAM else ["nginx (benchmarks.world_server serves its files)"]
     if missing:
-        print(f"Missing on this machine, and left out: {', '.join(map(str, missing))}.\n")
+        print(f"Not installed, and skipped: {', '.join(map(str, missing))}.\n")
     for comparison in _comparisons(scale, rounds):
         if only in comparison.name:
             _print(comparison)

@@ -51,6 +51,9 @@ class FastClockLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._thread_is_done)
         return future
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        await super().shutdown_default_executor()  # the default timeout of 5 minutes would pass in an instant
+
     def _thread_is_done(self, future: "asyncio.Future[Any]") -> None:
         self._fast_selector.threads -= 1
 

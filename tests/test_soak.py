@@ -34,7 +34,7 @@ def brief(work: Work) -> Plan:
 
 
 def test_a_short_soak_passes(capsys: pytest.CaptureFixture[str]) -> None:
-    assert soak.main(["--minutes", "0.05", "--tasks", "8"]) == 0
+    assert soak.main(["--minutes", "0.02", "--tasks", "8"]) == 0
     shown = capsys.readouterr().out
     assert "Verdict: flat, and not one wrong result.\n" in shown
     assert "Left open after the end: nothing.\n" in shown

@@ -82,7 +82,7 @@ async def sound_client(server: RawServer) -> AsyncGenerator[CircleCI, None]:
     retry = RetryPolicy(initial_delay=0.001, max_delay=0.001)
     async with CircleCI("t", host=server.url, retry=retry, concurrency=CONCURRENCY) as circle:
         yield circle
-        server.behaviours = [after(0.03, answer(200, PAGE))]
+        server.behaviours = [after(0.01, answer(200, PAGE))]
         async with asyncio.timeout(10):
             await asyncio.gather(*(circle.users.me() for _ in range(4 * CONCURRENCY)))
             server.most_in_flight = 0
