@@ -27,7 +27,7 @@ def place() -> Iterator[Place]:
 async def test_both_sides_of_each_comparison_do_the_same_work(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cases, "CALLS", 64)
     monkeypatch.setattr(cases, "FILES", 40)
-    for work in (cases.calls_sdk, cases.calls_bare, cases.at_once_sdk, cases.at_once_bare):
+    for work in (cases.calls_sdk, cases.calls_bare, cases.concurrent_sdk, cases.concurrent_bare):
         await work(place)
     await cases.pages_sdk(place, 3)
     await cases.pages_bare(place, 3)
@@ -78,7 +78,10 @@ def test_a_row_shows_whether_its_goal_was_met() -> None:
     assert str(missed) == "| calls | 130 | 100 | 1.30 | 1.25 | no |"
 
 
-SERVERS = ["our own", pytest.param("nginx", marks=pytest.mark.skipif(nginx.PROGRAM is None, reason="no nginx here"))]
+SERVERS = [
+    "world_server",
+    pytest.param("nginx", marks=pytest.mark.skipif(nginx.PROGRAM is None, reason="no nginx")),
+]
 
 
 @pytest.mark.parametrize("server", SERVERS)
@@ -86,7 +89,7 @@ def test_the_harvest_and_its_rivals_fetch_the_same_files(server: str, tmp_path: 
     world = World(230)  # two jobs more than one pipeline has
     for name in ("served", "notes", "files"):
         (tmp_path / name).mkdir()
-    serving = nginx.serving if server == "nginx" else partial(harvest.serving_late, delay=0)
+    serving = nginx.serving if server == "nginx" else partial(harvest.serving, delay=0)
     with serving(world, tmp_path / "served") as base:
         task = rivals.Task(base, world.addresses(base), tmp_path / "files", tmp_path / "notes")
         found: list[dict[str, bytes]] = []
@@ -101,20 +104,20 @@ def test_the_harvest_and_its_rivals_fetch_the_same_files(server: str, tmp_path: 
 
 def test_the_time_of_a_partial_download_is_scaled(tmp_path: Path) -> None:
     comparison = harvest.Comparison(
-        "late", World(60), harvest.serving_late, dict.fromkeys(rivals.RIVALS, 1.0), rounds=1, share=5
+        "late", World(60), harvest.serving, dict.fromkeys(rivals.RIVALS, 1.0), rounds=1, share=5
     )
-    with harvest.serving_late(comparison.world, delay=0.001) as base:
+    with harvest.serving(comparison.world, delay=0.001) as base:
         for name in ("notes", "files"):
             (tmp_path / name).mkdir()
         task = rivals.Task(base, comparison.world.addresses(base), tmp_path / "files", tmp_path / "notes")
         rows = harvest.compare(comparison, task)
-    assert [row.name for row in rows] == [f"{r.name}, {r.at_once} at once" for r in rivals.RIVALS if r.is_here]
+    assert [row.name for row in rows] == [f"{r.name}, {r.concurrency} at once" for r in rivals.RIVALS if r.is_here]
     assert all(row.goal == 1.0 for row in rows)
 
 
 def test_a_harvest_in_a_subprocess_reports_its_memory() -> None:
     seconds, memory, goal, lag, longest = harvest.bounds_of(World(2, SMALL)).split(" | ")
-    assert (goal, longest) == (str(harvest.MOST_MEMORY), str(harvest.LONGEST_BLOCK))
+    assert (goal, longest) == (str(harvest.MAX_MEMORY), str(harvest.MAX_BLOCK))
     assert float(seconds) > 0
     assert memory == "?" or 10 < float(memory) < 1000
     assert float(lag) >= 0
