@@ -166,9 +166,7 @@ async def do(site: Site, work: Work, chance: Random) -> None:
     except FAILURES as error:
         site.tally.failed[type(error).__name__] += 1
         if isinstance(error, ca.DecodeError) and not error.faults[0].startswith("not JSON"):
-            site.tally.note_wrong(
-                f"{name}: {error!r}"
-            )  # only truncated JSON is expected
+            site.tally.note_wrong(f"{name}: {error!r}")  # only truncated JSON is expected
     except WrongResult as error:
         site.tally.note_wrong(f"{name}: {error}")
     except Exception as error:  # noqa: BLE001  # any other error is wrong
