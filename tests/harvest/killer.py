@@ -1,11 +1,10 @@
-"""Harvests in processes that can be killed: one process imports everything, then forks a child for each harvest."""
+"""Harvests in processes that can be killed. One process imports all there is, then forks a child for each harvest."""
 
 import asyncio
 import json
-import subprocess
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,30 +62,34 @@ for line in sys.stdin:
 
 
 class Killer:
-    """Runs harvests of gh/acme/api in child processes, and kills them."""
+    """Runs harvests of gh/acme/api, and kills them."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
     async def harvest(
         self, fake: FakeCircleCI, into: Path, *, options: dict[str, Any] | None = None, **order: Any
     ) -> str:
-        """Harvest, and kill the process `after` seconds or `at` a call such as `("Tree.settle", "before", 3)`.
-
-        Returns "killed" or the exit code.
-        """
+        """Harvest; `after` seconds or `at` a call of a method (such as `("Tree.settle", "before", 3)`) the process is
+        killed. Returns "killed" or the exit code."""
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
         order |= {"host": fake.url, "artifact_host": fake.artifact_host, "into": str(into), "options": options or {}}
-        stdin.write(f"{json.dumps(order)}\n")
-        stdin.flush()
-        return (await asyncio.to_thread(stdout.readline)).strip()
+        stdin.write(f"{json.dumps(order)}\n".encode())
+        return (await stdout.readline()).decode().strip()
 
 
-@contextmanager
-def killer() -> Generator[Killer]:
-    """Start the process that imports everything and forks a child for each harvest."""
-    pipe = subprocess.PIPE
-    with subprocess.Popen((sys.executable, "-c", PROGRAM), stdin=pipe, stdout=pipe, text=True) as process:
+@asynccontextmanager
+async def killer() -> AsyncGenerator[Killer]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", PROGRAM),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
         yield Killer(process)
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        await process.wait()

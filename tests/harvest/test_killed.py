@@ -1,14 +1,12 @@
 """Killed at any moment, and harvested again: the same tree as without interruption, and no file fetched twice."""
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from circleci_async.testing import FakeCircleCI, World
 from circleci_async.testing.jobs import Artifact
-from tests.harvest import killer as killers
 from tests.harvest.harvests import (
     all_artifacts,
     check_agreement,
@@ -21,14 +19,7 @@ from tests.harvest.harvests import (
     usual_place,
     usual_tree,
 )
-from tests.harvest.killer import Killer
-
-
-@pytest.fixture(scope="module")
-def killer() -> Iterator[Killer]:
-    """Return a killer whose process is started once for this module."""
-    with killers.killer() as killer:
-        yield killer
+from tests.harvest.killer import killer
 
 
 def world_to_kill(*, pipelines: int = 2, smalls: int = 40) -> World:
@@ -56,24 +47,24 @@ def keys_of(artifacts: list[Artifact], places: set[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_killed_at_ten_random_moments(seed: int, into: Path, killer: Killer) -> None:
+async def test_killed_at_ten_random_moments(seed: int, into: Path) -> None:
     chance = random.Random(seed)
     world = world_to_kill()
     artifacts = all_artifacts(world)
     whole = usual_tree(artifacts)
     finished: set[str] = set()
-    async with FakeCircleCI(world, page_size=10, latency=0.008) as fake:
+    async with FakeCircleCI(world, page_size=10, latency=0.008) as fake, killer() as killing:
         for _ in range(10):
             fake.requests.clear()
             after = chance.uniform(0.02, 0.12)
-            assert await killer.harvest(fake, into, after=after, options={"concurrency": 2}) == "killed"
+            assert await killing.harvest(fake, into, after=after, options={"concurrency": 2}) == "killed"
             assert not set(gets(fake)) & keys_of(artifacts, finished)
             finished = check_what_is_there(into, whole)
         fake.requests.clear()
-        assert await killer.harvest(fake, into) == "0"
+        assert await killing.harvest(fake, into) == "0"
         assert not set(gets(fake)) & keys_of(artifacts, finished)
         fake.requests.clear()
-        assert await killer.harvest(fake, into) == "0"
+        assert await killing.harvest(fake, into) == "0"
         assert gets(fake) == []
     assert tree(into) == whole
     assert parts(into) == []
@@ -113,18 +104,18 @@ MOMENTS = [
 ]
 
 
-async def test_killed_at_the_worst_moments(tmp_path: Path, killer: Killer) -> None:
+async def test_killed_at_the_worst_moments(tmp_path: Path) -> None:
     world = world_to_kill(pipelines=1, smalls=15)
     artifacts = all_artifacts(world)
     whole = usual_tree(artifacts)
-    async with FakeCircleCI(world, page_size=5) as fake:
+    async with FakeCircleCI(world, page_size=5) as fake, killer() as killing:
         for number, moment in enumerate(MOMENTS):
             into = tmp_path / f"{number}"
-            assert await killer.harvest(fake, into, at=moment) == "killed", moment
+            assert await killing.harvest(fake, into, at=moment) == "killed", moment
             finished = check_what_is_there(into, whole)
             done = {target for (target,) in rows(into, "SELECT target FROM artifacts WHERE state = 'done'")}
             fake.requests.clear()
-            assert await killer.harvest(fake, into) == "0", moment
+            assert await killing.harvest(fake, into) == "0", moment
             # What the ledger calls done is not asked for again, whether it had its name already or not.
             assert not set(gets(fake)) & keys_of(artifacts, finished | done), moment
             assert tree(into) == whole, moment
@@ -133,55 +124,55 @@ async def test_killed_at_the_worst_moments(tmp_path: Path, killer: Killer) -> No
             await check_agreement(into)
 
 
-async def test_killed_in_the_middle_of_a_large_file_which_is_then_resumed(into: Path, killer: Killer) -> None:
+async def test_killed_in_the_middle_of_a_large_file_which_is_then_resumed(into: Path) -> None:
     world = World()
     artifact = world.project("gh/acme/api").pipeline().workflow("build").job("test").artifact("big", size=12_000_000)
-    async with FakeCircleCI(world) as fake:
-        assert await killer.harvest(fake, into, at=("PartFile.write", "after", 3)) == "killed"
+    async with FakeCircleCI(world) as fake, killer() as killing:
+        assert await killing.harvest(fake, into, at=("PartFile.write", "after", 3)) == "killed"
         [part] = (into / ".harvest.parts").iterdir()
         size = part.stat().st_size
         assert 1_000_000 < size < 12_000_000
         assert artifact.data.startswith(part.read_bytes())
         fake.requests.clear()
-        assert await killer.harvest(fake, into) == "0"
+        assert await killing.harvest(fake, into) == "0"
         assert [each.headers.get("Range") for each in fake.requests if each.origin == "storage"] == [f"bytes={size}-"]
     assert tree(into) == usual_tree([artifact])
     await check_agreement(into)
 
 
-async def test_killed_in_the_middle_of_a_file_that_changes_before_the_next_harvest(into: Path, killer: Killer) -> None:
+async def test_killed_in_the_middle_of_a_file_that_changes_before_the_next_harvest(into: Path) -> None:
     world = World()
     artifact = world.project("gh/acme/api").pipeline().workflow("build").job("test").artifact("big", size=12_000_000)
-    async with FakeCircleCI(world) as fake:
-        assert await killer.harvest(fake, into, at=("PartFile.write", "after", 2)) == "killed"
+    async with FakeCircleCI(world) as fake, killer() as killing:
+        assert await killing.harvest(fake, into, at=("PartFile.write", "after", 2)) == "killed"
         artifact.replace(size=11_000_000)
         fake.requests.clear()
-        assert await killer.harvest(fake, into) == "0"
+        assert await killing.harvest(fake, into) == "0"
         assert [each.status for each in fake.requests if each.origin == "storage"] == [200]
     assert tree(into) == usual_tree([artifact])
     await check_agreement(into)
 
 
-async def test_killed_with_the_last_byte_written_nothing_is_asked_for_again(into: Path, killer: Killer) -> None:
+async def test_killed_with_the_last_byte_written_nothing_is_asked_for_again(into: Path) -> None:
     world = World()
     artifact = world.project("gh/acme/api").pipeline().workflow("build").job("test").artifact("big", size=3_000_000)
-    async with FakeCircleCI(world) as fake:
-        assert await killer.harvest(fake, into, at=("PartFile.close", "before", 1)) == "killed"
+    async with FakeCircleCI(world) as fake, killer() as killing:
+        assert await killing.harvest(fake, into, at=("PartFile.close", "before", 1)) == "killed"
         fake.requests.clear()
-        assert await killer.harvest(fake, into) == "0"
+        assert await killing.harvest(fake, into) == "0"
         assert gets(fake) == []
     assert tree(into) == usual_tree([artifact])
     await check_agreement(into)
 
 
-async def test_what_no_ledger_knows_is_removed_from_the_partial_files(into: Path, killer: Killer) -> None:
+async def test_what_no_ledger_knows_is_removed_from_the_partial_files(into: Path) -> None:
     world = World()
     artifact = world.project("gh/acme/api").pipeline().workflow("build").job("test").artifact("a", b"a")
     folder = into / ".harvest.parts"
     folder.mkdir(parents=True)
     for name in (".7.part", ".7.part.link", "stray", ".x.part"):
         (folder / name).write_bytes(b"?")
-    async with FakeCircleCI(world) as fake:
-        assert await killer.harvest(fake, into) == "0"
+    async with FakeCircleCI(world) as fake, killer() as killing:
+        assert await killing.harvest(fake, into) == "0"
     assert parts(into) == []
     assert tree(into) == usual_tree([artifact])
