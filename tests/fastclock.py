@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import inspect
+import math
 import selectors
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
@@ -14,13 +15,16 @@ SOCKET_GRACE = 0.002
 THREAD_GRACE = 1.0
 """Real seconds to wait for running threads before time jumps."""
 
+TICK = 2.0**-20
+"""The resolution of the time in seconds: a power of two, so that differences of times are exact."""
+
 
 class _Selector(selectors.DefaultSelector):
     """A selector that counts the seconds that it was asked to wait, and hardly waits."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.now = 1000.0
+        self.now = 1024.0
         self.threads = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
@@ -28,7 +32,7 @@ class _Selector(selectors.DefaultSelector):
             return super().select(timeout)
         events = super().select(min(timeout, THREAD_GRACE if self.threads else SOCKET_GRACE))
         if not events:
-            self.now += timeout
+            self.now = math.ceil((self.now + timeout) / TICK) * TICK
         return events
 
 
