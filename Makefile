@@ -1,47 +1,53 @@
-# Each target makes what it needs: .venv from the newest Python found, and in it the packages that the target uses.
-# Nothing is assumed but make, a POSIX shell and Python 3.11 or newer; nothing outside .venv is used or changed (`contract`
-# alone uses the Node that it finds).
+# Each target installs what it needs: it makes .venv with the newest Python found, then installs the packages that it uses.
+# Requirements: make, a POSIX shell, and Python 3.11 or newer. Nothing outside .venv is used or changed, except that
+# `contract` uses the installed Node.js if it is new enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test contract check bench soak docs build clean
-.NOTPARALLEL:  # two installs into one environment would trip over each other
+.PHONY: help demo test coverage contract check bench soak docs build clean
+.NOTPARALLEL:  # two pip processes must not install into one environment at the same time
 
-# make PYTHON=python3.12 test: the Python that .venv is made from, when it is made.
+# The Python that makes .venv. Override: make PYTHON=python3.12 test
 PYTHON ?= python3.14 python3.13 python3.12 python3.11 python3 python
 
 python := .venv/bin/python
 install := $(python) -m pip install --quiet
+pytest := $(python) -m pytest --numprocesses auto --dist worksteal
 
 unexport PYTHONHOME PYTHONPATH
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_USER := 0
-# Without this, pyright asks the network for a newer release of itself.
+# Otherwise pyright looks for a newer release of itself on the network.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-help:  ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
-demo: .venv/.package  ## see it work, on a CircleCI that runs on this machine
+demo: .venv/.package  ## show the command line at work on an embedded CircleCI
 	@.venv/bin/circleci-async demo
 
-test: .venv/.test  ## run the tests, on all cores, and measure what they cover
-	$(python) -m pytest --numprocesses auto --dist worksteal --cov
+test: .venv/.test  ## run all tests in parallel
+	$(pytest)
 
-contract: .venv/.contract  ## hold each call against a mock server that knows the API by its specification alone
+coverage: .venv/.test  ## run all tests and measure coverage; fail below 95 % of lines or branches
+	$(pytest) --cov --cov-report=term-missing:skip-covered --cov-report=json:build/coverage.json
+	$(python) .ci/check_coverage.py build/coverage.json
+
+contract: .venv/.contract  ## check each API call against a mock server generated from the OpenAPI document
 	$(python) -m pytest tests/contract/check_prism.py
 
-check: .venv/.check  ## lint, formatting, types, layers
+check: .venv/.check  ## lint; check formatting, types, type completeness and layers
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
 	$(python) -m mypy
 	$(python) -m pyright --pythonpath $(python)
+	$(python) -m pyright --pythonpath $(python) --verifytypes circleci_async --ignoreexternal
 	.venv/bin/lint-imports --no-logo
 
-bench: .venv/.package  ## compare with the same work by hand, and a harvest with aria2, curl and wget
+bench: .venv/.package  ## compare with bare aiohttp, aria2, curl and wget
 	$(python) -m benchmarks
 
 MINUTES ?= 1
-soak: .venv/.package  ## work under faults for MINUTES (1), and see that nothing grows and nothing is wrong
+soak: .venv/.package  ## run for MINUTES (default: 1) under injected faults; fail on wrong results or leaks
 	$(python) -m benchmarks.soak --minutes $(MINUTES)
 
 docs: .venv/.docs  ## build the documentation into docs/_build
@@ -50,12 +56,12 @@ docs: .venv/.docs  ## build the documentation into docs/_build
 build: .venv/.test  ## build sdist and wheel into dist/
 	$(python) -m build --no-isolation
 
-clean:  ## remove all that the targets made
+clean:  ## remove everything that the targets made
 	rm -rf .venv .nox build dist docs/_build htmlcov .coverage .coverage.* .import_linter_cache
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# What is installed, one stamp each: made anew when pyproject.toml or .venv changed.
+# Each stamp stands for a set of installed packages. It is remade when pyproject.toml or .venv changes.
 .venv/.package: pyproject.toml .venv/pyvenv.cfg
 	@echo "Installing circleci-async into .venv ..."
 	@$(install) --editable '.[cli]'
@@ -63,12 +69,12 @@ clean:  ## remove all that the targets made
 
 .venv/.test .venv/.check .venv/.docs: .venv/.package
 	@echo "Installing what 'make $(patsubst .%,%,$(notdir $@))' needs into .venv ..."
-	@$(install) 'pip>=25.1'  # the first that knows --group
+	@$(install) 'pip>=25.1'  # the first release with --group
 	@$(install) --group $(patsubst .%,%,$(notdir $@))
 	@touch $@
 
-# The mock server runs on the Node on PATH, if that is new enough and has npm; else on the one that PyPI has, which trusts
-# the authorities that this machine trusts only if told so.
+# The mock server runs on the Node.js on PATH if that is version 18 or newer and has npm; otherwise on the one from PyPI,
+# which uses this machine's certificate authorities only if NODE_USE_SYSTEM_CA is set.
 prism := @stoplight/prism-cli@5.14.2
 .venv/.contract: .venv/.test Makefile
 	@echo "Installing what 'make contract' needs into .venv ..."
@@ -82,8 +88,8 @@ prism := @stoplight/prism-cli@5.14.2
 	    $(prism) >/dev/null && ln -s "$$(node -p process.execPath)" node
 	@touch $@
 
-# A .venv is used if its Python is new enough and its scripts name this very folder; one that was copied, moved, broken, or
-# made without pip is made anew.
+# An existing .venv is used only if its Python is new enough and its scripts refer to this folder. Otherwise (it was copied,
+# moved, broken, or made without pip) it is made again.
 usable := $(shell $(python) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && \
     grep -sqF "$$(pwd -P)/.venv/bin/" .venv/bin/pip && echo yes)
 ifneq ($(usable),yes)
@@ -91,12 +97,12 @@ ifneq ($(usable),yes)
 endif
 
 .venv/pyvenv.cfg:
-	@if [ -e $@ ]; then echo "The present .venv does not work here: making it anew."; rm -rf .venv; fi
+	@if [ -e $@ ]; then echo "The existing .venv does not work here: making it again."; rm -rf .venv; fi
 	@for python in $(PYTHON); do \
 	    "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
 	    echo "Making .venv with $$("$$python" --version) ..."; \
 	    exec "$$python" -m venv .venv; \
 	done; \
-	echo "No Python 3.11 or newer that can make a virtual environment was found (tried: $(PYTHON))." >&2; \
-	echo "Install one (on Debian and Ubuntu: apt install python3-venv), or name it: make PYTHON=/path/to/python3" >&2; \
+	echo "no Python 3.11 or newer found that can make a virtual environment (tried: $(PYTHON))" >&2; \
+	echo "install one (on Debian and Ubuntu: apt install python3-venv), or name it: make PYTHON=/path/to/python3" >&2; \
 	exit 1

@@ -1,1 +1,1 @@
-"""What this SDK costs, against the same work written by hand on bare aiohttp."""
+"""Compare this SDK with the same work written by hand on bare aiohttp."""

@@ -1,4 +1,4 @@
-"""Run the comparison and print it as a table: `python -m benchmarks`."""
+"""Run the benchmarks and print them as tables: `python -m benchmarks`."""
 
 import argparse
 import asyncio
@@ -16,14 +16,14 @@ from .measure import MIB, Row, empty, machine, timed
 
 
 def main() -> None:
-    """Parse the arguments, run, print."""
+    """Run the benchmarks and print them as tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
     parser.add_argument(
-        "what", nargs="?", choices=("calls", "bots", "harvest"), help="only these tables (default: both)"
+        "what", nargs="?", choices=("calls", "bots", "harvest"), help="print only these tables (default: all)"
     )
-    parser.add_argument("--rounds", type=int, help="runs of each side, taken in turn (default: 7; 5 of the harvest)")
-    parser.add_argument("--only", default="", help="only the comparisons whose name holds this text")
-    parser.add_argument("--quick", action="store_true", help="one round, and a small harvest: to see that it works")
+    parser.add_argument("--rounds", type=int, help="alternating runs of each side (default: 7; harvest: 5)")
+    parser.add_argument("--only", default="", help="run only comparisons whose name contains this text")
+    parser.add_argument("--quick", action="store_true", help="run one round and a small harvest, to check all cases")
     options = parser.parse_args()
     rounds = options.rounds or (1 if options.quick else None)
     print(machine(), end="\n\n")
@@ -37,19 +37,25 @@ def main() -> None:
 
 
 def print_calls(rounds: int, only: str) -> None:
-    """Compare calls and downloads with the same by hand, where the comparison's name holds `only`."""
+    """Compare calls and downloads with bare aiohttp; run only comparisons whose name contains `only`."""
     print("| what | this SDK, ms | bare aiohttp, ms | ratio of medians | goal | met |")
     print("|---|--:|--:|--:|--:|---|")
     with servers() as place:
-        for name, sdk, bare, goal, most_rounds in (
+        for name, sdk, bare, goal, max_rounds in (
             (f"{cases.CALLS:,} calls, one after another", cases.calls_sdk, cases.calls_bare, 1.25, 99),
-            (f"{2 * cases.CALLS:,} calls, {cases.AT_ONCE} at once", cases.at_once_sdk, cases.at_once_bare, 1.35, 99),
+            (
+                f"{2 * cases.CALLS:,} calls, {cases.CONCURRENCY} at once",
+                cases.concurrent_sdk,
+                cases.concurrent_bare,
+                1.35,
+                99,
+            ),
             ("500 pages of 20 pipelines, into models", cases.pages_sdk, cases.pages_bare, 1.5, 99),
             ("2,000 artifacts of 1 to 64 KiB", cases.files_sdk, cases.files_bare, 1.5, 99),
             ("1 artifact of 1 GiB, with SHA-256 on our side", cases.big_sdk, cases.big_bare, 1.2, 5),
         ):
             if only in name:
-                print(compare(name, place, sdk, bare, goal, min(rounds, most_rounds)), flush=True)
+                print(compare(name, place, sdk, bare, goal, min(rounds, max_rounds)), flush=True)
         if only in "import":
             print(compare_imports(max(rounds, 9)), flush=True)
         print()
@@ -59,7 +65,7 @@ def print_calls(rounds: int, only: str) -> None:
 
 
 def compare(name: str, place: Place, sdk: Work, bare: Work, goal: float, rounds: int) -> Row:
-    """Run both in turn, after one run of each that does not count."""
+    """Run both sides alternately, after one uncounted run of each."""
     times: dict[Work, list[float]] = {sdk: [], bare: []}
     for turn in range(rounds + 1):
         for work in (sdk, bare) if turn % 2 else (bare, sdk):
@@ -71,7 +77,7 @@ def compare(name: str, place: Place, sdk: Work, bare: Work, goal: float, rounds:
 
 
 def compare_imports(rounds: int) -> Row:
-    """Time the import of the client, and that of aiohttp, each in a fresh interpreter."""
+    """Time the imports of the client and of aiohttp, each in a new interpreter."""
     times: dict[str, list[float]] = {"from circleci_async import CircleCI": [], "import aiohttp": []}
     for turn in range(rounds + 1):
         for statement, seconds in times.items():
@@ -84,14 +90,14 @@ def compare_imports(rounds: int) -> Row:
 
 
 def print_memory(place: Place) -> None:
-    """Print the peak memory of a process that does little and of one that does much."""
-    print("| peak memory of the process, MiB | little | much |")
+    """Print the peak memory of a process for a small and a large amount of work."""
+    print("| peak memory of the process, MiB | small | large |")
     print("|---|--:|--:|")
-    for name, call, little, much in (
+    for name, call, small, large in (
         ("walking 50 and 500 pages", "pages_sdk", 50, 500),
         ("downloading 32 MiB and 1 GiB", "big_sdk", 32 * MIB, 1024 * MIB),
     ):
-        found = [_peak(place, f"cases.{call}(place, {amount})") for amount in (little, much)]
+        found = [_peak(place, f"cases.{call}(place, {amount})") for amount in (small, large)]
         print(f"| {name} | {found[0]:.0f} | {found[1]:.0f} |", flush=True)
 
 
@@ -108,7 +114,7 @@ def _peak(place: Place, call: str) -> float:
 
 @contextmanager
 def servers() -> Generator[Place]:
-    """Start the server process, and make a folder: in memory where there is such a place, so no disk is measured."""
+    """Start the server process and make a folder, in memory if possible so that the disk is not measured."""
     memory = Path("/dev/shm")
     server = subprocess.Popen([sys.executable, "-m", "benchmarks.server"], stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None

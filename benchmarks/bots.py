@@ -1,4 +1,4 @@
-"""What bots and services do, compared with the same by hand: webhooks, logs, waiting."""
+"""Typical work of bots and services (webhooks, logs, waiting), with this SDK and by hand."""
 
 import asyncio
 import hmac
@@ -23,7 +23,7 @@ from .server import LOGS
 SECRET = "benchmark-secret"
 EVENTS = 5000
 DELIVERIES = 2000
-AT_ONCE = 16
+CONCURRENCY = 16
 LINES = 200
 SHORT, LONG = LOGS.values()
 
@@ -31,7 +31,7 @@ Compared = Callable[[], object]
 
 
 def body_of(number: int) -> bytes:
-    """The body of a delivery, as large as CircleCI's are."""
+    """Return the body of a delivery, as large as CircleCI's."""
     return json.dumps(
         {
             "id": f"3888f21b-eaa7-38e3-8f3d-{number:012}",
@@ -67,12 +67,12 @@ def body_of(number: int) -> bytes:
 
 
 def signed(body: bytes) -> dict[str, str]:
-    """The headers of a delivery."""
+    """Return the headers of a delivery."""
     return {"circleci-signature": f"v1={hmac.digest(SECRET.encode(), body, 'sha256').hex()}"}
 
 
 def unwrap_sdk(bodies: list[tuple[bytes, dict[str, str]]]) -> str:
-    """Verify and read deliveries; return the last one's status."""
+    """Verify and parse deliveries; return the status in the last one."""
     status = ""
     for body, headers in bodies:
         event = ca.webhooks.unwrap(body, headers, SECRET)
@@ -97,7 +97,7 @@ def _check(body: bytes, headers: Any) -> None:
 
 
 async def deliver_sdk(bodies: list[tuple[bytes, dict[str, str]]]) -> int:
-    """Deliver to a receiver, several at once; return how many events were worked off."""
+    """Deliver to a receiver concurrently; return how many events were handled."""
     seen: list[str] = []
     async with ca.webhooks.Receiver(SECRET, lambda event: seen.append(event.id)).serve() as url:
         await _post_all(url, bodies)
@@ -105,7 +105,7 @@ async def deliver_sdk(bodies: list[tuple[bytes, dict[str, str]]]) -> int:
 
 
 async def deliver_by_hand(bodies: list[tuple[bytes, dict[str, str]]]) -> int:
-    """Deliver to a handler that verifies, reads and appends."""
+    """Deliver to a hand-written handler that verifies and parses."""
     seen: list[str] = []
 
     async def handle(request: web.Request) -> web.Response:
@@ -133,18 +133,18 @@ async def _post_all(url: str, bodies: list[tuple[bytes, dict[str, str]]]) -> Non
                 assert answer.status == 202
 
     async with aiohttp.ClientSession() as http:
-        await asyncio.gather(*(work() for _ in range(AT_ONCE)))
+        await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
 
 
 async def tail_sdk(place: Place, job: int) -> str:
-    """Return what a bot posts of a job with a long log."""
+    """Return the end of the log of a failed job."""
     async with place.client() as circle:
         [output] = await circle.jobs.failed_output(PROJECT, job, tail=LINES)
     return output.text
 
 
 async def tail_by_hand(place: Place, job: int) -> str:
-    """Do the same with the whole log in memory."""
+    """Do the same by hand, with the whole log in memory."""
     async with place.http() as http:
         async with http.get(f"{place.api}/api/v1.1/project/{PROJECT}/{job}") as response:
             build = json.loads(await response.read())
@@ -158,12 +158,12 @@ async def tail_by_hand(place: Place, job: int) -> str:
 
 PIPELINES = 20
 SCALE = 100
-"""A second here stands for so many."""
+"""A second of the benchmark stands for this many simulated seconds."""
 
 
 @asynccontextmanager
 async def builds(number: int, *, hook: str | None = None) -> AsyncGenerator[tuple[FakeCircleCI, dict[str, float]]]:
-    """Run an embedded CircleCI whose pipelines end one after another; gives when each ends, by its id."""
+    """Run an embedded CircleCI whose pipelines end one after another; yield it and pipeline id -> end time."""
     world = World()
     project = world.project(PROJECT)
     if hook:
@@ -187,7 +187,7 @@ def _end(workflow: Any) -> None:
 
 
 async def wait_by_hand(number: int) -> tuple[int, float]:
-    """Look every five seconds, in a task for each; return the requests, and how late an end was noticed, in seconds."""
+    """Poll every 5 s, one task per pipeline; return the number of requests and the mean delay in seconds."""
     loop = asyncio.get_running_loop()
     async with builds(number) as (fake, ends), aiohttp.ClientSession(headers={"Circle-Token": "fake-token"}) as http:
 
@@ -204,13 +204,13 @@ async def wait_by_hand(number: int) -> tuple[int, float]:
 
 
 async def wait_sdk(number: int, *, webhooks: bool = False) -> tuple[int, float]:
-    """Wait with `pipelines.wait`; return the same."""
+    """Wait with `pipelines.wait`; return the number of requests and the mean delay in seconds."""
     loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
         clients: list[ca.CircleCI] = []
 
         def on_event(event: ca.WebhookEvent) -> None:
-            clients[0].notify(event)  # there is none yet when the receiver is made
+            clients[0].notify(event)  # the client is made after the receiver
 
         receiver = ca.webhooks.Receiver(SECRET, on_event)
         url = await stack.enter_async_context(receiver.serve()) if webhooks else None
@@ -234,9 +234,9 @@ def run(place: Place, peak_of: Callable[[Place, str], float], rounds: int, only:
     print("| what | this SDK, ms | by hand, ms | ratio of medians | | |")
     print("|---|--:|--:|--:|---|---|")
     for name, sdk, by_hand in (
-        (f"{EVENTS:,} webhook events verified and read", lambda: unwrap_sdk(events), lambda: unwrap_by_hand(events)),
+        (f"{EVENTS:,} webhook events verified and parsed", lambda: unwrap_sdk(events), lambda: unwrap_by_hand(events)),
         (
-            f"{DELIVERIES:,} deliveries answered, {AT_ONCE} at once",
+            f"{DELIVERIES:,} deliveries answered, {CONCURRENCY} at once",
             lambda: asyncio.run(deliver_sdk(few)),
             lambda: asyncio.run(deliver_by_hand(few)),
         ),
@@ -250,10 +250,10 @@ def run(place: Place, peak_of: Callable[[Place, str], float], rounds: int, only:
             print(compare(name, sdk, by_hand, rounds), flush=True)
     print()
     if only in "waiting":
-        print(f"| waiting for {PIPELINES} pipelines of 2 to 20 minutes | requests | an end is noticed after, s |")
+        print(f"| waiting for {PIPELINES} pipelines of 2 to 20 minutes | requests | end noticed after, s |")
         print("|---|--:|--:|")
         for name, wait in (
-            ("by hand, a look every 5 s", wait_by_hand),
+            ("by hand, polling every 5 s", wait_by_hand),
             ("`pipelines.wait`", wait_sdk),
             ("`pipelines.wait`, woken by webhooks", partial(wait_sdk, webhooks=True)),
         ):
@@ -270,7 +270,7 @@ def run(place: Place, peak_of: Callable[[Place, str], float], rounds: int, only:
 
 
 def compare(name: str, sdk: Compared, by_hand: Compared, rounds: int) -> Row:
-    """Run both in turn, after one run of each that does not count; both must come to the same."""
+    """Run both sides alternately, after one uncounted run of each; check that the results are equal."""
     assert sdk() == by_hand(), name
     times: dict[Compared, list[float]] = {sdk: [], by_hand: []}
     for turn in range(rounds):

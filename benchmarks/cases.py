@@ -1,4 +1,4 @@
-"""The work that is compared: each case twice, with this SDK and by hand."""
+"""The compared work: each case once with this SDK and once on bare aiohttp."""
 
 import asyncio
 import json
@@ -21,29 +21,29 @@ PROJECT = "gh/acme/api"
 
 @frozen
 class Place:
-    """Where the servers are, and where files may go."""
+    """The addresses of the servers and a folder for files."""
 
     api: str
     artifacts: str
     folder: Path
 
     def client(self) -> ca.CircleCI:
-        """A client as a user makes it."""
+        """Return a client as a user makes it."""
         return ca.CircleCI(TOKEN, host=self.api, artifact_hosts=[self.artifacts.removeprefix("http://")])
 
     def http(self) -> aiohttp.ClientSession:
-        """A bare session with the token, as one writes it by hand."""
+        """Return a bare session with the token."""
         return aiohttp.ClientSession(headers={"Circle-Token": TOKEN}, timeout=aiohttp.ClientTimeout(total=60))
 
     def artifact(self, name: str) -> ca.Artifact:
-        """An artifact of these servers."""
+        """Return an artifact of these servers."""
         return ca.Artifact(path=name, node_index=0, url=f"{self.artifacts}/output/job/1/artifacts/0/{name}")
 
 
 Work = Callable[[Place], Awaitable[object]]
 
 CALLS = 1000
-AT_ONCE = 32
+CONCURRENCY = 32
 
 
 async def calls_sdk(place: Place) -> None:
@@ -64,32 +64,32 @@ async def calls_bare(place: Place) -> None:
                 assert me["login"] == "octocat"
 
 
-async def at_once_sdk(place: Place) -> None:
+async def concurrent_sdk(place: Place) -> None:
     """Make calls from 32 tasks."""
     async with place.client() as circle:
 
         async def work() -> None:
-            for _ in range(2 * CALLS // AT_ONCE):
+            for _ in range(2 * CALLS // CONCURRENCY):
                 await circle.users.me()
 
-        await asyncio.gather(*(work() for _ in range(AT_ONCE)))
+        await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
 
 
-async def at_once_bare(place: Place) -> None:
+async def concurrent_bare(place: Place) -> None:
     """Make the same calls from 32 tasks by hand."""
     async with place.http() as http:
 
         async def work() -> None:
-            for _ in range(2 * CALLS // AT_ONCE):
+            for _ in range(2 * CALLS // CONCURRENCY):
                 async with http.get(f"{place.api}/api/v2/me") as response:
                     response.raise_for_status()
                     json.loads(await response.read())
 
-        await asyncio.gather(*(work() for _ in range(AT_ONCE)))
+        await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
 
 
 async def pages_sdk(place: Place, pages: int = PAGES) -> None:
-    """Walk pages of pipelines into models."""
+    """List pages of pipelines as models."""
     count = 0
     async with place.client() as circle:
         async for pipeline in circle.pipelines.list(PROJECT):
@@ -99,8 +99,8 @@ async def pages_sdk(place: Place, pages: int = PAGES) -> None:
     assert count == pages * PAGE_SIZE
 
 
-async def pages_bare(place: Place) -> None:
-    """Walk the same pages by hand, into the same models."""
+async def pages_bare(place: Place, pages: int = PAGES) -> None:
+    """List the same pages by hand, as the same models."""
     count = 0
     token = None
     async with place.http() as http:
@@ -110,15 +110,15 @@ async def pages_bare(place: Place) -> None:
                 response.raise_for_status()
                 page = json.loads(await response.read())
             for item in page["items"]:
-                count += _pipeline(item).number > 0
+                count += pipeline_model(item).number > 0
             token = page["next_page_token"]
-            if token is None:
+            if token is None or count == pages * PAGE_SIZE:
                 break
-    assert count == PAGES * PAGE_SIZE
+    assert count == pages * PAGE_SIZE
 
 
 async def files_sdk(place: Place) -> None:
-    """Download small artifacts: checked, hashed, renamed."""
+    """Download small artifacts; verify, hash and rename them."""
     artifacts = [place.artifact(str(n)) for n in range(FILES)]
     async with place.client() as circle:
         report = await circle.artifacts.download_all(artifacts, place.folder)
@@ -127,7 +127,7 @@ async def files_sdk(place: Place) -> None:
 
 
 async def files_bare(place: Place) -> None:
-    """Download the same, 16 at a time, straight to the final name."""
+    """Download the same artifacts, 16 at a time, to their final names."""
     urls = iter([place.artifact(str(n)).url for n in range(FILES)])
     async with place.http() as http:
 
@@ -141,14 +141,14 @@ async def files_bare(place: Place) -> None:
 
 
 async def big_sdk(place: Place, size: int = 1024**3) -> None:
-    """Download one large artifact, hashed."""
+    """Download and hash one large artifact."""
     async with place.client() as circle:
         got = await circle.artifacts.download(place.artifact(f"big-{size}"), place.folder)
     assert got.size == size
 
 
 async def big_bare(place: Place, size: int = 1024**3) -> None:
-    """Download the same in parts, not hashed."""
+    """Download the same artifact in chunks, without hashing."""
     name = f"big-{size}"
     async with place.http() as http, http.get(place.artifact(name).url) as response:
         response.raise_for_status()
@@ -157,7 +157,7 @@ async def big_bare(place: Place, size: int = 1024**3) -> None:
                 file.write(part)
 
 
-def _pipeline(item: dict[str, Any]) -> ca.Pipeline:
+def pipeline_model(item: dict[str, Any]) -> ca.Pipeline:
     trigger, vcs = item["trigger"], item.get("vcs")
     return ca.Pipeline(
         id=item["id"],

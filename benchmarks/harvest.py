@@ -1,4 +1,4 @@
-"""The harvest of a whole project, against what else one could fetch it with: `python -m benchmarks harvest`."""
+"""Compare the harvest of a project with other download tools: `python -m benchmarks harvest`."""
 
 import asyncio
 import subprocess
@@ -15,35 +15,35 @@ from .measure import MIB, Lag, Row, empty, folder_for, peak_memory, timed
 from .rivals import ARIA2C, BY_HAND, CURL, RIVALS, WGET, Rival, Task
 from .world import World
 
-LATE = 0.040
-"""Seconds by which each answer comes later, where there is latency."""
+LATENCY = 0.040
+"""Delay of each response in seconds, in the comparisons with latency."""
 
-MOST_MEMORY = 150
+MAX_MEMORY = 150
 """MiB."""
 
-LONGEST_BLOCK = 50
+MAX_BLOCK = 50
 """Milliseconds."""
 
 
 @frozen
 class Scale:
-    """How much there is to do."""
+    """The sizes of the worlds."""
 
     small: int = 5000
     large: int = 256 * MIB
     many: int = 100_000
     huge: int = 4096 * MIB
     share: int = 10
-    """Where each answer is late, wget, which asks for one after another, is given one file of so many."""
+    """With latency, wget (one request at a time) downloads one of `share` files, and its time is multiplied."""
 
 
 QUICK = Scale(small=300, large=16 * MIB, many=2000, huge=64 * MIB)
-"""Enough to see that it works, not enough to tell anything."""
+"""Enough to check that everything works, too little to measure."""
 
 
 @define
 class Comparison:
-    """One table: a world, who serves it, and what the harvest may take, as a multiple of the others' time."""
+    """One table: a world, its server, and the goals: the harvest's time as a multiple of each tool's."""
 
     name: str
     world: World
@@ -51,12 +51,12 @@ class Comparison:
     goals: dict[Rival, float | None]
     rounds: int
     share: int = 1
-    """wget fetches one file of so many, and the time counts so often."""
+    """wget downloads one of `share` files, and its time is multiplied by `share`."""
 
 
 @contextmanager
-def serving_late(world: World, folder: Path | None = None, delay: float = LATE) -> Generator[str]:
-    """Serve a world by a process of our own; yields its address."""
+def serving(world: World, folder: Path | None = None, delay: float = LATENCY) -> Generator[str]:
+    """Serve a world from a subprocess of this project; yield the address."""
     command = [sys.executable, "-m", "benchmarks.world_server", *map(str, (world.count, world.size, delay))]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
@@ -69,11 +69,11 @@ def serving_late(world: World, folder: Path | None = None, delay: float = LATE) 
 
 
 def run(scale: Scale, rounds: int, only: str = "") -> None:
-    """Print all tables whose names hold `only`."""
+    """Print the tables whose names contain `only`."""
     missing = [rival.program for rival in RIVALS if not rival.is_here]
-    missing += [] if nginx.PROGRAM else ["nginx (what it would serve is served by a process of our own)"]
+    missing += [] if nginx.PROGRAM else ["nginx (benchmarks.world_server serves its files)"]
     if missing:
-        print(f"Missing on this machine, and left out: {', '.join(map(str, missing))}.\n")
+        print(f"Not installed, and skipped: {', '.join(map(str, missing))}.\n")
     for comparison in _comparisons(scale, rounds):
         if only in comparison.name:
             _print(comparison)
@@ -82,8 +82,8 @@ def run(scale: Scale, rounds: int, only: str = "") -> None:
 
 
 def _comparisons(scale: Scale, rounds: int) -> list[Comparison]:
-    serve = nginx.serving if nginx.PROGRAM else partial(serving_late, delay=0)
-    by = "nginx" if nginx.PROGRAM else "our own server"
+    serve = nginx.serving if nginx.PROGRAM else partial(serving, delay=0)
+    by = "nginx" if nginx.PROGRAM else "world_server"
     small, large = World(scale.small), World(4, scale.large)
     return [
         Comparison(
@@ -94,9 +94,9 @@ def _comparisons(scale: Scale, rounds: int) -> list[Comparison]:
             rounds,
         ),
         Comparison(
-            f"{scale.small:,} small files, each answer {LATE * 1000:.0f} ms late",
+            f"{scale.small:,} small files, each response {LATENCY * 1000:.0f} ms late",
             small,
-            serving_late,
+            serving,
             dict.fromkeys(RIVALS, 1.0),
             min(rounds, 3),
             scale.share,
@@ -112,7 +112,7 @@ def _comparisons(scale: Scale, rounds: int) -> list[Comparison]:
 
 
 def _print(comparison: Comparison) -> None:
-    print(f"| {comparison.name} | harvest, ms | the other, ms | ratio of medians | goal | met |")
+    print(f"| {comparison.name} | harvest, ms | other tool, ms | ratio of medians | goal | met |")
     print("|---|--:|--:|--:|--:|---|")
     world = comparison.world
     with folder_for(2 * sum(world.sizes)) as folder:
@@ -129,7 +129,7 @@ def _print(comparison: Comparison) -> None:
 
 
 def compare(comparison: Comparison, task: Task) -> list[Row]:
-    """Let all fetch in turn, after one turn that does not count, and each time in another order."""
+    """Run all tools alternately, in a different order each round; the first round is not counted."""
     sizes = comparison.world.sizes
     shares = {rival.name: comparison.share if rival == WGET else 1 for rival in RIVALS if rival.is_here}
     fetchers: dict[str, Callable[[], object]] = {"": lambda: asyncio.run(rivals.harvest(task))}
@@ -148,7 +148,7 @@ def compare(comparison: Comparison, task: Task) -> list[Row]:
             if turn:
                 times[name].append(seconds)
     return [
-        Row(f"{rival.name}, {rival.at_once} at once", times[""], times[rival.name], comparison.goals[rival])
+        Row(f"{rival.name}, {rival.concurrency} at once", times[""], times[rival.name], comparison.goals[rival])
         for rival in RIVALS
         if rival.name in times
     ]
@@ -177,19 +177,19 @@ def _print_bounds(scale: Scale) -> None:
 
 
 def bounds_of(world: World) -> str:
-    """Harvest in a process of its own, and return what it took: the rest of a row."""
-    # A file of 1 KiB takes a whole page of the disk, and a row of the ledger.
-    with folder_for(sum(max(size, 8192) for size in world.sizes)) as folder, serving_late(world, delay=0) as base:
+    """Harvest in a subprocess; return the rest of a table row."""
+    # A file of 1 KiB occupies a page of the disk and a row of the ledger.
+    with folder_for(sum(max(size, 8192) for size in world.sizes)) as folder, serving(world, delay=0) as base:
         if folder is None:
             return "no room for these files | | | |"
         code = f"from benchmarks import harvest; harvest.print_bounds({base!r}, {str(folder)!r})"
         out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     seconds, memory, lag = out.split()
-    return f"{seconds} | {memory} | {MOST_MEMORY} | {lag} | {LONGEST_BLOCK}"
+    return f"{seconds} | {memory} | {MAX_MEMORY} | {lag} | {MAX_BLOCK}"
 
 
 def print_bounds(base: str, folder: str) -> None:
-    """Harvest, and print how long it took, the peak of the memory, and for how long the event loop was blocked."""
+    """Harvest; print the seconds, the peak memory, and the longest block of the event loop."""
     lag = Lag()
 
     async def harvest() -> None:

@@ -1,4 +1,4 @@
-"""What the comparisons have in common: time, memory, the event loop's, a place for files, a row of a table."""
+"""Measurements shared by the benchmarks: time, memory, event loop delay, temporary folders, table rows."""
 
 import asyncio
 import gc
@@ -18,7 +18,7 @@ from attrs import frozen
 MIB = 1024 * 1024
 
 TICK = 0.002
-"""Seconds between two looks at whether the event loop still comes round."""
+"""Seconds between two checks of the event loop's delay."""
 
 _STATUS = Path("/proc/self/status")
 _MEMORY = Path("/dev/shm")
@@ -26,7 +26,7 @@ _MEMORY = Path("/dev/shm")
 
 @frozen
 class Row:
-    """One comparison: seconds of each run, and the ratio that is the goal, if there is one."""
+    """One comparison: the seconds of each run, and the goal for the ratio, if any."""
 
     name: str
     sdk: list[float]
@@ -41,7 +41,7 @@ class Row:
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Return the seconds that it takes."""
+    """Return the seconds that `work` takes."""
     gc.collect()
     began = time.perf_counter()
     work()
@@ -49,21 +49,21 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def peak_memory() -> float | None:
-    """Return the most MiB that this process ever had in memory, where the system tells it."""
-    # Not getrusage: its peak begins with that of the process that started this one.
+    """Return the peak memory of this process in MiB, or None where /proc does not exist."""
+    # Not getrusage: a child process inherits the peak of its parent.
     if not _STATUS.exists():
         return None
     return int(_STATUS.read_text().partition("VmHWM:")[2].split()[0]) / 1024
 
 
 class Lag:
-    """How late the event loop comes round. `longest` is in seconds: for so long it was blocked."""
+    """Measures how long the event loop is blocked; `longest` is in seconds."""
 
     def __init__(self) -> None:
         self.longest = 0.0
 
     async def watch(self) -> None:
-        """Look, again and again, until cancelled."""
+        """Measure until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             due = loop.time() + TICK
@@ -73,7 +73,7 @@ class Lag:
 
 @contextmanager
 def folder_for(size: int) -> Generator[Path | None]:
-    """Make a folder with room for so many bytes: in memory if it can be, so no disk is measured; None if nowhere."""
+    """Make a folder with room for `size` bytes, in memory if possible; yield None if there is no room."""
     for place in (_MEMORY, Path(tempfile.gettempdir())):
         if place.is_dir() and shutil.disk_usage(place).free > size + 1024 * MIB:
             if place == _MEMORY and _memory_left() < size + 1024 * MIB:
@@ -90,13 +90,13 @@ def _memory_left() -> int:
 
 
 def empty(folder: Path) -> None:
-    """Remove all that is in a folder."""
+    """Remove the contents of a folder."""
     for entry in folder.iterdir():
         shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
 def machine() -> str:
-    """Describe what this is measured on."""
+    """Describe the machine and the versions of the packages."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("aiohttp", "attrs", "cattrs", "backoff"))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"Python {platform.python_version()}, {packages}; {platform.system()} {platform.machine()}, {cores} cores."

@@ -1,4 +1,4 @@
-"""nginx on loopback, without root and apart from its installation; it serves a world that was written as files."""
+"""Serve a world as files from nginx on loopback, without root and without its installed configuration."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .world import World
 
-# Debian keeps it where only root looks.
+# Debian installs it in /usr/sbin, which is on PATH only for root.
 PROGRAM = shutil.which("nginx", path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin")))
 
 _CONFIGURATION = """
@@ -51,12 +51,12 @@ http {{
 
 @contextmanager
 def serving(world: World, folder: Path) -> Generator[str]:
-    """Serve a world from files in a folder; yields its address."""
+    """Write a world to `folder`, serve it, and yield the address."""
     port = _free_port()
     base = f"http://127.0.0.1:{port}"
     (folder / "tmp").mkdir()
     world.write(folder / "world", base)
-    user = "user root;" if os.geteuid() == 0 else ""  # else its workers are nobody
+    user = "user root;" if os.geteuid() == 0 else ""  # otherwise the workers run as user nobody
     file = folder / "nginx.conf"
     file.write_text(_CONFIGURATION.format(folder=folder, port=port, user=user))
     assert PROGRAM is not None

@@ -1,7 +1,7 @@
-"""The others: the same artifacts fetched by hand on bare aiohttp, and by the tools that one has anyway.
+"""The same artifacts downloaded by bare aiohttp, aria2c, curl and wget.
 
-All of them are given the token, and leave out what they can: none of them hashes anything. The one by hand looks for
-its artifacts itself; the tools are given a list of addresses that is made beforehand, which costs them nothing.
+None of them computes hashes. Bare aiohttp lists the artifacts itself; the tools get a list of URLs made beforehand,
+which is not timed.
 """
 
 import asyncio
@@ -20,26 +20,26 @@ import circleci_async as ca
 from .world import PROJECT
 
 TOKEN = "benchmark-token"
-AT_ONCE = 32
-"""Of the harvest, by default, and so of the one by hand."""
+CONCURRENCY = 32
+"""The default concurrency of a harvest, used by bare aiohttp too."""
 
 LARGE = 1024 * 1024
-"""Bytes above which an artifact is written in parts."""
+"""Artifacts of at least this many bytes are written in chunks."""
 
 
 @frozen
 class Task:
-    """What is to be fetched, and where it goes."""
+    """What to download, and where to put it."""
 
     base: str
     addresses: list[str]
     folder: Path
-    """Empty."""
+    """An empty folder for the files."""
     notes: Path
-    """For the lists that tools are given."""
+    """A folder for the lists of URLs."""
 
 
-async def harvest(task: Task, concurrency: int = AT_ONCE) -> None:
+async def harvest(task: Task, concurrency: int = CONCURRENCY) -> None:
     """Harvest as a user does."""
     async with ca.CircleCI(TOKEN, host=task.base) as circle:
         report = await circle.harvest(PROJECT, task.folder, concurrency=concurrency)
@@ -48,8 +48,8 @@ async def harvest(task: Task, concurrency: int = AT_ONCE) -> None:
 
 
 async def by_hand(task: Task) -> None:
-    """Find all artifacts, then download them, each straight to its final name."""
-    connector = aiohttp.TCPConnector(limit=AT_ONCE)
+    """List all artifacts, then download each to its final name."""
+    connector = aiohttp.TCPConnector(limit=CONCURRENCY)
     async with aiohttp.ClientSession(headers={"Circle-Token": TOKEN}, connector=connector) as http:
 
         async def items(path: str) -> list[dict[str, str]]:
@@ -85,24 +85,24 @@ async def by_hand(task: Task) -> None:
                         async for part in response.content.iter_chunked(256 * 1024):
                             parts.write(part)
 
-        await asyncio.gather(*(work() for _ in range(AT_ONCE)))
+        await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
 
 
 def aria2c(task: Task) -> None:
-    """Fetch with aria2c, 16 at once, each by up to 4 connections."""
+    """Download with aria2c: 16 files at once, up to 4 connections each."""
     lines = _note(task, task.addresses)
     _run("aria2c", "--no-conf", "--quiet", "--file-allocation=none", *_HEADER, "-j16", "-x4", "-i", lines, task=task)
 
 
 def curl(task: Task) -> None:
-    """Fetch with curl, 16 at once."""
+    """Download with curl: 16 files at once."""
     lines = _note(task, (f'url = "{url}"\nremote-name' for url in task.addresses))
     options = ("--disable", "--silent", "--show-error", "--fail", "--location")
     _run("curl", *options, *_HEADER, "--parallel", "--parallel-max", "16", "--config", lines, task=task)
 
 
 def wget(task: Task) -> None:
-    """Fetch with wget, one after another, as the API's guide does."""
+    """Download with wget, one file after another."""
     lines = _note(task, task.addresses)
     _run("wget", "--no-config", "--no-verbose", "--output-file=/dev/null", *_HEADER, "-i", lines, task=task)
 
@@ -112,12 +112,12 @@ _HEADER = ("--header", f"Circle-Token: {TOKEN}")
 
 @frozen
 class Rival:
-    """Somebody to be compared with."""
+    """Another way to download the same files."""
 
     name: str
     fetch: Callable[[Task], object]
     program: str | None = None
-    at_once: int = 16
+    concurrency: int = 16
 
     @property
     def is_here(self) -> bool:
@@ -125,10 +125,10 @@ class Rival:
         return self.program is None or shutil.which(self.program) is not None
 
 
-BY_HAND = Rival("bare aiohttp", lambda task: asyncio.run(by_hand(task)), at_once=AT_ONCE)
+BY_HAND = Rival("bare aiohttp", lambda task: asyncio.run(by_hand(task)), concurrency=CONCURRENCY)
 ARIA2C = Rival("`aria2c -j16 -x4 -i`", aria2c, "aria2c")
 CURL = Rival("`curl --parallel --parallel-max 16 --config`", curl, "curl")
-WGET = Rival("`wget -i`", wget, "wget", at_once=1)
+WGET = Rival("`wget -i`", wget, "wget", concurrency=1)
 RIVALS = (BY_HAND, ARIA2C, CURL, WGET)
 
 

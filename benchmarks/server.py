@@ -1,6 +1,6 @@
-"""A server that does as little as it can, so that the clients' own work shows. Runs in a process of its own.
+"""A minimal server in a separate process, so that mostly the client's work is measured.
 
-Three ports as at CircleCI: the API, the artifacts (which redirect), the storage.
+It has three ports like CircleCI: the API, the artifact host (which redirects), and the storage.
 """
 
 import asyncio
@@ -14,19 +14,19 @@ FILES = 2000
 BIG = 1024 * 1024 * 1024
 SLICE = bytes(256 * 1024)
 LOGS = {1: 1024 * 1024, 2: 50 * 1024 * 1024}
-"""The bytes that each of these jobs printed."""
+"""Job number -> size of its log in bytes."""
 
 USER = {"id": "5f1a6e0c-6a7b-4c51-9f0e-8d6c5a3b2a10", "login": "octocat", "name": "Octo Cat"}
 
 
 def file_sizes() -> list[int]:
-    """The sizes of the small artifacts: 1 to 64 KiB, the same in every run."""
+    """Return the sizes of the small artifacts: 1 to 64 KiB, the same in every run."""
     rng = random.Random(7)
     return [rng.randint(1024, 64 * 1024) for _ in range(FILES)]
 
 
 def pipeline(number: int) -> dict[str, object]:
-    """A pipeline as the API describes it."""
+    """Return a pipeline as API v2 returns it."""
     return {
         "id": f"{number:08x}-6a7b-4c51-9f0e-8d6c5a3b2a10",
         "errors": [],
@@ -52,7 +52,7 @@ def pipeline(number: int) -> dict[str, object]:
 
 
 def build(output_url: str) -> dict[str, object]:
-    """A job as API v1.1 describes it: its only step has failed."""
+    """Return a job as API v1.1 returns it; its only step failed."""
     action = {
         "name": "pytest",
         "step": 101,
@@ -71,7 +71,7 @@ def build(output_url: str) -> dict[str, object]:
 
 @cache
 def log(job: int) -> bytes:
-    """What the storage keeps of the step of a job, in colours; made when it is first asked for."""
+    """Return the stored, colored log of a job's step; made on first use."""
     line = "\x1b[32mPASSED\x1b[0m tests/test_orders.py::test_an_order_is_placed[{}]\r\n"
     text = "".join(line.format(number) for number in range(1000))
     messages = [
@@ -82,13 +82,13 @@ def log(job: int) -> bytes:
 
 
 def response(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
-    """The bytes of an answer."""
+    """Return the bytes of a response."""
     head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Content-Type: application/json", *headers]
     return "\r\n".join(head).encode() + b"\r\n\r\n" + body
 
 
-class Answers:
-    """All answers, most of them made before the first request."""
+class Responses:
+    """All responses, most of them made before the first request."""
 
     def __init__(self) -> None:
         self.by_target = {"/api/v2/me": response(json.dumps(USER).encode())}
@@ -104,7 +104,7 @@ class Answers:
         }
 
     def find(self, target: str, storage: str) -> bytes:
-        """The answer to a request."""
+        """Return the response to a request."""
         if found := self.by_target.get(target):
             return found
         path = target.partition("?")[0]
@@ -122,8 +122,8 @@ class Answers:
 class Connection(asyncio.Protocol):
     """One keep-alive connection."""
 
-    def __init__(self, answers: Answers, storage: str) -> None:
-        self.answers = answers
+    def __init__(self, responses: Responses, storage: str) -> None:
+        self.responses = responses
         self.storage = storage
         self.left = 0
 
@@ -138,7 +138,7 @@ class Connection(asyncio.Protocol):
             self.transport.write(f'HTTP/1.1 200 OK\r\nContent-Length: {self.left}\r\nETag: "big"\r\n\r\n'.encode())
             self.resume_writing()
         else:
-            self.transport.write(self.answers.find(target, self.storage))
+            self.transport.write(self.responses.find(target, self.storage))
 
     def pause_writing(self) -> None:
         self.paused = True
@@ -152,12 +152,12 @@ class Connection(asyncio.Protocol):
 
 
 async def serve() -> None:
-    """Serve until killed; the first line printed is the three addresses."""
-    answers = Answers()
+    """Print the addresses of the API and of the artifact host, then serve until killed."""
+    responses = Responses()
     loop = asyncio.get_running_loop()
     addresses: list[str] = []
     for _ in range(3):
-        connect = partial(Connection, answers, addresses[0] if addresses else "")
+        connect = partial(Connection, responses, addresses[0] if addresses else "")
         server = await loop.create_server(connect, "127.0.0.1", 0)
         addresses.append(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
     _, artifacts, api = addresses

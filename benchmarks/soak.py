@@ -1,4 +1,4 @@
-"""Work for many minutes under faults, and see that nothing grows and nothing is wrong: `python -m benchmarks.soak`."""
+"""Run for minutes under injected faults; check results and resource growth: `python -m benchmarks.soak`."""
 
 import argparse
 import asyncio
@@ -31,53 +31,53 @@ from .soak_world import SECRET, build
 
 TIMEOUT = 2.0
 RETRY = ca.RetryPolicy(attempts=6, initial_delay=0.05, max_delay=1.0)
-MOST_FAILED = 0.02
-"""The share of the calls that may come to nothing because of the faults: if it is more, the soak shows little."""
+MAX_FAILED = 0.02
+"""The allowed share of calls that fail because of the faults; with more, the soak proves little."""
 WARM_UP = 0.2
-"""The share of the time in which no samples are taken: modules are imported, pools and caches filled."""
+"""The initial share of the time without samples, in which modules are imported and caches fill."""
 SETTLING = 0.2
-"""Seconds for what follows the last call: webhooks that come, and lists that were left midway."""
-TOLD = (ResourceWarning, RuntimeWarning, UserWarning)
-"""Warnings that count: of what nobody closed, of what nobody awaited, and the package's own."""
-UNWINDING = 5.0
-"""Seconds for closed connections to be gone from the event loop."""
+"""Seconds after the last call of a pause, for pending webhooks and unfinished lists."""
+COUNTED_WARNINGS = (ResourceWarning, RuntimeWarning, UserWarning)
+"""Warnings that count as wrong: unclosed resources, unawaited coroutines, and those of the package."""
+CLOSE_TIMEOUT = 5.0
+"""Seconds until closed connections must be gone from the event loop."""
 
 
 @frozen
 class Plan:
-    """What to do."""
+    """The settings of a soak."""
 
     seconds: float
     tasks: int = 50
     seed: int = 1
-    break_every: float = field(default=Factory(lambda plan: max(3.0, plan.seconds / 100), takes_self=True))
-    """Seconds of work between two breaks, in each of which a sample is taken: so few that they weigh nothing."""
-    tell_every: float = 10.0
+    pause_interval: float = field(default=Factory(lambda plan: max(3.0, plan.seconds / 100), takes_self=True))
+    """Seconds of work between two pauses; a sample is taken in each pause."""
+    report_interval: float = 10.0
     works: Mapping[Work, int] = field(default=Factory(lambda: WORKS), repr=False)
-    """What the tasks do, and how often, each compared with the others."""
+    """The tasks' work, with relative frequencies."""
     now: datetime = field(factory=lambda: datetime.now(UTC).replace(microsecond=0))
 
 
 @frozen
 class Report:
-    """What came of it."""
+    """The results of a soak."""
 
     plan: Plan
     tally: Tally
     samples: list[Sample]
-    """Of the breaks, in which nothing is under way."""
-    most: dict[str, int]
-    """Of each quantity, at work."""
+    """Taken in the pauses, while no call is running."""
+    peaks: dict[str, int]
+    """The maximum of each quantity during work."""
     stats: ca.Stats
     events: ca.webhooks.ReceiverStats
     faults: dict[str, int]
-    """How often each struck, by the server's word."""
+    """How often the server injected each fault."""
     left: dict[str, int] = field(factory=dict[str, int])
-    """What is open after the end and was not before it began."""
+    """Resources that are open at the end and were not at the start."""
 
     @property
     def flatness(self) -> dict[str, Flatness | None]:
-        """By quantity; None where there is nothing to judge by."""
+        """The comparison for each quantity; None without enough samples."""
         found: dict[str, Flatness | None] = {}
         for name, (read, share, least) in QUANTITIES.items():
             values = [value for sample in self.samples if (value := read(sample)) is not None]
@@ -86,22 +86,22 @@ class Report:
 
     @property
     def objections(self) -> list[str]:
-        """Why it has failed; empty if it has not."""
+        """The reasons why the soak failed; empty if it passed."""
         calls, failed = self.tally.calls.total(), self.tally.failed
         found = [f"{name} grew" for name, each in self.flatness.items() if each is not None and not each.is_flat]
         found += [f"left open after the end: {count} {name}" for name, count in self.left.items() if count]
         if self.tally.wrong:
             found.append(f"wrong results: {self.tally.wrong}")
-        if failed.total() > max(5, MOST_FAILED * calls):
-            found.append(f"calls that came to nothing: {failed.total()} of {calls}")
+        if failed.total() > max(5, MAX_FAILED * calls):
+            found.append(f"failed calls: {failed.total()} of {calls}")
         if self.events.failed or self.events.refused or self.events.turned_away:
-            found.append(f"webhooks that were not taken: {self.events}")
+            found.append(f"webhooks that were not accepted: {self.events}")
         return found
 
 
 async def soak(plan: Plan) -> Report:
-    """Start a server, let the tasks work on it, close all, and look at what is left."""
-    gc.collect()  # what others have left is not to be told of as ours
+    """Start a server, run the tasks, close everything, and check what is left."""
+    gc.collect()  # so that earlier garbage does not count
     before = _open_things()
     tally = Tally()
     sites: list[Site] = []
@@ -110,21 +110,21 @@ async def soak(plan: Plan) -> Report:
         await sites[0].inbox.take(event)
 
     receiver = ca.webhooks.Receiver(SECRET, on_event, remember=200)
-    with _complaints(tally), tempfile.TemporaryDirectory() as folder:
+    with _count_warnings_and_errors(tally), tempfile.TemporaryDirectory() as folder:
         async with receiver.serve() as url:
             with serving(plan.seed, plan.now, url) as served:
                 client = partial(_client, served, tally)
                 async with client() as circle:
                     site = Site(circle, client, build(plan.seed, plan.now), Path(folder), tally)
                     sites.append(site)
-                    samples, most = await _work(plan, site)
+                    samples, peaks = await _work(plan, site)
         if circle.stats.in_flight or circle.stats.waiting:
-            tally.note_wrong(f"something is under way after the end: {circle.stats}")
+            tally.note_wrong(f"requests are running after the end: {circle.stats}")
         if files := list(Path(folder).iterdir()):
             tally.note_wrong(f"files left behind: {files}")
-        gc.collect()  # what was never closed speaks up now
+        gc.collect()  # unclosed resources warn now
     left = await _left(before)
-    return Report(plan, tally, samples, most, circle.stats(), receiver.stats, served.hits, left)
+    return Report(plan, tally, samples, peaks, circle.stats(), receiver.stats, served.hits, left)
 
 
 def _client(served: Served, tally: Tally) -> ca.CircleCI:
@@ -140,18 +140,18 @@ def _client(served: Served, tally: Tally) -> ca.CircleCI:
 
 
 async def _work(plan: Plan, site: Site) -> tuple[list[Sample], dict[str, int]]:
-    """Let all tasks work until the time is up; return the samples of the breaks, and the most that was seen at work."""
+    """Run all tasks until the time is up; return the samples of the pauses, and the peaks during work."""
     until = asyncio.get_running_loop().time() + plan.seconds
     samples: list[Sample] = []
-    most = dict.fromkeys(QUANTITIES, 0)
-    watching = asyncio.create_task(_watch(plan, site, samples, most))
+    peaks = dict.fromkeys(QUANTITIES, 0)
+    watching = asyncio.create_task(_watch(plan, site, samples, peaks))
     async with asyncio.TaskGroup() as group:
         for number in range(plan.tasks):
             group.create_task(_keep_working(plan, site, Random(f"{plan.seed} {number}"), until))
     watching.cancel()
     with suppress(asyncio.CancelledError):
         await watching
-    return samples, most
+    return samples, peaks
 
 
 async def _keep_working(plan: Plan, site: Site, chance: Random, until: float) -> None:
@@ -159,26 +159,26 @@ async def _keep_working(plan: Plan, site: Site, chance: Random, until: float) ->
     loop = asyncio.get_running_loop()
     while True:
         [work] = chance.choices(works, weights)
-        async with site.breaks.work():
+        async with site.pauses.work():
             await do(site, work, chance)
         if loop.time() >= until:
             return
 
 
-async def _watch(plan: Plan, site: Site, samples: list[Sample], most: dict[str, int]) -> None:
-    began = told = time.monotonic()
+async def _watch(plan: Plan, site: Site, samples: list[Sample], peaks: dict[str, int]) -> None:
+    began = reported = time.monotonic()
     while True:
-        await asyncio.sleep(plan.break_every)
+        await asyncio.sleep(plan.pause_interval)
         busy = soak_samples.take(site.tally.calls.total())
-        most.update({name: max(most[name], read(busy) or 0) for name, (read, _, _) in QUANTITIES.items()})
-        async with site.breaks.rest():
+        peaks.update({name: max(peaks[name], read(busy) or 0) for name, (read, _, _) in QUANTITIES.items()})
+        async with site.pauses.pause():
             await asyncio.sleep(SETTLING)
             sample = soak_samples.take(site.tally.calls.total())
         now = time.monotonic()
         if now - began >= WARM_UP * plan.seconds:
             samples.append(sample)
-        if now - told >= plan.tell_every:
-            told = now
+        if now - reported >= plan.report_interval:
+            reported = now
             print(f"{now - began:5.0f} s: {_line(sample, site.tally)}", file=sys.stderr, flush=True)
 
 
@@ -186,12 +186,12 @@ def _line(sample: Sample, tally: Tally) -> str:
     memory = "?" if sample.memory is None else f"{sample.memory / MIB:.1f}"
     return (
         f"{sample.calls:,} calls, {tally.checked:,} results checked, {tally.wrong} wrong,"
-        f" {tally.failed.total()} came to nothing; {memory} MiB, {sample.objects:,} objects, {sample.files} files,"
+        f" {tally.failed.total()} failed; {memory} MiB, {sample.objects:,} objects, {sample.files} files,"
         f" {sample.connections} connections, {sample.tasks} tasks"
     )
 
 
-# What must not be left, and what nobody would hear of.
+# Resources that must not be left open, and errors that no call raises.
 
 
 def _open_things() -> Counter[str]:
@@ -200,29 +200,29 @@ def _open_things() -> Counter[str]:
 
 
 async def _left(before: Counter[str]) -> dict[str, int]:
-    """Return what is open that was not; closed connections may take a moment to be gone."""
-    deadline = time.monotonic() + UNWINDING
+    """Return the resources opened since `before`; wait for closed connections to disappear."""
+    deadline = time.monotonic() + CLOSE_TIMEOUT
     while (left := _open_things() - before) and time.monotonic() < deadline:
         await asyncio.sleep(0.05)
     return dict(left)
 
 
 @contextmanager
-def _complaints(tally: Tally) -> Generator[None]:
-    """Count as wrong what Python says of things that nobody closed or awaited, and the errors that the client logs."""
+def _count_warnings_and_errors(tally: Tally) -> Generator[None]:
+    """Count as wrong: warnings about unclosed and unawaited objects, and errors that the client logs."""
     loop = asyncio.get_running_loop()
     unraisable, handler = sys.unraisablehook, loop.get_exception_handler()
     log = logging.getLogger("circleci_async")
     errors = _Errors(tally)
 
-    def warned(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-        if issubclass(category, TOLD):
+    def count_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        if issubclass(category, COUNTED_WARNINGS):
             tally.note_wrong(f"warning: {message}")
 
     with warnings.catch_warnings():
-        for category in TOLD:
+        for category in COUNTED_WARNINGS:
             warnings.simplefilter("always", category)
-        warnings.showwarning = warned
+        warnings.showwarning = count_warning
         sys.unraisablehook = lambda caught: tally.note_wrong(f"ignored: {caught.exc_value!r} in {caught.object!r}")
         loop.set_exception_handler(lambda _, context: tally.note_wrong(f"event loop: {context}"))
         log.addHandler(errors)
@@ -243,42 +243,42 @@ class _Errors(logging.Handler):
         self._tally.note_wrong(f"logged: {record.getMessage()}")
 
 
-# Telling.
+# Output.
 
 
 def show(report: Report) -> None:
     """Print the report as tables."""
     tally, plan = report.tally, report.plan
     print(f"{plan.seconds / 60:g} minutes, {plan.tasks} tasks, seed {plan.seed}. {machine()}", end="\n\n")
-    print("| | first third | last third | growth | allowed | flat | most at work |")
+    print("| | first third | last third | growth | allowed | flat | peak during work |")
     print("|---|--:|--:|--:|--:|---|--:|")
     for name, each in report.flatness.items():
         scale, digits = (MIB, 1) if name.endswith("MiB") else (1, 0)
         if each is None:
             print(f"| {name} | | | | | too few samples | |")
             continue
-        numbers = (each.first, each.last, each.growth, each.allowed, report.most[name])
+        numbers = (each.first, each.last, each.growth, each.allowed, report.peaks[name])
         *cells, last = (f"{number / scale:,.{digits}f}" for number in numbers)
         print(f"| {name} | {' | '.join(cells)} | {'yes' if each.is_flat else 'NO'} | {last} |")
     slope = soak_samples.slope(report.samples)
     if report.samples and report.samples[0].memory is None:
-        print("\nMemory is not judged: this system has no /proc/self/status.")
+        print("\nMemory is not checked: this system has no /proc/self/status.")
     elif slope is not None:
-        print(f"\nMemory grew by {slope:.1f} KiB with each 1,000 calls; its peak was {peak_memory():.0f} MiB.")
+        print(f"\nMemory grew by {slope:.1f} KiB per 1,000 calls; the peak was {peak_memory():.0f} MiB.")
     _table("calls", tally.calls)
-    _table("calls that came to nothing, by error", tally.failed)
-    _table("attempts that failed, as the client saw it; 404 was asked for", tally.attempts)
-    _table("faults, as the server counted them", Counter(report.faults))
+    _table("failed calls, by error", tally.failed)
+    _table("failed attempts as seen by the client (404 is expected)", tally.attempts)
+    _table("injected faults as counted by the server", Counter(report.faults))
     stats, events = report.stats, report.events
     print(
         f"\n{stats.requests:,} requests of the main client, {stats.retries:,} retries, {stats.received / MIB:,.0f} MiB,"
-        f" {stats.paused:,.0f} s held back."
+        f" {stats.paused:,.0f} s paused for rate limits."
     )
-    print(f"{events.accepted:,} webhook events, and {events.duplicates:,} duplicates that were not handled.")
+    print(f"{events.accepted:,} webhook events, and {events.duplicates:,} ignored duplicates.")
     print(f"{tally.checked:,} results checked, {tally.wrong} wrong.")
     left = ", ".join(f"{count} {name}" for name, count in report.left.items()) or "nothing"
     print(f"Left open after the end: {left}.")
-    print(f"\nVerdict: {'; '.join(report.objections) or 'flat, and not one wrong result'}.")
+    print(f"\nVerdict: {'; '.join(report.objections) or 'flat, no wrong results'}.")
 
 
 def _table(name: str, counts: Counter[str]) -> None:
@@ -289,7 +289,7 @@ def _table(name: str, counts: Counter[str]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse the arguments, soak, print; return 0 if all is well, else 1."""
+    """Run a soak and print the report; return 0 if it passed, else 1."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--tasks", type=int, default=50)

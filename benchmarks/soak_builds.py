@@ -1,4 +1,4 @@
-"""The soak's calls about builds that run: trigger, wait, watch, webhooks; and what is cancelled on the way."""
+"""The soak's work with running builds: trigger, wait, watch, webhooks, and cancellation."""
 
 import asyncio
 import time
@@ -10,34 +10,34 @@ from . import soak_work as calls
 from .soak_site import Site, Work, WrongResult
 from .soak_world import WEB, places
 
-OFTEN = (0.1, 0.5)
-"""Seconds between looks."""
+INTERVAL = (0.1, 0.5)
+"""Seconds between polls."""
 
 STAGES = {
     "pipeline": ["pending", "created"],
     "workflow": ["running", "failing", "success"],
     "job": ["blocked", "not_running", "queued", "running", "success"],
 }
-"""What a pipeline that succeeds goes through. It may be too fast for all of it to be seen, but never goes back."""
+"""The states of a successful build, in order. Polling can miss states, but must not see them out of order."""
 
 
 async def trigger_and_wait(site: Site, chance: Random) -> None:
     good, bad = places(time.time())
     slug, status = (good, "success") if chance.random() < 0.7 else (bad, "failed")
-    result = await site.circle.pipelines.trigger_and_wait(slug, branch="main", interval=OFTEN)
+    result = await site.circle.pipelines.trigger_and_wait(slug, branch="main", interval=INTERVAL)
     site.expect("the result", (result.status, [each.name for each in result.workflows]), (status, ["build"]))
     if status == "failed":
-        await _blame(site, slug, result)
-    await _told(site, result.pipeline.id, status)
+        await _check_failure(site, slug, result)
+    await _check_events(site, result.pipeline.id, status)
 
 
-async def _blame(site: Site, slug: str, result: ca.PipelineResult) -> None:
+async def _check_failure(site: Site, slug: str, result: ca.PipelineResult) -> None:
     try:
         result.raise_for_status()
     except ca.BuildFailed as error:
-        site.expect("the blamed result", error.result, result)
+        site.expect("the result of the error", error.result, result)
     else:
-        site.expect("a failed build", "praised", "blamed")
+        site.expect("a failed build", "no error", "BuildFailed")
     jobs = await site.circle.workflows.jobs(result.workflows[0].id).collect()
     [failed] = [job for job in jobs if job.status == "failed"]
     found = await site.circle.jobs.failed_output(slug, failed.job_number or 0, tail=1)
@@ -49,11 +49,11 @@ async def _blame(site: Site, slug: str, result: ca.PipelineResult) -> None:
 
 
 async def watch(site: Site, chance: Random) -> None:
-    """Each change must be told once, in order, up to the end."""
+    """Each change must be yielded once, in order, until the end."""
     good, _ = places(time.time())
     created = await site.circle.pipelines.trigger(good)
     seen: dict[str, tuple[str, str, str]] = {}
-    async for change in site.circle.pipelines.watch(created.id, interval=OFTEN):
+    async for change in site.circle.pipelines.watch(created.id, interval=INTERVAL):
         before = seen.get(change.item.id)
         site.expect("the state before", change.before, before and before[2])
         stages = STAGES[change.kind]
@@ -63,11 +63,11 @@ async def watch(site: Site, chance: Random) -> None:
     ends = {("pipeline", str(created.number), "created"), ("workflow", "build", "success")}
     ends |= {("job", name, "success") for name in ("lint", "test")}
     site.expect("the last states", sorted(seen.values()), sorted(ends))
-    await _told(site, created.id, "success")
+    await _check_events(site, created.id, "success")
 
 
-async def _told(site: Site, pipeline_id: str, status: str) -> None:
-    """Check what the webhooks say of a pipeline that has ended: all of it, and each thing once."""
+async def _check_events(site: Site, pipeline_id: str, status: str) -> None:
+    """Check that webhooks reported each event of a finished pipeline exactly once."""
     events = await site.inbox.of(pipeline_id, 3)
     told = [(str(each.type), each.job.name if each.job else "", _status(each)) for each in events]
     wanted = [
@@ -83,26 +83,26 @@ def _status(event: ca.WebhookEvent) -> str | None:
     return None if ended is None or ended.status is None else str(ended.status)
 
 
-async def wait_in_vain(site: Site, chance: Random) -> None:
+async def wait_until_timeout(site: Site, chance: Random) -> None:
     running = site.world.projects[WEB].pipelines.all[1]
     try:
-        await site.circle.pipelines.wait(running.id, timeout=chance.uniform(0.01, 0.5), interval=OFTEN)
+        await site.circle.pipelines.wait(running.id, timeout=chance.uniform(0.01, 0.5), interval=INTERVAL)
     except ca.WaitTimeout as error:
-        site.expect("whose wait it was", error.pipeline_id, running.id)
+        site.expect("the pipeline id of the timeout", error.pipeline_id, running.id)
         site.expect("the last state", error.last.status if error.last else "running", "running")
     else:
-        site.expect("what never ends", "ended", "running")
+        site.expect("a pipeline that never ends", "ended", "running")
 
 
-async def wait_for_what_has_ended(site: Site, chance: Random) -> None:
+async def wait_for_finished_pipeline(site: Site, chance: Random) -> None:
     hold, _, errored = site.world.projects[WEB].pipelines.all
     pipeline, status = chance.choice(((hold, "on_hold"), (errored, "errored")))
-    result = await site.circle.pipelines.wait(pipeline.id, interval=OFTEN)
+    result = await site.circle.pipelines.wait(pipeline.id, interval=INTERVAL)
     site.expect("the result", (result.status, result.pipeline.id), (status, pipeline.id))
 
 
 async def cancelled(site: Site, chance: Random) -> None:
-    """Cancel other work at any moment; it must end by that, and as `do` sees, leave nothing behind."""
+    """Cancel other work at a random moment; it must end cancelled and, as `do` checks, leave nothing behind."""
     work = chance.choice(CANCELLED)
     task = asyncio.ensure_future(work(site, chance))
     try:
@@ -112,7 +112,7 @@ async def cancelled(site: Site, chance: Random) -> None:
     finally:
         task.cancel()
     if was_running:
-        site.expect(f"what came of {work.__name__}", _end(task), "cancelled")
+        site.expect(f"the end of {work.__name__}", _end(task), "cancelled")
     else:
         await task
 
@@ -142,10 +142,10 @@ WORKS: dict[Work, int] = {
     calls.invalid_arguments: 2,
     trigger_and_wait: 4,
     watch: 3,
-    wait_in_vain: 3,
-    wait_for_what_has_ended: 2,
+    wait_until_timeout: 3,
+    wait_for_finished_pipeline: 2,
     cancelled: 8,
 }
-"""All work, and how often it is done, each compared with the others."""
+"""All kinds of work, with relative frequencies."""
 
 CANCELLED = [work for work in WORKS if work not in (cancelled, calls.invalid_arguments)]

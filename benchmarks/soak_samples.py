@@ -1,4 +1,4 @@
-"""How much a process holds while it works, and whether that stays the same."""
+"""Samples of a process's resources, and whether they grow."""
 
 import asyncio
 import ctypes
@@ -14,60 +14,59 @@ from attrs import frozen
 
 from .measure import MIB
 
-FEWEST = 9
-"""Samples below which nobody can tell whether something grows."""
+MIN_SAMPLES = 9
+"""With fewer samples, growth cannot be determined."""
 
-_give_back = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
-"""Of glibc: without it memory grows in steps, by what was once needed for a moment."""
+_trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+"""glibc's malloc_trim returns freed memory to the system; otherwise memory grows with each peak."""
 _STATUS = Path("/proc/self/status")
 _FILES = Path("/dev/fd")
 
 
 @frozen
 class Sample:
-    """What the process held at one moment. None: this system does not tell."""
+    """The resources of the process at one moment; None where the system does not report a value."""
 
     calls: int
-    """Made until then."""
+    """Calls made so far."""
     memory: int | None
-    """Resident, in bytes, without what is free and kept for later."""
+    """Resident memory in bytes."""
     blocks: int
-    """Of memory that Python has given out: objects of all kinds, texts and bytes among them, but for large ones."""
+    """Memory blocks allocated by Python's object allocator."""
     objects: int
-    """That hold others, such as those that stand for a call, and that are no garbage."""
+    """Container objects tracked by the garbage collector."""
     files: int | None
-    """Open file descriptors, those of connections included."""
+    """Open file descriptors, including sockets."""
     connections: int | None
     tasks: int
 
 
 @frozen
 class Flatness:
-    """Whether a quantity stayed the same: the median of the first third against that of the last."""
+    """The medians of a quantity in the first and last third of the samples."""
 
     first: float
     last: float
     allowed: float
-    """By so much it may have grown."""
+    """The allowed growth."""
 
     @property
     def growth(self) -> float:
-        """From the first to the last third."""
+        """The growth from the first to the last third."""
         return self.last - self.first
 
     @property
     def is_flat(self) -> bool:
-        """Whether it has not grown by more."""
+        """Whether the growth is within the allowance."""
         return self.growth <= self.allowed
 
 
 def flat(values: Sequence[float], *, share: float, least: float) -> Flatness | None:
-    """Compare the thirds of a series; None if it is too short to tell.
+    """Compare the first and last third of a series; return None if it is too short.
 
-    It may grow by `share` of what it was, or by `least`, whichever is more. Medians, so that no single moment counts;
-    thirds, so that what goes up and down must do so as a whole to be taken for growth.
+    It may grow by `share` of the first third or by `least`, whichever is more. Medians ignore single peaks.
     """
-    if len(values) < FEWEST:
+    if len(values) < MIN_SAMPLES:
         return None
     third = len(values) // 3
     first, last = statistics.median(values[:third]), statistics.median(values[-third:])
@@ -82,18 +81,18 @@ QUANTITIES: dict[str, tuple[Callable[[Sample], int | None], float, float]] = {
     "connections": (lambda sample: sample.connections, 0.0, 10),
     "tasks": (lambda sample: sample.tasks, 0.0, 1),
 }
-"""Each with how to read it, and by how much it may grow: a share of itself, or at least so much.
+"""Name -> (how to read it, allowed relative growth, allowed absolute growth).
 
-Memory grows a little with each new peak of what is under way at once, since what is still used in part is not given
-back; blocks and objects tell what is really held. How many connections wait in the pool is up to the faults.
+Resident memory grows a little with each new peak, since partly used pages are not returned; blocks and objects show
+what is really in use. The number of pooled connections depends on the faults.
 """
 
 
 def take(calls: int) -> Sample:
-    """Look at this process, after so many calls, in a running event loop."""
-    gc.collect()  # what is garbage is no leak, and what is free is none either
-    if _give_back is not None:
-        _give_back(0)
+    """Take a sample of this process after `calls` calls, in a running event loop."""
+    gc.collect()  # garbage and free memory are not leaks
+    if _trim is not None:
+        _trim(0)
     memory = None
     if _STATUS.exists():
         memory = int(_STATUS.read_text().partition("VmRSS:")[2].split()[0]) * 1024
@@ -110,20 +109,20 @@ def take(calls: int) -> Sample:
 
 
 def open_files() -> dict[int, int] | None:
-    """Return the mode of each open file descriptor, by its number; None where the system does not tell."""
+    """Return file descriptor -> mode for all open files; None where the system does not report them."""
     if not _FILES.is_dir():
         return None
     modes: dict[int, int] = {}
     for file in list(_FILES.iterdir()):
         try:
             modes[int(file.name)] = os.fstat(int(file.name)).st_mode
-        except OSError:  # that of the listing itself, for one
+        except OSError:  # such as the descriptor of the listing itself
             continue
     return modes
 
 
 def slope(samples: Sequence[Sample]) -> float | None:
-    """Return by how many KiB the memory grew with each 1,000 calls, by least squares."""
+    """Return the growth of memory in KiB per 1,000 calls, by least squares."""
     points = [(sample.calls, sample.memory) for sample in samples if sample.memory is not None]
     if len({calls for calls, _ in points}) < 2:
         return None

@@ -1,8 +1,8 @@
-"""The soak's CircleCI, in a process of its own, so that what the client needs can be told apart.
+"""The soak's embedded CircleCI in a separate process, so that the client's resources are measured alone.
 
 python -m benchmarks.soak_server SEED TIME WEBHOOK
 
-It prints its address as JSON, serves until its standard input ends, and then prints how often which fault struck.
+It prints its address as JSON, serves until its standard input ends, then prints how often each fault was injected.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ from circleci_async.testing import FakeCircleCI, Fault, RateLimit
 from .soak_world import build, renew
 
 RUN_TIME = 0.4
-"""Seconds that a triggered pipeline takes."""
+"""Duration of a triggered pipeline in seconds."""
 STALL = 3.0
-"""Seconds by which an answer comes so late that nobody waits for it any more."""
-UNWINDING = 60.0
-"""Seconds that the server process has to end by itself."""
-LOOK = 0.02
-"""Seconds between two looks at which faults have struck."""
+"""Delay of a response in seconds that exceeds the client's timeout."""
+EXIT_TIMEOUT = 60.0
+"""Seconds until the server process must have ended."""
+REARM_INTERVAL = 0.02
+"""Seconds between two checks of which faults were injected."""
 
 FAULTS: Mapping[str, tuple[int, Mapping[str, Any]]] = {
     "500": (150, {"origin": "api", "method": "GET", "status": 500}),
@@ -37,14 +37,14 @@ FAULTS: Mapping[str, tuple[int, Mapping[str, Any]]] = {
     "503 with Retry-After": (200, {"origin": "api", "method": "GET", "status": 503, "headers": {"Retry-After": "0.1"}}),
     "429 with Retry-After": (250, {"origin": "api", "status": 429, "headers": {"Retry-After": "0.1"}}),
     "429 without": (400, {"origin": "api", "status": 429}),
-    "reset before the answer": (120, {"origin": "api", "method": "GET", "reset": "before"}),
-    "answer lost": (120, {"origin": "api", "method": "GET", "reset": "after"}),
-    "answer cut": (120, {"origin": "api", "method": "GET", "cut": 30}),
-    "answer late": (60, {"origin": "api", "delay": 0.15}),
-    "answer too late": (2500, {"origin": "api", "method": "GET", "delay": STALL}),
+    "reset before the response": (120, {"origin": "api", "method": "GET", "reset": "before"}),
+    "response lost": (120, {"origin": "api", "method": "GET", "reset": "after"}),
+    "response cut": (120, {"origin": "api", "method": "GET", "cut": 30}),
+    "response late": (60, {"origin": "api", "delay": 0.15}),
+    "response too late": (2500, {"origin": "api", "method": "GET", "delay": STALL}),
     "JSON that ends too early": (1500, {"origin": "api", "path": "/api/v2/*", "method": "GET", "broken_json": True}),
     "POST: 503": (50, {"origin": "api", "method": "POST", "status": 503}),
-    "POST: the answer is lost": (50, {"origin": "api", "method": "POST", "reset": "after"}),
+    "POST: the response is lost": (50, {"origin": "api", "method": "POST", "reset": "after"}),
     "artifacts: 503": (60, {"origin": "artifacts", "status": 503}),
     "artifacts: an expired signature": (40, {"origin": "artifacts", "expired": True}),
     "storage: 503": (80, {"origin": "storage", "status": 503, "body": "<Error><Code>SlowDown</Code></Error>"}),
@@ -53,12 +53,12 @@ FAULTS: Mapping[str, tuple[int, Mapping[str, Any]]] = {
     "storage: reset": (40, {"origin": "storage", "reset": "before"}),
     "storage: late": (40, {"origin": "storage", "delay": 0.15}),
 }
-"""By name: one of about how many requests is struck, and how."""
+"""Name -> (about one of how many requests is hit, the fault)."""
 
 
 @define
-class Weather:
-    """Faults that strike again and again, at random."""
+class FaultInjector:
+    """Injects faults repeatedly at random."""
 
     fake: FakeCircleCI
     chance: Random
@@ -71,8 +71,8 @@ class Weather:
             for name, (every, what) in self.faults.items()
         }
 
-    def go_on(self) -> None:
-        """Let those that have struck strike once more, some requests later."""
+    def rearm(self) -> None:
+        """Schedule each fault that was injected once more, some requests later."""
         for name, fault in self.planned.items():
             if not fault.live:
                 fault.after += self.chance.randrange(2 * self.faults[name][0])
@@ -84,22 +84,22 @@ async def serve(seed: int, now: datetime, webhook: str) -> None:
     world = build(seed, now)
     limit = RateLimit(per_second=400)
     async with FakeCircleCI(world, record=False, run_time=RUN_TIME, rate_limit=limit) as fake:
-        weather = Weather(fake, Random(seed))
+        injector = FaultInjector(fake, Random(seed))
         renew(world, time.time(), webhook)
         address = {"host": fake.url, "artifact_host": fake.artifact_host, "token": fake.token}
         print(json.dumps(address), flush=True)
         end = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
         while not end.done():
-            weather.go_on()
+            injector.rearm()
             renew(world, time.time(), webhook)
-            await asyncio.wait([end], timeout=LOOK)
-        hits = {name: fault.hits for name, fault in weather.planned.items()}
+            await asyncio.wait([end], timeout=REARM_INTERVAL)
+        hits = {name: fault.hits for name, fault in injector.planned.items()}
         print(json.dumps({**hits, "429 of the rate limit": fake.rate_limited}), flush=True)
 
 
 @frozen
 class Served:
-    """Where the server is, and once it has ended, how often which fault struck."""
+    """The server's addresses, and once it has ended, how often each fault was injected."""
 
     host: str
     artifact_host: str
@@ -109,9 +109,9 @@ class Served:
 
 @contextmanager
 def serving(seed: int, now: datetime, webhook: str) -> Generator[Served]:
-    """Start a server process; it ends with the block, or with this process."""
+    """Run a server process; it ends with the block or with this process."""
     command = [sys.executable, "-m", "benchmarks.soak_server", str(seed), now.isoformat(), webhook]
-    # In a session of its own: Ctrl-C is for the client, and the server ends with its standard input.
+    # In its own session: Ctrl-C reaches only the client, and the server ends with its standard input.
     server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert server.stdin is not None
     assert server.stdout is not None
@@ -120,7 +120,7 @@ def serving(seed: int, now: datetime, webhook: str) -> Generator[Served]:
         yield served
         server.stdin.close()
         served.hits.update(json.loads(server.stdout.readline()))
-        server.wait(UNWINDING)
+        server.wait(EXIT_TIMEOUT)
     finally:
         server.kill()
         server.wait()

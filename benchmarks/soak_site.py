@@ -1,4 +1,4 @@
-"""What the tasks of a soak share: the client, what they know of the world, and the tally of what came of it all."""
+"""State shared by the tasks of a soak: the client, the expected data, and the counts of results."""
 
 import asyncio
 import sys
@@ -13,58 +13,58 @@ from attrs import define, field
 import circleci_async as ca
 from circleci_async.testing import World
 
-MOST_SHOWN = 20
-"""Wrong results that are told in full; of the others there is only the number."""
+MAX_SHOWN = 20
+"""Wrong results that are printed; the others are only counted."""
 REMEMBERED = 100
-"""Pipelines whose events are kept: the newest."""
-PATIENCE = 60.0
-"""Seconds after which a piece of work hangs."""
+"""The events of this many pipelines are kept, the newest."""
+WORK_TIMEOUT = 60.0
+"""Seconds after which a piece of work counts as hanging."""
 
 
 class WrongResult(Exception):
-    """A call returned, raised or left behind what it must not."""
+    """A call returned, raised or left behind something wrong."""
 
 
 @define
 class Tally:
-    """What was done, and what came of it. It does not grow with what is done."""
+    """Counts of calls and results, in constant memory."""
 
     calls: Counter[str] = field(factory=Counter[str])
-    """By kind of work."""
+    """Calls by kind of work."""
     checked: int = 0
-    """Results that were compared with what they must be."""
+    """Number of checked results."""
     wrong: int = 0
     shown: list[str] = field(factory=list[str])
-    """What was wrong, of the first few."""
+    """Descriptions of the first wrong results."""
     failed: Counter[str] = field(factory=Counter[str])
-    """Calls that could not be brought to an end because of the faults, by type of error."""
+    """Calls that failed because of the faults, by type of error."""
     attempts: Counter[str] = field(factory=Counter[str])
-    """Those that failed, by status or type of error."""
+    """Failed attempts, by status or type of error."""
 
     def note_wrong(self, what: str) -> None:
-        """Count something wrong, and tell of it at once."""
+        """Count and print a wrong result."""
         self.wrong += 1
-        if len(self.shown) < MOST_SHOWN:
+        if len(self.shown) < MAX_SHOWN:
             self.shown.append(what)
             print(f"WRONG: {what}", file=sys.stderr, flush=True)
 
     def note_attempt(self, attempt: ca.Attempt) -> None:
-        """Count an attempt that failed: what the client has met of the faults."""
+        """Count a failed attempt."""
         if attempt.error is not None and not isinstance(attempt.error, asyncio.CancelledError):
             status = getattr(attempt.error, "status", None)
             self.attempts[str(status or type(attempt.error).__name__)] += 1
 
 
 class Inbox:
-    """The webhook events that have come, by pipeline."""
+    """The received webhook events, by pipeline."""
 
     def __init__(self, site: "Site") -> None:
         self._site = site
         self._events: OrderedDict[str, dict[str, ca.WebhookEvent]] = OrderedDict()
-        self._news = asyncio.Condition()
+        self._received = asyncio.Condition()
 
     async def take(self, event: ca.WebhookEvent) -> None:
-        """Keep an event, and wake who waits for its pipeline: what a `Receiver` calls."""
+        """Store an event and wake the tasks that wait for its pipeline; called by the `Receiver`."""
         if event.pipeline is None:
             self._site.tally.note_wrong(f"an event without its pipeline: {event!r}")
             return
@@ -75,100 +75,100 @@ class Inbox:
         if len(self._events) > REMEMBERED:
             self._events.popitem(last=False)
         self._site.circle.notify(event)
-        async with self._news:
-            self._news.notify_all()
+        async with self._received:
+            self._received.notify_all()
 
     async def of(self, pipeline_id: str, count: int) -> list[ca.WebhookEvent]:
-        """Wait until so many events of a pipeline have come; return them."""
-        async with self._news:
-            await self._news.wait_for(lambda: len(self._events.get(pipeline_id, ())) >= count)
+        """Wait for `count` events of a pipeline; return its events."""
+        async with self._received:
+            await self._received.wait_for(lambda: len(self._events.get(pipeline_id, ())) >= count)
         return list(self._events[pipeline_id].values())
 
 
-class Breaks:
-    """Let all tasks rest at the same time, so that what the process holds is counted while nothing is under way."""
+class Pauses:
+    """Pauses all tasks at the same time, so that resources are counted while no call is running."""
 
     def __init__(self) -> None:
-        self._go = asyncio.Event()
-        self._go.set()
-        self._at_work = 0
-        self._at_rest = asyncio.Event()
+        self._resumed = asyncio.Event()
+        self._resumed.set()
+        self._running = 0
+        self._idle = asyncio.Event()
 
     @asynccontextmanager
     async def work(self) -> AsyncGenerator[None]:
-        """Begin when there is no break; the next one waits for the end of this."""
-        await self._go.wait()
-        self._at_work += 1
+        """Wait for the end of a pause; the next pause waits for the end of this block."""
+        await self._resumed.wait()
+        self._running += 1
         try:
             yield
         finally:
-            self._at_work -= 1
-            if not self._at_work:
-                self._at_rest.set()
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
 
     @asynccontextmanager
-    async def rest(self) -> AsyncGenerator[None]:
-        """Wait until nobody is at work, and let nobody begin until the end of this."""
-        self._go.clear()
+    async def pause(self) -> AsyncGenerator[None]:
+        """Wait until no task works, and keep tasks from starting until the end of this block."""
+        self._resumed.clear()
         try:
-            while self._at_work:
-                self._at_rest.clear()
-                await self._at_rest.wait()
+            while self._running:
+                self._idle.clear()
+                await self._idle.wait()
             yield
         finally:
-            self._go.set()
+            self._resumed.set()
 
 
 @define(eq=False)
 class Site:
-    """Where the tasks work."""
+    """State shared by the tasks."""
 
     circle: ca.CircleCI
     another: Callable[[], ca.CircleCI]
     """Makes a client like this one."""
     world: World
-    """What the server serves, as it is to be."""
+    """The data that the server serves."""
     folder: Path
-    """Empty, but for what is being worked on."""
+    """A folder that is empty when no task works."""
     tally: Tally = field(factory=Tally)
-    breaks: Breaks = field(factory=Breaks)
+    pauses: Pauses = field(factory=Pauses)
     inbox: Inbox = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.inbox = Inbox(self)
 
     def expect(self, what: str, found: object, wanted: object) -> None:
-        """Count a result. Raises `WrongResult` if it is not what it must be."""
+        """Count a result. Raises `WrongResult` if it is not `wanted`."""
         self.tally.checked += 1
         if found != wanted:
-            raise WrongResult(f"{what}: {found!r}, and not {wanted!r}")
+            raise WrongResult(f"{what}: expected {wanted!r}, got {found!r}")
 
 
 Work = Callable[[Site, Random], Awaitable[None]]
 
 FAILURES = (ca.TransportError, ca.ServerError, ca.RateLimited, ca.DecodeError)
-"""What a call may come to where faults are on; anything else is wrong."""
+"""Errors that the faults can cause; any other error is wrong."""
 
 
 def name_of(work: Work) -> str:
-    """Name a kind of work."""
+    """Return the name of a kind of work."""
     return work.__name__.replace("_", " ")
 
 
 async def do(site: Site, work: Work, chance: Random) -> None:
-    """Do a piece of work, and note what came of it."""
+    """Do `work` once and count its result."""
     name = name_of(work)
     site.tally.calls[name] += 1
-    limit = asyncio.timeout(PATIENCE)
+    limit = asyncio.timeout(WORK_TIMEOUT)
     try:
         async with limit:
             await work(site, chance)
     except FAILURES as error:
         site.tally.failed[type(error).__name__] += 1
         if isinstance(error, ca.DecodeError) and not error.faults[0].startswith("not JSON"):
-            site.tally.note_wrong(f"{name}: {error!r}")  # an answer that ends too early is no JSON: this is another
+            site.tally.note_wrong(f"{name}: {error!r}")  # only truncated JSON is expected
     except WrongResult as error:
         site.tally.note_wrong(f"{name}: {error}")
-    except Exception as error:  # noqa: BLE001  # whatever it is, it is wrong
-        hung = f"hung for {PATIENCE:g} s: " if limit.expired() else ""
+    except Exception as error:  # noqa: BLE001  # any other error is wrong
+        hung = f"hung for {WORK_TIMEOUT:g} s: " if limit.expired() else ""
         site.tally.note_wrong(f"{name}: {hung}{error!r}")

@@ -1,4 +1,4 @@
-"""The soak's mixed calls, and what each of them must come to: reading, files, logs, and mistakes."""
+"""The soak's mixed calls, each with a check of its result: reading, files, logs, and errors."""
 
 import asyncio
 import hashlib
@@ -17,7 +17,7 @@ from circleci_async.testing import Pipeline
 from .soak_site import Site
 from .soak_world import API, BRANCHES, DOCS, FAILURE, WEB, artifacts_of, jobs, newest_first
 
-ENDED_BADLY = "failed"
+FAILED = "failed"
 
 
 # Reading.
@@ -39,11 +39,11 @@ async def all_pipelines(site: Site, chance: Random) -> None:
     branch = chance.choice((None, *BRANCHES))
     found = await site.circle.pipelines.list(API, branch=branch).collect()
     wanted = newest_first(site.world.projects[API], branch)
-    site.expect("the pipelines", [_seen(each) for each in found], [_there(each) for each in wanted])
+    site.expect("the pipelines", [_actual(each) for each in found], [_expected(each) for each in wanted])
 
 
 async def some_pipelines(site: Site, chance: Random) -> None:
-    """Leave the list midway, at times as `async for` is left by those who do not think of it."""
+    """Stop iterating a list early, sometimes without closing the iterator."""
     wanted = newest_first(site.world.projects[API])
     count = chance.randrange(1, len(wanted))
     found: list[str] = []
@@ -119,7 +119,7 @@ async def insights(site: Site, chance: Random) -> None:
 async def other_options(site: Site, chance: Random) -> None:
     hurried = site.circle.with_options(timeout=1.5, retry=ca.RetryPolicy(attempts=4, initial_delay=0.05, deadline=20))
     wanted = site.world.me
-    site.expect("me, in a hurry", (await hurried.users.me()).login, wanted.login)
+    site.expect("me, with other options", (await hurried.users.me()).login, wanted.login)
 
 
 async def another_client(site: Site, chance: Random) -> None:
@@ -130,14 +130,14 @@ async def another_client(site: Site, chance: Random) -> None:
         if isinstance(found, BaseException):
             raise found
     wanted = (site.world.me.id, newest_first(site.world.projects[API])[0].id)
-    site.expect("what another client finds", (getattr(me, "id", None), getattr(newest, "id", None)), wanted)
+    site.expect("the results of another client", (getattr(me, "id", None), getattr(newest, "id", None)), wanted)
 
 
 # Files.
 
 
 async def downloads(site: Site, chance: Random) -> None:
-    """Fetch all that a job has left. However it ends, only whole files may stand there."""
+    """Download all artifacts of a job. However it ends, only complete files may be there."""
     wanted = chance.choice([each for each in jobs(site.world.projects[API]) if each.artifacts])
     sums = {(each.node, each.path): sha256(each) for each in wanted.artifacts}
     with folder(site) as place:
@@ -146,16 +146,16 @@ async def downloads(site: Site, chance: Random) -> None:
             report = await site.circle.artifacts.download_all(artifacts, place, concurrency=3)
         finally:
             left = [_sum(file) for file in place.rglob("*") if file.is_file()]
-            site.expect("files of other bytes", sorted(set(left) - set(sums.values())), [])
+            site.expect("files with wrong content", sorted(set(left) - set(sums.values())), [])
         if report.failed:
             raise report.failed[0].error
         found = {(file.artifact.node_index, file.artifact.path): file.sha256 for file in report.files}
-        site.expect("the files, by what was told", found, sums)
-        site.expect("the files, by what is there", sorted(left), sorted(sums.values()))
+        site.expect("the reported files", found, sums)
+        site.expect("the written files", sorted(left), sorted(sums.values()))
 
 
 async def stream(site: Site, chance: Random) -> None:
-    """Read an artifact; at times, no further than to some place in it."""
+    """Stream an artifact, sometimes only its beginning."""
     wanted = chance.choice(newest_first(site.world.projects[API])[0].workflows[0].jobs).artifacts[-1]
     artifacts = site.circle.artifacts.list(API, wanted.job.number or 0)
     [artifact] = [each async for each in artifacts if each.path == wanted.path and each.node_index == wanted.node]
@@ -171,7 +171,7 @@ async def stream(site: Site, chance: Random) -> None:
     if stop is None:
         site.expect("the streamed bytes", (length, digest.hexdigest()), (wanted.size, sha256(wanted)))
     else:
-        site.expect("what was streamed", digest.digest(), _beginning(wanted, length))
+        site.expect("the streamed beginning", digest.digest(), _beginning(wanted, length))
 
 
 async def latest_artifacts(site: Site, chance: Random) -> None:
@@ -188,7 +188,7 @@ async def harvest(site: Site, chance: Random) -> None:
     wanted = [each for pipeline in site.world.projects[DOCS].pipelines.all for each in artifacts_of(pipeline)]
     with folder(site) as place:
         report = await site.circle.harvest(DOCS, place, concurrency=4)
-        site.expect("what failed to be harvested", [str(each) for each in report.failed], [])
+        site.expect("failures of the harvest", [str(each) for each in report.failed], [])
         found = sorted((file.artifact, file.sha256, _sum(file.path)) for file in report.files)
         site.expect("the harvest", found, sorted((each.path, sha256(each), sha256(each)) for each in wanted))
 
@@ -202,8 +202,8 @@ async def failed_output(site: Site, chance: Random) -> None:
     for output in found:
         if output.error is not None:
             raise output.error
-    said = [("Run tests", 1, 1, FAILURE)] if wanted.status == ENDED_BADLY else []
-    site.expect("what failed", [(each.name, each.node, each.exit_code, each.text) for each in found], said)
+    said = [("Run tests", 1, 1, FAILURE)] if wanted.status == FAILED else []
+    site.expect("the failed output", [(each.name, each.node, each.exit_code, each.text) for each in found], said)
 
 
 async def log(site: Site, chance: Random) -> None:
@@ -214,7 +214,7 @@ async def log(site: Site, chance: Random) -> None:
     site.expect("the log", lines, ["4 passed"])
 
 
-# Mistakes.
+# Errors.
 
 
 async def not_found(site: Site, chance: Random) -> None:
@@ -223,7 +223,7 @@ async def not_found(site: Site, chance: Random) -> None:
     except ca.NotFound as error:
         site.expect("the status", error.status, 404)
     else:
-        site.expect("a job that is not there", "found", "not found")
+        site.expect("a missing job", "found", "not found")
 
 
 async def invalid_arguments(site: Site, chance: Random) -> None:
@@ -243,12 +243,12 @@ async def invalid_arguments(site: Site, chance: Random) -> None:
     site.expect("a hostile path refused", refused, 4)
 
 
-# What is known of the world.
+# Expected values.
 
 
 @contextmanager
 def folder(site: Site) -> Generator[Path]:
-    """Make a folder for one piece of work."""
+    """Make a temporary folder."""
     place = Path(mkdtemp(dir=site.folder))
     try:
         yield place
@@ -258,7 +258,7 @@ def folder(site: Site) -> Generator[Path]:
 
 @cache
 def sha256(artifact: FakeArtifact) -> str:
-    """Return what the SHA-256 of an artifact must be."""
+    """Return the expected SHA-256 of an artifact."""
     return artifact.sha256
 
 
@@ -277,10 +277,10 @@ def _succeeded(pipeline: Pipeline) -> bool:
     return all(workflow.status == "success" for workflow in pipeline.workflows)
 
 
-def _seen(pipeline: ca.Pipeline) -> tuple[object, ...]:
+def _actual(pipeline: ca.Pipeline) -> tuple[object, ...]:
     branch = pipeline.vcs.branch if pipeline.vcs else None
     return pipeline.id, pipeline.number, pipeline.state, branch, pipeline.created_at
 
 
-def _there(pipeline: Pipeline) -> tuple[object, ...]:
+def _expected(pipeline: Pipeline) -> tuple[object, ...]:
     return pipeline.id, pipeline.number, pipeline.state, pipeline.branch, pipeline.created_at

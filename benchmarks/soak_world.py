@@ -1,4 +1,4 @@
-"""What the soak's CircleCI holds: the server serves it, and whoever asks knows from it what each answer must be."""
+"""The data of the soak's CircleCI: the server serves it, and the client's results are compared with it."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -7,29 +7,29 @@ from random import Random
 from circleci_async.testing import Artifact, Job, Pipeline, Project, World
 
 API = "gh/acme/api"
-"""Three pages of pipelines that have ended."""
+"""Three pages of finished pipelines."""
 WEB = "gh/acme/web"
-"""A pipeline that waits for an approval, one that runs for ever, and one whose configuration is wrong."""
+"""A pipeline that waits for an approval, one that never ends, and one with an invalid config."""
 DOCS = "gh/acme/docs"
-"""A small project, to be harvested."""
+"""A small project to harvest."""
 
 PIPELINES = 45
 BRANCHES = ("main", "feature/dark-mode")
 KIB = 1024
 LARGE = 640 * KIB + 17
-"""Bytes of the one artifact that a thread writes. Each thread keeps room for what it has once written."""
+"""Size of the only artifact large enough to be written by a thread. Threads keep their buffers allocated."""
 
 SECRET = "of-the-soak"
 FAILURE = "\x1b[31mE   assert 1 == 2\x1b[0m\n1 failed, 4 passed"
 
 PERIOD = 20
-"""Seconds for which pipelines are triggered in the same projects; those of earlier times are deleted."""
+"""Seconds for which pipelines are triggered in the same projects; older projects are deleted."""
 KEPT = 3
-"""Periods that a project is kept after its own."""
+"""Periods for which a project is kept after its own."""
 
 
 def build(seed: int, now: datetime) -> World:
-    """Make the world; the same seed and time make the same, ids and bytes included."""
+    """Return the world; the same seed and time give the same ids and bytes."""
     world = World(seed=seed)
     chance = Random(seed)
     _fill(world.project(API), now - timedelta(days=20), chance)
@@ -61,22 +61,22 @@ def _fill(project: Project, at: datetime, chance: Random) -> None:
         test.step("Run tests", output="collected 5 items\n", errors=FAILURE, node=1, exit_code=1 if failed else 0)
         for file in range(chance.randrange(1, 6)):
             test.artifact(f"reports/größe {file}.xml", size=chance.randrange(96 * KIB), node=file % 2)
-        lint.artifact("log.txt", b"nothing to say\n")
+        lint.artifact("log.txt", b"ok\n")
         if number == PIPELINES - 1:
             lint.artifact("dist/app.tar.gz", size=LARGE)
 
 
-# What pipelines are triggered in: new projects all the time, so that no list gets longer and longer.
+# Projects to trigger pipelines in. New projects replace old ones, so that no list grows.
 
 
 def places(now: float) -> tuple[str, str]:
-    """Return the projects in which a pipeline that is triggered now succeeds, and fails; `now` as of `time.time()`."""
+    """Return the project where pipelines succeed and the one where they fail, at `now` (as of `time.time()`)."""
     period = int(now) // PERIOD
     return f"gh/acme/good-{period}", f"gh/acme/bad-{period}"
 
 
 def renew(world: World, now: float, webhook: str) -> None:
-    """Make the projects of now and of the next period, and delete those that nobody asks for any more."""
+    """Make the projects of this and the next period, and delete the unused ones."""
     wanted = {place for age in range(-1, KEPT + 1) for place in places(now - age * PERIOD)}
     for project in list(world.projects.values()):
         if project.slug.startswith(("gh/acme/good-", "gh/acme/bad-")) and project.slug not in wanted:
@@ -89,7 +89,7 @@ def renew(world: World, now: float, webhook: str) -> None:
                 project.webhook(webhook, secret=SECRET, duplicates=1)
 
 
-# What is asked for in it.
+# Queries.
 
 
 def jobs(project: Project) -> Sequence[Job]:
@@ -98,13 +98,13 @@ def jobs(project: Project) -> Sequence[Job]:
 
 
 def newest_first(project: Project, branch: str | None = None) -> list[Pipeline]:
-    """Return the pipelines of a project, or of one of its branches, as they are listed."""
+    """Return the pipelines of a project or branch, in the order in which they are listed."""
     found = project.pipelines.all if branch is None else project.pipelines.of_branch(branch)
     return list(reversed(found))
 
 
 def artifacts_of(pipeline: Pipeline) -> Iterator[Artifact]:
-    """Iterate the artifacts of a pipeline, as its workflows and jobs are listed."""
+    """Yield the artifacts of a pipeline, in the order in which its workflows and jobs are listed."""
     for workflow in pipeline.workflows:
         for job in workflow.jobs:
             yield from job.artifacts

@@ -1,4 +1,4 @@
-"""What the benchmark of the harvest serves: one project, its pipelines, workflows and jobs, and their artifacts."""
+"""The data of the harvest benchmark: one project with pipelines, workflows, jobs and artifacts."""
 
 import json
 import random
@@ -13,47 +13,47 @@ from .server import pipeline
 PROJECT = "gh/acme/api"
 PIPELINES_A_PAGE = 20
 JOBS = 4
-"""Of each pipeline's one workflow."""
+"""Jobs of each pipeline's only workflow."""
 ARTIFACTS = 50
-"""Of each job; the last one may have fewer."""
+"""Artifacts of each job; the last job can have fewer."""
 
 BLOCK = random.Random(1).randbytes(256 * 1024)
-"""All files begin so, and begin again."""
+"""The content of all files, repeated."""
 
 
 @define(slots=False)
 class World:
-    """A project with `count` artifacts of `size` bytes each; a size of 0 means 1 to 64 KiB, the same in every run."""
+    """A project with `count` artifacts of `size` bytes each; size 0 means 1 to 64 KiB, the same in every run."""
 
     count: int
     size: int = 0
 
     @cached_property
     def sizes(self) -> list[int]:
-        """The bytes of each artifact."""
+        """The size of each artifact in bytes."""
         rng = random.Random(7)
         return [self.size or rng.randint(1024, 64 * 1024) for _ in range(self.count)]
 
     @property
     def names(self) -> Iterator[str]:
-        """The name of each artifact; no two are the same, for some harvest without folders."""
+        """The unique name of each artifact; some tools download into one folder."""
         return (f"{number:06}.bin" for number in range(self.count))
 
     def addresses(self, base: str) -> list[str]:
-        """Where each artifact is."""
+        """Return the URL of each artifact."""
         return [f"{base}/files/{name}" for name in self.names]
 
-    def answers(self, base: str) -> Iterator[tuple[str, bytes]]:
-        """The API's answers: path, with `~` and the page's token if there is one, and the body."""
+    def responses(self, base: str) -> Iterator[tuple[str, bytes]]:
+        """Yield the API's responses: the path, followed by `~TOKEN` for later pages, and the body."""
         jobs = -(-self.count // ARTIFACTS)
         pipelines = -(-jobs // JOBS)
         pages = -(-pipelines // PIPELINES_A_PAGE)
         for page in range(pages):
             first = pipelines - page * PIPELINES_A_PAGE
             numbers = range(first, max(0, first - PIPELINES_A_PAGE), -1)
-            following = str(page + 1) if page + 1 < pages else None
+            next_token = str(page + 1) if page + 1 < pages else None
             token = f"~{page}" if page else ""
-            yield f"/api/v2/project/{PROJECT}/pipeline{token}", _page(map(pipeline, numbers), following)
+            yield f"/api/v2/project/{PROJECT}/pipeline{token}", _page(map(pipeline, numbers), next_token)
         for number in range(1, pipelines + 1):
             id = pipeline(number)["id"]
             yield f"/api/v2/pipeline/{id}/workflow", _page([_workflow(number)])
@@ -66,11 +66,11 @@ class World:
             yield f"/api/v2/project/{PROJECT}/{job + 1}/artifacts", _page(items)
 
     def write(self, root: Path, base: str) -> None:
-        """Write all of it as files, for a server of files: answers as `PATH.json` and `PATH~TOKEN.json`."""
-        for path, body in self.answers(base):
-            answer = root / f"{path[1:]}.json"
-            answer.parent.mkdir(parents=True, exist_ok=True)
-            answer.write_bytes(body)
+        """Write responses (`PATH.json`, `PATH~TOKEN.json`) and artifacts as files, for a static file server."""
+        for path, body in self.responses(base):
+            response = root / f"{path[1:]}.json"
+            response.parent.mkdir(parents=True, exist_ok=True)
+            response.write_bytes(body)
         (root / "files").mkdir()
         for name, size in zip(self.names, self.sizes, strict=True):
             with (root / "files" / name).open("wb") as file:
@@ -78,8 +78,8 @@ class World:
                     file.write(BLOCK[: size - begin])
 
 
-def _page(items: Iterator[Mapping[str, object]] | list[dict[str, object]], following: str | None = None) -> bytes:
-    return json.dumps({"items": list(items), "next_page_token": following}).encode()
+def _page(items: Iterator[Mapping[str, object]] | list[dict[str, object]], next_token: str | None = None) -> bytes:
+    return json.dumps({"items": list(items), "next_page_token": next_token}).encode()
 
 
 def _workflow(number: int) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Serves a world (`world.py`) and does as little as it can; each answer may come late. Runs in a process of its own.
+"""A minimal server of a world (`world.py`) in a separate process; it can delay each response.
 
 python -m benchmarks.world_server COUNT SIZE DELAY
 """
@@ -10,21 +10,21 @@ from .world import BLOCK, World
 
 
 class Served:
-    """All answers, made before the first request; files are made up when they are asked for."""
+    """The responses of the API, made before the first request; files are generated on request."""
 
     def __init__(self, world: World, base: str) -> None:
         self.sizes = dict(zip(world.names, world.sizes, strict=True))
-        self.answers = {path: _head(len(body), path) + body for path, body in world.answers(base)}
+        self.responses = {path: _head(len(body), path) + body for path, body in world.responses(base)}
 
     def find(self, target: str) -> tuple[bytes, int]:
-        """Return an answer as far as it is text, and how many bytes of a file follow."""
+        """Return the head of a response (with the body for the API), and the size of the file that follows."""
         path, _, query = target.partition("?")
         folder, _, name = path.rpartition("/")
         if folder == "/files" and name in self.sizes:
             size = self.sizes[name]
             return _head(size, f"{name}-{size}"), size
         token = query.removeprefix("page-token=")
-        return self.answers.get(f"{path}~{token}" if token else path, _NOT_FOUND), 0
+        return self.responses.get(f"{path}~{token}" if token else path, _NOT_FOUND), 0
 
 
 def _head(size: int, version: str) -> bytes:
@@ -61,16 +61,16 @@ class Connection(asyncio.Protocol):
         first = min(self._left, len(BLOCK))
         self._left -= first
         self._transport.write(head + BLOCK[:first])
-        self._go_on()
+        self._send_more()
 
     def pause_writing(self) -> None:
         self._paused = True
 
     def resume_writing(self) -> None:
         self._paused = False
-        self._go_on()
+        self._send_more()
 
-    def _go_on(self) -> None:
+    def _send_more(self) -> None:
         while self._left and not self._paused:
             part = BLOCK[: self._left]
             self._left -= len(part)
@@ -78,7 +78,7 @@ class Connection(asyncio.Protocol):
 
 
 async def serve(world: World, delay: float) -> None:
-    """Serve until killed; the first line printed is the address."""
+    """Print the address, then serve until killed."""
     served: list[Served] = []
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(served[0], delay), "127.0.0.1", 0, backlog=1024)
@@ -89,7 +89,7 @@ async def serve(world: World, delay: float) -> None:
 
 
 def main(count: str, size: str, delay: str) -> None:
-    """Serve what the command line says."""
+    """Parse the arguments and serve."""
     asyncio.run(serve(World(int(count), int(size)), float(delay)))
 
 

@@ -1,4 +1,4 @@
-"""What a call must not leave behind: tasks, slots of the gate, connections that are away from the pool."""
+"""Checks that a call left nothing behind: no task, no request in flight, no connection outside the pool."""
 
 import asyncio
 from pathlib import Path
@@ -10,19 +10,19 @@ PACKAGE = str(Path(ca.__file__).parent)
 
 
 def tasks_of_the_package() -> list["asyncio.Task[Any]"]:
-    """All tasks that run the package's code, or close one of its generators."""
+    """Return the tasks that run code of the package or close one of its generators."""
     return [task for task in asyncio.all_tasks() if _is_of_the_package(task.get_coro())]
 
 
 def check_nothing_in_use(circle: ca.CircleCI) -> None:
-    """Check that no slot of the gate is taken and no connection is away from the pool."""
-    assert circle._session.state.limiter._in_flight == 0
+    """Check that no request is in flight and every connection is back in the pool."""
+    assert circle.stats.in_flight == 0
     http = circle._session.state.transport._http
     assert http is None or http.connector is None or not http.connector._acquired
 
 
 async def check_nothing_is_left(circle: ca.CircleCI) -> None:
-    """Check that nothing runs and nothing is in use, once the event loop has closed what a `break` left open."""
+    """Wait until the event loop has closed generators that a `break` left open, then check that nothing is left."""
     for _ in range(200):
         if not tasks_of_the_package():
             break

@@ -1,4 +1,4 @@
-"""A server of raw bytes, for HTTP as broken as a test needs it."""
+"""A server of raw bytes, for invalid and interrupted HTTP responses."""
 
 import asyncio
 import json
@@ -14,14 +14,14 @@ from typing import Any
 
 @dataclass
 class Request:
-    """What arrived."""
+    """A request as received."""
 
     method: str
     target: str
     headers: dict[str, str]
     body: bytes
     at: float
-    """In the event loop's time."""
+    """Event loop time of arrival."""
 
     @property
     def path(self) -> str:
@@ -29,18 +29,18 @@ class Request:
 
 
 Behaviour = Callable[[Request, asyncio.StreamWriter], Awaitable[bool | None]]
-"""Answers a request; True keeps the connection open for another one."""
+"""Responds to a request; returns True to keep the connection open."""
 
 
 @dataclass
 class RawServer:
-    """Meets each request with the next behaviour; the last one stays for ever."""
+    """Responds to each request with the next behaviour, and repeats the last one."""
 
     behaviours: list[Behaviour]
     url: str = ""
-    requests: list[Request] = field(default_factory=list, repr=False)  # they hold the token
+    requests: list[Request] = field(default_factory=list, repr=False)  # the headers contain the token
     connections: int = 0
-    """How many have come, in all."""
+    """Connections accepted so far."""
     open_connections: int = 0
     in_flight: int = 0
     most_in_flight: int = 0
@@ -50,7 +50,7 @@ class RawServer:
         return self.url.partition("://")[2]
 
     async def all_closed(self) -> None:
-        """Wait until no connection is open; fails if one stays."""
+        """Wait until no connection is open; fail after 5 seconds."""
         deadline = time.monotonic() + 5
         while self.open_connections:
             assert time.monotonic() < deadline, f"{self.open_connections} connections are still open"
@@ -82,7 +82,7 @@ class RawServer:
 
 
 async def _until_gone(answering: Awaitable[bool | None], reader: asyncio.StreamReader) -> bool | None:
-    """Answer, unless the client hangs up meanwhile."""
+    """Respond, unless the client disconnects first."""
     answer = asyncio.ensure_future(answering)
     gone = asyncio.ensure_future(reader.read(1))
     try:
@@ -116,7 +116,7 @@ async def raw_server(*behaviours: Behaviour, tls: ssl.SSLContext | None = None) 
         task = asyncio.current_task()
         assert task is not None
         tasks.add(task)
-        with suppress(asyncio.CancelledError):  # the block has ended; asyncio's streams would complain of it
+        with suppress(asyncio.CancelledError):  # asyncio's streams would log it
             await state.serve(reader, writer)
         tasks.discard(task)
 
@@ -132,7 +132,7 @@ async def raw_server(*behaviours: Behaviour, tls: ssl.SSLContext | None = None) 
 
 
 def answer(status: int = 200, body: Any = None, headers: Mapping[str, str] | None = None) -> Behaviour:
-    """Answer well: a `body` of bytes or text as it is, anything else as JSON."""
+    """Respond with `body`: bytes and text as they are, anything else as JSON."""
     content = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
 
     async def behave(request: Request, writer: asyncio.StreamWriter) -> bool:
@@ -148,7 +148,7 @@ def answer(status: int = 200, body: Any = None, headers: Mapping[str, str] | Non
 
 
 def after(seconds: float, behaviour: Behaviour) -> Behaviour:
-    """Do it some time later."""
+    """Respond after a delay."""
 
     async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
         await asyncio.sleep(seconds)
@@ -158,7 +158,7 @@ def after(seconds: float, behaviour: Behaviour) -> Behaviour:
 
 
 def cut(body: bytes, after: int, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Behaviour:
-    """Promise the whole body, send its first bytes, and close."""
+    """Announce the whole body, send its first bytes, and close the connection."""
 
     async def behave(request: Request, writer: asyncio.StreamWriter) -> None:
         lines = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
@@ -169,18 +169,18 @@ def cut(body: bytes, after: int, *, status: int = 200, headers: Mapping[str, str
 
 
 async def hang_up(request: Request, writer: asyncio.StreamWriter) -> None:
-    """Close without a word, the request having been read."""
+    """Read the request and close the connection."""
 
 
 async def reset(request: Request, writer: asyncio.StreamWriter) -> None:
-    """Reset the connection, the request having been read."""
+    """Read the request and reset the connection."""
     sock: socket.socket = writer.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
 
 async def hang(request: Request, writer: asyncio.StreamWriter) -> None:
-    """Never answer."""
+    """Never respond."""
     await asyncio.Event().wait()
 
 
@@ -196,7 +196,7 @@ def raw(content: bytes) -> Behaviour:
 
 @asynccontextmanager
 async def resetting_server() -> AsyncGenerator[tuple[str, list[float]], None]:
-    """Accept each connection and reset it at once, before anything is read."""
+    """Accept each connection and reset it before reading."""
     accepted: list[float] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

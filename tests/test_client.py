@@ -1,4 +1,4 @@
-"""The client: its options, its token, its escape hatch, its end."""
+"""CircleCI: options, token, raw requests, closing."""
 
 import asyncio
 import json
@@ -44,30 +44,30 @@ GROUPS = ["artifacts", "insights", "jobs", "pipelines", "projects", "users", "wo
     ],
     ids=str,
 )
-def test_an_invalid_option_is_rejected_by_name(options: dict[str, Any], message: str) -> None:
+def test_invalid_options_are_refused_by_name(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidArgument, match=message):
         CircleCI("t", **options)
 
 
-def test_a_client_can_be_created_and_discarded_without_an_event_loop() -> None:
+def test_an_unused_client_needs_no_event_loop_and_no_close() -> None:
     circle = CircleCI("t")
     assert circle.host == "https://circleci.com"
     assert circle.token_source == "the token argument"
     del circle
 
 
-def test_the_repr_shows_host_and_source_but_not_the_token() -> None:
+def test_the_repr_shows_host_and_token_source_but_not_the_token() -> None:
     assert repr(CircleCI("s3cret")) == "<CircleCI https://circleci.com, token: the token argument>"
     assert repr(CircleCI("s3cret", host="https://ci.example.com").users) == "<Users of https://ci.example.com>"
 
 
-def test_resources_are_created_once() -> None:
+def test_resources_are_made_once() -> None:
     circle = CircleCI("t")
     for name in GROUPS:
         assert getattr(circle, name) is getattr(circle, name)
 
 
-async def test_derived_clients_share_connections_limiter_and_counters() -> None:
+async def test_with_options_shares_connections_limiter_and_stats() -> None:
     async with raw_server(after(0.02, answer(200, ME))) as server:
         async with CircleCI("t", host=server.url, concurrency=2) as circle:
             other = circle.with_options(timeout=5)
@@ -80,13 +80,13 @@ async def test_derived_clients_share_connections_limiter_and_counters() -> None:
             assert other.users is not circle.users
             async with other:
                 pass
-            assert (await circle.users.me()).login == "octo", "the end of the other is not the end of the first"
+            assert (await circle.users.me()).login == "octo", "closing a derived client must not close the client"
         with pytest.raises(ConfigurationError, match="closed"):
             await other.users.me()
 
 
 @fast_clock
-async def test_with_options_replaces_only_what_is_given() -> None:
+async def test_with_options_replaces_only_the_given_options() -> None:
     async with (
         raw_server(hang) as server,
         CircleCI("t", host=server.url, timeout=50, retry=RetryPolicy(attempts=1)) as circle,
@@ -106,15 +106,15 @@ async def test_with_options_replaces_only_what_is_given() -> None:
         assert len(server.requests) == 4
 
 
-def test_with_options_checks_its_arguments() -> None:
+def test_with_options_validates_its_options() -> None:
     with pytest.raises(InvalidArgument, match=r"timeout must be .*, got 0"):
         CircleCI("t").with_options(timeout=0)
 
 
-# The end
+# Closing
 
 
-async def test_a_closed_client_rejects_calls_and_closes_again() -> None:
+async def test_a_closed_client_refuses_calls_and_can_be_closed_again() -> None:
     async with raw_server(answer(200, ME)) as server:
         circle = CircleCI("t", host=server.url)
         await circle.users.me()
@@ -126,7 +126,7 @@ async def test_a_closed_client_rejects_calls_and_closes_again() -> None:
         assert len(server.requests) == 1
 
 
-async def test_closing_a_client_cancels_running_calls() -> None:
+async def test_closing_a_client_ends_running_calls() -> None:
     async with raw_server(hang) as server:
         async with CircleCI("t", host=server.url, retry=RetryPolicy(initial_delay=0.001)) as circle:
             calls = [asyncio.create_task(circle.users.me()) for _ in range(5)]
@@ -137,7 +137,7 @@ async def test_closing_a_client_cancels_running_calls() -> None:
         await server.all_closed()
 
 
-async def test_closing_a_client_between_two_reads_of_a_stream_ends_the_stream() -> None:
+async def test_closing_a_client_ends_an_open_stream() -> None:
     async def begin(request: Request, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 X\r\nContent-Length: 10\r\n\r\n12345")
         await asyncio.Event().wait()
@@ -165,7 +165,7 @@ async def test_a_token_function_is_called_before_each_request_and_retry() -> Non
         assert [request.headers["circle-token"] for request in server.requests] == ["one", "two", "three"]
 
 
-async def test_a_token_function_may_be_async() -> None:
+async def test_a_token_function_can_be_async() -> None:
     async def token() -> str:
         await asyncio.sleep(0)
         return "fresh"
@@ -177,29 +177,27 @@ async def test_a_token_function_may_be_async() -> None:
 
 @pytest.mark.parametrize("blank", ["", " \n", None])
 @pytest.mark.parametrize("auth", ["circle-token", "bearer", "basic"])
-async def test_a_blank_token_from_a_function_is_not_sent(blank: str | None, auth: Any) -> None:
+async def test_a_blank_token_from_a_function_is_never_sent(blank: str | None, auth: Any) -> None:
     async with raw_server(answer(200, ME)) as server, CircleCI(lambda: blank, host=server.url, auth=auth) as circle:
         await circle.users.me()
         assert not {"circle-token", "authorization"} & set(server.requests[0].headers)
 
 
 @pytest.mark.parametrize("blank", ["", "  "])
-async def test_a_blank_token_means_anonymous_despite_the_environment(
-    blank: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_blank_token_overrides_the_environment(blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CIRCLE_TOKEN", "from-the-environment")
     async with raw_server(answer(200, ME)) as server, CircleCI(blank, host=server.url) as circle:
         await circle.users.me()
         assert not {"circle-token", "authorization"} & set(server.requests[0].headers)
 
 
-async def test_without_any_token_requests_are_anonymous() -> None:
+async def test_requests_without_a_token_are_anonymous() -> None:
     async with raw_server(answer(200, ME)) as server, CircleCI(host=server.url) as circle:
         await circle.users.me()
         assert "circle-token" not in server.requests[0].headers
 
 
-async def test_the_environments_token_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_token_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     async with raw_server(answer(200, ME)) as server:
         monkeypatch.setenv("CIRCLE_TOKEN", "from-the-environment")
         monkeypatch.setenv("CIRCLE_HOST", server.url)
@@ -208,7 +206,7 @@ async def test_the_environments_token_is_used(monkeypatch: pytest.MonkeyPatch) -
         assert server.requests[0].headers["circle-token"] == "from-the-environment"
 
 
-async def test_an_error_of_a_token_function_is_raised_and_nothing_is_sent() -> None:
+async def test_an_exception_of_a_token_function_propagates_and_nothing_is_sent() -> None:
     def token() -> str:
         raise LookupError("the vault is sealed")
 
@@ -220,7 +218,7 @@ async def test_an_error_of_a_token_function_is_raised_and_nothing_is_sent() -> N
 
 
 @pytest.mark.parametrize("wrong", [5, b"s3cret", ["s3cret"], "s3cret with spaces", "s3cr\u00e9t"], ids=repr)
-async def test_an_invalid_token_from_a_function_is_rejected_without_showing_it(wrong: Any) -> None:
+async def test_an_invalid_token_from_a_function_is_refused_without_showing_it(wrong: Any) -> None:
     async with raw_server(answer(200, ME)) as server, CircleCI(lambda: wrong, host=server.url) as circle:
         with pytest.raises(ConfigurationError, match="the token f") as caught:
             await circle.users.me()
@@ -252,7 +250,7 @@ async def sent(call: Callable[[CircleCI], Any]) -> tuple[str, str, bytes, dict[s
         ("/", "/api/v2/"),
     ],
 )
-async def test_a_path_is_appended_to_the_api_and_sent_unchanged(path: str, target: str) -> None:
+async def test_paths_are_relative_to_the_api_and_arrive_unchanged(path: str, target: str) -> None:
     method, arrived, body, _ = await sent(lambda circle: circle.request("get", path))
     assert (method, arrived, body) == ("GET", target, b"")
 
@@ -271,7 +269,7 @@ async def test_a_path_is_appended_to_the_api_and_sent_unchanged(path: str, targe
         "/\x00",
     ],
 )
-async def test_a_path_outside_the_api_is_rejected(path: str) -> None:
+async def test_paths_that_leave_the_api_are_refused(path: str) -> None:
     async with CircleCI("t") as circle:
         with pytest.raises(InvalidArgument, match="path must "):
             await circle.request("GET", path)
@@ -288,7 +286,7 @@ async def test_a_path_outside_the_api_is_rejected(path: str) -> None:
         ("/x?next=https://a.b", None, "/api/v2/x?next=https%3A%2F%2Fa.b"),
     ],
 )
-async def test_a_path_may_lack_its_slash_and_contain_a_query(
+async def test_a_path_can_lack_its_slash_and_contain_a_query(
     path: str, query: dict[str, str] | None, target: str
 ) -> None:
     async with raw_server(answer(200, {})) as server, CircleCI("t", host=server.url) as circle:
@@ -301,13 +299,13 @@ async def test_a_path_may_lack_its_slash_and_contain_a_query(
     [({"token": 5}, "token"), ({"token": b"x"}, "token"), ({"host": 5}, "host"), ({"timeout": None}, "timeout")],
     ids=str,
 )
-def test_a_setting_of_the_wrong_type_is_rejected_by_name(options: dict[str, Any], name: str) -> None:
+def test_options_of_a_wrong_type_are_refused_by_name(options: dict[str, Any], name: str) -> None:
     with pytest.raises(CircleCIError, match=name):
         CircleCI(**options)
 
 
 @pytest.mark.parametrize("method", ["", "GE T", "GET\r\n", "G\u00cbT", "123"])
-async def test_an_invalid_method_is_rejected(method: str) -> None:
+async def test_invalid_methods_are_refused(method: str) -> None:
     async with CircleCI("t") as circle:
         with pytest.raises(InvalidArgument, match="method must be "):
             await circle.request(method, "/x")
@@ -332,12 +330,12 @@ async def test_an_invalid_method_is_rejected(method: str) -> None:
     ],
     ids=str,
 )
-async def test_a_query_is_sent_unchanged(query: dict[str, Any], arrives: str) -> None:
+async def test_query_parameters_are_encoded(query: dict[str, Any], arrives: str) -> None:
     _, target, _, _ = await sent(lambda circle: circle.request("GET", "/x", query=query))
     assert target == f"/api/v2/x{arrives}"
 
 
-async def test_non_ascii_paths_and_queries_are_quoted_separately() -> None:
+async def test_path_and_query_with_special_characters_are_encoded_separately() -> None:
     _, target, _, _ = await sent(lambda circle: circle.request("GET", "/\u00e4", query={"a": "b/c+d%2F&e"}))
     path, _, query = target.partition("?")
     assert path == "/api/v2/%C3%A4"
@@ -351,7 +349,7 @@ async def test_non_ascii_paths_and_queries_are_quoted_separately() -> None:
     [({"at": datetime(2026, 1, 2)}, "at must have a time zone"), ({"branch": "half \udc80"}, "valid Unicode")],  # noqa: DTZ001
     ids=["naive date", "half a character"],
 )
-async def test_an_invalid_query_is_rejected(query: dict[str, Any], message: str) -> None:
+async def test_invalid_query_parameters_are_refused(query: dict[str, Any], message: str) -> None:
     async with CircleCI("t") as circle:
         with pytest.raises(InvalidArgument, match=message):
             await circle.request("GET", "/x", query=query)
@@ -363,14 +361,14 @@ async def test_an_invalid_query_is_rejected(query: dict[str, Any], message: str)
     [{}, [], {"a": [1, None, True, "\u00e9\u2028"]}, 0, False, "", MappingProxyType({"a": MappingProxyType({"b": 1})})],
     ids=repr,
 )
-async def test_json_is_sent_unchanged(body: Any) -> None:
+async def test_a_json_body_arrives_unchanged(body: Any) -> None:
     method, _, arrived, headers = await sent(lambda circle: circle.request("POST", "/x", json=body))
     assert method == "POST"
     assert json.loads(arrived) == (body if not isinstance(body, MappingProxyType) else {"a": {"b": 1}})
     assert headers["content-type"] == "application/json"
 
 
-async def test_without_json_there_is_no_body() -> None:
+async def test_without_json_no_body_is_sent() -> None:
     _, _, body, headers = await sent(lambda circle: circle.request("POST", "/x"))
     assert body == b""
     assert "json" not in headers.get("content-type", "")
@@ -378,14 +376,14 @@ async def test_without_json_there_is_no_body() -> None:
 
 
 @pytest.mark.parametrize("body", [object(), {"a": {1, 2}}, {"n": float("nan")}], ids=["object", "set", "nan"])
-async def test_invalid_json_is_rejected(body: Any) -> None:
+async def test_bodies_that_are_not_json_are_refused(body: Any) -> None:
     async with CircleCI("t") as circle:
         with pytest.raises(InvalidArgument, match="json"):
             await circle.request("POST", "/x", json=body)
         assert circle.stats.requests == 0
 
 
-async def test_request_retries_like_every_call() -> None:
+async def test_raw_requests_are_retried_like_other_calls() -> None:
     async with raw_server(answer(500, {}), answer(200, [1])) as server:
         async with CircleCI("t", host=server.url, retry=RetryPolicy(initial_delay=0.001)) as circle:
             assert await circle.request("GET", "/x") == [1]
@@ -395,12 +393,12 @@ async def test_request_retries_like_every_call() -> None:
         assert [request.method for request in server.requests] == ["GET", "GET", "POST"]
 
 
-async def test_a_head_request_has_no_body() -> None:
+async def test_a_head_request_returns_without_a_body() -> None:
     async with raw_server(answer(200, {"a": 1})) as server, CircleCI("t", host=server.url, timeout=5) as circle:
         assert await circle.request("HEAD", "/x") is None
 
 
-async def test_paths_are_appended_to_the_path_of_the_host() -> None:
+async def test_the_path_of_the_host_is_kept() -> None:
     async with raw_server(answer(200, ME)) as server, CircleCI("t", host=f"{server.url}/ci/") as circle:
         await circle.users.me()
         await circle.request("GET", "/api/v1.1/me")

@@ -1,4 +1,4 @@
-"""The exception tree: what a caller can tell from an error."""
+"""The exception hierarchy: types, attributes and messages."""
 
 import copy
 import pickle
@@ -32,7 +32,7 @@ def every_class(root: type[CircleCIError] = CircleCIError) -> Iterator[type[Circ
 
 
 def make(kind: type[CircleCIError]) -> CircleCIError:
-    """Make an error as full as its class allows."""
+    """Return an error with all attributes of its class set."""
     if issubclass(kind, ApiError):
         error: CircleCIError = kind(
             418, "said", method="GET", url="https://h/x", request_id="r-1", body="{}", retry_after=1.5
@@ -47,7 +47,7 @@ def make(kind: type[CircleCIError]) -> CircleCIError:
     return error
 
 
-def test_the_tree_has_the_shape_that_callers_rely_on() -> None:
+def test_the_exception_hierarchy() -> None:
     parents = {kind.__name__: kind.__mro__[1].__name__ for kind in every_class() if kind is not CircleCIError}
     fixed = {
         "ConfigurationError": "CircleCIError",
@@ -77,7 +77,7 @@ def test_the_tree_has_the_shape_that_callers_rely_on() -> None:
 
 
 @pytest.mark.parametrize("kind", list(every_class()), ids=lambda kind: kind.__name__)
-def test_every_error_survives_pickling_and_copying_whole(kind: type[CircleCIError]) -> None:
+def test_errors_can_be_pickled_and_copied(kind: type[CircleCIError]) -> None:
     error = make(kind)
     for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
         assert type(twin) is kind
@@ -108,13 +108,13 @@ def test_each_status_has_its_class(status: int, name: str) -> None:
     assert api_error_type(status).__name__ == name
 
 
-def test_an_api_error_says_what_where_and_the_id_to_quote_to_support() -> None:
+def test_an_api_error_shows_message_request_and_request_id() -> None:
     error = NotFound(404, "Project not found", method="GET", url="https://circleci.com/api/v2/x", request_id="r-9")
     assert str(error) == "404 Not Found: Project not found (GET https://circleci.com/api/v2/x, request r-9)"
     assert (error.status, error.message, error.request_id) == (404, "Project not found", "r-9")
 
 
-def test_an_api_error_needs_nothing_but_a_status_and_a_message() -> None:
+def test_an_api_error_requires_only_status_and_message() -> None:
     assert str(ServerError(503, "down")) == "503 Service Unavailable: down"
     assert str(ServerError(599, "down")) == "status 599: down"
     assert ServerError(500, "x").retry_after is None
@@ -122,17 +122,17 @@ def test_an_api_error_needs_nothing_but_a_status_and_a_message() -> None:
 
 
 @pytest.mark.parametrize(("status", "text"), [(503, "503 Service Unavailable"), (599, "status 599")])
-def test_an_answer_without_a_message_is_not_told_twice(status: int, text: str) -> None:
+def test_an_api_error_does_not_repeat_the_reason_phrase(status: int, text: str) -> None:
     assert str(ServerError(status, error_message(status, ""))) == text
 
 
-def test_transport_errors_say_what_was_asked() -> None:
+def test_transport_errors_show_the_request() -> None:
     assert str(TransportError("broke", method="GET", url="https://h/x")) == "broke (GET https://h/x)"
     assert str(RequestTimeout("late")) == "late"
     assert TransportError("broke").sent, "who does not know must assume that it was sent"
 
 
-def test_a_decode_error_names_every_fault() -> None:
+def test_a_decode_error_lists_every_fault() -> None:
     error = DecodeError(("$.a: wrong", "$.b: absent"), method="GET", url="https://h/x")
     assert str(error) == "the answer to GET https://h/x can't be read: $.a: wrong; $.b: absent"
     assert str(DecodeError(("bad",))) == "the answer can't be read: bad"

@@ -1,4 +1,4 @@
-"""OpenTelemetry's own instrumentation of aiohttp makes a span of each request, and no secret gets into one."""
+"""OpenTelemetry's instrumentation of aiohttp records a span for each request, without secrets."""
 
 import asyncio
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def provider(exporter: InMemorySpanExporter) -> TracerProvider:
 
 @pytest.fixture
 def instrumented(provider: TracerProvider) -> Iterator[None]:
-    """Every aiohttp session that is made meanwhile."""
+    """Instrument every aiohttp session that the test makes."""
     instrumentor = AioHttpClientInstrumentor()
     instrumentor.instrument(tracer_provider=provider, url_filter=without_query)
     yield
@@ -53,12 +53,12 @@ def url_of(span: ReadableSpan) -> str:
 
 
 def shown(exporter: InMemorySpanExporter) -> str:
-    """All that the spans tell."""
+    """Return all finished spans as text."""
     return "".join(span.to_json() for span in exporter.get_finished_spans())
 
 
 @pytest.mark.usefixtures("instrumented")
-async def test_each_request_is_a_span_below_that_of_the_caller(
+async def test_each_request_is_a_child_span_of_the_caller(
     exporter: InMemorySpanExporter, provider: TracerProvider
 ) -> None:
     async with raw_server(answer(503, {}), answer(200, ME)) as server:
@@ -76,7 +76,7 @@ async def test_each_request_is_a_span_below_that_of_the_caller(
 
 @pytest.mark.usefixtures("instrumented")
 @pytest.mark.parametrize("auth", ["circle-token", "bearer", "basic"])
-async def test_an_artifact_is_a_span_for_each_hop_and_neither_shows_the_token_or_a_signature(
+async def test_each_hop_of_a_download_is_a_span_without_token_and_signature(
     auth: Auth, exporter: InMemorySpanExporter, tmp_path: Path
 ) -> None:
     async with FakeCircleCI() as fake:
@@ -91,7 +91,7 @@ async def test_an_artifact_is_a_span_for_each_hop_and_neither_shows_the_token_or
 
 
 @pytest.mark.parametrize("auth", ["circle-token", "bearer", "basic"])
-async def test_a_session_of_ones_own_may_bring_its_tracing(
+async def test_a_custom_session_can_have_its_own_tracing(
     auth: Auth, exporter: InMemorySpanExporter, provider: TracerProvider
 ) -> None:
     tracing = create_trace_config(tracer_provider=provider, url_filter=without_query)
@@ -109,8 +109,8 @@ async def test_a_session_of_ones_own_may_bring_its_tracing(
     assert TOKEN not in shown(exporter)
 
 
-async def parrot(request: Request, writer: asyncio.StreamWriter) -> None:
-    """Send the credentials back, which is no HTTP answer."""
+async def echo_token(request: Request, writer: asyncio.StreamWriter) -> None:
+    """Send the credentials back as an invalid HTTP response."""
     writer.write(f"{request.headers['circle-token']}\r\n\r\n".encode())
     await writer.drain()
 
@@ -120,12 +120,12 @@ async def parrot(request: Request, writer: asyncio.StreamWriter) -> None:
     ("behaviour", "kind"),
     [
         (hang_up, "ConnectionLost"),
-        (parrot, "TransportError"),
+        (echo_token, "TransportError"),
         (raw(b"HTTP/1.1 200 OK\r\nno header\r\n\r\n"), "TransportError"),
     ],
-    ids=["hang up", "parrot", "no header"],
+    ids=["hang up", "echo token", "no header"],
 )
-async def test_a_request_that_fails_is_a_span_with_an_error_that_shows_no_secret(
+async def test_a_failed_request_is_an_error_span_without_secrets(
     behaviour: Behaviour, kind: str, exporter: InMemorySpanExporter
 ) -> None:
     async with (
@@ -144,9 +144,7 @@ async def test_a_request_that_fails_is_a_span_with_an_error_that_shows_no_secret
     assert "5ignature" not in shown(exporter)
 
 
-async def test_headers_that_are_captured_are_sanitized_by_name(
-    exporter: InMemorySpanExporter, provider: TracerProvider
-) -> None:
+async def test_captured_headers_are_sanitized_by_name(exporter: InMemorySpanExporter, provider: TracerProvider) -> None:
     tracing = create_trace_config(
         tracer_provider=provider,
         captured_request_headers=[".*"],
@@ -162,7 +160,7 @@ async def test_headers_that_are_captured_are_sanitized_by_name(
 
 
 @pytest.mark.usefixtures("instrumented")
-async def test_a_request_that_is_cut_by_closing_the_client_is_a_span_that_has_ended(
+async def test_closing_the_client_ends_the_span_of_a_running_request(
     exporter: InMemorySpanExporter,
 ) -> None:
     received = asyncio.Event()

@@ -1,4 +1,4 @@
-"""Cancelled at any moment: nothing leaks, no cancellation is swallowed, and the client still works."""
+"""Calls cancelled at any moment leak nothing, do not swallow the cancellation, and leave the client usable."""
 
 import asyncio
 import gc
@@ -11,7 +11,6 @@ import pytest
 
 from circleci_async import Artifact, CircleCI, CircleCIError, RetryPolicy
 from circleci_async.core.fan_out import fan_out
-from circleci_async.core.limiter import Limiter, WaitLimit
 from circleci_async.core.stats import Stats
 from tests.raw_server import Behaviour, RawServer, Request, after, answer, cut, hang_up, raw_server, reset
 
@@ -77,25 +76,25 @@ WORKS = [one_call, one_call_with_a_deadline, a_walk, many_at_once, one_for_each_
 
 
 @asynccontextmanager
-async def sound_client(server: RawServer) -> AsyncGenerator[CircleCI, None]:
-    """A client that is checked for leaks at the end, and then closed."""
+async def checked_client(server: RawServer) -> AsyncGenerator[CircleCI, None]:
+    """Yield a client; check it for leaks at the end, then close it."""
     retry = RetryPolicy(initial_delay=0.001, max_delay=0.001)
     async with CircleCI("t", host=server.url, retry=retry, concurrency=CONCURRENCY) as circle:
         yield circle
-        server.behaviours = [after(0.03, answer(200, PAGE))]
+        server.behaviours = [after(0.01, answer(200, PAGE))]
         async with asyncio.timeout(10):
             await asyncio.gather(*(circle.users.me() for _ in range(4 * CONCURRENCY)))
             server.most_in_flight = 0
             await asyncio.gather(*(circle.users.me() for _ in range(4 * CONCURRENCY)))
         assert server.most_in_flight == CONCURRENCY
-        assert circle._session.state.limiter._in_flight == 0
+        assert circle.stats.in_flight == 0
         assert server.open_connections <= CONCURRENCY, "unused connections are kept"
     await server.all_closed()
-    gc.collect()  # what was never awaited or closed speaks up now, and fails the test
+    gc.collect()  # objects that were never awaited or closed warn now, which fails the test
 
 
 async def ends_cancelled(tasks: list[asyncio.Task[object]]) -> None:
-    """Cancel them; each must raise the cancellation, unless it was done before, and no other error."""
+    """Cancel tasks; check that each ends cancelled, or was done before and failed at most with a CircleCIError."""
     were_cancelled = [task.cancel() for task in tasks]
     async with asyncio.timeout(10):
         await asyncio.wait(tasks)
@@ -122,7 +121,7 @@ FAULTY = [
 
 @pytest.mark.parametrize("work", WORKS)
 async def test_cancelled_after_any_number_of_loop_iterations(work: Work) -> None:
-    async with raw_server(in_turn(*FAULTY)) as server, sound_client(server) as circle:
+    async with raw_server(in_turn(*FAULTY)) as server, checked_client(server) as circle:
         for turns in range(48):
             tasks = [asyncio.ensure_future(work(circle)) for _ in range(CONCURRENCY + 2)]
             for _ in range(turns):
@@ -139,15 +138,15 @@ def moments(longest: float) -> Iterator[float]:
 @pytest.mark.parametrize("work", WORKS)
 async def test_cancelled_after_any_time(work: Work) -> None:
     slow = [after(0.003, behaviour) for behaviour in FAULTY]
-    async with raw_server(in_turn(*slow)) as server, sound_client(server) as circle:
+    async with raw_server(in_turn(*slow)) as server, checked_client(server) as circle:
         for moment in moments(0.03):
             tasks = [asyncio.ensure_future(work(circle)) for _ in range(CONCURRENCY + 2)]
             await asyncio.sleep(moment)
             await ends_cancelled(tasks)
 
 
-async def test_cancelled_while_waiting_for_a_retry() -> None:
-    async with raw_server(answer(503, {}, {"Retry-After": "100"})) as server, sound_client(server) as circle:
+async def test_cancelled_during_a_retry_delay() -> None:
+    async with raw_server(answer(503, {}, {"Retry-After": "100"})) as server, checked_client(server) as circle:
         tasks = [asyncio.ensure_future(one_call(circle)) for _ in range(3)]
         while circle.stats.retries < 3:
             await asyncio.sleep(0.001)
@@ -155,10 +154,10 @@ async def test_cancelled_while_waiting_for_a_retry() -> None:
         assert len(server.requests) == 3
 
 
-async def test_cancelled_during_a_pause() -> None:
+async def test_cancelled_during_a_rate_limit_pause() -> None:
     async with (
         raw_server(answer(429, {}, {"Retry-After": "0.3"}), answer(200, PAGE)) as server,
-        sound_client(server) as circle,
+        checked_client(server) as circle,
     ):
         first = asyncio.ensure_future(one_call(circle))
         while not circle.stats.paused:
@@ -172,8 +171,9 @@ async def test_cancelled_during_a_pause() -> None:
 
 
 @pytest.mark.parametrize("cancelled_first", [True, False])
-async def test_cancelled_at_the_moment_the_limiter_fails_the_call(cancelled_first: bool) -> None:
-    limiter = Limiter(1, Stats())
+async def test_cancelled_at_the_moment_the_limiter_refuses_it(cancelled_first: bool) -> None:
+    stats = Stats()
+    limiter = Limiter(1, stats)
     holder = limiter.permit(WaitLimit(max_wait=1000))
     await holder.acquire()
     waiting = asyncio.create_task(limiter.permit(WaitLimit(max_wait=1)).acquire())
@@ -185,33 +185,33 @@ async def test_cancelled_at_the_moment_the_limiter_fails_the_call(cancelled_firs
     await asyncio.wait([waiting])
     assert waiting.cancelled()
     holder.release()
-    assert limiter._in_flight == 0
+    assert stats.in_flight == 0
 
 
-async def test_leaving_an_iteration_early_leaves_nothing_open() -> None:
+async def test_leaving_a_list_early_leaves_nothing_open() -> None:
     more = answer(200, {**PAGE, "next_page_token": "t"})
-    async with raw_server(more) as server, sound_client(server) as circle:
+    async with raw_server(more) as server, checked_client(server) as circle:
         async for artifact in circle.artifacts.list("gh/acme/api", 1):
             if artifact.path == "p/1":
                 break
-        assert circle._session.state.limiter._in_flight == 0
+        assert circle.stats.in_flight == 0
         assert len(server.requests) == 1
 
 
-async def test_leaving_a_snapshot_early_cancels_running_calls() -> None:
+async def test_leaving_a_snapshot_early_cancels_its_calls() -> None:
     async with (
         raw_server(answer(200, {"items": []}), after(60, answer(200, {"items": []}))) as server,
-        sound_client(server) as circle,
+        checked_client(server) as circle,
     ):
         async with aclosing(circle.insights.snapshot(["gh/a/b", "gh/a/c", "gh/a/d"], concurrency=3)) as results:
             async for project, found in results:
                 assert (project, found) == (project, [])
                 break
-        assert circle._session.state.limiter._in_flight == 0
+        assert circle.stats.in_flight == 0
 
 
-async def test_a_failure_in_a_task_group_cancels_the_other_calls_cleanly() -> None:
-    async with raw_server(answer(404, {}), after(60, answer(200, PAGE))) as server, sound_client(server) as circle:
+async def test_a_failure_in_a_task_group_cancels_the_other_calls() -> None:
+    async with raw_server(answer(404, {}), after(60, answer(200, PAGE))) as server, checked_client(server) as circle:
         with pytest.raises(ExceptionGroup) as caught:
             async with asyncio.TaskGroup() as group:
                 for _ in range(5):

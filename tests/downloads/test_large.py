@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.raw_server import Request, raw_server
 
-SIZE = 128 * 1024 * 1024
+SIZE = 64 * 1024 * 1024
 PIECE = bytes(range(256)) * 4096  # 1 MiB
 
 PROGRAM = """

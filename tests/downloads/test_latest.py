@@ -311,11 +311,10 @@ async def test_jobs_are_looked_at_at_once_but_not_all_of_them_and_keep_their_ord
     async with FakeCircleCI(world) as fake, fake.client() as circle:
         fake.fail("*/1/artifacts", delay=0.3)
         fake.fail("*/artifacts", delay=0.1, times=None)
-        limiter = circle._session.state.limiter
         most = 0
         looking = asyncio.create_task(circle.artifacts.latest("gh/acme/api"))
         while not looking.done():
-            most = max(most, limiter._in_flight)
+            most = max(most, circle.stats.in_flight)
             await asyncio.sleep(0.001)
         found = await looking
     assert 1 < most <= JOBS_AT_ONCE
