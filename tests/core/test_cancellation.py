@@ -11,6 +11,7 @@ import pytest
 
 from circleci_async import Artifact, CircleCI, CircleCIError, RetryPolicy
 from circleci_async.core.fan_out import fan_out
+from circleci_async.core.limiter import Limiter, WaitLimit
 from circleci_async.core.stats import Stats
 from tests.raw_server import Behaviour, RawServer, Request, after, answer, cut, hang_up, raw_server, reset
 
