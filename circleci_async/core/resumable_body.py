@@ -32,8 +32,8 @@ class ResumableBody:
     where the body stopped if the server supports it (`Range`, and `If-Range` with a strong ETag, so that two versions
     never mix), otherwise from the start: the next part is then `restarted`.
 
-    - `offset`, `etag` (a strong one): resume a body of which an earlier one has read so many bytes.
-    - `anonymous`: never send the token, whatever the URL.
+    - `offset`, `etag` (a strong one): continue a body whose first `offset` bytes were received earlier.
+    - `anonymous`: never send the token.
 
     Iterating raises `ApiError`, `TransportError` when the retries are used up, and `DownloadError` for an incomplete
     body (`DownloadInterrupted`, which is both, if each attempt was interrupted).
@@ -208,7 +208,7 @@ class ResumableBody:
         return size == self.size
 
     def _start_over(self) -> None:
-        self._offset = 0  # but not the progress mark: reaching the same place again is no progress
+        self._offset = 0  # but keep the progress mark: reaching the same offset again does not count
         self.etag = None
         self._responses += self._forgiven  # what they brought is lost
         self._forgiven = 0
