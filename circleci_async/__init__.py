@@ -24,6 +24,9 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .downloads.download import Progress as Progress
     from .downloads.latest import JobArtifacts as JobArtifacts
     from .downloads.latest import LatestArtifacts as LatestArtifacts
+    from .downloads.report import DownloadReport as DownloadReport
+    from .downloads.report import Failure as Failure
+    from .downloads.stream import ArtifactStream as ArtifactStream
     from .endpoints.checkout_keys import CheckoutKeys as CheckoutKeys
     from .endpoints.deploys import Deploys as Deploys
     from .endpoints.groups import Groups as Groups
@@ -235,9 +238,6 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .models.workflows import WorkflowStatus as WorkflowStatus
     from .models.workflows import WorkflowTag as WorkflowTag
     from .resources.artifacts import Artifacts as Artifacts
-    from .resources.artifacts import ArtifactStream as ArtifactStream
-    from .resources.artifacts import DownloadReport as DownloadReport
-    from .resources.artifacts import Failure as Failure
     from .resources.contexts import Contexts as Contexts
     from .resources.environment_variables import EnvironmentVariables as EnvironmentVariables
     from .resources.insights import Insights as Insights
@@ -259,12 +259,12 @@ _HOMES = {
         "Download",
         "Progress",
     ),
-    "resources.artifacts": (
-        "ArtifactStream",
-        "Artifacts",
+    "downloads.report": (
         "DownloadReport",
         "Failure",
     ),
+    "downloads.stream": ("ArtifactStream",),
+    "resources.artifacts": ("Artifacts",),
     "downloads.latest": (
         "JobArtifacts",
         "LatestArtifacts",

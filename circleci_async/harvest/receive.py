@@ -115,7 +115,7 @@ class _File:
         """Read what an earlier try has left, and return how much that is."""
         if self._ledger.tree.has_part(self.wanted.id):
             part = self._open()
-            await self._worker.begin(part.take_up)
+            await self._worker.begin(part.resume)
             await self._worker.finish()
             self.received = part.size
         return self.received
@@ -156,7 +156,7 @@ class _File:
     async def close(self) -> None:
         """Close the file. One that is not whole stays only if another try can take it up."""
         try:
-            await self._worker.settle()
+            await self._worker.aclose()
         finally:
             if self._part is not None:
                 if self._is_whole or (self._noted is not None and self._part.size):
