@@ -171,7 +171,7 @@ async def test_an_errored_pipeline_does_not_count(world: World, project: Project
 
 
 @pytest.mark.parametrize(
-    ("wanted", "expected"),
+    ("criteria", "expected"),
     [
         ({}, 4),
         ({"branch": "main"}, 4),
