@@ -50,5 +50,5 @@ class GzipDecoder:
             if piece:
                 yield piece
             data = self._zlib.unused_data if self._zlib.eof else self._zlib.unconsumed_tail
-            if not data and len(piece) < self._max_piece:  # zlib can hold back output beyond a full piece
+            if not data and len(piece) < self._max_piece:  # after a full piece, zlib can have more output
                 return
