@@ -20,7 +20,7 @@ _CANCEL_TIMEOUT = 1.0
 class EventQueue:
     """Runs `work` for each event, for `concurrency` of them at a time; at most `size` events wait.
 
-    While there are no events, nothing runs, and the queue belongs to no event loop.
+    An empty queue has no tasks, and belongs to no event loop.
     """
 
     def __init__(

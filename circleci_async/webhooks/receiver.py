@@ -136,7 +136,7 @@ class Receiver:
         return answer
 
     async def aclose(self, drain: float | None = None) -> tuple[WebhookEvent, ...]:
-        """Refuse further events, wait for the accepted ones, and return those that were not handled.
+        """Refuse further events, wait for the accepted ones, and return the events that were not handled.
 
         `drain`: seconds to wait (None: the receiver's own); running work is cancelled then. Events that were not
         handled are accepted when they are delivered again.
@@ -184,7 +184,7 @@ class Receiver:
     def serve(self, host: str = "127.0.0.1", port: int = 0, *, path: str = "/") -> AbstractAsyncContextManager[str]:
         """Run a server for the receiver: `async with receiver.serve(port=8080) as url`, which closes it at the end.
 
-        Port 0 selects a free one; `url` is the URL for deliveries. There is no TLS: CircleCI requires `https`, so that
+        Port 0 selects a free one; `url` is the URL for deliveries. TLS is not supported: CircleCI requires `https`, so
         a proxy is needed in front. Raises `InvalidArgument` for a path without leading slash, `OSError` for a port in
         use.
         """
@@ -212,7 +212,7 @@ class Receiver:
         return self._accept(parse(content))
 
     def _accept(self, event: WebhookEvent) -> Answer:
-        """Accept an event, unless it is a duplicate. Does not await, so that of two concurrent duplicates one is accepted."""
+        """Accept an event, unless it is a duplicate. Does not await, so that concurrent duplicates are recognized."""
         if event.id in self._seen:
             return Answer(status=_DUPLICATE, text="this event was accepted before")
         if self._closed:  # closed while the body was read

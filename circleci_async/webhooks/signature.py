@@ -74,8 +74,8 @@ def raw_bytes(body: object) -> bytes:
     if isinstance(body, memoryview):
         return body.tobytes()
     raise InvalidArgument(
-        f"body must be the raw bytes of the request, got {type(body).__name__}: the signature covers these bytes, which a"
-        " decoded or parsed body does not preserve"
+        f"body must be the raw bytes of the request, got {type(body).__name__}: the signature covers these bytes, which"
+        " a decoded or parsed body does not preserve"
     )
 
 
@@ -83,9 +83,7 @@ def _secret_bytes(secret: object, name: str) -> bytes:
     if not isinstance(secret, str | bytes):
         raise InvalidArgument(f"{name} must be text or bytes, got {type(secret).__name__}")
     if not secret.strip():
-        raise InvalidArgument(
-            f"{name} must be the webhook's signing secret, got an empty one, with which anyone could sign"
-        )
+        raise InvalidArgument(f"{name} must be the webhook's signing secret, got an empty one, which anyone could use")
     try:
         return secret.encode() if isinstance(secret, str) else secret
     except UnicodeEncodeError:
