@@ -131,5 +131,5 @@ def test_a_concurrency_below_one_is_refused_at_once() -> None:
     async def work(item: int) -> int:
         return item
 
-    with pytest.raises(InvalidArgument, match="concurrency=0"):
+    with pytest.raises(InvalidArgument, match="concurrency must be a positive integer, got 0"):
         fan_out([1], work, concurrency=0)

@@ -216,7 +216,7 @@ async def test_downloads_and_other_calls_share_the_concurrency_of_the_client(tmp
 async def test_a_concurrency_below_one_is_refused_at_once(concurrency: int, tmp_path: Path) -> None:
     async with raw_server(answer(500, "")) as server, client(server) as circle:
         artifacts = iter([artifact_at(server)])
-        with pytest.raises(ca.InvalidArgument, match=f"concurrency={concurrency}"):
+        with pytest.raises(ca.InvalidArgument, match=f"concurrency must be a positive integer, got {concurrency}"):
             await circle.artifacts.download_all(artifacts, tmp_path / "out", concurrency=concurrency)
         assert server.requests == []
         assert len(list(artifacts)) == 1  # not even read from the list
