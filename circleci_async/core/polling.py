@@ -3,8 +3,8 @@
 import asyncio
 import math
 import random
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias, cast
 
 from ..errors import InvalidArgument, NotFound
 from .retry import is_transient
@@ -27,12 +27,10 @@ MAX_OUTAGE = 120.0
 
 def check_interval(interval: Any) -> Interval:
     """Return the interval. Raises `InvalidArgument`."""
-    if isinstance(interval, tuple | list):
-        match interval:
-            case [first, longest] if _is_positive(first) and _is_positive(longest) and first <= longest:
-                return first, longest
-            case _:
-                pass
+    if isinstance(interval, tuple | list) and len(numbers := cast("Sequence[float]", interval)) == 2:
+        first, longest = numbers
+        if _is_positive(first) and _is_positive(longest) and first <= longest:
+            return first, longest
     raise InvalidArgument(f"interval must be two positive numbers of seconds, the smaller first, got {interval!r}")
 
 

@@ -1,4 +1,4 @@
-"""The bytes of one file, over as many requests as it takes: taken up again, started over, or not had at all."""
+"""A body over several requests: resumed, started over, or incomplete."""
 
 import asyncio
 import re
@@ -24,12 +24,12 @@ def content_of(result: Outcome) -> bytes:
 
 
 def partial(headers: str, body: bytes, *, length: int | None = None) -> Behaviour:
-    """Answer 206, with these headers."""
+    """Answer with 206 and these headers."""
     size = len(body) if length is None else length
     return raw(f"HTTP/1.1 206 X\r\nConnection: close\r\nContent-Length: {size}\r\n{headers}\r\n".encode() + body)
 
 
-async def test_a_body_that_is_cut_three_times_is_taken_up_where_it_stopped(tmp_path: Path) -> None:
+async def test_a_body_is_resumed_after_each_of_three_interruptions(tmp_path: Path) -> None:
     result = await outcome(tmp_path, *[served(OLD, cut=10_000)] * 3, served(OLD))
     assert content_of(result) == OLD
     assert result.ranges == [None, "bytes=10000-", "bytes=20000-", "bytes=30000-"]
@@ -37,42 +37,42 @@ async def test_a_body_that_is_cut_three_times_is_taken_up_where_it_stopped(tmp_p
     assert (result.got.resumed, result.got.verified, result.got.etag) == (3, True, '"v1"')
 
 
-async def test_a_body_is_asked_for_as_it_is_not_compressed(tmp_path: Path) -> None:
+async def test_a_body_is_requested_uncompressed(tmp_path: Path) -> None:
     result = await outcome(tmp_path, served(OLD, cut=10), served(OLD))
     assert [request.headers["accept-encoding"] for request in result.requests] == ["identity"] * 2
 
 
 @pytest.mark.parametrize("loss", [hang_up, reset], ids=["closed", "reset"])
-async def test_a_connection_lost_in_the_middle_is_a_cut(loss: Behaviour, tmp_path: Path) -> None:
+async def test_a_lost_connection_is_an_interruption(loss: Behaviour, tmp_path: Path) -> None:
     result = await outcome(tmp_path, served(OLD, cut=10_000, then=loss), loss, served(OLD))
     assert content_of(result) == OLD
     assert result.ranges[0] is None
-    # What the reset threw away before we could read it is asked for again, and no more than that.
+    # Bytes discarded by the reset before they were read are requested again, and no others.
     resumed = [int(re.findall(r"\d+", wanted or "0")[0]) for wanted in result.ranges[1:]]
     assert all(begin <= 10_000 for begin in resumed)
     assert result.got.size == SIZE
 
 
-async def test_a_cut_before_the_first_byte_is_a_plain_new_try(tmp_path: Path) -> None:
+async def test_an_interruption_before_the_first_byte_is_a_plain_retry(tmp_path: Path) -> None:
     result = await outcome(tmp_path, served(OLD, cut=0), served(OLD, cut=0), served(OLD))
     assert content_of(result) == OLD
     assert (result.ranges, result.got.resumed) == ([None] * 3, 0)
 
 
-async def test_a_body_may_be_cut_more_often_than_there_are_attempts_as_long_as_bytes_come(tmp_path: Path) -> None:
+async def test_interruptions_with_progress_do_not_use_up_the_attempts(tmp_path: Path) -> None:
     result = await outcome(tmp_path, *[served(OLD, cut=5_000)] * 9, served(OLD), attempts=2)
     assert content_of(result) == OLD
     assert result.got.resumed == 9
 
 
-async def test_a_server_that_ignores_ranges_makes_it_start_over(tmp_path: Path) -> None:
+async def test_a_body_starts_over_if_the_server_ignores_ranges(tmp_path: Path) -> None:
     result = await outcome(tmp_path, *[served(OLD, cut=20_000, ranges=False)] * 2, served(OLD, ranges=False))
     assert content_of(result) == OLD
     assert (result.ranges, result.got.resumed) == ([None, "bytes=20000-", "bytes=20000-"], 0)
 
 
 @pytest.mark.parametrize("etag", ['W/"v1"', None, "", "v1"], ids=["weak", "none", "empty", "unquoted"])
-async def test_without_a_strong_etag_no_range_is_asked_for(etag: str | None, tmp_path: Path) -> None:
+async def test_without_a_strong_etag_no_range_is_requested(etag: str | None, tmp_path: Path) -> None:
     result = await outcome(tmp_path, served(OLD, cut=20_000, etag=etag), served(NEW, etag=etag))
     assert content_of(result) == NEW
     assert (result.ranges, result.got.resumed, result.got.etag) == ([None, None], 0, None)
@@ -84,7 +84,7 @@ async def test_two_versions_are_never_mixed(tmp_path: Path) -> None:
     assert (result.got.etag, result.got.resumed) == ('"new"', 0)
 
 
-async def test_a_file_that_has_become_shorter_is_had_in_its_new_version(tmp_path: Path) -> None:
+async def test_a_shorter_new_version_replaces_the_old_one(tmp_path: Path) -> None:
     short = NEW[:100]
     result = await outcome(
         tmp_path, served(OLD, etag='"old"', cut=20_000), answer(416, "no such range"), served(short, etag='"new"')
@@ -94,13 +94,13 @@ async def test_a_file_that_has_become_shorter_is_had_in_its_new_version(tmp_path
 
 
 @pytest.mark.parametrize("status", [412, 416])
-async def test_a_refused_range_makes_it_start_over(status: int, tmp_path: Path) -> None:
+async def test_a_body_starts_over_after_a_refused_range(status: int, tmp_path: Path) -> None:
     result = await outcome(tmp_path, served(OLD, cut=20_000), answer(status, {"message": "no"}), served(NEW))
     assert content_of(result) == NEW
 
 
 @pytest.mark.parametrize("status", [412, 416])
-async def test_a_refusal_that_nothing_explains_is_raised_at_once(status: int, tmp_path: Path) -> None:
+async def test_a_refusal_of_a_request_without_range_is_raised_at_once(status: int, tmp_path: Path) -> None:
     result = await outcome(tmp_path, answer(status, {"message": "no"}))
     assert isinstance(result.failure, ca.ApiError)
     assert (result.failure.status, len(result.requests)) == (status, 1)
@@ -120,7 +120,7 @@ async def test_a_refusal_that_nothing_explains_is_raised_at_once(status: int, tm
     ],
     ids=["earlier", "all", "other length", "other version", "weak version", "endless number", "no range", "multipart"],
 )
-async def test_another_range_than_asked_for_is_never_put_behind_what_we_have(headers: str, tmp_path: Path) -> None:
+async def test_a_range_that_was_not_requested_is_never_appended(headers: str, tmp_path: Path) -> None:
     wrong = partial(headers, NEW[20_000:])
     result = await outcome(tmp_path, served(OLD, cut=20_000), wrong, served(OLD))
     assert content_of(result) == OLD
@@ -130,21 +130,19 @@ async def test_another_range_than_asked_for_is_never_put_behind_what_we_have(hea
 @pytest.mark.parametrize(
     "headers", [f"Content-Range: bytes 20000-{SIZE - 1}/{SIZE}\r\n", f"Content-Range: bytes 20000-{SIZE - 1}/*\r\n"]
 )
-async def test_a_range_that_names_no_version_or_no_length_is_taken_on_the_word_of_if_range(
-    headers: str, tmp_path: Path
-) -> None:
+async def test_a_range_without_version_or_length_relies_on_if_range(headers: str, tmp_path: Path) -> None:
     result = await outcome(tmp_path, served(OLD, cut=20_000), partial(headers, OLD[20_000:]))
     assert (content_of(result), result.got.resumed, len(result.requests)) == (OLD, 1, 2)
 
 
-async def test_a_range_that_ends_early_is_followed_by_another(tmp_path: Path) -> None:
+async def test_a_range_that_ends_early_is_continued(tmp_path: Path) -> None:
     piece = partial(f"Content-Range: bytes 20000-29999/{SIZE}\r\n", OLD[20_000:30_000])
     result = await outcome(tmp_path, served(OLD, cut=20_000), piece, served(OLD))
     assert content_of(result) == OLD
     assert result.ranges == [None, "bytes=20000-", "bytes=30000-"]
 
 
-async def test_a_resumed_body_without_end_is_not_written_for_ever(tmp_path: Path) -> None:
+async def test_an_endless_resumed_body_is_bounded(tmp_path: Path) -> None:
     async def endless(request: Request, writer: asyncio.StreamWriter) -> None:
         writer.write(
             b"HTTP/1.1 206 X\r\nTransfer-Encoding: chunked\r\n"
@@ -159,7 +157,7 @@ async def test_a_resumed_body_without_end_is_not_written_for_ever(tmp_path: Path
     assert max(step.received for step in result.progress) <= SIZE
 
 
-async def test_a_part_that_nobody_asked_for_is_no_file(tmp_path: Path) -> None:
+async def test_an_unrequested_range_is_an_error(tmp_path: Path) -> None:
     unasked = partial(f"Content-Range: bytes 0-99/{SIZE}\r\n", OLD[:100])
     result = await outcome(tmp_path, in_turn(unasked))
     assert isinstance(result.failure, ca.TransportError)
@@ -170,49 +168,49 @@ async def test_a_part_that_nobody_asked_for_is_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("status", [204, 304])
-async def test_a_success_without_a_file_is_no_file(status: int, tmp_path: Path) -> None:
+async def test_a_success_without_a_body_is_an_error(status: int, tmp_path: Path) -> None:
     result = await outcome(tmp_path, raw(f"HTTP/1.1 {status} X\r\n\r\n".encode()))
     assert f"{status}" in str(result.failure)
 
 
-async def test_a_body_of_untold_length_is_had_but_not_verified(tmp_path: Path) -> None:
+async def test_a_body_of_unknown_length_is_not_verified(tmp_path: Path) -> None:
     result = await outcome(tmp_path, served(OLD, length=False))
     assert (content_of(result), result.got.verified) == (OLD, False)
     assert {step.size for step in result.progress} == {None}
 
 
-async def test_a_body_in_chunks_is_had_but_not_verified(tmp_path: Path) -> None:
+async def test_a_chunked_body_is_not_verified(tmp_path: Path) -> None:
     result = await outcome(tmp_path, chunked(OLD))
     assert (content_of(result), result.got.verified) == (OLD, False)
 
 
-async def test_chunks_without_an_end_are_a_cut(tmp_path: Path) -> None:
+async def test_a_chunked_body_without_end_is_an_interruption(tmp_path: Path) -> None:
     result = await outcome(tmp_path, chunked(OLD, cut=20_000), chunked(OLD))
     assert content_of(result) == OLD
     assert result.ranges == [None, None]
 
 
-async def test_chunks_with_an_etag_are_resumed_and_their_length_is_learnt_then(tmp_path: Path) -> None:
+async def test_a_chunked_body_with_an_etag_is_resumed_and_then_has_a_length(tmp_path: Path) -> None:
     result = await outcome(tmp_path, chunked(OLD, cut=20_000, headers='ETag: "v1"\r\n'), served(OLD))
     assert content_of(result) == OLD
     assert (result.ranges, result.got.verified, result.got.resumed) == ([None, "bytes=20000-"], True, 1)
 
 
-async def test_a_length_learnt_late_is_held_to(tmp_path: Path) -> None:
+async def test_a_length_from_a_range_is_checked(tmp_path: Path) -> None:
     piece = partial(f"Content-Range: bytes 20000-29999/{SIZE}\r\n", OLD[20_000:30_000])
     result = await outcome(tmp_path, chunked(OLD, cut=20_000, headers='ETag: "v1"\r\n'), piece, served(OLD))
     assert content_of(result) == OLD
     assert result.ranges == [None, "bytes=20000-", "bytes=30000-"]
 
 
-async def test_an_encoded_body_is_kept_as_it_came_and_flagged(tmp_path: Path) -> None:
+async def test_an_encoded_body_is_stored_as_received_with_its_encoding(tmp_path: Path) -> None:
     result = await outcome(tmp_path, served(OLD, headers={"Content-Encoding": "gzip"}))  # not even valid gzip
     assert (content_of(result), result.got.content_encoding, result.got.verified) == (OLD, "gzip", True)
     result = await outcome(tmp_path / "plain", served(OLD))
     assert result.got.content_encoding is None
 
 
-async def test_the_encoding_of_a_first_try_is_forgotten_when_it_starts_over(tmp_path: Path) -> None:
+async def test_the_encoding_is_reset_when_a_body_starts_over(tmp_path: Path) -> None:
     encoded = served(OLD, etag=None, cut=100, headers={"Content-Encoding": "gzip"})
     result = await outcome(tmp_path, encoded, served(NEW, etag='"v2"'))
     assert (content_of(result), result.got.content_encoding, result.got.etag) == (NEW, None, '"v2"')
@@ -226,7 +224,7 @@ async def test_an_empty_file_is_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 5])
-async def test_a_body_that_never_moves_on_is_given_up_after_all_attempts(attempts: int, tmp_path: Path) -> None:
+async def test_a_body_without_progress_is_an_error_after_all_attempts(attempts: int, tmp_path: Path) -> None:
     never = served(OLD, cut=20_000), served(OLD, cut=0)
     result = await outcome(tmp_path, *never, attempts=attempts)
     assert isinstance(result.failure, ca.TransportError)
@@ -234,9 +232,7 @@ async def test_a_body_that_never_moves_on_is_given_up_after_all_attempts(attempt
 
 
 @pytest.mark.parametrize("attempts", [2, 5])
-async def test_a_body_that_can_only_be_started_over_is_given_up_after_as_many_tries(
-    attempts: int, tmp_path: Path
-) -> None:
+async def test_a_body_that_always_starts_over_is_an_error_after_all_attempts(attempts: int, tmp_path: Path) -> None:
     result = await outcome(tmp_path, served(OLD, etag=None, cut=20_000), attempts=attempts)
     assert type(result.failure) is ca.DownloadInterrupted
     assert f"interrupted {attempts} times" in str(result.failure)
@@ -247,9 +243,7 @@ async def test_a_body_that_can_only_be_started_over_is_given_up_after_as_many_tr
 
 
 @pytest.mark.parametrize("attempts", [2, 5])
-async def test_a_body_that_hardly_gets_on_is_given_up_though_some_bytes_come_each_time(
-    attempts: int, tmp_path: Path
-) -> None:
+async def test_a_body_with_little_progress_is_an_error_after_all_attempts(attempts: int, tmp_path: Path) -> None:
     few = [served(OLD, cut=step) for step in range(100, 10_000, 100)]
     result = await outcome(tmp_path, *few, served(OLD), attempts=attempts)
     assert isinstance(result.failure, ca.DownloadError)
@@ -257,14 +251,14 @@ async def test_a_body_that_hardly_gets_on_is_given_up_though_some_bytes_come_eac
     assert len(result.requests) <= attempts
 
 
-async def test_without_retries_a_cut_is_an_error_at_once(tmp_path: Path) -> None:
+async def test_without_retries_an_interruption_is_an_error_at_once(tmp_path: Path) -> None:
     result = await outcome(tmp_path, served(OLD, etag=None, cut=20_000), attempts=1)
     assert isinstance(result.failure, ca.TransportError)
     assert "cut short" in str(result.failure)
     assert len(result.requests) == 1
 
 
-async def test_a_range_that_is_always_wrong_ends_too(tmp_path: Path) -> None:
+async def test_a_range_that_is_always_wrong_is_an_error(tmp_path: Path) -> None:
     wrong = partial(f"Content-Range: bytes 1-2/{SIZE}\r\n", b"xx")
     result = await outcome(tmp_path, in_turn(*[served(OLD, cut=20_000), wrong] * 9))
     assert type(result.failure) is ca.DownloadInterrupted
@@ -272,14 +266,14 @@ async def test_a_range_that_is_always_wrong_ends_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["", "file:///etc/passwd", "ftp://127.0.0.1/x", "/relative", "http://[::1", "http://"])
-async def test_an_address_that_is_not_http_is_refused_and_nothing_is_sent(url: str, tmp_path: Path) -> None:
-    async with client_of_nobody() as circle:
+async def test_a_url_that_is_not_http_is_refused_before_anything_is_sent(url: str, tmp_path: Path) -> None:
+    async with unused_client() as circle:
         with pytest.raises(ca.DownloadError, match="http or https"):
             await circle.artifacts.download(ca.Artifact(path="a", node_index=0, url=url), tmp_path / "out")
         assert circle.stats.requests == 0
 
 
-def client_of_nobody() -> ca.CircleCI:
+def unused_client() -> ca.CircleCI:
     return ca.CircleCI("t", host="http://127.0.0.1:9", artifact_hosts=())
 
 
@@ -293,9 +287,7 @@ def client_of_nobody() -> ca.CircleCI:
     ],
     ids=["started over", "never moves on", "unasked part", "gone"],
 )
-async def test_no_error_shows_user_token_or_signature_of_an_address(
-    behaviours: list[Behaviour], tmp_path: Path
-) -> None:
+async def test_no_error_contains_user_token_or_signature_of_a_url(behaviours: list[Behaviour], tmp_path: Path) -> None:
     async with raw_server(*behaviours) as server, client(server) as circle:
         url = server.url.replace("//", "//user:pa55@") + "/file?circle-token=s3cret&x=1"
         with pytest.raises(ca.CircleCIError) as caught:
