@@ -11,14 +11,14 @@ from tests.fastclock import fast_clock
 from tests.leftovers import check_nothing_is_left
 from tests.watching.builds import SLUG, running, world
 
-PIPELINES = 50
+PIPELINES = 25
 PER_SECOND = 5
 ORDER = ("pending", "created", "blocked", "queued", "running", "failing", "success", "failed")
 """The order of states and statuses in the pipelines of this test."""
 
 
 @fast_clock
-async def test_50_pipelines_are_watched_within_5_requests_per_second() -> None:
+async def test_25_pipelines_are_watched_within_5_requests_per_second() -> None:
     it = world()
     project = it.project(SLUG)
     project.on_trigger("build", ["test:failed"])
