@@ -22,11 +22,14 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .core.encoding import *
     from .core.lazy_exports import LazyExports
     from .core.paging import *
+    from .core.polling import *
     from .core.retry import *
     from .core.stats import *
     from .core.transport import *
     from .downloads.download import *
     from .downloads.latest import *
+    from .downloads.report import *
+    from .downloads.stream import *
     from .endpoints.pipelines import *
     from .endpoints.resource import *
     from .endpoints.triggers import *
@@ -48,6 +51,7 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .models.insights import *
     from .models.jobs import *
     from .models.messages import *
+    from .models.newest_workflows import *
     from .models.oidc import *
     from .models.open_enum import *
     from .models.organizations import *
@@ -66,9 +70,9 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .models.users import *
     from .models.webhooks import *
     from .models.workflows import *
-    from .resources.artifacts import *
     from .slug import *
     from .tables import *
+    from .usage.progress import *
     from .usage.table import *
     from .watching.arguments import *
     from .watching.changes import *
@@ -81,11 +85,14 @@ _MODULES = (
     "core.codec",
     "core.encoding",
     "core.paging",
+    "core.polling",
     "core.retry",
     "core.stats",
     "core.transport",
     "downloads.download",
     "downloads.latest",
+    "downloads.report",
+    "downloads.stream",
     "endpoints.pipelines",
     "endpoints.resource",
     "endpoints.triggers",
@@ -96,9 +103,9 @@ _MODULES = (
     "harvest.status",
     "harvest.verify",
     "logs.output",
-    "resources.artifacts",
     "slug",
     "tables",
+    "usage.progress",
     "usage.table",
     "watching.arguments",
     "watching.changes",

@@ -18,8 +18,8 @@ from .output import Column, Output
 
 if TYPE_CHECKING:
     from ..client import CircleCI
+    from ..downloads.report import DownloadReport
     from ..models.artifacts import Artifact
-    from ..resources.artifacts import DownloadReport
 
 LISTS_AT_ONCE = 8
 

@@ -18,7 +18,7 @@ from .output import Output
 
 if TYPE_CHECKING:
     from ..client import CircleCI
-    from ..resources.artifacts import DownloadReport
+    from ..downloads.report import DownloadReport
     from .demo_failure import Failure
     from .demo_harvest import Rescue
     from .stage import Stage

@@ -1,4 +1,4 @@
-"""Do one thing for many items at once, but not for all of them at once."""
+"""Process many items with bounded concurrency."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
@@ -13,14 +13,14 @@ R = TypeVar("R")
 def fan_out(
     items: Iterable[T] | AsyncIterable[T], work: Callable[[T], Awaitable[R]], *, concurrency: int
 ) -> AsyncGenerator[tuple[T, R | Exception], None]:
-    """Iterate `(item, result or error)` as they come, `concurrency` at a time.
+    """Iterate `(item, result or error)` in order of completion, with `concurrency` items in work.
 
-    Items are taken from `items` only when there is room, so a list that is still being fetched is fetched no faster
-    than it is worked off. An error of `items` itself is raised when all that was begun has been yielded. Leaving the
-    loop early (break, cancel, an error) cancels what is under way and waits for it to be gone.
+    Items are read only when a worker is free, so that a list is fetched no faster than its items are processed. An
+    error of `items` itself is raised after the results of all items read before. Leaving the loop early (break,
+    cancellation, error) cancels the running work and waits for its end.
     """
     if type(concurrency) is not int or concurrency < 1:
-        raise InvalidArgument(f"concurrency={concurrency!r}: give a whole number from 1")
+        raise InvalidArgument(f"concurrency must be a positive integer, got {concurrency!r}")
     return _fan_out(items, work, concurrency)
 
 
@@ -28,38 +28,38 @@ async def _fan_out(
     items: Iterable[T] | AsyncIterable[T], work: Callable[[T], Awaitable[R]], concurrency: int
 ) -> AsyncGenerator[tuple[T, R | Exception], None]:
     source = _stream(items)
-    turn = asyncio.Lock()
+    source_lock = asyncio.Lock()
     done: asyncio.Queue[tuple[T, R | Exception] | BaseException | None] = asyncio.Queue(maxsize=concurrency)
 
     async def worker() -> None:
         while True:
-            async with turn:  # an async generator can't be asked by two at once
+            async with source_lock:  # an async generator can't be iterated concurrently
                 try:
                     item = await anext(source)
                 except StopAsyncIteration:
                     return
             try:
                 outcome: R | Exception = await work(item)
-            except Exception as error:  # noqa: BLE001  # it belongs to this item: the others go on
+            except Exception as error:  # noqa: BLE001  # the result of this item; the others continue
                 outcome = error
             await done.put((item, outcome))
 
-    async def conduct() -> None:
+    async def wait_for_workers() -> None:
         outcomes = await asyncio.gather(*workers, return_exceptions=True)
         await done.put(next((error for error in outcomes if error is not None), None))
 
     workers = [asyncio.create_task(worker()) for _ in range(concurrency)]
-    conductor = asyncio.create_task(conduct())
+    waiter = asyncio.create_task(wait_for_workers())
     try:
         while isinstance(entry := await done.get(), tuple):
             yield entry
         if entry is not None:
             raise entry
     finally:
-        for task in (conductor, *workers):
+        for task in (waiter, *workers):
             task.cancel()
         try:
-            await asyncio.gather(conductor, *workers, return_exceptions=True)
+            await asyncio.gather(waiter, *workers, return_exceptions=True)
         finally:
             await source.aclose()
 
@@ -71,7 +71,7 @@ async def _stream(items: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[T, No
             async for item in iterator:
                 yield item
         finally:
-            if iterator is not items and isinstance(iterator, AsyncGenerator):  # made here, so nobody else closes it
+            if iterator is not items and isinstance(iterator, AsyncGenerator):  # created here, so closed here
                 await cast("AsyncGenerator[T, None]", iterator).aclose()
     else:
         for item in items:

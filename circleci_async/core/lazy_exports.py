@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from threading import Lock
 
-_ALL = re.compile(r"^__all__ = \[(.*?)\]", re.MULTILINE | re.DOTALL)
+_ALL = re.compile(r"^__all__(?:: list\[str\])? = \[(.*?)\]", re.MULTILINE | re.DOTALL)
 _NAME = re.compile(r'"(\w+)"')
 
 

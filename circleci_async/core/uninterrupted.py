@@ -15,6 +15,7 @@ async def uninterrupted(work: "asyncio.Future[T]") -> T:
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
-        work.exception()  # marks it as retrieved
+        if not work.cancelled():
+            work.exception()  # retrieve it, or asyncio logs that nothing did
         raise cancelled
     return work.result()

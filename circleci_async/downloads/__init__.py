@@ -1,1 +1,1 @@
-"""Artifacts on disk: one file (`download`), many (`report`), and the newest ones that succeeded (`latest`)."""
+"""Downloading artifacts: one, many, as a stream, or the latest."""

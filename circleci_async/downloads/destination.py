@@ -1,4 +1,4 @@
-"""Where artifacts go below a folder. Their paths come from builds, so they are hostile until proven otherwise."""
+"""The paths of artifacts below a folder. Builds choose the names, so they are untrusted input."""
 
 import os
 import re
@@ -9,8 +9,8 @@ from pathlib import Path
 from ..errors import DownloadError, UnsafePath
 from ..models.artifacts import Artifact
 
-LONGEST_NAME = 255
-"""Bytes of a name that file systems allow."""
+MAX_NAME = 255
+"""Bytes that file systems allow in a name."""
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -20,30 +20,29 @@ def checked_parts(path: str) -> tuple[str, ...]:
     """Split an artifact's path into names; raises `UnsafePath` for one that could leave the destination."""
     parts = tuple(path.split("/"))
     if _CONTROL.search(path):
-        reason = "it holds a control character"
+        reason = "it contains a control character"
     elif not _is_text(path):
-        reason = "it is not valid text"
+        reason = "it is not valid Unicode text"
     elif "\\" in path:
-        reason = "it holds a backslash, which separates folders on Windows"
+        reason = "it contains a backslash, which separates folders on Windows"
     elif path.startswith("/"):
         reason = "it is absolute"
     elif any(_DRIVE.match(part) for part in parts):  # on Windows `folder / "C:"` is not below the folder
-        reason = "it holds a drive"
+        reason = "it contains a drive letter"
     elif any(part.rstrip(" ") in {"", ".", ".."} for part in parts):  # Windows drops spaces at the end
-        reason = "it holds an empty name, '.' or '..'"
-    elif any(len(part.encode()) > LONGEST_NAME for part in parts):
-        reason = f"it holds a name of more than {LONGEST_NAME} bytes"
+        reason = "it contains an empty name, '.' or '..'"
+    elif any(len(part.encode()) > MAX_NAME for part in parts):
+        reason = f"it contains a name of more than {MAX_NAME} bytes"
     else:
         return parts
     raise UnsafePath(f"artifact path {path!r} refused: {reason}")
 
 
 class Destination:
-    """Gives each artifact a place of its own below `root`.
+    """Assigns each artifact a unique path below `root`.
 
-    Node 0 goes to `root/PATH`, node N (of a job with parallelism) to `root/node-N/PATH`. Names that would collide,
-    also where a file system does not tell upper case from lower, get `~2`, `~3` and so on before their suffix, in the
-    order in which they come.
+    Node 0 goes to `root/PATH`, node N (of a job with parallelism) to `root/node-N/PATH`. Names that collide,
+    also on case-insensitive file systems, get `~2`, `~3` and so on before their suffix, in order of arrival.
     """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
@@ -53,16 +52,17 @@ class Destination:
         self._folders: dict[tuple[Path, str], Path] = {}
 
     def place(self, artifact: Artifact) -> Path:
-        """Return where an artifact goes, its folder made. The place is claimed: nobody else gets it.
+        """Return the path for an artifact, and create its folder. No other artifact gets the same path.
 
-        Raises `UnsafePath` for a hostile path, `DownloadError` if the folder can't be made.
+        Raises `UnsafePath` for a path that could leave the destination, and `DownloadError` if the folder can't be
+        created.
         """
         parts = checked_parts(artifact.path)
         if artifact.node_index:
             parts = (f"node-{artifact.node_index}", *parts)
         folder = self.root
         try:
-            if not self._entries:  # the first time
+            if not self._entries:  # the first artifact
                 self.root.mkdir(parents=True, exist_ok=True)
             for name in parts[:-1]:
                 folder = self._folder(folder, name)
@@ -77,10 +77,10 @@ class Destination:
         if key not in self._folders:
             folder = self._claim(parent, name, is_folder=True)
             if folder.is_symlink():
-                try:  # the folder by its own name, so that a file in it can't be claimed twice
+                try:  # the real path, so that its files can't be claimed twice
                     folder = self.root / folder.resolve().relative_to(self.root.resolve())
                 except ValueError:
-                    raise UnsafePath(f"{folder} refused: it is a link that leads out of {self.root}") from None
+                    raise UnsafePath(f"{folder} refused: it is a link to a folder outside of {self.root}") from None
             folder.mkdir(exist_ok=True)
             self._folders[key] = folder
         return self._folders[key]
@@ -99,11 +99,11 @@ class Destination:
         if present is None:
             return True
         if present != path.name or path in self._files:
-            return False  # differs by case only, or somebody else's
+            return False  # differs by case only, or belongs to another artifact
         return path.is_dir() == is_folder or not os.path.lexists(path)
 
     def _listing(self, folder: Path) -> dict[str, str]:
-        """What is in a folder, by names without case; read once, then kept."""
+        """Return the names in a folder by their case-folded form; cached."""
         if folder not in self._entries:
             self._entries[folder] = {fold(entry.name): entry.name for entry in os.scandir(folder)}
         return self._entries[folder]
@@ -118,14 +118,14 @@ def _is_text(path: str) -> bool:
 
 
 def fold(name: str) -> str:
-    """Return what names have in common that are one by Unicode's canonical caseless matching."""
+    """Return the key under which two names are equal by Unicode's canonical caseless matching."""
     if name.isascii():
         return name.lower()
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
 
 
 def numbered(name: str) -> Iterator[str]:
-    """Yield a name, then the others that it may have if that one is taken: `a~2.txt`, `a~3.txt` and so on."""
+    """Yield a name, then the alternatives if it is taken: `a~2.txt`, `a~3.txt` and so on."""
     yield name
     stem, dot, suffix = name.partition(".") if not name.startswith(".") else (name, "", "")
     count = 2

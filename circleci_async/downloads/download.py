@@ -1,13 +1,14 @@
-"""One artifact, whole or not at all."""
+"""Downloading one artifact to a file, which appears complete or not at all."""
 
 import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from attrs import frozen
 
-from ..core.resumable_body import Body
+from ..core.resumable_body import ResumableBody
 from ..core.session import Session
 from ..errors import DownloadError
 from ..models.artifacts import Artifact
@@ -18,10 +19,10 @@ __all__ = ["Download", "OnProgress", "Progress"]
 log: logging.Logger = logging.getLogger("circleci_async")
 
 BATCH = 4 * 1024 * 1024
-"""Bytes that are hashed and written at once, in a thread."""
+"""Bytes that a thread hashes and writes at once."""
 
 INLINE = 256 * 1024
-"""Bytes up to which the last batch is written on the spot, which takes less time than a hop to a thread."""
+"""Bytes up to which the last batch is written on the event loop, which is faster than a thread switch."""
 
 
 @frozen(kw_only=True)
@@ -30,45 +31,44 @@ class Download:
 
     artifact: Artifact
     path: Path
-    """Where it is."""
     size: int
     """Bytes."""
     sha256: str
-    """Of what was received and written, in hex."""
+    """Checksum of the received bytes, in hex."""
     verified: bool
-    """Whether the size is what the server promised; False if it promised none."""
+    """Whether the size equals the length that the server sent; False if it sent none."""
     etag: str | None = None
-    """The server's version of the file, if it names one."""
+    """The server's version of the file, if it sent one."""
     content_encoding: str | None = None
-    """Set if the server sent the file encoded (such as `gzip`) against our wish: it is kept as it was sent."""
+    """Set if the server encoded the file (such as `gzip`) although it was asked not to. It is stored as received."""
     resumed: int = 0
-    """How often it was taken up again after a cut."""
+    """How often the download was resumed after an interruption."""
 
 
 @frozen(kw_only=True)
 class Progress:
-    """How far one artifact has come."""
+    """The progress of one download."""
 
     artifact: Artifact
     received: int
-    """Bytes so far; it goes back to 0 when a download must start over."""
+    """Bytes so far; 0 again when a download starts over."""
     size: int | None
-    """Bytes in all, or None if the server did not say."""
+    """Bytes in all, or None if the server did not send the length."""
     done: bool
-    """Whether the file stands under its final name."""
+    """Whether the file has its final name."""
 
 
-OnProgress = Callable[[Progress], None]
+OnProgress: TypeAlias = Callable[[Progress], None]
 
 
 async def download(session: Session, artifact: Artifact, target: Path, on_progress: OnProgress | None) -> Download:
-    """Fetch `artifact` into `target`, over whatever stands there: partial file, bytes, check, rename.
+    """Download `artifact` to `target`, replacing an existing file: partial file, bytes, checksum, rename.
 
-    Raises `ApiError` (such as `NotFound`), `TransportError` when retries are used up, and `DownloadError` if it can't
-    be had whole or written; then nothing new stands under the final name.
+    Raises `ApiError` (such as `NotFound`), `TransportError` when the retries are used up, and `DownloadError` if the
+    body is incomplete or the file can't be written. The target is unchanged then.
     """
     report = _reporter(artifact, on_progress)
-    body = Body(session, artifact.url)
+    body = ResumableBody(session, artifact.url)
     try:
         part = PartFile(target)
         worker = Worker()
@@ -77,7 +77,7 @@ async def download(session: Session, artifact: Artifact, target: Path, on_progre
             sha256 = part.commit()
         finally:
             try:
-                await worker.settle()
+                await worker.aclose()
             finally:
                 part.discard()
     except OSError as error:
@@ -97,23 +97,21 @@ async def download(session: Session, artifact: Artifact, target: Path, on_progre
     )
 
 
-async def _receive(body: Body, part: PartFile, worker: Worker, report: Callable[[int, int | None, bool], None]) -> None:
-    """Receive one batch while a thread hashes and writes the one before."""
+async def _receive(
+    body: ResumableBody, part: PartFile, worker: Worker, report: Callable[[int, int | None, bool], None]
+) -> None:
+    """Receive each batch while a thread hashes and writes the previous one."""
     pending: list[bytes] = []
-    waiting = received = 0
-    while True:
-        begin, data = await body.next_part()
-        if begin != received:  # the server could not go on where it stopped
-            pending, waiting, received = [], 0, 0
+    waiting = 0
+    async for received in body:
+        if received.restarted:
+            pending, waiting = [], 0
             await worker.finish()
             part.start_over()
             report(0, body.size, False)
-        if not data:
-            break
-        pending.append(data)
-        waiting += len(data)
-        received += len(data)
-        report(received, body.size, False)
+        pending.append(received.data)
+        waiting += len(received.data)
+        report(body.received, body.size, False)
         if waiting >= BATCH:
             await worker.begin(partial(part.write, pending))
             pending, waiting = [], 0
@@ -131,7 +129,7 @@ def _reporter(artifact: Artifact, on_progress: OnProgress | None) -> Callable[[i
             return
         try:
             on_progress(Progress(artifact=artifact, received=received, size=size, done=done))
-        except Exception:  # the caller's display is no reason to lose the file
+        except Exception:  # a faulty callback must not fail the download
             log.exception("on_progress failed")
 
     return report

@@ -1,39 +1,34 @@
-"""The artifacts of the newest pipeline that succeeded: API v2 has no call for that."""
+"""The artifacts of the newest successful pipeline. API v2 has no call for that."""
 
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, cast
 
 from attrs import field, frozen
 
 from ..core.fan_out import fan_out
-from ..core.paging import Paged
 from ..core.session import Session
 from ..endpoints.artifacts import Artifacts
 from ..endpoints.pipelines import Pipelines
 from ..endpoints.resource import ProjectRef
 from ..endpoints.workflows import Workflows
-from ..errors import InvalidArgument, NotFound
+from ..errors import InvalidArgument
 from ..globs import check_glob, is_plain, matches, matches_path
 from ..models.artifacts import Artifact
 from ..models.jobs import JobStatus, JobType
+from ..models.newest_workflows import is_setup_finished, newest_of_each_name
 from ..models.pipelines import Pipeline, PipelineState
 from ..models.workflows import Workflow, WorkflowJob, WorkflowStatus
 
 __all__ = ["JobArtifacts", "LatestArtifacts"]
 
-T = TypeVar("T")
-
 JOBS_AT_ONCE = 8
-"""Jobs of a pipeline whose artifacts are listed at once."""
-
-BEGINNING = frozenset({PipelineState.PENDING, PipelineState.SETUP, PipelineState.SETUP_PENDING})
-"""States of a pipeline whose workflows are not all there yet."""
+"""Jobs of a pipeline whose artifacts are listed concurrently."""
 
 
 @frozen(kw_only=True)
 class JobArtifacts:
-    """What one job left, of what was asked for; at least one artifact."""
+    """The matching artifacts of one job; at least one."""
 
     workflow: Workflow
     job: WorkflowJob
@@ -42,20 +37,20 @@ class JobArtifacts:
 
 @frozen(kw_only=True)
 class LatestArtifacts:
-    """The artifacts of the newest pipeline that succeeded, as `artifacts.latest` finds them."""
+    """The artifacts of the newest successful pipeline, as `artifacts.latest` returns them."""
 
     pipeline: Pipeline
     jobs: tuple[JobArtifacts, ...] = field(repr=False)
-    """Which job left which artifacts."""
+    """The artifacts by job."""
 
     @property
     def artifacts(self) -> list[Artifact]:
-        """All of them: job by job, each in the order in which the API lists them. Never empty."""
+        """All artifacts: job by job, each in the order of the API. Never empty."""
         return [artifact for job in self.jobs for artifact in job.artifacts]
 
 
 class Search(NamedTuple):
-    """What is looked for; names and `path` are globs, and None asks for all."""
+    """The criteria of `artifacts.latest`. Names and `path` are globs; None matches all."""
 
     branch: str | None
     tag: str | None
@@ -65,17 +60,19 @@ class Search(NamedTuple):
     look_back: int
 
     def check(self) -> None:
-        """Raise `InvalidArgument` for what can't be meant."""
+        """Raise `InvalidArgument` for criteria that are invalid."""
         for name in ("branch", "tag", "workflow", "job", "path"):
             check_glob(name, getattr(self, name))
         if self.branch is not None and self.tag is not None:
-            raise InvalidArgument(f"branch={self.branch!r}, tag={self.tag!r}: a pipeline has one of the two, not both")
+            raise InvalidArgument(
+                f"only one of branch and tag can be given, got branch={self.branch!r}, tag={self.tag!r}"
+            )
         if type(self.look_back) is not int or self.look_back < 1:
-            raise InvalidArgument(f"look_back={self.look_back!r}: give a number of pipelines, from 1")
+            raise InvalidArgument(f"look_back must be a positive number of pipelines, got {self.look_back!r}")
 
 
 async def find_latest(session: Session, project: ProjectRef, search: Search) -> LatestArtifacts | None:
-    """Look at pipelines, newest first, until one succeeded and has what is looked for; None if none of them has."""
+    """Check pipelines, newest first, until one succeeded and has matching artifacts; None if there is none."""
     search.check()
     branch = search.branch if is_plain(search.branch) else None
     listed = Pipelines(session).list(project, branch=branch)
@@ -83,7 +80,7 @@ async def find_latest(session: Session, project: ProjectRef, search: Search) -> 
     async with aclosing(listed.pages()) as pages:
         async for page in pages:
             for pipeline in page.items[:left]:
-                if _is_of_interest(pipeline, search, branch) and (jobs := await _found_in(session, pipeline, search)):
+                if _is_candidate(pipeline, search, branch) and (jobs := await _matching(session, pipeline, search)):
                     return LatestArtifacts(pipeline=pipeline, jobs=jobs)
             left -= len(page.items)
             if left <= 0:
@@ -91,80 +88,72 @@ async def find_latest(session: Session, project: ProjectRef, search: Search) -> 
     return None
 
 
-def _is_of_interest(pipeline: Pipeline, search: Search, asked_for: str | None) -> bool:
+def _is_candidate(pipeline: Pipeline, search: Search, filtered_branch: str | None) -> bool:
     return (
-        (asked_for is not None or matches(search.branch, revision(pipeline, "branch")))
+        (filtered_branch is not None or matches(search.branch, revision(pipeline, "branch")))
         and matches(search.tag, revision(pipeline, "tag"))
-        # What is left of a configuration that could not be used is half of a build; a workflow asked for stands alone.
+        # An invalid configuration can leave half of a build; a workflow that is searched for stands for itself.
         and (search.workflow is not None or pipeline.state != PipelineState.ERRORED)
     )
 
 
-async def _found_in(session: Session, pipeline: Pipeline, search: Search) -> tuple[JobArtifacts, ...]:
-    """Return what is looked for, if all that counts of this pipeline succeeded."""
-    listed = await _all(Pipelines(session).workflows(pipeline.id))
+async def _matching(session: Session, pipeline: Pipeline, search: Search) -> tuple[JobArtifacts, ...]:
+    """Return the matching artifacts of a pipeline by job, if all its workflows that count succeeded."""
+    listed = await Pipelines(session).workflows(pipeline.id).empty_if_missing().collect()
     workflows = newest_of_each_name(each for each in listed if matches(search.workflow, each.name))
     if not succeeded(pipeline, workflows, is_all=search.workflow is None):
         return ()
     artifacts = Artifacts(session)
 
-    async def find(at: "_Place") -> JobArtifacts:
-        found = await _all(artifacts.list(pipeline.project_slug, at.number))
-        wanted = tuple(each for each in found if matches_path(search.path, each.path))
-        return JobArtifacts(workflow=at.workflow, job=at.job, artifacts=wanted)
+    async def find(candidate: "_Candidate") -> JobArtifacts:
+        found = await artifacts.list(pipeline.project_slug, candidate.number).empty_if_missing().collect()
+        matching = tuple(each for each in found if matches_path(search.path, each.path))
+        return JobArtifacts(workflow=candidate.workflow, job=candidate.job, artifacts=matching)
 
     found: list[tuple[int, JobArtifacts]] = []
-    places = _jobs_of(session, workflows, search.job)
-    async with aclosing(fan_out(places, find, concurrency=JOBS_AT_ONCE)) as outcomes:
-        async for at, outcome in outcomes:
+    candidates = _candidates(session, workflows, search.job)
+    async with aclosing(fan_out(candidates, find, concurrency=JOBS_AT_ONCE)) as outcomes:
+        async for candidate, outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome
             if outcome.artifacts:
-                found.append((at.order, outcome))
+                found.append((candidate.position, outcome))
     return tuple(job for _, job in sorted(found, key=lambda each: each[0]))
 
 
-class _Place(NamedTuple):
-    order: int
+class _Candidate(NamedTuple):
+    position: int
     number: int
     workflow: Workflow
     job: WorkflowJob
 
 
-async def _jobs_of(session: Session, workflows: Iterable[Workflow], glob: str | None) -> AsyncGenerator[_Place]:
-    """Iterate the jobs that ran, and succeeded, and fit."""
-    order = 0
+async def _candidates(session: Session, workflows: Iterable[Workflow], glob: str | None) -> AsyncGenerator[_Candidate]:
+    """Iterate the matching jobs that ran and succeeded."""
+    position = 0
     for workflow in workflows:
-        for job in await _all(Workflows(session).jobs(workflow.id)):
+        for job in await Workflows(session).jobs(workflow.id).empty_if_missing().collect():
             ran = job.job_number is not None and job.type != JobType.APPROVAL
             if ran and job.status == JobStatus.SUCCESS and matches(glob, job.name):
-                yield _Place(order, job.job_number or 0, workflow, job)
-                order += 1
+                yield _Candidate(position, job.job_number or 0, workflow, job)
+                position += 1
 
 
 def succeeded(pipeline: Pipeline, newest: Iterable[Workflow], *, is_all: bool) -> bool:
-    """Say whether these workflows, each the newest of its name, are there and succeeded.
+    """Return whether there are workflows, each the newest of its name, and all of them succeeded.
 
-    `is_all`: whether they are all of the pipeline. Then a setup workflow alone is not enough while its continuation is
-    still to come; a setup configuration has just one workflow.
+    `is_all`: they are all workflows of the pipeline. A setup workflow alone is then not enough while its continuation
+    is missing; a setup configuration has only one workflow.
     """
     workflows = list(newest)
-    if is_all and (pipeline.state == PipelineState.ERRORED or (pipeline.state in BEGINNING and len(workflows) == 1)):
+    is_incomplete = not is_setup_finished(pipeline) and len(workflows) == 1
+    if is_all and (is_incomplete or pipeline.state == PipelineState.ERRORED):
         return False
     return bool(workflows) and all(each.status == WorkflowStatus.SUCCESS for each in workflows)
 
 
-def newest_of_each_name(workflows: Iterable[Workflow]) -> list[Workflow]:
-    """Return the workflows that count: a rerun is one of the same name, and supersedes those before it."""
-    newest: dict[str, Workflow] = {}
-    for workflow in workflows:
-        other = newest.setdefault(workflow.name, workflow)
-        newest[workflow.name] = max(other, workflow, key=lambda each: each.created_at)
-    return list(newest.values())
-
-
 def revision(pipeline: Pipeline, kind: str) -> str | None:
-    """Return the `branch` or the `tag` of a pipeline; where there is no `vcs`, the provider's own words tell."""
+    """Return the `branch` or `tag` of a pipeline. Without `vcs`, the provider's trigger parameters have it."""
     if pipeline.vcs is not None:
         found: object = getattr(pipeline.vcs, kind)
         return found if isinstance(found, str) else None
@@ -173,13 +162,3 @@ def revision(pipeline: Pipeline, kind: str) -> str | None:
         if isinstance(found, str) and found:
             return found
     return None
-
-
-async def _all(paged: Paged[T]) -> list[T]:
-    """Return a list; one that answers 404, because what it is of has gone, is empty."""
-    try:
-        return await paged.collect()
-    except NotFound as gone:
-        if gone.page_token is not None:  # not the whole list, but a page of it
-            raise
-        return []

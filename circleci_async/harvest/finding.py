@@ -7,13 +7,14 @@ from typing import NamedTuple, TypeVar
 
 from ..core.fan_out import fan_out
 from ..core.session import Session
-from ..downloads.latest import BEGINNING, newest_of_each_name, revision, succeeded
+from ..downloads.latest import revision, succeeded
 from ..endpoints.artifacts import Artifacts
 from ..endpoints.pipelines import Pipelines
 from ..endpoints.workflows import Workflows
 from ..errors import CircleCIError, InvalidArgument, LedgerError, NotFound
 from ..globs import matches
 from ..models.jobs import JobType
+from ..models.newest_workflows import is_setup_finished, newest_of_each_name
 from ..models.pipelines import Pipeline
 from ..models.workflows import Workflow, WorkflowJob
 from ..slug import ProjectSlug
@@ -140,7 +141,7 @@ class Finder:
         number, id = pipeline.number, pipeline.id
         listing = Unlisted("workflows", project, id, f"pipeline {number} of {project}", [id], None)
         async with self._walker.listing(listing) as walk:
-            walk.is_to_be_repeated = pipeline.state in BEGINNING
+            walk.is_to_be_repeated = not is_setup_finished(pipeline)
             await self._each(self._runs(project, pipeline), self._jobs_of)
 
     async def _runs(self, project: str, pipeline: Pipeline) -> AsyncGenerator[Run]:

@@ -7,7 +7,7 @@ from string import Formatter
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
-from ..downloads.destination import LONGEST_NAME, fold, numbered
+from ..downloads.destination import MAX_NAME, fold, numbered
 from ..errors import InvalidArgument
 
 DEFAULT_LAYOUT: Final = "{project}/{pipeline}/{workflow}/{job}-{number}/{node}/{path}"
@@ -160,7 +160,7 @@ def _undotted(name: str) -> str:
 
 def _fitting(name: str) -> str:
     """Shorten a name that is too long for file systems; what was cut off lives on as a checksum."""
-    if len(name) <= LONGEST_NAME // 4 or len(name.encode()) <= LONGEST_NAME:
+    if len(name) <= MAX_NAME // 4 or len(name.encode()) <= MAX_NAME:
         return name
     mark = f"~{hashlib.sha256(name.encode()).hexdigest()[:12]}"
-    return name.encode()[: LONGEST_NAME - len(mark)].decode("utf-8", "ignore") + mark
+    return name.encode()[: MAX_NAME - len(mark)].decode("utf-8", "ignore") + mark

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from ..core.resumable_body import Body
+from ..core.resumable_body import ResumableBody
 from ..core.session import Session
 from ..downloads.download import BATCH, INLINE
 from ..downloads.part_file import PartFile, Worker
@@ -53,16 +53,14 @@ class Receiver:
         wanted = file.wanted
         if wanted.etag is not None and await file.take_up() == wanted.size:
             return file.fetched(wanted.etag)  # killed with the last byte
-        body = Body(self._session, wanted.url, offset=file.received, etag=wanted.etag if file.received else None)
+        etag = wanted.etag if file.received else None
+        body = ResumableBody(self._session, wanted.url, offset=file.received, etag=etag)
         admitted = file.received
         try:
-            while True:
-                begin, data = await body.next_part()
-                if begin != file.received:
+            async for part in body:
+                if part.restarted:
                     await file.start_over()
-                if not data:
-                    break
-                file.add(data)
+                file.add(part.data)
                 expected = max(body.size or 0, file.received)
                 if expected > admitted:
                     if not self._admit(wanted, expected - admitted):
@@ -74,8 +72,6 @@ class Receiver:
                     file.is_large = True
                 if file.is_large and file.waiting >= self._batch(file):
                     await file.write(body)
-                if body.has_ended:
-                    break
             if file.has_part or file.waiting > INLINE:
                 await file.write(body)
                 await file.finish()
@@ -119,7 +115,7 @@ class _File:
         """Read what an earlier try has left, and return how much that is."""
         if self._ledger.tree.has_part(self.wanted.id):
             part = self._open()
-            await self._worker.begin(part.take_up)
+            await self._worker.begin(part.resume)
             await self._worker.finish()
             self.received = part.size
         return self.received
@@ -137,7 +133,7 @@ class _File:
         if self._part is not None:
             self._part.start_over()
 
-    async def write(self, body: Body) -> None:
+    async def write(self, body: ResumableBody) -> None:
         """Begin to write what waits. The ledger knows before which version it is, so that two are never mixed."""
         if body.etag != self._noted:
             await self._worker.finish()
@@ -160,7 +156,7 @@ class _File:
     async def close(self) -> None:
         """Close the file. One that is not whole stays only if another try can take it up."""
         try:
-            await self._worker.settle()
+            await self._worker.aclose()
         finally:
             if self._part is not None:
                 if self._is_whole or (self._noted is not None and self._part.size):

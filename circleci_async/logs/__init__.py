@@ -1,1 +1,1 @@
-"""What the steps of jobs printed."""
+"""The output of job steps: complete, the last lines, or followed while the job runs."""

@@ -1,4 +1,4 @@
-"""A job as API v1.1 tells it (there it is a build), and its steps as this package does. API v2 knows no steps."""
+"""A job with its steps from API v1.1, which calls it a build. API v2 has no steps."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -12,8 +12,8 @@ from ..models.jobs import JobStatus
 from ..models.steps import JobStep, StepAction, StepStatus
 
 NO_STEPS = (
-    "A job that was canceled before it started has no steps, nor has an approval. Otherwise check project and number "
-    "(`workflows.jobs` tells it as `job_number`), and that the token's user can see the project."
+    "A job that was canceled before it started has no steps, nor does an approval. Otherwise check the project, the"
+    " number (`job_number` of `workflows.jobs`), and that the token's user can see the project."
 )
 
 _FLAGS: tuple[Literal["infrastructure_fail", "timedout", "failed", "canceled"], ...] = (
@@ -26,7 +26,7 @@ _FLAGS: tuple[Literal["infrastructure_fail", "timedout", "failed", "canceled"], 
 
 @frozen(kw_only=True)
 class BuildAction:
-    """A step on one node, as it comes: nearly everything may be null, and is at times."""
+    """A step on one node, as received: nearly every field can be null."""
 
     name: str | None = None
     step: int | None = None
@@ -49,7 +49,7 @@ class BuildAction:
 
 @frozen(kw_only=True)
 class BuildStep:
-    """A step, as it comes."""
+    """A step, as received."""
 
     name: str | None = None
     actions: tuple[BuildAction, ...] | None = None
@@ -57,7 +57,7 @@ class BuildStep:
 
 @frozen(kw_only=True)
 class Build:
-    """A job, as it comes."""
+    """A job, as received."""
 
     steps: tuple[BuildStep, ...] | None = None
     lifecycle: str | None = None
@@ -66,10 +66,10 @@ class Build:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing will happen to the job any more."""
+        """Whether the job has ended."""
         if self.lifecycle is not None:
             return self.lifecycle in {"finished", "not_run"}
-        if self.status in {"fixed", "no_tests"}:  # words of this API alone
+        if self.status in {"fixed", "no_tests"}:  # statuses of API v1.1 only
             return True
         return self.stop_time is not None or (self.status is not None and self.status.is_finished)
 
@@ -79,12 +79,12 @@ class Build:
 
 
 def build_path(project: str, number: int) -> str:
-    """Return the path of a job; `project` is quoted already."""
+    """Return the path of a job; `project` is already quoted."""
     return f"/api/v1.1/project/{project}/{number}"
 
 
 async def get_build(session: Session, project: str, number: int) -> Build:
-    """Ask for a job; `project` is quoted already. The `NotFound` of a job without steps says so in its `hint`."""
+    """Request a job; `project` is already quoted. The `NotFound` of a job without steps has a `hint`."""
     try:
         return await session.request(Build, "GET", build_path(project, number))
     except NotFound as error:
@@ -94,21 +94,21 @@ async def get_build(session: Session, project: str, number: int) -> Build:
 
 def _step(step: BuildStep) -> JobStep:
     actions = tuple(sorted((_action(action, step) for action in step.actions or ()), key=lambda each: each.node))
-    telling = _telling(actions)
+    representative = _representative(actions)
     ends = [action.ended_at for action in actions]
     return JobStep(
         name=step.name or (actions[0].name if actions else ""),
         number=next((action.number for action in actions if action.number is not None), None),
-        status=telling.status if telling else StepStatus("unknown"),
-        exit_code=telling.exit_code if telling else None,
+        status=representative.status if representative else StepStatus("unknown"),
+        exit_code=representative.exit_code if representative else None,
         started_at=min(filter(None, (action.started_at for action in actions)), default=None),
         ended_at=max(filter(None, ends), default=None) if None not in ends else None,
         actions=actions,
     )
 
 
-def _telling(actions: Iterable[StepAction]) -> StepAction | None:
-    """Return the action that stands for all: the first of those that tell most."""
+def _representative(actions: Iterable[StepAction]) -> StepAction | None:
+    """Return the action whose status is that of the step: the first one of the lowest rank."""
     return min(actions, key=_rank, default=None)
 
 
@@ -127,7 +127,7 @@ def _action(action: BuildAction, step: BuildStep) -> StepAction:
         node=action.index or 0,
         name=action.name or step.name or "",
         status=status,
-        # A step that was killed by its timeout has `failed` null, and one that was not may have a new status.
+        # `failed` is null for a step killed by its timeout, and its status can be unknown.
         failed=status.is_failure or flag in {"infrastructure_fail", "timedout", "failed"},
         number=action.step,
         exit_code=action.exit_code,

@@ -1,102 +1,97 @@
-"""The lines of a running job, as they appear. API v1.1 streams nothing, so it is asked again and again."""
+"""The lines of a running job as they are printed. API v1.1 has no streaming, so the job is polled."""
 
 import asyncio
 import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing
+from typing import TypeAlias
 
 from attrs import define, field
 
-from ..core.retry import is_transient
-from ..errors import ApiError, NotFound, TransportError
+from ..core.polling import Interval, PollSchedule
+from ..errors import CircleCIError, NotFound
 from ..models.jobs import JobDetails
 from ..models.steps import LogLine, StepAction
 from .build import Build
 from .lines import Line, Lines, splitter
-from .reading import Job, output_of
+from .reading import JobRef, output_of
 
 log: logging.Logger = logging.getLogger("circleci_async")
 
-FAILURES = 5
-"""Looks that may fail in a row, each of them after the retries of the client."""
+INTERVAL: Interval = (1.0, 10.0)
 
-GROWTH = 1.5
-"""What each wait is longer than the one before by, as long as nothing new comes."""
-
-Key = tuple[str, int | None, int, int]
+Key: TypeAlias = tuple[str, int | None, int, int]
 
 
 @define
 class _Progress:
-    """How far the output of one action has been read."""
+    """How much of an action's output has been read."""
 
     lines: Lines = field(factory=lambda: splitter(ansi=False))
-    given: int = 0
-    """Characters."""
+    characters: int = 0
     done: bool = False
 
 
 async def follow(
-    job: Job, details: Callable[[], Awaitable[JobDetails]], *, ansi: bool, interval: tuple[float, float]
+    job: JobRef, details: Callable[[], Awaitable[JobDetails]], *, ansi: bool, interval: Interval
 ) -> AsyncGenerator[LogLine, None]:
-    """Iterate the lines that a job has printed, and those that it prints until it ends, each once.
+    """Iterate the lines of a job until it ends, each line once. The delays between polls restart with new lines.
 
-    `details` asks API v2, which knows a job before API v1.1 does. `interval`: seconds to the next look after something
-    new has come, and at most.
+    `details` requests the job from API v2, which has it earlier than API v1.1.
     """
-    first, most = interval
-    known: dict[Key, _Progress] = {}
-    wait = first
-    failures = 0
+    schedule = PollSchedule(interval)
+    progress_by_action: dict[Key, _Progress] = {}
+    was_seen = False
     while True:
-        came = False
+        has_news = False
+        build: Build | None = None
         try:
-            build = await _look(job, details)
+            build = await _build(job, details)
+            was_seen = was_seen or build is not None
             for key, action in _actions(build):
-                progress = known.get(key) or known.setdefault(key, _Progress(splitter(ansi=ansi)))
-                async with aclosing(_news(job, action, progress, job_ended=build.has_ended)) as lines:
+                progress = progress_by_action.setdefault(key, _Progress(splitter(ansi=ansi)))
+                async with aclosing(_news(job, action, progress, job_ended=_has_ended(build))) as lines:
                     async for line in lines:
-                        came = True
+                        has_news = True
                         yield LogLine(text=line.text, step=action.name, number=action.number, node=action.node)
-            if build.has_ended:
+            if _has_ended(build):
                 return
-        except (ApiError, TransportError) as error:
-            failures = 1 if came else failures + 1
-            if failures > FAILURES or not is_transient(error):
+            schedule.succeeded(changed=has_news)
+        except CircleCIError as error:
+            if has_news:
+                schedule.succeeded(changed=True)
+            if not schedule.failed(error, seen_before=was_seen and build is None):
                 raise
-            log.info("a look at job %d failed, %d in a row: %s", job.number, failures, error)
-            asked = getattr(error, "retry_after", None) or 0.0
-        else:
-            failures, asked = 0, 0.0
-        wait = first if came else min(most, wait * GROWTH)
-        await asyncio.sleep(max(wait, asked))
+            log.info("poll of job %d failed, %d in a row: %s", job.number, schedule.failures, error)
+        await asyncio.sleep(schedule.next_delay())
 
 
-async def _news(job: Job, action: StepAction, progress: _Progress, *, job_ended: bool) -> AsyncGenerator[Line, None]:
-    """Iterate what an action has printed since the last time."""
+async def _news(job: JobRef, action: StepAction, progress: _Progress, *, job_ended: bool) -> AsyncGenerator[Line, None]:
+    """Iterate the lines that an action has printed since the last poll."""
     if progress.done:
         return
     if action.has_output:
         try:
-            async with aclosing(output_of(job, action, skip=progress.given)) as messages:
+            async with aclosing(output_of(job, action, skip=progress.characters)) as messages:
                 async for message in messages:
-                    progress.given += len(message.text)
+                    progress.characters += len(message.text)
                     for line in progress.lines.feed(message.text):
                         yield line
         except NotFound:
             if job_ended:
                 raise
-            return  # it may be stored later than it is told of
+            return  # `has_output` can be set before the output is stored
     if action.is_finished or job_ended:
         progress.done = True
         for line in progress.lines.end():
             yield line
 
 
-async def _look(job: Job, details: Callable[[], Awaitable[JobDetails]]) -> Build:
+async def _build(job: JobRef, details: Callable[[], Awaitable[JobDetails]]) -> Build | None:
+    """Return the job; None if it has not started."""
     try:
-        return await job.look()
+        return await job.build()
     except NotFound as error:
         try:
             status = (await details()).status
@@ -104,13 +99,17 @@ async def _look(job: Job, details: Callable[[], Awaitable[JobDetails]]) -> Build
             raise error from None
         if status is None or status.is_finished:
             raise
-        return Build()  # it has not begun
+        return None
 
 
-def _actions(build: Build) -> Iterator[tuple[Key, StepAction]]:
-    """Yield all actions, and what tells each from the others in every list of this job."""
+def _has_ended(build: Build | None) -> bool:
+    return build is not None and build.has_ended
+
+
+def _actions(build: Build | None) -> Iterator[tuple[Key, StepAction]]:
+    """Yield all actions, each with a key that identifies it in every poll of the job."""
     seen: Counter[tuple[str, int | None, int]] = Counter()
-    for step in build.job_steps():
+    for step in build.job_steps() if build else ():
         for action in step.actions:
             name = (action.name, action.number, action.node)
             yield (*name, seen[name]), action

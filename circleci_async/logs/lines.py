@@ -1,4 +1,4 @@
-"""Lines out of text that comes in pieces: as it was printed, or as a terminal would show it in the end. Pure."""
+"""Splitting text that arrives in pieces into lines, as printed or as a terminal shows them. No I/O."""
 
 import re
 from collections.abc import Iterator
@@ -6,84 +6,84 @@ from typing import NamedTuple, Protocol
 
 from .escapes import Escapes
 
-LONGEST_LINE = 64 * 1024
-"""Characters. A longer line is given in parts of that, for nobody knows whether it ever ends."""
+MAX_LINE = 64 * 1024
+"""Characters of a line. Longer lines are yielded in parts, since they might never end."""
 
 _RUN = re.compile(r"[^\b\r]+|[\b\r]")
 
 
 class Line(NamedTuple):
-    """A line without its end, or a part of one that is too long or that nothing has ended yet."""
+    """A line without its newline, or a part of one that is too long or incomplete."""
 
     text: str
     ended: bool
 
     @property
-    def whole(self) -> str:
-        """The line with its end."""
+    def with_newline(self) -> str:
+        """The line with its newline."""
         return f"{self.text}\n" if self.ended else self.text
 
 
 class Lines(Protocol):
-    """Makes lines of text that comes in pieces."""
+    """Splits text that arrives in pieces into lines."""
 
     def feed(self, text: str) -> Iterator[Line]:
-        """Yield the lines that this piece ends. Take all before the next call."""
+        """Yield the lines that this piece completes. Exhaust it before the next call."""
         ...
 
     def end(self) -> Iterator[Line]:
-        """Yield the last line, if nothing has ended it."""
+        """Yield the last line if it has no newline."""
         ...
 
 
 def splitter(*, ansi: bool) -> Lines:
-    """Return what makes lines: as printed, with all codes (`ansi`), or as they look in the end."""
+    """Return a splitter into lines as printed, with all codes (`ansi`), or as a terminal shows them."""
     return PrintedLines() if ansi else ShownLines()
 
 
 class PrintedLines:
-    """Lines with all that was printed, save the carriage return before a newline."""
+    """Lines with everything that was printed, except the carriage return before a newline."""
 
     def __init__(self) -> None:
         self._rest = ""
 
     def feed(self, text: str) -> Iterator[Line]:
-        """Yield the lines that this piece ends."""
-        *whole, self._rest = f"{self._rest}{text}".split("\n")
-        for line in whole:
+        """Yield the lines that this piece completes."""
+        *complete, self._rest = f"{self._rest}{text}".split("\n")
+        for line in complete:
             yield from _parts(line.removesuffix("\r"))
-        while len(self._rest) > LONGEST_LINE:
-            part, self._rest = self._rest[:LONGEST_LINE], self._rest[LONGEST_LINE:]
+        while len(self._rest) > MAX_LINE:
+            part, self._rest = self._rest[:MAX_LINE], self._rest[MAX_LINE:]
             yield Line(part, ended=False)
 
     def end(self) -> Iterator[Line]:
-        """Yield the last line, if nothing has ended it."""
+        """Yield the last line if it has no newline."""
         if self._rest:
             yield Line(self._rest, ended=False)
             self._rest = ""
 
 
 class ShownLines:
-    """Lines as they look in the end: without codes, and of what was overwritten only the last state.
+    """Lines as a terminal shows them: without codes, and with the last state of overwritten text.
 
-    What follows a carriage return replaces the line (so of a progress bar its end is left); a backspace goes back a
-    character, which the next one overwrites.
+    Text after a carriage return replaces the line, so that the last state of a progress bar is left. A backspace moves
+    back by one character, which the next one overwrites.
     """
 
     def __init__(self) -> None:
         self._escapes = Escapes()
         self._line = ""
         self._at: int = 0
-        """Where the next character goes."""
+        """Column of the next character."""
         self._returned = False
-        """Whether a carriage return was the last thing that came."""
+        """Whether a carriage return was the last character."""
 
     def feed(self, text: str) -> Iterator[Line]:
-        """Yield the lines that this piece ends."""
-        *whole, rest = self._escapes.strip(text).split("\n")
-        for line in whole:
+        """Yield the lines that this piece completes."""
+        *complete, rest = self._escapes.strip(text).split("\n")
+        for line in complete:
             shown = line.rstrip("\r")
-            if self._at == 0 == len(self._line) and _is_simple(shown):  # nearly always
+            if self._at == 0 == len(self._line) and _is_simple(shown):  # the usual case
                 self._returned = False
                 yield Line(shown, ended=True)
                 continue
@@ -93,14 +93,14 @@ class ShownLines:
         yield from self._put(rest)
 
     def end(self) -> Iterator[Line]:
-        """Yield the last line, if nothing has ended it."""
+        """Yield the last line if it has no newline."""
         if self._line:
             yield Line(self._line, ended=False)
             self._line, self._at = "", 0
 
     def _put(self, text: str) -> Iterator[Line]:
-        """Write into the line; yield what it has too much."""
-        if "\b" not in text and "\r" not in text:  # nearly always
+        """Write into the line; yield the parts beyond its maximum length."""
+        if "\b" not in text and "\r" not in text:  # the usual case
             self._write(text)
         else:
             for run in _RUN.findall(text):
@@ -110,9 +110,9 @@ class ShownLines:
                     self._at = max(0, self._at - 1)
                 else:
                     self._write(run)
-        while len(self._line) > LONGEST_LINE:
-            part, self._line = self._line[:LONGEST_LINE], self._line[LONGEST_LINE:]
-            self._at = max(0, self._at - LONGEST_LINE)
+        while len(self._line) > MAX_LINE:
+            part, self._line = self._line[:MAX_LINE], self._line[MAX_LINE:]
+            self._at = max(0, self._at - MAX_LINE)
             yield Line(part, ended=False)
 
     def _write(self, text: str) -> None:
@@ -128,12 +128,12 @@ class ShownLines:
 
 
 def _is_simple(line: str) -> bool:
-    return len(line) <= LONGEST_LINE and "\r" not in line and "\b" not in line
+    return len(line) <= MAX_LINE and "\r" not in line and "\b" not in line
 
 
 def _parts(line: str) -> Iterator[Line]:
-    """Yield a whole line, in parts if it is too long."""
-    while len(line) > LONGEST_LINE:
-        yield Line(line[:LONGEST_LINE], ended=False)
-        line = line[LONGEST_LINE:]
+    """Yield a complete line, in parts if it is too long."""
+    while len(line) > MAX_LINE:
+        yield Line(line[:MAX_LINE], ended=False)
+        line = line[MAX_LINE:]
     yield Line(line, ended=True)

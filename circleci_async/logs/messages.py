@@ -1,7 +1,7 @@
-"""What the storage keeps of a step, from its bytes to messages: a JSON array, read as it comes. Knows of no network.
+"""Parsing the stored output of a step: a JSON array of messages that arrives in pieces. No I/O.
 
-The array may be any length, and so may the text of one message in it: CircleCI often keeps a whole log in one. So
-neither is ever held.
+The array can have any length, and so can the text of a message: CircleCI often stores a whole log in one. Neither is
+ever held in memory as a whole.
 """
 
 import json
@@ -13,61 +13,61 @@ from typing import NoReturn
 
 from ..models.steps import OutputMessage
 
-LONGEST_MESSAGE = 64 * 1024
-"""Characters of text, roughly. A longer one is given in parts."""
+MAX_MESSAGE = 64 * 1024
+"""Characters of text, approximately. Longer messages are yielded in parts."""
 
-_LONGEST_WORD = 256  # characters of a key, a number, a date
-_EXCERPT = 40  # characters of the body that an error shows at most
+_MAX_WORD = 256  # characters of a key, a number or a date
+_EXCERPT = 40  # characters of the body in an error
 
 _UTF_8 = getincrementaldecoder("utf-8-sig")
 _SPACE = re.compile(r"[ \t\r\n]*")
-# The inside of a string, up to its end or to an escape that is not whole yet. Possessive: it may be long.
+# The inside of a string, up to its end or an incomplete escape. Possessive, since it can be long.
 _INSIDE = re.compile(r'(?:[^"\\]++|\\u[0-9a-fA-F]{4}|\\[^u])*+')
-_ESCAPE = 6  # characters that the longest one has
+_ESCAPE = 6  # characters of the longest escape
 _WORD = re.compile(r"[-+.\w]*")
 _LITERAL = re.compile(r"null|true|false|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?", re.ASCII)
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 Step = Generator[OutputMessage | None, None, None]
-"""Yields messages, and None where it can't go on before more text has come."""
+"""Yields messages, and None when it needs more text."""
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-_JSON = json.JSONDecoder(strict=False, parse_constant=_refuse_constant)  # bare control characters harm nobody
+_JSON = json.JSONDecoder(strict=False, parse_constant=_refuse_constant)  # accept bare control characters
 
 
-class Unreadable(Exception):
-    """The bytes are no such array. The message says what is wrong and where."""
+class MalformedOutput(Exception):
+    """The bytes are not a valid array of messages. The message says why and where."""
 
 
 class JsonMessages:
-    """Reads `[{"message": …, "type": …, "time": …}, …]`, whose bytes come in any pieces; nothing at all is no messages.
+    """Parses `[{"message": …, "type": …, "time": …}, …]` from any pieces; an empty body has no messages.
 
-    Raises `Unreadable` at whatever is wrong, having given all messages before it.
+    Raises `MalformedOutput` for any fault, after the messages before it.
     """
 
     def __init__(self) -> None:
-        self._utf_8 = _UTF_8("replace")  # what a build prints may be anything
+        self._utf_8 = _UTF_8("replace")  # builds print arbitrary bytes
         self._text = ""
         self._at = 0
-        """All text before this has been read."""
+        """Index of the next character of the text."""
         self._has_ended = False
         self._high = ""
-        """The first half of a character that was written as two escapes."""
+        """First half of a surrogate pair, written as two escapes."""
         self._count = 0
         self._reading = self._array()
 
     def feed(self, data: bytes) -> Iterator[OutputMessage]:
-        """Yield the messages, and the parts of a long one, that these bytes bring. Take all before the next call."""
+        """Yield the messages, and parts of long ones, in these bytes. Exhaust it before the next call."""
         self._text = self._text[self._at :] + self._utf_8.decode(data)
         self._at = 0
         yield from self._read()
 
     def end(self) -> Iterator[OutputMessage]:
-        """Yield what is left when all bytes have come. Raises `Unreadable` if that is not the end of the array."""
+        """Yield the remaining messages, after all bytes. Raises `MalformedOutput` if the array is incomplete."""
         self._has_ended = True
         self._text += self._utf_8.decode(b"", final=True)
         yield from self._read()
@@ -94,12 +94,12 @@ class JsonMessages:
                 if (yield from self._take(",]")) == "]":
                     break
         if after := (yield from self._next()):
-            raise Unreadable(f"$: goes on after its end, with {after!r}")
+            raise MalformedOutput(f"$: expected the end, got {after!r}")
 
     def _whole_message(self) -> OutputMessage | None:
-        """Read a message at once if all of it is there; the other way takes ten times as long, but any message."""
+        """Parse a complete message at once, ten times as fast as `_message`; None if it is incomplete or unusual."""
         try:
-            found, end = _JSON.raw_decode(self._text, _SPACE.match(self._text, self._at).end())  # type: ignore[union-attr]  # it matches anywhere
+            found, end = _JSON.raw_decode(self._text, _SPACE.match(self._text, self._at).end())  # type: ignore[union-attr]  # always matches
         except (ValueError, RecursionError):
             return None
         match found:
@@ -109,13 +109,13 @@ class JsonMessages:
                 return None
         self._at = end
         return OutputMessage(
-            text=_mended(text),
+            text=_without_surrogates(text),
             type=kind if isinstance(kind, str) else None,
-            time=_moment(time) if isinstance(time, str) else None,
+            time=_aware_time(time) if isinstance(time, str) else None,
         )
 
     def _message(self) -> Step:
-        """Read a message as it comes."""
+        """Parse a message piece by piece."""
         yield from self._take("{")
         text, kind, time = "", None, None
         in_parts = False
@@ -132,22 +132,22 @@ class JsonMessages:
                     while not closed:
                         more, closed = yield from self._piece()
                         text += more
-                        if len(text) > LONGEST_MESSAGE:
+                        if len(text) > MAX_MESSAGE:
                             yield OutputMessage(text=text, type=kind, time=time)
                             text, in_parts = "", True
                 elif key == "type" and is_text:
                     kind = yield from self._word()
                 elif key == "time" and is_text:
-                    time = _moment((yield from self._word()))
+                    time = _aware_time((yield from self._word()))
                 elif (yield from self._skip()) != "null" and key == "message":
-                    raise Unreadable(f"$[{self._count}].message: expected a string")
+                    raise MalformedOutput(f"$[{self._count}].message: expected a string")
                 if (yield from self._take(",}")) == "}":
                     break
         if text or not in_parts:
             yield OutputMessage(text=text, type=kind, time=time)
 
     def _skip(self) -> Generator[None, None, str]:
-        """Go past a value of any kind; return it if it is a literal."""
+        """Skip a value of any kind; return it if it is a literal."""
         depth = 0
         literal = ""
         while True:
@@ -172,7 +172,7 @@ class JsonMessages:
         while True:
             word = _WORD.match(self._text, self._at)
             end = word.end() if word else self._at
-            if end - self._at > _LONGEST_WORD:
+            if end - self._at > _MAX_WORD:
                 self._refuse("a shorter value")
             if end < len(self._text) or not (yield from self._more()):
                 break
@@ -183,18 +183,18 @@ class JsonMessages:
         return literal
 
     def _word(self) -> Generator[None, None, str]:
-        """Read a string that can't be long."""
+        """Parse a short string."""
         yield from self._take('"')
         word, closed = "", False
         while not closed:
             more, closed = yield from self._piece()
             word += more
-            if len(word) > _LONGEST_WORD:
-                raise Unreadable(f"$[{self._count}]: {word[:_EXCERPT]!r} goes on for too long")
+            if len(word) > _MAX_WORD:
+                raise MalformedOutput(f"$[{self._count}]: expected a shorter string than {word[:_EXCERPT]!r}")
         return word
 
     def _piece(self) -> Generator[None, None, tuple[str, bool]]:
-        """Read what has come of a string, and say whether that was its end; wait if nothing has."""
+        """Parse the next piece of a string, and return whether it was the last one. Wait for more text if necessary."""
         while True:
             inside = _INSIDE.match(self._text, self._at)
             end = inside.end() if inside else self._at
@@ -209,20 +209,20 @@ class JsonMessages:
                 self._refuse("the end of a string")
 
     def _plain(self, raw: str, *, closed: bool) -> str:
-        """Return the text that the inside of a string stands for."""
+        """Decode the inside of a string."""
         if "\\" not in raw and not self._high:
             return raw
         try:
             text: str = self._high + _JSON.decode(f'"{raw}"')
         except ValueError:
-            raise Unreadable(f"$[{self._count}]: expected other escapes than in {raw[:_EXCERPT]!r}") from None
+            raise MalformedOutput(f"$[{self._count}]: invalid escape in {raw[:_EXCERPT]!r}") from None
         self._high = ""
         if not closed and "\ud800" <= text[-1] <= "\udbff":
             text, self._high = text[:-1], text[-1]
-        return _mended(text)
+        return _without_surrogates(text)
 
     def _take(self, expected: str) -> Generator[None, None, str]:
-        """Go past one of these characters."""
+        """Skip one of the `expected` characters, and return it."""
         following = yield from self._next()
         if not following or following not in expected:
             self._refuse(" or ".join(expected))
@@ -230,7 +230,7 @@ class JsonMessages:
         return following
 
     def _next(self) -> Generator[None, None, str]:
-        """Return the next character that is not white space, without going past it; "" at the end."""
+        """Return the next character that is not white space, without skipping it; "" at the end."""
         while True:
             space = _SPACE.match(self._text, self._at)
             self._at = space.end() if space else self._at
@@ -240,7 +240,7 @@ class JsonMessages:
                 return ""
 
     def _more(self) -> Generator[None, None, bool]:
-        """Wait for more text; say whether any has come."""
+        """Wait for more text; return whether there is any."""
         left = len(self._text) - self._at
         while not self._has_ended and len(self._text) - self._at == left:
             yield None
@@ -248,34 +248,34 @@ class JsonMessages:
 
     def _refuse(self, expected: str) -> NoReturn:
         here = self._text[self._at : self._at + _EXCERPT]
-        raise Unreadable(f"$[{self._count}]: expected {expected}, got {repr(here) if here else 'the end'}")
+        raise MalformedOutput(f"$[{self._count}]: expected {expected}, got {repr(here) if here else 'the end'}")
 
 
 class TextMessages:
-    """The same of plain text: its parts, as they come."""
+    """Reads plain text: each piece is a message."""
 
     def __init__(self) -> None:
         self._utf_8 = _UTF_8("replace")
 
     def feed(self, data: bytes) -> Iterator[OutputMessage]:
-        """Yield what these bytes bring."""
+        """Yield the text in these bytes."""
         if text := self._utf_8.decode(data):
             yield OutputMessage(text=text)
 
     def end(self) -> Iterator[OutputMessage]:
-        """Yield what is left when all bytes have come."""
+        """Yield the remaining text, after all bytes."""
         if text := self._utf_8.decode(b"", final=True):
             yield OutputMessage(text=text)
 
 
-def _mended(text: str) -> str:
-    """Return the text without halves of characters: two make one, and one is none."""
+def _without_surrogates(text: str) -> str:
+    """Join surrogate pairs, and replace single surrogates."""
     if text.isascii() or not _SURROGATE.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def _moment(text: str) -> datetime | None:
+def _aware_time(text: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a step printed on one node, as it is wanted: messages, lines, a text, its end."""
+"""The output of a step on one node, as messages, lines, text, or its last lines."""
 
 from collections import deque
 from collections.abc import AsyncGenerator
@@ -8,18 +8,18 @@ from ..errors import InvalidArgument, NotFound
 from ..models.steps import JobStep, OutputMessage, StepAction
 from .build import build_path
 from .lines import Line, splitter
-from .reading import Job, output_of, same
+from .reading import JobRef, output_of, same_action
 
 __all__ = ["StepLog"]
 
 
 class StepLog:
-    """What a step printed on one node of its job. Nothing is sent until it is read; each reading reads it anew.
+    """The output of a step on one node. Nothing is sent until it is read, and each read requests it again.
 
-    It is never held as a whole, however long it is, save by `text`.
+    Only `text` holds all of it in memory.
     """
 
-    def __init__(self, job: Job, step: int | JobStep, node: int) -> None:
+    def __init__(self, job: JobRef, step: int | JobStep, node: int) -> None:
         self._job = job
         self._step = step
         self._node = node
@@ -29,10 +29,10 @@ class StepLog:
         return f"<StepLog of step {step!r}, node {self._node}, of job {self._job.number}>"
 
     async def messages(self) -> AsyncGenerator[OutputMessage, None]:
-        """Iterate what it printed as CircleCI keeps it: in pieces that may end anywhere, with all control codes.
+        """Iterate the output as CircleCI stores it: in pieces of any length, with all control codes.
 
-        Raises `NotFound` if there is no such step, `DecodeError` if its storage gives something else, and
-        `ApiError`, `TransportError` or `DownloadError` (both, if it broke off) when retries are used up.
+        Raises `NotFound` if the step does not exist, `DecodeError` for malformed output, and `ApiError`,
+        `TransportError` or `DownloadError` when the retries are used up.
         """
         action = await self._action()
         if action.has_output:
@@ -41,28 +41,28 @@ class StepLog:
                     yield message
 
     async def lines(self, *, ansi: bool = False) -> AsyncGenerator[str, None]:
-        """Iterate its lines, without their ends, as they look on a terminal in the end: without escape codes, and of
-        what was overwritten (progress bars) the last state. `ansi`: with all that was printed.
+        """Iterate the lines without their newlines, as a terminal shows them: without escape codes, and with the last
+        state of overwritten text such as progress bars. `ansi`: with everything that was printed.
 
-        A line of more than 65,536 characters is given in parts. Raises as `messages` does.
+        A line of more than 65,536 characters is yielded in parts. Raises the errors of `messages`.
         """
         async with aclosing(lines_of(self.messages(), ansi=ansi)) as lines:
             async for line in lines:
                 yield line.text
 
     async def text(self, *, ansi: bool = False) -> str:
-        """Return all of it, as `lines` shows it; `ansi`: exactly as it was printed. Raises as `messages` does."""
+        """Return the whole output as `lines` yields it; `ansi`: exactly as printed. Raises the errors of `messages`."""
         parts: list[str] = []
         if ansi:
             async with aclosing(self.messages()) as messages:
                 parts.extend([message.text async for message in messages])
         else:
             async with aclosing(lines_of(self.messages(), ansi=False)) as lines:
-                parts.extend([line.whole async for line in lines])
+                parts.extend([line.with_newline async for line in lines])
         return "".join(parts)
 
     async def tail(self, lines: int | None = 200, *, ansi: bool = False) -> str:
-        """Return its last lines, without a newline after the last one; None: all of them. Raises as `messages` does."""
+        """Return the last lines (None: all), without a final newline. Raises the errors of `messages`."""
         return await last_lines(self.messages(), check_tail("lines", lines), ansi=ansi)
 
     async def _action(self) -> StepAction:
@@ -70,9 +70,9 @@ class StepLog:
             known = next(action for action in self._step.actions if action.node == self._node)
             if known.has_output or known.is_finished:
                 return known
-            return same(known, await self._job.look())
+            return same_action(known, await self._job.build())
         number = self._step
-        build = await self._job.look()
+        build = await self._job.build()
         actions = [action for step in build.job_steps() for action in step.actions if action.number == number]
         for action in actions:
             if action.node == self._node:
@@ -81,12 +81,12 @@ class StepLog:
         path = build_path(self._job.project, self._job.number)
         url = self._job.session.public_url(self._job.session.api_url(path))
         error = NotFound(404, f"job {self._job.number} has no {missing}", method="GET", url=url)
-        error.hint = "`jobs.steps` tells the numbers of the steps, which have gaps, and the nodes of each."
+        error.hint = "`jobs.steps` lists the numbers of the steps, which have gaps, and the nodes of each."
         raise error
 
 
 async def lines_of(messages: AsyncGenerator[OutputMessage, None], *, ansi: bool) -> AsyncGenerator[Line, None]:
-    """Iterate the lines that messages make."""
+    """Iterate the lines of messages."""
     lines = splitter(ansi=ansi)
     async with aclosing(messages):
         async for message in messages:
@@ -97,18 +97,18 @@ async def lines_of(messages: AsyncGenerator[OutputMessage, None], *, ansi: bool)
 
 
 async def last_lines(messages: AsyncGenerator[OutputMessage, None], tail: int | None, *, ansi: bool) -> str:
-    """Return the last so many lines that messages make, without a newline after the last one."""
+    """Return the last `tail` lines of messages, without a final newline."""
     lines = splitter(ansi=ansi)
     last: deque[Line] = deque(maxlen=tail)
     async with aclosing(messages):
         async for message in messages:
             last.extend(lines.feed(message.text))
     last.extend(lines.end())
-    return "".join(line.whole for line in last).removesuffix("\n")
+    return "".join(line.with_newline for line in last).removesuffix("\n")
 
 
 def check_tail(name: str, tail: int | None) -> int | None:
-    """Return the number of lines that is wanted; raises `InvalidArgument` if it is none."""
+    """Return a valid number of lines. Raises `InvalidArgument`."""
     if tail is not None and (type(tail) is not int or tail < 1):
-        raise InvalidArgument(f"{name}={tail!r}: give a number of lines from 1, or None for all")
+        raise InvalidArgument(f"{name} must be a positive number of lines, or None for all, got {tail!r}")
     return tail

@@ -1,146 +1,139 @@
-"""The output of a step on one node, from wherever it can be had, as messages.
+"""The output of a step on one node, as messages, from the storage or from the API.
 
-Its address on the storage is signed for a short time, so it is asked without the token; once it has expired, the list
-of steps gives a fresh one. What the storage does not give, the API's own host may, as plain text.
+The URL on the storage is signed for a short time, so the token is not sent there; after it has expired, the list of
+steps has a new one. If the storage fails, the API's own host can return the output as plain text.
 """
 
 import asyncio
-import zlib
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
 from typing import Protocol
 
 from attrs import define, evolve, frozen
 
-from ..core.resumable_body import Body
+from ..core.gzip_decoder import MAGIC, GzipDecoder, GzipError
+from ..core.resumable_body import ResumableBody
 from ..core.session import Session
-from ..errors import (
-    ApiError,
-    AuthenticationError,
-    BadRequest,
-    CircleCIError,
-    DecodeError,
-    DownloadError,
-    Gone,
-    NotFound,
-    PermissionDenied,
-    TransportError,
-)
+from ..core.signed_urls import REFUSALS
+from ..errors import ApiError, CircleCIError, DecodeError, DownloadError, TransportError
 from ..models.steps import OutputMessage, StepAction
 from .build import Build, build_path, get_build
-from .messages import JsonMessages, TextMessages, Unreadable
-
-REFUSALS = (BadRequest, AuthenticationError, PermissionDenied, NotFound, Gone)
-"""What a storage answers when an address is not good any more."""
+from .messages import JsonMessages, MalformedOutput, TextMessages
 
 PIECE = 64 * 1024
-"""Bytes that are read in one go; other tasks get their turn in between."""
-
-_GZIP = 31  # what zlib calls it
-_MAGIC = b"\x1f\x8b"  # what gzip begins with, and neither JSON nor text does
+"""Bytes that are parsed at once; other tasks run in between."""
 
 
 class Reader(Protocol):
-    """Makes messages of bytes that come in pieces; raises `Unreadable`."""
+    """Parses messages from bytes that arrive in pieces; raises `MalformedOutput`."""
 
     def feed(self, data: bytes) -> Iterator[OutputMessage]:
-        """Yield what these bytes bring."""
+        """Yield the messages in these bytes."""
         ...
 
     def end(self) -> Iterator[OutputMessage]:
-        """Yield what is left when all bytes have come."""
+        """Yield the remaining messages, after all bytes."""
         ...
 
 
 @frozen
-class Job:
-    """A job, and the session that it is asked through."""
+class JobRef:
+    """A job, and the session that requests it."""
 
     session: Session
     project: str
-    """Its project's slug, quoted already."""
+    """Slug of its project, already quoted."""
     number: int
 
-    async def look(self) -> Build:
-        """Ask how it stands; raises `NotFound` where it has no steps."""
+    async def build(self) -> Build:
+        """Request the job with its steps; raises `NotFound` if it has none."""
         return await get_build(self.session, self.project, self.number)
 
-    def address_of(self, action: StepAction) -> str:
-        """Return where the API's own host gives the output of a step that has a number."""
+    def output_url(self, action: StepAction) -> str:
+        """Return the URL of an action's output on the API's own host; the action must have a number."""
         path = build_path(self.project, self.number)
         return f"{self.session.api_url(path)}/output/{action.number}/{action.node}?file=true"
 
 
 @define
-class _Place:
-    """How much of the output has been given: characters."""
+class _Position:
+    """How much of the output has been yielded, and how much of it is still to be skipped after a restart."""
 
-    given: int
+    characters: int
+    to_skip: int = 0
+
+    def restart(self) -> None:
+        self.to_skip = self.characters
+
+    def unread(self, messages: Iterable[OutputMessage]) -> Iterator[OutputMessage]:
+        """Yield the messages that follow the position, and advance it."""
+        for message in messages:
+            skipped = min(self.to_skip, len(message.text))
+            self.to_skip -= skipped
+            text = message.text[skipped:]
+            if text:
+                self.characters += len(text)
+                yield evolve(message, text=text) if skipped else message
 
 
-async def output_of(job: Job, action: StepAction, *, skip: int = 0) -> AsyncGenerator[OutputMessage, None]:
-    """Iterate what a step printed on one node, without the first `skip` characters.
+async def output_of(job: JobRef, action: StepAction, *, skip: int = 0) -> AsyncGenerator[OutputMessage, None]:
+    """Iterate the output of an action, without the first `skip` characters. No text is yielded twice.
 
-    Whatever happens on the way, nothing is given twice. Raises `DecodeError` if the storage gives something else, and
-    as every call does if the output can be had nowhere (`DownloadError` if it broke off each time, or has no address).
+    Raises `DecodeError` for malformed output, `DownloadError` if it has no URL or is incomplete, and the errors of
+    every call.
     """
-    place = _Place(skip)
-    trouble: CircleCIError | None = None
-    fresh = False
-    while action.output_url and (trouble is None or fresh):
+    position = _Position(skip)
+    storage_error: CircleCIError | None = None
+    has_new_url = False
+    while action.output_url and (storage_error is None or has_new_url):
         try:
-            async with aclosing(_read(job, action.output_url, place, JsonMessages, anonymous=True)) as messages:
+            async with aclosing(_read(job, action.output_url, position, JsonMessages, anonymous=True)) as messages:
                 async for message in messages:
                     yield message
             return
         except (ApiError, TransportError, DownloadError) as error:
-            trouble = error
-            fresh = not fresh and isinstance(error, REFUSALS)
-        if fresh:
-            action = same(action, await job.look())
+            storage_error = error
+            has_new_url = not has_new_url and isinstance(error, REFUSALS)
+        if has_new_url:
+            action = same_action(action, await job.build())
     if action.number is None:
-        raise trouble or DownloadError(
-            f"the output of the step {action.name!r} of job {job.number} can't be had: CircleCI gives it neither an "
-            "address nor a number"
+        raise storage_error or DownloadError(
+            f"the output of step {action.name!r} of job {job.number} is unavailable: CircleCI sent neither its URL nor"
+            " the number of the step"
         )
     try:
-        async with aclosing(_read(job, job.address_of(action), place, TextMessages)) as messages:
+        async with aclosing(_read(job, job.output_url(action), position, TextMessages)) as messages:
             async for message in messages:
                 yield message
     except CircleCIError as error:
-        if trouble:
-            error.add_note(f"The storage of the output failed before: {trouble}")
+        if storage_error:
+            error.add_note(f"the storage failed before: {storage_error}")
         raise
 
 
 async def _read(
-    job: Job, url: str, place: _Place, new_reader: Callable[[], Reader], *, anonymous: bool = False
+    job: JobRef, url: str, position: _Position, new_reader: Callable[[], Reader], *, anonymous: bool = False
 ) -> AsyncGenerator[OutputMessage, None]:
-    """Iterate the messages at an address, from the place on; it moves with them."""
-    body = Body(job.session, url, anonymous=anonymous)
-    reader: Reader = new_reader()
-    to_skip = place.given
-    received = 0
+    """Iterate the messages at a URL from the position on, and advance it."""
+    body = ResumableBody(job.session, url, anonymous=anonymous)
+    reader = new_reader()
+    position.restart()
     try:
-        while True:
-            begin, data = await body.next_part()
-            if begin != received:  # the server could not go on where it was cut
-                reader, to_skip, received = new_reader(), place.given, 0
-            if data and received == 0 and (body.content_encoding == "gzip" or data.startswith(_MAGIC)):
-                reader = Unzipped(reader)
-            received += len(data)
-            for at in range(0, len(data) or 1, PIECE):
-                for message in reader.feed(data[at : at + PIECE]) if data else reader.end():
-                    skipped = min(to_skip, len(message.text))
-                    to_skip -= skipped
-                    text = message.text[skipped:]
-                    if text:
-                        place.given += len(text)
-                        yield evolve(message, text=text) if skipped else message
+        async for part in body:
+            if part.restarted:
+                reader = new_reader()
+                position.restart()
+            is_first = body.received == len(part.data)
+            if is_first and (body.content_encoding == "gzip" or part.data.startswith(MAGIC)):
+                reader = GzipReader(reader)
+            for begin in range(0, len(part.data), PIECE):
+                for message in position.unread(reader.feed(part.data[begin : begin + PIECE])):
+                    yield message
                 await asyncio.sleep(0)
-            if not data:
-                return
-    except Unreadable as fault:
+        for message in position.unread(reader.end()):
+            yield message
+        return
+    except (MalformedOutput, GzipError) as fault:
         shown = job.session.public_url(url.partition("?")[0])
         error = DecodeError((job.session.redact(str(fault)),), method="GET", url=shown)
     finally:
@@ -149,8 +142,8 @@ async def _read(
     raise error
 
 
-def same(action: StepAction, build: Build) -> StepAction:
-    """Find an action in a newer list; as it was, but without its address, if it is not there any more."""
+def same_action(action: StepAction, build: Build) -> StepAction:
+    """Return the same action from a newer list; without its URL if the list lacks it."""
     for step in build.job_steps():
         for other in step.actions:
             if (other.name, other.number, other.node) == (action.name, action.number, action.node) and (
@@ -160,25 +153,19 @@ def same(action: StepAction, build: Build) -> StepAction:
     return evolve(action, output_url=None)
 
 
-class Unzipped:
-    """Unpacks gzip, which some storages send whatever they are asked for, before it is read."""
+class GzipReader:
+    """Decompresses gzip, which some storages send although it was not requested."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._gzip = zlib.decompressobj(_GZIP)
+        self._gzip = GzipDecoder(max_piece=PIECE)
 
     def feed(self, data: bytes) -> Iterator[OutputMessage]:
-        """Yield what these bytes bring."""
-        while data:  # what zlib holds back comes with the next bytes: the last ones are a checksum
-            try:
-                unpacked = self._gzip.decompress(data, PIECE)
-            except zlib.error as error:
-                raise Unreadable(f"not whole gzip ({error})") from None
-            yield from self._reader.feed(unpacked)
-            data = self._gzip.unconsumed_tail
+        """Yield the messages in these bytes."""
+        for piece in self._gzip.feed(data):
+            yield from self._reader.feed(piece)
 
     def end(self) -> Iterator[OutputMessage]:
-        """Yield what is left when all bytes have come."""
-        if not self._gzip.eof:
-            raise Unreadable("gzip that ends in the middle")
+        """Yield the remaining messages, after all bytes."""
+        self._gzip.end()
         yield from self._reader.end()

@@ -1,4 +1,4 @@
-"""The calls about pipelines, with waiting for their end."""
+"""The pipelines API, with waiting for the end of a pipeline and watching its changes."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
+from ..core.polling import Interval
 from ..core.session import Session
 from ..endpoints.pipelines import Parameters
 from ..endpoints.pipelines import Pipelines as Endpoints
 from ..endpoints.resource import Id, ProjectRef
 from ..models.pipelines import Ref
-from ..slug import segment
-from ..watching.arguments import GRACE, INTERVAL, Interval, OnHold, Patience
+from ..watching.arguments import GRACE, INTERVAL, OnHold, WaitOptions
 
 if TYPE_CHECKING:
     from ..watching.changes import Change
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class Pipelines(Endpoints):
-    """Pipelines: what a push, a schedule or a call sets going.
+    """Pipelines: what a push, a schedule or an API call starts.
 
-    A pipeline's `state` tells how its creation went, never how the build went: its workflows tell that, and `wait` and
-    `watch` know how to read them.
+    The `state` of a pipeline describes its creation, not its builds: their result is in its workflows, which `wait` and
+    `watch` evaluate.
     """
 
     async def wait(
@@ -36,22 +36,23 @@ class Pipelines(Endpoints):
         interval: Interval = INTERVAL,
         grace: float = GRACE,
     ) -> "PipelineResult":
-        """Wait until a pipeline has ended, and return how: the newest workflow of each name counts.
+        """Wait until a pipeline has ended, and return its result: that of the newest workflow of each name.
 
-        `timeout`: seconds, or None to wait for as long as it takes. `on_hold`: what to do when all that goes on waits
-        for somebody's approval: "return" that, or "wait". `interval`: seconds to the second look, and at most between
-        looks. `grace`: seconds for which the pipeline may be missing, may have no workflows before it counts as
-        `not_run`, and may have had nothing but its setup.
+        - `timeout`: seconds; None waits without a limit.
+        - `on_hold`: "return" the result when only approvals are left, or "wait" for them.
+        - `interval`: seconds to the second poll, and at most between polls.
+        - `grace`: seconds for which the pipeline may be missing, may have no workflows before it counts as `not_run`,
+          and may have only its setup workflow.
 
-        One task looks for all who wait for the same pipeline, and an event given to `CircleCI.notify` makes it look at
-        once. What looks like the end is looked at once more. Failures that may pass (no connection, 5xx, 429) do not
-        end the wait until looks have failed for two minutes.
+        All callers that wait for the same pipeline share its polls; an event passed to `CircleCI.notify` triggers one.
+        A final state is confirmed by a second poll. Transient failures (no connection, 5xx, 429) are tolerated for two
+        minutes.
 
-        Raises `WaitTimeout`, whose `last` is the `PipelineResult` of what was seen last; `NotFound` if the pipeline is
-        not there after `grace`.
+        Raises `WaitTimeout`, whose `last` is the latest `PipelineResult`, and `NotFound` if the pipeline is missing
+        after `grace`.
         """
-        patience = Patience(timeout, interval, grace, on_hold)
-        return await self._wait(pipeline_id, patience, jobs=False).end()
+        options = WaitOptions(timeout, interval, grace, on_hold)
+        return await self._wait(pipeline_id, options).result()
 
     def watch(
         self,
@@ -63,16 +64,16 @@ class Pipelines(Endpoints):
         grace: float = GRACE,
         jobs: bool = True,
     ) -> "AsyncGenerator[Change, None]":
-        """Iterate what changes in a pipeline until it has ended: first how it stands, then each change once, in order.
+        """Iterate the changes of a pipeline until it has ended: its current state first, then each change once.
 
-        A change is of the pipeline, of a workflow, or of a job (`jobs=False` leaves these out, and the calls that they
-        take). A pipeline on hold has not ended, unless `on_hold="return"`. The other arguments, and what is raised, are
-        as for `wait`.
+        A change concerns the pipeline, a workflow, or a job; `jobs=False` leaves out the jobs and the calls that they
+        take. A pipeline on hold has not ended, unless `on_hold="return"`. The other arguments and the errors are those
+        of `wait`.
 
-        To leave the loop early and be sure that nobody looks any more, wrap it in `contextlib.aclosing`.
+        To leave the loop early and stop the polling at once, wrap this in `contextlib.aclosing`.
         """
-        patience = Patience(timeout, interval, grace, on_hold)
-        return self._wait(pipeline_id, patience, jobs=jobs).changes()
+        options = WaitOptions(timeout, interval, grace, on_hold, jobs=jobs)
+        return self._wait(pipeline_id, options).changes()
 
     async def trigger_and_wait(
         self,
@@ -87,42 +88,36 @@ class Pipelines(Endpoints):
         interval: Interval = INTERVAL,
         grace: float = GRACE,
     ) -> "PipelineResult":
-        """Set a pipeline going, wait until it has ended, and return how.
+        """Trigger a pipeline, wait until it has ended, and return its result.
 
-        It is triggered as `trigger` does, or, if `definition_id` names one of the project's pipeline definitions, as
-        `run` does with this branch or tag for the configuration and the code. `timeout` counts from the call, but does
-        not cut the trigger itself: nobody would know what became of it. The other arguments are those of `wait`.
+        The pipeline is triggered by `trigger`, or by `run` if `definition_id` names one of the project's pipeline
+        definitions; the branch or tag then selects both the configuration and the code. `timeout` starts with the call,
+        but never interrupts the trigger itself, whose outcome would be unknown. The other arguments are those of
+        `wait`.
 
-        Raises what these raise; `RateLimited` before anything is sent, if a pause that the server asked for outlasts
-        `timeout`. An error that ends the wait carries `pipeline_id`; the pipeline goes on.
+        Raises the errors of these methods, and `RateLimited` before anything is sent if a rate-limit pause outlasts
+        `timeout`. An error during the wait carries `pipeline_id`; the pipeline itself continues.
         """
-        patience = Patience(timeout, interval, grace, on_hold)
-        began = asyncio.get_running_loop().time()
-        endpoints = self if timeout is None else Endpoints(_impatient(self._session, timeout))
+        options = WaitOptions(timeout, interval, grace, on_hold)
+        started = asyncio.get_running_loop().time()
+        endpoints = self if timeout is None else Endpoints(_with_max_wait(self._session, timeout))
         if definition_id is None:
             created = await endpoints.trigger(project, branch=branch, tag=tag, parameters=parameters)
         else:
-            ref = _ref(branch, tag)
+            ref = None if branch is None and tag is None else Ref(branch=branch, tag=tag)
             created = await endpoints.run(
                 project, definition_id=definition_id, config=ref, checkout=ref, parameters=parameters
             )
-        return await self._wait(created.id, patience, jobs=False, began=began).end()
+        return await self._wait(created.id, options, started=started).result()
 
-    def _wait(
-        self, pipeline_id: Id, patience: Patience, *, jobs: bool, began: float | None = None
-    ) -> "Wait[PipelineResult]":
-        from ..watching.wait import for_pipeline
+    def _wait(self, pipeline_id: Id, options: WaitOptions, *, started: float | None = None) -> "Wait[PipelineResult]":
+        from ..watching.wait import wait_for_pipeline  # only now: it loads the models of other groups
 
-        segment(pipeline_id)  # whose text is used from here on
-        return for_pipeline(self._session, str(pipeline_id).lower(), patience, jobs=jobs, began=began)
+        return wait_for_pipeline(self._session, pipeline_id, options, started=started)
 
 
-def _impatient(session: Session, seconds: float) -> Session:
-    """Return a session whose calls wait for no longer than that before they are sent."""
+def _with_max_wait(session: Session, seconds: float) -> Session:
+    """Return a session whose calls wait at most that long before they are sent."""
     retry = session.options.retry
     retry = evolve(retry, max_wait=min(retry.max_wait, seconds))
     return Session(session.state, evolve(session.options, retry=retry))
-
-
-def _ref(branch: str | None, tag: str | None) -> Ref | None:
-    return None if branch is None and tag is None else Ref(branch=branch, tag=tag)

@@ -1,49 +1,27 @@
-"""The calls about usage, with what one call is not enough for: an export from its beginning to its rows."""
+"""The usage API, with exports from their creation to their rows."""
 
-import asyncio
-import logging
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from datetime import datetime
-from typing import Any
 
-from attrs import evolve
-
-from ..core.session import Session
+from ..core.polling import Interval
 from ..endpoints.resource import Id
 from ..endpoints.usage import Usage as Endpoints
 from ..endpoints.usage import export_request
-from ..errors import CircleCIError, ExportFailed, InvalidArgument, WaitTimeout
-from ..models.usage import UsageExport, UsageExportState, UsageProgress
+from ..errors import InvalidArgument
+from ..models.usage import UsageExport, UsageExportState
 from ..slug import segment
-from ..usage.pace import Pace
-from ..usage.part import read
+from ..usage.export import INTERVAL, MAX_EXPORT_TIME, ExportWait, naming_export, rows_of
+from ..usage.progress import OnUsageProgress, UsageProgressTracker
 from ..usage.table import Row
-
-log: logging.Logger = logging.getLogger("circleci_async")
-
-OnProgress = Callable[[UsageProgress], None]
-
-FIRST_WAIT = 1.0
-"""Seconds before the first look at a new export; the waits double from there."""
-
-POLL = 30.0
-"""Seconds between two looks, later on."""
-
-PATIENCE = 4 * 60 * 60.0
-"""Seconds: as long as CircleCI itself lets an export take."""
 
 
 class Usage(Endpoints):
     """Usage exports: what was built, and what it cost.
 
-    An export takes minutes to hours. An organization may ask for 10 of them an hour, and look after them 10 times a
+    An export takes minutes to hours. An organization can request 10 exports per hour, and poll them 10 times per
     minute.
     """
-
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
-        self._pace = session.state.singleton(Pace)
 
     def export(
         self,
@@ -52,154 +30,75 @@ class Usage(Endpoints):
         end: datetime | str,
         *,
         shared_org_ids: Sequence[Id] | None = None,
-        poll: float = POLL,
-        timeout: float = PATIENCE,
-        on_progress: OnProgress | None = None,
+        interval: Interval = INTERVAL,
+        timeout: float = MAX_EXPORT_TIME,
+        on_progress: OnUsageProgress | None = None,
     ) -> AsyncGenerator[Row, None]:
-        """Export an organization's usage, and iterate its rows: each a dict of text, by the names of the columns.
+        """Export an organization's usage, and iterate its rows as dicts of text by column name.
 
-        Asks for the export as `create_export` does, waits as `wait` does, and reads as `rows` does. An error that ends
-        it carries `export_id`, with which `wait` and `rows` take up the export again, without another one being made.
-        Once the rows come, a request of the client's `concurrency` is in flight until the loop ends; to leave the loop
-        early and be sure that it has ended, wrap this in `contextlib.aclosing`.
+        Creates the export as `create_export` does, waits as `wait` does, and reads as `rows` does. An error carries
+        `export_id`, with which `wait` and `rows` continue without creating another export. Reading rows counts towards
+        the client's `concurrency` until the loop ends; to leave it early and close the connection at once, wrap this in
+        `contextlib.aclosing`.
         """
         export_request(start, end, shared_org_ids)
-        _check_times(poll=poll, timeout=timeout)
         segment(organization_id)
-        return self._export(organization_id, start, end, shared_org_ids, poll, timeout, on_progress)
+        wait = ExportWait(self._session, organization_id, interval, timeout)
+        return self._export(wait, start, end, shared_org_ids, on_progress)
 
     async def wait(
         self,
         organization_id: Id,
         export_id: Id,
         *,
-        poll: float = POLL,
-        timeout: float = PATIENCE,
-        on_progress: OnProgress | None = None,
+        interval: Interval = INTERVAL,
+        timeout: float = MAX_EXPORT_TIME,
+        on_progress: OnUsageProgress | None = None,
     ) -> UsageExport:
         """Wait until an export is completed, and return it.
 
-        `poll`: seconds between two looks; the first ones come sooner, and all waits of this client together look no
-        more than 10 times a minute after one organization. `on_progress` is called after each look.
+        `interval`: seconds to the second poll, and at most between polls; all waits of this client together poll an
+        organization's exports at most 10 times per minute. `on_progress` is called after each poll. Transient failures
+        (no connection, 5xx, 429) are tolerated for two minutes.
 
-        Raises `ExportFailed`, and `WaitTimeout` after `timeout` seconds; the export goes on then.
+        Raises `ExportFailed`, and `WaitTimeout` after `timeout` seconds; the export itself continues.
         """
-        _check_times(poll=poll, timeout=timeout)
-        segment(export_id)  # whose text is used from here on
-        meter = _Meter(str(export_id), on_progress)
-        with _naming(meter.export_id):
-            return await self._completed(organization_id, meter, poll, timeout)
+        wait = ExportWait(self._session, organization_id, interval, timeout)
+        segment(export_id)
+        tracker = UsageProgressTracker(str(export_id), on_progress)
+        with naming_export(tracker.export_id):
+            return await wait.until_completed(tracker)
 
-    def rows(self, export: UsageExport, *, on_progress: OnProgress | None = None) -> AsyncGenerator[Row, None]:
-        """Iterate the rows of a completed export, of all its parts; none if there was no usage.
+    def rows(self, export: UsageExport, *, on_progress: OnUsageProgress | None = None) -> AsyncGenerator[Row, None]:
+        """Iterate the rows of a completed export; none if there was no usage.
 
-        A part is read while it is received, so that little of it is in memory. Its addresses are signed and on other
-        hosts, which are never sent the token. Parts may have different columns. `on_progress` is called whenever some
-        rows have come.
+        Each part is parsed while it is received, so that it needs little memory. The URLs of the parts are signed and
+        on other hosts, which never get the token. Parts can have different columns. `on_progress` is called after each
+        batch of rows.
 
-        Raises `DownloadError` if a part is refused or can't be read whole, `ServerError` or `TransportError` when its
-        storage fails for longer than is tried again; `rows` may try again from the beginning.
+        Raises `DownloadError` if a part is refused, incomplete or malformed, and `ServerError` or `TransportError` when
+        the retries are used up; calling `rows` again starts from the beginning.
         """
         if not export.download_urls and export.state != UsageExportState.COMPLETED:
             raise InvalidArgument(
-                f"export: {export.usage_export_job_id} is {export.state}; `usage.wait` waits until it is completed"
+                f"export {export.usage_export_job_id} must be completed, got state {export.state.value!r}: wait for it"
+                " with `usage.wait`"
             )
-        return self._rows(export, _Meter(export.usage_export_job_id, on_progress))
+        return rows_of(self._session, export, UsageProgressTracker(export.usage_export_job_id, on_progress))
 
     async def _export(
         self,
-        organization_id: Id,
+        wait: ExportWait,
         start: datetime | str,
         end: datetime | str,
         shared_org_ids: Sequence[Id] | None,
-        poll: float,
-        timeout: float,
-        on_progress: OnProgress | None,
+        on_progress: OnUsageProgress | None,
     ) -> AsyncGenerator[Row, None]:
-        begun = await self.create_export(organization_id, start=start, end=end, shared_org_ids=shared_org_ids)
-        meter = _Meter(begun.usage_export_job_id, on_progress)
-        with _naming(meter.export_id):
-            meter.tell(state=begun.state)
-            export = await self._completed(organization_id, meter, poll, timeout, wait=min(FIRST_WAIT, poll))
-        async with aclosing(self._rows(export, meter)) as rows:
+        created = await self.create_export(wait.organization_id, start=start, end=end, shared_org_ids=shared_org_ids)
+        tracker = UsageProgressTracker(created.usage_export_job_id, on_progress)
+        with naming_export(tracker.export_id):
+            tracker.update(state=created.state)
+            export = await wait.until_completed(tracker, is_new=True)
+        async with aclosing(rows_of(self._session, export, tracker)) as rows:
             async for row in rows:
                 yield row
-
-    async def _completed(
-        self, organization_id: Id, meter: "_Meter", poll: float, timeout: float, *, wait: float = 0.0
-    ) -> UsageExport:
-        deadline = asyncio.timeout(timeout)
-        try:
-            async with deadline:
-                while True:
-                    await asyncio.sleep(wait)
-                    await self._pace.turn(str(organization_id))
-                    export = await self.get_export(organization_id, meter.export_id)
-                    meter.tell(state=export.state)
-                    if export.state == UsageExportState.COMPLETED:
-                        return export
-                    if export.state == UsageExportState.FAILED:
-                        said = export.error_reason or "CircleCI does not say why"
-                        raise ExportFailed(f"usage export {meter.export_id} failed: {said}", reason=export.error_reason)
-                    wait = min(wait * 2 or FIRST_WAIT, poll)
-        except TimeoutError:
-            if not deadline.expired():
-                raise
-        raise WaitTimeout(
-            f"usage export {meter.export_id} is still {meter.progress.state} after {timeout:g} s; it goes on, and "
-            "`usage.wait` may wait again"
-        )
-
-    async def _rows(self, export: UsageExport, meter: "_Meter") -> AsyncGenerator[Row, None]:
-        urls = export.download_urls or ()
-        meter.tell(state=export.state, parts_total=len(urls))
-        received = 0
-        with _naming(meter.export_id):
-            for number, url in enumerate(urls, 1):
-                before = received
-
-                def count(so_far: int, before: int = before) -> None:
-                    nonlocal received
-                    received = before + so_far
-
-                name = f"part {number} of {len(urls)} of usage export {meter.export_id}"
-                async with aclosing(read(self._session, url, name, on_bytes=count)) as batches:
-                    async for rows in batches:
-                        meter.tell(bytes=received, rows=meter.progress.rows + len(rows))
-                        for row in rows:
-                            yield row
-                meter.tell(bytes=received, parts_done=number)
-
-
-class _Meter:
-    """Keeps count of one export, and tells the caller."""
-
-    def __init__(self, export_id: str, on_progress: OnProgress | None) -> None:
-        self.export_id = export_id
-        self.progress = UsageProgress(export_id=export_id, state=UsageExportState.CREATED)
-        self._on_progress = on_progress
-
-    def tell(self, **changes: Any) -> None:
-        self.progress = evolve(self.progress, **changes)
-        if self._on_progress is None:
-            return
-        try:
-            self._on_progress(self.progress)
-        except Exception:  # the caller's display is no reason to lose the export
-            log.exception("on_progress failed")
-
-
-@contextmanager
-def _naming(export_id: str) -> Generator[None, None, None]:
-    """Let errors say which export they are about."""
-    try:
-        yield
-    except CircleCIError as error:
-        error.export_id = export_id
-        raise
-
-
-def _check_times(**times: Any) -> None:
-    for name, seconds in times.items():
-        if not isinstance(seconds, int | float) or not seconds > 0:
-            raise InvalidArgument(f"{name}={seconds!r}: give a number of seconds above 0")

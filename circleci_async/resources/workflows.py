@@ -1,12 +1,12 @@
-"""The calls about workflows, with waiting for their end."""
+"""The workflows API, with waiting for the end of a workflow and watching its changes."""
 
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
+from ..core.polling import Interval
 from ..endpoints.resource import Id
 from ..endpoints.workflows import Workflows as Endpoints
-from ..slug import segment
-from ..watching.arguments import GRACE, INTERVAL, Interval, OnHold, Patience
+from ..watching.arguments import GRACE, INTERVAL, OnHold, WaitOptions
 
 if TYPE_CHECKING:
     from ..watching.changes import Change
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Workflows(Endpoints):
-    """Workflows: one run of a workflow definition within a pipeline."""
+    """Workflows: the runs of workflow definitions within pipelines."""
 
     async def wait(
         self,
@@ -26,16 +26,16 @@ class Workflows(Endpoints):
         interval: Interval = INTERVAL,
         grace: float = GRACE,
     ) -> "WorkflowResult":
-        """Wait until a workflow has ended, and return how, with its jobs.
+        """Wait until a workflow has ended, and return the result with its jobs.
 
-        A rerun of it is another workflow: wait for the one that `rerun` returns, or for the pipeline. `grace`: seconds
-        for which it may be missing, just after it was made. The other arguments are those of `pipelines.wait`, as is
-        how it waits.
+        A rerun is another workflow: wait for the one that `rerun` returns, or for the pipeline. `grace`: seconds for
+        which the workflow may be missing, because it is new. The other arguments are those of `pipelines.wait`.
 
-        Raises `WaitTimeout`, whose `last` is the `WorkflowResult` of what was seen last; `NotFound` if the workflow is
-        not there after `grace`.
+        Raises `WaitTimeout`, whose `last` is the latest `WorkflowResult`, and `NotFound` if the workflow is missing
+        after `grace`.
         """
-        return await self._wait(workflow_id, Patience(timeout, interval, grace, on_hold), jobs=True).end()
+        options = WaitOptions(timeout, interval, grace, on_hold, jobs=True)
+        return await self._wait(workflow_id, options).result()
 
     def watch(
         self,
@@ -47,14 +47,11 @@ class Workflows(Endpoints):
         grace: float = GRACE,
         jobs: bool = True,
     ) -> "AsyncGenerator[Change, None]":
-        """Iterate what changes in a workflow until it has ended: first how it stands, then each change once, in order.
+        """Iterate the changes of a workflow and its jobs until it has ended, as `pipelines.watch` does."""
+        options = WaitOptions(timeout, interval, grace, on_hold, jobs=jobs)
+        return self._wait(workflow_id, options).changes()
 
-        As `pipelines.watch`, of one workflow and its jobs.
-        """
-        return self._wait(workflow_id, Patience(timeout, interval, grace, on_hold), jobs=jobs).changes()
+    def _wait(self, workflow_id: Id, options: WaitOptions) -> "Wait[WorkflowResult]":
+        from ..watching.wait import wait_for_workflow  # only now: it loads the models of other groups
 
-    def _wait(self, workflow_id: Id, patience: Patience, *, jobs: bool) -> "Wait[WorkflowResult]":
-        from ..watching.wait import for_workflow
-
-        segment(workflow_id)  # whose text is used from here on
-        return for_workflow(self._session, str(workflow_id).lower(), patience, jobs=jobs)
+        return wait_for_workflow(self._session, workflow_id, options)

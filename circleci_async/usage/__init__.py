@@ -1,1 +1,1 @@
-"""Usage exports: asked for, waited for and read as rows."""
+"""Usage exports: waiting for them, and reading their rows."""

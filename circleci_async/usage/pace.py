@@ -1,25 +1,25 @@
-"""How often an organization's exports are looked after: no more than the API allows."""
+"""The rate at which the exports of an organization are polled, within the limit of the API."""
 
 import asyncio
 from collections import deque
 
-LOOKS = 10
-"""Of one organization, within `WINDOW`."""
+MAX_POLLS = 10
+"""Polls of one organization's exports within `WINDOW`."""
 
 WINDOW = 61.0
-"""Seconds. The API counts by the minute; requests do not all take the same time to reach it."""
+"""Seconds. The API counts per minute, and requests reach it with different delays."""
 
 
 class Pace:
-    """Gives all that wait for exports their turn, first come, first served, so that together they stay within that."""
+    """Spaces out the polls of all waits of a client, first come, first served."""
 
     def __init__(self) -> None:
-        self._looks: dict[str, deque[float]] = {}
+        self._polls: dict[str, deque[float]] = {}
 
-    async def turn(self, organization_id: str) -> None:
-        """Wait until there may be one more look."""
+    async def acquire(self, organization_id: str) -> None:
+        """Wait until the limit allows another poll."""
         now = asyncio.get_running_loop().time()
-        looks = self._looks.setdefault(organization_id, deque(maxlen=LOOKS))
-        turn = max(now, looks[0] + WINDOW) if len(looks) == LOOKS else now
-        looks.append(turn)
-        await asyncio.sleep(turn - now)
+        polls = self._polls.setdefault(organization_id, deque(maxlen=MAX_POLLS))
+        start = max(now, polls[0] + WINDOW) if len(polls) == MAX_POLLS else now
+        polls.append(start)
+        await asyncio.sleep(start - now)

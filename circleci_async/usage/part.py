@@ -1,61 +1,60 @@
-"""One part of an export, from its address to its rows."""
+"""One part of an export, from its URL to its rows."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 
-from ..core.resumable_body import Body
+from ..core.gzip_decoder import GzipError
+from ..core.resumable_body import ResumableBody
 from ..core.session import Session
-from ..errors import AuthenticationError, BadRequest, CircleCIError, DownloadError, Gone, NotFound, PermissionDenied
-from .table import Row, Table, Unreadable
-
-REFUSALS = (BadRequest, AuthenticationError, PermissionDenied, NotFound, Gone)
-"""What a storage answers when an address is not good any more."""
+from ..core.signed_urls import REFUSALS
+from ..errors import CircleCIError, DownloadError
+from .table import MalformedTable, Row, Table
 
 
 async def read(
     session: Session, url: str, name: str, *, on_bytes: Callable[[int], None]
 ) -> AsyncGenerator[list[Row], None]:
-    """Iterate the rows of the part at `url`, a batch after the other; other tasks get their turn in between.
+    """Iterate the rows of the part at `url` in batches, between which other tasks can run.
 
-    The address is signed, so it is asked without the token, whoever answers there. What is cut is taken up again.
-    `on_bytes` is told how many bytes have come so far; fewer than before if it had to start over.
+    The URL is signed, so the token is never sent. Interruptions are resumed. `on_bytes` gets the number of bytes
+    received so far, which decreases when the part starts over.
 
-    Raises `DownloadError` if the part is refused or can't be read whole, and as every call does if its storage fails.
+    Raises `DownloadError` if the part is refused, incomplete or malformed, and the errors of every call if its storage
+    fails.
     """
-    body = Body(session, url, anonymous=True)
+    body = ResumableBody(session, url, anonymous=True)
     table = Table()
-    received = 0
-    given = False
+    has_rows = False
     try:
         while True:
+            received = body.received
             try:
-                begin, data = await body.next_part()
+                part = await anext(body, None)
             except REFUSALS as error:
                 raise DownloadError(
-                    f"{name} is refused by its storage ({error.status}: {error.message}); the address of a part is "
-                    "good for some 36 hours, and `usage.get_export` may give a new one"
+                    f"{name} was refused by its storage ({error.status}: {error.message}): URLs of parts expire after"
+                    " about 36 hours, call `usage.get_export` for new ones"
                 ) from error
             except CircleCIError as error:
-                error.add_note(f"It was about {name}.")
+                error.add_note(f"while reading {name}")
                 raise
-            if begin != received:  # the server could not go on where it stopped
-                if given:
-                    raise DownloadError(
-                        f"{name} was cut after {received} bytes, and its storage can't go on from there; "
-                        "`usage.rows` reads the export again from its beginning"
-                    )
-                table, received = Table(), 0
-            if not data:
+            if part is None:
                 break
-            received += len(data)
-            on_bytes(received)
-            for rows in table.feed(data):
-                given = True
+            if part.restarted:
+                if has_rows:
+                    raise DownloadError(
+                        f"{name} was interrupted after {received} bytes, and its storage can't resume it: call"
+                        " `usage.rows` to read the export again from its beginning"
+                    )
+                table = Table()
+            on_bytes(body.received)
+            for rows in table.feed(part.data):
+                has_rows = True
                 yield rows
                 await asyncio.sleep(0)
         if rows := table.end():
             yield rows
-    except Unreadable as error:
-        raise DownloadError(f"{name} {error}") from None
+    except (MalformedTable, GzipError) as error:
+        raise DownloadError(f"{name} is malformed: {error}") from None
     finally:
         body.close()

@@ -1,5 +1,5 @@
-"""Waiting for pipelines and workflows, and watching them on the way.
+"""Waiting for the end of pipelines and workflows, and reporting their changes meanwhile.
 
-A look asks the API how something stands; an observation looks again and again, for all who wait for the same thing; a
-verdict says, of what was seen, whether it is the end.
+A `Poller` polls one pipeline or workflow for all callers that wait for it. Each caller has a `Subscription`, whose
+verdict on every `PollResult` decides whether its wait is over.
 """

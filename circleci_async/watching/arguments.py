@@ -1,55 +1,42 @@
-"""The arguments that all waiting shares, checked."""
+"""The arguments that `wait` and `watch` share, checked in one place."""
 
 import math
-from collections.abc import Sequence
-from typing import Literal, cast
+from typing import Any, Literal, TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
 
+from ..core.polling import Interval, check_interval
 from ..errors import InvalidArgument
 
-__all__ = ["Interval", "OnHold"]
+__all__ = ["OnHold"]
 
-OnHold = Literal["return", "wait"]
+OnHold: TypeAlias = Literal["return", "wait"]
 
-Interval = tuple[float, float]
-"""Seconds to the second look, and at most between looks."""
-
-INTERVAL = (2.0, 30.0)
+INTERVAL: Interval = (2.0, 30.0)
 
 GRACE = 30.0
-"""Seconds for which a pipeline may be missing, lack workflows, or only have had its setup."""
+"""Seconds for which a pipeline may be missing, have no workflows, or have only its setup workflow."""
 
 
 @frozen
-class Patience:
-    """How to wait. Raises `InvalidArgument` for what makes no sense."""
+class WaitOptions:
+    """How to wait. Raises `InvalidArgument`."""
 
     timeout: float | None
-    interval: Interval
+    interval: Interval = field(converter=check_interval)
     grace: float
     on_hold: OnHold
+    jobs: bool = False
+    """Whether to poll the jobs too."""
 
     def __attrs_post_init__(self) -> None:
-        if self.timeout is not None and not _is_seconds(self.timeout, above=0.0):
-            raise InvalidArgument(f"timeout={self.timeout!r}: give a number of seconds above 0, or None")
-        if not _is_interval(self.interval):
-            raise InvalidArgument(
-                f"interval={self.interval!r}: give two numbers of seconds above 0, such as (2.0, 30.0): to the second"
-                " look, and at most between looks"
-            )
-        if not _is_seconds(self.grace, above=-1.0) or self.grace < 0:
-            raise InvalidArgument(f"grace={self.grace!r}: give a number of seconds from 0")
+        if self.timeout is not None and not (_is_finite(self.timeout) and self.timeout > 0):
+            raise InvalidArgument(f"timeout must be a positive number of seconds, or None, got {self.timeout!r}")
+        if not (_is_finite(self.grace) and self.grace >= 0):
+            raise InvalidArgument(f"grace must be a number of seconds, 0 or more, got {self.grace!r}")
         if self.on_hold not in ("return", "wait"):
-            raise InvalidArgument(f"on_hold={self.on_hold!r}: give 'return' or 'wait'")
+            raise InvalidArgument(f"on_hold must be 'return' or 'wait', got {self.on_hold!r}")
 
 
-def _is_interval(value: object) -> bool:
-    if not isinstance(value, tuple | list) or len(cast("Sequence[object]", value)) != 2:
-        return False
-    first, longest = cast("Sequence[float]", value)
-    return _is_seconds(first, above=0.0) and _is_seconds(longest, above=0.0) and first <= longest
-
-
-def _is_seconds(value: object, *, above: float) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and above < value < math.inf
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,4 +1,4 @@
-"""What has changed between two looks."""
+"""What has changed between two polls."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -15,39 +15,42 @@ __all__ = ["Change"]
 
 @frozen(kw_only=True)
 class Change:
-    """A pipeline, a workflow or a job stands otherwise than before: what `watch` yields."""
+    """A new state or status of a pipeline, a workflow or a job: what `watch` yields."""
 
     kind: Literal["pipeline", "workflow", "job"]
     name: str
-    """The name of the workflow or the job; the number of the pipeline."""
+    """Name of the workflow or the job; number of the pipeline."""
     before: str | None
-    """The state or status before, or None at first."""
+    """The previous state or status; None for the first one."""
     after: str
-    """The state of the pipeline, or the status of the workflow or the job."""
+    """State of the pipeline, or status of the workflow or the job."""
     item: Pipeline | Workflow | WorkflowJob
     workflow: Workflow | None = None
-    """The workflow that a job belongs to."""
+    """Workflow of the job."""
 
 
 class Changes:
-    """Finds what has changed since it was last asked. Each change is found once."""
+    """Compares each snapshot with those before it. Each change is reported once."""
 
     def __init__(self) -> None:
         self._seen: dict[str, str] = {}
 
-    def of(self, snapshot: Snapshot) -> Iterator[Change]:
-        """Iterate what is new: the pipeline, then each workflow with its jobs, which come first when it has stopped."""
+    def since_last(self, snapshot: Snapshot) -> Iterator[Change]:
+        """Yield the change of the pipeline, then those of each workflow and its jobs.
+
+        The jobs of a workflow that has ended come before its own change.
+        """
         pipeline = snapshot.pipeline
         if pipeline is not None:
             yield from self._change("pipeline", str(pipeline.number), pipeline.state, pipeline)
         for workflow in snapshot.workflows:
-            itself = list(self._change("workflow", workflow.name, workflow.status, workflow))
+            own = list(self._change("workflow", workflow.name, workflow.status, workflow))
             jobs = [
                 change
                 for job in snapshot.jobs.get(workflow.id, ())
                 for change in self._change("job", job.name, job.status, job, workflow)
             ]
-            yield from [*itself, *jobs] if outcome_of(workflow) == Outcome.RUNNING else [*jobs, *itself]
+            yield from [*own, *jobs] if outcome_of(workflow) == Outcome.RUNNING else [*jobs, *own]
 
     def _change(
         self,

@@ -1,75 +1,62 @@
-"""Looking again and again at one thing, for all who wait for it."""
+"""Polls one pipeline or workflow for all callers that wait for it."""
 
 import asyncio
 import contextlib
 import logging
 import math
-import random
 from collections.abc import Callable
 
 from attrs import evolve
 
-from ..core.retry import is_transient
-from ..errors import CircleCIError, ConfigurationError, NotFound, RateLimited
+from ..core.polling import PollSchedule
+from ..errors import CircleCIError, ConfigurationError, NotFound
 from ..models.events import WebhookEvent
-from .results import newest
-from .snapshot import Completed, Snapshot, is_finished
+from ..models.newest_workflows import newest_of_each_name
+from .arguments import INTERVAL
+from .snapshot import CompletedEvents, Snapshot, is_finished
 from .subscription import Subscription
-from .verdict import Sight
+from .verdict import PollResult
 
 log: logging.Logger = logging.getLogger("circleci_async")
 
-GROWTH = 1.5
-"""Each wait is as many times as long as the one before, until it is as long as the interval allows."""
 
-JITTER = 0.2
-"""By how much of itself a wait may be shorter, so that those who began together do not look together for ever."""
+class Poller:
+    """Polls in a background task while it has subscriptions.
 
-FAILURES = 5
-"""Looks that may fail in a row, each of them after the retries of the client, ..."""
+    `permits` bounds the concurrent polls of a client. `on_end(poller)` is called once the last subscription has ended.
+    """
 
-OUTAGE = 120.0
-"""... and the seconds that have gone by since then at least when they end the wait: it may have hours."""
-
-
-class Observation:
-    """Looks at one thing in a task of its own, for as long as somebody is subscribed."""
-
-    def __init__(self, turns: asyncio.Semaphore, on_end: "Callable[[Observation], None]") -> None:
-        self._turns = turns
+    def __init__(self, permits: asyncio.Semaphore, on_end: "Callable[[Poller], None]") -> None:
+        self._permits = permits
         self._on_end = on_end
         self._subscriptions: list[Subscription] = []
-        self._completed = Completed()
+        self._completed = CompletedEvents()
         self._snapshot = Snapshot()
-        self._began = self._since = asyncio.get_running_loop().time()
-        self._looks = 0
-        """In a row that have found it as it stands."""
-        self._looked = 0
-        """In all, those that failed apart."""
-        self._is_looking = False
-        self._failures = 0
-        self._failing_since = 0.0
-        self._delay = 0.0
-        self._within: float | None = None
+        self._started = self._unchanged_since = self._now()
+        self._unchanged_polls = 0
+        self._polls = 0
+        """Polls that succeeded."""
+        self._is_polling = False
+        self._schedule = PollSchedule(INTERVAL)
+        self._poll_within: float | None = None
+        """Seconds within which a verdict needs the next poll."""
         self._due = 0.0
-        self._not_before = 0.0
-        """Until then the server does not want to be asked."""
-        self._hurry = asyncio.Event()
+        self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def join(self, subscription: Subscription) -> None:
-        """Look at once, and tell it what is seen from now on."""
-        # What was seen before it came may be true no more: somebody approves or reruns, and then waits.
-        subscription.first_look = self._looked + 1 + self._is_looking
+        """Add a subscription, and poll for it at once."""
+        # Earlier results might be outdated: callers approve or rerun something, then wait.
+        subscription.first_poll = self._polls + 1 + self._is_polling
         self._subscriptions.append(subscription)
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="circleci_async: observation")
+            self._task = asyncio.create_task(self._run(), name="circleci_async: poller")
             return
-        self._delay = 0.0
-        self._look_now()
+        self._schedule.restart()
+        self._poll_now()
 
     async def leave(self, subscription: Subscription) -> None:
-        """Tell it nothing any more. The last one to leave ends the observation, and waits for its end."""
+        """Remove a subscription. The last one stops the poller, and waits until it has stopped."""
         if subscription in self._subscriptions:
             self._subscriptions.remove(subscription)
         if not self._subscriptions:
@@ -77,14 +64,14 @@ class Observation:
             await self._stop()
 
     def notify(self, event: WebhookEvent) -> None:
-        """Tell on what a webhook's event says, and look at once for what it does not say."""
+        """Apply a webhook event to the last snapshot, and poll at once for what it does not contain."""
         self._completed.add(event)
         if self._snapshot.workflows:
-            self._publish(self._snapshot, looks=0)
-        self._look_now()
+            self._publish(self._snapshot, polls=0)
+        self._poll_now()
 
     async def fail(self, error: Exception) -> None:
-        """End it at once, with this error, for all who wait."""
+        """Stop at once, and raise the error to all subscribers."""
         self._end(error)
         await self._stop()
 
@@ -99,102 +86,89 @@ class Observation:
         self._subscriptions.clear()
         self._on_end(self)
 
-    def _look_now(self) -> None:
-        self._due = max(self._now(), self._not_before)
-        self._hurry.set()
+    def _poll_now(self) -> None:
+        self._due = max(self._now(), self._schedule.not_before)
+        self._wake.set()
 
     async def _run(self) -> None:
         try:
             while self._subscriptions:
-                async with self._turns:
+                async with self._permits:
                     self._due = math.inf
-                    await self._look_once()
-                await self._rest()
+                    await self._poll_once()
+                await self._wait_until_due()
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            self._end(ConfigurationError("a look was cancelled from within: does the token function wait for a task?"))
-        except Exception as error:  # noqa: BLE001  # whoever waits gets it
+            message = "a poll was cancelled from within: the token function must not wait for a cancelled task"
+            self._end(ConfigurationError(message))
+        except Exception as error:  # noqa: BLE001  # the subscribers receive it
             self._end(error)
 
-    async def _look_once(self) -> None:
-        self._is_looking = True
+    async def _poll_once(self) -> None:
+        self._is_polling = True
         try:
-            look = max(self._subscriptions, key=lambda each: each.look_time).look
-            found = await look(self._snapshot, jobs=any(each.jobs for each in self._subscriptions))
+            poll = max(self._subscriptions, key=lambda each: each.poll_timeout).poll
+            snapshot = await poll(self._snapshot, jobs=any(each.jobs for each in self._subscriptions))
         except CircleCIError as error:
-            if isinstance(error, NotFound) and not self._looked:
-                self._tell(Sight(self._snapshot, self._now(), self._began, 0, missing=error))
+            if isinstance(error, NotFound) and not self._polls:
+                self._notify_all(PollResult(self._snapshot, self._now(), self._started, 0, missing=error))
                 return
-            self._failures += 1
-            if self._failures == 1:
-                self._failing_since = self._now()
-            has_lasted = self._failures > FAILURES and self._now() - self._failing_since >= OUTAGE
-            if has_lasted or not _may_pass(error):
+            if not self._schedule.failed(error, seen_before=True):
                 raise
-            self._within = None  # what was to be seen soon can wait until there is something to see
-            log.info("a look failed, %d in a row: %s", self._failures, error)
-            if isinstance(error, RateLimited):
-                self._not_before = self._now() + (error.retry_after or 0.0)
+            self._poll_within = None  # no verdict can be confirmed while polls fail
+            log.info("poll failed, %d in a row: %s", self._schedule.failures, error)
             return
         finally:
-            self._is_looking = False
-        self._looked += 1
-        self._failures = 0
-        self._publish(found, looks=1)
+            self._is_polling = False
+        self._polls += 1
+        self._schedule.succeeded()
+        self._publish(snapshot, polls=1)
 
-    def _publish(self, found: Snapshot, *, looks: int) -> None:
-        """Tell how it stands, after so many looks more."""
-        snapshot = self._completed.applied_to(found)
+    def _publish(self, snapshot: Snapshot, *, polls: int) -> None:
+        """Notify the subscribers of a snapshot that as many polls have returned."""
+        snapshot = self._completed.applied_to(snapshot)
         if snapshot.statuses != self._snapshot.statuses:
-            self._since = self._now()
-            self._looks = 0
-        self._looks += looks
+            self._unchanged_since = self._now()
+            self._unchanged_polls = 0
+        self._unchanged_polls += polls
         self._snapshot = snapshot
-        self._tell(Sight(snapshot, self._now(), self._since, self._looks, is_sure=self._is_sure()))
+        is_certain = self._is_certain()
+        self._notify_all(
+            PollResult(snapshot, self._now(), self._unchanged_since, self._unchanged_polls, is_certain=is_certain)
+        )
 
-    def _tell(self, sight: Sight) -> None:
+    def _notify_all(self, result: PollResult) -> None:
         verdicts = [
-            each.tell(evolve(sight, looks=max(0, min(sight.looks, self._looked + 1 - each.first_look))))
+            each.notify(evolve(result, polls=max(0, min(result.polls, self._polls + 1 - each.first_poll))))
             for each in self._subscriptions
         ]
-        self._within = min((each.look_within for each in verdicts if each.look_within is not None), default=None)
+        self._poll_within = min((each.poll_within for each in verdicts if each.poll_within is not None), default=None)
         self._subscriptions = [each for each in self._subscriptions if not each.is_over]
         if not self._subscriptions:
             self._on_end(self)
 
-    def _is_sure(self) -> bool:
-        """Say whether events have told of the end of all that counts."""
-        counted = newest(self._snapshot.workflows)
-        jobs = [job for each in counted for job in self._snapshot.jobs.get(each.id, ())]
-        told = all(each.id in self._completed.workflows for each in counted)
-        return bool(counted) and told and all(is_finished(job.status) for job in jobs)
+    def _is_certain(self) -> bool:
+        """Return whether webhook events have reported the end of every workflow that counts."""
+        workflows = newest_of_each_name(self._snapshot.workflows)
+        jobs = [job for each in workflows for job in self._snapshot.jobs.get(each.id, ())]
+        is_reported = all(each.id in self._completed.workflows for each in workflows)
+        return bool(workflows) and is_reported and all(is_finished(job.status) for job in jobs)
 
-    async def _rest(self) -> None:
-        """Wait until the next look is due, or somebody is in a hurry."""
+    async def _wait_until_due(self) -> None:
+        """Wait until the next poll is due, or one is requested."""
         if not self._subscriptions:
             return
         longest = min(each.interval[1] for each in self._subscriptions)
-        shortest = min(longest, *(each.interval[0] for each in self._subscriptions))
-        if self._delay:
-            self._delay = min(max(self._delay * GROWTH, shortest), longest)
-            wait = self._delay * (1 - JITTER * random.random())
-        else:
-            wait = self._delay = shortest
-        if self._within is not None:
-            wait = min(wait, self._within)
-        self._due = max(min(self._due, self._now() + wait), self._not_before)
+        self._schedule.interval = min(longest, *(each.interval[0] for each in self._subscriptions)), longest
+        delay = self._schedule.next_delay(at_most=math.inf if self._poll_within is None else self._poll_within)
+        self._due = max(min(self._due, self._now() + delay), self._schedule.not_before)
         while (left := self._due - self._now()) > 0:
-            self._hurry.clear()
+            self._wake.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left):
-                    await self._hurry.wait()
+                    await self._wake.wait()
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
-
-
-def _may_pass(error: CircleCIError) -> bool:
-    """Say whether a later look may succeed, of something that has been there before."""
-    return isinstance(error, NotFound) or is_transient(error)

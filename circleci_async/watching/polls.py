@@ -1,91 +1,75 @@
-"""A look: what the API says of a pipeline or a workflow right now."""
+"""One poll: the current state of a pipeline or a workflow, in as few calls as possible."""
 
 from collections.abc import Awaitable
 from contextlib import aclosing
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from ..core.fan_out import fan_out
-from ..core.paging import Paged
 from ..core.session import Session
 from ..endpoints.pipelines import Pipelines
 from ..endpoints.workflows import Workflows
-from ..errors import NotFound
-from ..models.pipelines import PipelineState
-from ..models.workflows import Workflow, WorkflowJob, WorkflowTag
+from ..models.newest_workflows import expects_workflows
+from ..models.workflows import Workflow, WorkflowJob
 from .snapshot import Jobs, Snapshot, in_order, is_finished, merged
 
-T = TypeVar("T")
-
 LISTS_AT_ONCE = 4
-"""Lists of jobs that one look asks for at the same time."""
+"""Lists of jobs that one poll requests concurrently."""
 
 
-class Look(Protocol):
-    """Looks at one thing; `NotFound` if it is not there. Given how it stood, asks only for what may have changed."""
+class Poll(Protocol):
+    """Returns the current state of one thing, given the previous one. Raises `NotFound` if it does not exist."""
 
     def __call__(self, before: Snapshot, *, jobs: bool) -> Awaitable[Snapshot]:
-        """Look once more; `jobs` says whether anybody wants to know of them."""
+        """Request what might have changed since `before`; `jobs`: also the jobs."""
         ...
 
 
-def pipeline(session: Session, pipeline_id: str) -> Look:
-    """Return what looks at a pipeline and its workflows, and at the jobs of these if asked."""
+def pipeline_poll(session: Session, pipeline_id: str) -> Poll:
+    """Return the poll of a pipeline and its workflows."""
     pipelines, workflows = Pipelines(session), Workflows(session)
 
-    async def look(before: Snapshot, *, jobs: bool) -> Snapshot:
-        found = before.pipeline
-        if not _is_under_way(before):
-            found = await pipelines.get(pipeline_id)
-        listed = merged(before.workflows, await _or_none(pipelines.workflows(pipeline_id)))
-        return Snapshot(found, in_order(listed), await _jobs(workflows, listed, before) if jobs else {})
+    async def poll(before: Snapshot, *, jobs: bool) -> Snapshot:
+        pipeline = before.pipeline
+        if not _is_running(before):
+            pipeline = await pipelines.get(pipeline_id)
+        listed = await pipelines.workflows(pipeline_id).empty_if_missing().collect()
+        found = merged(before.workflows, listed)
+        return Snapshot(pipeline, in_order(found), await _jobs(workflows, found, before) if jobs else {})
 
-    return look
+    return poll
 
 
-def workflow(session: Session, workflow_id: str) -> Look:
-    """Return what looks at a workflow, and at its jobs if asked."""
+def workflow_poll(session: Session, workflow_id: str) -> Poll:
+    """Return the poll of a workflow."""
     workflows = Workflows(session)
 
-    async def look(before: Snapshot, *, jobs: bool) -> Snapshot:
-        found = [await workflows.get(workflow_id)]
-        return Snapshot(None, tuple(found), await _jobs(workflows, found, before) if jobs else {})
+    async def poll(before: Snapshot, *, jobs: bool) -> Snapshot:
+        workflow = await workflows.get(workflow_id)
+        return Snapshot(None, (workflow,), await _jobs(workflows, [workflow], before) if jobs else {})
 
-    return look
-
-
-def awaits_more(snapshot: Snapshot) -> bool:
-    """Say whether workflows are to be expected that are not there yet: a setup workflow is followed by others."""
-    settled = snapshot.pipeline is not None and snapshot.pipeline.state == PipelineState.CREATED
-    return not settled or all(each.tag == WorkflowTag.SETUP for each in snapshot.workflows)
+    return poll
 
 
-def _is_under_way(snapshot: Snapshot) -> bool:
-    """Say whether the pipeline itself has nothing new to tell: it has been created, and its workflows run."""
-    return not awaits_more(snapshot) and not all(is_finished(each.status) for each in snapshot.workflows)
+def _is_running(snapshot: Snapshot) -> bool:
+    """Return whether the pipeline itself can't change now: it has all its workflows, and some of them run."""
+    has_all_workflows = not expects_workflows(snapshot.pipeline, snapshot.workflows)
+    return has_all_workflows and not all(is_finished(each.status) for each in snapshot.workflows)
 
 
-async def _jobs(workflows: Workflows, listed: list[Workflow], before: Snapshot) -> Jobs:
-    """Return the jobs of each workflow, asking for those that may have changed."""
+async def _jobs(workflows: Workflows, found: list[Workflow], before: Snapshot) -> Jobs:
+    """Return the jobs of each workflow, requesting only what might have changed."""
     finished_before = {each.id for each in before.workflows if is_finished(each.status)}
 
     async def jobs_of(workflow: Workflow) -> tuple[WorkflowJob, ...]:
         known = before.jobs.get(workflow.id)
         if known and workflow.id in finished_before and all(is_finished(job.status) for job in known):
             return known
-        return tuple(merged(known or (), await _or_none(workflows.jobs(workflow.id))))
+        return tuple(merged(known or (), await workflows.jobs(workflow.id).empty_if_missing().collect()))
 
-    found: dict[str, tuple[WorkflowJob, ...]] = {}
-    async with aclosing(fan_out(listed, jobs_of, concurrency=LISTS_AT_ONCE)) as answers:
-        async for each, jobs in answers:
-            if isinstance(jobs, Exception):
-                raise jobs
-            found[each.id] = jobs
-    return found
-
-
-async def _or_none(paged: Paged[T]) -> list[T]:
-    """Return a list, empty if the API has none: it may say so with a 404, just after the thing was made."""
-    try:
-        return await paged.collect()
-    except NotFound:
-        return []
+    jobs: dict[str, tuple[WorkflowJob, ...]] = {}
+    async with aclosing(fan_out(found, jobs_of, concurrency=LISTS_AT_ONCE)) as outcomes:
+        async for workflow, outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
+            jobs[workflow.id] = outcome
+    return jobs

@@ -1,83 +1,85 @@
-"""All that a client observes: one observation for all who wait for the same thing."""
+"""All pollers of a client: one for all callers that wait for the same pipeline or workflow."""
 
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 from ..core.state import ClientState
 from ..errors import ConfigurationError, InvalidArgument
 from ..models.events import WebhookEvent
-from .poller import Observation
+from .poller import Poller
 from .subscription import Subscription
 
-LOOKS_AT_ONCE = 8
-"""So that those who wait for hundreds of pipelines leave room for the client's other calls."""
+POLLS_AT_ONCE = 8
+"""Concurrent polls of a client, so that waits for hundreds of pipelines leave room for other calls."""
 
-Key = tuple[Literal["pipeline", "workflow"], str]
+Key: TypeAlias = tuple[Literal["pipeline", "workflow"], str]
 
 
-class Watches:
-    """The observations of a client, and of all that were made from it by `with_options`."""
-
-    @classmethod
-    def of(cls, core: ClientState) -> "Watches":
-        """Return the one that all share whose requests go through the same gate. It ends with the client.
-
-        Raises `ConfigurationError` as a call does: in another event loop than the client's, or after its end.
-        """
-        core.lifetime.check()
-        watches = core.existing(cls)
-        if watches is None:
-            watches = core.singleton(cls)
-            core.lifetime.on_close(watches.close)
-        return watches
+class PollerRegistry:
+    """The pollers of a client, and of all clients derived from it by `with_options`."""
 
     def __init__(self) -> None:
-        self._observations: dict[Key, Observation] = {}
-        self._turns = asyncio.Semaphore(LOOKS_AT_ONCE)
+        self._pollers: dict[Key, Poller] = {}
+        self._permits = asyncio.Semaphore(POLLS_AT_ONCE)
 
     @asynccontextmanager
     async def subscribed(self, key: Key, subscription: Subscription) -> AsyncGenerator[Subscription, None]:
-        """Subscribe to what is seen of one thing."""
-        observation = self._observations.get(key)
-        if observation is None:
-            observation = self._observations[key] = Observation(self._turns, self._forget)
-        observation.join(subscription)
+        """Subscribe to the results of polling one thing."""
+        poller = self._pollers.get(key)
+        if poller is None:
+            poller = self._pollers[key] = Poller(self._permits, self._remove)
+        poller.join(subscription)
         try:
             yield subscription
         finally:
-            await observation.leave(subscription)
+            await poller.leave(subscription)
 
     def notify(self, event: WebhookEvent) -> bool:
-        """Give an event to those who wait for its pipeline or its workflow; say whether there are any."""
+        """Pass an event to the pollers of its pipeline and its workflow; return whether there are any."""
         keys: list[Key] = []
         if event.pipeline is not None:
             keys.append(("pipeline", event.pipeline.id))
         if event.workflow is not None:
             keys.append(("workflow", event.workflow.id))
-        found = [self._observations[key] for key in keys if key in self._observations]
-        for observation in found:
-            observation.notify(event)
-        return bool(found)
+        pollers = [self._pollers[key] for key in keys if key in self._pollers]
+        for poller in pollers:
+            poller.notify(event)
+        return bool(pollers)
 
     async def close(self) -> None:
-        """End all waiting, with an error: the client is closed."""
-        for (kind, id), observation in list(self._observations.items()):
-            await observation.fail(ConfigurationError(f"the client was closed while {kind} {id} was waited for"))
+        """End all waits with an error."""
+        for (kind, id), poller in list(self._pollers.items()):
+            await poller.fail(ConfigurationError(f"the client was closed while waiting for {kind} {id}"))
 
-    def _forget(self, observation: Observation) -> None:
-        for key, each in list(self._observations.items()):
-            if each is observation:
-                del self._observations[key]
+    def _remove(self, poller: Poller) -> None:
+        for key, each in list(self._pollers.items()):
+            if each is poller:
+                del self._pollers[key]
 
 
-def notify(core: ClientState, event: object) -> bool:
-    """Give an event to those who wait, if any do; after the client was closed, nobody does."""
+def registry_of(state: ClientState) -> PollerRegistry:
+    """Return the client's registry, which closes with the client.
+
+    Raises `ConfigurationError` in another event loop than the client's, or after its end.
+    """
+    state.lifetime.check()
+    registry = state.existing(PollerRegistry)
+    if registry is None:
+        registry = state.singleton(PollerRegistry)
+        state.lifetime.on_close(registry.close)
+    return registry
+
+
+def notify(state: ClientState, event: Any) -> bool:
+    """Pass an event to the client's pollers; return whether one of them waits for it."""
     if not isinstance(event, WebhookEvent):
-        raise InvalidArgument(f"event: give the WebhookEvent that webhooks.unwrap returned, not {type(event).__name__}")
-    watches = core.existing(Watches)
-    if watches is None:
+        raise InvalidArgument(
+            f"event must be the WebhookEvent that webhooks.unwrap returned, got {type(event).__name__}"
+        )
+    registry = state.existing(PollerRegistry)
+    if registry is None:
         return False
-    core.lifetime.check_place()  # it wakes tasks, which only their own event loop may do
-    return watches.notify(event)
+    state.lifetime.check_place()  # it wakes tasks, which must happen in their own event loop
+    return registry.notify(event)

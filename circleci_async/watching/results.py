@@ -1,4 +1,4 @@
-"""What waiting for a pipeline or a workflow comes to."""
+"""The results of waiting for a pipeline or a workflow."""
 
 from collections.abc import Iterable
 from typing import cast
@@ -6,6 +6,7 @@ from typing import cast
 from attrs import frozen
 
 from ..errors import BuildFailed
+from ..models.newest_workflows import newest_of_each_name
 from ..models.open_enum import OpenEnum
 from ..models.pipelines import Pipeline
 from ..models.workflows import Workflow, WorkflowJob, WorkflowStatus
@@ -15,19 +16,19 @@ __all__ = ["Outcome", "PipelineResult", "WorkflowResult"]
 
 
 class Outcome(OpenEnum):
-    """How a pipeline or a workflow ended, or that it has not."""
+    """How a pipeline or a workflow ended."""
 
     SUCCESS = "success"
     FAILED = "failed"
     ERRORED = "errored"
-    """Its configuration, or CircleCI itself, made it come to nothing."""
+    """Its configuration is invalid, or CircleCI failed."""
     CANCELED = "canceled"
     UNAUTHORIZED = "unauthorized"
     ON_HOLD = "on_hold"
-    """It goes on when somebody approves."""
+    """It waits for an approval."""
     NOT_RUN = "not_run"
     RUNNING = "running"
-    """It has not ended: only what `WaitTimeout.last` holds has this."""
+    """It has not ended: only in `WaitTimeout.last`."""
 
 
 _FROM_WORST = (
@@ -39,12 +40,12 @@ _FROM_WORST = (
     Outcome.NOT_RUN,
     Outcome.SUCCESS,
 )
-_OTHERWISE_NAMED = {WorkflowStatus.ERROR: Outcome.ERRORED}
+_OUTCOMES = {WorkflowStatus.ERROR: Outcome.ERRORED}
 
 
 @frozen(kw_only=True)
 class WorkflowResult:
-    """How a workflow ended: what `workflows.wait` returns."""
+    """How a workflow ended, as `workflows.wait` returns it."""
 
     status: Outcome
     workflow: Workflow
@@ -52,7 +53,7 @@ class WorkflowResult:
     """In the order of the API, approvals included."""
 
     def raise_for_status(self) -> None:
-        """Raise `BuildFailed`, which has this result, unless it is a success."""
+        """Raise `BuildFailed`, whose `result` this is, unless the status is `success`."""
         if self.status != Outcome.SUCCESS:
             jobs = _listed((job.name, job.status) for job in self.jobs if job.status != "success")
             raise BuildFailed(f"workflow {self.workflow.name}: {self.status}{jobs}", result=self)
@@ -60,16 +61,18 @@ class WorkflowResult:
 
 @frozen(kw_only=True)
 class PipelineResult:
-    """How a pipeline ended: what `pipelines.wait` returns."""
+    """How a pipeline ended, as `pipelines.wait` returns it."""
 
     status: Outcome
-    """The worst of what counts: `errored`, `failed`, `unauthorized`, `canceled`, `on_hold`, `not_run`, `success`."""
+    """The worst outcome of its workflows, in this order: `errored`, `failed`, `unauthorized`, `canceled`, `on_hold`,
+    `not_run`, `success`.
+    """
     pipeline: Pipeline
     workflows: tuple[Workflow, ...]
-    """The newest of each name, which counts: a rerun takes the place of what it ran again."""
+    """The newest workflow of each name: a rerun replaces the earlier run."""
 
     def raise_for_status(self) -> None:
-        """Raise `BuildFailed`, which has this result, unless it is a success."""
+        """Raise `BuildFailed`, whose `result` this is, unless the status is `success`."""
         if self.status != Outcome.SUCCESS:
             workflows = _listed((each.name, each.status) for each in self.workflows if each.status != "success")
             errors = "".join(f"; {error.type}: {error.message}" for error in self.pipeline.errors)
@@ -78,32 +81,27 @@ class PipelineResult:
 
 
 def pipeline_result(snapshot: Snapshot, outcome: Outcome) -> PipelineResult:
-    """Return what a pipeline that was seen has come to."""
-    pipeline = cast("Pipeline", snapshot.pipeline)  # what has been seen has one
-    return PipelineResult(status=outcome, pipeline=pipeline, workflows=newest(snapshot.workflows))
+    """Return the result of a pipeline that has been polled."""
+    pipeline = cast("Pipeline", snapshot.pipeline)  # None only before the first poll
+    return PipelineResult(status=outcome, pipeline=pipeline, workflows=newest_of_each_name(snapshot.workflows))
 
 
 def workflow_result(snapshot: Snapshot, outcome: Outcome) -> WorkflowResult:
-    """Return what a workflow that was seen has come to."""
+    """Return the result of a workflow that has been polled."""
     (workflow,) = snapshot.workflows
     return WorkflowResult(status=outcome, workflow=workflow, jobs=snapshot.jobs.get(workflow.id, ()))
 
 
-def newest(workflows: Iterable[Workflow]) -> tuple[Workflow, ...]:
-    """Return the newest workflow of each name, in the order in which they began."""
-    return tuple({each.name: each for each in sorted(workflows, key=lambda each: each.created_at)}.values())
-
-
 def outcome_of(workflow: Workflow) -> Outcome:
-    """Return how a workflow ended; `running` if it has not, or if nobody has heard of its status."""
+    """Return how a workflow ended; `running` if it has not, or if its status is unknown."""
     status = workflow.status
     if status is None or not (status.is_finished or status == WorkflowStatus.ON_HOLD):
         return Outcome.RUNNING
-    return _OTHERWISE_NAMED.get(status) or Outcome(status)
+    return _OUTCOMES.get(status) or Outcome(status)
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome:
-    """Return the worst of these; of none, `not_run`."""
+    """Return the worst outcome; `not_run` if there is none."""
     found = set(outcomes)
     if Outcome.RUNNING in found:
         return Outcome.RUNNING
@@ -111,5 +109,5 @@ def worst(outcomes: Iterable[Outcome]) -> Outcome:
 
 
 def _listed(statuses: Iterable[tuple[str, str | None]]) -> str:
-    text = ", ".join(f"{name} {status or 'of no status'}" for name, status in statuses)
+    text = ", ".join(f"{name} {status or 'without status'}" for name, status in statuses)
     return text and f" ({text})"

@@ -1,65 +1,65 @@
-"""One who waits: what the looks are to be like, what they mean to it, and what it has not taken in yet."""
+"""One caller that waits: how to poll for it, its verdicts, and the results that it has not consumed yet."""
 
 import asyncio
 import copy
 from collections import deque
 
-from .arguments import Interval
-from .polls import Look
-from .verdict import Judge, Sight, Verdict
+from ..core.polling import Interval
+from .polls import Poll
+from .verdict import Judge, PollResult, Verdict
 
 
 class Subscription:
-    """Takes what an observation tells, for one who may be slower than the observation is."""
+    """Queues the results of a poller for one caller, which might be slower than the poller."""
 
-    def __init__(self, judge: Judge, look: Look, *, look_time: float, interval: Interval, jobs: bool) -> None:
+    def __init__(self, judge: Judge, poll: Poll, *, poll_timeout: float, interval: Interval, jobs: bool) -> None:
         self.judge = judge
-        self.look = look
-        self.look_time = look_time
-        """Seconds that its options allow for a call: of several who wait, the most patient one's look is taken."""
+        self.poll = poll
+        self.poll_timeout = poll_timeout
+        """Seconds that the caller's options allow for a call. The poller uses the subscription that allows most."""
         self.interval = interval
         self.jobs = jobs
         self.is_over = False
-        """It has been told all that it needs."""
-        self.first_look = 0
-        """The number of the observation's look that is the first to count for it."""
-        self._untaken: deque[tuple[Sight, Verdict]] = deque()
-        self._news = asyncio.Event()
+        """Whether the subscription has its final result."""
+        self.first_poll = 0
+        """Number of the first poll that counts: earlier ones began before the subscription."""
+        self._queue: deque[tuple[PollResult, Verdict]] = deque()
+        self._has_news = asyncio.Event()
         self._error: Exception | None = None
 
-    def tell(self, sight: Sight) -> Verdict:
-        """Pass on what was seen, and return what it means."""
-        verdict = self.judge(sight)
+    def notify(self, result: PollResult) -> Verdict:
+        """Queue a result, and return the verdict on it."""
+        verdict = self.judge(result)
         if verdict.error:
             self.fail(verdict.error)
             return verdict
-        if self._untaken and self._untaken[-1][0].snapshot == sight.snapshot:
-            self._untaken.pop()  # so that what is untaken grows with the changes only
-        self._untaken.append((sight, verdict))
+        if self._queue and self._queue[-1][0].snapshot == result.snapshot:
+            self._queue.pop()  # so that the queue grows with changes only
+        self._queue.append((result, verdict))
         self.is_over = verdict.is_final
-        self._news.set()
+        self._has_news.set()
         return verdict
 
     def fail(self, error: Exception) -> None:
-        """End it with a copy of this error: the tracebacks of all who wait would pile up in a common one."""
+        """End the subscription with a copy of the error: a shared one would collect the tracebacks of all callers."""
         self._error = _copied(error)
         self.is_over = True
-        self._news.set()
+        self._has_news.set()
 
-    async def next(self) -> tuple[Sight, Verdict]:
-        """Wait for what was seen next. Once a verdict is final, nothing follows. Raises what ended the observation."""
-        while not self._untaken:
+    async def next(self) -> tuple[PollResult, Verdict]:
+        """Wait for the next result. None follows after a final verdict. Raises the error that ended the polling."""
+        while not self._queue:
             if self._error:
                 raise self._error
-            self._news.clear()
-            await self._news.wait()
-        return self._untaken.popleft()
+            self._has_news.clear()
+            await self._has_news.wait()
+        return self._queue.popleft()
 
 
 def _copied(error: Exception) -> Exception:
     try:
         copied = copy.copy(error).with_traceback(error.__traceback__)
-    except Exception:  # noqa: BLE001  # a token function may raise what can't be copied
+    except Exception:  # noqa: BLE001  # a token function can raise an error that can't be copied
         return error
     copied.__cause__ = error.__cause__
     return copied

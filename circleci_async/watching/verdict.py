@@ -1,92 +1,98 @@
-"""Whether what was seen is the end. Everything here is pure: what is known, and since when, goes in as a `Sight`."""
+"""Whether a pipeline or a workflow has ended, according to the polls so far. No I/O and no clock."""
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 from attrs import frozen
 
 from ..errors import NotFound
+from ..models.newest_workflows import expects_workflows, newest_of_each_name
 from ..models.pipelines import PipelineState
 from .arguments import OnHold
-from .polls import awaits_more
-from .results import Outcome, newest, outcome_of, worst
+from .results import Outcome, outcome_of, worst
 from .snapshot import Snapshot
 
 
 @frozen
-class Sight:
-    """What one look, or one event, has shown. Times are the event loop's, in seconds."""
+class PollResult:
+    """The state after one poll, or after one webhook event. Times are in seconds of the event loop's clock."""
 
     snapshot: Snapshot
     at: float
     since: float
-    """When it was first seen to stand so; for what is not there yet, when it was first looked for."""
-    looks: int
-    """How many looks in a row have found it so."""
-    is_sure: bool = False
-    """Whether webhook events have said of all that ended that it did."""
+    """When this state was first seen; of something missing, when it was first polled."""
+    polls: int
+    """Consecutive polls that have returned this state."""
+    is_certain: bool = False
+    """Whether webhook events have reported the end of everything that has ended."""
     missing: NotFound | None = None
-    """What the API answered if there is nothing: just after a pipeline was made, it may not be there yet."""
+    """The API's answer if there is nothing: a new pipeline is missing for a moment."""
 
 
 @frozen
 class Verdict:
-    """What a sight means to one of those who wait."""
+    """What a poll result means for one caller."""
 
     outcome: Outcome
     is_final: bool
-    look_within: float | None = None
-    """Seconds until the next look, if it is to come sooner than otherwise."""
+    poll_within: float | None = None
+    """Seconds within which the next poll is needed, if sooner than scheduled."""
     error: NotFound | None = None
-    """What ends the wait, if it is not there."""
+    """The error that ends the wait: the thing does not exist."""
 
 
-Judge = Callable[[Sight], Verdict]
+Judge: TypeAlias = Callable[[PollResult], Verdict]
 
 
-def of_pipeline(sight: Sight, *, grace: float, on_hold: OnHold, confirm_within: float, jobs: bool = False) -> Verdict:
+def judge_pipeline(
+    result: PollResult, *, grace: float, on_hold: OnHold, confirm_within: float, jobs: bool = False
+) -> Verdict:
     """Judge a pipeline by the newest workflow of each name.
 
-    `grace`: seconds for which it may lack workflows, or only have had its setup, or have jobs that run on, if these are
-    of interest (`jobs`). What looks like its end must be seen twice, the second time after `confirm_within` seconds:
-    between two jobs, a workflow may look as if it had ended.
+    - `grace`: seconds for which it may have no workflows, or only its setup; with `jobs`, also seconds for which jobs
+      may still run in workflows that have ended.
+    - `confirm_within`: seconds after which a final state is polled once more. Between two jobs, a workflow can look as
+      if it had ended.
     """
-    if sight.missing:
-        return _missing(sight, grace)
-    pipeline, counted = sight.snapshot.pipeline, newest(sight.snapshot.workflows)
-    outcomes = [outcome_of(each) for each in counted]
+    if result.missing:
+        return _missing(result, grace)
+    pipeline, workflows = result.snapshot.pipeline, newest_of_each_name(result.snapshot.workflows)
+    outcomes = [outcome_of(each) for each in workflows]
     outcome = worst(outcomes)
     if outcome == Outcome.RUNNING or (on_hold == "wait" and Outcome.ON_HOLD in outcomes):
         return Verdict(outcome, is_final=False)
     if pipeline is not None and pipeline.state == PipelineState.ERRORED:
         return Verdict(Outcome.ERRORED, is_final=True)
-    if outcome in {Outcome.SUCCESS, Outcome.NOT_RUN} and awaits_more(sight.snapshot):
-        left = sight.since + grace - sight.at
+    if outcome in {Outcome.SUCCESS, Outcome.NOT_RUN} and expects_workflows(pipeline, workflows):
+        left = result.since + grace - result.at
         if left > 0:
-            return Verdict(Outcome.RUNNING, is_final=False, look_within=left)
-    return _confirmed(sight, outcome, grace if jobs else 0.0, confirm_within)
+            return Verdict(Outcome.RUNNING, is_final=False, poll_within=left)
+    return _confirmed(result, outcome, grace if jobs else 0.0, confirm_within)
 
 
-def of_workflow(sight: Sight, *, grace: float, on_hold: OnHold, confirm_within: float, jobs: bool = False) -> Verdict:
-    """Judge a workflow by itself; the arguments are those of `of_pipeline`."""
-    if sight.missing:
-        return _missing(sight, grace)
-    (workflow,) = sight.snapshot.workflows
+def judge_workflow(
+    result: PollResult, *, grace: float, on_hold: OnHold, confirm_within: float, jobs: bool = False
+) -> Verdict:
+    """Judge a workflow alone; the arguments are those of `judge_pipeline`."""
+    if result.missing:
+        return _missing(result, grace)
+    (workflow,) = result.snapshot.workflows
     outcome = outcome_of(workflow)
     if outcome == Outcome.RUNNING or (on_hold == "wait" and outcome == Outcome.ON_HOLD):
         return Verdict(outcome, is_final=False)
-    return _confirmed(sight, outcome, grace if jobs else 0.0, confirm_within)
+    return _confirmed(result, outcome, grace if jobs else 0.0, confirm_within)
 
 
-def _missing(sight: Sight, grace: float) -> Verdict:
-    left = sight.since + grace - sight.at
+def _missing(result: PollResult, grace: float) -> Verdict:
+    left = result.since + grace - result.at
     if left <= 0:
-        return Verdict(Outcome.RUNNING, is_final=True, error=sight.missing)
-    return Verdict(Outcome.RUNNING, is_final=False, look_within=min(left, grace))
+        return Verdict(Outcome.RUNNING, is_final=True, error=result.missing)
+    return Verdict(Outcome.RUNNING, is_final=False, poll_within=min(left, grace))
 
 
-def _confirmed(sight: Sight, outcome: Outcome, grace: float, confirm_within: float) -> Verdict:
-    if sight.snapshot.has_stragglers and sight.at < sight.since + grace:
-        return Verdict(outcome, is_final=False, look_within=confirm_within)
-    if sight.looks >= 2 or (sight.looks == 1 and sight.is_sure):
+def _confirmed(result: PollResult, outcome: Outcome, grace: float, confirm_within: float) -> Verdict:
+    if result.snapshot.has_running_stragglers and result.at < result.since + grace:
+        return Verdict(outcome, is_final=False, poll_within=confirm_within)
+    if result.polls >= 2 or (result.polls == 1 and result.is_certain):
         return Verdict(outcome, is_final=True)
-    return Verdict(outcome, is_final=False, look_within=confirm_within)
+    return Verdict(outcome, is_final=False, poll_within=confirm_within)

@@ -1,4 +1,4 @@
-"""What waiting for a pipeline and waiting for a workflow have in common."""
+"""Waiting for one pipeline or workflow, until its end or a timeout."""
 
 import asyncio
 import math
@@ -10,56 +10,56 @@ from typing import Generic, TypeVar
 from attrs import frozen
 
 from ..core.session import Session
+from ..endpoints.resource import Id
 from ..errors import CircleCIError, WaitTimeout
-from . import polls as looking
-from .arguments import Patience
+from ..slug import segment
+from .arguments import WaitOptions
 from .changes import Change, Changes
-from .polls import Look
-from .registry import Key, Watches
+from .polls import Poll, pipeline_poll, workflow_poll
+from .registry import Key, registry_of
 from .results import Outcome, PipelineResult, WorkflowResult, pipeline_result, workflow_result
 from .snapshot import Snapshot
 from .subscription import Subscription
-from .verdict import Sight, Verdict, of_pipeline, of_workflow
+from .verdict import PollResult, Verdict, judge_pipeline, judge_workflow
 
 R = TypeVar("R")
 
 
 @frozen
 class Wait(Generic[R]):
-    """One wait: what for, how patiently, and what comes of it."""
+    """One wait for a pipeline or a workflow."""
 
     session: Session
     key: Key
-    look: Look
+    poll: Poll
     judge: Callable[..., Verdict]
-    """`verdict.of_pipeline` or `verdict.of_workflow`."""
-    result: Callable[[Snapshot, Outcome], R]
-    patience: Patience
-    jobs: bool
-    began: float | None = None
-    """When the time allowed began to run, in the event loop's time; None: when it is iterated."""
+    """`judge_pipeline` or `judge_workflow`."""
+    to_result: Callable[[Snapshot, Outcome], R]
+    options: WaitOptions
+    started: float | None = None
+    """When the timeout started, in the event loop's time; None: when the wait is iterated."""
 
-    async def end(self) -> R:
-        """Wait for the end, and return what came of it."""
+    async def result(self) -> R:
+        """Wait for the end, and return the result."""
         snapshot, outcome = Snapshot(), Outcome.RUNNING
-        async with aclosing(self.sights()) as sights:
-            async for sight, verdict in sights:
-                snapshot, outcome = sight.snapshot, verdict.outcome
-        return self.result(snapshot, outcome)
+        async with aclosing(self.polls()) as polls:
+            async for result, verdict in polls:
+                snapshot, outcome = result.snapshot, verdict.outcome
+        return self.to_result(snapshot, outcome)
 
     async def changes(self) -> AsyncGenerator[Change, None]:
-        """Iterate what changes until the end."""
+        """Iterate the changes until the end."""
         changes = Changes()
-        async with aclosing(self.sights()) as sights:
-            async for sight, _ in sights:
-                for change in changes.of(sight.snapshot):
+        async with aclosing(self.polls()) as polls:
+            async for result, _ in polls:
+                for change in changes.since_last(result.snapshot):
                     yield change
 
-    async def sights(self) -> AsyncGenerator[tuple[Sight, Verdict], None]:
-        """Iterate what is seen until the end, and what it means."""
+    async def polls(self) -> AsyncGenerator[tuple[PollResult, Verdict], None]:
+        """Iterate the poll results until the final one, each with its verdict."""
         try:
-            async with aclosing(self._sights()) as sights:
-                async for each in sights:
+            async with aclosing(self._polls()) as polls:
+                async for each in polls:
                     yield each
         except CircleCIError as error:
             kind, id = self.key
@@ -67,54 +67,62 @@ class Wait(Generic[R]):
                 error.pipeline_id = id
             raise
 
-    async def _sights(self) -> AsyncGenerator[tuple[Sight, Verdict], None]:
-        patience = self.patience
-        began = asyncio.get_running_loop().time() if self.began is None else self.began
-        until = None if patience.timeout is None else began + patience.timeout
-        judge = partial(
-            self.judge,
-            grace=patience.grace,
-            on_hold=patience.on_hold,
-            confirm_within=patience.interval[0],
-            jobs=self.jobs,
-        )
-        timeout, retry = self.session.options.timeout, self.session.options.retry
-        subscription = Subscription(
-            judge,
-            self.look,
-            look_time=min(timeout * retry.attempts, retry.deadline or math.inf),
-            interval=patience.interval,
-            jobs=self.jobs,
-        )
+    async def _polls(self) -> AsyncGenerator[tuple[PollResult, Verdict], None]:
+        options = self.options
+        started = asyncio.get_running_loop().time() if self.started is None else self.started
+        until = None if options.timeout is None else started + options.timeout
+        subscription = self._subscription()
         last: R | None = None
-        async with Watches.of(self.session.state).subscribed(self.key, subscription):
+        async with registry_of(self.session.state).subscribed(self.key, subscription):
             while True:
-                # Around this alone: what the caller does between two changes is none of its business.
+                # The timeout covers this alone, not what the caller does between two changes.
                 deadline = asyncio.timeout_at(until)
                 try:
                     async with deadline:
-                        sight, verdict = await subscription.next()
+                        result, verdict = await subscription.next()
                 except TimeoutError:
                     if not deadline.expired():
                         raise
-                    what = " ".join(self.key)
-                    raise WaitTimeout(f"{what}: no end within {patience.timeout:g} s", last=last) from None
-                if not sight.missing:
-                    last = self.result(sight.snapshot, verdict.outcome)
-                yield sight, verdict
+                    kind, id = self.key
+                    raise WaitTimeout(f"{kind} {id} did not end within {options.timeout:g} s", last=last) from None
+                if not result.missing:
+                    last = self.to_result(result.snapshot, verdict.outcome)
+                yield result, verdict
                 if verdict.is_final:
                     return
 
+    def _subscription(self) -> Subscription:
+        options, calls = self.options, self.session.options
+        return Subscription(
+            partial(
+                self.judge,
+                grace=options.grace,
+                on_hold=options.on_hold,
+                confirm_within=options.interval[0],
+                jobs=options.jobs,
+            ),
+            self.poll,
+            poll_timeout=min(calls.timeout * calls.retry.attempts, calls.retry.deadline or math.inf),
+            interval=options.interval,
+            jobs=options.jobs,
+        )
 
-def for_pipeline(
-    session: Session, pipeline_id: str, patience: Patience, *, jobs: bool, began: float | None
+
+def wait_for_pipeline(
+    session: Session, pipeline_id: Id, options: WaitOptions, *, started: float | None = None
 ) -> Wait[PipelineResult]:
-    """Return the wait for a pipeline."""
-    look = looking.pipeline(session, pipeline_id)
-    return Wait(session, ("pipeline", pipeline_id), look, of_pipeline, pipeline_result, patience, jobs, began)
+    """Return the wait for a pipeline. Raises `InvalidArgument` for an id that can't be one."""
+    id = _checked_id(pipeline_id)
+    poll = pipeline_poll(session, id)
+    return Wait(session, ("pipeline", id), poll, judge_pipeline, pipeline_result, options, started)
 
 
-def for_workflow(session: Session, workflow_id: str, patience: Patience, *, jobs: bool) -> Wait[WorkflowResult]:
-    """Return the wait for a workflow."""
-    look = looking.workflow(session, workflow_id)
-    return Wait(session, ("workflow", workflow_id), look, of_workflow, workflow_result, patience, jobs)
+def wait_for_workflow(session: Session, workflow_id: Id, options: WaitOptions) -> Wait[WorkflowResult]:
+    """Return the wait for a workflow. Raises `InvalidArgument` for an id that can't be one."""
+    id = _checked_id(workflow_id)
+    return Wait(session, ("workflow", id), workflow_poll(session, id), judge_workflow, workflow_result, options)
+
+
+def _checked_id(id: Id) -> str:
+    segment(id)
+    return str(id).lower()

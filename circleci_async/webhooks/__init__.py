@@ -1,4 +1,4 @@
-"""Webhooks as they arrive: verified, read, and handed on."""
+"""Receiving webhooks: verify and parse deliveries, and handle their events."""
 
 from .answer import Answer
 from .reading import parse, unwrap

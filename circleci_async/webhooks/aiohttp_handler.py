@@ -1,7 +1,8 @@
-"""The webhook handler for aiohttp.web, and a server that has nothing else."""
+"""The webhook handler for aiohttp.web, and a server with nothing else."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TypeAlias
 
 from aiohttp import web
 
@@ -10,15 +11,15 @@ from .body import BodyRefused
 
 __all__ = ["Handler", "handler_for", "serve"]
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def handler_for(receiver: Answering) -> Handler:
-    """Return a handler that answers for the receiver."""
+    """Return a handler that passes deliveries to the receiver."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         if request.method != "POST":
-            raise web.HTTPMethodNotAllowed(request.method, ["POST"], text="a webhook is delivered by POST")
+            raise web.HTTPMethodNotAllowed(request.method, ["POST"], text="webhooks are delivered with POST")
         answer = await receiver.receive(_chunks(request), request.headers)
         return web.Response(status=answer.status, text=answer.text, headers=answer.headers)
 
@@ -27,7 +28,7 @@ def handler_for(receiver: Answering) -> Handler:
 
 @asynccontextmanager
 async def serve(receiver: Answering, host: str, port: int, path: str) -> AsyncGenerator[str]:
-    """Serve the receiver, and close both in the end; gives the address to deliver to."""
+    """Serve the receiver, yield its URL, and close both at the end."""
     app = web.Application()
     app.router.add_post(path, handler_for(receiver))
     runner = web.AppRunner(app, access_log=None)
@@ -42,9 +43,9 @@ async def serve(receiver: Answering, host: str, port: int, path: str) -> AsyncGe
 
 
 async def _chunks(request: web.Request) -> AsyncGenerator[bytes]:
-    """Iterate the body as it comes; `request.read()` would ask the application's own bound, and wait for ever."""
+    """Iterate the body as it arrives; `request.read()` has the application's own limit, and no timeout."""
     try:
         async for chunk in request.content.iter_any():
             yield chunk
     except (OSError, web.RequestPayloadError):
-        raise BodyRefused(400, "the body broke off") from None
+        raise BodyRefused(400, "the body is incomplete") from None

@@ -1,4 +1,4 @@
-"""What a delivery is answered, and what gives the answer."""
+"""The answer to a delivery."""
 
 from collections.abc import AsyncIterable, Mapping
 from typing import Protocol
@@ -12,25 +12,25 @@ __all__ = ["Answer", "Answering"]
 
 @frozen(kw_only=True)
 class Answer:
-    """What is to be answered to a delivery. Any status but a 2xx makes CircleCI deliver again later."""
+    """The response to a delivery. CircleCI repeats the delivery later unless the status is 2xx."""
 
     status: int
     text: str
-    """One line that says why."""
+    """The reason, in one line."""
     headers: Mapping[str, str] = field(factory=dict[str, str], hash=False)
 
 
 class Answering(Protocol):
-    """A receiver, as those see it who serve it."""
+    """The interface of a receiver for its servers."""
 
     async def receive(self, body: Body | AsyncIterable[bytes], headers: Headers) -> Answer:
-        """Return what to answer to a delivery."""
+        """Return the answer to a delivery."""
         ...
 
     async def __aenter__(self) -> object:
-        """Open it."""
+        """Open the receiver."""
         ...
 
     async def __aexit__(self, *error: object) -> None:
-        """Accept nothing more, and work off what was accepted."""
+        """Refuse further events, and wait for the accepted ones."""
         ...

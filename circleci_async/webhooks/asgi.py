@@ -1,4 +1,4 @@
-"""The webhook handler as an ASGI application. ASGI is a convention, and needs nothing to be imported."""
+"""The webhook handler as an ASGI application. ASGI is a convention that needs no import."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from typing import Any
@@ -14,7 +14,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class AsgiApp:
-    """An ASGI 3 application that answers for a receiver, and closes it when it is the one that the server runs."""
+    """An ASGI 3 application that passes deliveries to a receiver, and follows the server's lifespan."""
 
     def __init__(self, receiver: Answering) -> None:
         self._receiver = receiver
@@ -24,25 +24,25 @@ class AsgiApp:
         if scope["type"] == "http":
             await self._answer(scope, receive, send)
         elif scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await self._follow_lifespan(receive, send)
         elif scope["type"] == "websocket":
             await receive()  # websocket.connect
             await send({"type": "websocket.close"})
         else:
-            raise NotImplementedError(f"the ASGI protocol {scope['type']!r}")
+            raise NotImplementedError(f"ASGI protocol {scope['type']!r} is not supported")
 
     async def _answer(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
-            await _send(send, 405, "a webhook is delivered by POST", {"Allow": "POST"})
+            await _send(send, 405, "webhooks are delivered with POST", {"Allow": "POST"})
             return
         answer = await self._receiver.receive(_chunks(receive), scope["headers"])
         await _send(send, answer.status, answer.text, answer.headers)
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _follow_lifespan(self, receive: Receive, send: Send) -> None:
         await receive()  # lifespan.startup
         async with self._receiver:
             await send({"type": "lifespan.startup.complete"})
-            await receive()  # lifespan.shutdown, when all requests have been answered
+            await receive()  # lifespan.shutdown, after the last response
         await send({"type": "lifespan.shutdown.complete"})
 
 
@@ -50,7 +50,7 @@ async def _chunks(receive: Receive) -> AsyncGenerator[bytes]:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise BodyRefused(400, "the body broke off")
+            raise BodyRefused(400, "the body is incomplete")
         yield message.get("body", b"")
         if not message.get("more_body"):
             return

@@ -1,4 +1,4 @@
-"""The body of a delivery as a typed event."""
+"""Parsing the body of a delivery into an event."""
 
 from typing import Any, cast
 
@@ -17,10 +17,10 @@ _PARTS = frozenset(each.name for each in fields(WebhookEvent)) - {"id", "type", 
 
 
 def parse(body: Body) -> WebhookEvent:
-    """Return the event that a body tells of, without looking at its signature.
+    """Return the event in a body, without checking its signature.
 
-    Raises `DecodeError`, which names each faulty field, for what is no event. One of an unknown type is one: where its
-    parts have another shape, they are None, and `raw` has them.
+    Raises `DecodeError`, which names each faulty field. Events of unknown types are accepted: parts of an unexpected
+    shape are None, and `raw` contains them.
     """
     content = raw_bytes(body)
     try:
@@ -31,9 +31,9 @@ def parse(body: Body) -> WebhookEvent:
 
 
 def unwrap(body: Body, headers: Headers, secret: Secret) -> WebhookEvent:
-    """Return the event that a delivery tells of, once its signature has been found right.
+    """Verify a delivery, and return its event.
 
-    Takes what `verify` takes, and raises what `verify` and `parse` raise.
+    Takes the arguments of `verify`, and raises the errors of `verify` and `parse`.
     """
     verify(body, headers, secret)
     return parse(body)
@@ -42,28 +42,30 @@ def unwrap(body: Body, headers: Headers, secret: Secret) -> WebhookEvent:
 def _parse(body: bytes) -> WebhookEvent:
     payload = loads(body)
     if not isinstance(payload, dict):
-        return decode(WebhookEvent, body)  # which says what is wrong
+        return decode(WebhookEvent, body)  # raises the error
     given = cast(dict[str, Any], payload)
-    read = {name: value for name, value in given.items() if not _is_nothing(name, value)} | {"raw": given}
+    read = {name: value for name, value in given.items() if not _has_no_id(name, value)} | {"raw": given}
     try:
         event = structure(WebhookEvent, read, body=body)
     except DecodeError:
         head = {name: read.get(name) for name in ("id", "type")}
         if head["type"] in _KNOWN or not all(isinstance(value, str) for value in head.values()):
             raise
-        event = structure(WebhookEvent, {name: value for name, value in read.items() if _fits(head, name, value)})
+        event = structure(
+            WebhookEvent, {name: value for name, value in read.items() if _is_valid_part(head, name, value)}
+        )
     if not event.id.strip():
-        raise DecodeError(("$.id: expected a string that is not empty",))
+        raise DecodeError(("$.id: expected a non-empty string",))
     return event
 
 
-def _is_nothing(name: str, value: Any) -> bool:
-    """Tell whether a part is there in name only: without an id it can't be asked for."""
+def _has_no_id(name: str, value: Any) -> bool:
+    """Return whether a part has no id and is treated as absent: nothing can be requested without an id."""
     return name in _PARTS and isinstance(value, dict) and cast(dict[str, Any], value).get("id") is None
 
 
-def _fits(head: dict[str, Any], name: str, value: Any) -> bool:
-    """Tell whether a part of an event of an unknown type is as in those that are known."""
+def _is_valid_part(head: dict[str, Any], name: str, value: Any) -> bool:
+    """Return whether a part of an event of an unknown type has the same shape as in known types."""
     try:
         structure(WebhookEvent, head | {name: value})
     except DecodeError:

@@ -1,4 +1,4 @@
-"""What stands behind a webhook's address: deliveries are checked and answered at once, and worked on afterwards."""
+"""Receiving webhooks: each delivery is verified and answered at once, and its event handled afterwards."""
 
 import asyncio
 import inspect
@@ -14,8 +14,8 @@ from ..errors import DecodeError, InvalidArgument, SignatureError
 from ..models.events import WebhookEvent
 from .answer import Answer
 from .asgi import AsgiApp
-from .backlog import Backlog
 from .body import BodyRefused, read_body
+from .event_queue import EventQueue
 from .reading import parse
 from .signature import Body, Headers, Secret, secrets_of, verify_with
 
@@ -26,52 +26,52 @@ __all__ = ["Receiver", "ReceiverStats"]
 
 log: logging.Logger = logging.getLogger("circleci_async")
 
-_ACCEPTED, _DUPLICATE, _TURNED_AWAY = 202, 200, 503
-_AGAIN = {"Retry-After": "10"}
+_ACCEPTED, _DUPLICATE, _UNAVAILABLE = 202, 200, 503
+_RETRY_LATER = {"Retry-After": "10"}
 
 
-_CLOSED = Answer(status=_TURNED_AWAY, text="shutting down", headers=_AGAIN)
+_CLOSED = Answer(status=_UNAVAILABLE, text="shutting down", headers=_RETRY_LATER)
 
 
 @frozen(kw_only=True)
 class ReceiverStats:
-    """What a receiver has seen so far, and what it has to do."""
+    """Counters of a receiver."""
 
     received: int
     """Requests of any kind."""
     accepted: int
-    """Events that were taken on."""
+    """Events accepted for handling."""
     duplicates: int
     """Events that had been accepted before."""
     refused: int
-    """Requests with a wrong signature, or with a body that is no event, too large or too slow."""
+    """Requests with a wrong signature, or with an invalid, too large or too slow body."""
     turned_away: int
-    """Events for which there was no room, or that came after the end; CircleCI delivers them again."""
+    """Events refused because the queue was full or the receiver closed; CircleCI delivers them again."""
     succeeded: int
-    """Events that `on_event` has worked off."""
+    """Events that `on_event` has handled."""
     failed: int
     """Events on which `on_event` raised."""
     lost: int
-    """Accepted events that were given up at the end, or whose work was cancelled."""
+    """Accepted events that were not handled: cancelled, or left over at the end."""
     pending: int
-    """Accepted events that wait or are being worked on."""
+    """Accepted events that wait or are being handled."""
 
 
 class Receiver:
-    """Takes deliveries, answers them at once, and calls `on_event` for each event afterwards.
+    """Answers deliveries at once, and calls `on_event` for each event afterwards.
 
-    `secret` is the webhook's signing secret, or several of them. `on_event` takes a `WebhookEvent`: an async function,
-    or a plain one, which is called in the event loop and must not block it. What it raises is logged and counted, and
-    given to `on_error` together with the event (an async or a plain function too).
+    `secret` is the webhook's signing secret, or several of them. `on_event` is called with a `WebhookEvent`: an async
+    function, or a plain one, which runs on the event loop and must not block it. Its errors are logged, counted, and
+    passed to `on_error` with the event (also an async or a plain function).
 
-    - `max_body`: bytes that a body may have.
-    - `queue`: events that may wait. Beyond them the answer is 503, and CircleCI delivers again later.
-    - `concurrency`: events that are worked on at the same time.
-    - `remember`: ids of events by which duplicates are recognised; the oldest are forgotten first.
-    - `read_timeout`: seconds in which a body must have come. CircleCI waits ten seconds for the answer.
-    - `drain`: seconds that `aclose` waits for the work that is left.
+    - `max_body`: bytes of a body.
+    - `queue`: events that may wait. Further ones are answered with 503, and CircleCI delivers them again later.
+    - `concurrency`: events that are handled at the same time.
+    - `remember`: ids of events kept to recognize duplicates; the oldest are discarded first.
+    - `read_timeout`: seconds for reading a body. CircleCI waits ten seconds for the response.
+    - `drain`: seconds that `aclose` waits for running work.
 
-    Use it as `async with`, or call `aclose` in the end. It belongs to one event loop and one process.
+    Use it with `async with`, or call `aclose` at the end. It belongs to one event loop and one process.
     """
 
     def __init__(
@@ -90,67 +90,69 @@ class Receiver:
         self._secrets = secrets_of(secret)
         self._on_event = _checked_function("on_event", on_event)
         self._on_error = on_error if on_error is None else _checked_function("on_error", on_error)
-        self._max_body = _checked_number("max_body", max_body, least=1)
-        self._remember = _checked_number("remember", remember, least=0)
+        self._max_body = _checked_number("max_body", max_body, minimum=1)
+        self._remember = _checked_number("remember", remember, minimum=0)
         self._read_timeout = _checked_seconds("read_timeout", read_timeout, above=0.0)
         self._drain = _checked_seconds("drain", drain)
-        self._backlog = Backlog(
+        self._queue = EventQueue(
             self._handle,
-            on_lost=lambda event: self._seen.pop(event.id, None),  # delivered again, it is to be taken again
-            size=_checked_number("queue", queue, least=0),
-            concurrency=_checked_number("concurrency", concurrency, least=1),
+            on_lost=lambda event: self._seen.pop(event.id, None),  # accept it when it is delivered again
+            size=_checked_number("queue", queue, minimum=0),
+            concurrency=_checked_number("concurrency", concurrency, minimum=1),
         )
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._closed = False
         self._answers = Counter[int]()
-        """By their status."""
+        """Responses by status."""
         self._received = self._succeeded = self._failed = self._lost = 0
         self._asgi = AsgiApp(self)
 
     def __repr__(self) -> str:
-        return f"<Receiver: {len(self._backlog)} events pending{', closed' if self._closed else ''}>"
+        return f"<Receiver: {len(self._queue)} events pending{', closed' if self._closed else ''}>"
 
     async def receive(self, body: Body | AsyncIterable[bytes], headers: Headers) -> Answer:
-        """Check a delivery, take its event on, and return what to answer; the work on the event comes afterwards.
+        """Verify a delivery, accept its event, and return the response to send; the event is handled afterwards.
 
-        `body` are the raw bytes, or an async iterable of their chunks, which is read within the bounds; `headers` are
-        the request's. The answer's status is 202 for an event that is accepted, 200 for one that was accepted before,
-        400 for what is no event, 401 for a wrong signature, 408 for a body that comes too slowly, 413 for one that is
-        too large, and 503 when there is no room or the receiver is closed.
+        `body` is the raw body, or an async iterable of its chunks, which is read within the bounds; `headers` are those
+        of the request. The status is 202 for an accepted event, 200 for one that was accepted before, 400 for an
+        invalid body, 401 for a wrong signature, 408 for a slow body, 413 for a large one, and 503 if the queue is full
+        or the receiver closed.
         """
         self._received += 1
         try:
-            answer = await self._judge(body, headers)
+            answer = await self._answer(body, headers)
         except BodyRefused as error:
             answer = Answer(status=error.status, text=str(error))
         except SignatureError as error:
             answer = Answer(status=401, text=error.message)
-        except DecodeError as error:  # its faults quote the body, and only their places are told
+        except DecodeError as error:  # its faults quote the body: send only their places
             places = "; ".join(
                 fault.partition(", got ")[0] for fault in error.faults if not fault.startswith("not JSON")
             )
-            answer = Answer(status=400, text=f"this is no event: {places or 'not JSON'}")
+            answer = Answer(status=400, text=f"invalid event: {places or 'not JSON'}")
         self._answers[answer.status] += 1
         if answer.status not in {_ACCEPTED, _DUPLICATE}:
-            log.warning("a webhook's delivery was answered with %d: %s", answer.status, answer.text)
+            log.warning("webhook delivery answered with %d: %s", answer.status, answer.text)
         return answer
 
     async def aclose(self, drain: float | None = None) -> tuple[WebhookEvent, ...]:
-        """Accept nothing more, work off what was accepted, and return the events that were given up.
+        """Refuse further events, wait for the accepted ones, and return the events that were not handled.
 
-        `drain` are the seconds that this may take (the receiver's own if None). What is still at work then is
-        cancelled. What was given up is not remembered: delivered again, it is accepted again.
+        `drain`: seconds to wait (None: the receiver's own); running work is cancelled then. Events that were not
+        handled are accepted when they are delivered again.
         """
         seconds = self._drain if drain is None else _checked_seconds("drain", drain)
         self._closed = True
-        lost = await self._backlog.finish(seconds)
+        lost = await self._queue.finish(seconds)
         self._lost += len(lost)
         if lost:
-            log.warning("%d accepted webhook events were given up: %s", len(lost), ", ".join(e.id for e in lost[:20]))
+            log.warning(
+                "%d accepted webhook events were not handled: %s", len(lost), ", ".join(e.id for e in lost[:20])
+            )
         return tuple(lost)
 
     async def __aenter__(self) -> Self:
-        self._closed = False  # it may be opened again, in another event loop too
+        self._closed = False  # it can be opened again, also in another event loop
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -158,8 +160,8 @@ class Receiver:
 
     @property
     def stats(self) -> ReceiverStats:
-        """What has been seen so far: a copy that does not change."""
-        accepted, duplicates, turned_away = (self._answers[each] for each in (_ACCEPTED, _DUPLICATE, _TURNED_AWAY))
+        """A copy of the counters."""
+        accepted, duplicates, turned_away = (self._answers[each] for each in (_ACCEPTED, _DUPLICATE, _UNAVAILABLE))
         return ReceiverStats(
             received=self._received,
             accepted=accepted,
@@ -168,8 +170,8 @@ class Receiver:
             turned_away=turned_away,
             succeeded=self._succeeded,
             failed=self._failed,
-            lost=self._lost + len(self._backlog.lost),
-            pending=len(self._backlog),
+            lost=self._lost + len(self._queue.lost),
+            pending=len(self._queue),
         )
 
     @property
@@ -180,43 +182,43 @@ class Receiver:
         return handler_for(self)
 
     def serve(self, host: str = "127.0.0.1", port: int = 0, *, path: str = "/") -> AbstractAsyncContextManager[str]:
-        """Serve the receiver by itself: `async with receiver.serve(port=8080) as url`, which closes it in the end.
+        """Run a server for the receiver: `async with receiver.serve(port=8080) as url`, which closes it at the end.
 
-        Port 0 takes a free one; `url` is the address to deliver to. There is no TLS: CircleCI wants `https`, so that
-        a proxy has to stand before it. Raises `InvalidArgument` for a path without its slash, `OSError` for a port that
-        is taken.
+        Port 0 selects a free one; `url` is the URL for deliveries. TLS is not supported: CircleCI requires `https`, so
+        a proxy is needed in front. Raises `InvalidArgument` for a path without leading slash, `OSError` for a port in
+        use.
         """
         from .aiohttp_handler import serve
 
         if not path.startswith("/"):
-            raise InvalidArgument(f"path={path!r}: give one that begins with '/'")
+            raise InvalidArgument(f"path must begin with '/', got {path!r}")
         return serve(self, host, port, path)
 
     async def cleanup(self, app: object) -> AsyncGenerator[None]:
-        """Close the receiver with an application of aiohttp.web: `app.cleanup_ctx.append(receiver.cleanup)`."""
+        """Close the receiver together with an aiohttp.web application: `app.cleanup_ctx.append(receiver.cleanup)`."""
         async with self:
             yield
 
     @property
     def asgi(self) -> AsgiApp:
-        """An ASGI application: a route or a mount of FastAPI or Starlette, or served by itself."""
+        """An ASGI application, to be a route or mount of FastAPI or Starlette, or served alone."""
         return self._asgi
 
-    async def _judge(self, body: Body | AsyncIterable[bytes], headers: Headers) -> Answer:
+    async def _answer(self, body: Body | AsyncIterable[bytes], headers: Headers) -> Answer:
         if self._closed:
             return _CLOSED
-        content = await read_body(body, most=self._max_body, timeout=self._read_timeout)
+        content = await read_body(body, max_size=self._max_body, timeout=self._read_timeout)
         verify_with(self._secrets, content, headers)
         return self._accept(parse(content))
 
     def _accept(self, event: WebhookEvent) -> Answer:
-        """Take an event on, unless it is here. Nothing is awaited in between: of two at once, one is a duplicate."""
+        """Accept an event, unless it is a duplicate. Does not await, so that concurrent duplicates are recognized."""
         if event.id in self._seen:
-            return Answer(status=_DUPLICATE, text="this event has been accepted before")
-        if self._closed:  # meanwhile
+            return Answer(status=_DUPLICATE, text="this event was accepted before")
+        if self._closed:  # closed while the body was read
             return _CLOSED
-        if not self._backlog.offer(event):  # and it is not remembered: it is to be delivered again
-            return Answer(status=_TURNED_AWAY, text="too many events are waiting", headers=_AGAIN)
+        if not self._queue.offer(event):  # not remembered: accept it when it is delivered again
+            return Answer(status=_UNAVAILABLE, text="too many waiting events", headers=_RETRY_LATER)
         self._seen[event.id] = None
         if len(self._seen) > self._remember:
             self._seen.popitem(last=False)
@@ -229,23 +231,23 @@ class Receiver:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 if not self._closed:
-                    log.warning("the work on the webhook event %s (%s) was cancelled", event.id, event.type)
+                    log.warning("handling of webhook event %s (%s) was cancelled", event.id, event.type)
                 raise
-            await self._note_failure(event, error)  # of something that on_event had waited for
-        except Exception as error:  # noqa: BLE001  # whatever it is, it must not stop the receiver
+            await self._note_failure(event, error)  # something that on_event awaited was cancelled
+        except Exception as error:  # noqa: BLE001  # an error of the handler must not stop the receiver
             await self._note_failure(event, error)
         else:
             self._succeeded += 1
 
     async def _note_failure(self, event: WebhookEvent, error: BaseException) -> None:
         self._failed += 1
-        log.error("on_event failed for the webhook event %s (%s)", event.id, event.type, exc_info=error)
+        log.error("on_event failed for webhook event %s (%s)", event.id, event.type, exc_info=error)
         if self._on_error is None:
             return
         try:
             await _call(self._on_error, event, error)
         except Exception:
-            log.exception("on_error failed for the webhook event %s (%s)", event.id, event.type)
+            log.exception("on_error failed for webhook event %s (%s)", event.id, event.type)
 
 
 async def _call(function: Callable[..., object], *arguments: object) -> None:
@@ -256,18 +258,20 @@ async def _call(function: Callable[..., object], *arguments: object) -> None:
 
 def _checked_function(name: str, function: Callable[..., object]) -> Callable[..., object]:
     if not callable(function):
-        raise InvalidArgument(f"{name} is of type {type(function).__name__}: give a function")
+        raise InvalidArgument(f"{name} must be a function, got {type(function).__name__}")
     return function
 
 
-def _checked_number(name: str, number: Any, *, least: int) -> int:
-    if type(number) is not int or number < least:
-        raise InvalidArgument(f"{name}={number!r}: give a whole number from {least}")
+def _checked_number(name: str, number: Any, *, minimum: int) -> int:
+    if type(number) is not int or number < minimum:
+        raise InvalidArgument(f"{name} must be an integer, {minimum} or more, got {number!r}")
     return number
 
 
 def _checked_seconds(name: str, seconds: Any, *, above: float | None = None) -> float:
     is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     if not is_number or not seconds >= 0 or seconds == above:
-        raise InvalidArgument(f"{name}={seconds!r}: give seconds, {'from' if above is None else 'above'} 0")
+        raise InvalidArgument(
+            f"{name} must be {'0 or more' if above is None else 'a positive number of'} seconds, got {seconds!r}"
+        )
     return float(seconds)

@@ -1,8 +1,8 @@
-"""Whether a delivery is CircleCI's: its signature over the raw body. Everything that is in doubt is refused."""
+"""Verifying the signature of a delivery over its raw body. Anything unclear is refused."""
 
 import hmac
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 from ..errors import InvalidArgument, SignatureError
 
@@ -11,10 +11,10 @@ __all__ = ["Body", "Headers", "Secret", "raw_bytes", "secrets_of", "verify", "ve
 HEADER = "circleci-signature"
 
 _VERSION = "v1"
-"""The latest version there is. When there is another, only that one is to be looked at, lest it be left out."""
+"""The latest version. A newer one must replace it, not be added: an attacker could leave the newer one out."""
 
-Body = bytes | bytearray | memoryview
-Secret = str | bytes | Iterable[str | bytes]
+Body: TypeAlias = bytes | bytearray | memoryview
+Secret: TypeAlias = str | bytes | Iterable[str | bytes]
 
 
 class HeaderMap(Protocol):
@@ -23,14 +23,14 @@ class HeaderMap(Protocol):
     def items(self) -> Iterable[tuple[Any, Any]]: ...
 
 
-Headers = HeaderMap | Iterable[tuple[str, str] | tuple[bytes, bytes]]
+Headers: TypeAlias = HeaderMap | Iterable[tuple[str, str] | tuple[bytes, bytes]]
 
 
 def verify(body: Body, headers: Headers, secret: Secret) -> None:
-    """Return if the body is signed with the secret, or with one of several; raise `SignatureError` otherwise.
+    """Check that the body is signed with the secret, or with one of several. Raises `SignatureError`.
 
-    `body` are the raw bytes as they arrived. `headers` are the request's: a mapping or pairs, with names in any case.
-    `secret` is the webhook's signing secret, or several of them while one replaces another.
+    `body` is the raw body of the request, and `headers` are its headers: a mapping or pairs, with names in any case.
+    `secret` is the webhook's signing secret, or several of them during a rotation.
 
     Raises `InvalidArgument` for a secret that is empty or missing, and for a body that is not bytes.
     """
@@ -38,35 +38,35 @@ def verify(body: Body, headers: Headers, secret: Secret) -> None:
 
 
 def verify_with(secrets: tuple[bytes, ...], body: bytes, headers: Headers) -> None:
-    """Do as `verify` does, with what `secrets_of` and `raw_bytes` return."""
-    given = _signatures(headers)
-    right = False
+    """Verify with the results of `secrets_of` and `raw_bytes`."""
+    signatures = _signatures(headers)
+    is_valid = False
     for secret in secrets:
         expected = hmac.digest(secret, body, "sha256").hex().encode()
-        for signature in given:  # all of them, always: how long it takes says nothing
-            right |= hmac.compare_digest(signature, expected)
-    if not right:
+        for signature in signatures:  # compare all, so that the time reveals nothing
+            is_valid |= hmac.compare_digest(signature, expected)
+    if not is_valid:
         raise SignatureError(
-            "the webhook's signature is wrong: the body was not signed with this secret, or changed since"
+            "the webhook's signature is wrong: the body was signed with another secret, or has been modified"
         )
 
 
 def secrets_of(secret: Secret) -> tuple[bytes, ...]:
-    """Return each secret as bytes. Raises `InvalidArgument`, which shows none of them."""
+    """Return each secret as bytes. Raises `InvalidArgument`, without the secrets in its message."""
     if isinstance(secret, str | bytes):
         return (_secret_bytes(secret, "secret"),)
     kind = type(secret).__name__
-    given: Any = secret  # whatever a caller without a type checker may give
+    given: Any = secret  # callers without a type checker can pass anything
     if isinstance(given, Mapping) or not isinstance(given, Iterable):
-        raise InvalidArgument(f"secret is of type {kind}: give the webhook's signing secret, or several")
+        raise InvalidArgument(f"secret must be the webhook's signing secret, or several, got {kind}")
     secrets = tuple(_secret_bytes(each, f"secret[{index}]") for index, each in enumerate(secret))
     if not secrets:
-        raise InvalidArgument("secret is an empty list: give the webhook's signing secret")
+        raise InvalidArgument("secret must be the webhook's signing secret, or several, got an empty list")
     return secrets
 
 
 def raw_bytes(body: object) -> bytes:
-    """Return the body as bytes. Raises `InvalidArgument` for what has been decoded or parsed."""
+    """Return the body as bytes. Raises `InvalidArgument` for a decoded or parsed body."""
     if isinstance(body, bytes):
         return body
     if isinstance(body, bytearray):
@@ -74,42 +74,42 @@ def raw_bytes(body: object) -> bytes:
     if isinstance(body, memoryview):
         return body.tobytes()
     raise InvalidArgument(
-        f"body is of type {type(body).__name__}: give the raw bytes of the request, as they arrived. The signature is "
-        "made over them, and what has been decoded or parsed can't be turned back into the same bytes"
+        f"body must be the raw bytes of the request, got {type(body).__name__}: the signature covers these bytes, which"
+        " a decoded or parsed body does not preserve"
     )
 
 
 def _secret_bytes(secret: object, name: str) -> bytes:
     if not isinstance(secret, str | bytes):
-        raise InvalidArgument(f"{name} is of type {type(secret).__name__}: give text or bytes")
+        raise InvalidArgument(f"{name} must be text or bytes, got {type(secret).__name__}")
     if not secret.strip():
-        raise InvalidArgument(f"{name} is empty: anybody could sign with it. Give the webhook's signing secret")
+        raise InvalidArgument(f"{name} must be the webhook's signing secret, got an empty one, which anyone could use")
     try:
         return secret.encode() if isinstance(secret, str) else secret
     except UnicodeEncodeError:
-        raise InvalidArgument(f"{name} is not whole text: it can't be written in UTF-8") from None
+        raise InvalidArgument(f"{name} must be valid Unicode text, but can't be encoded as UTF-8") from None
 
 
 def _signatures(headers: Headers) -> list[bytes]:
-    """Return the signatures of the version that is understood. Raises `SignatureError` if there are none."""
+    """Return the signatures of the supported version. Raises `SignatureError` if there are none."""
     values = list(_values(headers))
     if not values:
-        raise SignatureError(f"the webhook is not signed: there is no header `{HEADER}`")
+        raise SignatureError(f"the webhook is not signed: header `{HEADER}` is missing")
     pairs: list[tuple[str, bytes]] = []
-    for part in ",".join(values).split(","):  # a header that is there twice means the same as one with a comma
-        version, _, signature = part.partition("=")  # the first `=`: a signature may hold others
+    for part in ",".join(values).split(","):  # repeated headers are equivalent to a comma-separated one
+        version, _, signature = part.partition("=")  # the first `=`: signatures can contain others
         if version.strip() and signature.strip():
             pairs.append((version.strip().lower(), signature.strip().encode(errors="replace").lower()))
     if not pairs:
-        raise SignatureError(f"the header `{HEADER}` is malformed: it must be a list such as `v1=<signature>`")
+        raise SignatureError(f"header `{HEADER}` is malformed: expected a list such as `v1=<signature>`")
     signatures = [signature for version, signature in pairs if version == _VERSION]
     if not signatures:
-        raise SignatureError(f"the header `{HEADER}` has no signature of a version that is understood (`{_VERSION}`)")
+        raise SignatureError(f"header `{HEADER}` has no signature of a supported version (`{_VERSION}`)")
     return signatures
 
 
 def _values(headers: Headers) -> Iterator[str]:
-    """Yield each value of the header; names and values may be bytes, as ASGI has them."""
+    """Yield each value of the header; names and values can be bytes, as in ASGI."""
     kind = type(headers).__name__
     given: Any = headers
     try:
@@ -121,7 +121,7 @@ def _values(headers: Headers) -> Iterator[str]:
                 yield _text(each)
     except (TypeError, ValueError):
         raise InvalidArgument(
-            f"headers of type {kind}: give the request's headers, a mapping or pairs of name and value"
+            f"headers must be the request's headers, a mapping or pairs of name and value, got {kind}"
         ) from None
 
 

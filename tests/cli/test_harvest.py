@@ -252,7 +252,7 @@ def test_what_fails_is_named_with_its_reason_and_tried_again_by_the_same_command
     assert out.startswith("1 file, 4 bytes in ")
     assert "\x1b" not in err
     evil, missing, nope = sorted(err.splitlines())
-    assert re.match(r"error: 'gh/acme/web job 1: \.\./\.\./evil\\x1b\[2J': artifact path .* refused: it holds", evil)
+    assert re.match(r"error: 'gh/acme/web job 1: \.\./\.\./evil\\x1b\[2J': artifact path .* refused: it contains", evil)
     assert re.match("error: gh/acme/web job 1: web.tar: 404 Not Found", missing)
     assert nope.startswith("error: pipelines of gh/acme/nope: 404 Not Found: Project not found")
 

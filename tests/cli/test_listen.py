@@ -99,7 +99,7 @@ def test_a_path_without_its_slash_is_bad_usage(cli: Cli, monkeypatch: pytest.Mon
     monkeypatch.setenv("CIRCLE_WEBHOOK_SECRET", SECRET)
     code, _, err = cli("listen", "--path", "hooks")
     assert code == 2
-    assert "path='hooks': give one that begins with '/'" in err
+    assert "path must begin with '/', got 'hooks'" in err
 
 
 def test_a_port_that_is_taken_is_an_error(cli: Cli, fake: FakeCircleCI, monkeypatch: pytest.MonkeyPatch) -> None:

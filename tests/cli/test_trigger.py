@@ -179,7 +179,7 @@ def test_a_pipeline_that_does_not_end_in_time_has_an_exit_code_of_its_own(cli: C
 
     (pipeline,) = project.pipelines.all
     assert code == 4
-    assert f"pipeline {pipeline.id}: no end within 0.8 s" in err
+    assert f"pipeline {pipeline.id} did not end within 0.8 s" in err
     assert f"circleci-async watch {pipeline.id}]\n" in err
 
 

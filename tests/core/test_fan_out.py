@@ -1,4 +1,4 @@
-"""One thing for many items, a few at a time."""
+"""Processing many items with bounded concurrency."""
 
 import asyncio
 import gc
@@ -45,7 +45,7 @@ async def test_never_more_than_the_given_number_run_at_once() -> None:
     assert (count, most) == (100, 7)
 
 
-async def test_items_are_taken_no_faster_than_they_are_processed() -> None:
+async def test_items_are_read_no_faster_than_they_are_processed() -> None:
     taken = 0
 
     async def items() -> AsyncIterator[int]:
@@ -64,18 +64,18 @@ async def test_items_are_taken_no_faster_than_they_are_processed() -> None:
         assert taken <= 4 * 3
 
 
-async def test_an_error_of_the_source_is_raised_after_started_work() -> None:
+async def test_an_error_of_the_items_is_raised_after_the_results_before_it() -> None:
     async def items() -> AsyncIterator[int]:
         yield 1
         yield 2
-        raise LookupError("the list broke off")
+        raise LookupError("the list failed")
 
     async def work(item: int) -> int:
         await asyncio.sleep(0.01)
         return item
 
     found: list[object] = []
-    with pytest.raises(LookupError, match="broke off"):
+    with pytest.raises(LookupError, match="the list failed"):
         async for _, outcome in fan_out(items(), work, concurrency=5):
             found.append(outcome)
     assert found == [1, 2]
@@ -119,7 +119,7 @@ async def test_leaving_early_leaves_nothing_running(leave: str) -> None:
     gc.collect()
 
 
-async def test_an_empty_list_has_no_items() -> None:
+async def test_without_items_nothing_is_yielded() -> None:
     async def work(item: int) -> int:
         return item
 
@@ -131,5 +131,5 @@ def test_a_concurrency_below_one_is_rejected_at_once() -> None:
     async def work(item: int) -> int:
         return item
 
-    with pytest.raises(InvalidArgument, match="concurrency=0"):
+    with pytest.raises(InvalidArgument, match="concurrency must be a positive integer, got 0"):
         fan_out([1], work, concurrency=0)

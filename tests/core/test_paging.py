@@ -1,4 +1,4 @@
-"""Lists that come in pages."""
+"""Lists that are fetched page by page."""
 
 import pytest
 
@@ -7,14 +7,14 @@ from circleci_async.errors import CircleCIError, InvalidArgument, NotFound, Pagi
 
 
 class Pages:
-    """Pages by token, and what was asked for."""
+    """Pages by token, and the requested tokens."""
 
     def __init__(self, pages: dict[str | None, tuple[tuple[int, ...], str | None] | CircleCIError]) -> None:
         self.pages = pages
-        self.asked: list[str | None] = []
+        self.requested: list[str | None] = []
 
     async def fetch(self, token: str | None) -> Page[int]:
-        self.asked.append(token)
+        self.requested.append(token)
         found = self.pages[token]
         if isinstance(found, CircleCIError):
             raise found
@@ -25,41 +25,41 @@ def three() -> Pages:
     return Pages({None: ((1, 2), "b"), "b": ((3, 4), "c"), "c": ((5,), None)})
 
 
-async def test_items_are_iterated_page_by_page() -> None:
+async def test_items_are_yielded_page_by_page() -> None:
     pages = three()
     assert [item async for item in Paged(pages.fetch)] == [1, 2, 3, 4, 5]
-    assert pages.asked == [None, "b", "c"]
+    assert pages.requested == [None, "b", "c"]
 
 
-async def test_nothing_is_sent_before_iteration_and_each_iteration_starts_again() -> None:
+async def test_nothing_is_requested_before_iteration_and_each_walk_starts_again() -> None:
     pages = three()
     paged = Paged(pages.fetch)
-    assert pages.asked == []
+    assert pages.requested == []
     assert await paged.collect() == await paged.collect() == [1, 2, 3, 4, 5]
-    assert pages.asked == [None, "b", "c"] * 2
+    assert pages.requested == [None, "b", "c"] * 2
 
 
 async def test_pages_start_at_a_token() -> None:
     pages = three()
     assert [page.items async for page in Paged(pages.fetch).pages(start="b")] == [(3, 4), (5,)]
-    assert pages.asked == ["b", "c"]
+    assert pages.requested == ["b", "c"]
 
 
-async def test_a_page_is_requested_only_when_needed() -> None:
+async def test_only_the_needed_pages_are_requested() -> None:
     pages = three()
     async for item in Paged(pages.fetch):
         if item == 2:
             break
-    assert pages.asked == [None]
+    assert pages.requested == [None]
 
 
-async def test_first_requests_no_more_than_it_needs() -> None:
+async def test_first_requests_one_page() -> None:
     pages = three()
     assert await Paged(pages.fetch).first() == 1
-    assert pages.asked == [None]
+    assert pages.requested == [None]
 
 
-async def test_first_skips_empty_pages_and_is_none_for_an_empty_list() -> None:
+async def test_first_skips_empty_pages_and_is_none_of_an_empty_list() -> None:
     assert await Paged(Pages({None: ((), "b"), "b": ((7,), None)}).fetch).first() == 7
     assert await Paged(Pages({None: ((), None)}).fetch).first() is None
 
@@ -70,11 +70,11 @@ async def test_first_skips_empty_pages_and_is_none_for_an_empty_list() -> None:
 async def test_collect_stops_at_its_limit(limit: int, items: list[int], asked: int) -> None:
     pages = three()
     assert await Paged(pages.fetch).collect(limit) == items
-    assert len(pages.asked) == asked
+    assert len(pages.requested) == asked
 
 
-async def test_a_negative_limit_is_rejected() -> None:
-    with pytest.raises(InvalidArgument, match="limit=-1"):
+async def test_a_negative_limit_is_refused() -> None:
+    with pytest.raises(InvalidArgument, match="limit must be 0 or more"):
         await Paged(three().fetch).collect(-1)
 
 
@@ -93,10 +93,10 @@ async def test_the_token_that_a_walk_started_from_counts_as_seen() -> None:
     pages = Pages({"b": ((1,), "b")})
     with pytest.raises(PagingError):
         _ = [page async for page in Paged(pages.fetch).pages(start="b")]
-    assert pages.asked == ["b"]
+    assert pages.requested == ["b"]
 
 
-async def test_an_error_carries_the_page_token_to_resume_from() -> None:
+async def test_an_error_carries_the_token_of_its_page() -> None:
     pages = three()
     pages.pages["c"] = NotFound(404, "gone")
     with pytest.raises(NotFound) as caught:
@@ -105,3 +105,22 @@ async def test_an_error_carries_the_page_token_to_resume_from() -> None:
     pages.pages["c"] = ((5,), None)
     rest = [page.items async for page in Paged(pages.fetch).pages(start=caught.value.page_token)]
     assert rest == [(5,)]
+
+
+async def test_a_list_that_answers_404_can_be_empty() -> None:
+    pages = Pages({None: NotFound(404, "no such pipeline")})
+    paged = Paged(pages.fetch)
+    assert await paged.empty_if_missing().collect() == []
+    assert [item async for item in paged.empty_if_missing()] == []
+    with pytest.raises(NotFound):
+        await paged.collect()
+
+
+async def test_a_404_for_a_later_page_is_an_error() -> None:
+    pages = three()
+    pages.pages["b"] = NotFound(404, "gone")
+    with pytest.raises(NotFound) as caught:
+        await Paged(pages.fetch).empty_if_missing().collect()
+    assert caught.value.page_token == "b"
+    with pytest.raises(NotFound):
+        _ = [page async for page in Paged(pages.fetch).empty_if_missing().pages(start="b")]

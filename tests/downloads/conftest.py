@@ -1,4 +1,4 @@
-"""What holds for every test about artifacts."""
+"""Checks for every test of downloads."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def no_complaints(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """See that asyncio has nothing to complain of, such as an exception that nobody retrieved."""
+def no_asyncio_messages(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Check that asyncio logs nothing, such as an exception that was never retrieved."""
     yield
     assert [record.getMessage() for record in caplog.get_records("call") if record.name == "asyncio"] == []

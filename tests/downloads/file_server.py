@@ -1,4 +1,4 @@
-"""Files over raw sockets, served as well or as badly as a test needs it: behaviours for `raw_server`."""
+"""Behaviours for `raw_server` that serve files, with the faults that a test needs."""
 
 import asyncio
 import random
@@ -13,12 +13,12 @@ TOKEN = "s3cret-t0ken"
 
 
 def random_bytes(size: int, seed: object = 0) -> bytes:
-    """Bytes that no other seed gives, so that two versions of a file can be told apart anywhere."""
+    """Return bytes that differ for each seed, so that two versions of a file can be distinguished."""
     return random.Random(repr(seed)).randbytes(size)
 
 
 def client(api: RawServer, *trusted: RawServer, attempts: int = 5, concurrency: int = 32) -> ca.CircleCI:
-    """A client of `api` that waits hardly at all between attempts, and trusts these artifact hosts too."""
+    """Return a client of `api` with very short delays, which also trusts these artifact hosts."""
     return ca.CircleCI(
         TOKEN,
         host=api.url,
@@ -33,7 +33,7 @@ def artifact_at(server: RawServer, path: str = "report.bin", *, node: int = 0, a
 
 
 def all_files(folder: Path) -> dict[str, bytes]:
-    """All there is below a folder, with hidden and partial files."""
+    """Return all files below a folder, hidden and partial ones included."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if not path.is_dir()}
 
 
@@ -47,7 +47,7 @@ def served(
     then: Behaviour | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Behaviour:
-    """Serve a file as S3 does; send `cut` bytes of the body only, and then close, or behave as `then` says."""
+    """Serve a file as S3 does. With `cut`, send that many bytes of the body, then close, or continue with `then`."""
 
     async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
         status, begin = 200, 0
@@ -73,7 +73,7 @@ def served(
 
 
 def chunked(content: bytes, *, cut: int | None = None, size: int = 1000, headers: str = "") -> Behaviour:
-    """Serve a file in chunks, its length untold; with `cut`, send that many bytes and then no end."""
+    """Serve a file in chunks, without its length; with `cut`, send that many bytes without the final chunk."""
 
     async def behave(request: Request, writer: asyncio.StreamWriter) -> bool:
         writer.write(f"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n{headers}\r\n".encode())
@@ -90,7 +90,7 @@ def chunked(content: bytes, *, cut: int | None = None, size: int = 1000, headers
 
 
 def in_turn(*behaviours: Behaviour) -> Behaviour:
-    """Meet each request with the next behaviour; the last one stays."""
+    """Answer each request with the next behaviour, and all further ones with the last."""
     left = list(behaviours)
 
     async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
@@ -100,7 +100,7 @@ def in_turn(*behaviours: Behaviour) -> Behaviour:
 
 
 def by_path(behaviours: Mapping[str, Behaviour]) -> Behaviour:
-    """Meet each request with the behaviour of its path; 404 to all others."""
+    """Answer each request with the behaviour of its path, others with 404."""
     missing = answer(404, {"message": "no such artifact"})
 
     async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:

@@ -1,4 +1,4 @@
-"""One download, and all that can be seen of it from outside."""
+"""One download with all its observable effects."""
 
 import hashlib
 from pathlib import Path
@@ -22,7 +22,7 @@ class Outcome:
 
     @property
     def ranges(self) -> list[str | None]:
-        """What part of the file each request asked for."""
+        """The `Range` header of each request."""
         return [request.headers.get("range") for request in self.requests]
 
     @property
@@ -37,9 +37,9 @@ class Outcome:
 
 
 async def outcome(folder: Path, *behaviours: Behaviour, attempts: int = 5) -> Outcome:
-    """Download one file from a server that behaves so, and check what must hold whatever happens.
+    """Download one file from a server with these behaviours, and check what holds for every download.
 
-    Nothing stays in use, no partial file is left, and what stands on disk is what the `Download` says.
+    Nothing stays in use, no partial file is left, and the file on disk matches the `Download`.
     """
     progress: list[Progress] = []
     download: ca.Download | None = None

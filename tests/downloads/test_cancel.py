@@ -1,4 +1,4 @@
-"""Cancelled at any moment: no half file, no partial one, nothing in use, and the client goes on."""
+"""A download can be cancelled at any moment: no incomplete file, nothing in use, and the client keeps working."""
 
 import asyncio
 import random
@@ -16,7 +16,7 @@ CONTENT = random_bytes(2 * BATCH + 1)
 
 
 async def check_that_all_is_well(circle: ca.CircleCI, server: RawServer, folder: Path) -> None:
-    """Check that what is there is whole, and that the client still works."""
+    """Check that all files are complete, and that the client still works."""
     assert tasks_of_the_package() == []
     check_nothing_in_use(circle)
     assert set(all_files(folder).values()) <= {CONTENT}
@@ -27,7 +27,7 @@ async def check_that_all_is_well(circle: ca.CircleCI, server: RawServer, folder:
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3, 5, 8, 12, 17, 23, 30, 50, 100, 200, 400])
-async def test_a_download_cancelled_after_some_turns_of_the_loop(turns: int, tmp_path: Path) -> None:
+async def test_a_download_is_cancelled_after_some_iterations_of_the_loop(turns: int, tmp_path: Path) -> None:
     faults = [served(CONTENT, cut=BATCH + 7), answer(503, "busy"), served(CONTENT)]
     async with raw_server(*faults) as server, client(server, concurrency=1) as circle:
         task = asyncio.create_task(circle.artifacts.download(artifact_at(server), tmp_path / "out"))
@@ -40,8 +40,8 @@ async def test_a_download_cancelled_after_some_turns_of_the_loop(turns: int, tmp
 
 
 @pytest.mark.parametrize("step", [1, 2, 5, 9, 10, 15, 20])
-async def test_a_download_cancelled_when_so_much_has_come(step: int, tmp_path: Path) -> None:
-    """As soon as there are `step` tenths of a batch; so also while a thread is writing the batch before."""
+async def test_a_download_is_cancelled_after_some_bytes(step: int, tmp_path: Path) -> None:
+    """After `step` tenths of a batch, so also while a thread writes the previous batch."""
     faults = [served(CONTENT, cut=BATCH + 7), served(CONTENT)]
     async with raw_server(*faults) as server, client(server, concurrency=1) as circle:
 
@@ -56,7 +56,7 @@ async def test_a_download_cancelled_when_so_much_has_come(step: int, tmp_path: P
         await check_that_all_is_well(circle, server, tmp_path / "out")
 
 
-async def test_a_download_cancelled_again_and_again_while_a_thread_writes(tmp_path: Path) -> None:
+async def test_a_download_is_cancelled_repeatedly_while_a_thread_writes(tmp_path: Path) -> None:
     async with raw_server(served(CONTENT, cut=BATCH, then=hang)) as server, client(server) as circle:
         came = asyncio.Event()
 
@@ -74,7 +74,7 @@ async def test_a_download_cancelled_again_and_again_while_a_thread_writes(tmp_pa
         await check_that_all_is_well(circle, server, tmp_path / "out")
 
 
-async def test_a_download_that_its_owners_timeout_ends_is_a_timeout(tmp_path: Path) -> None:
+async def test_a_timeout_of_the_caller_ends_a_download(tmp_path: Path) -> None:
     async with raw_server(served(CONTENT, cut=BATCH, then=hang)) as server, client(server) as circle:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
@@ -83,7 +83,7 @@ async def test_a_download_that_its_owners_timeout_ends_is_a_timeout(tmp_path: Pa
         await check_that_all_is_well(circle, server, tmp_path / "out")
 
 
-async def test_a_download_cancelled_while_it_waits_for_its_turn_sends_nothing(tmp_path: Path) -> None:
+async def test_a_download_cancelled_while_it_waits_for_a_permit_sends_nothing(tmp_path: Path) -> None:
     async with raw_server(served(CONTENT, cut=10, then=hang)) as server, client(server, concurrency=1) as circle:
         first = asyncio.create_task(circle.artifacts.download(artifact_at(server, "1"), tmp_path / "out"))
         while not server.requests:
@@ -99,7 +99,7 @@ async def test_a_download_cancelled_while_it_waits_for_its_turn_sends_nothing(tm
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_many_downloads_cancelled_at_some_moment_leave_only_whole_files(seed: int, tmp_path: Path) -> None:
+async def test_many_cancelled_downloads_leave_only_complete_files(seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
     files = {
         f"/{n}": in_turn(served(CONTENT, cut=chance.randrange(len(CONTENT))), answer(500, "no"), served(CONTENT))
@@ -124,7 +124,7 @@ async def test_many_downloads_cancelled_at_some_moment_leave_only_whole_files(se
         await check_that_all_is_well(circle, server, tmp_path / "out")
 
 
-async def test_a_client_that_is_closed_under_a_download_ends_it(tmp_path: Path) -> None:
+async def test_closing_the_client_ends_a_download(tmp_path: Path) -> None:
     async with raw_server(served(CONTENT, cut=BATCH, then=hang)) as server, client(server) as circle:
         came = asyncio.Event()
         download = circle.artifacts.download(
@@ -139,8 +139,8 @@ async def test_a_client_that_is_closed_under_a_download_ends_it(tmp_path: Path) 
         assert tasks_of_the_package() == []
 
 
-async def test_the_end_of_the_program_leaves_no_half_file(tmp_path: Path) -> None:
-    """A download that runs in a task of its own is cancelled by `asyncio.run`, all other tasks with it."""
+async def test_the_end_of_the_program_leaves_no_incomplete_file(tmp_path: Path) -> None:
+    """`asyncio.run` cancels a download in a background task together with all other tasks."""
     folder = tmp_path / "out"
 
     def program(url: str) -> None:

@@ -1,4 +1,4 @@
-"""Where artifacts go: never out of the destination, never over one another."""
+"""Paths of artifacts: never outside of the destination, never the same twice."""
 
 import os
 import tempfile
@@ -17,7 +17,7 @@ def artifact(path: str, node: int = 0) -> ca.Artifact:
 
 
 def placed(root: Path, *paths: str | tuple[str, int]) -> list[str]:
-    """Where these go, one after the other, each written as a download would."""
+    """Place these artifacts in turn, write each file, and return its path."""
     destination = Destination(root)
     places: list[str] = []
     for path in paths:
@@ -61,7 +61,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("path", HOSTILE.values(), ids=HOSTILE.keys())
-def test_a_hostile_path_is_refused_and_nothing_is_made(path: str, tmp_path: Path) -> None:
+def test_a_hostile_path_is_refused_and_nothing_is_created(path: str, tmp_path: Path) -> None:
     root = tmp_path / "out"
     with pytest.raises(ca.UnsafePath, match="refused") as caught:
         Destination(root).place(artifact(path))
@@ -94,13 +94,13 @@ def test_a_hostile_path_is_refused_and_nothing_is_made(path: str, tmp_path: Path
         "x/" * 100 + "deep",
     ],
 )
-def test_an_odd_but_harmless_path_is_kept_as_it_is(path: str, tmp_path: Path) -> None:
+def test_an_unusual_but_harmless_path_is_kept(path: str, tmp_path: Path) -> None:
     assert Destination(tmp_path).place(artifact(path)) == tmp_path / path
     assert (tmp_path / path).parent.is_dir()
 
 
 @given(path=st.text(st.characters(exclude_categories=[])) | st.text("./\\ :aAC\0\n~", max_size=12))
-def test_whatever_the_path_it_is_refused_or_stays_inside(path: str) -> None:
+def test_any_path_is_refused_or_stays_inside(path: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "out"
         try:
@@ -112,11 +112,11 @@ def test_whatever_the_path_it_is_refused_or_stays_inside(path: str) -> None:
         assert "/".join(checked_parts(path)) == path
 
 
-def test_node_zero_goes_to_the_root_and_each_other_node_to_a_folder_of_its_own(tmp_path: Path) -> None:
+def test_node_zero_uses_the_root_and_each_other_node_a_folder(tmp_path: Path) -> None:
     assert placed(tmp_path, ("log.txt", 0), ("log.txt", 1), ("a/b", 12)) == ["log.txt", "node-1/log.txt", "node-12/a/b"]
 
 
-def test_a_path_that_looks_like_a_nodes_folder_takes_nothing_from_the_node(tmp_path: Path) -> None:
+def test_a_path_that_looks_like_the_folder_of_a_node_does_not_collide_with_it(tmp_path: Path) -> None:
     assert placed(tmp_path, "node-1/log.txt", ("log.txt", 1)) == ["node-1/log.txt", "node-1/log~2.txt"]
 
 
@@ -131,54 +131,54 @@ def test_a_path_that_looks_like_a_nodes_folder_takes_nothing_from_the_node(tmp_p
         ("same.txt", "same.txt"),
     ],
 )
-def test_names_that_a_file_system_may_take_for_one_get_two_places(one: str, other: str, tmp_path: Path) -> None:
+def test_names_that_a_file_system_may_treat_as_equal_get_two_paths(one: str, other: str, tmp_path: Path) -> None:
     first, second = placed(tmp_path, one, other)
     assert first == one
     stem, _, suffix = other.partition(".")
     assert second == f"{stem}~2{'.' if suffix else ''}{suffix}"
 
 
-def test_folders_that_differ_by_case_are_kept_apart_too(tmp_path: Path) -> None:
+def test_folders_that_differ_by_case_are_kept_apart(tmp_path: Path) -> None:
     assert placed(tmp_path, "Logs/x", "logs/x", "LOGS/x") == ["Logs/x", "logs~2/x", "LOGS~3/x"]
     assert placed(tmp_path, "Logs/x", "Logs/X") == ["Logs/x", "Logs/X~2"]
 
 
-def test_the_mark_goes_before_the_suffix_and_after_a_leading_dot(tmp_path: Path) -> None:
+def test_the_number_precedes_the_suffix_and_follows_a_leading_dot(tmp_path: Path) -> None:
     assert placed(tmp_path, *["a.tar.gz"] * 3, *[".env"] * 2, *["Makefile"] * 2) == (
         ["a.tar.gz", "a~2.tar.gz", "a~3.tar.gz", ".env", ".env~2", "Makefile", "Makefile~2"]
     )
 
 
-def test_a_mark_is_not_given_twice(tmp_path: Path) -> None:
+def test_a_number_is_not_used_twice(tmp_path: Path) -> None:
     assert placed(tmp_path, "a~2.txt", "a.txt", "a.txt") == ["a~2.txt", "a.txt", "a~3.txt"]
 
 
-def test_a_file_and_a_folder_of_one_name_get_two_places_in_either_order(tmp_path: Path) -> None:
+def test_a_file_and_a_folder_of_one_name_get_two_paths(tmp_path: Path) -> None:
     assert placed(tmp_path / "1", "a", "a/b") == ["a", "a~2/b"]
     assert placed(tmp_path / "2", "a/b", "a") == ["a/b", "a~2"]
 
 
-def test_a_claimed_place_is_kept_though_its_file_is_not_there_yet(tmp_path: Path) -> None:
+def test_a_claimed_path_is_kept_before_its_file_exists(tmp_path: Path) -> None:
     destination = Destination(tmp_path)
     assert destination.place(artifact("a")) == tmp_path / "a"
     assert destination.place(artifact("a/b")) == tmp_path / "a~2" / "b"
     assert destination.place(artifact("A")) == tmp_path / "A~3"
 
 
-def test_a_second_run_finds_the_places_of_the_first(tmp_path: Path) -> None:
+def test_a_second_run_gets_the_paths_of_the_first(tmp_path: Path) -> None:
     paths = ["Report.txt", "report.txt", "Logs/x", "logs/x", "a", "a/b"]
     first = placed(tmp_path, *paths)
     assert placed(tmp_path, *paths) == first
     assert len(set(first)) == len(paths)
 
 
-def test_a_name_in_other_letters_that_stands_there_already_is_not_taken(tmp_path: Path) -> None:
+def test_an_existing_name_that_differs_by_case_is_not_reused(tmp_path: Path) -> None:
     (tmp_path / "README").write_bytes(b"mine")
     assert placed(tmp_path, "readme") == ["readme~2"]
     assert (tmp_path / "README").read_bytes() == b"mine"
 
 
-def test_a_folder_that_stands_where_a_file_should_go_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_under_the_name_of_a_file_is_kept(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").write_bytes(b"mine")
     assert placed(tmp_path, "a", "b/c") == ["a~2", "b~2/c"]
@@ -194,12 +194,12 @@ def test_a_link_to_a_folder_outside_is_not_followed(tmp_path: Path) -> None:
     (root / "sub").mkdir()
     (root / "sub" / "up").symlink_to("../..")
     for path in ("link/x", "sub/up/x", "link/deep/x"):
-        with pytest.raises(ca.UnsafePath, match="leads out"):
+        with pytest.raises(ca.UnsafePath, match="outside of"):
             Destination(root).place(artifact(path))
     assert list(outside.iterdir()) == []
 
 
-def test_a_link_to_a_folder_inside_is_followed_and_both_names_share_its_places(
+def test_a_link_to_a_folder_inside_is_followed_and_shares_its_paths(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -209,7 +209,7 @@ def test_a_link_to_a_folder_inside_is_followed_and_both_names_share_its_places(
     assert placed(Path("out"), "real/x", "link/x", "self/real/x") == ["real/x", "real/x~2", "real/x~3"]
 
 
-def test_a_link_where_a_file_goes_is_replaced_and_one_to_a_folder_is_left_alone(tmp_path: Path) -> None:
+def test_a_link_to_a_file_is_replaced_and_one_to_a_folder_kept(tmp_path: Path) -> None:
     root = tmp_path / "out"
     root.mkdir()
     (tmp_path / "outside").mkdir()
@@ -221,13 +221,13 @@ def test_a_link_where_a_file_goes_is_replaced_and_one_to_a_folder_is_left_alone(
 
 
 @pytest.mark.parametrize("link", ["loop", "nowhere"])
-def test_a_link_to_nowhere_is_no_folder(link: str, tmp_path: Path) -> None:
+def test_a_broken_link_is_not_a_folder(link: str, tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "nowhere").symlink_to("missing")
     assert placed(tmp_path, f"{link}/x") == [f"{link}~2/x"]
 
 
-def test_the_destination_itself_may_be_a_link(tmp_path: Path) -> None:
+def test_the_destination_can_be_a_link(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     root = tmp_path / "out"
     root.symlink_to("real")
@@ -243,6 +243,6 @@ def test_a_destination_that_is_a_file_is_an_error_that_names_artifact_and_destin
     assert root.read_bytes() == b"mine"
 
 
-def test_a_path_too_long_for_the_system_is_an_error_of_this_package(tmp_path: Path) -> None:
+def test_a_path_too_long_for_the_system_is_a_download_error(tmp_path: Path) -> None:
     with pytest.raises(ca.DownloadError, match="can't be placed"):
         Destination(tmp_path).place(artifact("/".join(["d" * 200] * 30)))

@@ -1,4 +1,4 @@
-"""One artifact on disk: whole or not at all, whatever the network, the disk or its name do."""
+"""Downloading one artifact to a file, which is complete or absent."""
 
 import asyncio
 import hashlib
@@ -27,7 +27,7 @@ needs_posix = pytest.mark.skipif(os.name != "posix", reason="links, modes and li
 
 @contextmanager
 def no_file_larger_than(size: int) -> Iterator[None]:
-    """Let the system refuse to write any file beyond this size, as a full disk does."""
+    """Make writes beyond this size fail, as on a full disk."""
     import resource  # POSIX only
 
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -41,7 +41,7 @@ def no_file_larger_than(size: int) -> Iterator[None]:
 @pytest.mark.parametrize(
     "size", [0, 1, INLINE - 1, INLINE, INLINE + 1, BATCH - 1, BATCH, BATCH + 1, 2 * BATCH, 2 * BATCH + INLINE + 1]
 )
-async def test_a_file_of_any_size_is_written_to_the_last_byte(size: int, tmp_path: Path) -> None:
+async def test_files_of_all_sizes_are_complete(size: int, tmp_path: Path) -> None:
     content = LARGE[:size] if size <= len(LARGE) else random_bytes(size)
     result = await outcome(tmp_path / "out", served(content))
     assert result.files == {"report.bin": content}
@@ -49,7 +49,7 @@ async def test_a_file_of_any_size_is_written_to_the_last_byte(size: int, tmp_pat
     assert result.got.path == tmp_path / "out" / "report.bin"
 
 
-async def test_a_download_says_all_about_the_file(tmp_path: Path) -> None:
+async def test_a_download_describes_the_file(tmp_path: Path) -> None:
     async with raw_server(served(SMALL)) as server, client(server) as circle:
         artifact = artifact_at(server, "a/b.bin", node=3)
         got = await circle.artifacts.download(artifact, str(tmp_path))
@@ -75,7 +75,7 @@ async def test_a_hostile_path_is_refused_before_anything_is_sent(path: str, tmp_
 
 
 @needs_posix
-async def test_a_link_that_leads_out_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+async def test_a_link_out_of_the_destination_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "link").symlink_to("../outside")
@@ -87,7 +87,7 @@ async def test_a_link_that_leads_out_is_refused_before_anything_is_sent(tmp_path
 
 
 @needs_posix
-async def test_a_link_under_the_final_name_is_replaced_and_its_target_untouched(tmp_path: Path) -> None:
+async def test_a_link_under_the_final_name_is_replaced_and_its_target_kept(tmp_path: Path) -> None:
     (tmp_path / "target").write_bytes(b"mine")
     (tmp_path / "out").mkdir()
     link = tmp_path / "out" / "report.bin"
@@ -99,7 +99,7 @@ async def test_a_link_under_the_final_name_is_replaced_and_its_target_untouched(
 
 
 async def test_a_file_is_replaced_in_one_step(tmp_path: Path) -> None:
-    """Who reads it while it is downloaded again sees the old file whole, and then the new one."""
+    """A reader sees the complete old file until the complete new one replaces it."""
     target = tmp_path / "report.bin"
     target.write_bytes(b"old")
     during: list[bytes] = []
@@ -117,18 +117,18 @@ async def test_a_file_is_replaced_in_one_step(tmp_path: Path) -> None:
     assert len(during) > 1
     assert set(during) == {b"old"}
     assert target.read_bytes() == LARGE
-    # What is not finished has a name that begins with a dot.
+    # An incomplete file has a name that begins with a dot.
     assert {name for name in beside if not name.startswith(".")} == {"home", "report.bin"}
 
 
 @pytest.mark.parametrize("size", [10, BATCH + 10, len(LARGE)])
-async def test_what_was_written_already_is_forgotten_when_a_body_is_started_over(size: int, tmp_path: Path) -> None:
+async def test_a_restarted_body_replaces_the_bytes_written_so_far(size: int, tmp_path: Path) -> None:
     other = random_bytes(size, "other")
     result = await outcome(tmp_path / "out", served(LARGE, cut=2 * BATCH + 1), served(other, etag='"v2"'))
     assert result.files == {"report.bin": other}
 
 
-async def test_a_failure_leaves_the_file_of_before(tmp_path: Path) -> None:
+async def test_a_failure_keeps_the_existing_file(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "report.bin").write_bytes(b"old")
     async with raw_server(served(LARGE, cut=BATCH + 1), answer(404, {})) as server, client(server) as circle:
@@ -137,28 +137,28 @@ async def test_a_failure_leaves_the_file_of_before(tmp_path: Path) -> None:
     assert all_files(tmp_path / "out") == {"report.bin": b"old"}
 
 
-async def test_a_file_that_is_not_there_costs_one_request(tmp_path: Path) -> None:
+async def test_a_missing_artifact_costs_one_request(tmp_path: Path) -> None:
     result = await outcome(tmp_path / "out", answer(404, {"message": "Not found"}))
     assert isinstance(result.failure, ca.NotFound)
     assert len(result.requests) == 1
 
 
-def test_progress_is_reported_part_by_part_and_once_when_done(tmp_path: Path) -> None:
+def test_progress_is_reported_for_each_part_and_at_the_end(tmp_path: Path) -> None:
     result = asyncio.run(outcome(tmp_path / "out", served(LARGE)))
     received = [step.received for step in result.progress]
     assert received == sorted(received)
     assert received[-2:] == [len(LARGE)] * 2
     assert [step.done for step in result.progress] == [False] * (len(received) - 1) + [True]
     assert {step.size for step in result.progress} == {len(LARGE)}
-    assert len(received) == len(set(received)) + 1  # each part once; only the end says the same length again
+    assert len(received) == len(set(received)) + 1  # each part once, and the last length again at the end
 
 
-async def test_progress_goes_on_where_a_body_is_resumed(tmp_path: Path) -> None:
+async def test_progress_continues_when_a_body_is_resumed(tmp_path: Path) -> None:
     result = await outcome(tmp_path / "out", served(SMALL, cut=400), served(SMALL, cut=300), served(SMALL))
     assert [step.received for step in result.progress] == [400, 700, 1000, 1000]
 
 
-async def test_progress_goes_back_to_zero_when_a_body_is_started_over(tmp_path: Path) -> None:
+async def test_progress_restarts_at_zero_when_a_body_starts_over(tmp_path: Path) -> None:
     other = random_bytes(500, "other")
     result = await outcome(tmp_path / "out", served(SMALL, cut=400), served(other, etag='"v2"'))
     assert [(step.received, step.size, step.done) for step in result.progress] == [
@@ -169,7 +169,7 @@ async def test_progress_goes_back_to_zero_when_a_body_is_started_over(tmp_path: 
     ]
 
 
-async def test_progress_of_an_empty_file_is_that_it_is_done(tmp_path: Path) -> None:
+async def test_progress_of_an_empty_file_is_reported_once(tmp_path: Path) -> None:
     result = await outcome(tmp_path / "out", served(b""))
     assert [(step.received, step.size, step.done) for step in result.progress] == [(0, 0, True)]
 
@@ -188,7 +188,7 @@ async def test_a_callback_that_raises_does_not_stop_the_download(
 
 @needs_posix
 @pytest.mark.parametrize("limit", [0, 1, 700], ids=["at the first byte", "after one", "in the middle"])
-async def test_a_full_disk_is_an_error_that_names_file_and_reason(limit: int, tmp_path: Path) -> None:
+async def test_a_full_disk_is_an_error_that_names_the_file_and_the_reason(limit: int, tmp_path: Path) -> None:
     async with raw_server(served(SMALL)) as server, client(server) as circle:
         with no_file_larger_than(limit), pytest.raises(ca.DownloadError, match="File too large") as caught:
             await circle.artifacts.download(artifact_at(server), tmp_path / "out")
@@ -196,15 +196,15 @@ async def test_a_full_disk_is_an_error_that_names_file_and_reason(limit: int, tm
         assert isinstance(caught.value.__cause__, OSError)
         assert all_files(tmp_path / "out") == {}
         assert len(server.requests) == 1
-        # Space was made: it works, with the same client.
+        # With free space it works, with the same client.
         got = await circle.artifacts.download(artifact_at(server), tmp_path / "out")
         assert got.path.read_bytes() == SMALL
 
 
 @needs_posix
 @pytest.mark.parametrize("size", [BATCH, BATCH + INLINE, 2 * BATCH, 2 * BATCH + INLINE + 1])
-async def test_a_disk_that_fills_up_under_a_large_file_is_noticed_too(size: int, tmp_path: Path) -> None:
-    """By the thread that writes, be it with the first, a middle or the last batch."""
+async def test_a_disk_that_fills_up_during_a_large_file_is_an_error(size: int, tmp_path: Path) -> None:
+    """In the writing thread, at the first, a middle or the last batch."""
     content = random_bytes(size)
     async with raw_server(served(content)) as server, client(server) as circle:
         with no_file_larger_than(size - 1), pytest.raises(ca.DownloadError, match="File too large"):
@@ -214,7 +214,7 @@ async def test_a_disk_that_fills_up_under_a_large_file_is_noticed_too(size: int,
 
 
 @pytest.mark.parametrize("folder", ["file", "file/below", "/dev/null/x"])
-async def test_a_destination_that_is_no_folder_is_an_error_before_anything_is_sent(folder: str, tmp_path: Path) -> None:
+async def test_a_destination_that_is_not_a_folder_is_an_error(folder: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"mine")
     async with raw_server(served(SMALL)) as server, client(server) as circle:
         with pytest.raises(ca.DownloadError, match=r"report\.bin: can't be placed in"):
@@ -224,7 +224,7 @@ async def test_a_destination_that_is_no_folder_is_an_error_before_anything_is_se
 
 
 @needs_posix
-async def test_a_disk_that_is_full_soon_ends_the_download_of_a_large_file(tmp_path: Path) -> None:
+async def test_a_full_disk_ends_the_download_of_a_large_file_early(tmp_path: Path) -> None:
     content = random_bytes(4 * BATCH)
     async with raw_server(served(content)) as server, client(server) as circle:
         seen: list[Progress] = []
@@ -236,15 +236,15 @@ async def test_a_disk_that_is_full_soon_ends_the_download_of_a_large_file(tmp_pa
 
 
 @needs_posix
-async def test_a_folder_that_nobody_may_write_to_is_an_error_before_anything_is_sent() -> None:
-    """Not even root may make a file in /proc."""
+async def test_a_read_only_folder_is_an_error_before_anything_is_sent() -> None:
+    """Not even root can create a file in /proc."""
     async with raw_server(served(SMALL)) as server, client(server) as circle:
         with pytest.raises(ca.DownloadError, match=r"report\.bin: can't be written to /proc/report\.bin"):
             await circle.artifacts.download(artifact_at(server), "/proc")
         assert server.requests == []
 
 
-async def test_a_folder_that_takes_the_place_meanwhile_is_left_alone(tmp_path: Path) -> None:
+async def test_a_folder_created_meanwhile_under_the_final_name_is_kept(tmp_path: Path) -> None:
     def take_the_place(progress: Progress) -> None:
         (tmp_path / "out" / "report.bin").mkdir(exist_ok=True)
 
@@ -255,7 +255,7 @@ async def test_a_folder_that_takes_the_place_meanwhile_is_left_alone(tmp_path: P
 
 
 @needs_posix
-async def test_a_destination_that_vanishes_meanwhile_is_an_error(tmp_path: Path) -> None:
+async def test_a_destination_deleted_meanwhile_is_an_error(tmp_path: Path) -> None:
     def remove(progress: Progress) -> None:
         for path in (tmp_path / "out").iterdir():
             path.unlink()
@@ -268,7 +268,7 @@ async def test_a_destination_that_vanishes_meanwhile_is_an_error(tmp_path: Path)
 
 
 @fast_clock
-async def test_a_body_that_stalls_is_cut_by_the_timeout_and_taken_up_again(tmp_path: Path) -> None:
+async def test_a_stalled_body_is_resumed_after_the_timeout(tmp_path: Path) -> None:
     async with raw_server(served(SMALL, cut=400, then=hang), served(SMALL)) as server, client(server) as circle:
         patient = circle.with_options(timeout=300)
         began = asyncio.get_running_loop().time()
@@ -278,7 +278,7 @@ async def test_a_body_that_stalls_is_cut_by_the_timeout_and_taken_up_again(tmp_p
 
 
 @fast_clock
-async def test_a_body_may_take_longer_than_the_timeout_as_long_as_bytes_come(tmp_path: Path) -> None:
+async def test_a_body_may_take_longer_than_the_timeout_while_bytes_arrive(tmp_path: Path) -> None:
     async def trickle(request: object, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 X\r\nContent-Length: 20\r\n\r\n")
         for _ in range(20):
@@ -293,7 +293,7 @@ async def test_a_body_may_take_longer_than_the_timeout_as_long_as_bytes_come(tmp
 
 @fast_clock
 async def test_the_deadline_bounds_the_whole_download(tmp_path: Path) -> None:
-    """Each part comes in time and each try brings some: only all together takes too long."""
+    """Each part arrives in time and each attempt makes progress, but all of them take too long."""
     loop = asyncio.get_running_loop()
 
     async def slow(request: object, writer: asyncio.StreamWriter) -> None:
@@ -311,9 +311,7 @@ async def test_the_deadline_bounds_the_whole_download(tmp_path: Path) -> None:
     assert all_files(tmp_path / "out") == {}
 
 
-async def test_no_more_than_a_little_is_ever_written_or_hashed_on_the_event_loop(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_event_loop_never_writes_or_hashes_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[tuple[bool, int]] = []
     write = PartFile.write
 
@@ -330,7 +328,7 @@ async def test_no_more_than_a_little_is_ever_written_or_hashed_on_the_event_loop
     assert max(size for _, size in written) < 2 * BATCH
 
 
-async def test_two_downloads_of_one_artifact_at_once_leave_one_whole_file(tmp_path: Path) -> None:
+async def test_concurrent_downloads_of_one_artifact_leave_one_complete_file(tmp_path: Path) -> None:
     async with raw_server(served(LARGE)) as server, client(server) as circle:
         artifact = artifact_at(server)
         await asyncio.gather(*(circle.artifacts.download(artifact, tmp_path / "out") for _ in range(4)))

@@ -33,7 +33,7 @@ def counting(inner: Behaviour, running: list[int], *, seconds: float = 0.01) -> 
     return behave
 
 
-async def test_every_file_comes_whole_though_each_is_cut_somewhere_else(tmp_path: Path) -> None:
+async def test_every_file_is_complete_although_all_are_interrupted(tmp_path: Path) -> None:
     chance = random.Random(7)
     contents = {f"/{n}": random_bytes(chance.choice([0, 1, 5_000, 70_000]), n) for n in range(60)}
     files: dict[str, Behaviour] = {}
@@ -58,7 +58,7 @@ async def test_every_file_comes_whole_though_each_is_cut_somewhere_else(tmp_path
     assert report.seconds > 0
 
 
-async def test_what_fails_is_reported_and_all_else_is_there(tmp_path: Path) -> None:
+async def test_failures_are_reported_and_all_other_files_downloaded(tmp_path: Path) -> None:
     content = random_bytes(1000)
     files = {
         "/good": served(content),
@@ -92,12 +92,12 @@ async def test_what_fails_is_reported_and_all_else_is_there(tmp_path: Path) -> N
     assert caught.value.__cause__ is report.failed[0].error
 
 
-async def test_a_disk_that_refuses_one_file_gets_all_others(tmp_path: Path) -> None:
+async def test_one_file_that_cannot_be_written_does_not_fail_the_others(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
 
     def spoil(progress: Progress) -> None:
         if progress.artifact.path == "3" and not progress.done:
-            (tmp_path / "out" / "3").mkdir(exist_ok=True)  # stands where the file should go
+            (tmp_path / "out" / "3").mkdir(exist_ok=True)  # under the name of the file
 
     async with raw_server(served(b"x")) as server, client(server) as circle:
         artifacts = [artifact_at(server, str(n)) for n in range(6)]
@@ -106,7 +106,7 @@ async def test_a_disk_that_refuses_one_file_gets_all_others(tmp_path: Path) -> N
     assert set(all_files(tmp_path / "out")) == {"0", "1", "2", "4", "5"}
 
 
-async def test_what_failed_can_be_shown_on_a_terminal_whatever_it_is_called(tmp_path: Path) -> None:
+async def test_a_failure_is_printable_for_any_artifact_path(tmp_path: Path) -> None:
     async with raw_server(served(b"x")) as server, client(server) as circle:
         (tmp_path / "out").mkdir()
         (tmp_path / "out" / "gone").symlink_to("/dev/null/x")
@@ -132,7 +132,7 @@ async def test_a_failure_names_its_artifact_once(tmp_path: Path) -> None:
         assert str(report.failed[0]).startswith("a/b: 404 Not Found: gone")
 
 
-async def test_a_long_list_of_failures_is_told_in_short(tmp_path: Path) -> None:
+async def test_a_long_list_of_failures_is_shortened(tmp_path: Path) -> None:
     async with raw_server(answer(404, {"message": "gone"})) as server, client(server) as circle:
         artifacts = [artifact_at(server, f"a{n}") for n in range(25)]
         report = await circle.artifacts.download_all(artifacts, tmp_path)
@@ -151,12 +151,12 @@ async def test_no_artifacts_give_an_empty_report(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-async def test_files_of_parallel_nodes_and_names_that_collide_all_get_a_place_of_their_own(tmp_path: Path) -> None:
+async def test_files_of_parallel_nodes_and_colliding_names_get_unique_paths(tmp_path: Path) -> None:
     paths = [("log", 0), ("log", 1), ("log", 2), ("LOG", 0), ("log/x", 0), ("node-1/log", 0), ("log", 0)]
     files = {f"/{n}": served(random_bytes(500, n)) for n in range(len(paths))}
     async with raw_server(by_path(files)) as server, client(server) as circle:
         artifacts = [artifact_at(server, path, node=node, address=f"/{n}") for n, (path, node) in enumerate(paths)]
-        for _ in range(2):  # a second run finds the places of the first
+        for _ in range(2):  # a second run gets the paths of the first
             report = await circle.artifacts.download_all(artifacts, tmp_path / "out")
             report.raise_for_failures()
             assert len({file.path for file in report.files}) == len(paths)
@@ -167,7 +167,7 @@ async def test_files_of_parallel_nodes_and_names_that_collide_all_get_a_place_of
             )
 
 
-async def test_the_artifacts_of_two_jobs_with_the_same_paths_are_all_kept(tmp_path: Path) -> None:
+async def test_artifacts_of_two_jobs_with_equal_paths_are_all_kept(tmp_path: Path) -> None:
     world = World()
     workflow = world.project("gh/acme/api").pipeline(branch="main").workflow("build")
     jobs = [workflow.job("test"), workflow.job("lint")]
@@ -187,18 +187,18 @@ async def test_the_artifacts_of_two_jobs_with_the_same_paths_are_all_kept(tmp_pa
     assert sorted(all_files(tmp_path / "out").values()) == contents
 
 
-@pytest.mark.parametrize(("concurrency", "gate", "most"), [(4, 32, 4), (16, 3, 3), (1, 32, 1)])
-async def test_no_more_run_at_once_than_asked_for_and_than_the_client_allows(
-    concurrency: int, gate: int, most: int, tmp_path: Path
+@pytest.mark.parametrize(("concurrency", "limit", "expected"), [(4, 32, 4), (16, 3, 3), (1, 32, 1)])
+async def test_concurrency_is_bounded_by_the_argument_and_by_the_client(
+    concurrency: int, limit: int, expected: int, tmp_path: Path
 ) -> None:
     running: list[int] = []
-    async with raw_server(counting(served(b"x"), running)) as server, client(server, concurrency=gate) as circle:
+    async with raw_server(counting(served(b"x"), running)) as server, client(server, concurrency=limit) as circle:
         artifacts = [artifact_at(server, str(n)) for n in range(20)]
         report = await circle.artifacts.download_all(artifacts, tmp_path, concurrency=concurrency)
-    assert (len(report.files), max(running)) == (20, most)
+    assert (len(report.files), max(running)) == (20, expected)
 
 
-async def test_two_harvests_and_other_calls_share_the_clients_one_gate(tmp_path: Path) -> None:
+async def test_downloads_and_other_calls_share_the_concurrency_of_the_client(tmp_path: Path) -> None:
     running: list[int] = []
     routes = {"/file": served(b"x"), "/api/v2/me": answer(200, {"id": "1", "login": "me", "name": "Me"})}
     async with raw_server(counting(by_path(routes), running)) as server, client(server, concurrency=4) as circle:
@@ -216,10 +216,10 @@ async def test_two_harvests_and_other_calls_share_the_clients_one_gate(tmp_path:
 async def test_a_concurrency_below_one_is_refused_at_once(concurrency: int, tmp_path: Path) -> None:
     async with raw_server(answer(500, "")) as server, client(server) as circle:
         artifacts = iter([artifact_at(server)])
-        with pytest.raises(ca.InvalidArgument, match=f"concurrency={concurrency}"):
+        with pytest.raises(ca.InvalidArgument, match=f"concurrency must be a positive integer, got {concurrency}"):
             await circle.artifacts.download_all(artifacts, tmp_path / "out", concurrency=concurrency)
         assert server.requests == []
-        assert len(list(artifacts)) == 1  # not even taken from the list
+        assert len(list(artifacts)) == 1  # not even read from the list
 
 
 def page(server_url: str, numbers: range, following: str | None) -> Behaviour:
@@ -227,13 +227,13 @@ def page(server_url: str, numbers: range, following: str | None) -> Behaviour:
     return answer(200, {"items": items, "next_page_token": following})
 
 
-async def test_files_are_fetched_while_their_list_still_is(tmp_path: Path) -> None:
+async def test_files_are_downloaded_while_their_list_is_read(tmp_path: Path) -> None:
     listing = "/api/v2/project/gh/acme/api/7/artifacts"
     async with raw_server() as server, client(server) as circle:
 
         async def second_page(request: Request, writer: asyncio.StreamWriter) -> bool | None:
             while not list(tmp_path.glob("out/[0-9]*")):
-                await asyncio.sleep(0.001)  # it does not come before a file of the first page is there
+                await asyncio.sleep(0.001)  # not before a file of the first page exists
             return await page(server.url, range(20, 25), None)(request, writer)
 
         pages = in_turn(page(server.url, range(20), "two"), second_page)
@@ -244,9 +244,9 @@ async def test_files_are_fetched_while_their_list_still_is(tmp_path: Path) -> No
     assert set(all_files(tmp_path / "out")) == {str(n) for n in range(25)}
 
 
-async def test_pages_of_the_list_are_asked_for_only_as_fast_as_files_come(tmp_path: Path) -> None:
+async def test_pages_of_the_list_are_requested_no_faster_than_files_are_downloaded(tmp_path: Path) -> None:
     listing = "/api/v2/project/gh/acme/api/7/artifacts"
-    there: list[int] = []  # files, when each page was asked for
+    there: list[int] = []  # number of files at each request of a page
     async with raw_server() as server, client(server) as circle:
 
         async def pages(request: Request, writer: asyncio.StreamWriter) -> bool | None:
@@ -264,7 +264,7 @@ async def test_pages_of_the_list_are_asked_for_only_as_fast_as_files_come(tmp_pa
     assert all(files >= number * 10 - 2 for number, files in enumerate(there))
 
 
-async def test_a_list_that_breaks_off_is_reported_and_what_it_gave_is_there(tmp_path: Path) -> None:
+async def test_a_list_that_fails_is_reported_and_its_items_are_downloaded(tmp_path: Path) -> None:
     listing = "/api/v2/project/gh/acme/api/7/artifacts"
     async with raw_server() as server, client(server, attempts=2) as circle:
         pages = in_turn(page(server.url, range(20), "two"), answer(500, {"message": "no second page"}))
@@ -276,12 +276,12 @@ async def test_a_list_that_breaks_off_is_reported_and_what_it_gave_is_there(tmp_
     [failure] = report.failed
     assert failure.artifact is None
     assert isinstance(failure.error, ca.ServerError)
-    assert failure.error.page_token == "two"  # where to go on
+    assert failure.error.page_token == "two"  # where to continue
     with pytest.raises(ca.DownloadError, match="the list of artifacts: 500"):
         report.raise_for_failures()
 
 
-async def test_an_error_of_the_callers_own_list_is_the_callers(tmp_path: Path) -> None:
+async def test_an_error_of_the_callers_iterable_is_raised(tmp_path: Path) -> None:
     def artifacts(url: str) -> Iterator[ca.Artifact]:
         yield ca.Artifact(path="a", node_index=0, url=f"{url}/file")
         raise LookupError("my own")
@@ -316,7 +316,7 @@ async def test_progress_of_all_files_adds_up(tmp_path: Path) -> None:
     assert sorted(done) == [str(n) for n in range(8)]
 
 
-async def test_a_harvest_gets_through_rate_limits_faults_and_expired_signatures(tmp_path: Path) -> None:
+async def test_downloads_survive_rate_limits_faults_and_expired_signatures(tmp_path: Path) -> None:
     world = World()
     job = world.project("gh/acme/api").pipeline(branch="main").workflow("build").job("test")
     contents = {f"d/{n}.bin": random_bytes(20_000, n) for n in range(50)}

@@ -1,4 +1,4 @@
-"""A file much larger than memory should be: nothing of it is kept, and the event loop never waits for it."""
+"""A very large file needs little memory, and never blocks the event loop."""
 
 import asyncio
 import hashlib
@@ -42,9 +42,9 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
-async def test_a_large_file_costs_no_memory_and_never_holds_up_the_event_loop(tmp_path: Path) -> None:
+async def test_a_large_file_needs_little_memory_and_never_blocks_the_event_loop(tmp_path: Path) -> None:
     async def serve(request: Request, writer: asyncio.StreamWriter) -> bool | None:
-        """Made up on the fly; the large one is cut in the middle."""
+        """Generate the files; the large one is interrupted in the middle."""
         size = len(PIECE) if request.path == "/small" else SIZE
         begin = int(request.headers.get("range", "bytes=0-")[6:-1])
         assert begin % len(PIECE) == 0

@@ -1,4 +1,4 @@
-"""The latest artifacts: of the newest pipeline that succeeded, and asked for with no call too many."""
+"""The latest artifacts: those of the newest successful pipeline, found with as few calls as possible."""
 
 import asyncio
 from collections.abc import Callable
@@ -27,28 +27,28 @@ def project(world: World) -> Project:
 
 
 def build(pipeline: Pipeline, name: str = "build", status: str = "success", *, age: int = 0, path: str = "a") -> None:
-    """Add a workflow with one job that leaves one artifact; of two of a name the one of the lower age is newer."""
+    """Add a workflow with one job and one artifact; of two workflows of a name, that of the lower age is newer."""
     at = pipeline.created_at - timedelta(minutes=age)
     workflow = pipeline.workflow(name, status=status, created_at=at)
     workflow.job("job").artifact(path, f"{pipeline.number} {name}".encode())
 
 
-async def latest(world: World, slug: str = "gh/acme/api", **wanted: Any) -> ca.LatestArtifacts | None:
+async def latest(world: World, slug: str = "gh/acme/api", **criteria: Any) -> ca.LatestArtifacts | None:
     async with FakeCircleCI(world) as fake, fake.client(retry=ONCE) as circle:
-        found = await circle.artifacts.latest(slug, **wanted)
+        found = await circle.artifacts.latest(slug, **criteria)
         check_nothing_in_use(circle)
     return found
 
 
-async def number(world: World, slug: str = "gh/acme/api", **wanted: Any) -> int | None:
-    found = await latest(world, slug, **wanted)
+async def number(world: World, slug: str = "gh/acme/api", **criteria: Any) -> int | None:
+    found = await latest(world, slug, **criteria)
     return None if found is None else found.pipeline.number
 
 
 # What succeeded
 
 
-async def test_the_newest_pipeline_that_succeeded_gives_its_artifacts(world: World, project: Project) -> None:
+async def test_the_artifacts_of_the_newest_successful_pipeline_are_returned(world: World, project: Project) -> None:
     for status in ("success", "success", "failed", "running"):
         build(project.pipeline(), status=status)
 
@@ -62,7 +62,7 @@ async def test_the_newest_pipeline_that_succeeded_gives_its_artifacts(world: Wor
     assert job.job.job_number == 2
 
 
-async def test_nothing_is_found_where_nothing_succeeded(world: World, project: Project) -> None:
+async def test_without_a_successful_pipeline_nothing_is_found(world: World, project: Project) -> None:
     assert await latest(world) is None
     build(project.pipeline(), status="failed")
     project.pipeline(errors=[("config", "no")])
@@ -72,9 +72,7 @@ async def test_nothing_is_found_where_nothing_succeeded(world: World, project: P
 @pytest.mark.parametrize(
     "status", ["failed", "failing", "running", "on_hold", "canceled", "error", "unauthorized", "not_run", "unheard-of"]
 )
-async def test_a_pipeline_half_of_which_did_not_succeed_does_not_count(
-    world: World, project: Project, status: str
-) -> None:
+async def test_a_partly_successful_pipeline_does_not_count(world: World, project: Project, status: str) -> None:
     build(project.pipeline())
     half = project.pipeline()
     build(half, "build")
@@ -93,7 +91,7 @@ async def test_a_pipeline_half_of_which_did_not_succeed_does_not_count(
     assert found.pipeline.number == 1
 
 
-async def test_with_a_workflow_only_those_of_that_name_must_have_succeeded(world: World, project: Project) -> None:
+async def test_with_a_workflow_only_matching_workflows_must_have_succeeded(world: World, project: Project) -> None:
     pipeline = project.pipeline()
     build(pipeline, "build-a")
     build(pipeline, "build-b")
@@ -108,7 +106,7 @@ async def test_with_a_workflow_only_those_of_that_name_must_have_succeeded(world
     assert await latest(world, workflow="Build-a") is None
 
 
-async def test_a_rerun_supersedes_what_ran_before(world: World, project: Project) -> None:
+async def test_a_rerun_replaces_the_earlier_run(world: World, project: Project) -> None:
     saved = project.pipeline()
     build(saved, status="success", path="second")
     build(saved, status="failed", age=5, path="first")
@@ -120,9 +118,7 @@ async def test_a_rerun_supersedes_what_ran_before(world: World, project: Project
 
 
 @pytest.mark.parametrize("status", ["failed", "running", "canceled"])
-async def test_a_rerun_that_has_not_succeeded_takes_away_what_ran_before(
-    world: World, project: Project, status: str
-) -> None:
+async def test_an_unsuccessful_rerun_replaces_a_successful_run(world: World, project: Project, status: str) -> None:
     build(project.pipeline())
     spoilt = project.pipeline()
     build(spoilt, status="success", age=5)
@@ -132,7 +128,7 @@ async def test_a_rerun_that_has_not_succeeded_takes_away_what_ran_before(
     assert await number(world, workflow="build") == 1
 
 
-async def test_a_job_that_a_rerun_takes_over_counts_with_its_artifacts(world: World, project: Project) -> None:
+async def test_a_job_shared_with_a_rerun_counts_with_its_artifacts(world: World, project: Project) -> None:
     pipeline = project.pipeline()
     first = pipeline.workflow("build", status="failed", created_at=NOW)
     lint = first.job("lint")
@@ -160,9 +156,7 @@ async def test_a_setup_workflow_alone_does_not_count_before_its_continuation(wor
     assert await number(world) == 2, "its state may still be `setup`: two workflows are more than a setup has"
 
 
-async def test_what_a_configuration_left_that_could_not_be_continued_does_not_count(
-    world: World, project: Project
-) -> None:
+async def test_an_errored_pipeline_does_not_count(world: World, project: Project) -> None:
     build(project.pipeline())
     errored = project.pipeline(errors=[("config", "Job unit is not defined.")])
     build(errored, "setup")
@@ -175,7 +169,7 @@ async def test_what_a_configuration_left_that_could_not_be_continued_does_not_co
 
 
 @pytest.mark.parametrize(
-    ("wanted", "expected"),
+    ("criteria", "expected"),
     [
         ({}, 4),
         ({"branch": "main"}, 4),
@@ -198,8 +192,8 @@ async def test_what_a_configuration_left_that_could_not_be_continued_does_not_co
     ids=str,
 )
 @pytest.mark.parametrize("slug", ["gh/acme/api", f"circleci/{'a' * 22}/{'B' * 22}"], ids=["github", "github-app"])
-async def test_the_newest_that_has_what_is_asked_for(
-    world: World, slug: str, wanted: dict[str, str], expected: int | None
+async def test_the_newest_pipeline_with_matching_artifacts_is_found(
+    world: World, slug: str, criteria: dict[str, str], expected: int | None
 ) -> None:
     project = world.project(slug)
     for branch, tag in (("main", None), ("release/1", None), (None, "v1.0"), ("main", None)):
@@ -210,10 +204,10 @@ async def test_the_newest_that_has_what_is_asked_for(
         if pipeline.number == 1:
             job.artifact("only-in-1.txt", b"")
 
-    assert await number(world, slug, **wanted) == expected
+    assert await number(world, slug, **criteria) == expected
 
 
-async def test_only_artifacts_that_fit_are_given_of_each_job_that_has_some(world: World, project: Project) -> None:
+async def test_only_matching_artifacts_are_returned_by_job(world: World, project: Project) -> None:
     pipeline = project.pipeline()
     for name in ("build", "docs"):
         workflow = pipeline.workflow(name)
@@ -231,9 +225,7 @@ async def test_only_artifacts_that_fit_are_given_of_each_job_that_has_some(world
     assert [artifact.node_index for artifact in found.artifacts] == [0, 1, 0, 1]
 
 
-async def test_what_is_found_can_be_downloaded_and_written_as_json(
-    world: World, project: Project, tmp_path: Any
-) -> None:
+async def test_the_result_can_be_downloaded_and_written_as_json(world: World, project: Project, tmp_path: Any) -> None:
     build(project.pipeline())
     async with FakeCircleCI(world) as fake, fake.client() as circle:
         found = await circle.artifacts.latest(ca.ProjectSlug.parse("gh/acme/api"))
@@ -253,7 +245,7 @@ def paths(fake: FakeCircleCI, end: str) -> list[str]:
     return [request.path for request in fake.requests if request.path.endswith(end)]
 
 
-async def test_no_page_is_asked_for_that_is_not_needed(world: World, project: Project) -> None:
+async def test_no_unneeded_page_is_requested(world: World, project: Project) -> None:
     for _ in range(50):
         build(project.pipeline())
     broken = project.pipeline()
@@ -269,7 +261,7 @@ async def test_no_page_is_asked_for_that_is_not_needed(world: World, project: Pr
         assert len(paths(fake, "/artifacts")) == 1
 
 
-async def test_no_artifacts_are_listed_of_jobs_that_do_not_fit(world: World, project: Project) -> None:
+async def test_artifacts_of_other_jobs_are_not_listed(world: World, project: Project) -> None:
     pipeline = project.pipeline()
     workflow = pipeline.workflow("build")
     for name in ("lint", "test", "deploy"):
@@ -283,7 +275,7 @@ async def test_no_artifacts_are_listed_of_jobs_that_do_not_fit(world: World, pro
         assert len(paths(fake, "/artifacts")) == 1
 
 
-async def test_it_looks_back_so_many_pipelines_and_no_further(world: World, project: Project) -> None:
+async def test_look_back_limits_the_pipelines_that_are_checked(world: World, project: Project) -> None:
     build(project.pipeline(tag="v1"))
     for _ in range(7):
         build(project.pipeline(), status="failed")
@@ -302,9 +294,7 @@ async def test_it_looks_back_so_many_pipelines_and_no_further(world: World, proj
         assert len(paths(fake, "/workflow")) == 1
 
 
-async def test_jobs_are_looked_at_at_once_but_not_all_of_them_and_keep_their_order(
-    world: World, project: Project
-) -> None:
+async def test_jobs_are_listed_concurrently_within_a_bound_and_keep_their_order(world: World, project: Project) -> None:
     workflow = project.pipeline().workflow("build")
     for number in range(JOBS_AT_ONCE + 4):
         workflow.job(f"job-{number}").artifact(f"{number}", b"")
@@ -326,7 +316,7 @@ async def test_jobs_are_looked_at_at_once_but_not_all_of_them_and_keep_their_ord
 
 
 @pytest.mark.parametrize("path", ["*/workflow", "*/job", "*/artifacts"])
-async def test_a_list_of_something_that_has_gone_is_empty(world: World, project: Project, path: str) -> None:
+async def test_a_list_that_answers_404_is_empty(world: World, project: Project, path: str) -> None:
     build(project.pipeline())
     build(project.pipeline())
     async with FakeCircleCI(world) as fake, fake.client() as circle:
@@ -336,7 +326,7 @@ async def test_a_list_of_something_that_has_gone_is_empty(world: World, project:
     assert found.pipeline.number == 1
 
 
-async def test_a_list_that_breaks_off_with_a_404_is_no_list(world: World, project: Project) -> None:
+async def test_a_404_in_the_middle_of_a_list_is_an_error(world: World, project: Project) -> None:
     job = project.pipeline().workflow("build").job("test")
     for number in range(3):
         job.artifact(str(number), b"")
@@ -347,7 +337,7 @@ async def test_a_list_that_breaks_off_with_a_404_is_no_list(world: World, projec
 
 
 @pytest.mark.parametrize("path", ["*/pipeline", "*/workflow", "*/job", "*/3/artifacts"])
-async def test_what_fails_is_raised_and_leaves_nothing_behind(world: World, project: Project, path: str) -> None:
+async def test_a_failure_is_raised_and_leaves_nothing_behind(world: World, project: Project, path: str) -> None:
     workflow = project.pipeline().workflow("build")
     for number in range(6):
         workflow.job(f"job-{number}").artifact("a", b"")
@@ -358,12 +348,12 @@ async def test_what_fails_is_raised_and_leaves_nothing_behind(world: World, proj
         await check_nothing_is_left(circle)
 
 
-async def test_a_project_that_is_not_there_is_an_error(world: World) -> None:
+async def test_a_missing_project_is_an_error(world: World) -> None:
     with pytest.raises(ca.NotFound):
         await latest(world)
 
 
-async def test_cancelling_it_leaves_nothing_behind(world: World, project: Project) -> None:
+async def test_a_cancellation_leaves_nothing_behind(world: World, project: Project) -> None:
     build(project.pipeline())
     async with FakeCircleCI(world) as fake, fake.client() as circle:
         held = fake.fail("*/artifacts", delay=30)
@@ -377,23 +367,23 @@ async def test_cancelling_it_leaves_nothing_behind(world: World, project: Projec
 
 
 @pytest.mark.parametrize(
-    ("wanted", "said"),
+    ("criteria", "message"),
     [
-        ({"branch": "main", "tag": "v1"}, "branch='main', tag='v1': a pipeline has one of the two, not both"),
+        ({"branch": "main", "tag": "v1"}, "only one of branch and tag can be given"),
         ({"branch": ""}, "branch must be a name or a glob such as 'test-*', got ''"),
         ({"path": 7}, "path must be a name or a glob such as 'test-*', got 7"),
         ({"job": ["a"]}, "job must be a name or a glob such as 'test-*', got ['a']"),
-        ({"look_back": 0}, "look_back=0: give a number of pipelines, from 1"),
-        ({"look_back": True}, "look_back=True: give a number of pipelines, from 1"),
-        ({"look_back": None}, "look_back=None: give a number of pipelines, from 1"),
+        ({"look_back": 0}, "look_back must be a positive number of pipelines, got 0"),
+        ({"look_back": True}, "look_back must be a positive number of pipelines, got True"),
+        ({"look_back": None}, "look_back must be a positive number of pipelines, got None"),
         ({"slug": "acme"}, "project slug 'acme' is invalid"),
     ],
     ids=str,
 )
-async def test_what_can_not_be_meant_is_refused_and_nothing_is_sent(wanted: dict[str, Any], said: str) -> None:
+async def test_invalid_criteria_are_refused_before_anything_is_sent(criteria: dict[str, Any], message: str) -> None:
     async with FakeCircleCI() as fake, fake.client() as circle:
         call: Callable[..., Any] = circle.artifacts.latest
         with pytest.raises(ca.InvalidArgument) as caught:
-            await call(wanted.pop("slug", "gh/acme/api"), **wanted)
-        assert said in str(caught.value)
+            await call(criteria.pop("slug", "gh/acme/api"), **criteria)
+        assert message in str(caught.value)
         assert fake.requests == []

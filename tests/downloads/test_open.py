@@ -1,4 +1,4 @@
-"""An artifact without a file: its bytes as they come."""
+"""Streaming an artifact without a file."""
 
 import asyncio
 from contextlib import aclosing
@@ -21,7 +21,7 @@ async def read(circle: ca.CircleCI, server: RawServer) -> bytes:
         return b"".join([part async for part in stream])
 
 
-async def test_the_bytes_come_in_parts_none_of_them_empty() -> None:
+async def test_a_stream_yields_non_empty_parts() -> None:
     async with raw_server(served(CONTENT)) as server, client(server) as circle:
         async with circle.artifacts.open(artifact_at(server)) as stream:
             assert (stream.artifact, stream.size, len(server.requests)) == (artifact_at(server), len(CONTENT), 1)
@@ -36,14 +36,14 @@ async def test_the_bytes_come_in_parts_none_of_them_empty() -> None:
         assert server.requests[0].headers["accept-encoding"] == "identity"
 
 
-async def test_parts_are_given_on_as_they_come() -> None:
+async def test_parts_are_yielded_as_they_arrive() -> None:
     async with raw_server(served(CONTENT, cut=10, then=hang)) as server, client(server) as circle:
         async with circle.artifacts.open(artifact_at(server)) as stream, aclosing(aiter(stream)) as parts:
             assert await anext(parts) == CONTENT[:10]
         check_nothing_in_use(circle)
 
 
-async def test_a_cut_is_taken_up_again_unnoticed() -> None:
+async def test_an_interruption_is_resumed_transparently() -> None:
     faults = [served(CONTENT, cut=10), answer(503, "busy"), served(CONTENT, cut=1_000_000), served(CONTENT)]
     async with raw_server(*faults) as server, client(server) as circle:
         assert await read(circle, server) == CONTENT
@@ -57,11 +57,11 @@ async def test_a_cut_is_taken_up_again_unnoticed() -> None:
     [served(OTHER, etag='"v2"'), served(CONTENT, ranges=False), answer(416, "no")],
     ids=["another version", "no ranges", "no such range"],
 )
-async def test_what_can_not_be_resumed_is_an_error_and_never_a_mixture(again: Behaviour) -> None:
+async def test_a_restarted_body_is_an_error_and_never_a_mixture(again: Behaviour) -> None:
     given = b""
     behaviours = [served(CONTENT, cut=1000), again, served(OTHER, etag='"v2"')]
     async with raw_server(*behaviours) as server, client(server) as circle:
-        with pytest.raises(ca.DownloadError, match=r"report\.bin: cut after 1000 bytes.*`download`"):
+        with pytest.raises(ca.DownloadError, match=r"report\.bin: interrupted after 1000 bytes.*`artifacts\.download`"):
             async with circle.artifacts.open(artifact_at(server)) as stream:
                 async for part in stream:
                     given += part
@@ -70,14 +70,14 @@ async def test_what_can_not_be_resumed_is_an_error_and_never_a_mixture(again: Be
 
 
 @pytest.mark.parametrize("etag", [None, 'W/"v1"'])
-async def test_without_a_strong_etag_a_cut_is_an_error(etag: str | None) -> None:
+async def test_without_a_strong_etag_an_interruption_is_an_error(etag: str | None) -> None:
     async with raw_server(served(CONTENT, etag=etag, cut=1000)) as server, client(server) as circle:
-        with pytest.raises(ca.DownloadError, match="cut after 1000 bytes"):
+        with pytest.raises(ca.DownloadError, match="interrupted after 1000 bytes"):
             await read(circle, server)
         check_nothing_in_use(circle)
 
 
-async def test_a_cut_before_the_first_byte_is_a_plain_new_try() -> None:
+async def test_an_interruption_before_the_first_byte_is_a_plain_retry() -> None:
     async with raw_server(served(CONTENT, etag=None, cut=0), served(CONTENT)) as server, client(server) as circle:
         assert await read(circle, server) == CONTENT
 
@@ -90,7 +90,7 @@ async def test_an_empty_artifact_has_no_parts() -> None:
         check_nothing_in_use(circle)
 
 
-async def test_an_artifact_of_untold_length_has_no_size() -> None:
+async def test_an_artifact_of_unknown_length_has_no_size() -> None:
     async with (
         raw_server(chunked(CONTENT[:5000])) as server,
         client(server) as circle,
@@ -103,7 +103,7 @@ async def test_an_artifact_of_untold_length_has_no_size() -> None:
 @pytest.mark.parametrize(
     ("status", "kind", "requests"), [(404, ca.NotFound, 1), (401, ca.AuthenticationError, 1), (500, ca.ServerError, 5)]
 )
-async def test_an_error_is_raised_before_the_block_begins(status: int, kind: type[ca.ApiError], requests: int) -> None:
+async def test_an_error_is_raised_on_entering_the_block(status: int, kind: type[ca.ApiError], requests: int) -> None:
     async with raw_server(answer(status, {"message": "no"})) as server, client(server) as circle:
         with pytest.raises(kind):
             async with circle.artifacts.open(artifact_at(server)):
@@ -113,14 +113,14 @@ async def test_an_error_is_raised_before_the_block_begins(status: int, kind: typ
 
 
 @pytest.mark.parametrize("url", ["", "ftp://example.com/x"])
-async def test_an_address_that_is_not_http_is_refused(url: str) -> None:
+async def test_a_url_that_is_not_http_is_refused(url: str) -> None:
     async with raw_server() as server, client(server) as circle:
-        with pytest.raises(ca.DownloadError, match="not an http"):
+        with pytest.raises(ca.DownloadError, match="must be an http"):
             async with circle.artifacts.open(ca.Artifact(path="a", node_index=0, url=url)):
                 pass
 
 
-async def test_an_unsafe_path_is_no_hindrance_for_nothing_is_written() -> None:
+async def test_an_unsafe_path_is_accepted_since_nothing_is_written() -> None:
     async with (
         raw_server(served(CONTENT)) as server,
         client(server) as circle,
@@ -129,19 +129,19 @@ async def test_an_unsafe_path_is_no_hindrance_for_nothing_is_written() -> None:
         assert b"".join([part async for part in stream]) == CONTENT
 
 
-async def test_leaving_early_closes_the_connection_and_frees_the_slot() -> None:
+async def test_leaving_early_releases_the_connection_and_the_permit() -> None:
     async with raw_server(served(CONTENT, cut=10, then=hang)) as server, client(server, concurrency=1) as circle:
         async with circle.artifacts.open(artifact_at(server)) as stream:
             async for _ in stream:
                 break
         check_nothing_in_use(circle)
-        while server.open_connections:  # it hangs until we hang up
+        while server.open_connections:  # until the client disconnects
             await asyncio.sleep(0.001)
         server.behaviours[:] = [served(CONTENT)]
         assert await read(circle, server) == CONTENT
 
 
-async def test_an_error_of_the_callers_own_closes_it_too() -> None:
+async def test_an_error_in_the_block_closes_the_stream() -> None:
     async with raw_server(served(CONTENT)) as server, client(server, concurrency=1) as circle:
         with pytest.raises(LookupError):
             async with circle.artifacts.open(artifact_at(server)) as stream:
@@ -152,7 +152,7 @@ async def test_an_error_of_the_callers_own_closes_it_too() -> None:
 
 
 @pytest.mark.parametrize("turns", [0, 1, 3, 6, 10, 20, 40])
-async def test_cancelling_closes_it_too(turns: int) -> None:
+async def test_a_cancellation_closes_the_stream(turns: int) -> None:
     async with raw_server(served(CONTENT, cut=10, then=hang)) as server, client(server, concurrency=1) as circle:
         task = asyncio.create_task(read(circle, server))
         for _ in range(turns):
@@ -165,8 +165,8 @@ async def test_cancelling_closes_it_too(turns: int) -> None:
         assert await read(circle, server) == CONTENT
 
 
-async def test_a_stream_that_was_left_can_not_be_read_any_more() -> None:
-    """It would open a connection that nobody closes."""
+async def test_a_stream_cannot_be_read_after_its_block() -> None:
+    """Reading would open a connection that is never closed."""
     async with raw_server(served(CONTENT)) as server, client(server) as circle:
         async with circle.artifacts.open(artifact_at(server)) as stream:
             async for _ in stream:
@@ -178,7 +178,7 @@ async def test_a_stream_that_was_left_can_not_be_read_any_more() -> None:
         check_nothing_in_use(circle)
 
 
-async def test_a_stream_that_was_read_to_its_end_has_no_more_and_its_connection_is_used_again() -> None:
+async def test_a_complete_stream_is_exhausted_and_its_connection_reused() -> None:
     async with raw_server(served(CONTENT)) as server, client(server) as circle:
         async with circle.artifacts.open(artifact_at(server)) as stream:
             assert len(b"".join([part async for part in stream])) == len(CONTENT)
@@ -189,20 +189,20 @@ async def test_a_stream_that_was_read_to_its_end_has_no_more_and_its_connection_
 
 
 @fast_clock
-async def test_a_stream_that_stalls_is_taken_up_again_after_the_timeout() -> None:
+async def test_a_stalled_stream_is_resumed_after_the_timeout() -> None:
     async with raw_server(served(CONTENT, cut=10, then=hang), served(CONTENT)) as server, client(server) as circle:
         assert await read(circle.with_options(timeout=30), server) == CONTENT
 
 
 @fast_clock
-async def test_the_deadline_bounds_a_stream_too() -> None:
+async def test_the_deadline_applies_to_a_stream() -> None:
     async with raw_server(served(CONTENT, cut=10, then=hang)) as server, client(server) as circle:
         with pytest.raises(ca.RequestTimeout, match="deadline"):
             await read(circle.with_options(retry=ca.RetryPolicy(deadline=20)), server)
         check_nothing_in_use(circle)
 
 
-async def test_a_stream_against_an_embedded_circleci_survives_cuts_and_expired_signatures() -> None:
+async def test_a_stream_survives_interruptions_and_expired_signatures() -> None:
     world = World()
     job = world.project("gh/acme/api").pipeline(branch="main").workflow("build").job("test")
     job.artifact("a", CONTENT)

@@ -1,4 +1,4 @@
-"""Artifact host and storage: who is sent the token, what expires, and whose errors are final."""
+"""Artifact host and storage: which of them gets the token, what expires, and which errors are final."""
 
 import asyncio
 import re
@@ -59,7 +59,7 @@ def credentials(requests: list[Request]) -> set[str]:
     ("auth", "header"),
     [("circle-token", "circle-token"), ("bearer", "authorization"), ("basic", "authorization")],
 )
-async def test_the_artifact_host_is_sent_the_token_and_the_storage_is_sent_nothing(
+async def test_the_token_is_sent_to_the_artifact_host_and_not_to_the_storage(
     auth: Literal["circle-token", "bearer", "basic"], header: str, tmp_path: Path
 ) -> None:
     storage = in_turn(served(CONTENT, cut=10_000), answer(403, "expired"), served(CONTENT))
@@ -75,13 +75,13 @@ async def test_the_artifact_host_is_sent_the_token_and_the_storage_is_sent_nothi
     assert all(TOKEN not in f"{request.target}{request.headers}" for request in stored.requests)
 
 
-async def test_a_host_that_is_not_trusted_is_sent_no_token_either(tmp_path: Path) -> None:
+async def test_the_token_is_not_sent_to_an_untrusted_host(tmp_path: Path) -> None:
     async with raw_server(answer(404, {})) as api, raw_server(served(CONTENT)) as stranger, client(api) as circle:
         await circle.artifacts.download(artifact_at(stranger), tmp_path)
         assert credentials(stranger.requests) == set()
 
 
-async def test_a_redirect_back_to_a_trusted_host_is_sent_the_token_again_and_only_there(tmp_path: Path) -> None:
+async def test_a_redirect_back_to_a_trusted_host_gets_the_token_again(tmp_path: Path) -> None:
     async with (
         raw_server(answer(404, {})) as api,
         raw_server() as host,
@@ -94,7 +94,7 @@ async def test_a_redirect_back_to_a_trusted_host_is_sent_the_token_again_and_onl
         assert credentials(between.requests) == set()
 
 
-async def test_a_cut_is_taken_up_through_the_original_address_with_a_fresh_signature(tmp_path: Path) -> None:
+async def test_a_download_is_resumed_through_the_original_url_with_a_new_signature(tmp_path: Path) -> None:
     storage = in_turn(served(CONTENT, cut=10_000), served(CONTENT, cut=10_000), served(CONTENT))
     async with three_origins(storage) as (api, host, stored), client(api, host) as circle:
         got = await circle.artifacts.download(artifact_at(host), tmp_path)
@@ -106,7 +106,7 @@ async def test_a_cut_is_taken_up_through_the_original_address_with_a_fresh_signa
 
 
 @pytest.mark.parametrize("status", [400, 403])
-async def test_an_expired_signature_is_asked_for_again_at_the_source(status: int, tmp_path: Path) -> None:
+async def test_an_expired_signature_is_renewed_through_the_original_url(status: int, tmp_path: Path) -> None:
     expired = answer(status, "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>")
     storage = in_turn(expired, served(CONTENT, cut=10_000), expired, expired, served(CONTENT))
     async with three_origins(storage) as (api, host, stored), client(api, host) as circle:
@@ -116,7 +116,7 @@ async def test_an_expired_signature_is_asked_for_again_at_the_source(status: int
         assert len(set(targets(stored))) == 5
 
 
-async def test_a_storage_that_always_refuses_is_given_up_and_its_address_not_shown(tmp_path: Path) -> None:
+async def test_a_permanent_refusal_by_the_storage_is_raised_without_its_url(tmp_path: Path) -> None:
     refusal = answer(403, "<Error><Code>AccessDenied</Code><Message>Denied for good</Message></Error>")
     async with three_origins(refusal) as (api, host, stored), client(api, host, attempts=3) as circle:
         with pytest.raises(ca.PermissionDenied, match="Denied for good") as caught:
@@ -142,7 +142,7 @@ async def test_a_refusal_by_the_artifact_host_itself_is_final(
 
 
 @pytest.mark.parametrize(("status", "kind"), [(404, ca.NotFound), (401, ca.AuthenticationError), (410, ca.Gone)])
-async def test_what_the_storage_does_not_have_is_not_asked_for_again(
+async def test_a_file_missing_in_the_storage_is_not_retried(
     status: int, kind: type[ca.ApiError], tmp_path: Path
 ) -> None:
     async with three_origins(answer(status, "NoSuchKey")) as (api, host, stored), client(api, host) as circle:
@@ -153,7 +153,7 @@ async def test_what_the_storage_does_not_have_is_not_asked_for_again(
 
 
 @fast_clock
-async def test_a_429_of_the_artifact_host_holds_everybody_back(tmp_path: Path) -> None:
+async def test_a_429_of_the_artifact_host_pauses_all_calls(tmp_path: Path) -> None:
     limited = in_turn(answer(429, {"message": "slow down"}, {"Retry-After": "30"}), served(CONTENT))
     async with raw_server(answer(404, {})) as api, raw_server(limited) as host, client(api, host) as circle:
         artifacts = [artifact_at(host, f"{n}.bin") for n in range(8)]
@@ -166,7 +166,7 @@ async def test_a_429_of_the_artifact_host_holds_everybody_back(tmp_path: Path) -
 
 
 @fast_clock
-async def test_the_storages_retry_after_is_obeyed(tmp_path: Path) -> None:
+async def test_the_retry_after_of_the_storage_is_respected(tmp_path: Path) -> None:
     storage = in_turn(served(CONTENT, cut=10), answer(503, "SlowDown", {"Retry-After": "7"}), served(CONTENT))
     async with three_origins(storage) as (api, host, stored), client(api, host) as circle:
         got = await circle.artifacts.download(artifact_at(host), tmp_path)
@@ -175,7 +175,7 @@ async def test_the_storages_retry_after_is_obeyed(tmp_path: Path) -> None:
 
 
 @fast_clock
-async def test_waiting_for_another_try_holds_no_slot_of_the_client(tmp_path: Path) -> None:
+async def test_waiting_for_a_retry_holds_no_permit(tmp_path: Path) -> None:
     busy = answer(503, "SlowDown", {"Retry-After": "30"})
     me = answer(200, {"id": "1", "login": "me", "name": "Me"})
     routes = {"/file": in_turn(served(CONTENT, cut=10), busy, served(CONTENT)), "/api/v2/me": me}
@@ -189,7 +189,7 @@ async def test_waiting_for_another_try_holds_no_slot_of_the_client(tmp_path: Pat
     assert server.requests[2].at - server.requests[1].at < 30 <= server.requests[3].at - server.requests[1].at
 
 
-async def test_redirects_that_never_end_are_given_up(tmp_path: Path) -> None:
+async def test_endless_redirects_are_an_error(tmp_path: Path) -> None:
     async with raw_server(redirect("/file")) as server, client(server) as circle:
         with pytest.raises(ca.ApiError, match="redirects"):
             await circle.artifacts.download(artifact_at(server), tmp_path / "out")
@@ -198,7 +198,7 @@ async def test_redirects_that_never_end_are_given_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("location", ["http://127.0.0.1:1/x", "ftp://127.0.0.1/x", "http://[", "", "http:///x"])
-async def test_a_redirect_to_nowhere_is_an_error_of_this_package(location: str, tmp_path: Path) -> None:
+async def test_an_invalid_redirect_is_a_circleci_error(location: str, tmp_path: Path) -> None:
     async with raw_server(redirect(location)) as server, client(server, attempts=2) as circle:
         with pytest.raises(ca.CircleCIError):
             await circle.artifacts.download(artifact_at(server), tmp_path / "out")
@@ -206,7 +206,7 @@ async def test_a_redirect_to_nowhere_is_an_error_of_this_package(location: str, 
         check_nothing_in_use(circle)
 
 
-async def test_a_signed_address_arrives_as_it_was_written(tmp_path: Path) -> None:
+async def test_a_signed_url_is_sent_unchanged(tmp_path: Path) -> None:
     signed = "/bucket/a%20b%2Fc%2B+d?X-Amz-Credential=A%2F1%2Fs3&sig=a%2Bb%3D%3D&x=%E2%82%AC"
     async with raw_server(by_path({"/file": redirect(signed)})) as server, client(server) as circle:
         with pytest.raises(ca.NotFound):
@@ -222,7 +222,7 @@ def world_with(files: Mapping[str, bytes]) -> tuple[World, int]:
     return world, job.number or 0
 
 
-async def test_against_an_embedded_circleci_every_fault_at_once_still_gives_the_file(tmp_path: Path) -> None:
+async def test_a_download_survives_all_faults_at_once(tmp_path: Path) -> None:
     world, number = world_with({"dist/app.bin": CONTENT})
     retry = ca.RetryPolicy(attempts=8, initial_delay=0.001, max_delay=0.01)
     async with FakeCircleCI(world) as fake, fake.client(retry=retry) as circle:
@@ -241,7 +241,7 @@ async def test_against_an_embedded_circleci_every_fault_at_once_still_gives_the_
 
 
 @pytest.mark.parametrize("etags", [True, False])
-async def test_against_an_embedded_circleci_without_ranges_it_starts_over(etags: bool, tmp_path: Path) -> None:
+async def test_a_download_starts_over_without_ranges(etags: bool, tmp_path: Path) -> None:
     world, number = world_with({"a": CONTENT})
     retry = ca.RetryPolicy(initial_delay=0.001, max_delay=0.01)
     async with FakeCircleCI(world, ranges=False, etags=etags) as fake, fake.client(retry=retry) as circle:
@@ -252,7 +252,7 @@ async def test_against_an_embedded_circleci_without_ranges_it_starts_over(etags:
     assert (got.path.read_bytes(), got.resumed) == (CONTENT, 0)
 
 
-async def test_against_an_embedded_circleci_that_tells_no_lengths_a_file_is_unverified_until_a_range_tells(
+async def test_a_download_without_content_length_is_verified_only_by_a_range(
     tmp_path: Path,
 ) -> None:
     world, number = world_with({"a": CONTENT, "b": CONTENT})

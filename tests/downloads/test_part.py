@@ -1,4 +1,4 @@
-"""A file that is not finished, and the thread that writes it."""
+"""Partial files, and the thread that writes them."""
 
 import asyncio
 import gc
@@ -29,7 +29,7 @@ def test_a_file_appears_under_its_name_only_when_it_is_committed(tmp_path: Path)
     assert (target.read_bytes(), part.size, names(tmp_path)) == (b"new bytes", 9, ["a.txt"])
 
 
-def test_what_is_discarded_leaves_nothing_and_touches_nothing(tmp_path: Path) -> None:
+def test_discarding_deletes_the_partial_file_and_keeps_the_target(tmp_path: Path) -> None:
     target = tmp_path / "a.txt"
     target.write_bytes(b"old")
     part = PartFile(target)
@@ -39,7 +39,7 @@ def test_what_is_discarded_leaves_nothing_and_touches_nothing(tmp_path: Path) ->
     assert (target.read_bytes(), names(tmp_path)) == (b"old", ["a.txt"])
 
 
-def test_starting_over_forgets_length_bytes_and_hash(tmp_path: Path) -> None:
+def test_starting_over_resets_length_bytes_and_hash(tmp_path: Path) -> None:
     part = PartFile(tmp_path / "a")
     part.write([b"a long beginning"])
     part.start_over()
@@ -50,13 +50,13 @@ def test_starting_over_forgets_length_bytes_and_hash(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a" * 255, "ä" * 127, "🎉" * 63 + "abc"])
-def test_the_longest_names_have_room_for_a_partial_one(name: str, tmp_path: Path) -> None:
+def test_the_longest_names_leave_room_for_a_temporary_one(name: str, tmp_path: Path) -> None:
     part = PartFile(tmp_path / name)
     part.commit()
     assert names(tmp_path) == [name]
 
 
-def test_two_partial_files_of_one_target_do_not_meet(tmp_path: Path) -> None:
+def test_two_partial_files_of_one_target_are_separate(tmp_path: Path) -> None:
     one, other = PartFile(tmp_path / "a"), PartFile(tmp_path / "a")
     one.write([b"one"])
     other.write([b"other"])
@@ -65,7 +65,7 @@ def test_two_partial_files_of_one_target_do_not_meet(tmp_path: Path) -> None:
     assert ((tmp_path / "a").read_bytes(), names(tmp_path)) == (b"one", ["a"])
 
 
-async def test_work_goes_on_beside_its_owner_and_one_piece_at_a_time() -> None:
+async def test_work_runs_beside_its_owner_one_piece_at_a_time() -> None:
     go, order = threading.Event(), list[str]()
 
     def first() -> None:
@@ -85,7 +85,7 @@ async def test_work_goes_on_beside_its_owner_and_one_piece_at_a_time() -> None:
     assert order == ["owner", "first", "second"]
 
 
-async def test_an_error_of_the_work_is_raised_once_by_whoever_waits_next() -> None:
+async def test_an_error_of_the_work_is_raised_once_by_the_next_wait() -> None:
     def fail() -> None:
         raise OSError("disk full")
 
@@ -97,16 +97,16 @@ async def test_an_error_of_the_work_is_raised_once_by_whoever_waits_next() -> No
     await worker.begin(fail)
     with pytest.raises(OSError, match="disk full"):
         await worker.begin(lambda: None)
-    await worker.settle()
+    await worker.aclose()
 
 
-async def test_settling_sees_the_work_through_however_often_it_is_cancelled() -> None:
+async def test_closing_waits_for_the_work_although_cancelled() -> None:
     go, done = threading.Event(), list[str]()
 
     def work() -> None:
         go.wait(10)
         done.append("work")
-        raise OSError("nobody hears this")
+        raise OSError("ignored")
 
     async def owner() -> None:
         worker = Worker()
@@ -114,8 +114,8 @@ async def test_settling_sees_the_work_through_however_often_it_is_cancelled() ->
         try:
             await worker.finish()
         finally:
-            await worker.settle()
-            done.append("settled")  # not reached: the cancellation goes on
+            await worker.aclose()
+            done.append("closed")  # not reached: the cancellation is raised
 
     task = asyncio.create_task(owner())
     await asyncio.sleep(0.01)
@@ -129,11 +129,11 @@ async def test_settling_sees_the_work_through_however_often_it_is_cancelled() ->
     assert done == ["work"]
     del task
     await asyncio.sleep(0)
-    gc.collect()  # now asyncio would complain of an exception that nobody retrieved
+    gc.collect()  # asyncio would now log an exception that was never retrieved
 
 
-def test_the_end_of_the_program_waits_for_the_thread_too() -> None:
-    """`asyncio.run` cancels all tasks that are left: the work must not be one of them."""
+def test_the_end_of_the_program_waits_for_the_thread() -> None:
+    """`asyncio.run` cancels all remaining tasks: the work must not be one of them."""
     go, order = threading.Event(), list[str]()
 
     def work() -> None:
@@ -147,7 +147,7 @@ def test_the_end_of_the_program_waits_for_the_thread_too() -> None:
             await asyncio.Event().wait()
         finally:
             asyncio.get_running_loop().call_later(0.01, go.set)
-            await worker.settle()
+            await worker.aclose()
             order.append("file removed")
 
     async def main() -> None:

@@ -1,4 +1,4 @@
-"""A server that is API and storage in one: a job by API v1.1, and what its steps printed."""
+"""A server that is both API and storage: a job of API v1.1, and the output of its steps."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ QUICK = RetryPolicy(attempts=2, initial_delay=0.001, max_delay=0.01)
 
 
 def action(number: int | None = 101, node: int = 0, **more: Any) -> dict[str, Any]:
-    """A step on a node, as API v1.1 tells it when it has succeeded."""
+    """Return a successful step on one node, as API v1.1 does."""
     return {
         "truncated": False,
         "index": node,
@@ -47,13 +47,13 @@ FAILED: dict[str, Any] = {"status": "failed", "failed": True, "exit_code": 1}
 
 
 def build(*steps: Sequence[dict[str, Any]], lifecycle: str | None = "finished", **more: Any) -> dict[str, Any]:
-    """A job, as API v1.1 tells it; each step is given by its actions."""
+    """Return a job as API v1.1 does; each step is given by its actions."""
     told = [{"name": actions[0]["name"], "actions": list(actions)} for actions in steps]
     return {"build_num": 42, "lifecycle": lifecycle, "status": "failed", "steps": told, **more}
 
 
 def stored(*texts: str) -> Behaviour:
-    """Answer with messages, as the storage keeps them."""
+    """Answer with messages, as the storage does."""
     return answer(200, stored_bytes(*texts))
 
 
@@ -66,7 +66,7 @@ def sent(server: RawServer, prefix: str) -> list[Request]:
 
 
 def credentials(requests: Sequence[Request]) -> set[str]:
-    """The headers that must not be sent to a storage."""
+    """Return the headers that must not be sent to a storage."""
     return {name for each in requests for name in each.headers if name in {"circle-token", "authorization", "cookie"}}
 
 
@@ -76,7 +76,7 @@ async def serving(
     files: Mapping[str, Behaviour] | None = None,
     **options: Any,
 ) -> AsyncGenerator[tuple[RawServer, CircleCI], None]:
-    """Tell of job 42 what `builds` say, one after the other (the last one for ever), and serve `files` by their paths.
+    """Answer requests of job 42 with `builds` in turn (the last one repeatedly), and serve `files` by their paths.
 
     In a build, an `output_url` that is a path gets the server's address and a signature.
     """

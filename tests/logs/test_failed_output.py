@@ -1,4 +1,4 @@
-"""What a bot posts of a job that failed: the last lines of each failed step on each node, in order."""
+"""The last lines of each failed step of a job."""
 
 import asyncio
 import traceback
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import circleci_async as ca
-from circleci_async.resources.jobs import AT_ONCE
+from circleci_async.logs.failed_output import OUTPUTS_AT_ONCE
 from circleci_async.testing import FakeCircleCI, World
 from tests.leftovers import check_nothing_is_left
 from tests.raw_server import after, answer, hang
@@ -17,7 +17,7 @@ from .server import BUILD, FAILED, PROJECT, action, build, sent, serving, stored
 TIMED_OUT: dict[str, Any] = {"status": "timedout", "timedout": True, "failed": None, "exit_code": None}
 
 
-async def test_each_failed_step_and_node_gives_its_last_lines_in_the_order_of_the_job() -> None:
+async def test_each_failed_step_and_node_is_returned_in_the_order_of_the_job() -> None:
     world = World()
     job = world.project(PROJECT).pipeline().workflow().job("test", status="failed", parallelism=3)
     job.step("Spin up environment", output="Build-agent 1.0\n")
@@ -65,9 +65,7 @@ async def test_each_failed_step_and_node_gives_its_last_lines_in_the_order_of_th
     ],
     ids=str,
 )
-async def test_as_many_lines_are_given_as_are_wanted_with_codes_if_they_are_wanted(
-    options: dict[str, Any], text: str
-) -> None:
+async def test_tail_bounds_the_lines_and_ansi_keeps_the_codes(options: dict[str, Any], text: str) -> None:
     printed = "".join(f"\x1b[31mline {number}\x1b[0m\n" for number in range(300))
     told = build([action(101, output_url="/s?signed", **FAILED)])
     async with serving([told], {"/s": stored(printed)}) as (_, circle):
@@ -75,7 +73,7 @@ async def test_as_many_lines_are_given_as_are_wanted_with_codes_if_they_are_want
         assert output.text == text
 
 
-async def test_codes_that_are_split_over_messages_are_removed_too() -> None:
+async def test_codes_that_are_split_between_messages_are_removed() -> None:
     told = build([action(101, output_url="/s?signed", **TIMED_OUT)])
     printed = stored("a\x1b", "[3", "1mb\x1b]0;ti", "tle\x07c\x1b]8;;x\x1b", "\\d\r", "\n")
     async with serving([told], {"/s": printed}) as (_, circle):
@@ -83,14 +81,14 @@ async def test_codes_that_are_split_over_messages_are_removed_too() -> None:
         assert (output.text, output.status, output.exit_code) == ("abcd", "timedout", None)
 
 
-async def test_a_job_without_a_failed_step_gives_an_empty_list_and_asks_for_no_output() -> None:
+async def test_without_a_failed_step_no_output_is_requested() -> None:
     told = build([action(101)], [action(102, status="canceled", canceled=True)], [action(103, status="running")])
     async with serving([told]) as (server, circle):
         assert await circle.jobs.failed_output(PROJECT, 42) == []
         assert len(server.requests) == 1
 
 
-async def test_a_failed_step_that_printed_nothing_is_there_without_text() -> None:
+async def test_a_failed_step_without_output_has_no_text() -> None:
     told = build([action(101, has_output=False, status="infrastructure_fail", infrastructure_fail=True)])
     async with serving([told]) as (server, circle):
         (output,) = await circle.jobs.failed_output(PROJECT, 42)
@@ -98,17 +96,17 @@ async def test_a_failed_step_that_printed_nothing_is_there_without_text() -> Non
         assert len(server.requests) == 1
 
 
-async def test_outputs_are_fetched_together_but_not_all_at_once_and_keep_their_order() -> None:
-    nodes = range(3 * AT_ONCE)
+async def test_outputs_are_read_concurrently_within_a_bound_and_keep_their_order() -> None:
+    nodes = range(3 * OUTPUTS_AT_ONCE)
     told = build([action(101, node, output_url=f"/{node}?signed", **FAILED) for node in nodes])
     files = {f"/{node}": after(0.02 * (node % 3), stored(f"node {node}")) for node in nodes}
     async with serving([told], files) as (server, circle):
         outputs = await circle.jobs.failed_output(PROJECT, 42)
         assert [(output.node, output.text) for output in outputs] == [(node, f"node {node}") for node in nodes]
-        assert 1 < server.most_in_flight <= AT_ONCE
+        assert 1 < server.most_in_flight <= OUTPUTS_AT_ONCE
 
 
-async def test_outputs_are_fetched_even_if_only_one_request_may_be_in_flight() -> None:
+async def test_outputs_are_read_although_only_one_request_may_be_in_flight() -> None:
     told = build([action(101, node, output_url="/s?signed", **FAILED) for node in range(3)])
     files = {"/s": answer(403, "<Error/>")} | {f"{BUILD}/output/101/{node}": answer(200, "a") for node in range(3)}
     async with serving([told], files, concurrency=1) as (server, circle):
@@ -116,7 +114,7 @@ async def test_outputs_are_fetched_even_if_only_one_request_may_be_in_flight() -
         assert server.most_in_flight == 1
 
 
-async def test_an_output_that_can_not_be_had_leaves_the_others_alone_and_says_why() -> None:
+async def test_an_unavailable_output_has_an_error_and_does_not_affect_the_others() -> None:
     told = build(
         [
             action(101, 0, output_url="/0?signed", **FAILED),
@@ -131,11 +129,11 @@ async def test_an_output_that_can_not_be_had_leaves_the_others_alone_and_says_wh
         assert isinstance(gone.error, ca.NotFound)
         assert well.error is None
         assert isinstance(broken.error, ca.DecodeError)
-        assert "can't be read" in ca.to_dict(broken)["error"]
+        assert "cannot be decoded" in ca.to_dict(broken)["error"]
         assert all("5ignatur3" not in "".join(traceback.format_exception(each.error)) for each in (gone, broken))
 
 
-async def test_a_list_of_steps_that_can_not_be_had_is_an_error() -> None:
+async def test_an_unavailable_list_of_steps_is_an_error() -> None:
     async with serving(answer(404, {"message": "Build not found"})) as (_, circle):
         with pytest.raises(ca.NotFound, match="Build not found") as caught:
             await circle.jobs.failed_output(PROJECT, 42)
@@ -143,18 +141,18 @@ async def test_a_list_of_steps_that_can_not_be_had_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("tail", [0, -5, True, "20"])
-async def test_a_number_of_lines_that_can_not_be_right_is_refused_before_anything_is_sent(tail: Any) -> None:
+async def test_an_invalid_tail_is_refused_before_anything_is_sent(tail: Any) -> None:
     async with serving([build()]) as (server, circle):
-        with pytest.raises(ca.InvalidArgument, match="tail="):
+        with pytest.raises(ca.InvalidArgument, match="tail must be a positive number of lines"):
             await circle.jobs.failed_output(PROJECT, 42, tail=tail)
         assert server.requests == []
 
 
-async def test_cancelling_leaves_nothing_open() -> None:
-    told = build([action(101, node, output_url="/s?signed", **FAILED) for node in range(2 * AT_ONCE)])
+async def test_a_cancellation_leaves_nothing_open() -> None:
+    told = build([action(101, node, output_url="/s?signed", **FAILED) for node in range(2 * OUTPUTS_AT_ONCE)])
     async with serving([told], {"/s": hang}) as (server, circle):
         reading = asyncio.ensure_future(circle.jobs.failed_output(PROJECT, 42))
-        while len(sent(server, "/s")) < AT_ONCE:
+        while len(sent(server, "/s")) < OUTPUTS_AT_ONCE:
             await asyncio.sleep(0.001)
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""The lines of a running job are given as they appear, each once, until the job has ended."""
+"""Following a running job: its lines as they are printed, each once, until it has ended."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ SOON = (0.001, 0.01)
 
 
 def running_job(**options: Any) -> tuple[World, Job]:
-    """A world whose clock is the event loop's, and a job of it that runs."""
+    """Return a world on the event loop's clock, and a running job."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     now = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -38,7 +38,7 @@ async def texts(lines: AsyncIterator[ca.LogLine]) -> list[str]:
 
 
 @fast_clock
-async def test_each_line_is_given_once_as_it_appears_until_the_job_ends() -> None:
+async def test_each_line_is_yielded_once_until_the_job_ends() -> None:
     world, job = running_job(parallelism=2)
     step = job.step("make", output="one\ntw", status="running")
     async with FakeCircleCI(world) as fake, fake.client() as circle:
@@ -60,7 +60,7 @@ async def test_each_line_is_given_once_as_it_appears_until_the_job_ends() -> Non
         assert await texts(lines) == ["100 %"]
 
 
-async def test_of_a_job_that_has_ended_all_lines_are_given_at_once() -> None:
+async def test_all_lines_of_an_ended_job_are_yielded_at_once() -> None:
     world = World()
     job = world.project(PROJECT).pipeline().workflow().job("test", status="failed", parallelism=2)
     job.step("Spin up", output="a\nb\n")
@@ -78,13 +78,13 @@ async def test_of_a_job_that_has_ended_all_lines_are_given_at_once() -> None:
         assert len([each for each in fake.requests if each.origin == "api"]) == 1
 
 
-async def test_codes_are_kept_if_they_are_wanted() -> None:
+async def test_ansi_keeps_the_codes() -> None:
     told = build([action(101, output_url="/s?signed")])
     async with serving([told], {"/s": stored("\x1b[31mred\x1b[0m\r\n")}) as (_, circle):
         assert await texts(circle.jobs.follow(PROJECT, 42, ansi=True)) == ["\x1b[31mred\x1b[0m"]
 
 
-async def test_what_moves_from_the_api_to_the_storage_is_not_given_twice() -> None:
+async def test_output_that_moves_from_the_api_to_the_storage_is_yielded_once() -> None:
     builds = [
         build([action(101, **RUNNING)], lifecycle="running"),
         build([action(101, output_url="/s?signed")], lifecycle="running"),
@@ -96,7 +96,7 @@ async def test_what_moves_from_the_api_to_the_storage_is_not_given_twice() -> No
         assert len(sent(server, "/s")) == 1  # it had ended by then
 
 
-async def test_steps_of_the_same_name_and_steps_without_number_are_told_apart() -> None:
+async def test_steps_of_the_same_name_and_steps_without_number_are_distinguished() -> None:
     first, second = action(None, name="save", output_url="/1?signed"), action(None, name="save", output_url="/2?signed")
     second["start_time"] = "2026-11-24T12:00:01Z"
     builds = [build([first], lifecycle="running"), build([first], [second])]
@@ -104,7 +104,7 @@ async def test_steps_of_the_same_name_and_steps_without_number_are_told_apart() 
         assert await texts(circle.jobs.follow(PROJECT, 42, interval=SOON)) == ["a", "b"]
 
 
-async def test_an_output_that_is_stored_later_than_it_is_told_of_is_waited_for() -> None:
+async def test_output_that_is_stored_late_is_waited_for() -> None:
     running = build([action(101, output_url="/s?signed")], lifecycle="running")
     files = {"/s": in_turn(*[answer(403, "<Error/>")] * 4, stored("late"))}
     async with serving([running] * 6 + [build([action(101, output_url="/s?signed")])], files) as (server, circle):
@@ -112,28 +112,59 @@ async def test_an_output_that_is_stored_later_than_it_is_told_of_is_waited_for()
         assert len(sent(server, PLAIN)) == 2
 
 
-async def test_an_output_that_is_not_there_when_the_job_has_ended_is_an_error() -> None:
+async def test_missing_output_of_an_ended_job_is_an_error() -> None:
     builds = [build([action(101, **RUNNING)], lifecycle="running"), build([action(101)])]
     async with serving(builds) as (_, circle):
         with pytest.raises(ca.NotFound, match="output/101/0"):
             await texts(circle.jobs.follow(PROJECT, 42, interval=SOON))
 
 
-async def test_failures_that_may_pass_are_outlived_and_no_line_is_lost_or_given_twice() -> None:
+async def test_transient_failures_are_tolerated_and_each_line_is_yielded_once() -> None:
     running, ended = build([action(101, **RUNNING)], lifecycle="running"), build([action(101)])
     whole = "".join(f"line {number}\n" for number in range(30_000)).encode()
     told = in_turn(*[answer(200, running)] * 2, *[answer(502, "")] * 9, answer(200, running), answer(200, ended))
-    cuts = [served(whole, cut=at, etag=None) for at in (100_000, 5, 200_000, 6)]  # two attempts in each look
+    cuts = [served(whole, cut=at, etag=None) for at in (100_000, 5, 200_000, 6)]  # two attempts per poll
     async with serving(told, {PLAIN: in_turn(*cuts, served(whole))}) as (server, circle):
         assert await texts(circle.jobs.follow(PROJECT, 42, interval=SOON)) == whole.decode().splitlines()
         assert [request.path for request in server.requests].count(BUILD) == 2 + 9 + 2
 
 
-async def test_failures_that_do_not_pass_end_it() -> None:
-    async with serving(answer(503, {"message": "down"})) as (server, circle):
+@fast_clock
+async def test_a_failure_of_two_minutes_ends_it() -> None:
+    running = build([action(101, **RUNNING)], lifecycle="running")
+    async with serving(in_turn(answer(200, running), answer(503, {"message": "down"})), {PLAIN: answer(200, "")}) as (
+        _,
+        circle,
+    ):
+        began = asyncio.get_running_loop().time()
         with pytest.raises(ca.ServerError, match="down"):
-            await texts(circle.jobs.follow(PROJECT, 42, interval=SOON))
-        assert len(server.requests) == 2 * 6
+            await texts(circle.jobs.follow(PROJECT, 42))
+        assert 120 <= asyncio.get_running_loop().time() - began < 150
+
+
+@fast_clock
+async def test_a_404_of_a_job_that_was_seen_is_tolerated() -> None:
+    running, ended = build([action(101, **RUNNING)], lifecycle="running"), build([action(101)])
+    polls = in_turn(answer(200, running), *[answer(404, {"message": "gone"})] * 3, answer(200, ended))
+    async with serving(polls, {PLAIN: answer(200, "a\n")}) as (_, circle):
+        assert await texts(circle.jobs.follow(PROJECT, 42)) == ["a"]
+
+
+@fast_clock
+async def test_a_retry_after_beyond_max_wait_delays_the_next_poll() -> None:
+    world, job = running_job()
+    async with FakeCircleCI(world) as fake, fake.client() as circle:
+        assert job.number is not None
+        fake.fail("/api/v1.1/*", status=429, headers={"Retry-After": "600"})
+        following = asyncio.ensure_future(texts(circle.jobs.follow(PROJECT, job.number)))
+        await asyncio.sleep(590)
+        assert len(fake.requests) == 1
+        job.step("make", output="one\n")
+        job.end("success", world.clock())
+        assert await following == ["one"]
+
+
+async def test_a_permanent_failure_ends_it_at_once() -> None:
     async with serving(answer(403, {"message": "no"})) as (server, circle):
         with pytest.raises(ca.PermissionDenied):
             await texts(circle.jobs.follow(PROJECT, 42, interval=SOON))
@@ -141,7 +172,8 @@ async def test_failures_that_do_not_pass_end_it() -> None:
 
 
 @fast_clock
-async def test_it_looks_less_and_less_often_as_long_as_nothing_new_comes() -> None:
+async def test_delays_grow_while_there_are_no_new_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.random", lambda: 0.0)  # no jitter
     world, job = running_job()
     step = job.step("make", output="one\n", status="running")
     async with FakeCircleCI(world) as fake, fake.client() as circle:
@@ -157,8 +189,8 @@ async def test_it_looks_less_and_less_often_as_long_as_nothing_new_comes() -> No
         job.end("canceled", world.clock())
         with pytest.raises(StopAsyncIteration):
             await following
-        looks = [each.at for each in fake.requests if not each.path.endswith("/0")]
-        waits = [later - earlier for earlier, later in pairwise(looks)]
+        polls = [each.at for each in fake.requests if not each.path.endswith("/0")]
+        waits = [later - earlier for earlier, later in pairwise(polls)]
         growing = [1.0, 1.5, 2.25, 3.375]
         assert waits == pytest.approx([*growing, *[4.0] * (len(waits) - 6), *growing[:2]], abs=0.2)
         assert len(waits) > 7
@@ -180,7 +212,7 @@ async def test_a_job_that_has_not_started_is_waited_for() -> None:
         assert await following == ["one"]
 
 
-async def test_a_job_that_was_canceled_before_it_started_has_nothing_to_follow() -> None:
+async def test_a_job_that_was_canceled_before_it_started_is_not_found() -> None:
     world = World()
     job = world.project(PROJECT).pipeline().workflow().job("test", status="canceled")
     job.started_at = None
@@ -208,16 +240,16 @@ async def test_a_job_that_was_canceled_before_it_started_has_nothing_to_follow()
     ],
     ids=str,
 )
-async def test_a_job_has_ended_by_its_lifecycle_or_its_status(told: dict[str, Any], over: bool) -> None:
+async def test_a_job_has_ended_according_to_its_lifecycle_or_status(told: dict[str, Any], over: bool) -> None:
     async with serving([build(**told), build()]) as (server, circle):
         assert await texts(circle.jobs.follow(PROJECT, 42, interval=SOON)) == []
         assert len(server.requests) == (1 if over else 2)
 
 
 @pytest.mark.parametrize("interval", [(0, 1), (2, 1), (-1, 1), (1,), 5, None, (1, float("inf")), ("a", "b"), (1, None)])
-async def test_an_interval_that_can_not_be_right_is_refused_at_once(interval: Any) -> None:
+async def test_an_invalid_interval_is_refused_at_once(interval: Any) -> None:
     async with ca.CircleCI("", host="http://localhost:1") as circle:
-        with pytest.raises(ca.InvalidArgument, match=r"interval=.*two numbers of seconds"):
+        with pytest.raises(ca.InvalidArgument, match="interval must be two positive numbers of seconds"):
             circle.jobs.follow(PROJECT, 42, interval=interval)
 
 

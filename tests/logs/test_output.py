@@ -1,4 +1,4 @@
-"""The output of a step is read from its storage without the token, once, whole, and from elsewhere if need be."""
+"""Reading the output of a step: from its storage without the token, otherwise from the API, complete and once."""
 
 import asyncio
 import gzip
@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import circleci_async as ca
-from circleci_async.logs.messages import LONGEST_MESSAGE, TextMessages
-from circleci_async.logs.reading import Unzipped
+from circleci_async.logs.messages import MAX_MESSAGE, TextMessages
+from circleci_async.logs.reading import GzipReader
 from circleci_async.testing import FakeCircleCI, World
 from tests.downloads.file_server import in_turn, served
 from tests.leftovers import check_nothing_in_use, check_nothing_is_left
@@ -43,7 +43,7 @@ async def text_of(builds: Any, files: dict[str, Behaviour], **options: Any) -> s
         return await circle.jobs.output(PROJECT, 42, 101).text()
 
 
-async def test_output_is_had_as_a_text_as_lines_as_messages_and_as_its_end() -> None:
+async def test_output_is_read_as_text_lines_messages_or_tail() -> None:
     async with serving([ONE], {"/s": stored("\x1b[1mone\x1b[0m\r\ntw", "o\r\n", "10 %\rthree")}) as (_, circle):
         output = circle.jobs.output(PROJECT, 42, 101)
         assert await output.text() == "one\ntwo\nthree"
@@ -60,14 +60,14 @@ async def test_output_is_had_as_a_text_as_lines_as_messages_and_as_its_end() -> 
         assert await output.tail() == await output.tail(None) == await output.tail(3) == "one\ntwo\nthree"
 
 
-async def test_the_end_has_no_newline_after_its_last_line() -> None:
+async def test_the_tail_has_no_final_newline() -> None:
     async with serving([ONE], {"/s": stored("one\ntwo\n\nthree\n")}) as (_, circle):
         output = circle.jobs.output(PROJECT, 42, 101)
         assert await output.tail(2) == "\nthree"
         assert await output.text() == "one\ntwo\n\nthree\n"
 
 
-async def test_a_message_says_to_which_stream_and_when() -> None:
+async def test_a_message_has_its_stream_and_time() -> None:
     async with serving([ONE], {"/s": stored("Oh!")}) as (_, circle):
         (message,) = [each async for each in circle.jobs.output(PROJECT, 42, 101).messages()]
         assert message.type == "out"
@@ -75,7 +75,7 @@ async def test_a_message_says_to_which_stream_and_when() -> None:
         assert message.time.isoformat() == "2026-11-24T12:00:01+00:00"
 
 
-async def test_nothing_is_sent_before_it_is_read_and_each_reading_reads_anew() -> None:
+async def test_nothing_is_sent_before_a_read_and_each_read_requests_again() -> None:
     async with serving([ONE], {"/s": in_turn(stored("a"), stored("ab"))}) as (server, circle):
         output = circle.jobs.output(PROJECT, 42, 101)
         assert server.requests == []
@@ -83,7 +83,7 @@ async def test_nothing_is_sent_before_it_is_read_and_each_reading_reads_anew() -
 
 
 @pytest.mark.parametrize("trusted", [False, True])
-async def test_the_storage_is_never_sent_the_token_even_if_it_is_trusted(trusted: bool) -> None:
+async def test_the_token_is_never_sent_to_the_storage(trusted: bool) -> None:
     async with raw_server(stored("a")) as storage:
         told = build([action(101, output_url=f"{storage.url}/out?{SIGNATURE}&x=%2B+%2f")])
         hosts = [storage.host] if trusted else []
@@ -94,7 +94,7 @@ async def test_the_storage_is_never_sent_the_token_even_if_it_is_trusted(trusted
             assert credentials(server.requests) == {"circle-token"}
 
 
-async def test_of_several_nodes_the_one_that_is_asked_for_is_read() -> None:
+async def test_the_output_of_the_given_node_is_read() -> None:
     told = build([action(101, 0, output_url="/0?signed"), action(101, 1, output_url="/1?signed")])
     async with serving([told], {"/0": stored("zero"), "/1": stored("one")}) as (server, circle):
         assert await circle.jobs.output(PROJECT, 42, 101).text() == "zero"
@@ -105,7 +105,7 @@ async def test_of_several_nodes_the_one_that_is_asked_for_is_read() -> None:
         assert [request.path for request in server.requests[asked:]] == ["/1"]  # the step knows the address
 
 
-async def test_a_step_without_number_is_read_if_it_is_given_itself() -> None:
+async def test_a_step_without_number_can_be_given_as_a_step() -> None:
     told = build([action(101, output_url="/a?signed")], [action(None, output_url="/b?signed")])
     async with serving([told], {"/b": stored("b")}) as (_, circle):
         _, step = await circle.jobs.steps(PROJECT, 42).collect()
@@ -113,7 +113,7 @@ async def test_a_step_without_number_is_read_if_it_is_given_itself() -> None:
         assert await circle.jobs.output(PROJECT, 42, step).text() == "b"
 
 
-async def test_what_printed_nothing_is_not_asked_for() -> None:
+async def test_a_step_without_output_is_not_requested() -> None:
     async with serving([build([action(101, has_output=False)])]) as (server, circle):
         output = circle.jobs.output(PROJECT, 42, 101)
         assert await output.text() == ""
@@ -122,7 +122,7 @@ async def test_what_printed_nothing_is_not_asked_for() -> None:
         assert {request.path for request in server.requests} == {BUILD}
 
 
-async def test_of_a_step_that_had_printed_nothing_when_it_was_listed_it_is_asked_anew() -> None:
+async def test_an_unfinished_step_without_output_is_listed_again() -> None:
     early = build([action(101, status="running", end_time=None, has_output=False)], lifecycle="running")
     async with serving([early, ONE], {"/s": stored("late")}) as (_, circle):
         (step,) = await circle.jobs.steps(PROJECT, 42).collect()
@@ -130,7 +130,7 @@ async def test_of_a_step_that_had_printed_nothing_when_it_was_listed_it_is_asked
 
 
 @pytest.mark.parametrize(("step", "node", "missing"), [(7, 0, "no step 7"), (101, 1, "no node 1 in step 101")])
-async def test_a_step_or_node_that_is_not_there_is_not_found(step: int, node: int, missing: str) -> None:
+async def test_a_missing_step_or_node_is_not_found(step: int, node: int, missing: str) -> None:
     async with serving([ONE]) as (_, circle):
         with pytest.raises(ca.NotFound, match=f"job 42 has {missing}") as caught:
             await circle.jobs.output(PROJECT, 42, step, node).text()
@@ -139,33 +139,33 @@ async def test_a_step_or_node_that_is_not_there_is_not_found(step: int, node: in
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
-        ({"step": -1}, "step=-1"),
-        ({"step": None}, "step=None"),
-        ({"step": True}, "step=True"),
-        ({"step": "make"}, "step='make': give a step of `jobs.steps`, or its number"),
-        ({"node": -1}, "node=-1"),
-        ({"node": None}, "node=None"),
+        ({"step": -1}, "step must be a step of `jobs.steps`, or its number, got -1"),
+        ({"step": None}, "step must be .*, got None"),
+        ({"step": True}, "step must be .*, got True"),
+        ({"step": "make"}, "step must be .*, got 'make'"),
+        ({"node": -1}, "node must be the index of a parallel run, 0 or more, got -1"),
+        ({"node": None}, "node must be .*, got None"),
     ],
 )
-async def test_arguments_that_can_not_be_right_are_refused_at_once(arguments: Any, said: str) -> None:
+async def test_invalid_arguments_are_refused_at_once(arguments: Any, message: str) -> None:
     async with ca.CircleCI("", host="http://localhost:1") as circle:
-        with pytest.raises(ca.InvalidArgument, match=said):
+        with pytest.raises(ca.InvalidArgument, match=message):
             circle.jobs.output(PROJECT, 42, **{"step": 101, **arguments})
 
 
-async def test_a_node_that_the_given_step_did_not_run_on_is_refused_at_once() -> None:
+async def test_a_node_without_the_given_step_is_refused_at_once() -> None:
     async with serving([ONE]) as (_, circle):
         (step,) = await circle.jobs.steps(PROJECT, 42).collect()
-        with pytest.raises(ca.InvalidArgument, match=r"node=2: the step 'step 101' ran on \[0\]"):
+        with pytest.raises(ca.InvalidArgument, match=r"node must be one of \[0\], where step 'step 101' ran, got 2"):
             circle.jobs.output(PROJECT, 42, step, 2)
 
 
 @pytest.mark.parametrize("tail", [0, -1, True, "200", 2.5])
-async def test_a_number_of_lines_that_can_not_be_right_is_refused(tail: Any) -> None:
+async def test_an_invalid_number_of_lines_is_refused(tail: Any) -> None:
     async with ca.CircleCI("", host="http://localhost:1") as circle:
-        with pytest.raises(ca.InvalidArgument, match=r"lines=.*from 1, or None for all"):
+        with pytest.raises(ca.InvalidArgument, match="lines must be a positive number of lines, or None for all"):
             await circle.jobs.output(PROJECT, 42, 101).tail(tail)
 
 
@@ -173,7 +173,7 @@ async def test_a_number_of_lines_that_can_not_be_right_is_refused(tail: Any) -> 
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
-async def test_an_address_that_has_expired_is_asked_for_anew(status: int) -> None:
+async def test_an_expired_url_is_renewed(status: int) -> None:
     fresh = build([action(99, output_url="/other?signed")], [action(101, output_url="/fresh?signed")])
     files = {"/s": answer(status, "<Error>Request has expired</Error>"), "/fresh": stored("fresh")}
     async with serving([ONE, fresh], files) as (server, circle):
@@ -182,7 +182,7 @@ async def test_an_address_that_has_expired_is_asked_for_anew(status: int) -> Non
         assert credentials(sent(server, "/s")) == credentials(sent(server, "/fresh")) == set()
 
 
-async def test_an_address_that_was_kept_for_long_is_renewed() -> None:
+async def test_an_expired_url_of_a_kept_step_is_renewed() -> None:
     world = World()
     job = world.project(PROJECT).pipeline().workflow().job("test")
     job.step("make", output="all done\n")
@@ -200,7 +200,7 @@ async def test_an_address_that_was_kept_for_long_is_renewed() -> None:
 
 
 @pytest.mark.parametrize("url", [None, "", "/s?signed"], ids=repr)
-async def test_what_has_no_address_or_is_refused_for_good_is_asked_of_the_api_as_plain_text(url: str | None) -> None:
+async def test_output_without_a_working_url_is_read_from_the_api(url: str | None) -> None:
     files = {"/s": answer(403, "<Error/>"), PLAIN: answer(200, "plain\r\ntext", {"Content-Type": "text/plain"})}
     async with serving([build([action(101, output_url=url)])], files) as (server, circle):
         assert await circle.jobs.output(PROJECT, 42, 101).text() == "plain\ntext"
@@ -215,18 +215,18 @@ async def test_what_has_no_address_or_is_refused_for_good_is_asked_of_the_api_as
     [answer(500, "oops"), cut(stored_bytes("abc"), 5), answer(301, "")],
     ids=["500", "cut", "nowhere"],
 )
-async def test_a_storage_that_fails_is_replaced_by_the_api(broken: Behaviour) -> None:
+async def test_output_is_read_from_the_api_if_the_storage_fails(broken: Behaviour) -> None:
     async with raw_server(broken) as storage:
         told = build([action(101, output_url=f"{storage.url}/s?{SIGNATURE}")])
         assert await text_of(told, {PLAIN: answer(200, "plain")}) == "plain"
 
 
 @pytest.mark.parametrize("url", ["http://localhost:1/s?X-Amz-Signature=5ignatur3", "ftp://example.com/s", "s", "//"])
-async def test_a_storage_that_can_not_be_reached_is_replaced_by_the_api(url: str) -> None:
+async def test_output_is_read_from_the_api_if_the_storage_is_unreachable(url: str) -> None:
     assert await text_of(build([action(101, output_url=url)]), {PLAIN: answer(200, "plain")}) == "plain"
 
 
-async def test_a_redirect_of_the_api_to_a_storage_takes_no_token_along() -> None:
+async def test_a_redirect_from_the_api_to_a_storage_drops_the_token() -> None:
     async with raw_server(answer(200, "plain")) as storage:
         moved = answer(302, "", {"Location": f"{storage.url}/moved?{SIGNATURE}"})
         async with serving([build([action(101)])], {PLAIN: moved}) as (_, circle):
@@ -234,25 +234,25 @@ async def test_a_redirect_of_the_api_to_a_storage_takes_no_token_along() -> None
             assert credentials(storage.requests) == set()
 
 
-async def test_what_can_be_had_nowhere_tells_of_both_refusals_and_of_no_signature() -> None:
+async def test_an_error_of_both_sources_names_both_and_no_signature() -> None:
     async with serving([ONE], {"/s": answer(403, "<Error>Request has expired</Error>")}) as (_, circle):
         with pytest.raises(ca.NotFound) as caught:
             await circle.jobs.output(PROJECT, 42, 101).text()
         told = "".join(traceback.format_exception(caught.value))
         assert "output/101/0" in str(caught.value)
-        assert "The storage of the output failed before: 403" in told
+        assert "the storage failed before: 403" in told
         assert "5ignatur3" not in told
         assert TOKEN not in told
 
 
-async def test_what_has_neither_address_nor_number_can_not_be_had() -> None:
+async def test_output_without_url_and_number_is_an_error() -> None:
     async with serving([build([action(None)])]) as (_, circle):
         (step,) = await circle.jobs.steps(PROJECT, 42).collect()
-        with pytest.raises(ca.DownloadError, match=r"'step None' of job 42.*neither an address nor a number"):
+        with pytest.raises(ca.DownloadError, match=r"'step None' of job 42.*neither its URL nor"):
             await circle.jobs.output(PROJECT, 42, step).text()
 
 
-async def test_a_storage_that_refuses_what_has_no_number_is_told_of() -> None:
+async def test_the_error_of_the_storage_is_raised_without_a_number() -> None:
     told = build([action(None, output_url="/s?signed")])
     async with serving([told], {"/s": answer(403, "<Error/>")}) as (_, circle):
         (step,) = await circle.jobs.steps(PROJECT, 42).collect()
@@ -264,40 +264,40 @@ async def test_a_storage_that_refuses_what_has_no_number_is_told_of() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         (b'[{"message":"a"},{"messag', "$[1]: expected"),
         (b"<html>Sorry</html>", "$[0]: expected [, got '<html>Sorry</html>'"),
-        (gzip.compress(b"[]", mtime=0)[:-9], "gzip that ends in the middle"),
-        (b"\x1f\x8b\x08broken.........", "not whole gzip"),
+        (gzip.compress(b"[]", mtime=0)[:-9], "truncated gzip data"),
+        (b"\x1f\x8b\x08broken.........", "invalid gzip data"),
     ],
 )
-async def test_what_is_not_json_says_so_with_the_address_but_without_its_signature(body: bytes, said: str) -> None:
+async def test_malformed_output_is_an_error_with_the_url_without_signature(body: bytes, message: str) -> None:
     async with serving([ONE], {"/s": answer(200, body), PLAIN: answer(200, "plain")}) as (server, circle):
         with pytest.raises(ca.DecodeError) as caught:
             await circle.jobs.output(PROJECT, 42, 101).text()
-        assert said in str(caught.value)
-        assert str(caught.value).startswith(f"the output of a step to GET {server.url}/s can't be read: ")
+        assert message in str(caught.value)
+        assert str(caught.value).startswith(f"the output of a step to GET {server.url}/s cannot be decoded: ")
         assert "5ignatur3" not in "".join(traceback.format_exception(caught.value))
         assert PLAIN not in [request.path for request in server.requests]
         check_nothing_in_use(circle)
 
 
 @pytest.mark.parametrize("headers", [{}, {"Content-Encoding": "gzip"}])
-async def test_what_is_stored_as_gzip_is_unpacked(headers: dict[str, str]) -> None:
+async def test_gzip_is_decompressed(headers: dict[str, str]) -> None:
     packed = gzip.compress(stored_bytes(*MANY))
     assert await text_of(ONE, {"/s": answer(200, packed, headers)}) == SHOWN
 
 
-def test_gzip_is_unpacked_to_its_end_wherever_its_bytes_are_cut() -> None:
+def test_gzip_is_decompressed_from_any_pieces() -> None:
     packed = gzip.compress(b"0" * 200_000)
     for cut_at in range(len(packed)):
-        reader = Unzipped(TextMessages())
+        reader = GzipReader(TextMessages())
         messages = [*reader.feed(packed[:cut_at]), *reader.feed(packed[cut_at:]), *reader.end()]
         assert sum(len(message.text) for message in messages) == 200_000
 
 
-async def test_gzip_that_unpacks_to_very_much_is_unpacked_in_small_parts() -> None:
+async def test_highly_compressed_gzip_is_decompressed_in_small_pieces() -> None:
     zeros = zlib.compressobj(wbits=31)
     packed = zeros.compress(b'[{"message":"' + b"0" * 30_000_000 + b'"}]') + zeros.flush()
     assert len(packed) < 40_000
@@ -308,7 +308,7 @@ async def test_gzip_that_unpacks_to_very_much_is_unpacked_in_small_parts() -> No
 
 
 @pytest.mark.parametrize("resumable", [{}, {"etag": None}, {"ranges": False}], ids=str)
-async def test_what_is_cut_is_taken_up_and_nothing_comes_twice(resumable: dict[str, Any]) -> None:
+async def test_interrupted_output_is_resumed_and_yielded_once(resumable: dict[str, Any]) -> None:
     whole = stored_bytes(*MANY)
     third = len(whole) // 3
     files = {"/s": in_turn(served(whole, cut=third, **resumable), served(whole, **resumable))}
@@ -318,7 +318,7 @@ async def test_what_is_cut_is_taken_up_and_nothing_comes_twice(resumable: dict[s
         assert ranges == [None, None if "etag" in resumable else f"bytes={third}-"]
 
 
-async def test_what_breaks_off_for_good_goes_on_where_it_was_as_plain_text() -> None:
+async def test_output_that_stays_incomplete_continues_as_plain_text() -> None:
     whole = stored_bytes(*MANY)
     files = {"/s": served(whole, cut=len(whole) // 3, etag=None), PLAIN: answer(200, "".join(MANY))}
     async with serving([ONE], files) as (server, circle):
@@ -326,7 +326,7 @@ async def test_what_breaks_off_for_good_goes_on_where_it_was_as_plain_text() -> 
         assert server.requests[-1].path == PLAIN
 
 
-async def test_plain_text_that_is_cut_comes_once_too() -> None:
+async def test_interrupted_plain_text_is_yielded_once() -> None:
     whole = "".join(MANY).encode()
     files = {PLAIN: in_turn(served(whole, cut=100_000, etag=None), served(whole, etag=None))}
     assert await text_of(build([action(101)]), files) == SHOWN
@@ -335,7 +335,7 @@ async def test_plain_text_that_is_cut_comes_once_too() -> None:
 # On the embedded CircleCI, and leaving early
 
 
-async def test_a_long_log_is_read_in_small_parts() -> None:
+async def test_a_long_log_is_read_in_small_pieces() -> None:
     world = World()
     job = world.project(PROJECT).pipeline().workflow().job("test")
     size = 3_200_000
@@ -350,10 +350,10 @@ async def test_a_long_log_is_read_in_small_parts() -> None:
                 count += 1
         assert count == size // 64 + 1
         assert await output.tail(2) == f"{count - 2:012d} {'.' * 50}\nthe end"
-        assert max([len(each.text) async for each in output.messages()]) <= 2 * LONGEST_MESSAGE
+        assert max([len(each.text) async for each in output.messages()]) <= 2 * MAX_MESSAGE
 
 
-async def test_the_embedded_circleci_gives_what_has_no_address_as_text() -> None:
+async def test_the_embedded_circleci_returns_output_without_url_as_text() -> None:
     world = World()
     job = world.project(PROJECT).pipeline().workflow().job("test")
     job.step("make", output=[("out", "é\r\n"), ("err", "😀")], url=False)
@@ -378,7 +378,7 @@ async def test_leaving_early_leaves_nothing_open() -> None:
         await check_nothing_is_left(circle)
 
 
-async def test_reading_is_cancelled_at_once_where_the_storage_hangs() -> None:
+async def test_a_read_is_cancelled_at_once_while_the_storage_hangs() -> None:
     async with serving([ONE], {"/s": hang}) as (server, circle):
         reading = asyncio.ensure_future(circle.jobs.output(PROJECT, 42, 101).tail())
         while not sent(server, "/s"):
@@ -389,7 +389,7 @@ async def test_reading_is_cancelled_at_once_where_the_storage_hangs() -> None:
         await check_nothing_is_left(circle)
 
 
-def test_what_gives_access_names_the_step_and_no_address() -> None:
+def test_the_repr_names_the_step_without_its_url() -> None:
     step = ca.JobStep(
         name="make",
         number=101,

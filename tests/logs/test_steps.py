@@ -1,4 +1,4 @@
-"""The steps of a job are told as API v1.1 tells them, with all that is null there."""
+"""The steps of a job from API v1.1, where nearly every field can be null."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -21,7 +21,7 @@ async def steps_of(*told: list[dict[str, Any]], **more: Any) -> list[ca.JobStep]
         return await circle.jobs.steps(PROJECT, 42).collect()
 
 
-async def test_a_step_tells_what_became_of_it_on_each_node() -> None:
+async def test_a_step_has_an_action_for_each_node() -> None:
     (step,) = await steps_of(
         [action(101, 1, name="make", **FAILED), action(101, 0, name="make", output_url="/s?signed")]
     )
@@ -46,7 +46,7 @@ async def test_steps_keep_their_order_and_their_numbers_with_gaps() -> None:
 NULLS = dict.fromkeys(action(), None)
 
 
-async def test_nearly_everything_may_be_null_or_absent() -> None:
+async def test_nearly_every_field_can_be_null_or_absent() -> None:
     null, empty, bare, nothing = await steps_of(
         [NULLS | {"name": "null"}], [{"name": "empty"}], [{"name": "bare", "index": 3}], [NULLS]
     )
@@ -59,12 +59,12 @@ async def test_nearly_everything_may_be_null_or_absent() -> None:
 
 
 @pytest.mark.parametrize("told", [{"steps": None}, {"steps": []}, {}])
-async def test_a_job_may_have_no_steps(told: dict[str, Any]) -> None:
+async def test_a_job_can_have_no_steps(told: dict[str, Any]) -> None:
     async with serving(answer(200, {"build_num": 42, **told})) as (_, circle):
         assert await circle.jobs.steps(PROJECT, 42).collect() == []
 
 
-async def test_a_step_may_have_no_actions() -> None:
+async def test_a_step_can_have_no_actions() -> None:
     (step,) = await steps_of(steps=[{"name": "odd", "actions": None}])
     assert (step.name, step.number, step.status, step.actions) == ("odd", None, "unknown", ())
     assert step.ended_at is None
@@ -88,7 +88,7 @@ async def test_a_step_may_have_no_actions() -> None:
     ],
     ids=str,
 )
-async def test_a_step_has_failed_by_its_status_or_by_its_flags(told: dict[str, Any], status: str, failed: bool) -> None:
+async def test_the_status_or_a_flag_of_a_step_means_failure(told: dict[str, Any], status: str, failed: bool) -> None:
     (step,) = await steps_of([action(**told)])
     assert (step.status, step.failed, step.actions[0].failed) == (status, failed, failed)
 
@@ -104,7 +104,7 @@ async def test_a_step_has_failed_by_its_status_or_by_its_flags(told: dict[str, A
     ],
     ids=str,
 )
-async def test_a_step_stands_as_the_worst_of_its_nodes_does(statuses: tuple[str, ...], told: str) -> None:
+async def test_a_step_has_the_status_of_its_worst_node(statuses: tuple[str, ...], told: str) -> None:
     ends = {"running": None}
     actions = [
         action(node=node, status=status, exit_code=node, end_time=ends.get(status, "2026-11-24T12:00:05Z"))
@@ -115,7 +115,7 @@ async def test_a_step_stands_as_the_worst_of_its_nodes_does(statuses: tuple[str,
     assert (step.ended_at is None) == ("running" in statuses)
 
 
-async def test_the_list_is_asked_for_as_json_below_the_host_and_with_the_token() -> None:
+async def test_the_list_is_requested_as_json_with_the_token() -> None:
     async with serving([build([action()])]) as (server, circle):
         await circle.jobs.steps("https://github.com/acme/api", 42).collect()
         (request,) = server.requests
@@ -123,7 +123,7 @@ async def test_the_list_is_asked_for_as_json_below_the_host_and_with_the_token()
         assert request.headers["circle-token"] == TOKEN
 
 
-async def test_a_slug_of_any_kind_goes_into_the_path_as_it_is() -> None:
+async def test_slugs_of_all_kinds_are_put_into_the_path() -> None:
     async with serving(answer(404, {})) as (server, circle):
         organization, project = uuid4(), uuid4()
         for slug in (f"circleci/{organization}/{project}", "bb/acme/my api"):
@@ -135,7 +135,7 @@ async def test_a_slug_of_any_kind_goes_into_the_path_as_it_is() -> None:
         ]
 
 
-async def test_nothing_is_sent_before_steps_are_iterated_and_each_time_anew() -> None:
+async def test_nothing_is_sent_before_an_iteration_and_each_one_requests_again() -> None:
     async with serving([build([action(0)]), build([action(0)], [action(99)])]) as (server, circle):
         steps = circle.jobs.steps(PROJECT, 42)
         assert server.requests == []
@@ -155,25 +155,25 @@ async def test_a_job_without_steps_is_not_found_with_a_hint() -> None:
         assert "canceled before it started" not in str(ca.NotFound.hint)
 
 
-async def test_the_address_of_the_output_is_not_shown() -> None:
+async def test_the_url_of_the_output_is_not_in_the_repr() -> None:
     (step,) = await steps_of([action(output_url="/s?signed")])
     assert "5ignatur3" in str(step.actions[0].output_url)
     assert "5ignatur3" not in repr(step)
 
 
 @pytest.mark.parametrize("number", [0, -1, None, "42", True, 4.2])
-async def test_a_number_that_can_be_no_job_is_refused_at_once(number: Any) -> None:
+async def test_an_invalid_job_number_is_refused_at_once(number: Any) -> None:
     async with ca.CircleCI("", host="http://localhost:1") as circle:
         for call in (circle.jobs.steps, circle.jobs.follow, partial(circle.jobs.output, step=101)):
-            with pytest.raises(ca.InvalidArgument, match=r"number=.*such as 42"):
+            with pytest.raises(ca.InvalidArgument, match=r"number must be .* such as 42"):
                 call(PROJECT, number)
-        with pytest.raises(ca.InvalidArgument, match="number="):
+        with pytest.raises(ca.InvalidArgument, match="number must be"):
             await circle.jobs.failed_output(PROJECT, number)
         with pytest.raises(ca.InvalidArgument, match="project"):
             circle.jobs.steps("acme", 42)
 
 
-async def test_the_embedded_circleci_tells_its_steps() -> None:
+async def test_the_embedded_circleci_has_steps() -> None:
     async with FakeCircleCI() as fake, fake.client() as circle:
         job = fake.world.project(PROJECT).pipeline().workflow().job("test", status="failed", parallelism=2)
         job.step("Spin up environment", output="Build-agent 1.0\n")

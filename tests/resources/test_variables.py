@@ -194,8 +194,7 @@ async def test_variables_are_a_mapping(way: Way, variables: Any) -> None:
 @pytest.mark.parametrize("concurrency", [0, -1, 1.5, None, True], ids=repr)
 async def test_concurrency_is_a_positive_integer(way: Way, concurrency: Any) -> None:
     message = await refusal(lambda c: way.to(c)(way.place, {"A": "x"}, concurrency=concurrency))
-    assert "concurrency" in message
-    assert repr(concurrency) in message
+    assert message.startswith("concurrency must be a positive integer, got")
 
 
 async def test_an_invalid_context_or_project_raises_one_error() -> None:

@@ -1,4 +1,4 @@
-"""Usage exports to test with: of an embedded CircleCI, and of raw servers."""
+"""Usage exports for the tests: from an embedded CircleCI and from raw servers."""
 
 import asyncio
 import gzip
@@ -19,7 +19,7 @@ START, END = NOW - timedelta(days=30), NOW + timedelta(days=1)
 
 
 def one_organization(jobs: int = 5, clock: Callable[[], datetime] | None = None) -> tuple[World, Organization]:
-    """A world whose clock is the event loop's unless given, and its organization, which has run some jobs."""
+    """Return a world, by default on the event loop's clock, and its organization, which has run some jobs."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     world = World(clock=clock or (lambda: NOW + timedelta(seconds=loop.time() - began)))
@@ -34,13 +34,13 @@ def one_organization(jobs: int = 5, clock: Callable[[], datetime] | None = None)
 async def running(
     world: World, *, etags: bool = True, **options: Any
 ) -> AsyncGenerator[tuple[FakeCircleCI, CircleCI], None]:
-    """The embedded CircleCI, and a client of it."""
+    """Run an embedded CircleCI and a client."""
     async with FakeCircleCI(world, etags=etags) as fake, fake.client(**{"retry": QUICK, **options}) as circle:
         yield fake, circle
 
 
-def looks(fake: FakeCircleCI) -> list[float]:
-    """When the client looked after an export, in seconds since it asked for the first one."""
+def poll_times(fake: FakeCircleCI) -> list[float]:
+    """Return when exports were polled, in seconds since the first one was created."""
     begin = next(request.at for request in fake.requests if request.method == "POST")
     return [each.at - begin for each in fake.requests if each.method == "GET" and "/usage_export_job/" in each.path]
 
@@ -53,13 +53,13 @@ def completed(*urls: str) -> UsageExport:
     return UsageExport(usage_export_job_id="e-1", state=UsageExportState.COMPLETED, download_urls=urls or None)
 
 
-def told(state: str, urls: Sequence[str] | None = None, **more: Any) -> Behaviour:
-    """Answer how an export stands."""
+def job_in(state: str, urls: Sequence[str] | None = None, **more: Any) -> Behaviour:
+    """Answer a poll with an export in this state."""
     return answer(200, {"usage_export_job_id": "e-1", "state": state, "download_urls": urls, **more})
 
 
-def asked(state: str = "created") -> Behaviour:
-    """Answer that the export has been begun."""
+def job_created(state: str = "created") -> Behaviour:
+    """Answer that the export has been created."""
     return answer(201, {"usage_export_job_id": "e-1", "state": state, "download_urls": None})
 
 
@@ -67,24 +67,24 @@ def asked(state: str = "created") -> Behaviour:
 async def one_server(
     files: Mapping[str, Behaviour], *, states: Sequence[str] = ("completed",), **options: Any
 ) -> AsyncGenerator[tuple[RawServer, CircleCI], None]:
-    """A server that is API and storage in one; its export goes through `states` and then has `files` for its parts."""
+    """Run a server that is both API and storage. Its export passes through `states`, and has `files` as its parts."""
     left = list(states)
 
     async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
         if request.path in files:
             return await files[request.path](request, writer)
         if request.method == "POST":
-            return await asked()(request, writer)
+            return await job_created()(request, writer)
         state = left.pop(0) if len(left) > 1 else left[0]
         urls = [f"{server.url}{path}?X-Amz-Signature=5ignatur3" for path in files]
-        return await told(state, urls if state == "completed" else None)(request, writer)
+        return await job_in(state, urls if state == "completed" else None)(request, writer)
 
     async with raw_server(behave) as server, CircleCI(TOKEN, host=server.url, **{"retry": QUICK, **options}) as circle:
         yield server, circle
 
 
 def credentials(requests: Sequence[Request]) -> set[str]:
-    """The headers that must not be sent to a storage."""
+    """Return the headers that must not be sent to a storage."""
     secret = {"circle-token", "authorization", "cookie"}
     return {name for request in requests for name in request.headers if name in secret}
 

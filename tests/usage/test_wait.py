@@ -1,4 +1,4 @@
-"""Exports are waited for, within the limits of the API, and not for ever."""
+"""Waiting for exports, within the rate of the API, through transient failures, and with a timeout."""
 
 import asyncio
 from typing import Any
@@ -6,21 +6,23 @@ from typing import Any
 import pytest
 
 from circleci_async import (
+    ApiError,
     CircleCI,
     ExportFailed,
     InvalidArgument,
     NotFound,
+    PermissionDenied,
     RateLimited,
     ServerError,
     UsageExportState,
     UsageProgress,
     WaitTimeout,
 )
-from circleci_async.usage.pace import LOOKS
+from circleci_async.usage.pace import MAX_POLLS
 from tests.fastclock import fast_clock
 from tests.leftovers import check_nothing_is_left
 from tests.raw_server import answer, hang, raw_server
-from tests.usage.exports import END, ORG, QUICK, START, TOKEN, looks, one_organization, running, told
+from tests.usage.exports import END, ORG, QUICK, START, TOKEN, job_in, one_organization, poll_times, running
 
 
 async def rows_of(export: Any) -> list[dict[str, str]]:
@@ -28,31 +30,33 @@ async def rows_of(export: Any) -> list[dict[str, str]]:
 
 
 @fast_clock
-async def test_the_first_looks_come_soon_and_the_later_ones_every_half_minute() -> None:
+async def test_delays_grow_to_half_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.random", lambda: 0.0)  # no jitter
     world, organization = one_organization()
     organization.usage.export_time = 100
     async with running(world) as (fake, circle):
         assert len(await rows_of(circle.usage.export(organization.id, START, END))) == 5
-        assert looks(fake) == pytest.approx([1, 3, 7, 15, 31, 61, 91, 121], abs=0.5)
+        assert poll_times(fake) == pytest.approx([1, 2.5, 4.75, 8.1, 13.2, 20.8, 32.2, 49.3, 74.9, 104.9], abs=0.5)
 
 
 @fast_clock
-async def test_the_time_between_two_looks_can_be_set() -> None:
+async def test_the_interval_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.random", lambda: 0.0)
     world, organization = one_organization()
     organization.usage.export_time = 30
     async with running(world) as (fake, circle):
-        assert len(await rows_of(circle.usage.export(organization.id, START, END, poll=7))) == 5
-        assert looks(fake) == pytest.approx([1, 3, 7, 14, 21, 28, 35], abs=0.5)
+        assert len(await rows_of(circle.usage.export(organization.id, START, END, interval=(2, 7)))) == 5
+        assert poll_times(fake) == pytest.approx([2, 5, 9.5, 16.25, 23.25, 30.25], abs=0.5)
 
 
 @fast_clock
-async def test_however_impatient_the_caller_the_limit_is_kept() -> None:
+async def test_a_short_interval_stays_within_the_limit_of_the_api() -> None:
     world, organization = one_organization()
     organization.usage.export_time = 100
     async with running(world) as (fake, circle):
-        assert len(await rows_of(circle.usage.export(organization.id, START, END, poll=0.1))) == 5
+        assert len(await rows_of(circle.usage.export(organization.id, START, END, interval=(0.1, 0.1)))) == 5
         assert {request.status for request in fake.requests} == {200, 201}
-        assert len(looks(fake)) == 2 * LOOKS + 1
+        assert len(poll_times(fake)) == 2 * MAX_POLLS + 1
 
 
 @fast_clock
@@ -61,7 +65,7 @@ async def test_many_exports_of_one_organization_share_the_limit() -> None:
     organization.usage.export_time = 200
     other = world.project("gh/other/api").organization
     async with running(world) as (fake, circle):
-        exports = [circle.usage.export(organization.id, START, END, poll=5) for _ in range(8)]
+        exports = [circle.usage.export(organization.id, START, END, interval=(5, 5)) for _ in range(8)]
         many = await asyncio.gather(*map(rows_of, exports), rows_of(circle.usage.export(other.id, START, END)))
         assert [len(rows) for rows in many] == [5] * 8 + [0]
         assert {request.status for request in fake.requests} == {200, 201}
@@ -73,13 +77,13 @@ async def test_an_export_of_hours_is_waited_for() -> None:
     world, organization = one_organization()
     organization.usage.export_time = 3.5 * 3600
     async with running(world) as (fake, circle):
-        fake.fail(headers={"Connection": "close"}, times=None)  # an idle connection would be looked after for hours
-        assert len(await rows_of(circle.usage.export(organization.id, START, END, poll=900))) == 5
-        assert len(looks(fake)) == 23
+        fake.fail(headers={"Connection": "close"}, times=None)  # an idle connection would set timers for hours
+        assert len(await rows_of(circle.usage.export(organization.id, START, END, interval=(10, 900)))) == 5
+        assert len(poll_times(fake)) < 35
 
 
 @fast_clock
-async def test_what_is_completed_already_is_not_waited_for() -> None:
+async def test_a_completed_export_is_returned_at_once() -> None:
     world, organization = one_organization()
     async with running(world) as (fake, circle):
         begun = await circle.usage.create_export(organization.id, start=START, end=END)
@@ -88,14 +92,14 @@ async def test_what_is_completed_already_is_not_waited_for() -> None:
         assert export.state is UsageExportState.COMPLETED
         assert export.download_urls is not None
         assert len(export.download_urls) == 2
-        assert looks(fake) == pytest.approx([1], abs=0.2)
+        assert poll_times(fake) == pytest.approx([1], abs=0.2)
 
 
-@pytest.mark.parametrize("state", ["pending", "created", "processing", "a word of tomorrow"])
+@pytest.mark.parametrize("state", ["pending", "created", "processing", "a state of the future"])
 @fast_clock
-async def test_a_state_that_is_no_end_is_waited_through(state: str) -> None:
+async def test_other_states_are_waited_through(state: str) -> None:
     async with (
-        raw_server(told(state), told(state), told("completed")) as server,
+        raw_server(job_in(state), job_in(state), job_in("completed")) as server,
         CircleCI(TOKEN, host=server.url) as circle,
     ):
         assert (await circle.usage.wait(ORG, "e-1")).state == "completed"
@@ -103,23 +107,23 @@ async def test_a_state_that_is_no_end_is_waited_through(state: str) -> None:
 
 
 @fast_clock
-async def test_when_the_time_is_up_the_wait_ends_and_can_be_taken_up_again() -> None:
+async def test_after_a_timeout_the_wait_can_be_repeated() -> None:
     world, organization = one_organization()
     organization.usage.export_time = 3600
     async with running(world) as (fake, circle):
         fake.fail(headers={"Connection": "close"}, times=None)
         began = asyncio.get_running_loop().time()
         with pytest.raises(WaitTimeout, match=r"still processing after 1800 s.*usage\.wait") as caught:
-            await rows_of(circle.usage.export(organization.id, START, END, poll=300, timeout=1800))
+            await rows_of(circle.usage.export(organization.id, START, END, interval=(300, 300), timeout=1800))
         assert asyncio.get_running_loop().time() - began == pytest.approx(1800, abs=1)
         assert caught.value.export_id is not None
-        export = await circle.usage.wait(organization.id, caught.value.export_id, poll=300)
+        export = await circle.usage.wait(organization.id, caught.value.export_id, interval=(300, 300))
         assert len(await rows_of(circle.usage.rows(export))) == 5
         assert len(organization.usage.exports) == 1
 
 
 @fast_clock
-async def test_a_look_that_hangs_does_not_outlast_the_time() -> None:
+async def test_the_timeout_interrupts_a_poll() -> None:
     async with raw_server(hang) as server, CircleCI(TOKEN, host=server.url, timeout=9000) as circle:
         with pytest.raises(WaitTimeout, match="still created after 50 s") as caught:
             await circle.usage.wait(ORG, "e-1", timeout=50)
@@ -129,14 +133,14 @@ async def test_a_look_that_hangs_does_not_outlast_the_time() -> None:
 
 
 @fast_clock
-async def test_a_timeout_of_the_callers_own_is_not_taken_for_that() -> None:
+async def test_other_timeout_errors_are_raised_unchanged() -> None:
     async def token() -> str:
         raise TimeoutError("the vault is slow")
 
-    async with raw_server(told("completed")) as server, CircleCI(token, host=server.url) as circle:
+    async with raw_server(job_in("completed")) as server, CircleCI(token, host=server.url) as circle:
         with pytest.raises(TimeoutError, match="vault"):
             await circle.usage.wait(ORG, "e-1")
-    async with raw_server(told("processing")) as server, CircleCI(TOKEN, host=server.url) as circle:
+    async with raw_server(job_in("processing")) as server, CircleCI(TOKEN, host=server.url) as circle:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(100):
                 await circle.usage.wait(ORG, "e-1")
@@ -144,22 +148,22 @@ async def test_a_timeout_of_the_callers_own_is_not_taken_for_that() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "said"), [("the query took too long", "the query took too long"), (None, "CircleCI does not say why")]
+    ("reason", "message"), [("the query took too long", "the query took too long"), (None, "CircleCI gives no reason")]
 )
 @fast_clock
-async def test_an_export_that_failed_says_why(reason: str | None, said: str) -> None:
+async def test_a_failed_export_is_an_error_with_its_reason(reason: str | None, message: str) -> None:
     more = {} if reason is None else {"error_reason": reason}
     async with (
-        raw_server(told("processing"), told("failed", **more)) as server,
+        raw_server(job_in("processing"), job_in("failed", **more)) as server,
         CircleCI(TOKEN, host=server.url) as circle,
     ):
-        with pytest.raises(ExportFailed, match=f"usage export e-1 failed: {said}") as caught:
+        with pytest.raises(ExportFailed, match=f"usage export e-1 failed: {message}") as caught:
             await circle.usage.wait(ORG, "e-1")
         assert (caught.value.reason, caught.value.export_id) == (reason, "e-1")
 
 
 @fast_clock
-async def test_an_export_that_is_to_fail_fails_and_the_next_one_does_not() -> None:
+async def test_a_failed_export_does_not_affect_the_next_one() -> None:
     world, organization = one_organization()
     organization.fail_next_export("too many rows")
     async with running(world) as (_, circle):
@@ -169,28 +173,55 @@ async def test_an_export_that_is_to_fail_fails_and_the_next_one_does_not() -> No
 
 
 @fast_clock
-async def test_an_error_says_which_export_it_ended() -> None:
-    for status, kind in ((404, NotFound), (500, ServerError)):
-        async with (
-            raw_server(told("processing"), answer(status, {"message": "no"})) as server,
-            CircleCI(TOKEN, host=server.url, retry=QUICK) as circle,
-        ):
-            with pytest.raises(kind) as caught:
-                await circle.usage.wait(ORG, "e-1")
-            assert caught.value.export_id == "e-1"
-
-
-@fast_clock
-async def test_a_look_that_fails_for_a_moment_is_made_again() -> None:
+async def test_an_outage_of_a_minute_does_not_end_the_wait() -> None:
     world, organization = one_organization()
     organization.usage.export_time = 20
     async with running(world) as (fake, circle):
-        fake.fail("*/usage_export_job/*", status=503, times=3)
+        down = fake.fail("*/usage_export_job/*", status=503, times=None)
+        asyncio.get_running_loop().call_later(60, down.stop)
         assert len(await rows_of(circle.usage.export(organization.id, START, END))) == 5
+        assert poll_times(fake)[-1] > 60
+
+
+@pytest.mark.parametrize(("status", "kind"), [(404, NotFound), (500, ServerError)])
+@fast_clock
+async def test_a_longer_outage_ends_the_wait_with_the_last_error(status: int, kind: type[ApiError]) -> None:
+    async with (
+        raw_server(job_in("processing"), answer(status, {"message": "no"})) as server,
+        CircleCI(TOKEN, host=server.url, retry=QUICK) as circle,
+    ):
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(kind) as caught:
+            await circle.usage.wait(ORG, "e-1")
+        assert caught.value.export_id == "e-1"
+        assert 120 <= asyncio.get_running_loop().time() - began < 200
 
 
 @fast_clock
-async def test_more_exports_than_an_hour_allows_are_refused_at_once() -> None:
+async def test_a_retry_after_beyond_max_wait_delays_the_next_poll() -> None:
+    world, organization = one_organization()
+    async with running(world) as (fake, circle):
+        fake.fail("*/usage_export_job/*", status=429, headers={"Retry-After": "600"})
+        assert len(await rows_of(circle.usage.export(organization.id, START, END))) == 5
+        assert poll_times(fake)[1] - poll_times(fake)[0] >= 600
+
+
+@pytest.mark.parametrize(("status", "kind"), [(404, NotFound), (403, PermissionDenied)])
+async def test_an_unknown_export_or_a_missing_permission_ends_the_wait_at_once(
+    status: int, kind: type[ApiError]
+) -> None:
+    async with (
+        raw_server(answer(status, {"message": "no"})) as server,
+        CircleCI(TOKEN, host=server.url, retry=QUICK) as circle,
+    ):
+        with pytest.raises(kind) as caught:
+            await circle.usage.wait(ORG, "e-1")
+        assert caught.value.export_id == "e-1"
+        assert len(server.requests) == 1
+
+
+@fast_clock
+async def test_exports_beyond_the_hourly_limit_are_refused_at_once() -> None:
     world, organization = one_organization()
     async with running(world) as (_, circle):
         for _ in range(10):
@@ -203,7 +234,7 @@ async def test_more_exports_than_an_hour_allows_are_refused_at_once() -> None:
 
 
 @fast_clock
-async def test_cancelling_a_wait_leaves_nothing_behind() -> None:
+async def test_a_cancelled_wait_leaves_nothing_behind() -> None:
     world, organization = one_organization()
     organization.usage.export_time = 3600
     async with running(world) as (fake, circle):
@@ -217,10 +248,10 @@ async def test_cancelling_a_wait_leaves_nothing_behind() -> None:
 
 
 @fast_clock
-async def test_each_look_is_told() -> None:
+async def test_each_poll_is_reported() -> None:
     progress: list[UsageProgress] = []
     async with (
-        raw_server(told("created"), told("pending"), told("completed", ["https://s.example.com/1"])) as server,
+        raw_server(job_in("created"), job_in("pending"), job_in("completed", ["https://s.example.com/1"])) as server,
         CircleCI(TOKEN, host=server.url) as circle,
     ):
         await circle.usage.wait(ORG, "e-1", on_progress=progress.append)
@@ -229,12 +260,16 @@ async def test_each_look_is_told() -> None:
     ]
 
 
-@pytest.mark.parametrize("wrong", [0, -1, float("nan"), None, "5"], ids=repr)
-async def test_times_that_are_none_are_refused_at_the_call(wrong: Any) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"interval": each}, "interval must be two positive numbers") for each in (0, (0, 1), (2, 1), None, "12")]
+    + [({"timeout": each}, "timeout must be a positive number") for each in (0, -1, float("nan"), None, "5", True)],
+    ids=repr,
+)
+async def test_invalid_arguments_are_refused_at_the_call(arguments: dict[str, Any], message: str) -> None:
     async with CircleCI(TOKEN, host="http://localhost:1") as circle:
-        for name in ("poll", "timeout"):
-            with pytest.raises(InvalidArgument, match=f"{name}="):
-                circle.usage.export(ORG, START, END, **{name: wrong})
-            with pytest.raises(InvalidArgument, match=f"{name}="):
-                await circle.usage.wait(ORG, "e-1", **{name: wrong})
+        with pytest.raises(InvalidArgument, match=message):
+            circle.usage.export(ORG, START, END, **arguments)
+        with pytest.raises(InvalidArgument, match=message):
+            await circle.usage.wait(ORG, "e-1", **arguments)
         assert circle.stats.requests == 0

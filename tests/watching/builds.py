@@ -1,4 +1,4 @@
-"""Pipelines to wait for: as an embedded CircleCI runs them by the event loop's clock, and as models."""
+"""Pipelines for the tests: run by an embedded CircleCI on the event loop's clock, or as models."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -36,7 +36,7 @@ SLUG = "gh/acme/api"
 
 
 def world() -> World:
-    """A world whose time is that of the event loop."""
+    """Return a world on the event loop's clock."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     return World(clock=lambda: START + timedelta(seconds=loop.time() - began))
@@ -44,24 +44,25 @@ def world() -> World:
 
 @asynccontextmanager
 async def running(world: Registry, **options: Any) -> AsyncGenerator[tuple[FakeCircleCI, CircleCI], None]:
-    """The embedded CircleCI, whose pipelines take 60 s, and a client of it."""
+    """Run an embedded CircleCI, whose pipelines take 60 s, and a client."""
     assert isinstance(world, World)
     async with FakeCircleCI(world, **{"run_time": 60, **options}) as fake, fake.client(retry=QUICK) as circle:
         yield fake, circle
 
 
 def at(seconds: float, action: Callable[[], Any]) -> None:
-    """Let something happen so many seconds from now."""
+    """Call `action` after that many seconds."""
     asyncio.get_running_loop().call_later(seconds, action)
 
 
-def looks(fake: FakeCircleCI, ending: str = "/workflow") -> list[float]:
-    """When a path that ends so was asked for, in seconds since it first was."""
+def poll_times(fake: FakeCircleCI, ending: str = "/workflow") -> list[float]:
+    """Return when paths with this ending were requested, in seconds since the first time."""
     times = [each.at for each in fake.requests if each.method == "GET" and each.path.endswith(ending)]
     return [each - times[0] for each in times]
 
 
-def told(changes: list[Change]) -> list[str]:
+def described(changes: list[Change]) -> list[str]:
+    """Return the changes as text."""
     return [f"{each.kind} {each.name}: {each.before} -> {each.after}" for each in changes]
 
 
@@ -91,19 +92,19 @@ def job(name: str, status: str) -> WorkflowJob:
     return WorkflowJob(id=name, name=name, type=JobType.BUILD, status=JobStatus(status))
 
 
-def completed(it: FakeWorkflow | FakeJob, status: str) -> WebhookEvent:
-    """The event that tells of a workflow's or a job's end."""
-    of = it.workflow if isinstance(it, FakeJob) else it
-    job = it if isinstance(it, FakeJob) else None
+def completed(item: FakeWorkflow | FakeJob, status: str) -> WebhookEvent:
+    """Return the event about the completion of a workflow or a job."""
+    workflow = item.workflow if isinstance(item, FakeJob) else item
+    job = item if isinstance(item, FakeJob) else None
     return WebhookEvent(
         id="e-1",
         type=WebhookEventType.JOB_COMPLETED if job else WebhookEventType.WORKFLOW_COMPLETED,
-        pipeline=EventPipeline(id=of.pipeline.id, number=of.pipeline.number),
+        pipeline=EventPipeline(id=workflow.pipeline.id, number=workflow.pipeline.number),
         workflow=EventWorkflow(
-            id=of.id,
-            name=of.name,
+            id=workflow.id,
+            name=workflow.name,
             status=None if job else WorkflowStatus(status),
-            created_at=of.created_at,
+            created_at=workflow.created_at,
             stopped_at=START,
         ),
         job=EventJob(id=job.id, name=job.name, number=job.number, status=JobStatus(status)) if job else None,

@@ -1,4 +1,4 @@
-"""The end of a pipeline is waited for, and is the end."""
+"""Waiting for the end of pipelines and workflows."""
 
 import asyncio
 from itertools import pairwise
@@ -26,13 +26,13 @@ from circleci_async import (
 from circleci_async.testing import FakeCircleCI, RateLimit
 from tests.fastclock import fast_clock
 from tests.leftovers import check_nothing_is_left
-from tests.watching.builds import SLUG, at, completed, looks, running, world
+from tests.watching.builds import SLUG, at, completed, poll_times, running, world
 
 MISSING = "00000000-0000-0000-0000-000000000000"
 
 
 @fast_clock
-async def test_a_pipeline_is_triggered_and_its_end_returned() -> None:
+async def test_trigger_and_wait_returns_the_result() -> None:
     it = world()
     it.project(SLUG)
     async with running(it) as (fake, circle):
@@ -46,7 +46,7 @@ async def test_a_pipeline_is_triggered_and_its_end_returned() -> None:
 
 
 @fast_clock
-async def test_a_failure_says_what_failed() -> None:
+async def test_raise_for_status_names_what_failed() -> None:
     it = world()
     project = it.project(SLUG)
     project.on_trigger("build", ["lint", "test:failed"])
@@ -61,7 +61,7 @@ async def test_a_failure_says_what_failed() -> None:
 
 
 @fast_clock
-async def test_a_pipeline_of_a_definition_is_run_and_waited_for() -> None:
+async def test_trigger_and_wait_runs_a_pipeline_definition() -> None:
     it = world()
     project = it.project(SLUG)
     async with running(it) as (fake, circle):
@@ -78,24 +78,24 @@ async def test_a_pipeline_of_a_definition_is_run_and_waited_for() -> None:
 
 
 @fast_clock
-async def test_the_waits_between_the_looks_grow_from_the_one_to_the_other() -> None:
+async def test_delays_grow_from_the_start_to_the_end_of_the_interval() -> None:
     it = world()
     project = it.project(SLUG)
     workflow = project.pipeline().workflow("build", status="running")
     async with running(it) as (fake, circle):
         at(300, lambda: setattr(workflow, "status", "success"))
         await circle.pipelines.wait(workflow.pipeline.id, interval=(4, 20))
-        times = looks(fake)
+        times = poll_times(fake)
         waits = [later - sooner for sooner, later in pairwise(times)]
         assert waits[0] == pytest.approx(4, abs=0.3)
-        assert waits[-1] == pytest.approx(4, abs=0.3)  # what looks like the end is looked at once more
+        assert waits[-1] == pytest.approx(4, abs=0.3)  # the second poll confirms the final state
         for number, wait in enumerate(waits[1:-1], start=1):
             most = min(4 * 1.5**number, 20)
             assert 0.8 * most - 0.3 <= wait <= most + 0.3
 
 
 @fast_clock
-async def test_workflows_may_come_late() -> None:
+async def test_late_workflows_are_waited_for() -> None:
     it = world()
     it.project(SLUG).on_trigger("build", ["test:failed"], workflow_delay=25)
     async with running(it) as (_, circle):
@@ -103,7 +103,7 @@ async def test_workflows_may_come_late() -> None:
 
 
 @fast_clock
-async def test_a_pipeline_may_be_missing_at_first() -> None:
+async def test_a_new_pipeline_may_be_missing() -> None:
     it = world()
     it.project(SLUG).on_trigger("build", creation_lag=9)
     async with running(it) as (fake, circle):
@@ -112,17 +112,17 @@ async def test_a_pipeline_may_be_missing_at_first() -> None:
 
 
 @fast_clock
-async def test_a_pipeline_that_stays_missing_is_an_error_when_the_grace_is_over() -> None:
+async def test_a_pipeline_that_stays_missing_is_an_error_after_the_grace() -> None:
     async with running(world()) as (fake, circle):
         with pytest.raises(NotFound) as caught:
             await circle.pipelines.wait(MISSING, grace=20)
         assert caught.value.pipeline_id == MISSING
-        assert looks(fake, MISSING)[-1] == pytest.approx(20, abs=0.5)
+        assert poll_times(fake, MISSING)[-1] == pytest.approx(20, abs=0.5)
         await check_nothing_is_left(circle)
 
 
 @fast_clock
-async def test_without_grace_what_is_missing_is_an_error_at_once() -> None:
+async def test_without_grace_a_missing_workflow_is_an_error_at_once() -> None:
     async with running(world()) as (fake, circle):
         with pytest.raises(NotFound):
             await circle.workflows.wait(MISSING, grace=0)
@@ -136,13 +136,13 @@ async def test_a_pipeline_without_workflows_is_not_run() -> None:
     async with running(it) as (fake, circle):
         result = await circle.pipelines.wait(pipeline.id, grace=50)
         assert (result.status, result.workflows) == ("not_run", ())
-        assert looks(fake)[-1] == pytest.approx(51, abs=2)
+        assert poll_times(fake)[-1] == pytest.approx(51, abs=2)
         with pytest.raises(BuildFailed, match="not_run"):
             result.raise_for_status()
 
 
 @fast_clock
-async def test_an_errored_pipeline_ends_the_wait_and_says_why() -> None:
+async def test_an_errored_pipeline_ends_the_wait_with_its_errors() -> None:
     it = world()
     it.project(SLUG).on_trigger("build", error="Unknown orb: acme/nonsense")
     async with running(it) as (_, circle):
@@ -153,7 +153,7 @@ async def test_an_errored_pipeline_ends_the_wait_and_says_why() -> None:
 
 
 @fast_clock
-async def test_a_rerun_takes_the_place_of_what_it_runs_again() -> None:
+async def test_a_rerun_replaces_the_failed_run() -> None:
     it = world()
     project = it.project(SLUG)
     pipeline = project.pipeline()
@@ -162,7 +162,7 @@ async def test_a_rerun_takes_the_place_of_what_it_runs_again() -> None:
     async with running(it) as (_, circle):
         waiting = asyncio.create_task(circle.pipelines.wait(pipeline.id))
         await asyncio.sleep(10)
-        again = pipeline.workflow("build", status="running")
+        again = pipeline.workflow("build", status="running", created_at=it.clock())
         await asyncio.sleep(10)
         other.status = "success"
         await asyncio.sleep(100)
@@ -175,7 +175,7 @@ async def test_a_rerun_takes_the_place_of_what_it_runs_again() -> None:
 
 
 @fast_clock
-async def test_what_looks_like_the_end_between_two_jobs_is_not() -> None:
+async def test_a_final_status_between_two_jobs_does_not_end_the_wait() -> None:
     it = world()
     workflow = it.project(SLUG).pipeline().workflow("build", status="success")
     async with running(it) as (_, circle):
@@ -186,7 +186,7 @@ async def test_what_looks_like_the_end_between_two_jobs_is_not() -> None:
 
 
 @fast_clock
-async def test_a_status_that_nobody_has_heard_of_is_not_the_end() -> None:
+async def test_an_unknown_status_does_not_end_the_wait() -> None:
     it = world()
     workflow = it.project(SLUG).pipeline().workflow("build", status="running")
     async with running(it) as (fake, circle):
@@ -204,11 +204,11 @@ async def test_a_status_that_nobody_has_heard_of_is_not_the_end() -> None:
         fake.fail("*/workflow", status=200, body=body, times=5)
         at(1, lambda: setattr(workflow, "status", "canceled"))
         assert (await circle.pipelines.wait(workflow.pipeline.id)).status == "canceled"
-        assert len(looks(fake)) == 7
+        assert len(poll_times(fake)) == 7
 
 
 @fast_clock
-async def test_on_hold_is_returned_and_approved_and_waited_for() -> None:
+async def test_on_hold_ends_the_wait_or_is_waited_for() -> None:
     it = world()
     it.project(SLUG).on_trigger("build", ["test", "hold:approval", "deploy"])
     async with running(it) as (_, circle):
@@ -216,7 +216,7 @@ async def test_on_hold_is_returned_and_approved_and_waited_for() -> None:
         assert held.status == "on_hold"
         (workflow,) = held.workflows
         waiting = asyncio.create_task(circle.pipelines.wait(held.pipeline.id, on_hold="wait"))
-        await asyncio.sleep(3600)
+        await asyncio.sleep(600)
         assert not waiting.done()
         result = await circle.workflows.wait(workflow.id)
         assert result.status == "on_hold"
@@ -226,7 +226,7 @@ async def test_on_hold_is_returned_and_approved_and_waited_for() -> None:
 
 
 @fast_clock
-async def test_who_waits_after_an_approval_does_not_get_what_was_seen_before_it() -> None:
+async def test_a_wait_that_starts_after_an_approval_ignores_earlier_polls() -> None:
     it = world()
     it.project(SLUG).on_trigger("build", ["hold:approval", "deploy"])
     async with running(it) as (_, circle):
@@ -241,7 +241,7 @@ async def test_who_waits_after_an_approval_does_not_get_what_was_seen_before_it(
 
 
 @fast_clock
-async def test_a_setup_is_followed_by_its_continuation() -> None:
+async def test_a_setup_workflow_is_followed_by_its_continuation() -> None:
     it = world()
     project = it.project(SLUG)
     project.on_trigger("setup", ["generate"], setup=True)
@@ -253,7 +253,7 @@ async def test_a_setup_is_followed_by_its_continuation() -> None:
 
 
 @fast_clock
-async def test_a_setup_that_nothing_continues_ends_when_the_grace_is_over() -> None:
+async def test_a_setup_workflow_without_continuation_ends_after_the_grace() -> None:
     it = world()
     it.project(SLUG).on_trigger("setup", ["generate"], setup=True)
     async with running(it) as (_, circle):
@@ -263,7 +263,7 @@ async def test_a_setup_that_nothing_continues_ends_when_the_grace_is_over() -> N
 
 
 @fast_clock
-async def test_refusals_and_failures_on_the_way_do_not_end_the_wait() -> None:
+async def test_transient_failures_do_not_end_the_wait() -> None:
     it = world()
     it.project(SLUG)
     async with running(it) as (fake, circle):
@@ -274,18 +274,18 @@ async def test_refusals_and_failures_on_the_way_do_not_end_the_wait() -> None:
 
 
 @fast_clock
-async def test_a_pause_that_is_longer_than_a_call_may_wait_is_kept() -> None:
+async def test_a_retry_after_beyond_max_wait_delays_the_next_poll() -> None:
     it = world()
     it.project(SLUG)
     async with running(it) as (fake, circle):
         fake.fail("*/workflow", status=429, headers={"Retry-After": "600"}, after=1)
         result = await circle.pipelines.trigger_and_wait(SLUG)
         assert result.status == "success"
-        assert looks(fake)[2] - looks(fake)[1] >= 600
+        assert poll_times(fake)[2] - poll_times(fake)[1] >= 600
 
 
 @fast_clock
-async def test_events_do_not_make_it_look_while_the_server_wants_to_be_left_alone() -> None:
+async def test_events_do_not_trigger_polls_before_retry_after_ends() -> None:
     it = world()
     workflow = it.project(SLUG).pipeline().workflow("build", status="running")
     jobs = [workflow.job(f"test-{number}", status="running") for number in range(20)]
@@ -296,7 +296,7 @@ async def test_events_do_not_make_it_look_while_the_server_wants_to_be_left_alon
         for job in jobs:
             circle.notify(completed(job, "success"))
             await asyncio.sleep(1)
-        assert len(looks(fake)) == 1
+        assert len(poll_times(fake)) == 1
         workflow.status = "success"
         assert (await waiting).status == "success"
 
@@ -314,12 +314,12 @@ async def test_an_outage_of_a_minute_does_not_end_the_wait() -> None:
 
 
 @fast_clock
-async def test_looks_that_fail_go_apart_though_one_was_to_come_soon() -> None:
+async def test_delays_between_failed_polls_grow_although_a_confirmation_was_due() -> None:
     it = world()
     pipeline = it.project(SLUG).pipeline()
     async with running(it) as (fake, circle):
         waiting = asyncio.create_task(circle.pipelines.wait(pipeline.id, interval=(2, 30), grace=2.05))
-        while len(looks(fake)) < 2:  # the third is to come in 0.05 s, when the grace is over
+        while len(poll_times(fake)) < 2:  # the third is due in 0.05 s, when the grace ends
             await asyncio.sleep(0.01)
         page = fake.fail("*/workflow", status=200, body="<h1>Maintenance</h1>", times=None)
         at(60, page.stop)
@@ -328,7 +328,7 @@ async def test_looks_that_fail_go_apart_though_one_was_to_come_soon() -> None:
 
 
 @fast_clock
-async def test_failures_for_ever_end_the_wait() -> None:
+async def test_an_endless_outage_ends_the_wait() -> None:
     it = world()
     pipeline = it.project(SLUG).pipeline()
     async with running(it) as (fake, circle):
@@ -343,7 +343,7 @@ async def test_failures_for_ever_end_the_wait() -> None:
     ("status", "body"), [(200, "<h1>Maintenance</h1>"), (403, "<title>Attention required</title>")]
 )
 @fast_clock
-async def test_a_page_from_what_stands_before_the_api_does_not_end_the_wait(status: int, body: str) -> None:
+async def test_an_html_page_from_a_proxy_does_not_end_the_wait(status: int, body: str) -> None:
     it = world()
     it.project(SLUG)
     async with running(it) as (fake, circle):
@@ -356,7 +356,7 @@ async def test_a_page_from_what_stands_before_the_api_does_not_end_the_wait(stat
 
 
 @fast_clock
-async def test_what_was_there_and_is_not_found_once_is_waited_for_all_the_same() -> None:
+async def test_a_pipeline_that_was_seen_may_answer_404_for_a_while() -> None:
     it = world()
     it.project(SLUG)
     async with running(it) as (fake, circle):
@@ -366,7 +366,7 @@ async def test_what_was_there_and_is_not_found_once_is_waited_for_all_the_same()
 
 
 @fast_clock
-async def test_many_who_come_one_after_another_hold_up_nobody() -> None:
+async def test_later_waits_do_not_delay_earlier_ones() -> None:
     it = world()
     it.project(SLUG)
     async with running(it, run_time=1) as (_, circle):
@@ -384,7 +384,7 @@ async def test_many_who_come_one_after_another_hold_up_nobody() -> None:
 
 
 @fast_clock
-async def test_the_options_of_one_who_waits_fail_no_other() -> None:
+async def test_the_options_of_one_client_do_not_fail_the_waits_of_another() -> None:
     it = world()
     pipeline = it.project(SLUG).pipeline()
     pipeline.workflow("build")
@@ -398,14 +398,14 @@ async def test_the_options_of_one_who_waits_fail_no_other() -> None:
 
 
 class Sealed(Exception):
-    """Can't be copied, like some exceptions of other libraries."""
+    """An exception that can't be copied, as in some libraries."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(f"{code}: {text}")
 
 
 @fast_clock
-async def test_whatever_the_token_function_raises_ends_the_wait() -> None:
+async def test_an_error_of_the_token_function_ends_the_wait() -> None:
     trouble: BaseException | None = None
 
     def token() -> str:
@@ -428,7 +428,7 @@ async def test_whatever_the_token_function_raises_ends_the_wait() -> None:
 
 
 @fast_clock
-async def test_what_is_not_permitted_ends_the_wait_at_once() -> None:
+async def test_a_permission_error_ends_the_wait_at_once() -> None:
     it = world()
     pipeline = it.project(SLUG).pipeline()
     async with running(it) as (fake, circle):
@@ -439,11 +439,11 @@ async def test_what_is_not_permitted_ends_the_wait_at_once() -> None:
 
 
 @fast_clock
-async def test_past_the_timeout_the_error_has_the_last_state() -> None:
+async def test_a_timeout_error_has_the_last_result() -> None:
     it = world()
     it.project(SLUG).on_trigger("build", ["hold:approval", "deploy"])
     async with running(it) as (_, circle):
-        with pytest.raises(WaitTimeout, match="no end within 20 s") as caught:
+        with pytest.raises(WaitTimeout, match="did not end within 20 s") as caught:
             await circle.pipelines.trigger_and_wait(SLUG, timeout=20, on_hold="wait")
         error = caught.value
         assert isinstance(error, TimeoutError)
@@ -453,7 +453,7 @@ async def test_past_the_timeout_the_error_has_the_last_state() -> None:
 
 
 @fast_clock
-async def test_nothing_is_triggered_when_a_pause_outlasts_the_timeout() -> None:
+async def test_nothing_is_triggered_if_a_rate_limit_pause_outlasts_the_timeout() -> None:
     it = world()
     project = it.project(SLUG)
     async with running(it) as (fake, circle):
@@ -469,7 +469,7 @@ async def test_nothing_is_triggered_when_a_pause_outlasts_the_timeout() -> None:
 
 
 @fast_clock
-async def test_the_time_that_the_trigger_took_counts() -> None:
+async def test_the_timeout_includes_the_trigger() -> None:
     it = world()
     it.project(SLUG)
     async with running(it) as (fake, circle):
@@ -481,7 +481,7 @@ async def test_the_time_that_the_trigger_took_counts() -> None:
 
 
 @fast_clock
-async def test_a_workflow_is_waited_for_with_its_jobs() -> None:
+async def test_a_workflow_is_returned_with_its_jobs() -> None:
     it = world()
     it.project(SLUG).on_trigger("build", ["lint", "test:failed"])
     async with running(it) as (_, circle):
@@ -527,35 +527,33 @@ async def test_closing_the_client_ends_the_wait_with_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
-        ({"timeout": 0}, "timeout=0"),
-        ({"timeout": float("inf")}, "timeout=inf"),
-        ({"interval": 5}, "interval=5"),
-        ({"interval": (0, 5)}, "interval="),
-        ({"interval": (5, 2)}, "interval="),
-        ({"interval": (5, 6, 7)}, "interval="),
-        ({"interval": ("a", "b")}, "interval="),
-        ({"interval": {1: 2, 3: 4}}, "interval="),
-        ({"grace": -1}, "grace=-1"),
-        ({"on_hold": "approve"}, "on_hold='approve'"),
+        ({"timeout": 0}, "timeout must be a positive number of seconds, or None, got 0"),
+        ({"timeout": float("inf")}, "timeout must be .*, got inf"),
+        ({"interval": 5}, "interval must be .*, got 5"),
+        ({"interval": (0, 5)}, "interval must be two positive numbers"),
+        ({"interval": (5, 2)}, "interval must be two positive numbers"),
+        ({"interval": (5, 6, 7)}, "interval must be two positive numbers"),
+        ({"interval": ("a", "b")}, "interval must be two positive numbers"),
+        ({"interval": {1: 2, 3: 4}}, "interval must be two positive numbers"),
+        ({"grace": -1}, "grace must be a number of seconds, 0 or more, got -1"),
+        ({"on_hold": "approve"}, "on_hold must be 'return' or 'wait', got 'approve'"),
     ],
 )
-async def test_arguments_that_make_no_sense_are_refused_before_anything_is_sent(
-    arguments: dict[str, Any], said: str
-) -> None:
+async def test_invalid_arguments_are_refused_before_anything_is_sent(arguments: dict[str, Any], message: str) -> None:
     async with running(world()) as (fake, circle):
         for call in (circle.pipelines.wait, circle.workflows.wait, circle.pipelines.trigger_and_wait):
-            with pytest.raises(InvalidArgument, match=said):
+            with pytest.raises(InvalidArgument, match=message):
                 await call(SLUG, **arguments)
         for watch in (circle.pipelines.watch, circle.workflows.watch):
-            with pytest.raises(InvalidArgument, match=said):
+            with pytest.raises(InvalidArgument, match=message):
                 watch(MISSING, **arguments)
         assert fake.requests == []
 
 
 @fast_clock
-async def test_a_rate_limit_is_kept_by_all_who_wait() -> None:
+async def test_many_waits_share_a_rate_limit() -> None:
     it = world()
     project = it.project(SLUG)
     async with running(it, rate_limit=RateLimit(2, burst=2)) as (_, circle):
@@ -564,7 +562,7 @@ async def test_a_rate_limit_is_kept_by_all_who_wait() -> None:
         assert [task.result().status for task in tasks] == ["success"] * 5
 
 
-async def test_a_refusal_for_longer_than_the_wait_is_still_an_error_of_other_calls() -> None:
+async def test_a_retry_after_beyond_max_wait_is_an_error_outside_of_waits() -> None:
     it = world()
     pipeline = it.project(SLUG).pipeline()
     async with running(it) as (fake, circle):

@@ -1,4 +1,4 @@
-"""Changes are told once each, in order, to all who watch, from one poll."""
+"""Watching: each change is yielded once, in order, and all watchers share the polls."""
 
 import asyncio
 from contextlib import aclosing
@@ -9,7 +9,7 @@ from circleci_async import Change, CircleCI, ConfigurationError, InvalidArgument
 from circleci_async.testing import Workflow as FakeWorkflow
 from tests.fastclock import fast_clock
 from tests.leftovers import check_nothing_is_left
-from tests.watching.builds import SLUG, at, completed, looks, running, told, world
+from tests.watching.builds import SLUG, at, completed, described, poll_times, running, world
 
 
 async def changes_of(circle: CircleCI, pipeline_id: str, *, jobs: bool = True) -> list[Change]:
@@ -17,14 +17,14 @@ async def changes_of(circle: CircleCI, pipeline_id: str, *, jobs: bool = True) -
 
 
 def under_way() -> FakeWorkflow:
-    """A workflow that runs until a test says otherwise."""
+    """Return a workflow that runs until the test changes it."""
     workflow = world().project(SLUG).pipeline().workflow("build", status="running")
     workflow.job("test", status="running")
     return workflow
 
 
 @fast_clock
-async def test_a_watch_tells_each_change_once_in_order_and_ends_by_itself() -> None:
+async def test_each_change_is_yielded_once_and_in_order_until_the_end() -> None:
     it = world()
     it.project(SLUG).on_trigger("build", ["test", "hold:approval", "deploy:failed"])
     async with running(it) as (_, circle):
@@ -32,7 +32,7 @@ async def test_a_watch_tells_each_change_once_in_order_and_ends_by_itself() -> N
         found: list[str] = []
         async with aclosing(circle.pipelines.watch(created.id)) as changes:
             async for change in changes:
-                found += told([change])
+                found += described([change])
                 if change.after == "on_hold" and change.kind == "job":
                     assert change.workflow is not None
                     assert change.item.id
@@ -48,18 +48,18 @@ async def test_a_watch_tells_each_change_once_in_order_and_ends_by_itself() -> N
 
 
 @fast_clock
-async def test_a_job_that_ends_after_its_workflow_is_told_too() -> None:
+async def test_the_end_of_a_job_after_its_workflow_is_yielded() -> None:
     workflow = under_way()
     (job,) = workflow.jobs
     async with running(workflow.pipeline.project.world) as (_, circle):
         at(10, lambda: setattr(workflow, "status", "canceled"))
         at(25, lambda: setattr(job, "status", "canceled"))
-        found = told(await changes_of(circle, workflow.pipeline.id))
+        found = described(await changes_of(circle, workflow.pipeline.id))
     assert found[-2:] == ["workflow build: running -> canceled", "job test: running -> canceled"]
 
 
 @fast_clock
-async def test_jobs_that_somebody_watched_hold_up_nobody_who_only_waits() -> None:
+async def test_watched_jobs_do_not_delay_a_wait_for_the_pipeline() -> None:
     workflow = under_way()
     async with running(workflow.pipeline.project.world) as (_, circle):
         began = asyncio.get_running_loop().time()
@@ -68,13 +68,13 @@ async def test_jobs_that_somebody_watched_hold_up_nobody_who_only_waits() -> Non
             async for change in changes:
                 if change.kind == "job":
                     break
-        workflow.status = "canceled"  # and its job runs on
+        workflow.status = "canceled"  # while its job still runs
         assert (await waiting).status == "canceled"
         assert asyncio.get_running_loop().time() - began < 10
 
 
 @fast_clock
-async def test_without_jobs_nobody_asks_for_them() -> None:
+async def test_without_jobs_no_jobs_are_requested() -> None:
     it = world()
     it.project(SLUG)
     async with running(it) as (fake, circle):
@@ -85,13 +85,13 @@ async def test_without_jobs_nobody_asks_for_them() -> None:
 
 
 @fast_clock
-async def test_one_poll_serves_all_who_wait_for_the_same_pipeline() -> None:
+async def test_all_waits_for_a_pipeline_share_its_polls() -> None:
     it = world()
     it.project(SLUG)
     async with running(it) as (fake, circle):
         created = await circle.pipelines.trigger(SLUG)
         await circle.pipelines.wait(created.id)
-        one = len(looks(fake))
+        one = len(poll_times(fake))
         fake.requests.clear()
         created = await circle.pipelines.trigger(SLUG)
         patient = circle.with_options(retry=RetryPolicy(attempts=9))
@@ -99,12 +99,12 @@ async def test_one_poll_serves_all_who_wait_for_the_same_pipeline() -> None:
             waits = [group.create_task(each.pipelines.wait(created.id)) for each in [circle, patient] * 10]
             watches = [group.create_task(changes_of(circle, created.id, jobs=False)) for _ in range(10)]
         assert {each.result().status for each in waits} == {"success"}
-        assert len({tuple(told(each.result())) for each in watches}) == 1
-        assert len(looks(fake)) <= one + 1
+        assert len({tuple(described(each.result())) for each in watches}) == 1
+        assert len(poll_times(fake)) <= one + 1
 
 
 @fast_clock
-async def test_each_of_them_may_wait_otherwise_and_leave_when_it_likes() -> None:
+async def test_waits_for_a_pipeline_have_their_own_interval_timeout_and_cancellation() -> None:
     workflow = under_way()
     async with running(workflow.pipeline.project.world) as (fake, circle):
         at(100, lambda: setattr(workflow, "status", "success"))
@@ -116,16 +116,16 @@ async def test_each_of_them_may_wait_otherwise_and_leave_when_it_likes() -> None
         given_up.cancel()
         with pytest.raises(WaitTimeout):
             await hasty
-        early = len(looks(fake))
+        early = len(poll_times(fake))
         assert early >= 8
         assert (await patient).status == "success"
-        assert len(looks(fake)) - early <= 6
+        assert len(poll_times(fake)) - early <= 6
         assert given_up.cancelled()
         await check_nothing_is_left(circle)
 
 
 @fast_clock
-async def test_a_watch_that_is_left_looks_no_more() -> None:
+async def test_leaving_a_watch_stops_the_polling() -> None:
     workflow = under_way()
     async with running(workflow.pipeline.project.world) as (fake, circle):
         async for change in circle.pipelines.watch(workflow.pipeline.id):
@@ -138,7 +138,7 @@ async def test_a_watch_that_is_left_looks_no_more() -> None:
 
 
 @fast_clock
-async def test_one_who_is_slow_gets_every_change_and_holds_up_nobody() -> None:
+async def test_a_slow_watcher_gets_every_change_and_delays_no_other() -> None:
     it = world()
     it.project(SLUG).on_trigger("build", ["lint", "hold:approval", "test", "deploy"])
     async with running(it) as (_, circle):
@@ -161,12 +161,12 @@ async def test_one_who_is_slow_gets_every_change_and_holds_up_nobody() -> None:
             return found
 
         slow, quick = await asyncio.gather(slowly(), approve())
-        assert told(slow) == told(quick)
-        assert told(slow)[-1] == "workflow build: running -> success"
+        assert described(slow) == described(quick)
+        assert described(slow)[-1] == "workflow build: running -> success"
 
 
 @fast_clock
-async def test_the_timeout_of_a_watch_does_not_interrupt_the_body_of_the_loop() -> None:
+async def test_the_timeout_of_a_watch_does_not_interrupt_the_loop_body() -> None:
     workflow = under_way()
     async with running(workflow.pipeline.project.world) as (_, circle):
         found = 0
@@ -186,7 +186,7 @@ async def test_a_workflow_is_watched_with_its_jobs() -> None:
         created = await circle.pipelines.trigger(SLUG)
         await asyncio.sleep(20)
         (workflow,) = await circle.pipelines.workflows(created.id).collect()
-        found = told([change async for change in circle.workflows.watch(workflow.id)])
+        found = described([change async for change in circle.workflows.watch(workflow.id)])
         assert found[0].startswith("workflow build: None -> ")
         assert found[-1] == "workflow build: running -> failed"
         assert "job test: running -> failed" in found
@@ -211,7 +211,7 @@ async def test_an_event_ends_the_wait_at_once() -> None:
 
 
 @fast_clock
-async def test_an_event_is_believed_though_the_api_does_not_know_yet() -> None:
+async def test_an_event_counts_although_the_api_is_outdated() -> None:
     workflow = under_way()
     async with running(workflow.pipeline.project.world) as (_, circle):
         waiting = asyncio.create_task(changes_of(circle, workflow.pipeline.id))
@@ -220,13 +220,13 @@ async def test_an_event_is_believed_though_the_api_does_not_know_yet() -> None:
         circle.notify(completed(job, "failed"))
         circle.notify(completed(job, "failed"))
         circle.notify(completed(workflow, "failed"))
-        found = told(await waiting)
+        found = described(await waiting)
         assert found[-2:] == ["job test: running -> failed", "workflow build: running -> failed"]
         assert len(found) == len(set(found))
 
 
 @fast_clock
-async def test_an_event_of_what_no_look_has_shown_is_told() -> None:
+async def test_an_event_about_an_unknown_workflow_or_job_is_yielded() -> None:
     workflow = under_way()
     async with running(workflow.pipeline.project.world) as (fake, circle):
         waiting = asyncio.create_task(changes_of(circle, workflow.pipeline.id))
@@ -239,14 +239,14 @@ async def test_an_event_of_what_no_look_has_shown_is_told() -> None:
         for job in workflow.jobs:
             job.status = "success"
         workflow.status = "success"
-        found = told(await waiting)
+        found = described(await waiting)
         assert "job publish: None -> success" in found
         assert "workflow docs: None -> success" in found
         assert len(found) == len(set(found))
 
 
 @fast_clock
-async def test_an_event_that_nobody_waits_for_is_nothing() -> None:
+async def test_an_event_without_a_wait_is_ignored() -> None:
     workflow = under_way()
     async with running(workflow.pipeline.project.world) as (fake, circle):
         assert not circle.notify(completed(workflow, "success"))
@@ -256,7 +256,7 @@ async def test_an_event_that_nobody_waits_for_is_nothing() -> None:
 
 
 @fast_clock
-async def test_another_event_loop_can_neither_wait_nor_wake_those_who_wait() -> None:
+async def test_another_event_loop_can_neither_wait_nor_notify() -> None:
     workflow = under_way()
     pipeline_id = workflow.pipeline.id
     async with running(workflow.pipeline.project.world) as (_, circle):
@@ -277,14 +277,14 @@ async def test_another_event_loop_can_neither_wait_nor_wake_those_who_wait() -> 
 
 
 @fast_clock
-async def test_what_is_no_event_is_refused() -> None:
+async def test_notify_refuses_anything_but_an_event() -> None:
     async with running(world()) as (_, circle):
-        with pytest.raises(InvalidArgument, match="give the WebhookEvent"):
-            circle.notify({"type": "workflow-completed"})  # type: ignore[arg-type]  # the mistake that is to be caught
+        with pytest.raises(InvalidArgument, match="event must be the WebhookEvent"):
+            circle.notify({"type": "workflow-completed"})  # type: ignore[arg-type]  # the mistake under test
 
 
 @fast_clock
-async def test_an_error_reaches_all_who_wait_each_its_own() -> None:
+async def test_each_wait_gets_its_own_copy_of_an_error() -> None:
     async with running(world()) as (_, circle):
         id = "00000000-0000-0000-0000-000000000000"
         waits = [asyncio.create_task(circle.pipelines.wait(id, grace=grace)) for grace in (5, 50)]

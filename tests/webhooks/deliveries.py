@@ -1,4 +1,4 @@
-"""What CircleCI would deliver: bodies of events, signed as it signs them, and servers to deliver them to."""
+"""Signed deliveries as from CircleCI, and servers that receive them."""
 
 import asyncio
 import hmac
@@ -100,12 +100,12 @@ PING: dict[str, Any] = {
 
 
 def body_of(payload: Any) -> bytes:
-    """Write a payload as it is sent."""
+    """Serialize a payload."""
     return json.dumps(payload).encode()
 
 
 def ping(id: str) -> bytes:
-    """Write the body of an event of this id."""
+    """Return the body of an event with this id."""
     return body_of(PING | {"id": id})
 
 
@@ -115,12 +115,12 @@ def digest(body: bytes, secret: str = SECRET) -> str:
 
 
 def signed(body: bytes, secret: str = SECRET) -> dict[str, str]:
-    """Return the headers that come with a body."""
+    """Return the headers of a delivery with this body."""
     return {"content-type": "application/json", "circleci-signature": f"v1={digest(body, secret)}"}
 
 
 Serve = Callable[[Receiver], AbstractAsyncContextManager[str]]
-"""Serves a receiver while the block runs, and gives the address of it."""
+"""Serves a receiver during the block, and yields its URL."""
 
 
 @asynccontextmanager
@@ -139,7 +139,7 @@ async def aiohttp_server(receiver: Receiver) -> AsyncGenerator[str, None]:
 
 
 def own_server(receiver: Receiver) -> AbstractAsyncContextManager[str]:
-    """Let the receiver serve itself."""
+    """Serve with `Receiver.serve`."""
     return receiver.serve(path="/hooks")
 
 

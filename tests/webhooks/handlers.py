@@ -1,4 +1,4 @@
-"""What tests do with events: write them down, and hold them until they are let go."""
+"""Event handlers for the tests: they record events, or block until released."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ from circleci_async import WebhookEvent
 
 
 class Held:
-    """An async `on_event` that works on each event until it is let go."""
+    """An async `on_event` that blocks until it is released."""
 
     def __init__(self) -> None:
         self.begun: list[str] = []
@@ -31,12 +31,12 @@ class Held:
         await self._note(self.done, event)
 
     async def has_begun(self, count: int) -> None:
-        """Wait until work on so many events has begun."""
+        """Wait until that many events have been started."""
         async with asyncio.timeout(10), self._changed:
             await self._changed.wait_for(lambda: len(self.begun) >= count)
 
     async def has_done(self, count: int) -> None:
-        """Wait until so many events are worked off."""
+        """Wait until that many events have been handled."""
         async with asyncio.timeout(10), self._changed:
             await self._changed.wait_for(lambda: len(self.done) >= count)
 

@@ -1,4 +1,4 @@
-"""A receiver that closes takes nothing more, and works off what it has accepted, in the time that it is given."""
+"""Closing a receiver: it refuses further events, and handles the accepted ones within `drain`."""
 
 import asyncio
 import subprocess
@@ -20,7 +20,7 @@ async def deliver(receiver: Receiver, *ids: str) -> list[int]:
     return [(await receiver.receive(ping(id), signed(ping(id)))).status for id in ids]
 
 
-async def test_closing_waits_for_what_is_at_work_and_for_what_waits() -> None:
+async def test_closing_waits_for_running_and_waiting_events() -> None:
     handler = Held()
     receiver = Receiver(SECRET, handler, concurrency=1)
     await deliver(receiver, "a", "b", "c")
@@ -33,7 +33,7 @@ async def test_closing_waits_for_what_is_at_work_and_for_what_waits() -> None:
     assert handler.done == ["a", "b", "c"]
 
 
-async def test_while_it_closes_and_afterwards_deliveries_are_turned_away_and_not_remembered() -> None:
+async def test_a_closing_receiver_refuses_deliveries_without_remembering_them() -> None:
     handler = Held()
     receiver = Receiver(SECRET, handler)
     await deliver(receiver, "a")
@@ -50,7 +50,7 @@ async def test_while_it_closes_and_afterwards_deliveries_are_turned_away_and_not
     assert handler.done == ["a", "b"]
 
 
-async def test_a_delivery_that_is_being_read_when_the_receiver_closes_is_turned_away() -> None:
+async def test_a_delivery_that_is_read_while_the_receiver_closes_is_refused() -> None:
     handler = Held()
     receiver = Receiver(SECRET, handler)
     rest = asyncio.Event()
@@ -69,7 +69,7 @@ async def test_a_delivery_that_is_being_read_when_the_receiver_closes_is_turned_
 
 
 @fast_clock
-async def test_what_is_not_done_in_time_is_cancelled_named_and_accepted_when_it_comes_again(
+async def test_events_beyond_drain_are_cancelled_returned_and_accepted_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     handler = Held()
@@ -83,14 +83,14 @@ async def test_what_is_not_done_in_time_is_cancelled_named_and_accepted_when_it_
     assert {event.id for event in lost} == {"a", "b", "c"}
     assert (sorted(handler.cancelled), handler.begun) == (["a", "b"], ["a", "b"])
     assert (receiver.stats.lost, receiver.stats.pending, receiver.stats.succeeded) == (3, 0, 0)
-    assert "3 accepted webhook events were given up" in caplog.text
+    assert "3 accepted webhook events were not handled" in caplog.text
     handler.let_go.set()
     async with receiver:
         assert await deliver(receiver, "a", "c") == [202, 202]
     assert sorted(handler.done) == ["a", "c"]
 
 
-async def test_closing_with_no_time_gives_up_at_once() -> None:
+async def test_closing_with_drain_0_cancels_at_once() -> None:
     handler = Held()
     receiver = Receiver(SECRET, handler, concurrency=1)
     await deliver(receiver, "a", "b")
@@ -100,7 +100,7 @@ async def test_closing_with_no_time_gives_up_at_once() -> None:
 
 
 @fast_clock
-async def test_work_that_resists_its_cancellation_is_not_waited_for_for_ever() -> None:
+async def test_work_that_resists_its_cancellation_does_not_block_closing() -> None:
     stop = asyncio.Event()
     begun = asyncio.Event()
 
@@ -120,7 +120,7 @@ async def test_work_that_resists_its_cancellation_is_not_waited_for_for_ever() -
     stop.set()
 
 
-async def test_cancelling_the_close_ends_the_work_at_once() -> None:
+async def test_cancelling_the_close_cancels_the_work() -> None:
     handler = Held()
     receiver = Receiver(SECRET, handler, concurrency=1)
     await deliver(receiver, "a", "b")
@@ -137,7 +137,7 @@ async def test_cancelling_the_close_ends_the_work_at_once() -> None:
 
 
 @pytest.mark.parametrize("concurrency", [1, 2])
-async def test_an_event_may_lead_to_the_end_of_it_all(concurrency: int) -> None:
+async def test_an_event_handler_can_close_the_receiver(concurrency: int) -> None:
     handler = Held()
     handler.let_go.set()
     ended = asyncio.Event()
@@ -156,7 +156,7 @@ async def test_an_event_may_lead_to_the_end_of_it_all(concurrency: int) -> None:
     assert handler.done == ["a", "b"]
 
 
-async def test_two_may_close_it_and_both_wait() -> None:
+async def test_two_concurrent_closes_both_wait() -> None:
     handler = Held()
     receiver = Receiver(SECRET, handler)
     await deliver(receiver, "a")
@@ -181,7 +181,7 @@ def test_it_can_be_opened_again_in_another_event_loop() -> None:
     assert [event.id for event in events] == ["a", "b"]
 
 
-def test_an_event_loop_that_ends_without_closing_it_leaves_no_complaints() -> None:
+def test_an_event_loop_that_ends_without_a_close_logs_nothing() -> None:
     program = f"""
         import asyncio
         from circleci_async.webhooks import Receiver
@@ -207,7 +207,7 @@ def test_an_event_loop_that_ends_without_closing_it_leaves_no_complaints() -> No
     assert "never awaited" not in done.stderr
 
 
-async def test_what_waits_is_worked_off_though_what_was_at_work_is_cancelled() -> None:
+async def test_waiting_events_are_handled_although_running_work_is_cancelled() -> None:
     done: list[str] = []
     tasks: list[asyncio.Task[None] | None] = []
 
@@ -228,7 +228,7 @@ async def test_what_waits_is_worked_off_though_what_was_at_work_is_cancelled() -
     assert done == ["b", "c"]
 
 
-async def test_what_was_lost_without_an_orderly_end_is_accepted_when_it_comes_again() -> None:
+async def test_an_event_lost_without_a_close_is_accepted_again() -> None:
     handler = Held()
     receiver = Receiver(SECRET, handler, concurrency=1)
     assert await deliver(receiver, "a", "b") == [202, 202]

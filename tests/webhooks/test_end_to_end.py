@@ -1,4 +1,4 @@
-"""When a pipeline of the embedded CircleCI ends, its webhook tells a receiver: signed, and more than once."""
+"""Webhooks of the embedded CircleCI, delivered to a receiver: signed, and more than once."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -16,7 +16,7 @@ from .handlers import Held
 async def told(
     receiver: Receiver, *, secret: str = SECRET, duplicates: int = 0, slug: str = "gh/acme/api"
 ) -> AsyncGenerator[FakeCircleCI, None]:
-    """Serve the receiver, and run a CircleCI whose only project has a webhook that leads to it."""
+    """Serve the receiver, and run a CircleCI whose only project has a webhook to it."""
     world = World()
     project = world.project(slug)
     project.on_trigger("build", ("lint", "test:failed"))
@@ -26,7 +26,7 @@ async def told(
 
 
 async def run_pipeline(fake: FakeCircleCI, circle: ca.CircleCI) -> str:
-    """Trigger a pipeline and return its id when it has ended and its events were delivered."""
+    """Trigger a pipeline, and return its id after its events were delivered."""
     [slug] = fake.world.projects
     created = await circle.pipelines.trigger(slug)
     async with asyncio.timeout(20):
@@ -36,7 +36,7 @@ async def run_pipeline(fake: FakeCircleCI, circle: ca.CircleCI) -> str:
     return created.id
 
 
-async def test_the_events_of_a_pipeline_lead_back_to_it() -> None:
+async def test_the_events_of_a_pipeline_identify_it() -> None:
     for slug in ("gh/acme/api", "circleci/9YytKzouJxzu4TjCRFqAoD/44n9wujWcTnVZ2b5S8Fnat"):
         events: list[ca.WebhookEvent] = []
         async with told(Receiver(SECRET, events.append), slug=slug) as fake, fake.client() as circle:
@@ -53,7 +53,7 @@ async def test_the_events_of_a_pipeline_lead_back_to_it() -> None:
                 assert (await circle.projects.get(event.project.slug or "")).id == event.project.id
 
 
-async def test_each_event_is_handled_once_however_often_it_is_delivered() -> None:
+async def test_repeated_deliveries_of_an_event_are_handled_once() -> None:
     events: list[ca.WebhookEvent] = []
     receiver = Receiver(SECRET, events.append)
     async with told(receiver, duplicates=2) as fake, fake.client() as circle:
@@ -62,7 +62,7 @@ async def test_each_event_is_handled_once_however_often_it_is_delivered() -> Non
     assert (receiver.stats.accepted, receiver.stats.duplicates) == (3, 6)
 
 
-async def test_what_is_turned_away_comes_again_and_is_handled() -> None:
+async def test_a_refused_event_is_delivered_again_and_handled() -> None:
     handler = Held()
     receiver = Receiver(SECRET, handler, concurrency=1, queue=0)
     async with told(receiver) as fake, fake.client() as circle:
@@ -76,7 +76,7 @@ async def test_what_is_turned_away_comes_again_and_is_handled() -> None:
     assert (receiver.stats.accepted, receiver.stats.lost) == (3, 0)
 
 
-async def test_what_is_signed_with_another_secret_is_never_handled() -> None:
+async def test_events_signed_with_another_secret_are_never_handled() -> None:
     handler = Held()
     receiver = Receiver([SECRET, "another"], handler)
     world = World()
@@ -91,7 +91,7 @@ async def test_what_is_signed_with_another_secret_is_never_handled() -> None:
     assert len(handler.done) == 1
 
 
-async def test_an_event_wakes_whoever_waits_for_its_pipeline() -> None:
+async def test_an_event_ends_the_wait_for_its_pipeline() -> None:
     def wake(event: ca.WebhookEvent) -> None:
         circle.notify(event)
 

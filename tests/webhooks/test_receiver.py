@@ -1,4 +1,4 @@
-"""What a receiver answers, and what it does with the events that it has accepted."""
+"""The answers of a receiver, and the handling of accepted events."""
 
 import asyncio
 import logging
@@ -26,7 +26,7 @@ async def statuses(receiver: Receiver, ids: Sequence[str]) -> list[int]:
 
 
 async def idle(receiver: Receiver) -> None:
-    """Wait until nothing is left to do."""
+    """Wait until all events are handled."""
     async with asyncio.timeout(10):
         while receiver.stats.pending:
             await asyncio.sleep(0)
@@ -37,7 +37,7 @@ async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
         yield part
 
 
-async def test_an_event_is_answered_and_handed_over_as_it_is() -> None:
+async def test_an_event_is_answered_and_passed_to_on_event() -> None:
     events: list[WebhookEvent] = []
     async with Receiver(SECRET, events.append) as receiver:
         answer = await deliver(receiver, body_of(WORKFLOW_COMPLETED))
@@ -64,7 +64,7 @@ class Bot:
         await self.slow(event)
 
 
-async def test_on_event_may_be_any_function_plain_or_async() -> None:
+async def test_on_event_can_be_plain_or_async() -> None:
     bot = Bot()
     kinds: list[Any] = [bot, bot.plain, bot.slow, partial(bot.with_more, "!"), lambda event: bot.with_more("?", event)]
     for kind in kinds:
@@ -74,7 +74,7 @@ async def test_on_event_may_be_any_function_plain_or_async() -> None:
     assert bot.events == ["e", "e", "e", "e!", "e?"]
 
 
-async def test_the_answer_comes_while_the_work_goes_on_behind() -> None:
+async def test_the_answer_does_not_wait_for_on_event() -> None:
     handler = Held()
     async with Receiver(SECRET, handler) as receiver:
         assert (await deliver(receiver, ping("e"))).status == 202
@@ -85,7 +85,7 @@ async def test_the_answer_comes_while_the_work_goes_on_behind() -> None:
     assert handler.done == ["e"]
 
 
-async def test_a_duplicate_is_answered_well_and_handled_once() -> None:
+async def test_a_duplicate_is_answered_with_200_and_handled_once() -> None:
     handler = Held()
     async with Receiver(SECRET, handler) as receiver:
         assert await statuses(receiver, ["a", "a", "b"]) == [202, 200, 202]
@@ -96,7 +96,7 @@ async def test_a_duplicate_is_answered_well_and_handled_once() -> None:
     assert (receiver.stats.accepted, receiver.stats.duplicates) == (2, 3)
 
 
-async def test_of_many_duplicates_at_once_one_is_handled() -> None:
+async def test_concurrent_duplicates_are_handled_once() -> None:
     events: list[WebhookEvent] = []
     async with Receiver(SECRET, events.append) as receiver:
         headers = signed(ping("e"))
@@ -105,20 +105,20 @@ async def test_of_many_duplicates_at_once_one_is_handled() -> None:
     assert len(events) == 1
 
 
-async def test_ids_are_forgotten_oldest_first() -> None:
+async def test_the_oldest_ids_are_discarded_first() -> None:
     async with Receiver(SECRET, print, remember=2) as receiver:
         assert await statuses(receiver, ["a", "b", "c", "b", "c", "a"]) == [202, 202, 202, 200, 200, 202]
     async with Receiver(SECRET, print, remember=0) as receiver:
         assert await statuses(receiver, ["a", "a"]) == [202, 202]
 
 
-async def test_a_wrong_signature_is_refused_and_its_event_can_come_again() -> None:
+async def test_an_event_with_a_wrong_signature_can_be_delivered_again() -> None:
     events: list[WebhookEvent] = []
     async with Receiver(["old", "new"], events.append) as receiver:
         refused = await deliver(receiver, ping("e"), "wrong")
         unsigned = await receiver.receive(ping("e"), {})
         assert (refused.status, unsigned.status) == (401, 401)
-        assert "no header `circleci-signature`" in unsigned.text
+        assert "header `circleci-signature` is missing" in unsigned.text
         assert (await deliver(receiver, ping("e"), "new")).status == 202
         assert (await deliver(receiver, ping("f"), "old")).status == 202
     assert [event.id for event in events] == ["e", "f"]
@@ -126,28 +126,28 @@ async def test_a_wrong_signature_is_refused_and_its_event_can_come_again() -> No
 
 
 @pytest.mark.parametrize(
-    ("body", "says"),
+    ("body", "message"),
     [
-        (b"", "this is no event: the body is empty"),
-        (b"{his-s3cret", "this is no event: not JSON"),
-        (b"[]", "this is no event: $: expected an object"),
-        (body_of({"id": 5, "type": "ping"}), "this is no event: $.id: expected a string"),
-        (body_of(PING | {"happened_at": "his-s3cret"}), "this is no event: $.happened_at: expected a date and time"),
-        (body_of({"his-s3cret": 1}), "this is no event: $.id: required, but absent; $.type: required, but absent"),
+        (b"", "invalid event: the body is empty"),
+        (b"{his-s3cret", "invalid event: not JSON"),
+        (b"[]", "invalid event: $: expected an object"),
+        (body_of({"id": 5, "type": "ping"}), "invalid event: $.id: expected a string"),
+        (body_of(PING | {"happened_at": "his-s3cret"}), "invalid event: $.happened_at: expected a date and time"),
+        (body_of({"his-s3cret": 1}), "invalid event: $.id: required, but absent; $.type: required, but absent"),
     ],
     ids=repr,
 )
-async def test_what_is_no_event_is_refused_without_quoting_it(
-    body: bytes, says: str, caplog: pytest.LogCaptureFixture
+async def test_an_invalid_event_is_refused_without_quoting_it(
+    body: bytes, message: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with Receiver(SECRET, print) as receiver:
         answer = await deliver(receiver, body)
-    assert (answer.status, answer.text) == (400, says)
+    assert (answer.status, answer.text) == (400, message)
     assert "answered with 400" in caplog.text
     assert "s3cret" not in caplog.text
 
 
-async def test_a_body_at_its_bound_is_read_and_one_byte_more_is_refused() -> None:
+async def test_a_body_of_one_byte_beyond_the_bound_is_refused() -> None:
     body = ping("e")
     for parts in (body, chunks(body[:5], b"", body[5:])):
         async with Receiver(SECRET, print, max_body=len(body)) as receiver:
@@ -158,7 +158,7 @@ async def test_a_body_at_its_bound_is_read_and_one_byte_more_is_refused() -> Non
             assert (answer.status, answer.text) == (413, f"the body is larger than {len(body) - 1} bytes")
 
 
-async def test_an_endless_body_is_left_at_its_bound_and_closed() -> None:
+async def test_an_endless_body_is_closed_at_its_bound() -> None:
     read = 0
     closed = False
 
@@ -177,18 +177,18 @@ async def test_an_endless_body_is_left_at_its_bound_and_closed() -> None:
     assert closed
 
 
-async def test_a_body_that_does_not_come_is_waited_for_no_longer_than_allowed() -> None:
+async def test_a_slow_body_is_refused_after_the_read_timeout() -> None:
     async def stuck() -> AsyncGenerator[bytes, None]:
         yield b"{"
         await asyncio.Event().wait()
 
     async with Receiver(SECRET, print, read_timeout=0.01) as receiver:
         answer = await receiver.receive(stuck(), {})
-        assert (answer.status, answer.text) == (408, "the body did not come within 0.01 seconds")
+        assert (answer.status, answer.text) == (408, "the body did not arrive within 0.01 seconds")
         assert receiver.stats.refused == 1
 
 
-async def test_a_request_that_is_cancelled_leaves_nothing_and_its_event_can_come_again() -> None:
+async def test_an_event_of_a_cancelled_request_can_be_delivered_again() -> None:
     reading = asyncio.Event()
     closed = asyncio.Event()
 
@@ -210,7 +210,7 @@ async def test_a_request_that_is_cancelled_leaves_nothing_and_its_event_can_come
         assert (await deliver(receiver, ping("e"))).status == 202
 
 
-async def test_cancelling_a_request_that_was_answered_does_not_cancel_the_work() -> None:
+async def test_cancelling_an_answered_request_does_not_cancel_on_event() -> None:
     handler = Held()
     async with Receiver(SECRET, handler) as receiver:
 
@@ -227,7 +227,7 @@ async def test_cancelling_a_request_that_was_answered_does_not_cancel_the_work()
     assert handler.done == ["e"]
 
 
-async def test_no_more_events_are_at_work_than_allowed_and_they_begin_in_order() -> None:
+async def test_events_are_handled_in_order_within_the_concurrency() -> None:
     handler = Held()
     ids = [f"e{number}" for number in range(10)]
     async with Receiver(SECRET, handler, concurrency=3) as receiver:
@@ -241,7 +241,7 @@ async def test_no_more_events_are_at_work_than_allowed_and_they_begin_in_order()
     assert receiver.stats.pending == 0
 
 
-async def test_where_there_is_no_room_an_event_is_turned_away_and_taken_when_it_comes_again() -> None:
+async def test_an_event_refused_by_a_full_queue_can_be_delivered_again() -> None:
     handler = Held()
     async with Receiver(SECRET, handler, concurrency=1, queue=2) as receiver:
         assert await statuses(receiver, ["a", "b", "c", "d", "d", "a"]) == [202, 202, 202, 503, 503, 200]
@@ -254,7 +254,7 @@ async def test_where_there_is_no_room_an_event_is_turned_away_and_taken_when_it_
     assert handler.done == ["a", "b", "c", "d"]
 
 
-async def test_an_empty_queue_means_that_only_what_can_begin_is_taken() -> None:
+async def test_without_a_queue_only_events_that_can_start_are_accepted() -> None:
     handler = Held()
     async with Receiver(SECRET, handler, concurrency=2, queue=0) as receiver:
         assert await statuses(receiver, ["a", "b", "c"]) == [202, 202, 503]
@@ -263,7 +263,7 @@ async def test_an_empty_queue_means_that_only_what_can_begin_is_taken() -> None:
         assert await statuses(receiver, ["c"]) == [202]
 
 
-async def test_a_handler_that_raises_is_logged_and_counted_and_the_others_go_on(
+async def test_an_error_of_on_event_is_logged_and_counted_and_does_not_affect_other_events(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     done: list[str] = []
@@ -277,12 +277,12 @@ async def test_a_handler_that_raises_is_logged_and_counted_and_the_others_go_on(
         assert await statuses(receiver, ["a", "b", "c", "d"]) == [202] * 4
     assert done == ["a", "d"]
     assert (receiver.stats.succeeded, receiver.stats.failed, receiver.stats.lost) == (2, 2, 0)
-    assert "on_event failed for the webhook event b (ping)" in caplog.text
+    assert "on_event failed for webhook event b (ping)" in caplog.text
     assert "ValueError: no such chat" in caplog.text
     assert [record for record in caplog.records if record.name == "asyncio"] == []
 
 
-async def test_what_was_waited_for_may_be_cancelled_without_harm() -> None:
+async def test_a_cancellation_of_something_that_on_event_awaits_is_an_error_of_on_event() -> None:
     done: list[str] = []
 
     async def handle(event: WebhookEvent) -> None:
@@ -298,7 +298,7 @@ async def test_what_was_waited_for_may_be_cancelled_without_harm() -> None:
     assert receiver.stats.failed == 1
 
 
-async def test_a_handler_that_cancels_itself_does_not_hold_up_the_others(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_handler_that_cancels_itself_does_not_delay_the_others(caplog: pytest.LogCaptureFixture) -> None:
     handler = Held()
     handler.let_go.set()
 
@@ -318,10 +318,10 @@ async def test_a_handler_that_cancels_itself_does_not_hold_up_the_others(caplog:
     assert handler.done == ["b", "c"]
     assert [event.id for event in lost] == ["a"]
     assert receiver.stats.lost == 1
-    assert "the work on the webhook event a (ping) was cancelled" in caplog.text
+    assert "handling of webhook event a (ping) was cancelled" in caplog.text
 
 
-async def test_on_error_is_told_what_failed_and_may_fail_itself(caplog: pytest.LogCaptureFixture) -> None:
+async def test_on_error_gets_the_failure_and_can_fail_itself(caplog: pytest.LogCaptureFixture) -> None:
     told: list[tuple[str, str]] = []
 
     async def handle(event: WebhookEvent) -> None:
@@ -338,14 +338,14 @@ async def test_on_error_is_told_what_failed_and_may_fail_itself(caplog: pytest.L
             await statuses(receiver, ["a", "b"])
         assert receiver.stats.failed == 2
     assert told == [("a", "a"), ("b", "b")]
-    assert "on_error failed for the webhook event b (ping)" in caplog.text
+    assert "on_error failed for webhook event b (ping)" in caplog.text
     assert "RuntimeError: nor this" in caplog.text
 
 
 request_id: ContextVar[str] = ContextVar("request_id")
 
 
-async def test_the_work_on_an_event_has_the_context_of_its_own_request() -> None:
+async def test_on_event_runs_in_the_context_of_its_request() -> None:
     seen: dict[str, str] = {}
 
     async def handle(event: WebhookEvent) -> None:
@@ -358,7 +358,7 @@ async def test_the_work_on_an_event_has_the_context_of_its_own_request() -> None
     assert seen == {id: f"request {id}" for id in ("a", "b", "c")}
 
 
-async def test_a_handler_may_deliver_another_event() -> None:
+async def test_a_handler_can_deliver_another_event() -> None:
     done: list[str] = []
 
     async def handle(event: WebhookEvent) -> None:
@@ -389,35 +389,35 @@ async def test_the_counters_add_up() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
-        ({"secret": ""}, "secret is empty"),
-        ({"secret": []}, "secret is an empty list"),
-        ({"on_event": None}, "on_event is of type NoneType"),
-        ({"on_error": "log"}, "on_error is of type str"),
-        ({"max_body": 0}, "max_body=0: give a whole number from 1"),
-        ({"max_body": 1e6}, "max_body=1000000.0: give a whole number from 1"),
-        ({"queue": -1}, "queue=-1: give a whole number from 0"),
-        ({"concurrency": 0}, "concurrency=0: give a whole number from 1"),
-        ({"concurrency": True}, "concurrency=True: give a whole number from 1"),
-        ({"remember": None}, "remember=None: give a whole number from 0"),
-        ({"read_timeout": 0}, "read_timeout=0: give seconds, above 0"),
-        ({"read_timeout": -1}, "read_timeout=-1: give seconds, above 0"),
-        ({"read_timeout": float("nan")}, "read_timeout=nan: give seconds, above 0"),
-        ({"drain": "5"}, "drain='5': give seconds, from 0"),
+        ({"secret": ""}, "secret must be .*, got an empty one"),
+        ({"secret": []}, "secret must be .*, got an empty list"),
+        ({"on_event": None}, "on_event must be a function, got NoneType"),
+        ({"on_error": "log"}, "on_error must be a function, got str"),
+        ({"max_body": 0}, "max_body must be an integer, 1 or more, got 0"),
+        ({"max_body": 1e6}, "max_body must be an integer, 1 or more, got 1000000.0"),
+        ({"queue": -1}, "queue must be an integer, 0 or more, got -1"),
+        ({"concurrency": 0}, "concurrency must be an integer, 1 or more, got 0"),
+        ({"concurrency": True}, "concurrency must be an integer, 1 or more, got True"),
+        ({"remember": None}, "remember must be an integer, 0 or more, got None"),
+        ({"read_timeout": 0}, "read_timeout must be a positive number of seconds, got 0"),
+        ({"read_timeout": -1}, "read_timeout must be a positive number of seconds, got -1"),
+        ({"read_timeout": float("nan")}, "read_timeout must be a positive number of seconds, got nan"),
+        ({"drain": "5"}, "drain must be 0 or more seconds, got '5'"),
     ],
     ids=repr,
 )
-def test_a_wrong_argument_is_refused_at_once(arguments: dict[str, Any], says: str) -> None:
-    with pytest.raises(ca.InvalidArgument, match=says):
+def test_an_invalid_argument_is_refused_at_once(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ca.InvalidArgument, match=message):
         Receiver(**{"secret": SECRET, "on_event": print, **arguments})
 
 
-async def test_a_caller_who_gives_no_raw_body_or_no_headers_is_told() -> None:
+async def test_a_body_that_is_not_raw_and_missing_headers_are_refused() -> None:
     async with Receiver(SECRET, print) as receiver:
-        with pytest.raises(ca.InvalidArgument, match="body is of type str"):
+        with pytest.raises(ca.InvalidArgument, match="body must be the raw bytes of the request, got str"):
             await receiver.receive("text", {})  # type: ignore[arg-type]  # this is the point
-        with pytest.raises(ca.InvalidArgument, match="headers of type NoneType"):
+        with pytest.raises(ca.InvalidArgument, match="got NoneType"):
             await receiver.receive(b"", None)  # type: ignore[arg-type]  # this is the point
 
 

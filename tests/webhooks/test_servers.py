@@ -1,4 +1,4 @@
-"""The handlers for aiohttp.web and ASGI applications answer over real sockets as the receiver says."""
+"""The handlers for aiohttp.web and ASGI, over real sockets."""
 
 import asyncio
 import logging
@@ -37,7 +37,7 @@ async def post(http: aiohttp.ClientSession, url: str, body: Any, headers: Mappin
 
 @asynccontextmanager
 async def half_sent(url: str, *lines: str, body: bytes) -> AsyncGenerator[asyncio.StreamReader, None]:
-    """Send a request's head and the begin of its body, and no more while the block runs."""
+    """Send the head of a request and the start of its body, and nothing more during the block."""
     where = urlsplit(url)
     reader, writer = await asyncio.open_connection(where.hostname, where.port)
     head = "\r\n".join([f"POST {where.path or '/'} HTTP/1.1", f"Host: {where.netloc}", *lines])
@@ -55,12 +55,12 @@ async def status_of(reader: asyncio.StreamReader) -> int:
         return int((await reader.readline()).split(b" ")[1])
 
 
-async def test_deliveries_are_answered_by_what_they_are(serve: Serve, http: aiohttp.ClientSession) -> None:
+async def test_deliveries_are_answered_by_the_receiver(serve: Serve, http: aiohttp.ClientSession) -> None:
     events: list[WebhookEvent] = []
     body = body_of(WORKFLOW_COMPLETED)
     async with serve(Receiver(["new", SECRET], events.append)) as url:
         assert await post(http, url, body, signed(body)) == (202, "accepted")
-        assert await post(http, url, body, signed(body)) == (200, "this event has been accepted before")
+        assert await post(http, url, body, signed(body)) == (200, "this event was accepted before")
         status, text = await post(http, url, body[:-1] + b" ", signed(body))
         assert (status, "signature is wrong" in text) == (401, True)
         assert (await post(http, url, body, {}))[0] == 401
@@ -80,7 +80,7 @@ async def test_any_method_but_post_is_refused(serve: Serve, http: aiohttp.Client
     assert receiver.stats.received == 0
 
 
-async def test_the_answer_does_not_wait_for_the_work(serve: Serve, http: aiohttp.ClientSession) -> None:
+async def test_the_answer_does_not_wait_for_on_event(serve: Serve, http: aiohttp.ClientSession) -> None:
     handler = Held()
     async with serve(Receiver(SECRET, handler)) as url:
         assert (await post(http, url, ping("e"), signed(ping("e"))))[0] == 202  # and not: never
@@ -90,7 +90,7 @@ async def test_the_answer_does_not_wait_for_the_work(serve: Serve, http: aiohttp
     assert handler.done == ["e"]
 
 
-async def test_the_end_of_the_server_waits_for_the_work(serve: Serve, http: aiohttp.ClientSession) -> None:
+async def test_stopping_the_server_waits_for_on_event(serve: Serve, http: aiohttp.ClientSession) -> None:
     handler = Held()
     receiver = Receiver(SECRET, handler, concurrency=1)
 
@@ -110,7 +110,7 @@ async def test_the_end_of_the_server_waits_for_the_work(serve: Serve, http: aioh
     assert await letting_go == []
 
 
-async def test_a_full_queue_is_answered_with_when_to_come_again(serve: Serve, http: aiohttp.ClientSession) -> None:
+async def test_a_full_queue_is_answered_with_retry_after(serve: Serve, http: aiohttp.ClientSession) -> None:
     handler = Held()
     async with serve(Receiver(SECRET, handler, concurrency=1, queue=1)) as url:
         for id in ("a", "b"):
@@ -125,7 +125,7 @@ async def test_a_full_queue_is_answered_with_when_to_come_again(serve: Serve, ht
     assert handler.done == ["a", "b", "c"]
 
 
-async def test_many_deliveries_at_once_are_all_taken_and_worked_off_some_at_a_time(
+async def test_many_concurrent_deliveries_are_handled_within_the_concurrency(
     serve: Serve, http: aiohttp.ClientSession
 ) -> None:
     handler = Held()
@@ -138,7 +138,7 @@ async def test_many_deliveries_at_once_are_all_taken_and_worked_off_some_at_a_ti
     assert sorted(handler.done) == sorted(ids)
 
 
-async def test_a_body_of_many_packets_is_taken(serve: Serve, http: aiohttp.ClientSession) -> None:
+async def test_a_body_of_many_packets_is_accepted(serve: Serve, http: aiohttp.ClientSession) -> None:
     events: list[WebhookEvent] = []
     body = body_of(WORKFLOW_COMPLETED | {"padding": "x" * 900_000})
     async with serve(Receiver(SECRET, events.append)) as url:
@@ -146,7 +146,7 @@ async def test_a_body_of_many_packets_is_taken(serve: Serve, http: aiohttp.Clien
     assert len(events[0].raw["padding"]) == 900_000
 
 
-async def test_a_body_may_come_in_chunks(serve: Serve, http: aiohttp.ClientSession) -> None:
+async def test_a_chunked_body_is_accepted(serve: Serve, http: aiohttp.ClientSession) -> None:
     body = body_of(WORKFLOW_COMPLETED)
 
     async def parts() -> AsyncIterator[bytes]:
@@ -157,7 +157,7 @@ async def test_a_body_may_come_in_chunks(serve: Serve, http: aiohttp.ClientSessi
         assert (await post(http, url, parts(), signed(body)))[0] == 202
 
 
-async def test_a_body_that_is_too_large_is_refused_before_it_has_all_come(serve: Serve) -> None:
+async def test_a_large_body_is_refused_before_its_end(serve: Serve) -> None:
     receiver = Receiver(SECRET, print, max_body=1000)
     async with serve(receiver) as url:
         async with half_sent(url, "Content-Length: 1000000", body=b" " * 2000) as answer:
@@ -167,14 +167,14 @@ async def test_a_body_that_is_too_large_is_refused_before_it_has_all_come(serve:
     assert receiver.stats.refused == 2
 
 
-async def test_a_body_that_comes_too_slowly_is_refused(serve: Serve) -> None:
+async def test_a_slow_body_is_refused(serve: Serve) -> None:
     receiver = Receiver(SECRET, print, read_timeout=0.05)
     async with serve(receiver) as url, half_sent(url, "Content-Length: 100", body=b"{") as answer:
         assert await status_of(answer) == 408
     assert receiver.stats.refused == 1
 
 
-async def test_a_sender_who_hangs_up_harms_nothing(
+async def test_a_disconnecting_sender_is_ignored(
     serve: Serve, http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
 ) -> None:
     receiver = Receiver(SECRET, print)
@@ -201,7 +201,7 @@ async def test_a_body_in_broken_chunks_is_refused(serve: Serve) -> None:
         assert await status_of(answer) == 400
 
 
-async def test_the_bound_is_the_receivers_and_not_that_of_the_aiohttp_application(http: aiohttp.ClientSession) -> None:
+async def test_the_bound_of_the_receiver_applies_instead_of_the_applications(http: aiohttp.ClientSession) -> None:
     body = body_of(WORKFLOW_COMPLETED)
     app = web.Application(client_max_size=10)
     async with Receiver(SECRET, print) as receiver:
@@ -215,7 +215,7 @@ async def test_the_bound_is_the_receivers_and_not_that_of_the_aiohttp_applicatio
 
 
 async def drive(app: Any, scope: dict[str, Any], *incoming: dict[str, Any]) -> list[dict[str, Any]]:
-    """Speak ASGI with an application, and return what it sends."""
+    """Run an ASGI application with these messages, and return those that it sends."""
     waiting = list(incoming)
     sent: list[dict[str, Any]] = []
 
@@ -229,12 +229,12 @@ async def drive(app: Any, scope: dict[str, Any], *incoming: dict[str, Any]) -> l
     return sent
 
 
-async def test_a_websocket_is_turned_away() -> None:
+async def test_a_websocket_is_refused() -> None:
     sent = await drive(Receiver(SECRET, print).asgi, {"type": "websocket"}, {"type": "websocket.connect"})
     assert sent == [{"type": "websocket.close"}]
 
 
-async def test_another_protocol_of_asgi_is_none_that_it_knows() -> None:
+async def test_another_asgi_protocol_is_not_supported() -> None:
     with pytest.raises(NotImplementedError, match="'carrier-pigeon'"):
         await drive(Receiver(SECRET, print).asgi, {"type": "carrier-pigeon"})
 
@@ -247,7 +247,7 @@ async def test_a_lifespan_opens_and_closes_the_receiver() -> None:
     assert repr(receiver) == "<Receiver: 0 events pending, closed>"
 
 
-async def test_a_receiver_that_serves_itself_says_where_and_ends_with_its_block(http: aiohttp.ClientSession) -> None:
+async def test_serve_yields_its_url_and_ends_with_its_block(http: aiohttp.ClientSession) -> None:
     receiver = Receiver(SECRET, lambda event: None)
     body = ping("1")
     async with receiver.serve("::1", path="/a/b") as url:
@@ -260,9 +260,9 @@ async def test_a_receiver_that_serves_itself_says_where_and_ends_with_its_block(
         assert (await post(http, again, body, signed(body)))[0] == 200  # it is remembered
 
 
-async def test_a_path_or_a_port_that_cannot_be_is_refused_and_nothing_is_left_open() -> None:
+async def test_an_invalid_path_and_a_port_in_use_are_refused() -> None:
     receiver = Receiver(SECRET, lambda event: None)
-    with pytest.raises(InvalidArgument, match="path='hooks': give one that begins with '/'"):
+    with pytest.raises(InvalidArgument, match="path must begin with '/', got 'hooks'"):
         receiver.serve(path="hooks")
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="address already in use"):
         async with receiver.serve(port=taken.getsockname()[1]):

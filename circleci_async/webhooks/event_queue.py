@@ -1,4 +1,4 @@
-"""What has been accepted and is not done: so many events at work, each in its task, and so many waiting, no more."""
+"""Accepted events: a bounded number of them in work, each in its own task, and a bounded number waiting."""
 
 import asyncio
 from collections import deque
@@ -8,19 +8,19 @@ from typing import Any
 
 from ..models.events import WebhookEvent
 
-__all__ = ["Backlog"]
+__all__ = ["EventQueue"]
 
-_MOMENT = 0.1
-"""Seconds until it is clear whether the event loop has ended, after which no timer of it fires."""
+_LOOP_END_DELAY = 0.1
+"""Seconds after a cancellation until new work starts: timers do not fire if the event loop is ending."""
 
-_UNWINDING = 1.0
-"""Seconds that `finish` waits for what it has cancelled, which needs no more than a moment, unless it resists."""
+_CANCEL_TIMEOUT = 1.0
+"""Seconds that `finish` waits for cancelled work. Work that ends normally needs only a moment."""
 
 
-class Backlog:
-    """Starts `work` for each event that it takes, for `concurrency` of them at a time.
+class EventQueue:
+    """Runs `work` for each event, for `concurrency` of them at a time; at most `size` events wait.
 
-    Nothing runs while there is nothing to do, and nothing belongs to an event loop then.
+    An empty queue has no tasks, and belongs to no event loop.
     """
 
     def __init__(
@@ -38,14 +38,14 @@ class Backlog:
         self._waiting: deque[tuple[WebhookEvent, Context]] = deque()
         self._running: dict[asyncio.Task[None], WebhookEvent] = {}
         self.lost: list[WebhookEvent] = []
-        """What was cancelled; `finish` returns it."""
+        """Cancelled events; `finish` returns them."""
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._running)
 
     def offer(self, event: WebhookEvent) -> bool:
-        """Take an event, and start it as soon as its turn comes; return False if there is no room."""
-        # Each event keeps the context of its own request, whoever's end lets it begin: traces hang on it.
+        """Add an event, and start its work when possible; return False if the queue is full."""
+        # The work runs in the context of the event's own request, on which its traces depend.
         if len(self._running) < self._concurrency:
             self._start(event, copy_context())
         elif len(self._waiting) < self._size:
@@ -55,36 +55,36 @@ class Backlog:
         return True
 
     async def finish(self, seconds: float) -> list[WebhookEvent]:
-        """Wait until all is done, for so long at most, then cancel the rest. Return what was not done.
+        """Wait until all events are done, at most that long, then cancel the rest. Return the events not done.
 
-        The work on an event may call this, and is then itself not waited for.
+        The work on an event may call this; it does not wait for itself.
         """
         current = asyncio.current_task()
         if current is not None:
             self._running.pop(current, None)
         try:
             async with asyncio.timeout(seconds):
-                self._go_on()
+                self._start_waiting()
                 while self:
                     if self._running:
                         await asyncio.wait(self._running)
-                    else:  # what was at work was cancelled by somebody; what waits begins in a moment
-                        await asyncio.sleep(_MOMENT)
+                    else:  # the running work was cancelled from outside; the next starts after the delay
+                        await asyncio.sleep(_LOOP_END_DELAY)
         except TimeoutError:
-            pass  # what is left is given up
-        finally:  # also if this wait is itself cancelled
-            await self._give_up()
+            pass
+        finally:  # also if this wait is cancelled
+            await self._cancel_all()
         lost, self.lost = self.lost, []
         return lost
 
-    async def _give_up(self) -> None:
+    async def _cancel_all(self) -> None:
         while self._waiting:
             self._lose(self._waiting.popleft()[0])
         if not self._running:
             return
         for task in self._running:
             task.cancel()
-        _, resisting = await asyncio.wait(self._running, timeout=_UNWINDING)
+        _, resisting = await asyncio.wait(self._running, timeout=_CANCEL_TIMEOUT)
         for task in resisting:
             self._lose(self._running.pop(task))
 
@@ -101,11 +101,11 @@ class Backlog:
         event = self._running.pop(task, None)
         if event is not None and task.cancelled():
             self._lose(event)
-        if task.cancelling():  # perhaps all tasks are, because the event loop ends: nothing may begin then
-            task.get_loop().call_later(_MOMENT, self._go_on)
+        if task.cancelling():  # possibly all tasks are cancelled because the event loop ends: start nothing then
+            task.get_loop().call_later(_LOOP_END_DELAY, self._start_waiting)
         else:
-            self._go_on()
+            self._start_waiting()
 
-    def _go_on(self) -> None:
+    def _start_waiting(self) -> None:
         while self._waiting and len(self._running) < self._concurrency:
             self._start(*self._waiting.popleft())
