@@ -68,6 +68,11 @@ class RetryPolicy:
     deadline: float | None = field(default=None, validator=valid.optional(_positive))
     """Bound of a whole call, all attempts and waits included. None: no bound."""
 
+    def delay(self, retry: int) -> float:
+        """Return the seconds to wait before a retry, counted from 1: random, below a bound that doubles each time."""
+        bound = min(self.max_delay, self.initial_delay * 2.0 ** min(retry - 1, 64))
+        return random.uniform(0, bound)  # full jitter
+
 
 class Budget:
     """What a session may spend on retries, so that an outage is not answered with a storm.

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import circleci_async as ca
-from circleci_async.harvest.schema import LEDGER_NAME
-from circleci_async.harvest.tree import PARTS_NAME
+from circleci_async.harvest.folder import PARTS_NAME
+from circleci_async.harvest.ledger.schema import LEDGER_NAME
 from circleci_async.testing import FakeCircleCI, World
 from circleci_async.testing.jobs import Artifact, Job
 from tests.downloads.file_server import random_bytes
@@ -61,7 +61,7 @@ def tree(into: Path) -> dict[str, bytes]:
 
 def parts(into: Path) -> list[str]:
     """The names of the partial files."""
-    return sorted(path.name for path in (into / PARTS_NAME).iterdir())
+    return sorted(path.name for path in (into / PARTS_NAME).glob("*"))
 
 
 def rows(into: Path, query: str, *values: object) -> list[Any]:

@@ -13,7 +13,7 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.downloads.part_file import PartFile
-from circleci_async.harvest import store
+from circleci_async.harvest.folder import HarvestFolder
 from circleci_async.testing import FakeCircleCI, World
 from tests.harvest.disks import MIB, powerless, small_disk
 from tests.harvest.harvests import (
@@ -140,8 +140,10 @@ async def test_a_disk_that_runs_full_ends_the_run_and_the_next_goes_on(
         async with FakeCircleCI(world) as fake:
             report = await harvest(fake, into, concurrency=4)
             assert isinstance(report.error, ca.LedgerError), report
-            assert "the disk is full" in str(report.stopped)
-            with pytest.raises(ca.LedgerError, match="make room, and harvest again to go on"):
+            assert "disk is full" in str(report.stopped)
+            with pytest.raises(
+                ca.LedgerError, match="free space or choose another folder, then run the same command again"
+            ):
                 report.raise_for_failures()
             assert len(report.failed) == 0
             assert states(into).keys() <= {"done", "found"}
@@ -165,7 +167,7 @@ def pretend_to_be_full(monkeypatch: pytest.MonkeyPatch, size: int) -> Callable[[
         if left[0] < 0:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    write_small = store.Store._write
+    write_small = HarvestFolder.write_part
     write_part = PartFile.write
 
     def small(self: Any, id: int, content: bytes) -> None:
@@ -176,7 +178,7 @@ def pretend_to_be_full(monkeypatch: pytest.MonkeyPatch, size: int) -> Callable[[
         refuse(sum(map(len, pieces)))
         write_part(self, pieces)
 
-    monkeypatch.setattr(store.Store, "_write", small)
+    monkeypatch.setattr(HarvestFolder, "write_part", small)
     monkeypatch.setattr(PartFile, "write", part)
 
     def make_room() -> None:
@@ -214,7 +216,7 @@ async def test_no_room_for_a_folder_leaves_the_file_to_the_next_run(
         with monkeypatch.context() as patch:
             patch.setattr(os, "mkdir", full)
             report = await harvest(fake, into)
-        assert str(report.stopped) == "the disk is full"
+        assert str(report.stopped) == "the destination disk is full"
         assert states(into).keys() <= {"done", "found"}
         report = await harvest(fake, into)
         report.raise_for_failures()
@@ -231,9 +233,9 @@ async def test_a_destination_that_is_read_only() -> None:
         with powerless() as folder:
             await harvest(fake, folder / "before")  # what is loaded when it is needed is loaded by now
             folder.chmod(0o555)
-            with pytest.raises(ca.LedgerError, match=r"out can't be made: Permission denied"):
+            with pytest.raises(ca.LedgerError, match=r"cannot create .*out: Permission denied"):
                 await circle.harvest("gh/acme/api", folder / "out")
-            with pytest.raises(ca.LedgerError, match=r"can't write to .*: Permission denied"):
+            with pytest.raises(ca.LedgerError, match=r"cannot write to .*: Permission denied"):
                 await circle.harvest("gh/acme/api", folder)
             assert tasks_of_the_package() == []
             into = folder / "before"
@@ -241,7 +243,7 @@ async def test_a_destination_that_is_read_only() -> None:
             for path in (into, into / ".harvest.parts"):
                 path.chmod(0o555)
             (into / ".harvest.sqlite").chmod(0o444)
-            with pytest.raises(ca.LedgerError, match=r"can't be written .*: check the rights"):
+            with pytest.raises(ca.LedgerError, match=r"cannot write .*: check the permissions"):
                 await circle.harvest("gh/acme/api", into)
             for path in into.glob(".harvest.sqlite-*"):
                 path.chmod(0o444)

@@ -166,25 +166,25 @@ async def test_harvests_into_two_destinations_go_side_by_side(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
-        ({"projects": []}, "projects: the list is empty"),
+        ({"projects": []}, "projects must contain at least one project"),
         ({"projects": "nonsense"}, "give"),
-        ({"concurrency": 0}, "concurrency=0: give a whole number from 1"),
-        ({"attempts": 1.5}, r"attempts=1.5: give a whole number from 1"),
-        ({"max_files": -1}, "max_files=-1: give a whole number from 0, or None"),
-        ({"max_bytes": "1 MB"}, "max_bytes='1 MB': give a whole number"),
-        ({"min_free": -5}, "min_free=-5: give a number of bytes"),
-        ({"dedupe": "symlink"}, "dedupe='symlink': give 'hardlink'"),
-        ({"layout": "{path}"}, "without {node} and {number} files would collide"),
+        ({"concurrency": 0}, "concurrency must be a positive integer, got 0"),
+        ({"attempts": 1.5}, r"attempts must be a positive integer, got 1.5"),
+        ({"max_files": -1}, "max_files must be an integer of 0 or more, or None for no bound, got -1"),
+        ({"max_bytes": "1 MB"}, "max_bytes must be an integer .*, got '1 MB'"),
+        ({"min_free": -5}, "min_free must be a number of bytes, 0 or more, got -5"),
+        ({"dedupe": "symlink"}, "dedupe must be 'hardlink', or None .*, got 'symlink'"),
+        ({"layout": "{path}"}, "must contain {node} and {number}, without which files would collide"),
     ],
 )
 async def test_a_wrong_argument_is_refused_before_anything_is_made(
-    options: dict[str, object], said: str, into: Path
+    options: dict[str, object], message: str, into: Path
 ) -> None:
     async with FakeCircleCI(World()) as fake, fake.client() as circle:
         arguments: dict[str, object] = {"projects": "gh/acme/api", "into": into, **options}
-        with pytest.raises(ca.InvalidArgument, match=said):
+        with pytest.raises(ca.InvalidArgument, match=message):
             await circle.harvest(**arguments)  # type: ignore[arg-type]
         assert fake.requests == []
     assert not into.exists()

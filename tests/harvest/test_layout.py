@@ -10,27 +10,27 @@ from hypothesis import strategies as some
 
 import circleci_async as ca
 from circleci_async.downloads.destination import checked_parts, fold
-from circleci_async.harvest.layout import DEFAULT_LAYOUT, Layout, Place, Placer, safe_name
+from circleci_async.harvest.layout import DEFAULT_LAYOUT, JobRef, Layout, PathAllocator, safe_name
 
-JOB = Place("gh/acme/api", 12, "build", "test", 42)
+JOB = JobRef("gh/acme/api", 12, "build", "test", 42)
 
 
 def placed(
     artifacts: Iterable[tuple[int, str]],
     taken: Mapping[tuple[int, str], str] | None = None,
     *,
-    job: Place = JOB,
+    job: JobRef = JOB,
     layout: str = DEFAULT_LAYOUT,
 ) -> dict[tuple[int, str], str]:
     """Give places to the artifacts that have none, in their order, as the ledger does."""
     there = taken or {}
     new = sorted({*artifacts} - {*there})
     has_nodes = len({node for node, _ in (*new, *there)}) > 1
-    placer = Placer(Layout(layout), job, has_nodes=has_nodes, taken=there.values())
-    return {each: placer.place(*each) for each in new}
+    paths = PathAllocator(Layout(layout), job, has_nodes=has_nodes, taken=there.values())
+    return {each: paths.allocate(*each) for each in new}
 
 
-def places(*artifacts: tuple[int, str], job: Place = JOB, layout: str = DEFAULT_LAYOUT) -> list[str]:
+def places(*artifacts: tuple[int, str], job: JobRef = JOB, layout: str = DEFAULT_LAYOUT) -> list[str]:
     """Where these go, in this order."""
     found = placed(artifacts, job=job, layout=layout)
     return [found[each] for each in artifacts]
@@ -54,32 +54,32 @@ def test_a_template_of_ones_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("layout", "said"),
+    ("layout", "message"),
     [
-        ("", "last part must be {path}"),
-        ("{number}/{node}", "last part must be {path}"),
-        ("{number}/{node}/{path}.txt", "last part must be {path}"),
-        ("{path}/{number}/{node}/{path}", "last part must be {path}"),
-        ("{node}/{path}", "without {number} files would collide"),
-        ("{number}/{path}", "without {node} files would collide"),
-        ("{job}/{path}", "without {node} and {number} files would collide"),
-        ("{number}/{nod}/{path}", "there is {project}, {pipeline}"),
-        ("{number}/{node!r}/{path}", "there is {project}, {pipeline}"),
-        ("{number:5}/{node}/{path}", "there is {project}, {pipeline}"),
-        ("{number}/{node/{path}", "there is {project}, {pipeline}"),
-        ("{}/{number}/{node}/{path}", "there is {project}, {pipeline}"),
-        ("/{number}/{node}/{path}", "a folder can't be empty"),
-        ("{number}//{node}/{path}", "a folder can't be empty"),
-        (".hidden/{number}/{node}/{path}", "begin with a dot are the harvest's own"),
-        ("../{number}/{node}/{path}", "begin with a dot are the harvest's own"),
-        ("a\\b/{number}/{node}/{path}", "holds a backslash or a control character"),
-        ("a\0b/{number}/{node}/{path}", "holds a backslash or a control character"),
-        ("{project}-{number}/{node}/{path}", "{project} must be a part of its own"),
-        (7, "must be text"),
+        ("", "must end with '/{path}'"),
+        ("{number}/{node}", "must end with '/{path}'"),
+        ("{number}/{node}/{path}.txt", "must end with '/{path}'"),
+        ("{path}/{number}/{node}/{path}", "must end with '/{path}'"),
+        ("{node}/{path}", "must contain {number}, without which files would collide"),
+        ("{number}/{path}", "must contain {node}, without which files would collide"),
+        ("{job}/{path}", "must contain {node} and {number}, without which files would collide"),
+        ("{number}/{nod}/{path}", "must use only {project}, {pipeline}"),
+        ("{number}/{node!r}/{path}", "must use only {project}, {pipeline}"),
+        ("{number:5}/{node}/{path}", "must use only {project}, {pipeline}"),
+        ("{number}/{node/{path}", "must use only {project}, {pipeline}"),
+        ("{}/{number}/{node}/{path}", "must use only {project}, {pipeline}"),
+        ("/{number}/{node}/{path}", "must not contain an empty name"),
+        ("{number}//{node}/{path}", "must not contain an empty name"),
+        (".hidden/{number}/{node}/{path}", "one that begins with a dot"),
+        ("../{number}/{node}/{path}", "one that begins with a dot"),
+        ("a\\b/{number}/{node}/{path}", "must not contain a backslash or a control character"),
+        ("a\0b/{number}/{node}/{path}", "must not contain a backslash or a control character"),
+        ("{project}-{number}/{node}/{path}", "must not combine {project} with other text"),
+        (7, "must be a string, got 7"),
     ],
 )
-def test_a_template_by_which_files_could_collide_or_get_out_is_refused(layout: str, said: str) -> None:
-    with pytest.raises(ca.InvalidArgument, match=said):
+def test_a_template_by_which_files_could_collide_or_get_out_is_refused(layout: str, message: str) -> None:
+    with pytest.raises(ca.InvalidArgument, match=message):
         Layout(layout)
 
 
@@ -111,7 +111,7 @@ def test_names_that_begin_with_a_dot_get_another_beginning() -> None:
         "gh/acme/api/12/build/test-42/%2Econfig/%2Ex/y",
         "gh/acme/api/12/build/test-42/a/%2Eb",
     ]
-    hidden = Place("gh/.github/.github", 1, ".w", ".j", 2)
+    hidden = JobRef("gh/.github/.github", 1, ".w", ".j", 2)
     assert places((0, "a"), job=hidden) == ["gh/%2Egithub/%2Egithub/1/%2Ew/%2Ej-2/a"]
 
 
@@ -145,9 +145,9 @@ def test_names_as_long_as_file_systems_allow_still_fit_when_they_become_longer(n
     found = places((0, name), (0, name[:-1] + name[-1].swapcase()), (0, f"{name}/x"))
     assert len(set(found)) == len({name, name[:-1] + name[-1].swapcase()}) + 1
     assert all(len(part.encode()) <= 255 for path in found for part in path.split("/"))
-    long = Place("gh/acme/api", 1, "w" * 400, "j" * 300, 7)
+    long = JobRef("gh/acme/api", 1, "w" * 400, "j" * 300, 7)
     assert all(len(part.encode()) <= 255 for part in places((0, "a"), job=long)[0].split("/"))
-    other = Place("gh/acme/api", 1, "w" * 401, "j" * 300, 7)
+    other = JobRef("gh/acme/api", 1, "w" * 401, "j" * 300, 7)
     assert places((0, "a"), job=long) != places((0, "a"), job=other)
 
 

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 import circleci_async as ca
-from circleci_async.harvest import lock, schema
-from circleci_async.harvest.ledger import Ledger
+from circleci_async.harvest import lock
+from circleci_async.harvest.ledger import schema
+from circleci_async.harvest.ledger.writer import LedgerWriter
 from circleci_async.harvest.lock import Lock, is_locked
-from circleci_async.harvest.store import Store
+from circleci_async.harvest.placement import Placement
 from circleci_async.testing import FakeCircleCI, World
 from tests.harvest.harvests import QUICK, all_artifacts, fill, harvest, small_world, states, tree, usual_tree
 from tests.leftovers import tasks_of_the_package
@@ -79,7 +80,7 @@ async def test_a_ledger_of_a_newer_version(into: Path) -> None:
     with closing(sqlite3.connect(into / NAME)) as sql:
         sql.execute("PRAGMA user_version = 2")
     error = await refused(into)
-    assert "was written by a newer version of circleci_async (its format is 2, this one knows 1)" in str(error)
+    assert "was written by a newer version of circleci_async (its format is 2, this version reads 1)" in str(error)
     for look in (ca.harvest_status, ca.verify_harvest):
         with pytest.raises(ca.LedgerError, match="newer version"):
             await look(into)
@@ -89,18 +90,18 @@ async def test_a_database_of_somebody_else(into: Path) -> None:
     into.mkdir()
     with closing(sqlite3.connect(into / NAME)) as sql:
         sql.execute("CREATE TABLE poems (line TEXT)")
-    assert "is no ledger of a harvest" in str(await refused(into))
+    assert "is not the ledger of a harvest" in str(await refused(into))
 
 
 async def test_a_ledger_that_somebody_is_making_or_has_locked_is_waited_for_only_so_long(
     into: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schema, "BUSY", 0.05)
+    monkeypatch.setattr(schema, "BUSY_TIMEOUT", 0.05)
     async with FakeCircleCI(small_world()) as fake:
         await harvest(fake, into)
     with closing(sqlite3.connect(into / NAME)) as sql:
         sql.execute("BEGIN EXCLUSIVE")
-        assert "can't be used: database is locked" in str(await refused(into))
+        assert "database is locked" in str(await refused(into))
 
 
 async def test_an_empty_ledger_is_a_new_one(into: Path) -> None:
@@ -113,7 +114,7 @@ async def test_an_empty_ledger_is_a_new_one(into: Path) -> None:
 async def test_no_harvest_there_to_look_into(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "missing"):
         for look in (ca.harvest_status, ca.verify_harvest):
-            with pytest.raises(ca.LedgerError, match="there is no harvest in"):
+            with pytest.raises(ca.LedgerError, match="no harvest in"):
                 await look(folder)
 
 
@@ -144,17 +145,17 @@ async def test_a_ledger_on_a_full_disk(pages: int, into: Path, monkeypatch: pyte
             return connect(root)
 
     async with FakeCircleCI(world) as fake, fake.client(retry=QUICK) as circle:
-        monkeypatch.setattr("circleci_async.harvest.ledger.connect", on_small_disk)
-        with pytest.raises(ca.LedgerError, match=r"the disk is full: .* can't be written; make room"):
+        monkeypatch.setattr("circleci_async.harvest.ledger.writer.connect", on_small_disk)
+        with pytest.raises(ca.LedgerError, match=r"the destination disk is full \(cannot write .*\): free space"):
             report = await circle.harvest(projects, into)
-            assert report.stopped == "the disk is full"
+            assert report.stopped == "the destination disk is full"
             report.raise_for_failures()
         assert tasks_of_the_package() == []
         whole = usual_tree(all_artifacts(world))
         assert {name: data for name, data in tree(into).items() if whole[name] != data} == {}
         if pages > 16:
             (await ca.verify_harvest(into)).raise_for_differences()
-        monkeypatch.setattr("circleci_async.harvest.ledger.connect", connect)
+        monkeypatch.setattr("circleci_async.harvest.ledger.writer.connect", connect)
         report = await harvest(fake, into, projects=projects)
         report.raise_for_failures()
     assert tree(into) == whole
@@ -165,8 +166,8 @@ async def test_a_ledger_on_a_full_disk(pages: int, into: Path, monkeypatch: pyte
 
 async def test_a_destination_that_is_a_file_or_below_one(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert "can't be made: " in str(await refused(tmp_path / "file"))
-    assert "can't be made: " in str(await refused(tmp_path / "file" / "out"))
+    assert "cannot create " in str(await refused(tmp_path / "file"))
+    assert "cannot create " in str(await refused(tmp_path / "file" / "out"))
 
 
 # One at a time
@@ -179,10 +180,10 @@ async def test_a_second_harvest_into_the_same_destination_is_refused(into: Path)
         while not fake.requests:
             await asyncio.sleep(0.001)
         assert (await ca.harvest_status(into)).is_running
-        with pytest.raises(ca.LedgerBusy, match=rf"another harvest \(process {os.getpid()}\) is at work in") as caught:
+        with pytest.raises(ca.LedgerBusy, match=rf"another harvest \(process {os.getpid()}\) is running in") as caught:
             await circle.harvest("gh/acme/api", into)
         assert caught.value.hint == "Wait until it has ended, or give another destination."
-        with pytest.raises(ca.LedgerBusy, match="verify when it has ended"):
+        with pytest.raises(ca.LedgerBusy, match="verify after it has ended"):
             await ca.verify_harvest(into)
         (await first).raise_for_failures()
         assert not (await ca.harvest_status(into)).is_running
@@ -200,7 +201,7 @@ async def test_another_process_is_refused_too_and_named(into: Path) -> None:
     ) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        assert f"another harvest (process {process.pid}) is at work" in str(await refused(into))
+        assert f"another harvest (process {process.pid}) is running" in str(await refused(into))
         assert is_locked(into)
         process.kill()
     assert not is_locked(into)
@@ -215,7 +216,7 @@ def test_a_lock_that_can_not_be_taken_says_so(into: Path, monkeypatch: pytest.Mo
         raise OSError(37, "No locks available")
 
     monkeypatch.setattr(lock, "_lock", refuse)
-    with pytest.raises(ca.LedgerError, match="can't be locked: No locks available"):
+    with pytest.raises(ca.LedgerError, match=r"cannot lock .*: No locks available"):
         Lock(into)
 
 
@@ -239,7 +240,9 @@ async def test_a_destination_keeps_its_layout(into: Path) -> None:
         await harvest(fake, into, layout=layout)
         assert "test-0/1/logs/0.txt" in tree(into)
         await harvest(fake, into, layout=layout)
-        with pytest.raises(ca.InvalidArgument, match=r"files in .* are laid out as '{job}/{number}/"):
+        with pytest.raises(
+            ca.InvalidArgument, match=r"layout must be '{job}/{number}/.*, which the files in this destination use"
+        ):
             await circle.harvest("gh/acme/api", into)
         with pytest.raises(ca.InvalidArgument, match="files of gh/acme/api, gh/acme/web would collide"):
             await circle.harvest("gh/acme/web", into, layout=layout)
@@ -255,18 +258,18 @@ async def test_an_error_while_files_are_settled_ends_the_run_with_its_reason(
     into: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = small_world()
-    finish = Store.finish
+    commit = Placement.commit
 
-    def fail(self: Store, *args: object) -> object:
-        if self._sql.execute("SELECT 1 FROM artifacts WHERE state = 'done'").fetchone():
+    def fail(self: Placement, sql: sqlite3.Connection, files: Any) -> Any:
+        if sql.execute("SELECT 1 FROM artifacts WHERE state = 'done'").fetchone():
             raise sqlite3.OperationalError("disk I/O error")
-        return finish(self, *args)  # type: ignore[arg-type]
+        return commit(self, sql, files)
 
     async with FakeCircleCI(world, latency=0.002) as fake, fake.client(retry=QUICK) as circle:
-        monkeypatch.setattr(Store, "finish", fail)
-        with pytest.raises(ca.LedgerError, match="can't be used: disk I/O error"):
+        monkeypatch.setattr(Placement, "commit", fail)
+        with pytest.raises(ca.LedgerError, match=r"cannot use .*: disk I/O error"):
             await circle.harvest("gh/acme/api", into)
-        monkeypatch.setattr(Store, "finish", finish)
+        monkeypatch.setattr(Placement, "commit", commit)
         assert 0 < len(tree(into)) < 24
         report = await harvest(fake, into)
         report.raise_for_failures()
@@ -274,7 +277,8 @@ async def test_an_error_while_files_are_settled_ends_the_run_with_its_reason(
 
 
 async def test_a_ledger_that_is_not_open_says_so(into: Path) -> None:
-    ledger = Ledger(into, lambda settled: None, dedupe=False)
+    writer = LedgerWriter(into)
     with pytest.raises(RuntimeError, match="not open"):
-        await ledger.do(Store.take, 0, 1)
-    await ledger.close(ended=True)
+        await writer.execute(lambda sql: None)
+    await writer.close()
+    await writer.close()

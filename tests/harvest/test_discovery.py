@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import circleci_async as ca
-from circleci_async.harvest import finding
+from circleci_async.harvest import discovery
 from circleci_async.testing import FakeCircleCI, World
 from circleci_async.testing.builds import Pipeline
 from circleci_async.testing.jobs import Job
@@ -235,7 +235,7 @@ async def test_pipelines_by_their_ids(into: Path) -> None:
     world = varied_world()
     one, _, three, _ = world.projects["gh/acme/api"].pipelines.all
     async with FakeCircleCI(world) as fake:
-        select = ca.Selection(pipeline=[one.id, three.id], job="lint")
+        select = ca.Selection(pipeline_id=[one.id, three.id], job="lint")
         report = await harvest(fake, into, select=select)
         assert not any(each.path.endswith("/project/gh/acme/api/pipeline") for each in fake.requests)
     assert {(file.pipeline, file.job) for file in report.files} == {(1, "lint"), (3, "lint")}
@@ -254,7 +254,7 @@ async def test_a_workflow_by_its_id(into: Path) -> None:
         for select in (
             ca.Selection(workflow_id=workflow.id, workflow="other"),
             ca.Selection(workflow_id=workflow.id, branch="main"),
-            ca.Selection(workflow_id=workflow.id, pipeline=world.new_id()),
+            ca.Selection(workflow_id=workflow.id, pipeline_id=world.new_id()),
         ):
             report = await harvest(fake, into, select=select)
             assert (len(report.files), len(report.skipped), len(report.failed)) == (0, 0, 0)
@@ -266,16 +266,16 @@ async def test_an_id_of_another_project_or_of_nothing_is_a_failure(into: Path) -
     [mine] = world.projects["gh/acme/api"].pipelines.all
     missing = world.new_id()
     async with FakeCircleCI(world) as fake:
-        report = await harvest(fake, into, select=ca.Selection(pipeline=[strange.id, mine.id, missing]))
+        report = await harvest(fake, into, select=ca.Selection(pipeline_id=[strange.id, mine.id, missing]))
         assert len(report.files) == 8
         said = sorted(map(str, report.failed))
         assert len(said) == 2
         assert any(f"pipelines of pipeline {missing}: 404 Not Found" in each for each in said)
-        assert any("is one of gh/acme/web, which is not among the projects asked for" in each for each in said)
+        assert any("belongs to gh/acme/web, which is not one of the given projects" in each for each in said)
         report = await harvest(fake, into, select=ca.Selection(workflow_id=missing))
         assert len(report.failed) == 1
         both = ["gh/acme/web", "gh/acme/api"]
-        select = ca.Selection(pipeline=[strange.id, mine.id])
+        select = ca.Selection(pipeline_id=[strange.id, mine.id])
         fake.fail(f"*/pipeline/{mine.id}", origin="api", status=400)
         report = await harvest(fake, into, projects=both, select=select)
         assert len(report.failed) == 1
@@ -385,7 +385,7 @@ def hours_later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Let time pass for those who look for pipelines."""
 
     def pass_by(hours: float) -> None:
-        monkeypatch.setattr(finding, "_now", lambda: datetime.now(UTC) + timedelta(hours=hours))
+        monkeypatch.setattr(discovery, "utc_now", lambda: datetime.now(UTC) + timedelta(hours=hours))
 
     return pass_by
 
