@@ -1,4 +1,4 @@
-"""Lists that come in pages."""
+"""Lists that the API returns page by page."""
 
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -7,12 +7,12 @@ from typing import Generic, TypeVar
 
 from attrs import frozen
 
-from ..errors import CircleCIError, InvalidArgument, PagingError, TruncatedListWarning
+from ..errors import CircleCIError, InvalidArgument, NotFound, PagingError, TruncatedListWarning
 
 T = TypeVar("T")
 
-MOST_REPEATS = 2
-"""Pages in a row that may be the same as the one before, for items may be equal; more would never end."""
+MAX_REPEATS = 2
+"""Consecutive pages that may equal the page before. Equal items are possible; a longer run would never end."""
 
 
 @frozen
@@ -26,8 +26,8 @@ class Page(Generic[T]):
 class Paged(Generic[T]):
     """A list that is fetched page by page while it is iterated.
 
-    Nothing is sent until then, and no page is asked for that is not needed. Each `async for` walks the list afresh.
-    An error that ends a walk carries `page_token`: `pages(start=error.page_token)` takes it up again.
+    Nothing is sent before the iteration, and only the pages that are needed are requested. Each `async for` starts a
+    new walk. An error that ends a walk carries `page_token`: `pages(start=error.page_token)` continues there.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Paged(Generic[T]):
     ) -> None:
         self._fetch = fetch
         self._truncation_warning = truncation_warning
-        """What is missing of a list that the server cuts: it repeats one page for ever."""
+        """Text of the warning for a list that the server truncates: it repeats one page endlessly."""
 
     async def __aiter__(self) -> AsyncGenerator[T, None]:
         async with aclosing(self.pages()) as pages:
@@ -46,9 +46,8 @@ class Paged(Generic[T]):
     async def pages(self, start: str | None = None) -> AsyncGenerator[Page[T], None]:
         """Iterate the pages, from the page that the token `start` names (None: the first).
 
-        Raises `PagingError` if the server repeats a token, or one page for ever. Where that is known to mean that the
-        list is longer than what the API gives of it, the walk ends with a `TruncatedListWarning` warning instead, and
-        nothing is given twice.
+        Raises `PagingError` if the server repeats a token, or one page endlessly. For a list that the API is known to
+        truncate, the walk ends with a `TruncatedListWarning` instead, and no item is yielded twice.
         """
         seen = {start}
         token = start
@@ -70,8 +69,8 @@ class Paged(Generic[T]):
             if self._truncation_warning and (repeats or token in seen):
                 warnings.warn(self._truncation_warning, TruncatedListWarning, stacklevel=3)  # the line that iterates
                 return
-            if repeats == MOST_REPEATS:
-                raise PagingError(f"the server gave the same {len(before)} items {repeats + 1} times, page after page")
+            if repeats == MAX_REPEATS:
+                raise PagingError(f"the server returned the same {len(before)} items on {repeats + 1} pages in a row")
             if token in seen:
                 repeated = PagingError(f"the server repeated the page token {token!r}, so the list would never end")
                 repeated.page_token = token
@@ -85,7 +84,7 @@ class Paged(Generic[T]):
     async def collect(self, limit: int | None = None) -> list[T]:
         """Return the items as a list, at most `limit` of them."""
         if limit is not None and limit < 0:
-            raise InvalidArgument(f"limit={limit!r}: give a number from 0, or None for all")
+            raise InvalidArgument(f"limit must be 0 or more, or None for all items, got {limit!r}")
         items: list[T] = []
         if limit == 0:
             return items
@@ -95,3 +94,19 @@ class Paged(Generic[T]):
                 if limit is not None and len(items) >= limit:
                     return items[:limit]
         return items
+
+    def empty_if_missing(self) -> "Paged[T]":
+        """Return the same list, but empty if the API answers 404: what it belongs to is too new, or was deleted.
+
+        A 404 for a later page is raised: part of the list has been read by then.
+        """
+
+        async def fetch(token: str | None) -> Page[T]:
+            try:
+                return await self._fetch(token)
+            except NotFound:
+                if token is not None:
+                    raise
+                return Page((), None)
+
+        return Paged(fetch, truncation_warning=self._truncation_warning)

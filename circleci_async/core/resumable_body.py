@@ -1,152 +1,165 @@
-"""The bytes of one artifact, taken up again where they were cut."""
+"""The body of one GET, resumed after an interruption where it stopped."""
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from ..config.trust import Origin
 from ..errors import ApiError, DownloadError, DownloadInterrupted, RequestTimeout, TransportError
 from .session import Session, Stream
 
-_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
-
-
 T = TypeVar("T")
 
 PROGRESS = 1024 * 1024
-"""Bytes by which a body must have come on for its attempts to be counted anew; of a small one a twentieth is enough."""
+"""Bytes that a body must advance for its attempts to be counted anew. For a small one, a twentieth is enough."""
+
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
 
 
-class Body:
-    """Reads one address from its first byte to its last, over as many requests as it takes.
+class Part(NamedTuple):
+    """Bytes of a body that follow those of the part before."""
 
-    `anonymous`: without the token, whatever the address.
+    data: bytes
+    """Not empty, unless the body has `restarted` and is empty now."""
+    restarted: bool
+    """Whether the body starts over with these bytes, so that all parts before must be discarded."""
 
-    A cut is answered by asking the original address again (what it redirects to is signed for a short time), from
-    where it stopped if the server can (Range, and If-Range with a strong ETag, so that two versions never mix), from
-    the start if not. `offset` and `etag` (a strong one) take up what another one has begun.
+
+class ResumableBody:
+    """Reads a body from its first byte to its last: `async for part in body`, then `close`.
+
+    After an interruption the original URL is requested again (a redirect target is signed for a short time only), from
+    where the body stopped if the server supports it (`Range`, and `If-Range` with a strong ETag, so that two versions
+    never mix), otherwise from the start: the next part is then `restarted`.
+
+    - `offset`, `etag` (a strong one): resume a body of which an earlier one has read so many bytes.
+    - `anonymous`: never send the token, whatever the URL.
+
+    Iterating raises `ApiError`, `TransportError` when the retries are used up, and `DownloadError` for an incomplete
+    body (`DownloadInterrupted`, which is both, if each attempt was interrupted).
     """
 
     def __init__(
         self, session: Session, url: str, *, offset: int = 0, etag: str | None = None, anonymous: bool = False
     ) -> None:
         if Origin.of(url) is None:
-            raise DownloadError("the url is not an http(s) address")
+            raise DownloadError("the url must be an http or https URL")
         self._session = session
         self._url = url
         self._anonymous = anonymous
-        self._call = session.start_request("GET", url)
+        self._request = session.start_request("GET", url)
         self._stream: Stream | None = None
-        self._offset = self._mark = offset
-        self._answers = 0
+        self._offset = self._progress_mark = offset
+        self._responses = 0
+        """Responses since the body last advanced by `PROGRESS`."""
         self._forgiven = 0
-        self._has_begun = False
-        self._earned = True
-        self._ended = False
-        self._closed = False
+        """Responses no longer counted because of that; counted again if the body starts over."""
+        self._is_started = False
+        self._is_counted = True
+        """Whether the current response has added to the retry budget."""
+        self._is_complete = False
+        self._is_closed = False
+        self.received = offset
+        """Bytes of the parts so far, from the start of the body."""
         self.size: int | None = None
-        """The length by the server's word, or None if it gave none."""
+        """Length according to the server, or None if it is unknown."""
         self.etag = etag
         self.content_encoding: str | None = None
         self.resumed = 0
-        """How often the body was taken up again after a cut."""
+        """How often the body was resumed after an interruption."""
 
-    async def next_part(self) -> tuple[int, bytes]:
-        """Return the next bytes and where they begin; no bytes at the end. Beginning at 0 again means starting over.
+    def __aiter__(self) -> "ResumableBody":
+        return self
 
-        Raises `ApiError`, `TransportError` when retries are used up, `DownloadError` if the body can't be had whole
-        (`DownloadInterrupted`, which is both, if it broke off each time).
-        """
-        if self._ended:
-            return self._offset, b""
-        part = await self._run(self._attempt)
-        begin = self._offset
-        self._offset += len(part)
-        if not part or self._offset == self.size:
-            self._ended = True
-            self._hang_up()
-        return begin, part
+    async def __anext__(self) -> Part:
+        if self._is_complete:
+            raise StopAsyncIteration
+        data = await self._run(self._read)
+        restarted = self._offset != self.received
+        self._offset += len(data)
+        self.received = self._offset
+        if not data or self._offset == self.size:
+            self._is_complete = True
+            self._disconnect()
+        if not data and not restarted:
+            raise StopAsyncIteration
+        return Part(data, restarted)
 
-    @property
-    def has_ended(self) -> bool:
-        """Whether all bytes have come, so that the next part would be empty."""
-        return self._ended
-
-    async def begin(self) -> None:
-        """Wait for the first answer, so that `size` is known; raises as `next_part` does."""
+    async def connect(self) -> None:
+        """Wait for the first response, so that `size` is known. Raises the same errors as the iteration."""
         await self._run(self._connect)
 
+    def close(self) -> None:
+        """Release the connection. Idempotent; the body can't be read afterwards."""
+        self._is_closed = True
+        self._disconnect()
+
     async def _run(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        if self._closed:
-            raise DownloadError(f"{self._shown}: can't be read any more, it has been closed")
+        if self._is_closed:
+            raise DownloadError(f"{self._shown}: the body is closed")
         try:
-            return await self._call.run(attempt)
+            return await self._request.run(attempt)
         except (DownloadError, RequestTimeout):
             raise
         except TransportError as error:
-            if not self._has_begun:
+            if not self._is_started:
                 raise
-            cut = self._cut(error.message)
-        raise cut
+            interrupted = self._interrupted(error.message)
+        raise interrupted
 
-    def close(self) -> None:
-        """Let go of the connection, for good. Safe to repeat."""
-        self._closed = True
-        self._hang_up()
-
-    def _hang_up(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
-
-    async def _attempt(self) -> bytes:
+    async def _read(self) -> bytes:
         stream = await self._connect()
         try:
-            part = await stream.read_some()
-            self._check_length(part)
+            data = await stream.read_some()
+            self._check_length(data)
         except BaseException:
-            self._hang_up()
+            self._disconnect()
             raise
-        if not self._earned:  # once an answer, not once a part: that would refill it for nothing
-            self._earned = True
+        if not self._is_counted:  # once per response, not per part, which would refill the budget for free
+            self._is_counted = True
             self._session.earn_retry()
-        return part
+        return data
 
     async def _connect(self) -> Stream:
         if self._stream is not None:
             return self._stream
-        self._count()
+        self._check_progress()
         try:
             return await self._open()
         except BaseException:
-            self._hang_up()
+            self._disconnect()
             raise
 
-    def _count(self) -> None:
-        """Give up if as many answers broke off as there are attempts, and none brought the body on by much."""
-        if self._offset - self._mark >= min(PROGRESS, (self.size or PROGRESS) / 20):
-            self._mark = self._offset
-            self._forgiven, self._answers = self._answers, 0
+    def _disconnect(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def _check_progress(self) -> None:
+        """Give up when as many responses as `attempts` were interrupted without advancing the body by `PROGRESS`."""
+        if self._offset - self._progress_mark >= min(PROGRESS, (self.size or PROGRESS) / 20):
+            self._progress_mark = self._offset
+            self._forgiven, self._responses = self._responses, 0
         else:
             self._forgiven = 0
-        if self._answers >= self._session.options.retry.attempts:
-            raise self._cut(f"broke off {self._answers} times")
+        if self._responses >= self._session.options.retry.attempts:
+            raise self._interrupted(f"interrupted {self._responses} times")
 
-    def _check_length(self, part: bytes) -> None:
-        """Refuse an end before all has come, and bytes beyond it (a resumed body may come in chunks, without end)."""
-        end = self._offset + len(part)
-        if self.size is not None and (end > self.size or (not part and end < self.size)):
-            raise self._broken(f"{end} bytes came of {self.size}")
+    def _check_length(self, data: bytes) -> None:
+        """Refuse an early end, and bytes beyond the end: a resumed body may be chunked and endless."""
+        end = self._offset + len(data)
+        if self.size is not None and (end > self.size or (not data and end < self.size)):
+            raise self._failed(f"received {end} of {self.size} bytes")
 
     @property
     def _shown(self) -> str:
         return self._session.public_url(self._url)
 
-    def _broken(self, message: str) -> TransportError:
+    def _failed(self, message: str) -> TransportError:
         return TransportError(message, method="GET", url=self._shown)
 
-    def _cut(self, message: str) -> DownloadInterrupted:
-        return DownloadInterrupted(f"can't be had whole: {message}", method="GET", url=self._shown)
+    def _interrupted(self, message: str) -> DownloadInterrupted:
+        return DownloadInterrupted(f"incomplete download: {message}", method="GET", url=self._shown)
 
     async def _open(self) -> Stream:
         headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
@@ -156,31 +169,31 @@ class Body:
         if resuming:
             headers |= {"Range": f"bytes={self._offset}-", "If-Range": self.etag or ""}
         try:
-            stream = await self._session.open(self._call, headers=headers, anonymous=self._anonymous)
+            stream = await self._session.open(self._request, headers=headers, anonymous=self._anonymous)
         except ApiError as error:
             if not resuming or error.status not in {412, 416}:
                 raise
-            self._start_over()  # it has become another body, shorter than what we have
-            raise self._broken(f"can't be resumed: {error.message}") from None
+            self._start_over()  # another version, shorter than what was received
+            raise self._failed(f"the download can't be resumed: {error.message}") from None
         self._stream = stream
-        self._answers += 1
-        self._has_begun = True
-        self._earned = False
-        if resuming and self._continues(stream):
+        self._responses += 1
+        self._is_started = True
+        self._is_counted = False
+        if resuming and self._is_continued_by(stream):
             self.resumed += 1
             return stream
         if resuming:
             self._start_over()
-        if stream.status != 200:  # a range that nobody asked for
-            raise self._broken(f"status {stream.status} does not bring what was asked for")
+        if stream.status != 200:  # a range that was not requested
+            raise self._failed(f"unexpected status {stream.status}")
         self.size = stream.length
         self.content_encoding = stream.headers.get("Content-Encoding")
         etag = stream.headers.get("ETag", "")
-        self.etag = etag if etag.startswith('"') else None  # a weak one does not promise the same bytes
+        self.etag = etag if etag.startswith('"') else None  # a weak one does not guarantee the same bytes
         return stream
 
-    def _continues(self, stream: Stream) -> bool:
-        """Say whether an answer is exactly the rest of the same body; it may be the first to tell the length."""
+    def _is_continued_by(self, stream: Stream) -> bool:
+        """Return whether a response is exactly the rest of the same body. Take the length from it if it is unknown."""
         match = _CONTENT_RANGE.fullmatch(stream.headers.get("Content-Range", ""))
         if (
             stream.status != 206
@@ -195,7 +208,7 @@ class Body:
         return size == self.size
 
     def _start_over(self) -> None:
-        self._offset = 0  # but not the mark: to come as far as before is no progress
+        self._offset = 0  # but not the progress mark: reaching the same place again is no progress
         self.etag = None
-        self._answers += self._forgiven  # what they brought is lost
+        self._responses += self._forgiven  # what they brought is lost
         self._forgiven = 0

@@ -1,4 +1,4 @@
-"""Wait for what must not be left alone, such as a thread that holds a file."""
+"""Wait for work that must finish although the caller is cancelled, such as a thread that writes to a file."""
 
 import asyncio
 from typing import TypeVar
@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 async def uninterrupted(work: "asyncio.Future[T]") -> T:
-    """Wait for a future to be done, even if cancelled meanwhile; return its result, or then be cancelled."""
+    """Wait until `work` is done and return its result. A cancellation meanwhile is raised afterwards instead."""
     cancelled: asyncio.CancelledError | None = None
     while not work.done():
         try:
@@ -15,6 +15,7 @@ async def uninterrupted(work: "asyncio.Future[T]") -> T:
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
-        work.exception()  # somebody has looked at it
+        if not work.cancelled():
+            work.exception()  # retrieve it, or asyncio logs that nothing did
         raise cancelled
     return work.result()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from ..core.resumable_body import Body
+from ..core.resumable_body import ResumableBody
 from ..core.session import Session
 from ..errors import DownloadError
 from ..models.artifacts import Artifact
@@ -66,7 +66,7 @@ async def download(session: Session, artifact: Artifact, target: Path, on_progre
     be had whole or written; then nothing new stands under the final name.
     """
     report = _reporter(artifact, on_progress)
-    body = Body(session, artifact.url)
+    body = ResumableBody(session, artifact.url)
     try:
         part = PartFile(target)
         worker = Worker()
@@ -95,23 +95,21 @@ async def download(session: Session, artifact: Artifact, target: Path, on_progre
     )
 
 
-async def _receive(body: Body, part: PartFile, worker: Worker, report: Callable[[int, int | None, bool], None]) -> None:
+async def _receive(
+    body: ResumableBody, part: PartFile, worker: Worker, report: Callable[[int, int | None, bool], None]
+) -> None:
     """Receive one batch while a thread hashes and writes the one before."""
     pending: list[bytes] = []
-    waiting = received = 0
-    while True:
-        begin, data = await body.next_part()
-        if begin != received:  # the server could not go on where it stopped
-            pending, waiting, received = [], 0, 0
+    waiting = 0
+    async for received in body:
+        if received.restarted:
+            pending, waiting = [], 0
             await worker.finish()
             part.start_over()
             report(0, body.size, False)
-        if not data:
-            break
-        pending.append(data)
-        waiting += len(data)
-        received += len(data)
-        report(received, body.size, False)
+        pending.append(received.data)
+        waiting += len(received.data)
+        report(body.received, body.size, False)
         if waiting >= BATCH:
             await worker.begin(partial(part.write, pending))
             pending, waiting = [], 0

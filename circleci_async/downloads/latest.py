@@ -2,31 +2,26 @@
 
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, cast
 
 from attrs import field, frozen
 
 from ..core.fan_out import fan_out
-from ..core.paging import Paged
 from ..core.session import Session
 from ..endpoints.artifacts import Artifacts
 from ..endpoints.pipelines import Pipelines
 from ..endpoints.resource import ProjectRef
 from ..endpoints.workflows import Workflows
-from ..errors import InvalidArgument, NotFound
+from ..errors import InvalidArgument
 from ..globs import check_glob, is_plain, matches, matches_path
 from ..models.artifacts import Artifact
 from ..models.jobs import JobStatus, JobType
+from ..models.newest_workflows import is_setup_finished, newest_of_each_name
 from ..models.pipelines import Pipeline, PipelineState
 from ..models.workflows import Workflow, WorkflowJob, WorkflowStatus
 
-T = TypeVar("T")
-
 JOBS_AT_ONCE = 8
 """Jobs of a pipeline whose artifacts are listed at once."""
-
-BEGINNING = frozenset({PipelineState.PENDING, PipelineState.SETUP, PipelineState.SETUP_PENDING})
-"""States of a pipeline whose workflows are not all there yet."""
 
 
 @frozen(kw_only=True)
@@ -100,14 +95,14 @@ def _is_of_interest(pipeline: Pipeline, search: Search, asked_for: str | None) -
 
 async def _found_in(session: Session, pipeline: Pipeline, search: Search) -> tuple[JobArtifacts, ...]:
     """Return what is looked for, if all that counts of this pipeline succeeded."""
-    listed = await _all(Pipelines(session).workflows(pipeline.id))
+    listed = await Pipelines(session).workflows(pipeline.id).empty_if_missing().collect()
     workflows = newest_of_each_name(each for each in listed if matches(search.workflow, each.name))
     if not succeeded(pipeline, workflows, is_all=search.workflow is None):
         return ()
     artifacts = Artifacts(session)
 
     async def find(at: "_Place") -> JobArtifacts:
-        found = await _all(artifacts.list(pipeline.project_slug, at.number))
+        found = await artifacts.list(pipeline.project_slug, at.number).empty_if_missing().collect()
         wanted = tuple(each for each in found if matches_path(search.path, each.path))
         return JobArtifacts(workflow=at.workflow, job=at.job, artifacts=wanted)
 
@@ -133,7 +128,7 @@ async def _jobs_of(session: Session, workflows: Iterable[Workflow], glob: str | 
     """Iterate the jobs that ran, and succeeded, and fit."""
     order = 0
     for workflow in workflows:
-        for job in await _all(Workflows(session).jobs(workflow.id)):
+        for job in await Workflows(session).jobs(workflow.id).empty_if_missing().collect():
             ran = job.job_number is not None and job.type != JobType.APPROVAL
             if ran and job.status == JobStatus.SUCCESS and matches(glob, job.name):
                 yield _Place(order, job.job_number or 0, workflow, job)
@@ -147,18 +142,11 @@ def succeeded(pipeline: Pipeline, newest: Iterable[Workflow], *, is_all: bool) -
     still to come; a setup configuration has just one workflow.
     """
     workflows = list(newest)
-    if is_all and (pipeline.state == PipelineState.ERRORED or (pipeline.state in BEGINNING and len(workflows) == 1)):
+    if is_all and (
+        pipeline.state == PipelineState.ERRORED or (not is_setup_finished(pipeline) and len(workflows) == 1)
+    ):
         return False
     return bool(workflows) and all(each.status == WorkflowStatus.SUCCESS for each in workflows)
-
-
-def newest_of_each_name(workflows: Iterable[Workflow]) -> list[Workflow]:
-    """Return the workflows that count: a rerun is one of the same name, and supersedes those before it."""
-    newest: dict[str, Workflow] = {}
-    for workflow in workflows:
-        other = newest.setdefault(workflow.name, workflow)
-        newest[workflow.name] = max(other, workflow, key=lambda each: each.created_at)
-    return list(newest.values())
 
 
 def revision(pipeline: Pipeline, kind: str) -> str | None:
@@ -171,13 +159,3 @@ def revision(pipeline: Pipeline, kind: str) -> str | None:
         if isinstance(found, str) and found:
             return found
     return None
-
-
-async def _all(paged: Paged[T]) -> list[T]:
-    """Return a list; one that answers 404, because what it is of has gone, is empty."""
-    try:
-        return await paged.collect()
-    except NotFound as gone:
-        if gone.page_token is not None:  # not the whole list, but a page of it
-            raise
-        return []

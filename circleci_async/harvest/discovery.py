@@ -7,13 +7,14 @@ from typing import NamedTuple, TypeVar
 
 from ..core.fan_out import fan_out
 from ..core.session import Session
-from ..downloads.latest import BEGINNING, newest_of_each_name, revision, succeeded
+from ..downloads.latest import revision, succeeded
 from ..endpoints.artifacts import Artifacts
 from ..endpoints.pipelines import Pipelines
 from ..endpoints.workflows import Workflows
 from ..errors import CircleCIError, InvalidArgument, LedgerError, NotFound
 from ..globs import matches
 from ..models.jobs import JobType
+from ..models.newest_workflows import is_setup_finished, newest_of_each_name
 from ..models.pipelines import Pipeline
 from ..models.workflows import Workflow, WorkflowJob
 from ..slug import ProjectSlug
@@ -145,11 +146,11 @@ class Discovery:
     async def _pipeline(self, project: str, pipeline: Pipeline) -> None:
         listing = Listing("workflows", project, pipeline.id, f"pipeline {pipeline.number} of {project}", [pipeline.id])
         async with self._reader.reading(listing) as reading:
-            reading.is_growing = pipeline.state in BEGINNING
+            reading.is_growing = not is_setup_finished(pipeline)
             await self._for_each(self._workflows_of(project, pipeline), self._jobs_of)
 
     async def _workflows_of(self, project: str, pipeline: Pipeline) -> AsyncGenerator[WorkflowRef]:
-        workflows = self._reader.items(self._pipelines.workflows(pipeline.id), missing_is_empty=True)
+        workflows = self._reader.items(self._pipelines.workflows(pipeline.id).empty_if_missing())
         async with aclosing(workflows):
             async for workflow in workflows:
                 if matches(self._select.workflow, workflow.name):
@@ -231,14 +232,14 @@ class Discovery:
     async def _queue_latest(self, project: str, pipeline: Pipeline) -> bool:
         """Queue the artifacts of a pipeline if it succeeded; return whether any are selected."""
         glob = self._select.workflow
-        listed = self._reader.items(self._pipelines.workflows(pipeline.id), missing_is_empty=True)
+        listed = self._reader.items(self._pipelines.workflows(pipeline.id).empty_if_missing())
         workflows = newest_of_each_name([each async for each in listed if matches(glob, each.name)])
         if not succeeded(pipeline, workflows, is_all=glob is None):
             return False
         refs: list[JobRef] = []
         for each in workflows:
             workflow = _workflow_ref(project, pipeline, each)
-            jobs = self._reader.items(self._workflows.jobs(workflow.id), missing_is_empty=True)
+            jobs = self._reader.items(self._workflows.jobs(workflow.id).empty_if_missing())
             refs += [_job_ref(workflow, job) async for job in jobs if self._is_selected_job(job)]
         await self._for_each(refs, lambda job: self._list(job, is_finished=True, is_queued=False))
         matching = [job for job in refs if await self._catalog.has_matching(job, self._select.path)]
@@ -259,7 +260,7 @@ class Discovery:
 
         async with self._reader.reading(listing) as reading:
             reading.is_growing = not is_finished
-            jobs = self._reader.items(self._workflows.jobs(id), missing_is_empty=True)
+            jobs = self._reader.items(self._workflows.jobs(id).empty_if_missing())
             await self._for_each((job async for job in jobs if self._is_selected_job(job)), list_artifacts)
 
     def _is_selected_job(self, job: WorkflowJob) -> bool:
@@ -290,8 +291,8 @@ class Discovery:
                 self._count_job(job, visit)
             return
         discovered = skipped = 0
-        artifacts = self._artifacts.list(job.project, job.number)
-        async with aclosing(self._reader.pages(artifacts, missing_is_empty=True, ignores_stop=True)) as pages:
+        artifacts = self._artifacts.list(job.project, job.number).empty_if_missing()
+        async with aclosing(self._reader.pages(artifacts, ignores_stop=True)) as pages:
             async for page in pages:
                 recorded = await self._catalog.add(job, page.items, glob, is_queued=is_queued)
                 self._count(recorded)

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from ..core.resumable_body import Body
+from ..core.resumable_body import ResumableBody
 from ..core.session import Session
 from ..downloads.download import BATCH, INLINE
 from ..downloads.part_file import PartFile, Worker
@@ -51,16 +51,13 @@ class Downloader:
         if artifact.etag is not None and await content.resume() == artifact.size:
             return content.fetched(artifact.etag)  # killed after the last byte
         etag = artifact.etag if content.received else None
-        body = Body(self._session, artifact.url, offset=content.received, etag=etag)
+        body = ResumableBody(self._session, artifact.url, offset=content.received, etag=etag)
         admitted = content.received
         try:
-            while True:
-                begin, data = await body.next_part()
-                if begin != content.received:
+            async for part in body:
+                if part.restarted:
                     await content.restart()
-                if not data:
-                    break
-                content.add(data)
+                content.add(part.data)
                 expected = max(body.size or 0, content.received)
                 if expected > admitted:
                     if not self._bounds.admit_bytes(artifact.id, expected - admitted):
@@ -72,8 +69,6 @@ class Downloader:
                     content.is_large = True
                 if content.is_large and content.pending >= self._batch_size(content.received):
                     await content.write(body)
-                if body.has_ended:
-                    break
             if content.has_part or content.pending > INLINE:
                 await content.write(body)
                 await content.finish()
@@ -137,7 +132,7 @@ class _Content:
         if self._file is not None:
             self._file.start_over()
 
-    async def write(self, body: Body) -> None:
+    async def write(self, body: ResumableBody) -> None:
         """Start writing the bytes in memory. The ledger records their version first, so that two never mix."""
         if body.etag != self._noted_etag:
             await self._worker.finish()

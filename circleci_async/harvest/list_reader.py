@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from ..core.paging import Page, Paged
 from ..core.retry import RetryPolicy
-from ..errors import CircleCIError, LedgerError, NotFound
+from ..errors import CircleCIError, LedgerError
 from .ledger.listings import IncompleteListings
 from .ledger.records import Listing
 from .outage import Decision, OutageDetector, is_fatal
@@ -81,16 +81,14 @@ class ListReader:
             elif is_long or earlier is not None:
                 await self._incomplete.remove(listing)
 
-    async def items(self, paged: Paged[T], *, missing_is_empty: bool = False) -> AsyncGenerator[T]:
-        """Iterate the items of a list; with `missing_is_empty`, one that answers 404 has none."""
-        async with aclosing(self.pages(paged, missing_is_empty=missing_is_empty)) as pages:
+    async def items(self, paged: Paged[T]) -> AsyncGenerator[T]:
+        """Iterate the items of a list. Ends early when the run is stopped."""
+        async with aclosing(self.pages(paged)) as pages:
             async for page in pages:
                 for item in page.items:
                     yield item
 
-    async def pages(
-        self, paged: Paged[T], *, missing_is_empty: bool = False, ignores_stop: bool = False
-    ) -> AsyncGenerator[Page[T]]:
+    async def pages(self, paged: Paged[T], *, ignores_stop: bool = False) -> AsyncGenerator[Page[T]]:
         """Iterate the pages of a list. Ends early when the run is stopped, unless `ignores_stop`."""
         token: str | None = None
         attempts = 0
@@ -106,8 +104,6 @@ class ListReader:
                             break
                 return
             except CircleCIError as error:
-                if isinstance(error, NotFound) and missing_is_empty and token is None:
-                    return
                 attempts = await self._wait_to_retry(paged, error, attempts)
 
     async def call(self, request: Callable[[], Awaitable[T]]) -> T:

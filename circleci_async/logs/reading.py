@@ -12,7 +12,7 @@ from typing import Protocol
 
 from attrs import define, evolve, frozen
 
-from ..core.resumable_body import Body
+from ..core.resumable_body import ResumableBody
 from ..core.session import Session
 from ..errors import (
     ApiError,
@@ -117,20 +117,18 @@ async def _read(
     job: Job, url: str, place: _Place, new_reader: Callable[[], Reader], *, anonymous: bool = False
 ) -> AsyncGenerator[OutputMessage, None]:
     """Iterate the messages at an address, from the place on; it moves with them."""
-    body = Body(job.session, url, anonymous=anonymous)
+    body = ResumableBody(job.session, url, anonymous=anonymous)
     reader: Reader = new_reader()
     to_skip = place.given
-    received = 0
     try:
-        while True:
-            begin, data = await body.next_part()
-            if begin != received:  # the server could not go on where it was cut
-                reader, to_skip, received = new_reader(), place.given, 0
-            if data and received == 0 and (body.content_encoding == "gzip" or data.startswith(_MAGIC)):
+        async for part in body:
+            if part.restarted:
+                reader, to_skip = new_reader(), place.given
+            is_first = body.received == len(part.data)
+            if is_first and (body.content_encoding == "gzip" or part.data.startswith(_MAGIC)):
                 reader = Unzipped(reader)
-            received += len(data)
-            for at in range(0, len(data) or 1, PIECE):
-                for message in reader.feed(data[at : at + PIECE]) if data else reader.end():
+            for at in range(0, len(part.data), PIECE):
+                for message in reader.feed(part.data[at : at + PIECE]):
                     skipped = min(to_skip, len(message.text))
                     to_skip -= skipped
                     text = message.text[skipped:]
@@ -138,8 +136,14 @@ async def _read(
                         place.given += len(text)
                         yield evolve(message, text=text) if skipped else message
                 await asyncio.sleep(0)
-            if not data:
-                return
+        for message in reader.end():
+            skipped = min(to_skip, len(message.text))
+            to_skip -= skipped
+            text = message.text[skipped:]
+            if text:
+                place.given += len(text)
+                yield evolve(message, text=text) if skipped else message
+        return
     except Unreadable as fault:
         shown = job.session.public_url(url.partition("?")[0])
         error = DecodeError((job.session.redact(str(fault)),), method="GET", url=shown)

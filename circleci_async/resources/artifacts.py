@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from ..core.fan_out import fan_out
-from ..core.resumable_body import Body
+from ..core.resumable_body import ResumableBody
 from ..core.session import Session
 from ..downloads.destination import Destination
 from ..downloads.download import Download, OnProgress, download
@@ -63,10 +63,9 @@ class DownloadReport:
 class ArtifactStream:
     """The bytes of an artifact: `async for part in stream`, once. What is cut is taken up again, unnoticed."""
 
-    def __init__(self, artifact: Artifact, body: Body) -> None:
+    def __init__(self, artifact: Artifact, body: ResumableBody) -> None:
         self.artifact = artifact
         self._body = body
-        self._given = 0
 
     @property
     def size(self) -> int | None:
@@ -74,17 +73,15 @@ class ArtifactStream:
         return self._body.size
 
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
-        while True:
-            begin, part = await self._body.next_part()
-            if begin != self._given:
+        given = 0
+        async for part in self._body:
+            if part.restarted:
                 raise DownloadError(
-                    f"{self.artifact.path}: cut after {self._given} bytes, and the server can't go on from there; "
+                    f"{self.artifact.path}: cut after {given} bytes, and the server can't go on from there; "
                     "`download` can start over"
                 )
-            if not part:
-                return
-            self._given += len(part)
-            yield part
+            given = self._body.received
+            yield part.data
 
 
 class Artifacts(Endpoints):
@@ -177,9 +174,9 @@ class Artifacts(Endpoints):
 
 @asynccontextmanager
 async def _opened(session: Session, artifact: Artifact) -> AsyncGenerator[ArtifactStream, None]:
-    body = Body(session, artifact.url)
+    body = ResumableBody(session, artifact.url)
     try:
-        await body.begin()
+        await body.connect()
         yield ArtifactStream(artifact, body)
     finally:
         body.close()

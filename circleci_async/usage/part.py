@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 
-from ..core.resumable_body import Body
+from ..core.resumable_body import ResumableBody
 from ..core.session import Session
 from ..errors import AuthenticationError, BadRequest, CircleCIError, DownloadError, Gone, NotFound, PermissionDenied
 from .table import Row, Table, Unreadable
@@ -22,14 +22,14 @@ async def read(
 
     Raises `DownloadError` if the part is refused or can't be read whole, and as every call does if its storage fails.
     """
-    body = Body(session, url, anonymous=True)
+    body = ResumableBody(session, url, anonymous=True)
     table = Table()
-    received = 0
     given = False
     try:
         while True:
+            received = body.received
             try:
-                begin, data = await body.next_part()
+                part = await anext(body, None)
             except REFUSALS as error:
                 raise DownloadError(
                     f"{name} is refused by its storage ({error.status}: {error.message}); the address of a part is "
@@ -38,18 +38,17 @@ async def read(
             except CircleCIError as error:
                 error.add_note(f"It was about {name}.")
                 raise
-            if begin != received:  # the server could not go on where it stopped
+            if part is None:
+                break
+            if part.restarted:
                 if given:
                     raise DownloadError(
                         f"{name} was cut after {received} bytes, and its storage can't go on from there; "
                         "`usage.rows` reads the export again from its beginning"
                     )
-                table, received = Table(), 0
-            if not data:
-                break
-            received += len(data)
-            on_bytes(received)
-            for rows in table.feed(data):
+                table = Table()
+            on_bytes(body.received)
+            for rows in table.feed(part.data):
                 given = True
                 yield rows
                 await asyncio.sleep(0)

@@ -12,7 +12,7 @@ from attrs import evolve
 from ..core.retry import is_transient
 from ..errors import CircleCIError, ConfigurationError, NotFound, RateLimited
 from ..models.events import WebhookEvent
-from .results import newest
+from ..models.newest_workflows import newest_of_each_name
 from .snapshot import Completed, Snapshot, is_finished
 from .subscription import Subscription
 from .verdict import Sight
@@ -166,7 +166,7 @@ class Observation:
 
     def _is_sure(self) -> bool:
         """Say whether events have told of the end of all that counts."""
-        counted = newest(self._snapshot.workflows)
+        counted = newest_of_each_name(self._snapshot.workflows)
         jobs = [job for each in counted for job in self._snapshot.jobs.get(each.id, ())]
         told = all(each.id in self._completed.workflows for each in counted)
         return bool(counted) and told and all(is_finished(job.status) for job in jobs)

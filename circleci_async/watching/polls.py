@@ -2,19 +2,15 @@
 
 from collections.abc import Awaitable
 from contextlib import aclosing
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from ..core.fan_out import fan_out
-from ..core.paging import Paged
 from ..core.session import Session
 from ..endpoints.pipelines import Pipelines
 from ..endpoints.workflows import Workflows
-from ..errors import NotFound
-from ..models.pipelines import PipelineState
-from ..models.workflows import Workflow, WorkflowJob, WorkflowTag
+from ..models.newest_workflows import expects_workflows
+from ..models.workflows import Workflow, WorkflowJob
 from .snapshot import Jobs, Snapshot, in_order, is_finished, merged
-
-T = TypeVar("T")
 
 LISTS_AT_ONCE = 4
 """Lists of jobs that one look asks for at the same time."""
@@ -36,7 +32,7 @@ def pipeline(session: Session, pipeline_id: str) -> Look:
         found = before.pipeline
         if not _is_under_way(before):
             found = await pipelines.get(pipeline_id)
-        listed = merged(before.workflows, await _or_none(pipelines.workflows(pipeline_id)))
+        listed = merged(before.workflows, await pipelines.workflows(pipeline_id).empty_if_missing().collect())
         return Snapshot(found, in_order(listed), await _jobs(workflows, listed, before) if jobs else {})
 
     return look
@@ -53,15 +49,11 @@ def workflow(session: Session, workflow_id: str) -> Look:
     return look
 
 
-def awaits_more(snapshot: Snapshot) -> bool:
-    """Say whether workflows are to be expected that are not there yet: a setup workflow is followed by others."""
-    settled = snapshot.pipeline is not None and snapshot.pipeline.state == PipelineState.CREATED
-    return not settled or all(each.tag == WorkflowTag.SETUP for each in snapshot.workflows)
-
-
 def _is_under_way(snapshot: Snapshot) -> bool:
     """Say whether the pipeline itself has nothing new to tell: it has been created, and its workflows run."""
-    return not awaits_more(snapshot) and not all(is_finished(each.status) for each in snapshot.workflows)
+    return not expects_workflows(snapshot.pipeline, snapshot.workflows) and not all(
+        is_finished(each.status) for each in snapshot.workflows
+    )
 
 
 async def _jobs(workflows: Workflows, listed: list[Workflow], before: Snapshot) -> Jobs:
@@ -72,7 +64,7 @@ async def _jobs(workflows: Workflows, listed: list[Workflow], before: Snapshot) 
         known = before.jobs.get(workflow.id)
         if known and workflow.id in finished_before and all(is_finished(job.status) for job in known):
             return known
-        return tuple(merged(known or (), await _or_none(workflows.jobs(workflow.id))))
+        return tuple(merged(known or (), await workflows.jobs(workflow.id).empty_if_missing().collect()))
 
     found: dict[str, tuple[WorkflowJob, ...]] = {}
     async with aclosing(fan_out(listed, jobs_of, concurrency=LISTS_AT_ONCE)) as answers:
@@ -81,11 +73,3 @@ async def _jobs(workflows: Workflows, listed: list[Workflow], before: Snapshot) 
                 raise jobs
             found[each.id] = jobs
     return found
-
-
-async def _or_none(paged: Paged[T]) -> list[T]:
-    """Return a list, empty if the API has none: it may say so with a 404, just after the thing was made."""
-    try:
-        return await paged.collect()
-    except NotFound:
-        return []

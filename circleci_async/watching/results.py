@@ -6,6 +6,7 @@ from typing import cast
 from attrs import frozen
 
 from ..errors import BuildFailed
+from ..models.newest_workflows import newest_of_each_name
 from ..models.open_enum import OpenEnum
 from ..models.pipelines import Pipeline
 from ..models.workflows import Workflow, WorkflowJob, WorkflowStatus
@@ -15,7 +16,6 @@ __all__ = [
     "Outcome",
     "PipelineResult",
     "WorkflowResult",
-    "newest",
     "outcome_of",
     "pipeline_result",
     "workflow_result",
@@ -89,18 +89,13 @@ class PipelineResult:
 def pipeline_result(snapshot: Snapshot, outcome: Outcome) -> PipelineResult:
     """Return what a pipeline that was seen has come to."""
     pipeline = cast("Pipeline", snapshot.pipeline)  # what has been seen has one
-    return PipelineResult(status=outcome, pipeline=pipeline, workflows=newest(snapshot.workflows))
+    return PipelineResult(status=outcome, pipeline=pipeline, workflows=newest_of_each_name(snapshot.workflows))
 
 
 def workflow_result(snapshot: Snapshot, outcome: Outcome) -> WorkflowResult:
     """Return what a workflow that was seen has come to."""
     (workflow,) = snapshot.workflows
     return WorkflowResult(status=outcome, workflow=workflow, jobs=snapshot.jobs.get(workflow.id, ()))
-
-
-def newest(workflows: Iterable[Workflow]) -> tuple[Workflow, ...]:
-    """Return the newest workflow of each name, in the order in which they began."""
-    return tuple({each.name: each for each in sorted(workflows, key=lambda each: each.created_at)}.values())
 
 
 def outcome_of(workflow: Workflow) -> Outcome:

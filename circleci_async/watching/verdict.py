@@ -5,10 +5,10 @@ from collections.abc import Callable
 from attrs import frozen
 
 from ..errors import NotFound
+from ..models.newest_workflows import expects_workflows, newest_of_each_name
 from ..models.pipelines import PipelineState
 from .arguments import OnHold
-from .polls import awaits_more
-from .results import Outcome, newest, outcome_of, worst
+from .results import Outcome, outcome_of, worst
 from .snapshot import Snapshot
 
 
@@ -52,14 +52,14 @@ def of_pipeline(sight: Sight, *, grace: float, on_hold: OnHold, confirm_within: 
     """
     if sight.missing:
         return _missing(sight, grace)
-    pipeline, counted = sight.snapshot.pipeline, newest(sight.snapshot.workflows)
+    pipeline, counted = sight.snapshot.pipeline, newest_of_each_name(sight.snapshot.workflows)
     outcomes = [outcome_of(each) for each in counted]
     outcome = worst(outcomes)
     if outcome == Outcome.RUNNING or (on_hold == "wait" and Outcome.ON_HOLD in outcomes):
         return Verdict(outcome, is_final=False)
     if pipeline is not None and pipeline.state == PipelineState.ERRORED:
         return Verdict(Outcome.ERRORED, is_final=True)
-    if outcome in {Outcome.SUCCESS, Outcome.NOT_RUN} and awaits_more(sight.snapshot):
+    if outcome in {Outcome.SUCCESS, Outcome.NOT_RUN} and expects_workflows(pipeline, counted):
         left = sight.since + grace - sight.at
         if left > 0:
             return Verdict(Outcome.RUNNING, is_final=False, look_within=left)

@@ -74,7 +74,7 @@ async def test_collect_stops_at_its_limit(limit: int, items: list[int], asked: i
 
 
 async def test_a_negative_limit_is_refused() -> None:
-    with pytest.raises(InvalidArgument, match="limit=-1"):
+    with pytest.raises(InvalidArgument, match="limit must be 0 or more"):
         await Paged(three().fetch).collect(-1)
 
 
@@ -105,3 +105,22 @@ async def test_an_error_carries_the_token_to_go_on_from() -> None:
     pages.pages["c"] = ((5,), None)
     rest = [page.items async for page in Paged(pages.fetch).pages(start=caught.value.page_token)]
     assert rest == [(5,)]
+
+
+async def test_a_missing_list_is_empty_if_the_caller_asks_for_that() -> None:
+    pages = Pages({None: NotFound(404, "no such pipeline")})
+    paged = Paged(pages.fetch)
+    assert await paged.empty_if_missing().collect() == []
+    assert [item async for item in paged.empty_if_missing()] == []
+    with pytest.raises(NotFound):
+        await paged.collect()
+
+
+async def test_a_missing_later_page_is_an_error_all_the_same() -> None:
+    pages = three()
+    pages.pages["b"] = NotFound(404, "gone")
+    with pytest.raises(NotFound) as caught:
+        await Paged(pages.fetch).empty_if_missing().collect()
+    assert caught.value.page_token == "b"
+    with pytest.raises(NotFound):
+        _ = [page async for page in Paged(pages.fetch).empty_if_missing().pages(start="b")]

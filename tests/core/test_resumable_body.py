@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import circleci_async as ca
-from circleci_async.core.resumable_body import Body
+from circleci_async.core.resumable_body import Part, ResumableBody
 from tests.downloads.file_server import artifact_at, chunked, client, in_turn, random_bytes, served
 from tests.downloads.outcome import Outcome, outcome
 from tests.leftovers import check_nothing_in_use
@@ -239,7 +239,7 @@ async def test_a_body_that_can_only_be_started_over_is_given_up_after_as_many_tr
 ) -> None:
     result = await outcome(tmp_path, served(OLD, etag=None, cut=20_000), attempts=attempts)
     assert type(result.failure) is ca.DownloadInterrupted
-    assert f"broke off {attempts} times" in str(result.failure)
+    assert f"interrupted {attempts} times" in str(result.failure)
     assert len(result.requests) == attempts
     result = await outcome(tmp_path, served(OLD, ranges=False, cut=20_000), attempts=attempts)
     assert type(result.failure) is ca.DownloadInterrupted
@@ -274,7 +274,7 @@ async def test_a_range_that_is_always_wrong_ends_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["", "file:///etc/passwd", "ftp://127.0.0.1/x", "/relative", "http://[::1", "http://"])
 async def test_an_address_that_is_not_http_is_refused_and_nothing_is_sent(url: str, tmp_path: Path) -> None:
     async with client_of_nobody() as circle:
-        with pytest.raises(ca.DownloadError, match="not an http"):
+        with pytest.raises(ca.DownloadError, match="http or https"):
             await circle.artifacts.download(ca.Artifact(path="a", node_index=0, url=url), tmp_path / "out")
         assert circle.stats.requests == 0
 
@@ -305,36 +305,77 @@ async def test_no_error_shows_user_token_or_signature_of_an_address(
         assert not re.search("user|pa55|s3cret", shown)
 
 
-async def test_a_body_is_read_once_and_not_after_it_was_closed() -> None:
+async def test_a_closed_body_cannot_be_read() -> None:
     async with raw_server(served(OLD, cut=10), served(OLD)) as server, client(server) as circle:
-        body = Body(circle._session, artifact_at(server).url)
-        assert await body.next_part() == (0, OLD[:10])
+        body = ResumableBody(circle._session, artifact_at(server).url)
+        assert await anext(body) == Part(OLD[:10], restarted=False)
         body.close()
         body.close()
-        with pytest.raises(ca.DownloadError, match="closed"):
-            await body.next_part()
+        with pytest.raises(ca.DownloadError, match="the body is closed"):
+            await anext(body)
         assert len(server.requests) == 1
-
-        body = Body(circle._session, artifact_at(server).url)
-        received = b""
-        while (step := await body.next_part())[1]:
-            received += step[1]
-        assert received == OLD
-        assert step == await body.next_part() == (SIZE, b"")
-        body.close()
-        assert len(server.requests) == 2
         check_nothing_in_use(circle)
 
 
-async def test_an_anonymous_body_is_asked_for_without_the_token_even_where_it_is_trusted() -> None:
-    answers = [served(OLD, cut=10_000), served(OLD)]
-    async with raw_server(*answers) as server, client(server) as circle:
-        body = Body(circle._session, f"{server.url}/file", anonymous=True)
-        parts = [(await body.next_part())]
-        while parts[-1][1]:
-            parts.append(await body.next_part())
-        assert b"".join(data for _, data in parts) == OLD
-        assert len(server.requests) == 2, "it was taken up again"
+async def test_a_body_is_read_once() -> None:
+    async with raw_server(served(OLD)) as server, client(server) as circle:
+        body = ResumableBody(circle._session, artifact_at(server).url)
+        assert b"".join([part.data async for part in body]) == OLD
+        assert (body.received, body.size) == (SIZE, SIZE)
+        assert [part async for part in body] == []
+        body.close()
+        assert len(server.requests) == 1
+        check_nothing_in_use(circle)
+
+
+async def parts_of(*behaviours: Behaviour) -> list[Part]:
+    async with raw_server(*behaviours) as server, client(server) as circle:
+        body = ResumableBody(circle._session, artifact_at(server).url)
+        try:
+            return [part async for part in body]
+        finally:
+            body.close()
+
+
+async def test_a_restart_is_reported_with_the_first_part_after_it() -> None:
+    parts = await parts_of(served(OLD, etag=None, cut=20_000), served(NEW))
+    [restart] = [position for position, part in enumerate(parts) if part.restarted]
+    assert b"".join(part.data for part in parts[:restart]) == OLD[:20_000]
+    assert b"".join(part.data for part in parts[restart:]) == NEW
+
+
+async def test_a_restart_with_an_empty_body_is_reported() -> None:
+    parts = await parts_of(served(OLD, etag=None, cut=20_000), served(b""))
+    assert parts[-1] == Part(b"", restarted=True)
+    assert not any(part.restarted for part in parts[:-1])
+
+
+async def test_a_resumed_body_and_a_retry_before_the_first_byte_are_not_restarts() -> None:
+    parts = await parts_of(served(OLD, cut=20_000), served(OLD))
+    assert not any(part.restarted for part in parts)
+    assert b"".join(part.data for part in parts) == OLD
+    parts = await parts_of(served(OLD, etag=None, cut=0), served(NEW))
+    assert not any(part.restarted for part in parts)
+    assert b"".join(part.data for part in parts) == NEW
+
+
+async def test_a_body_continues_what_an_earlier_one_read_or_restarts() -> None:
+    for etag, restarts in (('"v1"', False), ('"v0"', True)):
+        async with raw_server(served(OLD)) as server, client(server) as circle:
+            body = ResumableBody(circle._session, artifact_at(server).url, offset=20_000, etag=etag)
+            assert body.received == 20_000
+            parts = [part async for part in body]
+            body.close()
+        assert [part.restarted for part in parts] == [restarts, *[False] * (len(parts) - 1)]
+        assert b"".join(part.data for part in parts) == (OLD if restarts else OLD[20_000:])
+        assert body.received == SIZE
+
+
+async def test_an_anonymous_body_never_sends_the_token() -> None:
+    async with raw_server(served(OLD, cut=10_000), served(OLD)) as server, client(server) as circle:
+        body = ResumableBody(circle._session, f"{server.url}/file", anonymous=True)
+        assert b"".join([part.data async for part in body]) == OLD
+        body.close()
+        assert len(server.requests) == 2
         for request in server.requests:
             assert not {"circle-token", "authorization"} & request.headers.keys()
-        body.close()

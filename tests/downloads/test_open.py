@@ -115,7 +115,7 @@ async def test_an_error_is_raised_before_the_block_begins(status: int, kind: typ
 @pytest.mark.parametrize("url", ["", "ftp://example.com/x"])
 async def test_an_address_that_is_not_http_is_refused(url: str) -> None:
     async with raw_server() as server, client(server) as circle:
-        with pytest.raises(ca.DownloadError, match="not an http"):
+        with pytest.raises(ca.DownloadError, match="must be an http"):
             async with circle.artifacts.open(ca.Artifact(path="a", node_index=0, url=url)):
                 pass
 

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from circleci_async import NotFound, Pipeline, Workflow
+from circleci_async.models.newest_workflows import newest_of_each_name
 from circleci_async.watching.arguments import OnHold
-from circleci_async.watching.results import newest, outcome_of, worst
+from circleci_async.watching.results import outcome_of, worst
 from circleci_async.watching.snapshot import Snapshot
 from circleci_async.watching.verdict import Sight, Verdict, of_pipeline, of_workflow
 from tests.watching.builds import job, pipeline, workflow
@@ -56,7 +57,7 @@ def test_of_each_name_the_newest_workflow_counts_however_they_are_listed() -> No
     first, again = workflow("build", "failed", id="1", begun=0), workflow("build", "success", id="2", begun=60)
     for order in ((first, again), (again, first)):
         assert judged(*order).outcome == "success"
-        assert newest(order) == (again,)
+        assert newest_of_each_name(order) == (again,)
 
 
 def test_a_rerun_that_goes_on_is_waited_for() -> None:

@@ -162,7 +162,7 @@ async def test_a_rerun_takes_the_place_of_what_it_runs_again() -> None:
     async with running(it) as (_, circle):
         waiting = asyncio.create_task(circle.pipelines.wait(pipeline.id))
         await asyncio.sleep(10)
-        again = pipeline.workflow("build", status="running")
+        again = pipeline.workflow("build", status="running", created_at=it.clock())
         await asyncio.sleep(10)
         other.status = "success"
         await asyncio.sleep(100)

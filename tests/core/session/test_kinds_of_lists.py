@@ -106,7 +106,7 @@ async def test_empty_pages_of_such_a_list_are_no_repetition() -> None:
 
 async def test_a_list_that_ignores_the_offset_does_not_go_on_for_ever() -> None:
     async with raw_server(answer(200, artifacts("a", "b"))) as server, connect(server) as circle:
-        with pytest.raises(PagingError, match="the same 2 items 3 times"):
+        with pytest.raises(PagingError, match="the same 2 items on 3 pages"):
             await circle._session.paged_by_offset(Artifact, "/x").collect()
         assert len(server.requests) == 3
 
