@@ -12,7 +12,7 @@ from typing import Any
 from circleci_async.testing import FakeCircleCI
 
 PROGRAM = """
-import asyncio, json, os, signal, sqlite3, sys, threading, time
+import asyncio, json, os, signal, sys, threading, time
 import circleci_async as ca
 import circleci_async.core.codec, circleci_async.harvest.run
 from circleci_async.downloads.part_file import PartFile
@@ -20,30 +20,6 @@ from circleci_async.downloads.part_file import PartFile
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(60)  # the signal can take a moment
-
-steps = []  # what was done to the disk, in order
-
-def counted(function, name, at):
-    def call(*args, **kwargs):
-        if len(steps) == at:
-            die()
-        steps.append(name)
-        return function(*args, **kwargs)
-    return call
-
-def count_steps(at):
-    for name in ("mkdir", "replace", "unlink", "write"):
-        setattr(os, name, counted(getattr(os, name), name, at))
-    PartFile.write = counted(PartFile.write, "write", at)
-    class Connection(sqlite3.Connection):
-        committed = 0
-        def execute(self, statement, *args):
-            if statement != "COMMIT" or self.total_changes == self.committed:
-                return super().execute(statement, *args)
-            self.committed = self.total_changes
-            return counted(super().execute, "commit", at)(statement, *args)
-    connect = sqlite3.connect
-    sqlite3.connect = lambda *args, **kwargs: connect(*args, factory=Connection, **kwargs)
 
 def die_after_bytes(size):
     write, written = PartFile.write, [0]
@@ -69,13 +45,10 @@ for line in sys.stdin:
             threading.Timer(order["seconds"], die).start()
         if order["written"] is not None:
             die_after_bytes(order["written"])
-        count_steps(order["step"])
         asyncio.run(harvest(order["host"], order["artifact_host"], order["into"], order["options"]))
-        print(json.dumps(steps), flush=True)
         os._exit(0)
     _, status = os.waitpid(child, 0)
-    if status:
-        print("killed" if os.WIFSIGNALED(status) else "failed", flush=True)
+    print("killed" if os.WIFSIGNALED(status) else os.waitstatus_to_exitcode(status), flush=True)
 """
 
 
@@ -85,10 +58,9 @@ class Killer:
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
-    async def harvest(self, fake: FakeCircleCI, into: Path, **options: Any) -> list[str]:
-        """Harvest, and return the steps that changed the disk, in order."""
-        steps: list[str] = json.loads(await self._order(fake, into, options))
-        return steps
+    async def harvest(self, fake: FakeCircleCI, into: Path, **options: Any) -> None:
+        """Harvest to the end."""
+        assert await self._order(fake, into, options) == "0"
 
     async def kill(
         self,
@@ -96,13 +68,11 @@ class Killer:
         into: Path,
         *,
         seconds: float | None = None,
-        step: int | None = None,
         written: int | None = None,
         **options: Any,
     ) -> None:
-        """Harvest in a process that is killed after some seconds, before a step, or with so many bytes written."""
-        outcome = await self._order(fake, into, options, seconds=seconds, step=step, written=written)
-        assert outcome == "killed", (step, outcome)
+        """Harvest in a process that is killed after some seconds, or with so many bytes of large files written."""
+        assert await self._order(fake, into, options, seconds=seconds, written=written) == "killed"
 
     async def _order(
         self,
@@ -111,10 +81,9 @@ class Killer:
         options: dict[str, Any],
         *,
         seconds: float | None = None,
-        step: int | None = None,
         written: int | None = None,
     ) -> str:
-        order: dict[str, Any] = {"seconds": seconds, "step": step, "written": written, "options": options}
+        order: dict[str, Any] = {"seconds": seconds, "written": written, "options": options}
         order |= {"host": fake.url, "artifact_host": fake.artifact_host, "into": str(into)}
         return await asyncio.to_thread(self._send, json.dumps(order))
 

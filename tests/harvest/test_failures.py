@@ -220,14 +220,14 @@ async def test_an_artifact_host_that_is_down_for_a_while_is_waited_for(tmp_path:
 
 @fast_clock
 async def test_an_artifact_host_that_stays_down_ends_the_run_and_the_next_goes_on(tmp_path: Path) -> None:
-    world = small_world(pipelines=10)
+    world = small_world(pipelines=2)
     into = tmp_path / "out"
     async with FakeCircleCI(world) as fake:
         async with down(fake, "storage"):
             report = await harvest(fake, into, retry=PATIENT)
         assert isinstance(report.error, ca.TransportError)
         assert str(report.stopped).startswith("no download succeeded for 5 minutes: ")
-        assert (len(report.failed), states(into)) == (0, {"found": 80})
+        assert (len(report.failed), states(into)) == (0, {"found": 16})
         report = await harvest(fake, into)
         report.raise_for_failures()
     assert tree(into) == usual_tree(all_artifacts(world))
@@ -251,7 +251,7 @@ async def test_an_api_that_is_down_for_a_while_is_waited_for(tmp_path: Path) -> 
 
 @fast_clock
 async def test_an_api_that_stays_down_ends_the_run_and_the_next_goes_on(tmp_path: Path) -> None:
-    world = small_world(pipelines=10)
+    world = small_world(pipelines=5)
     into = tmp_path / "out"
     async with FakeCircleCI(world) as fake:
         fault = fake.fail("*/job", origin="api", status=502, times=None)

@@ -14,6 +14,7 @@ from tests.harvest.harvests import (
     check_agreement,
     fill,
     gets,
+    harvest,
     parts,
     rows,
     states,
@@ -22,6 +23,7 @@ from tests.harvest.harvests import (
     usual_tree,
 )
 from tests.harvest.killer import Killer, killer
+from tests.harvest.snapshots import Snapshots
 
 
 @pytest.fixture(scope="module")
@@ -78,32 +80,35 @@ async def test_a_harvest_killed_at_random_times(into: Path, killing: Killer) -> 
     await check_agreement(into)
 
 
-async def test_a_harvest_killed_before_each_step_that_changes_the_disk(tmp_path: Path, killing: Killer) -> None:
-    """All commits, writes, renames, deletions and new folders: between two of them a kill makes no difference."""
+async def test_a_harvest_killed_before_each_step_that_changes_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All commits, writes, renames and deletions of a run: where between two of them it is killed makes no difference.
+
+    What a killed process leaves is what the files contain, so that a copy of them stands for the process.
+    """
     world = World()
     workflow = world.project("gh/acme/api").pipeline().workflow("build")
-    fill(workflow.job("small"), 2, 2_000)
+    fill(workflow.job("small"), 3, 2_000)
     workflow.job("large").artifact("core.dump", size=2_200_000)
     artifacts = all_artifacts(world)
     expected = usual_tree(artifacts)
-    async with FakeCircleCI(world, page_size=1) as fake:
-        steps = await killing.harvest(fake, tmp_path / "whole", concurrency=1)
-        assert {"commit", "mkdir", "replace", "write"} <= set(steps)
-        for step, name in enumerate(steps):
-            if step and name == steps[step - 1] == "mkdir":
-                continue  # an empty folder more or less
-            into = tmp_path / f"{step}"
-            await killing.kill(fake, into, step=step, concurrency=1)
+    async with FakeCircleCI(world, page_size=2) as fake:
+        with monkeypatch.context() as patch:
+            snapshots = Snapshots(patch, tmp_path / "out", tmp_path / "copies")
+            await harvest(fake, tmp_path / "out", concurrency=1)
+        assert set(snapshots.steps) == {"commit", "mkdir", "replace", "write"}
+        assert len(snapshots.copies) > 25
+        for into in snapshots.copies:
             finished = check_finished_files(into, expected)
             done = recorded_as_done(into)
             fake.requests.clear()
-            await killing.harvest(fake, into)
+            (await harvest(fake, into)).raise_for_failures()
             # An artifact that the ledger calls done is not requested again, whether it was renamed or not.
-            assert not set(gets(fake)) & keys_of(artifacts, finished | done), step
-            assert tree(into) == expected, step
-            assert parts(into) == [], step
-            assert states(into) == {"done": len(expected)}, step
-    await check_agreement(into)
+            assert not set(gets(fake)) & keys_of(artifacts, finished | done), into
+            assert tree(into) == expected, into
+            assert parts(into) == [], into
+            assert states(into) == {"done": len(expected)}, into
 
 
 async def test_a_large_file_is_resumed_after_a_kill(into: Path, killing: Killer) -> None:
