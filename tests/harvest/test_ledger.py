@@ -19,7 +19,17 @@ from circleci_async.harvest.ledger.writer import LedgerWriter
 from circleci_async.harvest.lock import Lock, is_locked
 from circleci_async.harvest.placement import Placement
 from circleci_async.testing import FakeCircleCI, World
-from tests.harvest.harvests import QUICK, all_artifacts, fill, harvest, small_world, states, tree, usual_tree
+from tests.harvest.harvests import (
+    QUICK,
+    all_artifacts,
+    fill,
+    harvest,
+    small_world,
+    states,
+    tree,
+    usual_place,
+    usual_tree,
+)
 from tests.leftovers import tasks_of_the_package
 
 NAME = ".harvest.sqlite"
@@ -282,3 +292,34 @@ async def test_a_ledger_that_is_not_open_says_so(into: Path) -> None:
         await writer.execute(lambda sql: None)
     await writer.close()
     await writer.close()
+
+
+async def test_a_ledger_of_the_first_edition_is_continued(into: Path) -> None:
+    """It holds 2 files of job 1 that are done, 1 that is pending, and a failed list of the artifacts of job 2."""
+    world = World()
+    pipeline = world.project("gh/acme/api").pipeline(branch="main")
+    workflow = pipeline.workflow("build")
+    for job in range(2):
+        made = workflow.job(f"test-{job}")
+        for number in range(3):
+            made.artifact(f"logs/{number}.txt", f"{job} {number}".encode())
+    artifacts = all_artifacts(world)
+    async with FakeCircleCI(world) as fake:
+        into.mkdir()
+        dump = Path(__file__).with_name("first_edition.sql").read_text()
+        with closing(sqlite3.connect(into / NAME)) as sql:
+            sql.executescript(dump.replace("ARTIFACT_HOST", fake.artifact_host))
+        for artifact in artifacts[1:3]:
+            path = into / usual_place(artifact)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(artifact.data)
+        (await ca.verify_harvest(into)).raise_for_differences()
+        status = await ca.harvest_status(into)
+        assert (status.done, status.pending, status.failed, status.runs) == (2, 1, 1, 1)
+        select = ca.Selection(pipeline_id=pipeline.id)
+        fake.fail("*/workflow", origin="api", status=400)  # so that only what the ledger knows is fetched
+        report = await harvest(fake, into, select=select)
+        names = sorted((file.number, file.artifact) for file in report.files)
+        assert names == [(1, "logs/0.txt"), (2, "logs/0.txt"), (2, "logs/1.txt"), (2, "logs/2.txt")]
+        (await harvest(fake, into, select=select)).raise_for_failures()
+    assert tree(into) == usual_tree(artifacts)
