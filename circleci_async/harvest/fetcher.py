@@ -1,4 +1,4 @@
-"""Downloads the pending artifacts of the ledger's queue, several at a time, and retries those that failed."""
+"""Downloads the pending artifacts of the ledger's queue, several at a time, and retries failed ones."""
 
 import asyncio
 from typing import Final

@@ -71,11 +71,11 @@ class HarvestFolder:
         return f"{self._root}/{target}"
 
     def part_size(self, id: int) -> int | None:
-        """Return the size of a partial file; None if there is no regular file."""
+        """Return the size of a partial file; None if no regular file exists."""
         return _size(self.part(id))
 
     def size(self, target: str) -> int | None:
-        """Return the size of a finished file; None if there is no regular file."""
+        """Return the size of a finished file; None if no regular file exists."""
         return _size(self.path(target))
 
     def rename_part(self, id: int, target: str, *, identical: str | None = None) -> None:

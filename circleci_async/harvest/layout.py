@@ -91,7 +91,7 @@ class PathAllocator:
     """Allocates unique paths for the artifacts of one job.
 
     `taken`: paths allocated earlier. `has_nodes`: whether there are artifacts of more than one node. In order of node
-    and path, the same artifacts always get the same paths. Colliding names, also those that differ only in case, get
+    and path, the same artifacts always get the same paths. Colliding names, and names that differ only in case, get
     `~2`, `~3` and so on.
     """
 

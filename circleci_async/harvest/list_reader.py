@@ -1,4 +1,4 @@
-"""Reads lists of the API with retries, and records those that a later run must read again."""
+"""Reads lists of the API with retries, and records which ones a later run must read again."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable

@@ -45,7 +45,7 @@ class HarvestStatus:
 async def harvest_status(into: str | os.PathLike[str]) -> HarvestStatus:
     """Return the status of the harvest in a destination. Sends no request and changes nothing.
 
-    Raises `LedgerError` if there is no harvest, or its ledger cannot be read.
+    Raises `LedgerError` if the destination contains no harvest, or its ledger cannot be read.
     """
     return await asyncio.to_thread(_read, Path(into))
 

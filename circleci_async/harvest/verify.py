@@ -50,7 +50,7 @@ class VerifyReport:
 
     @property
     def is_intact(self) -> bool:
-        """Whether there is no difference."""
+        """Whether the files match the ledger."""
         return not self.differences
 
     def raise_for_differences(self) -> None:
@@ -67,7 +67,8 @@ class VerifyReport:
 async def verify_harvest(into: str | os.PathLike[str]) -> VerifyReport:
     """Hash every finished file of a destination and compare it with the ledger. Changes nothing.
 
-    Raises `LedgerError` if there is no harvest or its ledger cannot be read, `LedgerBusy` while a harvest is running.
+    Raises `LedgerError` if the destination contains no harvest or its ledger cannot be read, and `LedgerBusy` while a
+    harvest is running.
     """
     root = Path(into)
     began = time.monotonic()

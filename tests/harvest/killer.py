@@ -71,7 +71,7 @@ class Killer:
         written: int | None = None,
         **options: Any,
     ) -> None:
-        """Harvest in a process that is killed after some seconds, or with so many bytes of large files written."""
+        """Harvest in a process that is killed after `seconds`, or after `written` bytes of large files."""
         assert await self._order(fake, into, options, seconds=seconds, written=written) == "killed"
 
     async def _order(

@@ -1,4 +1,4 @@
-"""Bounds: so many files, so many bytes, and a disk that does not run full."""
+"""`max_files`, `max_bytes`, `min_free`, and disks that are full or read-only."""
 
 import asyncio
 import errno
@@ -15,7 +15,7 @@ import circleci_async as ca
 from circleci_async.downloads.part_file import PartFile
 from circleci_async.harvest.folder import HarvestFolder
 from circleci_async.testing import FakeCircleCI, World
-from tests.harvest.disks import MIB, powerless, small_disk
+from tests.harvest.disks import MIB, small_disk, unprivileged
 from tests.harvest.harvests import (
     QUICK,
     all_artifacts,
@@ -32,7 +32,7 @@ from tests.harvest.harvests import (
 from tests.leftovers import tasks_of_the_package
 
 
-async def test_so_many_files_and_no_more_and_the_next_run_goes_on(into: Path) -> None:
+async def test_max_files_ends_the_run_and_the_next_run_continues(into: Path) -> None:
     world = small_world()
     async with FakeCircleCI(world) as fake:
         for done in (7, 14, 21):
@@ -50,7 +50,7 @@ async def test_so_many_files_and_no_more_and_the_next_run_goes_on(into: Path) ->
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_so_many_bytes_and_no_more(into: Path) -> None:
+async def test_max_bytes_ends_the_run_before_it_is_exceeded(into: Path) -> None:
     world = small_world()
     async with FakeCircleCI(world) as fake:
         report = await harvest(fake, into, max_bytes=10_000)
@@ -61,7 +61,7 @@ async def test_so_many_bytes_and_no_more(into: Path) -> None:
 
 
 @pytest.mark.parametrize("lengths", [True, False])
-async def test_a_file_that_is_larger_than_the_bound_is_not_fetched(lengths: bool, into: Path) -> None:
+async def test_a_file_larger_than_max_bytes_is_not_downloaded(lengths: bool, into: Path) -> None:
     world = World()
     world.project("gh/acme/api").pipeline().workflow("build").job("test").artifact("big", size=5_000_000)
     async with FakeCircleCI(world, lengths=lengths) as fake:
@@ -72,7 +72,7 @@ async def test_a_file_that_is_larger_than_the_bound_is_not_fetched(lengths: bool
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_what_fails_does_not_count(into: Path) -> None:
+async def test_failed_downloads_do_not_count_towards_the_bounds(into: Path) -> None:
     world = small_world(pipelines=1)
     async with FakeCircleCI(world) as fake:
         fake.fail(origin="storage", cut=1_000, times=20)
@@ -84,7 +84,7 @@ class Usage(NamedTuple):
     free: int
 
 
-async def test_the_disk_is_watched(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_min_free_ends_the_run_before_the_disk_is_full(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = small_world()
 
     def usage(path: Path) -> Usage:
@@ -101,7 +101,7 @@ async def test_the_disk_is_watched(into: Path, monkeypatch: pytest.MonkeyPatch) 
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_a_file_for_which_there_is_no_room_is_not_begun(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_file_larger_than_the_free_space_is_not_started(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     world.project("gh/acme/api").pipeline().workflow("build").job("test").artifact("big", size=50_000_000)
     async with FakeCircleCI(world) as fake:
@@ -111,14 +111,14 @@ async def test_a_file_for_which_there_is_no_room_is_not_begun(into: Path, monkey
         assert (states(into), parts(into)) == ({"found": 1}, [])
 
 
-# A disk that runs full all the same
+# Full disks
 
 
 @pytest.mark.parametrize("size", [20_000, 3_000_000])
-async def test_a_disk_that_runs_full_ends_the_run_and_the_next_goes_on(
+async def test_a_full_disk_ends_the_run_and_the_next_run_continues(
     size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody else fills it, so that watching does not help."""
+    """Another process fills the disk, so that `min_free` does not help."""
     world = World()
     workflow = world.project("gh/acme/api").pipeline().workflow("build")
     for _ in range(3):
@@ -136,7 +136,7 @@ async def test_a_disk_that_runs_full_ends_the_run_and_the_next_goes_on(
             ballast.write_bytes(bytes(10 * MIB))
             free = partial(ballast.unlink, missing_ok=True)
         else:
-            free = pretend_to_be_full(monkeypatch, 1 * MIB)
+            free = simulate_full_disk(monkeypatch, 1 * MIB)
         async with FakeCircleCI(world) as fake:
             report = await harvest(fake, into, concurrency=4)
             assert isinstance(report.error, ca.LedgerError), report
@@ -158,8 +158,8 @@ async def test_a_disk_that_runs_full_ends_the_run_and_the_next_goes_on(
         assert parts(into) == [] if not is_real else True
 
 
-def pretend_to_be_full(monkeypatch: pytest.MonkeyPatch, size: int) -> Callable[[], None]:
-    """Where no small disk can be had: let every write fail after so many bytes, until the returned call."""
+def simulate_full_disk(monkeypatch: pytest.MonkeyPatch, size: int) -> Callable[[], None]:
+    """Let writes fail after `size` bytes, until the returned function is called, where no disk can be mounted."""
     left = [size]
 
     def refuse(count: int) -> None:
@@ -187,10 +187,10 @@ def pretend_to_be_full(monkeypatch: pytest.MonkeyPatch, size: int) -> Callable[[
     return make_room
 
 
-async def test_the_pretended_full_disk_is_one_too(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_simulated_full_disk_behaves_like_a_real_one(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = small_world(size=5_000)
     all_artifacts(world)[0].job.artifact("large", size=3_000_000)
-    free = pretend_to_be_full(monkeypatch, 50_000)
+    free = simulate_full_disk(monkeypatch, 50_000)
     async with FakeCircleCI(world) as fake:
         report = await harvest(fake, into, concurrency=2)
         assert isinstance(report.error, ca.LedgerError)
@@ -201,7 +201,7 @@ async def test_the_pretended_full_disk_is_one_too(into: Path, monkeypatch: pytes
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_no_room_for_a_folder_leaves_the_file_to_the_next_run(
+async def test_a_full_disk_when_a_folder_is_created_leaves_the_file_pending(
     into: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = small_world()
@@ -226,12 +226,12 @@ async def test_no_room_for_a_folder_leaves_the_file_to_the_next_run(
 # A disk that is read-only
 
 
-async def test_a_destination_that_is_read_only() -> None:
+async def test_a_read_only_destination_raises_ledger_error() -> None:
     world = small_world()
     async with FakeCircleCI(world) as fake, fake.client(retry=QUICK) as circle:
         await circle.projects.get("gh/acme/api")
-        with powerless() as folder:
-            await harvest(fake, folder / "before")  # what is loaded when it is needed is loaded by now
+        with unprivileged() as folder:
+            await harvest(fake, folder / "before")  # imports all modules
             folder.chmod(0o555)
             with pytest.raises(ca.LedgerError, match=r"cannot create .*out: Permission denied"):
                 await circle.harvest("gh/acme/api", folder / "out")
@@ -252,10 +252,10 @@ async def test_a_destination_that_is_read_only() -> None:
             assert tree(into) == whole == usual_tree(all_artifacts(world))
 
 
-async def test_folders_that_become_read_only_fail_their_files_and_the_next_run_has_them() -> None:
+async def test_files_in_a_read_only_folder_fail_until_it_is_writable() -> None:
     world = small_world(pipelines=1)
     async with FakeCircleCI(world) as fake:
-        with powerless() as into:
+        with unprivileged() as into:
             await harvest(fake, into)
             fill(world.projects["gh/acme/api"].pipelines.all[0].workflows[0].job("new"), 3)
             folder = into / "gh/acme/api/1/build"
@@ -272,9 +272,9 @@ async def test_folders_that_become_read_only_fail_their_files_and_the_next_run_h
 # Not too much at once
 
 
-async def test_no_more_files_and_connections_are_open_than_needed(into: Path) -> None:
+async def test_open_files_and_connections_are_bounded(into: Path) -> None:
     if not Path("/proc/self/fd").exists():
-        pytest.skip("nothing here tells what is open")
+        pytest.skip("/proc/self/fd does not exist")
     world = World()
     workflow = world.project("gh/acme/api").pipeline().workflow("build")
     for _ in range(6):
@@ -296,6 +296,6 @@ async def test_no_more_files_and_connections_are_open_than_needed(into: Path) ->
         report = await circle.harvest("gh/acme/api", into, concurrency=8)
         counting.cancel()
         report.raise_for_failures()
-    # Of each connection the other end is in this process too: 8 + 8 to three hosts, 8 partial files, the ledger's.
+    # This process holds both ends of each connection: 8 + 8 for each of three hosts; 8 partial files, and the ledger.
     assert most - before < 2 * 3 * 8 + 8 + 8
     await check_agreement(into)

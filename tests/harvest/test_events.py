@@ -1,4 +1,4 @@
-"""What a harvest tells while it is at work, and that nobody who listens can hold it up."""
+"""The events of a harvest, and `on_progress` functions that are slow or fail."""
 
 import asyncio
 import logging
@@ -24,14 +24,14 @@ def of(kind: type[Any], events: list[ca.HarvestEvent]) -> list[Any]:
 
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the numbers be told often, and nobody be waited for long at the end."""
+    """Send the numbers often, and wait only briefly for `on_progress` at the end."""
     monkeypatch.setattr(progress, "PROGRESS_INTERVAL", 0.01)
     monkeypatch.setattr(notifier, "CLOSE_TIMEOUT", 0.2)
 
 
 @pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("is_async", [True, False])
-async def test_everything_that_happens_is_told(is_async: bool, into: Path) -> None:
+async def test_all_events_are_sent(is_async: bool, into: Path) -> None:
     events: list[ca.HarvestEvent] = []
     threads: set[str] = set()
 
@@ -86,7 +86,7 @@ async def test_everything_that_happens_is_told(is_async: bool, into: Path) -> No
 
 
 @pytest.mark.usefixtures("often")
-async def test_the_numbers_tell_how_fast_it_goes_and_for_how_long(into: Path) -> None:
+async def test_progress_contains_speed_and_remaining_time(into: Path) -> None:
     world = World()
     job = world.project("gh/acme/api").pipeline().workflow("build").job("test")
     for number in range(60):
@@ -124,7 +124,7 @@ async def slow_task(event: ca.HarvestEvent) -> None:
 
 @pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("listen", [slow_thread, slow_task, partial(slow_task)])
-async def test_one_who_is_slow_holds_up_nothing(listen: Callable[[Any], Any], into: Path) -> None:
+async def test_a_slow_on_progress_does_not_delay_the_harvest(listen: Callable[[Any], Any], into: Path) -> None:
     world = small_world()
     async with FakeCircleCI(world) as fake:
         began = time.monotonic()
@@ -134,7 +134,7 @@ async def test_one_who_is_slow_holds_up_nothing(listen: Callable[[Any], Any], in
 
 
 @pytest.mark.usefixtures("often")
-async def test_one_who_never_comes_back_is_left_alone(into: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_on_progress_that_never_returns_is_abandoned(into: Path, caplog: pytest.LogCaptureFixture) -> None:
     free = threading.Event()
     async with FakeCircleCI(small_world()) as fake:
         report = await harvest(fake, into, on_progress=lambda event: free.wait())
@@ -144,7 +144,7 @@ async def test_one_who_never_comes_back_is_left_alone(into: Path, caplog: pytest
 
 
 class Listener:
-    """An object that is called, and whose call is async."""
+    """A callable object with an async `__call__`."""
 
     async def __call__(self, event: ca.HarvestEvent) -> None:
         raise ZeroDivisionError("in a method")
@@ -168,7 +168,7 @@ async def failing_task(event: ca.HarvestEvent) -> None:
         (lambda event: failing_task(event), "pass the async function itself"),  # noqa: PLW0108  # that is the point
     ],
 )
-async def test_one_who_fails_is_logged_once_and_ignored(
+async def test_errors_of_on_progress_are_logged_once(
     listen: Any, message: str, into: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     world = small_world()
@@ -183,7 +183,7 @@ async def test_one_who_fails_is_logged_once_and_ignored(
 
 
 @pytest.mark.parametrize("is_async", [True, False])
-async def test_what_is_too_much_for_a_slow_one_is_dropped_but_not_the_numbers(is_async: bool) -> None:
+async def test_a_slow_on_progress_misses_events_but_not_the_numbers(is_async: bool) -> None:
     events: list[ca.HarvestEvent] = []
     free = threading.Event()
 
@@ -210,7 +210,7 @@ async def test_what_is_too_much_for_a_slow_one_is_dropped_but_not_the_numbers(is
     assert of(ca.Throttled, events)[0].seconds == 0
 
 
-async def test_a_listener_that_is_cancelled_with_the_harvest_is_gone_with_it(into: Path) -> None:
+async def test_on_progress_is_cancelled_with_the_harvest(into: Path) -> None:
     told = asyncio.Event()
 
     async def listen(event: ca.HarvestEvent) -> None:

@@ -1,4 +1,4 @@
-"""Where artifacts go: the same for the same artifacts, a place of its own for each, and none outside."""
+"""Paths of artifacts: reproducible, unique, and inside the destination."""
 
 import random
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ def placed(
     job: JobRef = JOB,
     layout: str = DEFAULT_LAYOUT,
 ) -> dict[tuple[int, str], str]:
-    """Give places to the artifacts that have none, in their order, as the ledger does."""
+    """Allocate paths for the artifacts that have none, in their order, as the ledger does."""
     there = taken or {}
     new = sorted({*artifacts} - {*there})
     has_nodes = len({node for node, _ in (*new, *there)}) > 1
@@ -31,21 +31,21 @@ def placed(
 
 
 def places(*artifacts: tuple[int, str], job: JobRef = JOB, layout: str = DEFAULT_LAYOUT) -> list[str]:
-    """Where these go, in this order."""
+    """The paths of these artifacts, in this order."""
     found = placed(artifacts, job=job, layout=layout)
     return [found[each] for each in artifacts]
 
 
-def test_the_usual_place() -> None:
+def test_the_default_layout() -> None:
     assert places((0, "a/b.xml")) == ["gh/acme/api/12/build/test-42/a/b.xml"]
 
 
-def test_nodes_have_folders_only_where_there_are_several() -> None:
+def test_nodes_get_folders_only_if_there_are_several() -> None:
     assert places((3, "a")) == ["gh/acme/api/12/build/test-42/a"]
     assert places((0, "a"), (1, "a")) == ["gh/acme/api/12/build/test-42/0/a", "gh/acme/api/12/build/test-42/1/a"]
 
 
-def test_a_template_of_ones_own() -> None:
+def test_a_custom_template() -> None:
     layout = "all/{project}/{job}/#{number} of {pipeline}/node {node}/{workflow}/{path}"
     assert places((0, "a/b"), layout=layout) == ["all/gh/acme/api/test/#42 of 12/build/a/b"]
     assert places((0, "a"), (7, "a"), layout=layout)[1] == "all/gh/acme/api/test/#42 of 12/node 7/build/a"
@@ -78,7 +78,7 @@ def test_a_template_of_ones_own() -> None:
         (7, "must be a string, got 7"),
     ],
 )
-def test_a_template_by_which_files_could_collide_or_get_out_is_refused(layout: str, message: str) -> None:
+def test_unsafe_templates_raise(layout: str, message: str) -> None:
     with pytest.raises(ca.InvalidArgument, match=message):
         Layout(layout)
 
@@ -101,11 +101,11 @@ def test_a_template_by_which_files_could_collide_or_get_out_is_refused(layout: s
         ("größe 🎉", "größe 🎉"),
     ],
 )
-def test_a_name_is_always_one_folder(name: str, folder: str) -> None:
+def test_a_name_becomes_exactly_one_folder(name: str, folder: str) -> None:
     assert safe_name(name) == folder
 
 
-def test_names_that_begin_with_a_dot_get_another_beginning() -> None:
+def test_a_leading_dot_is_escaped() -> None:
     assert places((0, ".coverage"), (0, ".config/.x/y"), (0, "a/.b")) == [
         "gh/acme/api/12/build/test-42/%2Ecoverage",
         "gh/acme/api/12/build/test-42/%2Econfig/%2Ex/y",
@@ -115,7 +115,7 @@ def test_names_that_begin_with_a_dot_get_another_beginning() -> None:
     assert places((0, "a"), job=hidden) == ["gh/%2Egithub/%2Egithub/1/%2Ew/%2Ej-2/a"]
 
 
-def test_names_that_collide_get_a_number_by_their_order_in_the_alphabet() -> None:
+def test_colliding_names_are_numbered_in_alphabetical_order() -> None:
     folder = "gh/acme/api/12/build/test-42"
     assert places((0, "log.txt"), (0, "LOG.txt"), (0, "Log.txt")) == [
         f"{folder}/log~3.txt",
@@ -127,7 +127,7 @@ def test_names_that_collide_get_a_number_by_their_order_in_the_alphabet() -> Non
     assert places((0, ".x"), (0, "%2Ex")) == [f"{folder}/%2Ex~2", f"{folder}/%2Ex"]
 
 
-def test_what_has_a_place_keeps_it() -> None:
+def test_allocated_paths_are_kept() -> None:
     taken = {(0, "b"): "gh/acme/api/12/build/test-42/b", (0, "z/a"): "gh/acme/api/12/build/test-42/z/a"}
     found = placed([(0, "b"), (0, "B"), (0, "Z"), (0, "z/A"), (0, "z/c")], taken)
     folder = "gh/acme/api/12/build/test-42"
@@ -141,7 +141,7 @@ def test_what_has_a_place_keeps_it() -> None:
 
 
 @pytest.mark.parametrize("name", ["a" * 255, ".a" + "b" * 253, "ä" * 127, "🎉" * 63])
-def test_names_as_long_as_file_systems_allow_still_fit_when_they_become_longer(name: str) -> None:
+def test_long_names_are_shortened_to_255_bytes(name: str) -> None:
     found = places((0, name), (0, name[:-1] + name[-1].swapcase()), (0, f"{name}/x"))
     assert len(set(found)) == len({name, name[:-1] + name[-1].swapcase()}) + 1
     assert all(len(part.encode()) <= 255 for path in found for part in path.split("/"))
@@ -156,9 +156,7 @@ PATHS = some.lists(NAMES, min_size=1, max_size=3).map("/".join)
 
 
 @given(some.sets(some.tuples(some.integers(0, 2), PATHS), max_size=12), some.randoms())
-def test_the_same_artifacts_go_to_the_same_places_of_their_own(
-    found: set[tuple[int, str]], chance: random.Random
-) -> None:
+def test_paths_are_unique_safe_and_independent_of_order(found: set[tuple[int, str]], chance: random.Random) -> None:
     artifacts = sorted(each for each in found if is_safe(each[1]))
     there = placed(artifacts)
     shuffled = artifacts[:]

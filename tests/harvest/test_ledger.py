@@ -1,4 +1,4 @@
-"""A ledger that can't be used says why and what to do, and only one harvest writes into it at a time."""
+"""Ledgers that cannot be used raise a clear error, and only one harvest writes into a destination at a time."""
 
 import asyncio
 import os
@@ -35,8 +35,8 @@ from tests.leftovers import tasks_of_the_package
 NAME = ".harvest.sqlite"
 
 
-async def refused(into: Path) -> ca.LedgerError:
-    """Harvest into a destination that can't be used, and return how it is refused, with nothing asked for."""
+async def error_of(into: Path) -> ca.LedgerError:
+    """Harvest into an unusable destination, and return the error; no request is sent."""
     async with FakeCircleCI(small_world()) as fake, fake.client(retry=QUICK) as circle:
         with pytest.raises(ca.LedgerError) as caught:
             await circle.harvest("gh/acme/api", into)
@@ -46,11 +46,11 @@ async def refused(into: Path) -> ca.LedgerError:
 
 
 def garble(path: Path) -> None:
-    path.write_bytes(b"This is no database. " * 1000)
+    path.write_bytes(b"not a database " * 1000)
 
 
 def damage(path: Path) -> None:
-    """Spoil pages in the middle."""
+    """Overwrite pages in the middle of the file."""
     with closing(sqlite3.connect(path)) as sql:
         sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     data = bytearray(path.read_bytes())
@@ -65,7 +65,7 @@ def cut_short(path: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [garble, damage, cut_short])
-async def test_a_ledger_that_is_damaged(spoil: Callable[[Path], None], into: Path) -> None:
+async def test_a_damaged_ledger_is_refused(spoil: Callable[[Path], None], into: Path) -> None:
     world = small_world()
     async with FakeCircleCI(world) as fake:
         await harvest(fake, into)
@@ -73,7 +73,7 @@ async def test_a_ledger_that_is_damaged(spoil: Callable[[Path], None], into: Pat
         path.unlink()
     spoil(into / NAME)
     before = tree(into)
-    error = await refused(into)
+    error = await error_of(into)
     assert "is damaged: move it away" in str(error)
     assert tree(into) == before
     for name in (NAME, f"{NAME}-wal", f"{NAME}-shm"):
@@ -84,56 +84,54 @@ async def test_a_ledger_that_is_damaged(spoil: Callable[[Path], None], into: Pat
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_a_ledger_of_a_newer_version(into: Path) -> None:
+async def test_a_ledger_of_a_newer_version_is_refused(into: Path) -> None:
     async with FakeCircleCI(small_world()) as fake:
         await harvest(fake, into)
     with closing(sqlite3.connect(into / NAME)) as sql:
         sql.execute("PRAGMA user_version = 2")
-    error = await refused(into)
+    error = await error_of(into)
     assert "was written by a newer version of circleci_async (its format is 2, this version reads 1)" in str(error)
     for look in (ca.harvest_status, ca.verify_harvest):
         with pytest.raises(ca.LedgerError, match="newer version"):
             await look(into)
 
 
-async def test_a_database_of_somebody_else(into: Path) -> None:
+async def test_a_foreign_database_is_refused(into: Path) -> None:
     into.mkdir()
     with closing(sqlite3.connect(into / NAME)) as sql:
         sql.execute("CREATE TABLE poems (line TEXT)")
-    assert "is not the ledger of a harvest" in str(await refused(into))
+    assert "is not the ledger of a harvest" in str(await error_of(into))
 
 
-async def test_a_ledger_that_somebody_is_making_or_has_locked_is_waited_for_only_so_long(
-    into: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_locked_ledger_is_refused_after_a_timeout(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema, "BUSY_TIMEOUT", 0.05)
     async with FakeCircleCI(small_world()) as fake:
         await harvest(fake, into)
     with closing(sqlite3.connect(into / NAME)) as sql:
         sql.execute("BEGIN EXCLUSIVE")
-        assert "database is locked" in str(await refused(into))
+        assert "database is locked" in str(await error_of(into))
 
 
-async def test_an_empty_ledger_is_a_new_one(into: Path) -> None:
+async def test_an_empty_ledger_file_is_initialized(into: Path) -> None:
     into.mkdir()
     (into / NAME).touch()
     async with FakeCircleCI(small_world()) as fake:
         assert len((await harvest(fake, into)).files) == 24
 
 
-async def test_no_harvest_there_to_look_into(tmp_path: Path) -> None:
+async def test_status_and_verify_without_a_harvest_raise(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "missing"):
         for look in (ca.harvest_status, ca.verify_harvest):
             with pytest.raises(ca.LedgerError, match="no harvest in"):
                 await look(folder)
 
 
-# A full disk, for the ledger alone
+# A full disk for the ledger
 
 
 @pytest.mark.parametrize("pages", [2, 12, 20, 30])
-async def test_a_ledger_on_a_full_disk(pages: int, into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At whatever moment SQLite finds no room: a clear error, and when there is room again, the next run goes on."""
+async def test_a_full_disk_for_the_ledger_ends_the_run(pages: int, into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whenever SQLite finds the disk full: a clear error, and the next run continues when there is space."""
     world = World()
     for _ in range(8):
         fill(world.project(f"gh/acme/{_}").pipeline().workflow("build").job("test"), 30, 10)
@@ -141,7 +139,7 @@ async def test_a_ledger_on_a_full_disk(pages: int, into: Path, monkeypatch: pyte
     connect = schema.connect
 
     def on_small_disk(root: Path) -> sqlite3.Connection:
-        made = sqlite3.connect(root / NAME)  # so that the making of the ledger finds no room either
+        made = sqlite3.connect(root / NAME)  # so that even the creation of the ledger fails
         made.close()
         real: Any = sqlite3.connect
 
@@ -174,10 +172,10 @@ async def test_a_ledger_on_a_full_disk(pages: int, into: Path, monkeypatch: pyte
 # The disk is read-only
 
 
-async def test_a_destination_that_is_a_file_or_below_one(tmp_path: Path) -> None:
+async def test_a_destination_that_is_a_file_or_below_one_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert "cannot create " in str(await refused(tmp_path / "file"))
-    assert "cannot create " in str(await refused(tmp_path / "file" / "out"))
+    assert "cannot create " in str(await error_of(tmp_path / "file"))
+    assert "cannot create " in str(await error_of(tmp_path / "file" / "out"))
 
 
 # One at a time
@@ -200,7 +198,7 @@ async def test_a_second_harvest_into_the_same_destination_is_refused(into: Path)
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_another_process_is_refused_too_and_named(into: Path) -> None:
+async def test_a_harvest_in_another_process_is_named(into: Path) -> None:
     into.mkdir()
     program = (
         "import sys; from pathlib import Path; from circleci_async.harvest.lock import Lock\n"
@@ -211,7 +209,7 @@ async def test_another_process_is_refused_too_and_named(into: Path) -> None:
     ) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        assert f"another harvest (process {process.pid}) is running" in str(await refused(into))
+        assert f"another harvest (process {process.pid}) is running" in str(await error_of(into))
         assert is_locked(into)
         process.kill()
     assert not is_locked(into)
@@ -219,7 +217,7 @@ async def test_another_process_is_refused_too_and_named(into: Path) -> None:
         await harvest(fake, into)
 
 
-def test_a_lock_that_can_not_be_taken_says_so(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_that_is_not_available_raises(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     into.mkdir()
 
     def refuse(file: int) -> None:
@@ -230,7 +228,7 @@ def test_a_lock_that_can_not_be_taken_says_so(into: Path, monkeypatch: pytest.Mo
         Lock(into)
 
 
-def test_a_lock_is_let_go_once(into: Path) -> None:
+def test_a_lock_is_released_once(into: Path) -> None:
     into.mkdir()
     held = Lock(into)
     held.release()
@@ -264,9 +262,7 @@ async def test_a_destination_keeps_its_layout(into: Path) -> None:
 # An error in the ledger's thread
 
 
-async def test_an_error_while_files_are_settled_ends_the_run_with_its_reason(
-    into: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_error_while_files_are_committed_ends_the_run(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = small_world()
     commit = Placement.commit
 
@@ -286,7 +282,7 @@ async def test_an_error_while_files_are_settled_ends_the_run_with_its_reason(
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_a_ledger_that_is_not_open_says_so(into: Path) -> None:
+async def test_a_writer_that_is_not_open_raises(into: Path) -> None:
     writer = LedgerWriter(into)
     with pytest.raises(RuntimeError, match="not open"):
         await writer.execute(lambda sql: None)
@@ -317,7 +313,7 @@ async def test_a_ledger_of_the_first_edition_is_continued(into: Path) -> None:
         status = await ca.harvest_status(into)
         assert (status.done, status.pending, status.failed, status.runs) == (2, 1, 1, 1)
         select = ca.Selection(pipeline_id=pipeline.id)
-        fake.fail("*/workflow", origin="api", status=400)  # so that only what the ledger knows is fetched
+        fake.fail("*/workflow", origin="api", status=400)  # so that only what the ledger contains is downloaded
         report = await harvest(fake, into, select=select)
         names = sorted((file.number, file.artifact) for file in report.files)
         assert names == [(1, "logs/0.txt"), (2, "logs/0.txt"), (2, "logs/1.txt"), (2, "logs/2.txt")]

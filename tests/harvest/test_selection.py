@@ -1,4 +1,4 @@
-"""What a selection asks for, and which one can't be meant."""
+"""Selections: globs, times, ids, and invalid combinations."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -48,7 +48,7 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
         (None, "anything/at all", True),
     ],
 )
-def test_a_glob_of_paths(glob: str | None, path: str, wanted: bool) -> None:
+def test_path_globs(glob: str | None, path: str, wanted: bool) -> None:
     assert matches_path(glob, path) is wanted
 
 
@@ -64,7 +64,7 @@ def test_a_glob_of_paths(glob: str | None, path: str, wanted: bool) -> None:
         (None, None, True),
     ],
 )
-def test_a_glob_of_names(glob: str | None, name: str | None, wanted: bool) -> None:
+def test_name_globs(glob: str | None, name: str | None, wanted: bool) -> None:
     assert matches(glob, name) is wanted
 
 
@@ -83,7 +83,7 @@ def test_a_glob_of_names(glob: str | None, name: str | None, wanted: bool) -> No
         (None, None),
     ],
 )
-def test_a_moment_in_every_spelling(since: Any, moment: datetime | None) -> None:
+def test_since_and_until_accept_all_forms(since: Any, moment: datetime | None) -> None:
     assert ca.Selection(since=since).window(NOW) == (moment, None)
     assert ca.Selection(until=since).window(NOW) == (None, moment)
 
@@ -119,12 +119,12 @@ def test_one_id_or_several(ids: Any) -> None:
         ({"workflow_id": "build"}, "workflow_id must be an id such as .*, got 'build'"),
     ],
 )
-def test_what_can_not_be_meant_is_refused_at_once(arguments: dict[str, Any], message: str) -> None:
+def test_invalid_selections_raise(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ca.InvalidArgument, match=message):
         ca.Selection(**arguments)
 
 
-def test_two_selections_that_ask_for_the_same_have_the_same_key() -> None:
+def test_equal_selections_have_the_same_key() -> None:
     assert ca.Selection(since="7d", job="a").key == ca.Selection(job="a", since=timedelta(days=7)).key
     assert ca.Selection(status=ca.JobStatus.SUCCESS).key == ca.Selection(status="success").key
     assert ca.Selection(pipeline_id=[ID, OTHER]).key == ca.Selection(pipeline_id=(OTHER, UUID(ID))).key

@@ -25,7 +25,7 @@ _Outcome: TypeAlias = Literal["discovered", "skipped", "failed", "unchanged"]
 
 
 class Catalog:
-    """Records jobs and their artifacts, and queues those that the selection's path glob matches."""
+    """Records jobs and their artifacts, and queues the artifacts that match the path glob of the selection."""
 
     def __init__(self, writer: LedgerWriter, folder: HarvestFolder, layout: Layout, run: Run) -> None:
         self.writer = writer
@@ -59,7 +59,7 @@ class Catalog:
     def add(
         self, sql: sqlite3.Connection, job: JobRef, artifacts: Iterable[Artifact], glob: str | None, *, is_queued: bool
     ) -> Recorded:
-        """Record a page of a job's artifacts, and queue those that match (`is_queued`)."""
+        """Record a page of a job's artifacts, and queue the matching ones (`is_queued`)."""
         id = _job_id(sql, job)
         return _summary(
             self._add(sql, id, each, is_queued=is_queued and matches_path(glob, each.path)) for each in artifacts
