@@ -140,6 +140,18 @@ async def test_a_large_file_that_changed_after_a_kill_starts_over(into: Path, ki
     await check_agreement(into)
 
 
+async def test_a_large_file_without_etag_starts_over_after_a_kill(into: Path, killing: Killer) -> None:
+    world = World()
+    artifact = world.project("gh/acme/api").pipeline().workflow("build").job("test").artifact("big", size=4_000_000)
+    async with FakeCircleCI(world, etags=False) as fake:
+        await killing.kill(fake, into, written=2_000_000)
+        fake.requests.clear()
+        await killing.harvest(fake, into)
+        assert [each.status for each in fake.requests if each.origin == "storage"] == [200]
+    assert tree(into) == usual_tree([artifact])
+    await check_agreement(into)
+
+
 async def test_a_file_killed_after_its_last_byte_is_not_requested_again(into: Path, killing: Killer) -> None:
     world = World()
     artifact = world.project("gh/acme/api").pipeline().workflow("build").job("test").artifact("big", size=3_000_000)
