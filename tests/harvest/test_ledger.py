@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 import circleci_async as ca
-from circleci_async.harvest import lock
 from circleci_async.harvest.ledger import schema
 from circleci_async.harvest.ledger.writer import LedgerWriter
 from circleci_async.harvest.lock import Lock, is_locked
@@ -220,10 +219,10 @@ async def test_a_harvest_in_another_process_is_named(into: Path) -> None:
 def test_a_lock_that_is_not_available_raises(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     into.mkdir()
 
-    def refuse(file: int) -> None:
+    def refuse(*args: object) -> None:
         raise OSError(37, "No locks available")
 
-    monkeypatch.setattr(lock, "_lock", refuse)
+    monkeypatch.setattr("msvcrt.locking" if sys.platform == "win32" else "fcntl.flock", refuse)
     with pytest.raises(ca.LedgerError, match=r"cannot lock .*: No locks available"):
         Lock(into)
 
