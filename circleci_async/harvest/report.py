@@ -12,6 +12,8 @@ from attrs import field, frozen
 from ..errors import CircleCIError, DownloadError
 from .ledger.schema import connect_to_read, ledger_errors
 
+__all__ = ["HarvestFailure", "HarvestReport", "HarvestedFile"]
+
 T = TypeVar("T")
 
 _FETCH_SIZE = 500

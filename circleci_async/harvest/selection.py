@@ -13,6 +13,8 @@ from ..errors import InvalidArgument
 from ..globs import check_glob, is_plain
 from ..models.jobs import JobStatus
 
+__all__ = ["Ids", "Selection", "When"]
+
 When: TypeAlias = datetime | timedelta | str
 """A point in time, or how long ago. As text: `30m`, `12h`, `7d`, `2w`, or a date such as `2026-11-01` (UTC)."""
 

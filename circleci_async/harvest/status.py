@@ -13,6 +13,8 @@ from .ledger.schema import connect_to_read, ledger_errors
 from .lock import is_locked
 from .report import HarvestFailure, all_failures, counted
 
+__all__ = ["HarvestStatus", "harvest_status"]
+
 
 @frozen(kw_only=True)
 class HarvestStatus:

@@ -18,6 +18,8 @@ from .folder import HarvestFolder, checksum
 from .ledger.schema import connect_to_read, ledger_errors
 from .lock import is_locked
 
+__all__ = ["VerifyReport", "verify_harvest"]
+
 T = TypeVar("T")
 
 MAX_THREADS = 4
