@@ -13,6 +13,7 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.downloads.part_file import PartFile
+from circleci_async.harvest import committer
 from circleci_async.harvest.folder import HarvestFolder
 from circleci_async.testing import FakeCircleCI, World
 from tests.harvest.disks import MIB, small_disk, unprivileged
@@ -270,6 +271,18 @@ async def test_files_in_a_read_only_folder_fail_until_it_is_writable() -> None:
 
 
 # Not too much at once
+
+
+@pytest.mark.parametrize("name", ["MAX_PENDING_FILES", "MAX_PENDING_BYTES"])
+async def test_downloads_wait_while_too_much_is_to_be_committed(
+    name: str, into: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, name, 2)
+    world = small_world()
+    async with FakeCircleCI(world) as fake:
+        report = await harvest(fake, into)
+    assert len(report.files) == 24
+    assert tree(into) == usual_tree(all_artifacts(world))
 
 
 async def test_open_files_and_connections_are_bounded(into: Path) -> None:

@@ -472,6 +472,27 @@ async def test_a_file_in_the_way_of_a_folder_fails_only_the_files_below(into: Pa
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
+async def test_downloaded_files_that_cannot_get_their_names_are_failures_in_the_numbers_too(into: Path) -> None:
+    """The list of the job is slow, so that its first files are downloaded before they have paths."""
+    world = small_world(pipelines=1, jobs=1, artifacts=8)
+    folder = into / "gh/acme/api/1/build"
+    folder.mkdir(parents=True)
+    (folder / "test-0-1").write_text("in the way")
+    numbers: list[ca.HarvestProgress] = []
+
+    async def note(event: ca.HarvestEvent) -> None:
+        if isinstance(event, ca.HarvestProgress):
+            numbers.append(event)
+
+    async with FakeCircleCI(world, page_size=2) as fake, fake.client(retry=QUICK) as circle:
+        fake.fail("*/artifacts", origin="api", after=2, delay=0.3)
+        report = await circle.harvest("gh/acme/api", into, on_progress=note)
+    assert (len(report.files), len(report.failed), report.bytes) == (0, 8, 0)
+    assert (numbers[-1].done, numbers[-1].failed, numbers[-1].bytes) == (0, 8, 0)
+    assert states(into) == {"failed": 8}
+    assert parts(into) == []
+
+
 # Cancelled
 
 
