@@ -68,7 +68,7 @@ async def rescue(circle: "CircleCI", stage: "Stage", out: Output, folder: Path) 
         kept=len(kept),
         again=sum(request.path in of_kept for request in asked),
         went_on=len(rest) == 1 and rest[0].startswith("bytes=") and not rest[0].startswith("bytes=0-"),
-        agrees=verdict.is_sound and report.is_complete and verdict.files == len(stage.artifacts),
+        agrees=verdict.is_intact and report.is_complete and verdict.files == len(stage.artifacts),
         verified=verified,
     )
 

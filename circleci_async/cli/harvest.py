@@ -67,7 +67,7 @@ async def run(
             "--latest", help="Of each project only the newest pipeline that succeeded and has such artifacts."
         ),
     ] = False,
-    pipeline: Annotated[list[str] | None, _option("ID", "Only this pipeline. Repeatable.")] = None,
+    pipeline_id: Annotated[list[str] | None, _option("ID", "Only this pipeline. Repeatable.")] = None,
     workflow_id: Annotated[list[str] | None, _option("ID", "Only this workflow. Repeatable.")] = None,
     layout: Annotated[
         str | None,
@@ -107,7 +107,7 @@ async def run(
         status=status,
         path=path,
         latest=latest,
-        pipeline=pipeline or None,
+        pipeline_id=pipeline_id or None,
         workflow_id=workflow_id or None,
     )
     watch = HarvestLines(out) if out.is_json else HarvestMeter(out)
@@ -178,7 +178,7 @@ async def verify(out: Output, into: Into) -> int:
     with out.errors.status("Hashing every file again ...") if out.shows_progress else nullcontext():
         report = await verify_harvest(into)
     show_verified(out, report, into)
-    return 0 if report.is_sound else 1
+    return 0 if report.is_intact else 1
 
 
 def show_report(out: Output, report: "HarvestReport", into: Path) -> None:
@@ -207,7 +207,7 @@ def show_verified(out: Output, report: "VerifyReport", into: Path) -> None:
     _name(out, lines, report.differences, _command("verify", into, "--json"))
     out.say(
         f"{counted(report.files, 'file')}, {size(report.bytes)}, as the ledger says"
-        f"{'' if report.is_sound else f'; {report.differences:,} not'}, checked in {duration(report.seconds)}"
+        f"{'' if report.is_intact else f'; {report.differences:,} not'}, checked in {duration(report.seconds)}"
     )
 
 

@@ -167,7 +167,7 @@ class HarvestMeter(HarvestWatch):
             self._bar.update(
                 self._task,
                 completed=event.done + event.skipped + event.failed,
-                total=event.found or None,
+                total=event.discovered or None,
                 files=_files(event),
                 details="  ".join(self._details(event)),
             )
@@ -190,8 +190,8 @@ class HarvestMeter(HarvestWatch):
 
 def _files(progress: "HarvestProgress") -> str:
     """Say how many are there of those that are known so far; `+` means that more are being found."""
-    more = "+" if progress.is_finding else ""
-    return f"{progress.done + progress.skipped:,}/{counted(progress.found, 'file').replace(' ', f'{more} ')}"
+    more = "+" if progress.is_discovering else ""
+    return f"{progress.done + progress.skipped:,}/{counted(progress.discovered, 'file').replace(' ', f'{more} ')}"
 
 
 def _bar(out: Output) -> "Bar":

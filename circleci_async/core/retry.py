@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from http import HTTPStatus
-from itertools import repeat
+from itertools import islice, repeat
 from typing import Any
 
 import backoff
@@ -78,6 +78,10 @@ class RetryPolicy:
         bounds = backoff.expo(factor=self.initial_delay, max_value=bound)
         next(bounds)  # backoff expects generators to be primed
         return map(backoff.full_jitter, bounds)
+
+    def delay(self, retry: int) -> float:
+        """Return the delay before one retry, counted from 1, as `delays` would yield it."""
+        return next(islice(self.delays(), retry - 1, None))
 
 
 @define(eq=False)

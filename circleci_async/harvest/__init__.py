@@ -1,5 +1,5 @@
-"""Harvests: every artifact that is asked for, once, whole, and never lost.
+"""Harvests: downloads every selected artifact of one or more projects, once, and resumes after any interruption.
 
-`finding` walks pipelines, workflows, jobs and lists of artifacts, and writes what it finds into the `ledger`, an SQLite
-file in the destination. `fetching` takes it from there. `run` conducts the two.
+`run` composes the parts: `discovery` records artifacts in the `ledger`, an SQLite file in the destination, `fetcher`
+downloads them from there, `placement` gives them their names, and `report` reads the ledger.
 """

@@ -1,4 +1,4 @@
-"""How much may be fetched: bytes, files, and the disk."""
+"""Bounds of a run: number of files, bytes, and free disk space."""
 
 import shutil
 import time
@@ -7,33 +7,38 @@ from pathlib import Path
 from ..errors import InvalidArgument
 
 MIN_FREE = 256 * 1024 * 1024
-"""Bytes of the disk that stay free, unless told otherwise."""
+"""Bytes of disk space to leave free, by default."""
 
-_LOOKS_EVERY = 0.25
+DISK_CHECK_INTERVAL = 0.25
+"""Seconds between two checks of the disk while there is ample space."""
 
 
 class Bounds:
-    """Admits files, one by one and before they are fetched, and then their bytes. `reached` says what is at its end."""
+    """Admits files before they are downloaded, then their bytes before they are written.
+
+    `reached` names the first bound that was reached.
+    """
 
     def __init__(self, root: Path, *, max_files: int | None, max_bytes: int | None, min_free: int) -> None:
         for name, value in (("max_files", max_files), ("max_bytes", max_bytes)):
             if value is not None and (type(value) is not int or value < 0):
-                raise InvalidArgument(f"{name}={value!r}: give a whole number from 0, or None for no bound")
+                raise InvalidArgument(f"{name} must be an integer of 0 or more, or None for no bound, got {value!r}")
         if type(min_free) is not int or min_free < 0:
-            raise InvalidArgument(f"min_free={min_free!r}: give a number of bytes from 0")
+            raise InvalidArgument(f"min_free must be a number of bytes, 0 or more, got {min_free!r}")
         self._root = root
         self._max_files = max_files
         self._max_bytes = max_bytes
         self._min_free = min_free
         self._files = 0
         self._bytes = 0
+        self._admitted: dict[int, int] = {}
         self._unwritten = 0
         self._free = 0
-        self._looked = -1.0
+        self._checked_at = -1.0
         self.reached: str | None = None
 
     def admit(self) -> bool:
-        """Say whether one more file may be begun; it is counted then."""
+        """Count one more file; return False, and count nothing, if a bound is reached."""
         if self._files == self._max_files:
             self._reach(f"max_files={self._max_files} is reached")
         if self.reached is not None:
@@ -41,31 +46,34 @@ class Bounds:
         self._files += 1
         return True
 
-    def dismiss(self, size: int) -> None:
-        """Take back a file that was admitted, and bytes of it that were, because it could not be had."""
-        self._files -= 1
-        self._bytes -= size
-        self._unwritten = max(0, self._unwritten - size)
-
-    def admit_bytes(self, size: int) -> bool:
-        """Say whether a file that was admitted may have so many bytes more; they are counted then."""
+    def admit_bytes(self, id: int, size: int) -> bool:
+        """Count further bytes of an admitted file; return False, and count nothing, if they exceed a bound."""
         if self._max_bytes is not None and self._bytes + size > self._max_bytes:
             return self._reach(f"max_bytes={self._max_bytes} is reached")
-        if not self._look_at_disk(size):
+        if not self._has_space(size):
             return False
         self._bytes += size
         self._unwritten += size
+        self._admitted[id] = self._admitted.get(id, 0) + size
         return True
 
-    def written(self, size: int) -> None:
-        """Note that bytes which were admitted are on the disk."""
-        self._unwritten = max(0, self._unwritten - size)
+    def release(self, id: int) -> None:
+        """Stop counting a file that could not be downloaded, and its bytes."""
+        self._files -= 1
+        self._bytes -= self.written(id)
 
-    def _look_at_disk(self, size: int) -> bool:
+    def written(self, id: int) -> int:
+        """Note that the admitted bytes of a file are on the disk; return their number."""
+        size = self._admitted.pop(id, 0)
+        self._unwritten = max(0, self._unwritten - size)
+        return size
+
+    def _has_space(self, size: int) -> bool:
         now = time.monotonic()
-        if now - self._looked >= _LOOKS_EVERY or self._free - self._unwritten - size < 2 * self._min_free:
+        is_scarce = self._free - self._unwritten - size < 2 * self._min_free
+        if is_scarce or now - self._checked_at >= DISK_CHECK_INTERVAL:
             self._free = shutil.disk_usage(self._root).free
-            self._looked = now
+            self._checked_at = now
         if self._free - self._unwritten - size >= self._min_free:
             return True
         return self._reach(f"the disk is almost full: less than {self._min_free:,} bytes would stay free")

@@ -1,4 +1,4 @@
-"""What a harvest tells while it is at work."""
+"""The events of a harvest, passed to `on_progress`."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
@@ -20,54 +20,54 @@ __all__ = [
 
 @frozen(kw_only=True)
 class HarvestEvent:
-    """Base of all that a harvest tells to `on_progress`."""
+    """Base class of all events."""
 
 
 @frozen(kw_only=True)
 class JobListed(HarvestEvent):
-    """The artifacts of a job are known."""
+    """The artifacts of a job are listed."""
 
     project: str
     pipeline: int
     workflow: str
     job: str
     number: int
-    found: int
-    """Artifacts that are to be fetched."""
+    discovered: int
+    """Artifacts to download."""
     skipped: int
-    """Artifacts that are there already."""
+    """Artifacts whose files exist already."""
 
 
 @frozen(kw_only=True)
 class FileAdvanced(HarvestEvent):
-    """More of an artifact has come; the first one says that it has begun."""
+    """More bytes of an artifact were received; the first event of a file marks its start."""
 
     project: str
     job: int
     node: int
     path: str
     received: int
-    """Bytes so far; it goes back if a download must start over."""
+    """Bytes so far; decreases if the download starts over."""
     size: int | None
-    """Bytes in all, or None if the server did not say."""
+    """Bytes in total, or None if the server does not send a length."""
 
 
 @frozen(kw_only=True)
 class FileDone(HarvestEvent):
-    """An artifact stands under its name."""
+    """A file is complete and has its final name."""
 
     project: str
     job: int
     node: int
     path: str
     target: str
-    """Where it is, below the destination."""
+    """The path of the file below the destination."""
     size: int
 
 
 @frozen(kw_only=True)
 class FileFailed(HarvestEvent):
-    """An artifact could not be had."""
+    """A download failed."""
 
     project: str
     job: int
@@ -75,55 +75,55 @@ class FileFailed(HarvestEvent):
     path: str
     error: Exception
     is_final: bool
-    """False if it is tried again in this run."""
+    """False if this run will try again."""
 
 
 @frozen(kw_only=True)
 class ListingFailed(HarvestEvent):
-    """A list could not be walked to its end."""
+    """A list of the API could not be read to the end."""
 
     project: str
     kind: str
     """`pipelines`, `workflows`, `jobs` or `artifacts`."""
     name: str
-    """Of what."""
+    """What the list belongs to."""
     error: Exception
 
 
 @frozen(kw_only=True)
 class Throttled(HarvestEvent):
-    """The server said that it has had enough (429), and nothing is sent for a while."""
+    """The server answered 429, and the client pauses all requests."""
 
     seconds: float
 
 
 @frozen(kw_only=True)
 class HarvestProgress(HarvestEvent):
-    """All numbers so far; told a few times a second, and once more at the end."""
+    """All numbers so far. Sent several times per second, and once at the end."""
 
-    found: int
-    """Artifacts that this run asked for, as far as it knows: done, skipped, failed and waiting."""
+    discovered: int
+    """Artifacts that this run selected so far: done, skipped, failed and pending."""
     done: int
-    """Files that this run has fetched; those of a job whose list still comes get their names when it has come."""
+    """Files that this run downloaded. While the list of a job is incomplete, its files do not have their names yet."""
     skipped: int
-    """Files that were there already."""
+    """Files that existed already."""
     failed: int
-    """Artifacts and lists that could not be had."""
+    """Artifacts and lists that failed."""
     bytes: int
-    """Of the files that are done."""
+    """Size of the done files."""
     received: int
-    """Bytes that have come, those of unfinished files included."""
+    """Bytes received, including those of unfinished files."""
     seconds: float
-    """Since the run began."""
+    """Time since the run began."""
     speed: float
-    """Bytes per second, of late."""
+    """Bytes per second over the last seconds."""
     seconds_left: float | None
-    """Until the end, by the pace of late; None as long as artifacts are still being found, or nothing moves."""
-    is_finding: bool
-    """Whether artifacts are still being found."""
+    """Estimated time until the end; None while discovery is running or nothing advances."""
+    is_discovering: bool
+    """Whether discovery is running."""
     paused: float
-    """Seconds for which the server held everything back (429)."""
+    """Seconds for which the client paused all requests after a 429."""
 
 
 OnHarvestEvent: TypeAlias = Callable[[HarvestEvent], Awaitable[object] | object]
-"""A function, plain or async. A plain one is called in a thread of its own."""
+"""A function, plain or async. A plain function runs in its own thread."""

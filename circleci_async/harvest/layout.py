@@ -1,4 +1,4 @@
-"""Where artifacts go in the tree. Pure: the same artifacts go to the same places, in whatever order they were found."""
+"""Assigns paths to artifacts. The same artifacts get the same paths, in any order of discovery."""
 
 import hashlib
 import re
@@ -18,8 +18,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\\]")
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\%:*?"<>|]|^\.|[. ]$')
 
 
-class Place(NamedTuple):
-    """The job that artifacts belong to, as the template sees it."""
+class JobRef(NamedTuple):
+    """The job that artifacts belong to, with the fields of the template."""
 
     project: str
     pipeline: int
@@ -29,24 +29,22 @@ class Place(NamedTuple):
 
 
 class Layout:
-    """A template such as the default one, read and checked.
-
-    Raises `InvalidArgument` for a template by which two artifacts could be one file.
-    """
+    """A parsed template. Raises `InvalidArgument` if two artifacts could get the same path."""
 
     def __init__(self, template: str = DEFAULT_LAYOUT) -> None:
         self.template = template
         self._folders, last = self._split(template)
         named = [name for segment in self._folders for name in _names(segment)]
         if last != "{path}" or "path" in named:
-            raise self._wrong("its last part must be {path}, alone")
+            raise self._error("must end with '/{path}'")
         if missing := {"number", "node"} - set(named):
-            raise self._wrong(f"without {' and '.join(sorted(f'{{{name}}}' for name in missing))} files would collide")
-        self.tells_projects_apart = "project" in named
+            fields = " and ".join(sorted(f"{{{name}}}" for name in missing))
+            raise self._error(f"must contain {fields}, without which files would collide")
+        self.separates_projects = "project" in named
 
     def _split(self, template: str) -> tuple[list[str], str]:
         if type(template) is not str:
-            raise self._wrong("it must be text")
+            raise self._error("must be a string")
         *folders, last = template.split("/")
         for segment in folders:
             try:
@@ -54,63 +52,63 @@ class Layout:
             except ValueError:
                 known = False
             if not known:
-                raise self._wrong(f"there is {', '.join(f'{{{name}}}' for name in FIELDS)}")
+                raise self._error(f"must use only {', '.join(f'{{{name}}}' for name in FIELDS)}")
             if not segment or segment.startswith("."):
-                raise self._wrong("a folder can't be empty, and names that begin with a dot are the harvest's own")
+                raise self._error("must not contain an empty name or one that begins with a dot (reserved)")
             if _CONTROL.search(segment):
-                raise self._wrong("it holds a backslash or a control character")
+                raise self._error("must not contain a backslash or a control character")
             if "project" in _names(segment) and segment != "{project}":
-                raise self._wrong("{project} must be a part of its own, for it becomes several folders")
+                raise self._error("must not combine {project} with other text: it becomes several folders")
         return folders, last
 
-    def _wrong(self, reason: str) -> InvalidArgument:
-        return InvalidArgument(f"layout={self.template!r}: {reason}; the default is {DEFAULT_LAYOUT!r}")
+    def _error(self, rule: str) -> InvalidArgument:
+        return InvalidArgument(f"layout {rule}, got {self.template!r}; the default is {DEFAULT_LAYOUT!r}")
 
-    def folders(self, place: Place, node: int | None) -> list[str]:
-        """Return the folders of a job, of one of its nodes or (None) of the only one."""
+    def folders(self, job: JobRef, node: int | None) -> list[str]:
+        """Return the folders of a job's node; None if the job has artifacts of one node only."""
         values = {
-            "pipeline": str(place.pipeline),
-            "workflow": safe_name(place.workflow),
-            "job": safe_name(place.job),
-            "number": str(place.number),
+            "pipeline": str(job.pipeline),
+            "workflow": safe_name(job.workflow),
+            "job": safe_name(job.job),
+            "number": str(job.number),
             "node": str(node or 0),
         }
         folders: list[str] = []
         for segment in self._folders:
             if segment == "{project}":
-                folders += [safe_name(name) for name in place.project.split("/")]
+                folders += [safe_name(name) for name in job.project.split("/")]
             elif node is not None or _names(segment) != ["node"]:
-                folders.append(_fitting(segment.format_map(values)))
+                folders.append(_shorten(segment.format_map(values)))
         return folders
 
 
 def safe_name(name: str) -> str:
-    """Return the name of a workflow or job as one name of a folder: what can't be in one is quoted as `%2F`."""
-    return _fitting(_UNSAFE.sub(lambda found: quote(found[0], safe="").replace(".", "%2E"), name)) or "%20"
+    """Return a workflow or job name as a folder name: characters that are not allowed become `%2F` and so on."""
+    return _shorten(_UNSAFE.sub(lambda found: quote(found[0], safe="").replace(".", "%2E"), name)) or "%20"
 
 
-class Placer:
-    """Gives the artifacts of one job their places, as paths with slashes.
+class PathAllocator:
+    """Allocates unique paths for the artifacts of one job.
 
-    `taken` are the places that are given already. `has_nodes`: whether there are artifacts of more than one node. Given
-    in order of node and path, the same artifacts always get the same places. Names that would collide, also where a
-    file system does not tell upper case from lower, get `~2`, `~3` and so on.
+    `taken`: paths allocated earlier. `has_nodes`: whether there are artifacts of more than one node. In order of node
+    and path, the same artifacts always get the same paths. Colliding names, and names that differ only in case, get
+    `~2`, `~3` and so on.
     """
 
-    def __init__(self, layout: Layout, job: Place, *, has_nodes: bool, taken: Iterable[str] = ()) -> None:
+    def __init__(self, layout: Layout, job: JobRef, *, has_nodes: bool, taken: Iterable[str] = ()) -> None:
         self._layout = layout
         self._job = job
         self._has_nodes = has_nodes
         self._names: dict[str, dict[str, str | None]] = {}
-        """By folder and by what names have in common that collide: the folder of such a name; None for a file."""
+        """By folder, then by case-folded name: the folder of that name; None for a file."""
         self._inside: dict[tuple[str, str], str] = {}
         self._folders: dict[tuple[int, str], str] = {}
         for target in taken:
             inner, _, name = target.rpartition("/")
             self._claim(self._folder(inner.split("/")), name)
 
-    def place(self, node: int, path: str) -> str:
-        """Return the place of an artifact whose path is harmless."""
+    def allocate(self, node: int, path: str) -> str:
+        """Return the path of an artifact, whose own path must be safe."""
         inner, _, name = path.rpartition("/")
         folder = self._folders.get((node, inner))
         if folder is None:
@@ -120,7 +118,7 @@ class Placer:
         return f"{folder}/{self._claim(folder, _undotted(name))}"
 
     def _folder(self, names: Iterable[str]) -> str:
-        """Return the folder by these names; one of them is another if a file has it."""
+        """Return the folder with these names, numbered where a file has the name."""
         parent = ""
         for name in names:
             folder = self._inside.get((parent, name))
@@ -137,11 +135,11 @@ class Placer:
             if key not in names or (is_folder and names[key] == candidate == name):
                 names[candidate if key == candidate else key] = candidate if is_folder else None
                 return candidate
-        raise AssertionError("names never end")
+        raise AssertionError("numbered() is infinite")
 
 
 def _candidates(name: str) -> Iterator[str]:
-    return (_fitting(candidate) for candidate in numbered(name))
+    return (_shorten(candidate) for candidate in numbered(name))
 
 
 def _names(segment: str) -> list[str]:
@@ -158,9 +156,9 @@ def _undotted(name: str) -> str:
     return f"%2E{name[1:]}" if name.startswith(".") else name
 
 
-def _fitting(name: str) -> str:
-    """Shorten a name that is too long for file systems; what was cut off lives on as a checksum."""
+def _shorten(name: str) -> str:
+    """Shorten a name that is too long for file systems, and append a checksum to keep it unique."""
     if len(name) <= MAX_NAME // 4 or len(name.encode()) <= MAX_NAME:
         return name
-    mark = f"~{hashlib.sha256(name.encode()).hexdigest()[:12]}"
-    return name.encode()[: MAX_NAME - len(mark)].decode("utf-8", "ignore") + mark
+    suffix = f"~{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    return name.encode()[: MAX_NAME - len(suffix)].decode("utf-8", "ignore") + suffix

@@ -1,4 +1,4 @@
-"""One harvest at a time in one destination."""
+"""Allows one harvest at a time in a destination."""
 
 import os
 import sys
@@ -22,49 +22,49 @@ else:
 
 
 class Lock:
-    """Holds a destination until `release`, or until the process is gone, however it went."""
+    """Locks a destination until `release`, or until the process ends, even if it is killed."""
 
     def __init__(self, root: Path) -> None:
         path = root / LOCK_NAME
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
         except OSError as error:
-            raise LedgerError(f"can't write to {root}: {error.strerror or error}") from error
+            raise LedgerError(f"cannot write to {root}: {error.strerror or error}") from error
         try:
-            self._take()
+            self._acquire()
         except OSError as error:
             owner = os.pread(self._file, 32, 1).decode("ascii", "replace").strip() if hasattr(os, "pread") else ""
             os.close(self._file)
             if not isinstance(error, BlockingIOError | PermissionError):
-                raise LedgerError(f"{path} can't be locked: {error.strerror or error}") from error
-            whose = f"another harvest (process {owner})" if owner.isdigit() else "another harvest"
-            raise LedgerBusy(f"{whose} is at work in {root}") from None
+                raise LedgerError(f"cannot lock {path}: {error.strerror or error}") from error
+            harvest = f"another harvest (process {owner})" if owner.isdigit() else "another harvest"
+            raise LedgerBusy(f"{harvest} is running in {root}") from None
         os.ftruncate(self._file, 0)
-        os.write(self._file, f" {os.getpid()}\n".encode())  # the first byte is what Windows locks, and nobody can read
+        os.write(self._file, f" {os.getpid()}\n".encode())  # Windows locks the first byte, which cannot be read then
 
-    def _take(self) -> None:
-        for patience in range(5, -1, -1):
+    def _acquire(self) -> None:
+        for attempts_left in range(5, -1, -1):
             try:
                 _lock(self._file)
             except (BlockingIOError, PermissionError):
-                if not patience:
+                if not attempts_left:
                     raise
-                time.sleep(0.02)  # somebody may only be looking: see `is_locked`
+                time.sleep(0.02)  # `is_locked` holds the lock for a moment
             else:
                 return
 
     def release(self) -> None:
-        """Let the next one in. Safe to repeat."""
+        """Release the lock. Idempotent."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
 
 
 def is_locked(root: Path) -> bool:
-    """Say whether a harvest is at work."""
+    """Return whether a harvest is running in a destination."""
     try:
         file = os.open(root / LOCK_NAME, os.O_RDWR)
-    except OSError:  # where nobody has been, or can write
+    except OSError:  # there was no harvest, or the file cannot be written
         return False
     try:
         _lock(file)

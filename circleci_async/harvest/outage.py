@@ -1,79 +1,96 @@
-"""One bad artifact, or a host that is down? The first is tried again a few times, the second is waited for."""
+"""Decides what a failure means: one broken item, a host that is down, or the end of the run."""
 
 import asyncio
-import random
+from enum import Enum
 
-from ..core.retry import RetryPolicy
-from ..errors import (
-    AuthenticationError,
-    CircleCIError,
-    ConfigurationError,
-    RateLimited,
-)
+from ..core.retry import RetryPolicy, is_transient
+from ..errors import ApiError, AuthenticationError, CircleCIError, ConfigurationError, RateLimited
+from .stop_signal import StopSignal
 
-ENOUGH = 4
-"""So many different things that fail in a row, and nothing that succeeds, make an outage."""
+MIN_FAILING = 4
+"""Different items that fail in a row, with no success between them, and make an outage."""
 
-LONGEST = 300.0
-"""Seconds that an outage may last."""
+MAX_OUTAGE = 300.0
+"""Seconds that an outage is tolerated."""
 
 
-class Outage:
-    """Watches what fails. `pause` makes whoever comes next wait while a host seems to be down."""
+class Decision(Enum):
+    """What to do about a failure."""
 
-    def __init__(self, policy: RetryPolicy) -> None:
+    RETRY = "retry"
+    """Try again, and count the attempt."""
+    RETRY_AFTER_OUTAGE = "retry after the outage"
+    """Try again, and do not count the attempt."""
+    GIVE_UP = "give up"
+    """The item has failed."""
+    STOP = "stop"
+    """Every further request would fail too."""
+
+
+class OutageDetector:
+    """Judges the failures of requests to one host.
+
+    While the host seems to be down, `pause` delays all requests, and failures do not count as attempts. An outage that
+    exceeds `MAX_OUTAGE` ends the run.
+    """
+
+    def __init__(self, policy: RetryPolicy, stop: StopSignal, *, attempts: int, requests: str) -> None:
         self._policy = policy
+        self._stop = stop
+        self._attempts = attempts
+        self._requests = requests
         self._failing: set[object] = set()
         self._pauses = 0
-        self._until = 0.0
-        self._began: float | None = None
+        self._paused_until = 0.0
+        self._began_at = 0.0
 
     @property
     def is_on(self) -> bool:
-        """Whether there may be a pause."""
-        return len(self._failing) >= ENOUGH
+        """Whether the host seems to be down."""
+        return len(self._failing) >= MIN_FAILING
 
     async def pause(self) -> None:
-        """Wait while nothing is to be asked."""
+        """Wait until requests may be sent."""
         loop = asyncio.get_running_loop()
-        while (seconds := self._until - loop.time()) > 0:  # noqa: ASYNC110  # it may be put off meanwhile
+        while (seconds := self._paused_until - loop.time()) > 0:  # noqa: ASYNC110  # it can be extended meanwhile
             await asyncio.sleep(seconds)
 
-    def answered(self) -> None:
-        """Note that somebody was served."""
-        if self._failing:
-            self._failing.clear()
-            self._pauses = 0
-            self._began = None
+    def succeeded(self) -> None:
+        """Note that the host answered."""
+        self._failing.clear()
+        self._pauses = 0
 
-    def failed(self, what: object) -> bool:
-        """Note that something failed that may be gone the next time; say whether it is an outage, not its own fault."""
+    def failed(self, item: object, error: CircleCIError, attempts: int) -> Decision:
+        """Note that a request for `item` failed, after `attempts` earlier failures, and return what to do."""
+        if is_fatal(error, self._policy):
+            return Decision.STOP
+        if not is_transient(error):
+            if isinstance(error, ApiError):
+                self.succeeded()
+            return Decision.GIVE_UP
+        if self._is_outage(item):
+            if asyncio.get_running_loop().time() - self._began_at > MAX_OUTAGE:
+                minutes = round(MAX_OUTAGE / 60)
+                self._stop.fail(error, f"no {self._requests} succeeded for {minutes} minutes: {error}")
+            return Decision.RETRY_AFTER_OUTAGE
+        return Decision.RETRY if attempts + 1 < self._attempts else Decision.GIVE_UP
+
+    def _is_outage(self, item: object) -> bool:
         now = asyncio.get_running_loop().time()
-        if self._began is None:
-            self._began = now
-        if len(self._failing) < ENOUGH:
-            self._failing.add(what)
-        if len(self._failing) < ENOUGH:
+        if not self._failing:
+            self._began_at = now
+        if not self.is_on:
+            self._failing.add(item)
+        if not self.is_on:
             return False
-        if now >= self._until:
+        if now >= self._paused_until:
             self._pauses += 1
-            self._until = now + self.wait(self._pauses)
+            self._paused_until = now + self._policy.delay(self._pauses)
         return True
 
-    @property
-    def is_hopeless(self) -> bool:
-        """Whether it lasts too long."""
-        lasts = 0.0 if self._began is None else asyncio.get_running_loop().time() - self._began
-        return len(self._failing) >= ENOUGH and lasts > LONGEST
 
-    def wait(self, tries: int) -> float:
-        """Return the seconds until the next try: longer each time, and not the same for all."""
-        bound = min(self._policy.max_delay, self._policy.initial_delay * 2.0 ** min(tries, 64))
-        return random.uniform(bound / 2, bound)
-
-
-def ends_all(error: CircleCIError, policy: RetryPolicy) -> bool:
-    """Say whether whatever comes next would fail too: no token, a closed client, a pause longer than is allowed."""
+def is_fatal(error: CircleCIError, policy: RetryPolicy) -> bool:
+    """Return whether every further request would fail too: no token, a closed client, a pause beyond `max_wait`."""
     if isinstance(error, RateLimited):
         return (error.retry_after or 0) > policy.max_wait
     return isinstance(error, AuthenticationError | ConfigurationError)

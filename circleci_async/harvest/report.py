@@ -1,4 +1,4 @@
-"""What became of a harvest."""
+"""The report of a harvest, read from the ledger on access."""
 
 import sqlite3
 from collections.abc import Callable, Generator, Iterator, Sequence, Sized
@@ -10,13 +10,15 @@ from typing import Any, Generic, TypeVar, overload
 from attrs import field, frozen
 
 from ..errors import CircleCIError, DownloadError
-from .schema import connect_to_read, explained
+from .ledger.schema import connect_to_read, ledger_errors
+
+__all__ = ["HarvestFailure", "HarvestReport", "HarvestedFile"]
 
 __all__ = ["HarvestFailure", "HarvestReport", "HarvestedFile"]
 
 T = TypeVar("T")
 
-_READ_AT_ONCE = 500
+_FETCH_SIZE = 500
 
 
 @frozen(kw_only=True)
@@ -24,51 +26,50 @@ class HarvestedFile:
     """A finished file."""
 
     path: Path
-    """Where it is."""
     size: int
     sha256: str
-    """Of its bytes, in hex."""
+    """Hexadecimal checksum of the content."""
     etag: str | None
-    """The server's version of it, if the server names one."""
+    """The ETag that the server sent, if any."""
     finished_at: datetime
     project: str
     pipeline: int
     workflow: str
     job: str
     number: int
-    """Of the job."""
+    """The job's number."""
     node: int
     artifact: str
-    """The artifact's own path."""
+    """The artifact's path in the job."""
     url: str
 
 
 @frozen(kw_only=True)
 class HarvestFailure:
-    """An artifact that could not be had, or a list that could not be walked to its end, and why."""
+    """An artifact that could not be downloaded, or a list that could not be read to the end."""
 
     kind: str
-    """`artifact`, or what the list is of: `artifacts`, `jobs`, `workflows`, `pipelines`."""
+    """`artifact`, or for a list `artifacts`, `jobs`, `workflows` or `pipelines`."""
     project: str
     name: str
-    """The artifact's path, or what the list is of."""
+    """The artifact's path, or what the list belongs to."""
     error: str
     number: int | None = None
-    """Of the artifact's job."""
+    """The number of the artifact's job."""
     node: int | None = None
     url: str | None = None
 
     def __str__(self) -> str:
         where = f"{self.project} job {self.number}: {self.name}" if self.kind == "artifact" else self.name
-        where = where if where.isprintable() else repr(where)  # it comes from the build, and may drive a terminal
+        where = where if where.isprintable() else repr(where)  # builds choose it, so it can contain terminal escapes
         what = where if self.kind == "artifact" else f"{self.kind} of {where}"
         return f"{what}: {self.error}"
 
 
 class Rows(Sequence[T], Generic[T]):
-    """A sequence that is read from the ledger when it is asked for, so that a hundred thousand cost no memory.
+    """A sequence that reads the ledger on each access, so that 100,000 rows take no memory.
 
-    It tells of one run, until another run goes into the same destination.
+    Valid until the next harvest into the same destination.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class Rows(Sequence[T], Generic[T]):
 
     @contextmanager
     def _reading(self) -> Generator[sqlite3.Connection]:
-        with explained(self._root), closing(connect_to_read(self._root)) as sql:
+        with ledger_errors(self._root), closing(connect_to_read(self._root)) as sql:
             yield sql
 
     def __len__(self) -> int:
@@ -94,7 +95,7 @@ class Rows(Sequence[T], Generic[T]):
     def __iter__(self) -> Iterator[T]:
         with self._reading() as sql:
             rows = sql.execute(self._query, self._values)
-            while some := rows.fetchmany(_READ_AT_ONCE):
+            while some := rows.fetchmany(_FETCH_SIZE):
                 for row in some:
                     yield self._make(*row)
 
@@ -106,12 +107,12 @@ class Rows(Sequence[T], Generic[T]):
 
     def __getitem__(self, index: int | slice) -> T | Sequence[T]:
         if isinstance(index, slice):
-            return [self[place] for place in range(*index.indices(len(self)))]
-        place = index + len(self) if index < 0 else index
-        if not 0 <= place < len(self):
+            return [self[position] for position in range(*index.indices(len(self)))]
+        position = index + len(self) if index < 0 else index
+        if not 0 <= position < len(self):
             raise IndexError(index)
         with self._reading() as sql:
-            row = sql.execute(f"{self._query} LIMIT 1 OFFSET ?", (*self._values, place)).fetchone()
+            row = sql.execute(f"{self._query} LIMIT 1 OFFSET ?", (*self._values, position)).fetchone()
         if row is None:
             raise IndexError(index)
         return self._make(*row)
@@ -121,35 +122,35 @@ class Rows(Sequence[T], Generic[T]):
 
 
 def counted(rows: Sized) -> str:
-    """Show rows by their number."""
+    """Format the length of a sequence."""
     return f"{len(rows):,}"
 
 
 @frozen(kw_only=True)
 class HarvestReport:
-    """What became of a harvest. The lists are read from the ledger when they are looked at."""
+    """The result of a harvest. Its sequences read the ledger on access."""
 
     files: Sequence[HarvestedFile] = field(repr=counted)
-    """What this run has fetched."""
+    """The files that this run downloaded."""
     skipped: Sequence[HarvestedFile] = field(repr=counted)
-    """What was there already."""
+    """The files that existed already."""
     failed: Sequence[HarvestFailure] = field(repr=counted)
-    """The artifacts that could not be had, and the lists that could not be walked to their ends."""
+    """The artifacts that could not be downloaded, and the lists that could not be read to the end."""
     bytes: int
-    """The size of all that this run has fetched."""
+    """Total size of `files`."""
     seconds: float
     stopped: str | None = None
-    """Why it ended before it was through, or None."""
+    """Why the run ended early, or None."""
     error: CircleCIError | None = None
-    """The failure that stopped it, if it was one; None where a bound such as `max_files` was reached."""
+    """The error that ended the run early; None if a bound such as `max_files` did."""
 
     @property
     def is_complete(self) -> bool:
-        """Whether all that was asked for is there."""
+        """Whether every selected artifact is downloaded."""
         return not self.failed and self.stopped is None
 
     def raise_for_failures(self) -> None:
-        """Raise `DownloadError`, which names the failures, or what stopped the harvest."""
+        """Raise `error`, or a `DownloadError` that lists the failures, if there are any."""
         if self.error is not None:
             raise self.error
         count = len(self.failed)
@@ -173,24 +174,24 @@ _FAILURES = (
 
 
 def files_of(root: Path, run: int, length: int) -> Rows[HarvestedFile]:
-    """Return the files that a run has fetched."""
+    """Return the files that a run downloaded."""
     query = f"{_FILES} AND fetched_by = ? ORDER BY artifacts.id"
     return Rows(root, query, (run,), _file_maker(root), length)
 
 
 def skipped_by(root: Path, run: int) -> Rows[HarvestedFile]:
-    """Return the files that a run found there already."""
+    """Return the files that a run skipped because they existed."""
     query = f"{_FILES} AND artifacts.run = ? AND fetched_by < ? ORDER BY artifacts.id"
     return Rows(root, query, (run, run), _file_maker(root))
 
 
 def failures_of(root: Path, run: int) -> Rows[HarvestFailure]:
-    """Return what failed in a run."""
+    """Return the failures of a run."""
     return Rows(root, _FAILURES, (run, run), _failure)
 
 
 def all_failures(root: Path) -> Rows[HarvestFailure]:
-    """Return what failed in all runs, and was not had since."""
+    """Return the failures of all runs that no later run resolved."""
     return failures_of(root, 0)
 
 

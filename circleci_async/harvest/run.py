@@ -1,9 +1,13 @@
-"""Conducts a harvest: finding writes into the ledger, fetching takes from it, at the same time."""
+"""Runs a harvest: composes its parts, and runs discovery and downloads at the same time.
+
+Discovery records artifacts in the ledger. The fetcher claims them from its queue and hands them, downloaded, to the
+committer, whose placement records them and gives them their names. The report reads the ledger.
+"""
 
 import asyncio
 import os
 from collections.abc import Generator, Iterable
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -12,21 +16,28 @@ from ..core.uninterrupted import uninterrupted
 from ..endpoints.resource import ProjectRef
 from ..errors import InvalidArgument, LedgerError
 from ..slug import ProjectSlug
-from .backlog import Backlog
+from .backpressure import Backpressure
 from .bounds import MIN_FREE, Bounds
+from .committer import Committer
+from .discovery import Discovery
+from .downloader import Downloader
 from .events import OnHarvestEvent
-from .fetching import Fetcher
-from .finding import Finder
+from .fetcher import Fetcher
+from .folder import HarvestFolder
 from .layout import DEFAULT_LAYOUT, Layout
-from .ledger import Ledger
+from .ledger.catalog import Catalog
+from .ledger.listings import IncompleteListings
+from .ledger.queue import LedgerQueue
+from .ledger.runs import begin_run, end_run
+from .ledger.schema import DiskFull
+from .ledger.writer import LedgerWriter
+from .list_reader import ListReader
 from .lock import Lock
-from .records import Settled
+from .placement import Placement
+from .progress import ProgressTracker
 from .report import HarvestReport, failures_of, files_of, skipped_by
-from .schema import DiskFull
 from .selection import Selection
-from .stop import Stop
-from .tally import Tally
-from .walking import Walker
+from .stop_signal import StopSignal
 
 ATTEMPTS = 5
 
@@ -51,141 +62,134 @@ async def harvest(
     """Harvest; see `CircleCI.harvest`."""
     slugs = _slugs(projects)
     select = Selection() if select is None else select
-    plan = Layout(layout)
+    template = Layout(layout)
     for name, value in (("concurrency", concurrency), ("attempts", attempts)):
         if type(value) is not int or value < 1:
-            raise InvalidArgument(f"{name}={value!r}: give a whole number from 1")
+            raise InvalidArgument(f"{name} must be a positive integer, got {value!r}")
     if dedupe not in (None, "hardlink"):
-        raise InvalidArgument(f"dedupe={dedupe!r}: give 'hardlink', or None to keep every file by itself")
+        raise InvalidArgument(f"dedupe must be 'hardlink', or None for a separate copy of each file, got {dedupe!r}")
     root = Path(into)
     bounds = Bounds(root, max_files=max_files, max_bytes=max_bytes, min_free=min_free)
-    lock = await _lock(root)
+    lock = await _acquire_lock(root)
     try:
-        run = _Run(session, root, bounds, attempts=attempts, dedupe=dedupe is not None, on_progress=on_progress)
-        return await run.conduct(slugs, select, plan, concurrency)
+        run = _HarvestRun(session, root, template, slugs, select, bounds, on_progress)
+        return await run.run(concurrency=concurrency, attempts=attempts, dedupe=dedupe is not None)
     finally:
         lock.release()
 
 
-class _Run:
+class _HarvestRun:
     def __init__(
         self,
         session: Session,
         root: Path,
+        layout: Layout,
+        projects: tuple[str, ...],
+        select: Selection,
         bounds: Bounds,
-        *,
-        attempts: int,
-        dedupe: bool,
         on_progress: OnHarvestEvent | None,
     ) -> None:
-        policy = session.options.retry
         self._session = session
         self._root = root
-        self._stop = Stop()
-        self._tally = Tally(session.state.stats, on_progress)
-        self._ledger = Ledger(root, self._settled, dedupe=dedupe)
-        self._backlog = Backlog()
-        self._fetcher = Fetcher(
-            session, self._ledger, self._tally, self._backlog, bounds, self._stop, attempts=attempts
-        )
-        self._walker = Walker(policy, self._ledger, self._tally, self._stop, attempts=attempts)
+        self._layout = layout
+        self._projects = projects
+        self._select = select
+        self._bounds = bounds
+        self._stop = StopSignal()
+        self._progress = ProgressTracker(session.state.stats, on_progress)
 
-    async def conduct(
-        self, projects: tuple[str, ...], select: Selection, layout: Layout, concurrency: int
-    ) -> HarvestReport:
-        """Find and fetch until all is there, or something says stop."""
+    async def run(self, *, concurrency: int, attempts: int, dedupe: bool) -> HarvestReport:
         try:
-            try:
-                run, first_turn = await self._ledger.open(layout, projects, select.key)
-                with self._disk_is_watched():
-                    await self._find_and_fetch(first_turn, projects, select, concurrency)
-            except BaseException:
-                with suppress(LedgerError):  # what ended it counts more
-                    await self._ledger.close(ended=False)
-                raise
-            with self._disk_is_watched():
-                await self._ledger.close(ended=self._stop.reason is None)
+            async with LedgerWriter(self._root) as writer:
+                id = await self._discover_and_fetch(writer, concurrency, attempts, dedupe)
         finally:
-            await self._tally.close()
-        return self._report(run)
-
-    @contextmanager
-    def _disk_is_watched(self) -> Generator[None]:
-        """Take a disk that is full for a reason to stop."""
-        try:
-            yield
-        except DiskFull as error:
-            self._stop.fail("the disk is full", error)
-
-    async def _find_and_fetch(
-        self, first_turn: int, projects: tuple[str, ...], select: Selection, concurrency: int
-    ) -> None:
-        finding = asyncio.create_task(self._find(projects, select))
-        failed = asyncio.create_task(self._stop.failed())
-        try:
-            await self._fetcher.run(first_turn, finding, concurrency)
-            if self._stop.error is None:  # lists that were begun are walked to their ends
-                await asyncio.wait([finding, failed], return_when=asyncio.FIRST_COMPLETED)
-            if finding.done():
-                finding.result()
-        finally:
-            for task in (finding, failed):
-                task.cancel()
-            await asyncio.gather(finding, failed, return_exceptions=True)
-
-    def _settled(self, outcomes: list[Settled]) -> None:
-        self._fetcher.settled(outcomes)
-
-    async def _find(self, projects: tuple[str, ...], select: Selection) -> None:
-        try:
-            finder = Finder(
-                self._session,
-                self._ledger,
-                self._walker,
-                self._tally,
-                self._backlog,
-                self._stop,
-                select,
-                projects,
-                on_named=self._fetcher.named,
-            )
-            await finder.run()
-        finally:
-            self._tally.is_finding = False
-
-    def _report(self, run: int) -> HarvestReport:
+            await self._progress.close()
         return HarvestReport(
-            files=files_of(self._root, run, self._tally.files),
-            skipped=skipped_by(self._root, run),
-            failed=failures_of(self._root, run),
-            bytes=self._tally.bytes_of_files,
-            seconds=self._tally.seconds,
+            files=files_of(self._root, id, self._progress.named_files),
+            skipped=skipped_by(self._root, id),
+            failed=failures_of(self._root, id),
+            bytes=self._progress.named_bytes,
+            seconds=self._progress.seconds,
             stopped=self._stop.reason,
             error=self._stop.error,
         )
+
+    async def _discover_and_fetch(self, writer: LedgerWriter, concurrency: int, attempts: int, dedupe: bool) -> int:
+        """Run until all is downloaded or the run is stopped, and return the id of the run."""
+        session, stop, progress, bounds = self._session, self._stop, self._progress, self._bounds
+        policy = session.options.retry
+        folder = HarvestFolder(self._root)
+        run = await begin_run(writer, self._layout, self._projects, self._select.key, dedupe=dedupe)
+        queue = LedgerQueue(writer, run)
+        placement = Placement(queue, folder, run, dedupe=dedupe)
+        await writer.run(placement.recover)
+        committer = Committer(writer, placement, bounds, progress, stop)
+        backpressure = Backpressure()
+        discovery = Discovery(
+            session,
+            ListReader(policy, IncompleteListings(writer, run), progress, stop, attempts=attempts),
+            Catalog(writer, folder, self._layout, run),
+            committer,
+            backpressure,
+            progress,
+            stop,
+            selection=self._select,
+            projects=self._projects,
+        )
+        downloader = Downloader(session, queue, folder, bounds, progress)
+        fetcher = Fetcher(
+            queue, downloader, committer, bounds, backpressure, progress, stop, policy=policy, attempts=attempts
+        )
+        with self._stop_if_disk_is_full():
+            async with committer:
+                await self._run_both(discovery, fetcher, concurrency)
+            if not stop.is_set:
+                await end_run(writer, run)
+        return run.id
+
+    async def _run_both(self, discovery: Discovery, fetcher: Fetcher, concurrency: int) -> None:
+        discovering = asyncio.create_task(discovery.run())
+        failing = asyncio.create_task(self._stop.failed())
+        try:
+            await fetcher.run(discovering, concurrency)
+            if self._stop.error is None:  # lists that were begun are read to the end
+                await asyncio.wait([discovering, failing], return_when=asyncio.FIRST_COMPLETED)
+            if discovering.done():
+                discovering.result()
+        finally:
+            for task in (discovering, failing):
+                task.cancel()
+            await asyncio.gather(discovering, failing, return_exceptions=True)
+
+    @contextmanager
+    def _stop_if_disk_is_full(self) -> Generator[None]:
+        try:
+            yield
+        except DiskFull as error:
+            self._stop.fail_disk_full(error)
 
 
 def _slugs(projects: ProjectRef | Iterable[ProjectRef]) -> tuple[str, ...]:
     given = [projects] if isinstance(projects, str | ProjectSlug) else list(projects)
     slugs = tuple(dict.fromkeys(str(ProjectSlug.parse(each)) for each in given))
     if not slugs:
-        raise InvalidArgument("projects: the list is empty; give at least one, such as 'gh/acme/api'")
+        raise InvalidArgument("projects must contain at least one project, such as 'gh/acme/api', got none")
     return slugs
 
 
-async def _lock(root: Path) -> Lock:
-    taking = asyncio.get_running_loop().run_in_executor(None, _take, root)
+async def _acquire_lock(root: Path) -> Lock:
+    acquiring = asyncio.get_running_loop().run_in_executor(None, _create_and_lock, root)
     try:
-        return await uninterrupted(taking)
+        return await uninterrupted(acquiring)
     except asyncio.CancelledError:
-        if taking.exception() is None:
-            taking.result().release()
+        if acquiring.exception() is None:
+            acquiring.result().release()
         raise
 
 
-def _take(root: Path) -> Lock:
+def _create_and_lock(root: Path) -> Lock:
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise LedgerError(f"{root} can't be made: {error.strerror or error}") from error
+        raise LedgerError(f"cannot create {root}: {error.strerror or error}") from error
     return Lock(root)

@@ -1,4 +1,4 @@
-"""What of a project is to be harvested."""
+"""Selects the artifacts to harvest."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from ..models.jobs import JobStatus
 __all__ = ["IdOrIds", "Selection", "When"]
 
 When: TypeAlias = datetime | timedelta | str
-"""A moment: itself, or how long ago. As text `30m`, `12h`, `7d`, `2w`, or a date such as `2026-11-01` (UTC)."""
+"""A point in time, or how long ago. As text: `30m`, `12h`, `7d`, `2w`, or a date such as `2026-11-01` (UTC)."""
 
 IdOrIds: TypeAlias = str | UUID | Iterable[str | UUID]
 """One id or several."""
@@ -28,15 +28,16 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 def _when(name: str, value: When | None) -> datetime | timedelta | None:
     if value is None:
         return None
-    moment = _read(value.strip()) if isinstance(value, str) else value
-    if isinstance(moment, datetime):
-        if moment.tzinfo is None:
-            raise InvalidArgument(f"{name}={value!r}: give a datetime with a time zone, such as datetime.now(UTC)")
-        return moment
-    if isinstance(moment, timedelta) and moment > timedelta(0):
-        return moment
+    point = _read(value.strip()) if isinstance(value, str) else value
+    if isinstance(point, datetime):
+        if point.tzinfo is None:
+            raise InvalidArgument(f"{name} must have a time zone, such as datetime.now(UTC), got {value!r}")
+        return point
+    if isinstance(point, timedelta) and point > timedelta(0):
+        return point
     raise InvalidArgument(
-        f"{name}={value!r}: give a datetime, a timedelta, or text such as '7d', '12h', '30m', '2w' or '2026-11-01'"
+        f"{name} must be a datetime, a positive timedelta, or text such as '7d', '12h', '30m', '2w' or '2026-11-01',"
+        f" got {value!r}"
     )
 
 
@@ -52,10 +53,10 @@ def _read(text: str) -> datetime | timedelta | None:
     if ago := _AGO.fullmatch(text):
         return timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
-        moment = datetime.fromisoformat(text)
+        point = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return point if point.tzinfo else point.replace(tzinfo=UTC)
 
 
 def _ids(name: str, value: IdOrIds | None) -> tuple[str, ...] | None:
@@ -68,13 +69,13 @@ def _ids(name: str, value: IdOrIds | None) -> tuple[str, ...] | None:
         ids = ()
     if not ids:
         raise InvalidArgument(
-            f"{name}={value!r}: give an id such as '5034460f-c7c4-4c43-9457-de07e2029e7b', or a list of ids"
+            f"{name} must be an id such as '5034460f-c7c4-4c43-9457-de07e2029e7b', or several, got {value!r}"
         )
     return ids
 
 
-def _pipeline(value: IdOrIds | None) -> tuple[str, ...] | None:
-    return _ids("pipeline", value)
+def _pipeline_id(value: IdOrIds | None) -> tuple[str, ...] | None:
+    return _ids("pipeline_id", value)
 
 
 def _workflow_id(value: IdOrIds | None) -> tuple[str, ...] | None:
@@ -86,67 +87,69 @@ def _status(value: str | None) -> str | None:
     known = sorted(status.value for status in JobStatus)
     if text is None or text in known:
         return text
-    raise InvalidArgument(f"status={value!r}: give the status of a job: {', '.join(known)}")
+    raise InvalidArgument(f"status must be one of {', '.join(known)}, got {value!r}")
 
 
 @frozen(kw_only=True)
 class Selection:
-    """What of a project is to be harvested; what is left out narrows nothing.
+    """Selects the artifacts to harvest; all by default.
 
-    Names are globs (`*`, `?`, `[...]`); upper and lower case differ. In `path`, `*` and `?` stay within one name, and
-    `**/` stands for any folders or none: `**/*.xml` is every XML file.
+    `branch`, `tag`, `workflow`, `job` and `path` are globs (`*`, `?`, `[...]`), case-sensitive. In `path`, `*` and `?`
+    do not match a slash, and `**/` matches any number of folders: `**/*.xml` selects every XML file.
     """
 
     branch: str | None = None
-    """Of the pipeline. Give this or `tag`."""
+    """The pipeline's branch. Excludes `tag`."""
     tag: str | None = None
-    """Of the pipeline."""
+    """The pipeline's tag. Excludes `branch`."""
     since: datetime | timedelta | None = field(default=None, converter=_since)
-    """Pipelines that are no older: a datetime, or how long ago, as a timedelta or as text such as `7d`."""
+    """Only pipelines created at or after this time: a datetime, a timedelta before now, or text such as `7d`."""
     until: datetime | timedelta | None = field(default=None, converter=_until)
-    """Pipelines that are no younger."""
+    """Only pipelines created at or before this time."""
     workflow: str | None = None
     job: str | None = None
     status: str | None = field(default=None, converter=_status)
-    """Of the job: `success`, `failed` and so on."""
+    """The job's status: `success`, `failed` and so on."""
     path: str | None = None
-    """Of the artifact."""
+    """The artifact's path."""
     latest: bool = False
-    """Of each project only the newest pipeline that succeeded and has such artifacts. Of a workflow that was run again,
-    the last run counts."""
-    pipeline: tuple[str, ...] | None = field(default=None, converter=_pipeline)
-    """IdOrIds of pipelines, as a webhook brings them: one, or several."""
+    """Only the latest pipeline of each project that succeeded and has selected artifacts. Of a workflow that was rerun,
+    only the last run counts."""
+    pipeline_id: tuple[str, ...] | None = field(default=None, converter=_pipeline_id)
+    """One or several pipeline ids, as in a webhook."""
     workflow_id: tuple[str, ...] | None = field(default=None, converter=_workflow_id)
-    """IdOrIds of workflows, as a webhook brings them: one, or several."""
+    """One or several workflow ids, as in a webhook."""
 
     def __attrs_post_init__(self) -> None:
         for name in ("branch", "tag", "workflow", "job", "path"):
             check_glob(name, getattr(self, name))
         if type(self.latest) is not bool:
-            raise InvalidArgument(f"latest={self.latest!r}: give True or False")
+            raise InvalidArgument(f"latest must be True or False, got {self.latest!r}")
         if self.branch is not None and self.tag is not None:
-            raise InvalidArgument(f"branch={self.branch!r}, tag={self.tag!r}: a pipeline has one of the two, not both")
-        if self.latest and (self.pipeline or self.workflow_id):
-            raise InvalidArgument("latest=True looks for a pipeline by itself: give it no pipeline and no workflow_id")
+            raise InvalidArgument(f"branch and tag exclude each other, got branch={self.branch!r} and tag={self.tag!r}")
+        if self.latest and (self.pipeline_id or self.workflow_id):
+            raise InvalidArgument("latest=True excludes pipeline_id and workflow_id: it finds the pipeline itself")
         since, until = self.window(datetime.now(UTC))
         if since and until and since >= until:
-            raise InvalidArgument(f"since={self.since}, until={self.until}: since must be the earlier of the two")
+            raise InvalidArgument(f"since must be earlier than until, got since={self.since} and until={self.until}")
 
     def window(self, now: datetime) -> tuple[datetime | None, datetime | None]:
-        """Return the moments that `since` and `until` are."""
-        return _moment(self.since, now), _moment(self.until, now)
+        """Return `since` and `until` as points in time."""
+        return _point(self.since, now), _point(self.until, now)
 
     @property
     def plain_branch(self) -> str | None:
-        """The branch, if it is a name and no glob: the API can look for that."""
+        """The branch if it is not a glob, so that the API can filter by it."""
         return self.branch if is_plain(self.branch) else None
 
     @property
     def key(self) -> str:
-        """What two selections have in common that ask for the same, today and tomorrow."""
+        """Text that identifies the selection in the ledger, equal for equal selections on any day."""
         given = {name: value for name, value in asdict(self).items() if value not in (None, False)}
+        if self.pipeline_id is not None:
+            given["pipeline"] = given.pop("pipeline_id")  # the attribute's name in existing ledgers
         return json.dumps(given, default=str, sort_keys=True)
 
 
-def _moment(when: datetime | timedelta | None, now: datetime) -> datetime | None:
+def _point(when: datetime | timedelta | None, now: datetime) -> datetime | None:
     return now - when if isinstance(when, timedelta) else when

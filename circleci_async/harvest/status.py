@@ -1,4 +1,4 @@
-"""Where a harvest stands, by its ledger."""
+"""The status of a harvest, read from its ledger."""
 
 import asyncio
 import os
@@ -9,51 +9,53 @@ from pathlib import Path
 
 from attrs import field, frozen
 
+from .ledger.schema import connect_to_read, ledger_errors
 from .lock import is_locked
 from .report import HarvestFailure, all_failures, counted
-from .schema import connect_to_read, explained
+
+__all__ = ["HarvestStatus", "harvest_status"]
 
 __all__ = ["HarvestStatus", "harvest_status"]
 
 
 @frozen(kw_only=True)
 class HarvestStatus:
-    """Where the harvest in one destination stands, all of its runs together."""
+    """The status of the harvest in one destination, over all of its runs."""
 
     done: int
     """Finished files."""
     pending: int
-    """Artifacts that were asked for and are still to be fetched."""
+    """Selected artifacts that are not downloaded yet."""
     failed: int
-    """Artifacts and lists that could not be had."""
+    """Artifacts and lists that failed."""
     gone: int
-    """Artifacts that are listed no more, and were never fetched."""
+    """Artifacts that are not listed any more and were never downloaded."""
     bytes: int
-    """Of all finished files."""
+    """Total size of the finished files."""
     runs: int
-    """How often something was harvested into it."""
+    """How many harvests were run."""
     is_running: bool
-    """Whether a harvest is at work now."""
+    """Whether a harvest is running now."""
     is_complete: bool
-    """Whether the last run came to its end, and nothing is pending or failed."""
+    """Whether the last run finished, and nothing is pending or failed."""
     began_at: datetime | None
     """When the last run began."""
     ended_at: datetime | None
-    """When it came to its end; None if it did not, or not yet."""
+    """When the last run finished; None if it did not."""
     failures: Sequence[HarvestFailure] = field(repr=counted)
-    """What could not be had; read from the ledger when it is looked at."""
+    """The failures; read from the ledger on access."""
 
 
 async def harvest_status(into: str | os.PathLike[str]) -> HarvestStatus:
-    """Say where the harvest in a destination stands. Nothing is asked for, and nothing is changed.
+    """Return the status of the harvest in a destination. Sends no request and changes nothing.
 
-    Raises `LedgerError` if there is none, or its ledger can't be read.
+    Raises `LedgerError` if the destination contains no harvest, or its ledger cannot be read.
     """
     return await asyncio.to_thread(_read, Path(into))
 
 
 def _read(root: Path) -> HarvestStatus:
-    with closing(connect_to_read(root)) as sql, explained(root):
+    with closing(connect_to_read(root)) as sql, ledger_errors(root):
         states = {
             state: (count, size or 0)
             for state, count, size in sql.execute(
@@ -61,14 +63,14 @@ def _read(root: Path) -> HarvestStatus:
                 " FROM artifacts GROUP BY 1"
             )
         }
-        (unlisted,) = sql.execute("SELECT count(*) FROM listings WHERE error IS NOT NULL").fetchone()
+        (failed_lists,) = sql.execute("SELECT count(*) FROM listings WHERE error IS NOT NULL").fetchone()
         (runs,) = sql.execute("SELECT count(*) FROM runs").fetchone()
         began, ended = sql.execute("SELECT began, ended FROM runs ORDER BY id DESC").fetchone() or (None, None)
     nothing = (0, 0)
     done, size = states.get("done", nothing)
     pending, _ = states.get("found", nothing)
     gone, _ = states.get("gone", nothing)
-    failed = states.get("failed", nothing)[0] + unlisted
+    failed = states.get("failed", nothing)[0] + failed_lists
     return HarvestStatus(
         done=done,
         pending=pending,

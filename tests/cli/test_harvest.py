@@ -137,7 +137,7 @@ def test_pipelines_and_workflows_are_named_by_id(cli: Cli, builds: World, into: 
     both = ("--workflow-id", deploy.id, "--workflow-id", build.id)
     assert cli("harvest", "run", "gh/acme/api", "--into", into, *both).code == 0
     assert files_in(into) == {name for name in ALL if "/2/" in name}
-    assert cli("harvest", "run", "gh/acme/api", "--into", into, "--pipeline", first.id).code == 0
+    assert cli("harvest", "run", "gh/acme/api", "--into", into, "--pipeline-id", first.id).code == 0
     assert files_in(into) == ALL
 
 
@@ -201,16 +201,16 @@ def test_sizes_have_units(size: str, count: int) -> None:
         (("gh/acme/api",), "Missing option '--into'"),
         (("--into", "out"), "Missing argument 'PROJECT'"),
         (("acme", "--into", "out"), "project"),
-        (("gh/acme/api", "--into", "out", "--since", "yesterday"), "since='yesterday': give a datetime"),
-        (("gh/acme/api", "--into", "out", "--since", "1d", "--until", "2d"), "since must be the earlier of the two"),
+        (("gh/acme/api", "--into", "out", "--since", "yesterday"), "got 'yesterday'"),
+        (("gh/acme/api", "--into", "out", "--since", "1d", "--until", "2d"), "since must be earlier than until"),
         (
             ("gh/acme/api", "--into", "out", "--branch", "main", "--tag", "v1"),
-            "a pipeline has one of the two, not both",
+            "branch and tag exclude each other",
         ),
-        (("gh/acme/api", "--into", "out", "--status", "good"), "status='good': give the status of a job: blocked"),
-        (("gh/acme/api", "--into", "out", "--pipeline", "7"), "pipeline=['7']: give an id such as"),
+        (("gh/acme/api", "--into", "out", "--status", "good"), "status must be one of blocked"),
+        (("gh/acme/api", "--into", "out", "--pipeline-id", "7"), "pipeline_id must be an id such as"),
         (("gh/acme/api", "--into", "out", "--layout", "{path}"), "files would collide"),
-        (("gh/acme/api", "--into", "out", "--dedupe", "magic"), "dedupe='magic': give 'hardlink'"),
+        (("gh/acme/api", "--into", "out", "--dedupe", "magic"), "dedupe must be 'hardlink'"),
         (("gh/acme/api", "--into", "out", "--max-bytes", "lots"), "'lots' is no number of bytes: give one such as"),
         (("gh/acme/api", "--into", "out", "--max-files", "-1"), "Invalid value for '--max-files'"),
         (("gh/acme/api", "--into", "out", "--tries", "0"), "Invalid value for '--tries'"),
@@ -313,7 +313,7 @@ def test_a_destination_that_can_not_be_made_is_an_error(cli: Cli, fake: FakeCirc
     code, out, err = cli("harvest", "run", "gh/acme/api", "--into", into)
 
     assert (code, out) == (1, "")
-    assert err.startswith(f"error: {into} can't be made: ")
+    assert err.startswith(f"error: cannot create {into}: ")
 
 
 # Stopping, and going on
@@ -384,10 +384,10 @@ def test_a_second_harvest_into_the_same_folder_is_refused(cli: Cli, stuck: "subp
 
     hint = r"\[hint: Wait until it has ended, or give another destination\.\]"
     assert (busy.code, busy.out) == (1, "")
-    assert re.fullmatch(rf"error: another harvest \(process {stuck.pid}\) is at work in .* {hint}\n", busy.err)
+    assert re.fullmatch(rf"error: another harvest \(process {stuck.pid}\) is running in .* {hint}\n", busy.err)
     assert "State:      a harvest is at work\n" in status.out
     assert (verify.code, verify.out) == (1, "")
-    assert verify.err.startswith("error: a harvest is at work in ")
+    assert verify.err.startswith("error: a harvest is running in ")
 
 
 # What is shown
@@ -653,5 +653,5 @@ def test_where_no_harvest_is_that_is_an_error(cli: Cli, into: Path, command: str
     code, out, err = cli("harvest", command, into)
 
     assert (code, out) == (1, "")
-    assert err == f"error: there is no harvest in {into}: it holds no .harvest.sqlite\n"
+    assert err == f"error: no harvest in {into}: it contains no .harvest.sqlite\n"
     assert list(into.iterdir()) == []

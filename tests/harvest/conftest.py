@@ -1,4 +1,4 @@
-"""What holds for every test about harvests."""
+"""Fixtures of all tests of harvests."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,13 +7,13 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def no_complaints(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """See that asyncio has nothing to complain of, such as an exception that nobody retrieved."""
+def no_asyncio_warnings(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Check that asyncio logs nothing, such as an exception that was never retrieved."""
     yield
     assert [record.getMessage() for record in caplog.get_records("call") if record.name == "asyncio"] == []
 
 
 @pytest.fixture
 def into(tmp_path: Path) -> Path:
-    """Where a test harvests to."""
+    """The destination."""
     return tmp_path / "out"

@@ -1,4 +1,4 @@
-"""A small disk of its own, where the system gives one out, and one that is read-only."""
+"""A small disk, where the system allows mounting one, and a folder whose permissions are enforced."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ MIB = 1024 * 1024
 
 @contextmanager
 def small_disk(folder: Path, size: int) -> Iterator[bool]:
-    """Mount a disk of so many bytes at `folder`; False if this machine does not let us."""
+    """Mount a disk of `size` bytes at `folder`; yield False if this system does not allow it."""
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     try:
@@ -28,11 +28,8 @@ def small_disk(folder: Path, size: int) -> Iterator[bool]:
 
 
 @contextmanager
-def powerless() -> Iterator[Path]:
-    """Give a folder, and let this process be somebody who may write into it, and nowhere that its owner forbids.
-
-    Root may write everywhere; so root becomes nobody for that time.
-    """
+def unprivileged() -> Iterator[Path]:
+    """Yield a folder, and run as a user for whom its permissions are enforced: root becomes `nobody` meanwhile."""
     is_root = hasattr(os, "geteuid") and os.geteuid() == 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

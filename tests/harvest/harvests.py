@@ -1,4 +1,4 @@
-"""Worlds to harvest, harvests of them, and what must hold after each."""
+"""Worlds to harvest, and checks after each harvest."""
 
 import hashlib
 import sqlite3
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import circleci_async as ca
-from circleci_async.harvest.schema import LEDGER_NAME
-from circleci_async.harvest.tree import PARTS_NAME
+from circleci_async.harvest.folder import PARTS_NAME
+from circleci_async.harvest.ledger.schema import LEDGER_NAME
 from circleci_async.testing import Artifact, FakeCircleCI, Job, World
 from tests.downloads.file_server import random_bytes
 from tests.leftovers import check_nothing_in_use, tasks_of_the_package
@@ -18,7 +18,7 @@ QUICK = ca.RetryPolicy(attempts=3, initial_delay=0.001, max_delay=0.01)
 
 
 def small_world(*, pipelines: int = 3, jobs: int = 2, artifacts: int = 4, size: int = 3_000) -> World:
-    """Some pipelines of one project, with artifacts whose bytes are all different."""
+    """Some pipelines of one project; no two artifacts have the same content."""
     world = World()
     project = world.project("gh/acme/api")
     for _ in range(pipelines):
@@ -29,7 +29,7 @@ def small_world(*, pipelines: int = 3, jobs: int = 2, artifacts: int = 4, size: 
 
 
 def fill(job: Job, artifacts: int, size: int = 3_000, *, node: int = 0) -> None:
-    """Leave some artifacts in a job."""
+    """Add some artifacts to a job."""
     for number in range(artifacts):
         job.artifact(f"logs/{number}.txt", random_bytes(size, (job.id, node, number)), node=node)
 
@@ -39,7 +39,7 @@ def all_artifacts(world: World) -> list[Artifact]:
 
 
 def usual_place(artifact: Artifact) -> str:
-    """Where an artifact of a harmless name goes."""
+    """The path of an artifact with a safe name."""
     job = artifact.job
     pipeline = job.workflow.pipeline
     node = f"{artifact.node}/" if len({each.node for each in job.artifacts}) > 1 else ""
@@ -52,7 +52,7 @@ def usual_tree(artifacts: Iterable[Artifact]) -> dict[str, bytes]:
 
 
 def tree(into: Path) -> dict[str, bytes]:
-    """Every finished file: whatever is in no way hidden."""
+    """Every finished file: all that are not hidden."""
     files = (path for path in into.rglob("*") if path.is_file())
     shown = {path.relative_to(into).as_posix(): path for path in files}
     return {name: path.read_bytes() for name, path in shown.items() if not any(p[0] == "." for p in name.split("/"))}
@@ -60,11 +60,11 @@ def tree(into: Path) -> dict[str, bytes]:
 
 def parts(into: Path) -> list[str]:
     """The names of the partial files."""
-    return sorted(path.name for path in (into / PARTS_NAME).iterdir())
+    return sorted(path.name for path in (into / PARTS_NAME).glob("*"))
 
 
 def rows(into: Path, query: str, *values: object) -> list[Any]:
-    """Ask the ledger."""
+    """Query the ledger."""
     with closing(sqlite3.connect(into / LEDGER_NAME)) as sql:
         return sql.execute(query, values).fetchall()
 
@@ -74,7 +74,7 @@ def states(into: Path) -> dict[str, int]:
 
 
 async def harvest(fake: FakeCircleCI, into: Path, **options: Any) -> ca.HarvestReport:
-    """Harvest gh/acme/api, unless told otherwise, and check what must hold after every harvest."""
+    """Harvest gh/acme/api, or `projects`, and check what must hold after every harvest."""
     client = {name: options.pop(name) for name in ("retry", "concurrency_of_client") if name in options}
     retry = client.get("retry", QUICK)
     async with fake.client(retry=retry, concurrency=client.get("concurrency_of_client", 32)) as circle:
@@ -86,7 +86,7 @@ async def harvest(fake: FakeCircleCI, into: Path, **options: Any) -> ca.HarvestR
 
 
 async def check_agreement(into: Path) -> None:
-    """Check that tree and ledger agree, and that nothing unfinished stands under a final name."""
+    """Check that the files match the ledger, and that no unfinished file has a final name."""
     report = await ca.verify_harvest(into)
     report.raise_for_differences()
     done = rows(into, "SELECT target, size, sha256 FROM artifacts WHERE state = 'done'")
@@ -99,5 +99,5 @@ async def check_agreement(into: Path) -> None:
 
 
 def gets(fake: FakeCircleCI, *, origin: str = "storage") -> list[str]:
-    """The addresses that were asked, and answered with what they are for."""
+    """The paths that were requested successfully."""
     return [each.path for each in fake.requests if each.origin == origin and each.status in {200, 206, 302}]

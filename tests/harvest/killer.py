@@ -1,43 +1,34 @@
-"""Harvests in processes that can be killed. One process imports all there is, then forks a child for each harvest."""
+"""Harvests in processes that are killed. One process imports the package once and forks a child for each harvest."""
 
 import asyncio
 import json
+import subprocess
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from circleci_async.testing import FakeCircleCI
 
 PROGRAM = """
-import asyncio, itertools, json, os, signal, sys, threading, time
+import asyncio, json, os, signal, sys, threading, time
 import circleci_async as ca
 import circleci_async.core.codec, circleci_async.harvest.run
 from circleci_async.downloads.part_file import PartFile
-from circleci_async.harvest.ledger import Ledger
-from circleci_async.harvest.register import Register
-from circleci_async.harvest.store import Store
-from circleci_async.harvest.tree import Tree
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(60)  # it may take a moment
+    time.sleep(60)  # the signal can take a moment
 
-def die_at(where, when, call):
-    kind, name = where.split(".")
-    kind = globals()[kind]
-    method = getattr(kind, name)
-    calls = itertools.count(1)
-    def deadly(*args, **kwargs):
-        number = next(calls)  # there may be several threads
-        if number == call and when == "before":
+def die_after_bytes(size):
+    write, written = PartFile.write, [0]
+    def deadly(self, parts):
+        written[0] += sum(map(len, parts))
+        write(self, parts)
+        if written[0] >= size:
             die()
-        result = method(*args, **kwargs)
-        if number == call:
-            die()
-        return result
-    setattr(kind, name, deadly)
+    PartFile.write = deadly
 
 async def harvest(host, artifact_host, into, options):
     retry = ca.RetryPolicy(attempts=3, initial_delay=0.001, max_delay=0.01)
@@ -50,10 +41,10 @@ for line in sys.stdin:
     order = json.loads(line)
     child = os.fork()
     if not child:
-        if "after" in order:
-            threading.Timer(order["after"], die).start()
-        if "at" in order:
-            die_at(*order["at"])
+        if order["seconds"] is not None:
+            threading.Timer(order["seconds"], die).start()
+        if order["written"] is not None:
+            die_after_bytes(order["written"])
         asyncio.run(harvest(order["host"], order["artifact_host"], order["into"], order["options"]))
         os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -62,34 +53,51 @@ for line in sys.stdin:
 
 
 class Killer:
-    """Runs harvests of gh/acme/api, and kills them."""
+    """Runs harvests of gh/acme/api in child processes, and kills them."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
-    async def harvest(
-        self, fake: FakeCircleCI, into: Path, *, options: dict[str, Any] | None = None, **order: Any
+    async def harvest(self, fake: FakeCircleCI, into: Path, **options: Any) -> None:
+        """Harvest to the end."""
+        assert await self._order(fake, into, options) == "0"
+
+    async def kill(
+        self,
+        fake: FakeCircleCI,
+        into: Path,
+        *,
+        seconds: float | None = None,
+        written: int | None = None,
+        **options: Any,
+    ) -> None:
+        """Harvest in a process that is killed after `seconds`, or after `written` bytes of large files."""
+        assert await self._order(fake, into, options, seconds=seconds, written=written) == "killed"
+
+    async def _order(
+        self,
+        fake: FakeCircleCI,
+        into: Path,
+        options: dict[str, Any],
+        *,
+        seconds: float | None = None,
+        written: int | None = None,
     ) -> str:
-        """Harvest; `after` seconds or `at` a call of a method (such as `("Tree.settle", "before", 3)`) the process is
-        killed. Returns "killed" or the exit code."""
+        order: dict[str, Any] = {"seconds": seconds, "written": written, "options": options}
+        order |= {"host": fake.url, "artifact_host": fake.artifact_host, "into": str(into)}
+        return await asyncio.to_thread(self._send, json.dumps(order))
+
+    def _send(self, order: str) -> str:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
-        order |= {"host": fake.url, "artifact_host": fake.artifact_host, "into": str(into), "options": options or {}}
-        stdin.write(f"{json.dumps(order)}\n".encode())
-        return (await stdout.readline()).decode().strip()
+        stdin.write(f"{order}\n")
+        stdin.flush()
+        return stdout.readline().strip()
 
 
-@asynccontextmanager
-async def killer() -> AsyncGenerator[Killer]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", PROGRAM),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
+@contextmanager
+def killer() -> Iterator[Killer]:
+    command = (sys.executable, "-c", PROGRAM)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield Killer(process)
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        await process.wait()

@@ -1,4 +1,4 @@
-"""Bounds: so many files, so many bytes, and a disk that does not run full."""
+"""`max_files`, `max_bytes`, `min_free`, and disks that are full or read-only."""
 
 import asyncio
 import errno
@@ -13,9 +13,10 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.downloads.part_file import PartFile
-from circleci_async.harvest import store
+from circleci_async.harvest import committer
+from circleci_async.harvest.folder import HarvestFolder
 from circleci_async.testing import FakeCircleCI, World
-from tests.harvest.disks import MIB, powerless, small_disk
+from tests.harvest.disks import MIB, small_disk, unprivileged
 from tests.harvest.harvests import (
     QUICK,
     all_artifacts,
@@ -32,7 +33,7 @@ from tests.harvest.harvests import (
 from tests.leftovers import tasks_of_the_package
 
 
-async def test_so_many_files_and_no_more_and_the_next_run_goes_on(into: Path) -> None:
+async def test_max_files_ends_the_run_and_the_next_run_continues(into: Path) -> None:
     world = small_world()
     async with FakeCircleCI(world) as fake:
         for done in (7, 14, 21):
@@ -50,7 +51,7 @@ async def test_so_many_files_and_no_more_and_the_next_run_goes_on(into: Path) ->
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_so_many_bytes_and_no_more(into: Path) -> None:
+async def test_max_bytes_ends_the_run_before_it_is_exceeded(into: Path) -> None:
     world = small_world()
     async with FakeCircleCI(world) as fake:
         report = await harvest(fake, into, max_bytes=10_000)
@@ -61,7 +62,7 @@ async def test_so_many_bytes_and_no_more(into: Path) -> None:
 
 
 @pytest.mark.parametrize("lengths", [True, False])
-async def test_a_file_that_is_larger_than_the_bound_is_not_fetched(lengths: bool, into: Path) -> None:
+async def test_a_file_larger_than_max_bytes_is_not_downloaded(lengths: bool, into: Path) -> None:
     world = World()
     world.project("gh/acme/api").pipeline().workflow("build").job("test").artifact("big", size=5_000_000)
     async with FakeCircleCI(world, lengths=lengths) as fake:
@@ -72,7 +73,7 @@ async def test_a_file_that_is_larger_than_the_bound_is_not_fetched(lengths: bool
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_what_fails_does_not_count(into: Path) -> None:
+async def test_failed_downloads_do_not_count_towards_the_bounds(into: Path) -> None:
     world = small_world(pipelines=1)
     async with FakeCircleCI(world) as fake:
         fake.fail(origin="storage", cut=1_000, times=20)
@@ -84,7 +85,7 @@ class Usage(NamedTuple):
     free: int
 
 
-async def test_the_disk_is_watched(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_min_free_ends_the_run_before_the_disk_is_full(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = small_world()
 
     def usage(path: Path) -> Usage:
@@ -101,7 +102,7 @@ async def test_the_disk_is_watched(into: Path, monkeypatch: pytest.MonkeyPatch) 
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_a_file_for_which_there_is_no_room_is_not_begun(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_file_larger_than_the_free_space_is_not_started(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     world.project("gh/acme/api").pipeline().workflow("build").job("test").artifact("big", size=50_000_000)
     async with FakeCircleCI(world) as fake:
@@ -111,14 +112,14 @@ async def test_a_file_for_which_there_is_no_room_is_not_begun(into: Path, monkey
         assert (states(into), parts(into)) == ({"found": 1}, [])
 
 
-# A disk that runs full all the same
+# Full disks
 
 
 @pytest.mark.parametrize("size", [20_000, 3_000_000])
-async def test_a_disk_that_runs_full_ends_the_run_and_the_next_goes_on(
+async def test_a_full_disk_ends_the_run_and_the_next_run_continues(
     size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody else fills it, so that watching does not help."""
+    """Another process fills the disk, so that `min_free` does not help."""
     world = World()
     workflow = world.project("gh/acme/api").pipeline().workflow("build")
     for _ in range(3):
@@ -136,12 +137,14 @@ async def test_a_disk_that_runs_full_ends_the_run_and_the_next_goes_on(
             ballast.write_bytes(bytes(10 * MIB))
             free = partial(ballast.unlink, missing_ok=True)
         else:
-            free = pretend_to_be_full(monkeypatch, 1 * MIB)
+            free = simulate_full_disk(monkeypatch, 1 * MIB)
         async with FakeCircleCI(world) as fake:
             report = await harvest(fake, into, concurrency=4)
             assert isinstance(report.error, ca.LedgerError), report
-            assert "the disk is full" in str(report.stopped)
-            with pytest.raises(ca.LedgerError, match="make room, and harvest again to go on"):
+            assert "disk is full" in str(report.stopped)
+            with pytest.raises(
+                ca.LedgerError, match="free space or choose another folder, then run the same command again"
+            ):
                 report.raise_for_failures()
             assert len(report.failed) == 0
             assert states(into).keys() <= {"done", "found"}
@@ -156,8 +159,8 @@ async def test_a_disk_that_runs_full_ends_the_run_and_the_next_goes_on(
         assert parts(into) == [] if not is_real else True
 
 
-def pretend_to_be_full(monkeypatch: pytest.MonkeyPatch, size: int) -> Callable[[], None]:
-    """Where no small disk can be had: let every write fail after so many bytes, until the returned call."""
+def simulate_full_disk(monkeypatch: pytest.MonkeyPatch, size: int) -> Callable[[], None]:
+    """Let writes fail after `size` bytes, until the returned function is called, where no disk can be mounted."""
     left = [size]
 
     def refuse(count: int) -> None:
@@ -165,7 +168,7 @@ def pretend_to_be_full(monkeypatch: pytest.MonkeyPatch, size: int) -> Callable[[
         if left[0] < 0:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    write_small = store.Store._write
+    write_small = HarvestFolder.write_part
     write_part = PartFile.write
 
     def small(self: Any, id: int, content: bytes) -> None:
@@ -176,7 +179,7 @@ def pretend_to_be_full(monkeypatch: pytest.MonkeyPatch, size: int) -> Callable[[
         refuse(sum(map(len, pieces)))
         write_part(self, pieces)
 
-    monkeypatch.setattr(store.Store, "_write", small)
+    monkeypatch.setattr(HarvestFolder, "write_part", small)
     monkeypatch.setattr(PartFile, "write", part)
 
     def make_room() -> None:
@@ -185,10 +188,10 @@ def pretend_to_be_full(monkeypatch: pytest.MonkeyPatch, size: int) -> Callable[[
     return make_room
 
 
-async def test_the_pretended_full_disk_is_one_too(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_simulated_full_disk_behaves_like_a_real_one(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = small_world(size=5_000)
     all_artifacts(world)[0].job.artifact("large", size=3_000_000)
-    free = pretend_to_be_full(monkeypatch, 50_000)
+    free = simulate_full_disk(monkeypatch, 50_000)
     async with FakeCircleCI(world) as fake:
         report = await harvest(fake, into, concurrency=2)
         assert isinstance(report.error, ca.LedgerError)
@@ -199,7 +202,7 @@ async def test_the_pretended_full_disk_is_one_too(into: Path, monkeypatch: pytes
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_no_room_for_a_folder_leaves_the_file_to_the_next_run(
+async def test_a_full_disk_when_a_folder_is_created_leaves_the_file_pending(
     into: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = small_world()
@@ -214,7 +217,7 @@ async def test_no_room_for_a_folder_leaves_the_file_to_the_next_run(
         with monkeypatch.context() as patch:
             patch.setattr(os, "mkdir", full)
             report = await harvest(fake, into)
-        assert str(report.stopped) == "the disk is full"
+        assert str(report.stopped) == "the destination disk is full"
         assert states(into).keys() <= {"done", "found"}
         report = await harvest(fake, into)
         report.raise_for_failures()
@@ -224,16 +227,16 @@ async def test_no_room_for_a_folder_leaves_the_file_to_the_next_run(
 # A disk that is read-only
 
 
-async def test_a_destination_that_is_read_only() -> None:
+async def test_a_read_only_destination_raises_ledger_error() -> None:
     world = small_world()
     async with FakeCircleCI(world) as fake, fake.client(retry=QUICK) as circle:
         await circle.projects.get("gh/acme/api")
-        with powerless() as folder:
-            await harvest(fake, folder / "before")  # what is loaded when it is needed is loaded by now
+        with unprivileged() as folder:
+            await harvest(fake, folder / "before")  # imports all modules
             folder.chmod(0o555)
-            with pytest.raises(ca.LedgerError, match=r"out can't be made: Permission denied"):
+            with pytest.raises(ca.LedgerError, match=r"cannot create .*out: Permission denied"):
                 await circle.harvest("gh/acme/api", folder / "out")
-            with pytest.raises(ca.LedgerError, match=r"can't write to .*: Permission denied"):
+            with pytest.raises(ca.LedgerError, match=r"cannot write to .*: Permission denied"):
                 await circle.harvest("gh/acme/api", folder)
             assert tasks_of_the_package() == []
             into = folder / "before"
@@ -241,7 +244,7 @@ async def test_a_destination_that_is_read_only() -> None:
             for path in (into, into / ".harvest.parts"):
                 path.chmod(0o555)
             (into / ".harvest.sqlite").chmod(0o444)
-            with pytest.raises(ca.LedgerError, match=r"can't be written .*: check the rights"):
+            with pytest.raises(ca.LedgerError, match=r"cannot write .*: check the permissions"):
                 await circle.harvest("gh/acme/api", into)
             for path in into.glob(".harvest.sqlite-*"):
                 path.chmod(0o444)
@@ -250,10 +253,10 @@ async def test_a_destination_that_is_read_only() -> None:
             assert tree(into) == whole == usual_tree(all_artifacts(world))
 
 
-async def test_folders_that_become_read_only_fail_their_files_and_the_next_run_has_them() -> None:
+async def test_files_in_a_read_only_folder_fail_until_it_is_writable() -> None:
     world = small_world(pipelines=1)
     async with FakeCircleCI(world) as fake:
-        with powerless() as into:
+        with unprivileged() as into:
             await harvest(fake, into)
             fill(world.projects["gh/acme/api"].pipelines.all[0].workflows[0].job("new"), 3)
             folder = into / "gh/acme/api/1/build"
@@ -270,9 +273,21 @@ async def test_folders_that_become_read_only_fail_their_files_and_the_next_run_h
 # Not too much at once
 
 
-async def test_no_more_files_and_connections_are_open_than_needed(into: Path) -> None:
+@pytest.mark.parametrize("name", ["MAX_PENDING_FILES", "MAX_PENDING_BYTES"])
+async def test_downloads_wait_while_too_much_is_to_be_committed(
+    name: str, into: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, name, 2)
+    world = small_world()
+    async with FakeCircleCI(world) as fake:
+        report = await harvest(fake, into)
+    assert len(report.files) == 24
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+async def test_open_files_and_connections_are_bounded(into: Path) -> None:
     if not Path("/proc/self/fd").exists():
-        pytest.skip("nothing here tells what is open")
+        pytest.skip("/proc/self/fd does not exist")
     world = World()
     workflow = world.project("gh/acme/api").pipeline().workflow("build")
     for _ in range(6):
@@ -294,6 +309,6 @@ async def test_no_more_files_and_connections_are_open_than_needed(into: Path) ->
         report = await circle.harvest("gh/acme/api", into, concurrency=8)
         counting.cancel()
         report.raise_for_failures()
-    # Of each connection the other end is in this process too: 8 + 8 to three hosts, 8 partial files, the ledger's.
+    # This process holds both ends of each connection: 8 + 8 for each of three hosts; 8 partial files, and the ledger.
     assert most - before < 2 * 3 * 8 + 8 + 8
     await check_agreement(into)

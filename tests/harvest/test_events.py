@@ -1,4 +1,4 @@
-"""What a harvest tells while it is at work, and that nobody who listens can hold it up."""
+"""The events of a harvest, and `on_progress` functions that are slow or fail."""
 
 import asyncio
 import logging
@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import circleci_async as ca
-from circleci_async.harvest import announcer, tally
-from circleci_async.harvest.announcer import Announcer
+from circleci_async.harvest import notifier, progress
+from circleci_async.harvest.notifier import Notifier
 from circleci_async.testing import FakeCircleCI, World
 from tests.harvest.harvests import all_artifacts, harvest, small_world, tree, usual_place, usual_tree
 
@@ -24,14 +24,14 @@ def of(kind: type[Any], events: list[ca.HarvestEvent]) -> list[Any]:
 
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the numbers be told often, and nobody be waited for long at the end."""
-    monkeypatch.setattr(tally, "TOLD_EVERY", 0.01)
-    monkeypatch.setattr(announcer, "LAST_WORDS", 0.2)
+    """Send the numbers often, and wait only briefly for `on_progress` at the end."""
+    monkeypatch.setattr(progress, "PROGRESS_INTERVAL", 0.01)
+    monkeypatch.setattr(notifier, "CLOSE_TIMEOUT", 0.2)
 
 
 @pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("is_async", [True, False])
-async def test_everything_that_happens_is_told(is_async: bool, into: Path) -> None:
+async def test_all_events_are_sent(is_async: bool, into: Path) -> None:
     events: list[ca.HarvestEvent] = []
     threads: set[str] = set()
 
@@ -58,7 +58,7 @@ async def test_everything_that_happens_is_told(is_async: bool, into: Path) -> No
     assert threads == {"MainThread" if is_async else "harvest-progress"}
     listed = {event.number: event for event in of(ca.JobListed, events)}
     assert listed[1] == ca.JobListed(
-        project="gh/acme/api", pipeline=1, workflow="build", job="test-0", number=1, found=4, skipped=0
+        project="gh/acme/api", pipeline=1, workflow="build", job="test-0", number=1, discovered=4, skipped=0
     )
     assert len(listed) == 4
     done = {(event.job, event.path): event for event in of(ca.FileDone, events)}
@@ -78,15 +78,15 @@ async def test_everything_that_happens_is_told(is_async: bool, into: Path) -> No
     assert (unlisted.kind, unlisted.project) == ("pipelines", "gh/acme/nothing")
     last = events[-1]
     assert isinstance(last, ca.HarvestProgress)
-    assert (last.found, last.done, last.skipped, last.failed) == (16, 15, 0, 2)
+    assert (last.discovered, last.done, last.skipped, last.failed) == (16, 15, 0, 2)
     assert (last.bytes, len(report.files), len(report.failed)) == (15 * 3_000, 15, 2)
     assert last.received > last.bytes
-    assert not last.is_finding
+    assert not last.is_discovering
     assert last.seconds > 0
 
 
 @pytest.mark.usefixtures("often")
-async def test_the_numbers_tell_how_fast_it_goes_and_for_how_long(into: Path) -> None:
+async def test_progress_contains_speed_and_remaining_time(into: Path) -> None:
     world = World()
     job = world.project("gh/acme/api").pipeline().workflow("build").job("test")
     for number in range(60):
@@ -102,16 +102,16 @@ async def test_the_numbers_tell_how_fast_it_goes_and_for_how_long(into: Path) ->
         await harvest(fake, into, on_progress=again.append)
     numbers = of(ca.HarvestProgress, events)
     assert len(numbers) > 5
-    assert numbers[0].is_finding
+    assert numbers[0].is_discovering
     assert numbers[0].seconds_left is None
     moving = [each for each in numbers if each.seconds_left is not None and each.done < 60]
     assert moving
     assert all(0 < each.seconds_left < 10 and each.speed > 10_000 for each in moving)
     assert [each.done for each in numbers] == sorted(each.done for each in numbers)
     [last] = of(ca.HarvestProgress, again)[-1:]
-    assert (last.found, last.skipped, last.done, last.speed) == (60, 60, 0, last.speed)
+    assert (last.discovered, last.skipped, last.done, last.speed) == (60, 60, 0, last.speed)
     [listed] = of(ca.JobListed, again)
-    assert (listed.found, listed.skipped) == (0, 60)
+    assert (listed.discovered, listed.skipped) == (0, 60)
 
 
 def slow_thread(event: ca.HarvestEvent) -> None:
@@ -124,7 +124,7 @@ async def slow_task(event: ca.HarvestEvent) -> None:
 
 @pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("listen", [slow_thread, slow_task, partial(slow_task)])
-async def test_one_who_is_slow_holds_up_nothing(listen: Callable[[Any], Any], into: Path) -> None:
+async def test_a_slow_on_progress_does_not_delay_the_harvest(listen: Callable[[Any], Any], into: Path) -> None:
     world = small_world()
     async with FakeCircleCI(world) as fake:
         began = time.monotonic()
@@ -134,17 +134,17 @@ async def test_one_who_is_slow_holds_up_nothing(listen: Callable[[Any], Any], in
 
 
 @pytest.mark.usefixtures("often")
-async def test_one_who_never_comes_back_is_left_alone(into: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_on_progress_that_never_returns_is_abandoned(into: Path, caplog: pytest.LogCaptureFixture) -> None:
     free = threading.Event()
     async with FakeCircleCI(small_world()) as fake:
         report = await harvest(fake, into, on_progress=lambda event: free.wait())
     free.set()
     assert len(report.files) == 24
-    assert "on_progress is too slow: it was left alone" in caplog.text
+    assert "on_progress is too slow: the harvest ended before it received all events" in caplog.text
 
 
 class Listener:
-    """An object that is called, and whose call is async."""
+    """A callable object with an async `__call__`."""
 
     async def __call__(self, event: ca.HarvestEvent) -> None:
         raise ZeroDivisionError("in a method")
@@ -160,30 +160,30 @@ async def failing_task(event: ca.HarvestEvent) -> None:
 
 @pytest.mark.usefixtures("often")
 @pytest.mark.parametrize(
-    ("listen", "said"),
+    ("listen", "message"),
     [
         (failing, "in a thread"),
         (failing_task, "in a task"),
         (Listener(), "in a method"),
-        (lambda event: failing_task(event), "give the async function itself"),  # noqa: PLW0108  # that is the point
+        (lambda event: failing_task(event), "pass the async function itself"),  # noqa: PLW0108  # that is the point
     ],
 )
-async def test_one_who_fails_is_logged_once_and_ignored(
-    listen: Any, said: str, into: Path, caplog: pytest.LogCaptureFixture
+async def test_errors_of_on_progress_are_logged_once(
+    listen: Any, message: str, into: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     world = small_world()
     async with FakeCircleCI(world) as fake:
         report = await harvest(fake, into, on_progress=listen)
     report.raise_for_failures()
     [record] = [record for record in caplog.records if record.levelno >= logging.ERROR]
-    assert "on_progress failed; the harvest goes on" in record.getMessage()
+    assert "on_progress failed; the harvest continues" in record.getMessage()
     assert record.exc_info is not None
-    assert said in str(record.exc_info[1])
+    assert message in str(record.exc_info[1])
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
 @pytest.mark.parametrize("is_async", [True, False])
-async def test_what_is_too_much_for_a_slow_one_is_dropped_but_not_the_numbers(is_async: bool) -> None:
+async def test_a_slow_on_progress_misses_events_but_not_the_numbers(is_async: bool) -> None:
     events: list[ca.HarvestEvent] = []
     free = threading.Event()
 
@@ -195,22 +195,22 @@ async def test_what_is_too_much_for_a_slow_one_is_dropped_but_not_the_numbers(is
         events.append(event)
         await asyncio.to_thread(free.wait)
 
-    telling = Announcer(listen_async if is_async else listen)
+    telling = Notifier(listen_async if is_async else listen)
     numbers: Any = ca.HarvestProgress
     for number in range(10_000):
-        telling.tell(ca.Throttled(seconds=number))
-        telling.tell(ca.FileAdvanced(project="p", job=1, node=0, path=f"{number}", received=1, size=2))
+        telling.notify(ca.Throttled(seconds=number))
+        telling.notify(ca.FileAdvanced(project="p", job=1, node=0, path=f"{number}", received=1, size=2))
         told = dict.fromkeys(("done", "skipped", "failed", "bytes", "received", "seconds", "speed", "paused"), 0)
-        telling.tell(numbers(found=number, seconds_left=None, is_finding=True, **told))
+        telling.notify(numbers(discovered=number, seconds_left=None, is_discovering=True, **told))
     await asyncio.sleep(0.01)
     free.set()
     await telling.close()
-    assert len(events) < 3 * announcer.MOST_WAITING
-    assert of(ca.HarvestProgress, events)[-1].found == 9_999
+    assert len(events) < 3 * notifier.MAX_PENDING_EVENTS
+    assert of(ca.HarvestProgress, events)[-1].discovered == 9_999
     assert of(ca.Throttled, events)[0].seconds == 0
 
 
-async def test_a_listener_that_is_cancelled_with_the_harvest_is_gone_with_it(into: Path) -> None:
+async def test_on_progress_is_cancelled_with_the_harvest(into: Path) -> None:
     told = asyncio.Event()
 
     async def listen(event: ca.HarvestEvent) -> None:

@@ -1,4 +1,4 @@
-"""A harvest brings everything there is, once, and what was brought stays."""
+"""A harvest downloads every artifact once."""
 
 import asyncio
 from pathlib import Path
@@ -21,7 +21,7 @@ from tests.harvest.harvests import (
 )
 
 
-async def test_every_artifact_is_there_in_its_place(into: Path) -> None:
+async def test_every_artifact_is_downloaded_to_its_path(into: Path) -> None:
     world = small_world()
     async with FakeCircleCI(world) as fake:
         report = await harvest(fake, into)
@@ -35,7 +35,7 @@ async def test_every_artifact_is_there_in_its_place(into: Path) -> None:
     assert report.is_complete
 
 
-async def test_the_report_tells_all_about_each_file(into: Path) -> None:
+async def test_the_report_describes_each_file(into: Path) -> None:
     world = World()
     artifact = world.project("gh/acme/api").pipeline().workflow("build").job("test").artifact("a/b.txt", b"hello")
     async with FakeCircleCI(world) as fake:
@@ -61,7 +61,7 @@ async def test_the_report_tells_all_about_each_file(into: Path) -> None:
         assert "files=0, skipped=1, failed=0" in repr(again)
 
 
-async def test_a_second_harvest_asks_for_no_file_again_and_lists_no_finished_job(into: Path) -> None:
+async def test_a_second_harvest_requests_no_file_and_lists_no_finished_job(into: Path) -> None:
     world = small_world()
     async with FakeCircleCI(world) as fake:
         await harvest(fake, into)
@@ -72,7 +72,7 @@ async def test_a_second_harvest_asks_for_no_file_again_and_lists_no_finished_job
         assert not any(each.path.endswith("/artifacts") for each in fake.requests)
 
 
-async def test_a_second_harvest_fetches_what_is_new(into: Path) -> None:
+async def test_a_second_harvest_downloads_new_artifacts(into: Path) -> None:
     world = small_world(pipelines=1)
     async with FakeCircleCI(world) as fake:
         await harvest(fake, into)
@@ -84,7 +84,7 @@ async def test_a_second_harvest_fetches_what_is_new(into: Path) -> None:
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_a_second_harvest_fetches_what_is_gone_from_the_disk_or_of_another_size(into: Path) -> None:
+async def test_a_second_harvest_replaces_missing_and_truncated_files(into: Path) -> None:
     world = small_world(pipelines=1)
     gone, cut, link, folder, *_ = places = [into / usual_place(each) for each in all_artifacts(world)]
     async with FakeCircleCI(world) as fake:
@@ -103,7 +103,7 @@ async def test_a_second_harvest_fetches_what_is_gone_from_the_disk_or_of_another
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_several_projects_go_into_one_tree(into: Path) -> None:
+async def test_several_projects_share_a_destination(into: Path) -> None:
     world = small_world(pipelines=1)
     fill(world.project("bb/other/web").pipeline().workflow("build").job("test"), 3)
     async with FakeCircleCI(world) as fake:
@@ -112,8 +112,8 @@ async def test_several_projects_go_into_one_tree(into: Path) -> None:
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_downloads_start_while_finding_goes_on(into: Path) -> None:
-    """The first file is fetched before the last list has come, even of one and the same job."""
+async def test_downloads_start_during_discovery(into: Path) -> None:
+    """The first file is downloaded before the last list is received, even within one job."""
     world = small_world(pipelines=1, jobs=1, artifacts=60)
     async with FakeCircleCI(world, page_size=10) as fake:
         fake.fail("*/artifacts", origin="api", times=None, after=3, delay=0.05)
@@ -123,7 +123,7 @@ async def test_downloads_start_while_finding_goes_on(into: Path) -> None:
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_files_of_all_sizes_are_whole(into: Path) -> None:
+async def test_files_of_all_sizes_are_complete(into: Path) -> None:
     world = World()
     job = world.project("gh/acme/api").pipeline().workflow("build").job("test")
     for size in (0, 1, 256 * 1024, 256 * 1024 + 1, 1024 * 1024, 5_000_000, 12_345_678):
@@ -136,7 +136,7 @@ async def test_files_of_all_sizes_are_whole(into: Path) -> None:
 
 @pytest.mark.parametrize("lengths", [True, False])
 @pytest.mark.parametrize("etags", [True, False])
-async def test_a_storage_may_know_no_ranges_etags_or_lengths(lengths: bool, etags: bool, into: Path) -> None:
+async def test_storage_without_ranges_etags_or_lengths_is_supported(lengths: bool, etags: bool, into: Path) -> None:
     world = World()
     job = world.project("gh/acme/api").pipeline().workflow("build").job("test")
     for size in (10, 3_000_000):
@@ -149,7 +149,7 @@ async def test_a_storage_may_know_no_ranges_etags_or_lengths(lengths: bool, etag
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_no_artifacts_make_an_empty_harvest(into: Path) -> None:
+async def test_a_harvest_without_artifacts_is_empty(into: Path) -> None:
     world = World()
     world.project("gh/acme/api").pipeline()
     async with FakeCircleCI(world) as fake:
@@ -158,7 +158,7 @@ async def test_no_artifacts_make_an_empty_harvest(into: Path) -> None:
     assert (len(report.files), report.bytes, tree(into), states(into)) == (0, 0, {}, {})
 
 
-async def test_harvests_into_two_destinations_go_side_by_side(tmp_path: Path) -> None:
+async def test_two_harvests_into_two_destinations_run_concurrently(tmp_path: Path) -> None:
     world = small_world()
     async with FakeCircleCI(world) as fake, fake.client() as circle:
         await asyncio.gather(*(circle.harvest("gh/acme/api", tmp_path / name) for name in ("one", "two")))
@@ -166,25 +166,25 @@ async def test_harvests_into_two_destinations_go_side_by_side(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
-        ({"projects": []}, "projects: the list is empty"),
-        ({"projects": "nonsense"}, "give"),
-        ({"concurrency": 0}, "concurrency=0: give a whole number from 1"),
-        ({"attempts": 1.5}, r"attempts=1.5: give a whole number from 1"),
-        ({"max_files": -1}, "max_files=-1: give a whole number from 0, or None"),
-        ({"max_bytes": "1 MB"}, "max_bytes='1 MB': give a whole number"),
-        ({"min_free": -5}, "min_free=-5: give a number of bytes"),
-        ({"dedupe": "symlink"}, "dedupe='symlink': give 'hardlink'"),
-        ({"layout": "{path}"}, "without {node} and {number} files would collide"),
+        ({"projects": []}, "projects must contain at least one project"),
+        ({"projects": "nonsense"}, "project slug .nonsense. is invalid"),
+        ({"concurrency": 0}, "concurrency must be a positive integer, got 0"),
+        ({"attempts": 1.5}, r"attempts must be a positive integer, got 1.5"),
+        ({"max_files": -1}, "max_files must be an integer of 0 or more, or None for no bound, got -1"),
+        ({"max_bytes": "1 MB"}, "max_bytes must be an integer .*, got '1 MB'"),
+        ({"min_free": -5}, "min_free must be a number of bytes, 0 or more, got -5"),
+        ({"dedupe": "symlink"}, "dedupe must be 'hardlink', or None .*, got 'symlink'"),
+        ({"layout": "{path}"}, "must contain {node} and {number}, without which files would collide"),
     ],
 )
-async def test_a_wrong_argument_is_refused_before_anything_is_made(
-    options: dict[str, object], said: str, into: Path
+async def test_invalid_arguments_raise_before_anything_is_created(
+    options: dict[str, object], message: str, into: Path
 ) -> None:
     async with FakeCircleCI(World()) as fake, fake.client() as circle:
         arguments: dict[str, object] = {"projects": "gh/acme/api", "into": into, **options}
-        with pytest.raises(ca.InvalidArgument, match=said):
+        with pytest.raises(ca.InvalidArgument, match=message):
             await circle.harvest(**arguments)  # type: ignore[arg-type]
         assert fake.requests == []
     assert not into.exists()

@@ -1,4 +1,4 @@
-"""Where artifacts go: the same for the same artifacts, a place of its own for each, and none outside."""
+"""Paths of artifacts: reproducible, unique, and inside the destination."""
 
 import random
 from collections.abc import Iterable, Mapping
@@ -10,42 +10,42 @@ from hypothesis import strategies as some
 
 import circleci_async as ca
 from circleci_async.downloads.destination import checked_parts, fold
-from circleci_async.harvest.layout import DEFAULT_LAYOUT, Layout, Place, Placer, safe_name
+from circleci_async.harvest.layout import DEFAULT_LAYOUT, JobRef, Layout, PathAllocator, safe_name
 
-JOB = Place("gh/acme/api", 12, "build", "test", 42)
+JOB = JobRef("gh/acme/api", 12, "build", "test", 42)
 
 
 def placed(
     artifacts: Iterable[tuple[int, str]],
     taken: Mapping[tuple[int, str], str] | None = None,
     *,
-    job: Place = JOB,
+    job: JobRef = JOB,
     layout: str = DEFAULT_LAYOUT,
 ) -> dict[tuple[int, str], str]:
-    """Give places to the artifacts that have none, in their order, as the ledger does."""
+    """Allocate paths for the artifacts that have none, in their order, as the ledger does."""
     there = taken or {}
     new = sorted({*artifacts} - {*there})
     has_nodes = len({node for node, _ in (*new, *there)}) > 1
-    placer = Placer(Layout(layout), job, has_nodes=has_nodes, taken=there.values())
-    return {each: placer.place(*each) for each in new}
+    paths = PathAllocator(Layout(layout), job, has_nodes=has_nodes, taken=there.values())
+    return {each: paths.allocate(*each) for each in new}
 
 
-def places(*artifacts: tuple[int, str], job: Place = JOB, layout: str = DEFAULT_LAYOUT) -> list[str]:
-    """Where these go, in this order."""
+def places(*artifacts: tuple[int, str], job: JobRef = JOB, layout: str = DEFAULT_LAYOUT) -> list[str]:
+    """The paths of these artifacts, in this order."""
     found = placed(artifacts, job=job, layout=layout)
     return [found[each] for each in artifacts]
 
 
-def test_the_usual_place() -> None:
+def test_the_default_layout() -> None:
     assert places((0, "a/b.xml")) == ["gh/acme/api/12/build/test-42/a/b.xml"]
 
 
-def test_nodes_have_folders_only_where_there_are_several() -> None:
+def test_nodes_get_folders_only_if_there_are_several() -> None:
     assert places((3, "a")) == ["gh/acme/api/12/build/test-42/a"]
     assert places((0, "a"), (1, "a")) == ["gh/acme/api/12/build/test-42/0/a", "gh/acme/api/12/build/test-42/1/a"]
 
 
-def test_a_template_of_ones_own() -> None:
+def test_a_custom_template() -> None:
     layout = "all/{project}/{job}/#{number} of {pipeline}/node {node}/{workflow}/{path}"
     assert places((0, "a/b"), layout=layout) == ["all/gh/acme/api/test/#42 of 12/build/a/b"]
     assert places((0, "a"), (7, "a"), layout=layout)[1] == "all/gh/acme/api/test/#42 of 12/node 7/build/a"
@@ -54,32 +54,32 @@ def test_a_template_of_ones_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("layout", "said"),
+    ("layout", "message"),
     [
-        ("", "last part must be {path}"),
-        ("{number}/{node}", "last part must be {path}"),
-        ("{number}/{node}/{path}.txt", "last part must be {path}"),
-        ("{path}/{number}/{node}/{path}", "last part must be {path}"),
-        ("{node}/{path}", "without {number} files would collide"),
-        ("{number}/{path}", "without {node} files would collide"),
-        ("{job}/{path}", "without {node} and {number} files would collide"),
-        ("{number}/{nod}/{path}", "there is {project}, {pipeline}"),
-        ("{number}/{node!r}/{path}", "there is {project}, {pipeline}"),
-        ("{number:5}/{node}/{path}", "there is {project}, {pipeline}"),
-        ("{number}/{node/{path}", "there is {project}, {pipeline}"),
-        ("{}/{number}/{node}/{path}", "there is {project}, {pipeline}"),
-        ("/{number}/{node}/{path}", "a folder can't be empty"),
-        ("{number}//{node}/{path}", "a folder can't be empty"),
-        (".hidden/{number}/{node}/{path}", "begin with a dot are the harvest's own"),
-        ("../{number}/{node}/{path}", "begin with a dot are the harvest's own"),
-        ("a\\b/{number}/{node}/{path}", "holds a backslash or a control character"),
-        ("a\0b/{number}/{node}/{path}", "holds a backslash or a control character"),
-        ("{project}-{number}/{node}/{path}", "{project} must be a part of its own"),
-        (7, "must be text"),
+        ("", "must end with '/{path}'"),
+        ("{number}/{node}", "must end with '/{path}'"),
+        ("{number}/{node}/{path}.txt", "must end with '/{path}'"),
+        ("{path}/{number}/{node}/{path}", "must end with '/{path}'"),
+        ("{node}/{path}", "must contain {number}, without which files would collide"),
+        ("{number}/{path}", "must contain {node}, without which files would collide"),
+        ("{job}/{path}", "must contain {node} and {number}, without which files would collide"),
+        ("{number}/{nod}/{path}", "must use only {project}, {pipeline}"),
+        ("{number}/{node!r}/{path}", "must use only {project}, {pipeline}"),
+        ("{number:5}/{node}/{path}", "must use only {project}, {pipeline}"),
+        ("{number}/{node/{path}", "must use only {project}, {pipeline}"),
+        ("{}/{number}/{node}/{path}", "must use only {project}, {pipeline}"),
+        ("/{number}/{node}/{path}", "must not contain an empty name"),
+        ("{number}//{node}/{path}", "must not contain an empty name"),
+        (".hidden/{number}/{node}/{path}", "one that begins with a dot"),
+        ("../{number}/{node}/{path}", "one that begins with a dot"),
+        ("a\\b/{number}/{node}/{path}", "must not contain a backslash or a control character"),
+        ("a\0b/{number}/{node}/{path}", "must not contain a backslash or a control character"),
+        ("{project}-{number}/{node}/{path}", "must not combine {project} with other text"),
+        (7, "must be a string, got 7"),
     ],
 )
-def test_a_template_by_which_files_could_collide_or_get_out_is_refused(layout: str, said: str) -> None:
-    with pytest.raises(ca.InvalidArgument, match=said):
+def test_unsafe_templates_raise(layout: str, message: str) -> None:
+    with pytest.raises(ca.InvalidArgument, match=message):
         Layout(layout)
 
 
@@ -101,21 +101,21 @@ def test_a_template_by_which_files_could_collide_or_get_out_is_refused(layout: s
         ("größe 🎉", "größe 🎉"),
     ],
 )
-def test_a_name_is_always_one_folder(name: str, folder: str) -> None:
+def test_a_name_becomes_exactly_one_folder(name: str, folder: str) -> None:
     assert safe_name(name) == folder
 
 
-def test_names_that_begin_with_a_dot_get_another_beginning() -> None:
+def test_a_leading_dot_is_escaped() -> None:
     assert places((0, ".coverage"), (0, ".config/.x/y"), (0, "a/.b")) == [
         "gh/acme/api/12/build/test-42/%2Ecoverage",
         "gh/acme/api/12/build/test-42/%2Econfig/%2Ex/y",
         "gh/acme/api/12/build/test-42/a/%2Eb",
     ]
-    hidden = Place("gh/.github/.github", 1, ".w", ".j", 2)
+    hidden = JobRef("gh/.github/.github", 1, ".w", ".j", 2)
     assert places((0, "a"), job=hidden) == ["gh/%2Egithub/%2Egithub/1/%2Ew/%2Ej-2/a"]
 
 
-def test_names_that_collide_get_a_number_by_their_order_in_the_alphabet() -> None:
+def test_colliding_names_are_numbered_in_alphabetical_order() -> None:
     folder = "gh/acme/api/12/build/test-42"
     assert places((0, "log.txt"), (0, "LOG.txt"), (0, "Log.txt")) == [
         f"{folder}/log~3.txt",
@@ -127,7 +127,7 @@ def test_names_that_collide_get_a_number_by_their_order_in_the_alphabet() -> Non
     assert places((0, ".x"), (0, "%2Ex")) == [f"{folder}/%2Ex~2", f"{folder}/%2Ex"]
 
 
-def test_what_has_a_place_keeps_it() -> None:
+def test_allocated_paths_are_kept() -> None:
     taken = {(0, "b"): "gh/acme/api/12/build/test-42/b", (0, "z/a"): "gh/acme/api/12/build/test-42/z/a"}
     found = placed([(0, "b"), (0, "B"), (0, "Z"), (0, "z/A"), (0, "z/c")], taken)
     folder = "gh/acme/api/12/build/test-42"
@@ -141,13 +141,13 @@ def test_what_has_a_place_keeps_it() -> None:
 
 
 @pytest.mark.parametrize("name", ["a" * 255, ".a" + "b" * 253, "ä" * 127, "🎉" * 63])
-def test_names_as_long_as_file_systems_allow_still_fit_when_they_become_longer(name: str) -> None:
+def test_long_names_are_shortened_to_255_bytes(name: str) -> None:
     found = places((0, name), (0, name[:-1] + name[-1].swapcase()), (0, f"{name}/x"))
     assert len(set(found)) == len({name, name[:-1] + name[-1].swapcase()}) + 1
     assert all(len(part.encode()) <= 255 for path in found for part in path.split("/"))
-    long = Place("gh/acme/api", 1, "w" * 400, "j" * 300, 7)
+    long = JobRef("gh/acme/api", 1, "w" * 400, "j" * 300, 7)
     assert all(len(part.encode()) <= 255 for part in places((0, "a"), job=long)[0].split("/"))
-    other = Place("gh/acme/api", 1, "w" * 401, "j" * 300, 7)
+    other = JobRef("gh/acme/api", 1, "w" * 401, "j" * 300, 7)
     assert places((0, "a"), job=long) != places((0, "a"), job=other)
 
 
@@ -156,9 +156,7 @@ PATHS = some.lists(NAMES, min_size=1, max_size=3).map("/".join)
 
 
 @given(some.sets(some.tuples(some.integers(0, 2), PATHS), max_size=12), some.randoms())
-def test_the_same_artifacts_go_to_the_same_places_of_their_own(
-    found: set[tuple[int, str]], chance: random.Random
-) -> None:
+def test_paths_are_unique_safe_and_independent_of_order(found: set[tuple[int, str]], chance: random.Random) -> None:
     artifacts = sorted(each for each in found if is_safe(each[1]))
     there = placed(artifacts)
     shuffled = artifacts[:]

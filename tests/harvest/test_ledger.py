@@ -1,4 +1,4 @@
-"""A ledger that can't be used says why and what to do, and only one harvest writes into it at a time."""
+"""Ledgers that cannot be used raise a clear error, and only one harvest writes into a destination at a time."""
 
 import asyncio
 import os
@@ -13,19 +13,29 @@ from typing import Any
 import pytest
 
 import circleci_async as ca
-from circleci_async.harvest import lock, schema
-from circleci_async.harvest.ledger import Ledger
+from circleci_async.harvest.ledger import schema
+from circleci_async.harvest.ledger.writer import LedgerWriter
 from circleci_async.harvest.lock import Lock, is_locked
-from circleci_async.harvest.store import Store
+from circleci_async.harvest.placement import Placement
 from circleci_async.testing import FakeCircleCI, World
-from tests.harvest.harvests import QUICK, all_artifacts, fill, harvest, small_world, states, tree, usual_tree
+from tests.harvest.harvests import (
+    QUICK,
+    all_artifacts,
+    fill,
+    harvest,
+    small_world,
+    states,
+    tree,
+    usual_place,
+    usual_tree,
+)
 from tests.leftovers import tasks_of_the_package
 
 NAME = ".harvest.sqlite"
 
 
-async def refused(into: Path) -> ca.LedgerError:
-    """Harvest into a destination that can't be used, and return how it is refused, with nothing asked for."""
+async def error_of(into: Path) -> ca.LedgerError:
+    """Harvest into an unusable destination, and return the error; no request is sent."""
     async with FakeCircleCI(small_world()) as fake, fake.client(retry=QUICK) as circle:
         with pytest.raises(ca.LedgerError) as caught:
             await circle.harvest("gh/acme/api", into)
@@ -35,11 +45,11 @@ async def refused(into: Path) -> ca.LedgerError:
 
 
 def garble(path: Path) -> None:
-    path.write_bytes(b"This is no database. " * 1000)
+    path.write_bytes(b"not a database " * 1000)
 
 
 def damage(path: Path) -> None:
-    """Spoil pages in the middle."""
+    """Overwrite pages in the middle of the file."""
     with closing(sqlite3.connect(path)) as sql:
         sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     data = bytearray(path.read_bytes())
@@ -54,7 +64,7 @@ def cut_short(path: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [garble, damage, cut_short])
-async def test_a_ledger_that_is_damaged(spoil: Callable[[Path], None], into: Path) -> None:
+async def test_a_damaged_ledger_is_refused(spoil: Callable[[Path], None], into: Path) -> None:
     world = small_world()
     async with FakeCircleCI(world) as fake:
         await harvest(fake, into)
@@ -62,7 +72,7 @@ async def test_a_ledger_that_is_damaged(spoil: Callable[[Path], None], into: Pat
         path.unlink()
     spoil(into / NAME)
     before = tree(into)
-    error = await refused(into)
+    error = await error_of(into)
     assert "is damaged: move it away" in str(error)
     assert tree(into) == before
     for name in (NAME, f"{NAME}-wal", f"{NAME}-shm"):
@@ -73,56 +83,54 @@ async def test_a_ledger_that_is_damaged(spoil: Callable[[Path], None], into: Pat
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_a_ledger_of_a_newer_version(into: Path) -> None:
+async def test_a_ledger_of_a_newer_version_is_refused(into: Path) -> None:
     async with FakeCircleCI(small_world()) as fake:
         await harvest(fake, into)
     with closing(sqlite3.connect(into / NAME)) as sql:
         sql.execute("PRAGMA user_version = 2")
-    error = await refused(into)
-    assert "was written by a newer version of circleci_async (its format is 2, this one knows 1)" in str(error)
+    error = await error_of(into)
+    assert "was written by a newer version of circleci_async (its format is 2, this version reads 1)" in str(error)
     for look in (ca.harvest_status, ca.verify_harvest):
         with pytest.raises(ca.LedgerError, match="newer version"):
             await look(into)
 
 
-async def test_a_database_of_somebody_else(into: Path) -> None:
+async def test_a_foreign_database_is_refused(into: Path) -> None:
     into.mkdir()
     with closing(sqlite3.connect(into / NAME)) as sql:
         sql.execute("CREATE TABLE poems (line TEXT)")
-    assert "is no ledger of a harvest" in str(await refused(into))
+    assert "is not the ledger of a harvest" in str(await error_of(into))
 
 
-async def test_a_ledger_that_somebody_is_making_or_has_locked_is_waited_for_only_so_long(
-    into: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(schema, "BUSY", 0.05)
+async def test_a_locked_ledger_is_refused_after_a_timeout(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "BUSY_TIMEOUT", 0.05)
     async with FakeCircleCI(small_world()) as fake:
         await harvest(fake, into)
     with closing(sqlite3.connect(into / NAME)) as sql:
         sql.execute("BEGIN EXCLUSIVE")
-        assert "can't be used: database is locked" in str(await refused(into))
+        assert "database is locked" in str(await error_of(into))
 
 
-async def test_an_empty_ledger_is_a_new_one(into: Path) -> None:
+async def test_an_empty_ledger_file_is_initialized(into: Path) -> None:
     into.mkdir()
     (into / NAME).touch()
     async with FakeCircleCI(small_world()) as fake:
         assert len((await harvest(fake, into)).files) == 24
 
 
-async def test_no_harvest_there_to_look_into(tmp_path: Path) -> None:
+async def test_status_and_verify_without_a_harvest_raise(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "missing"):
         for look in (ca.harvest_status, ca.verify_harvest):
-            with pytest.raises(ca.LedgerError, match="there is no harvest in"):
+            with pytest.raises(ca.LedgerError, match="no harvest in"):
                 await look(folder)
 
 
-# A full disk, for the ledger alone
+# A full disk for the ledger
 
 
-@pytest.mark.parametrize("pages", [2, 12, 16, 20, 25, 30])
-async def test_a_ledger_on_a_full_disk(pages: int, into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At whatever moment SQLite finds no room: a clear error, and when there is room again, the next run goes on."""
+@pytest.mark.parametrize("pages", [2, 12, 20, 30])
+async def test_a_full_disk_for_the_ledger_ends_the_run(pages: int, into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whenever SQLite finds the disk full: a clear error, and the next run continues when there is space."""
     world = World()
     for _ in range(8):
         fill(world.project(f"gh/acme/{_}").pipeline().workflow("build").job("test"), 30, 10)
@@ -130,7 +138,7 @@ async def test_a_ledger_on_a_full_disk(pages: int, into: Path, monkeypatch: pyte
     connect = schema.connect
 
     def on_small_disk(root: Path) -> sqlite3.Connection:
-        made = sqlite3.connect(root / NAME)  # so that the making of the ledger finds no room either
+        made = sqlite3.connect(root / NAME)  # so that even the creation of the ledger fails
         made.close()
         real: Any = sqlite3.connect
 
@@ -144,17 +152,17 @@ async def test_a_ledger_on_a_full_disk(pages: int, into: Path, monkeypatch: pyte
             return connect(root)
 
     async with FakeCircleCI(world) as fake, fake.client(retry=QUICK) as circle:
-        monkeypatch.setattr("circleci_async.harvest.ledger.connect", on_small_disk)
-        with pytest.raises(ca.LedgerError, match=r"the disk is full: .* can't be written; make room"):
+        monkeypatch.setattr("circleci_async.harvest.ledger.writer.connect", on_small_disk)
+        with pytest.raises(ca.LedgerError, match=r"the destination disk is full \(cannot write .*\): free space"):
             report = await circle.harvest(projects, into)
-            assert report.stopped == "the disk is full"
+            assert report.stopped == "the destination disk is full"
             report.raise_for_failures()
         assert tasks_of_the_package() == []
         whole = usual_tree(all_artifacts(world))
         assert {name: data for name, data in tree(into).items() if whole[name] != data} == {}
         if pages > 16:
             (await ca.verify_harvest(into)).raise_for_differences()
-        monkeypatch.setattr("circleci_async.harvest.ledger.connect", connect)
+        monkeypatch.setattr("circleci_async.harvest.ledger.writer.connect", connect)
         report = await harvest(fake, into, projects=projects)
         report.raise_for_failures()
     assert tree(into) == whole
@@ -163,10 +171,10 @@ async def test_a_ledger_on_a_full_disk(pages: int, into: Path, monkeypatch: pyte
 # The disk is read-only
 
 
-async def test_a_destination_that_is_a_file_or_below_one(tmp_path: Path) -> None:
+async def test_a_destination_that_is_a_file_or_below_one_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert "can't be made: " in str(await refused(tmp_path / "file"))
-    assert "can't be made: " in str(await refused(tmp_path / "file" / "out"))
+    assert "cannot create " in str(await error_of(tmp_path / "file"))
+    assert "cannot create " in str(await error_of(tmp_path / "file" / "out"))
 
 
 # One at a time
@@ -179,17 +187,17 @@ async def test_a_second_harvest_into_the_same_destination_is_refused(into: Path)
         while not fake.requests:
             await asyncio.sleep(0.001)
         assert (await ca.harvest_status(into)).is_running
-        with pytest.raises(ca.LedgerBusy, match=rf"another harvest \(process {os.getpid()}\) is at work in") as caught:
+        with pytest.raises(ca.LedgerBusy, match=rf"another harvest \(process {os.getpid()}\) is running in") as caught:
             await circle.harvest("gh/acme/api", into)
-        assert caught.value.hint == "Wait until it has ended, or give another destination."
-        with pytest.raises(ca.LedgerBusy, match="verify when it has ended"):
+        assert caught.value.hint == "Wait until it has ended, or choose another destination."
+        with pytest.raises(ca.LedgerBusy, match="verify after it has ended"):
             await ca.verify_harvest(into)
         (await first).raise_for_failures()
         assert not (await ca.harvest_status(into)).is_running
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_another_process_is_refused_too_and_named(into: Path) -> None:
+async def test_a_harvest_in_another_process_is_named(into: Path) -> None:
     into.mkdir()
     program = (
         "import sys; from pathlib import Path; from circleci_async.harvest.lock import Lock\n"
@@ -200,7 +208,7 @@ async def test_another_process_is_refused_too_and_named(into: Path) -> None:
     ) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        assert f"another harvest (process {process.pid}) is at work" in str(await refused(into))
+        assert f"another harvest (process {process.pid}) is running" in str(await error_of(into))
         assert is_locked(into)
         process.kill()
     assert not is_locked(into)
@@ -208,18 +216,18 @@ async def test_another_process_is_refused_too_and_named(into: Path) -> None:
         await harvest(fake, into)
 
 
-def test_a_lock_that_can_not_be_taken_says_so(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_that_is_not_available_raises(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     into.mkdir()
 
-    def refuse(file: int) -> None:
+    def refuse(*args: object) -> None:
         raise OSError(37, "No locks available")
 
-    monkeypatch.setattr(lock, "_lock", refuse)
-    with pytest.raises(ca.LedgerError, match="can't be locked: No locks available"):
+    monkeypatch.setattr("msvcrt.locking" if sys.platform == "win32" else "fcntl.flock", refuse)
+    with pytest.raises(ca.LedgerError, match=r"cannot lock .*: No locks available"):
         Lock(into)
 
 
-def test_a_lock_is_let_go_once(into: Path) -> None:
+def test_a_lock_is_released_once(into: Path) -> None:
     into.mkdir()
     held = Lock(into)
     held.release()
@@ -239,7 +247,9 @@ async def test_a_destination_keeps_its_layout(into: Path) -> None:
         await harvest(fake, into, layout=layout)
         assert "test-0/1/logs/0.txt" in tree(into)
         await harvest(fake, into, layout=layout)
-        with pytest.raises(ca.InvalidArgument, match=r"files in .* are laid out as '{job}/{number}/"):
+        with pytest.raises(
+            ca.InvalidArgument, match=r"layout must be '{job}/{number}/.*, which the files in this destination use"
+        ):
             await circle.harvest("gh/acme/api", into)
         with pytest.raises(ca.InvalidArgument, match="files of gh/acme/api, gh/acme/web would collide"):
             await circle.harvest("gh/acme/web", into, layout=layout)
@@ -251,30 +261,60 @@ async def test_a_destination_keeps_its_layout(into: Path) -> None:
 # An error in the ledger's thread
 
 
-async def test_an_error_while_files_are_settled_ends_the_run_with_its_reason(
-    into: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_error_while_files_are_committed_ends_the_run(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = small_world()
-    finish = Store.finish
+    commit = Placement.commit
 
-    def fail(self: Store, *args: object) -> object:
-        if self._sql.execute("SELECT 1 FROM artifacts WHERE state = 'done'").fetchone():
+    def fail(self: Placement, sql: sqlite3.Connection, files: Any) -> Any:
+        if sql.execute("SELECT 1 FROM artifacts WHERE state = 'done'").fetchone():
             raise sqlite3.OperationalError("disk I/O error")
-        return finish(self, *args)  # type: ignore[arg-type]
+        return commit(self, sql, files)
 
     async with FakeCircleCI(world, latency=0.002) as fake, fake.client(retry=QUICK) as circle:
-        monkeypatch.setattr(Store, "finish", fail)
-        with pytest.raises(ca.LedgerError, match="can't be used: disk I/O error"):
+        monkeypatch.setattr(Placement, "commit", fail)
+        with pytest.raises(ca.LedgerError, match=r"cannot use .*: disk I/O error"):
             await circle.harvest("gh/acme/api", into)
-        monkeypatch.setattr(Store, "finish", finish)
+        monkeypatch.setattr(Placement, "commit", commit)
         assert 0 < len(tree(into)) < 24
         report = await harvest(fake, into)
         report.raise_for_failures()
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_a_ledger_that_is_not_open_says_so(into: Path) -> None:
-    ledger = Ledger(into, lambda settled: None, dedupe=False)
+async def test_a_writer_that_is_not_open_raises(into: Path) -> None:
+    writer = LedgerWriter(into)
     with pytest.raises(RuntimeError, match="not open"):
-        await ledger.do(Store.take, 0, 1)
-    await ledger.close(ended=True)
+        await writer.execute(lambda sql: None)
+    await writer.close()
+    await writer.close()
+
+
+async def test_a_ledger_of_the_first_edition_is_continued(into: Path) -> None:
+    """It holds 2 files of job 1 that are done, 1 that is pending, and a failed list of the artifacts of job 2."""
+    world = World()
+    pipeline = world.project("gh/acme/api").pipeline(branch="main")
+    workflow = pipeline.workflow("build")
+    for job in range(2):
+        made = workflow.job(f"test-{job}")
+        for number in range(3):
+            made.artifact(f"logs/{number}.txt", f"{job} {number}".encode())
+    artifacts = all_artifacts(world)
+    async with FakeCircleCI(world) as fake:
+        into.mkdir()
+        dump = Path(__file__).with_name("first_edition.sql").read_text()
+        with closing(sqlite3.connect(into / NAME)) as sql:
+            sql.executescript(dump.replace("ARTIFACT_HOST", fake.artifact_host))
+        for artifact in artifacts[1:3]:
+            path = into / usual_place(artifact)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(artifact.data)
+        (await ca.verify_harvest(into)).raise_for_differences()
+        status = await ca.harvest_status(into)
+        assert (status.done, status.pending, status.failed, status.runs) == (2, 1, 1, 1)
+        select = ca.Selection(pipeline_id=pipeline.id)
+        fake.fail("*/workflow", origin="api", status=400)  # so that only what the ledger contains is downloaded
+        report = await harvest(fake, into, select=select)
+        names = sorted((file.number, file.artifact) for file in report.files)
+        assert names == [(1, "logs/0.txt"), (2, "logs/0.txt"), (2, "logs/1.txt"), (2, "logs/2.txt")]
+        (await harvest(fake, into, select=select)).raise_for_failures()
+    assert tree(into) == usual_tree(artifacts)

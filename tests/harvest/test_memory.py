@@ -1,4 +1,4 @@
-"""Many artifacts and large ones cost no memory."""
+"""Peak memory with many and with large artifacts."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ PROGRAM = """
 import asyncio, json, resource, sys
 import circleci_async as ca
 
-def peak():  # in bytes, of this process's whole life, on Linux without that of the process which it was forked from
+def peak():  # bytes; on Linux without the peak of the parent process
     try:
         with open("/proc/self/status") as status:
             return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
@@ -37,7 +37,7 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
-async def test_memory_stays_flat(tmp_path: Path) -> None:
+async def test_memory_does_not_grow_with_the_number_of_artifacts(tmp_path: Path) -> None:
     world = World()
     few = world.project("gh/acme/few").pipeline().workflow("build").job("test")
     for number in range(50):

@@ -1,6 +1,7 @@
-"""The small parts that a harvest is made of."""
+"""The small parts of a harvest."""
 
 import asyncio
+import os
 import shutil
 from pathlib import Path
 
@@ -9,72 +10,79 @@ import pytest
 import circleci_async as ca
 from circleci_async.core.retry import is_transient
 from circleci_async.core.uninterrupted import uninterrupted
-from circleci_async.harvest import backlog, outage, tree
-from circleci_async.harvest.backlog import Backlog
-from circleci_async.harvest.outage import ENOUGH, LONGEST, Outage, ends_all
-from circleci_async.harvest.stop import Stop
-from circleci_async.harvest.tree import Tree
+from circleci_async.harvest import backpressure, folder
+from circleci_async.harvest.backpressure import Backpressure
+from circleci_async.harvest.folder import HarvestFolder
+from circleci_async.harvest.outage import MAX_OUTAGE, MIN_FAILING, Decision, OutageDetector, is_fatal
+from circleci_async.harvest.stop_signal import StopSignal
 from tests.fastclock import fast_clock
 
 POLICY = ca.RetryPolicy(initial_delay=1, max_delay=8, max_wait=60)
+RESET = ca.TransportError("reset")
 
 
-def new_part(files: Tree, number: int) -> None:
-    Path(files.part(number)).write_bytes(b"part")
+def new_part(files: HarvestFolder, id: int) -> None:
+    files.write_part(id, b"part")
 
 
-def test_a_folder_that_somebody_takes_away_is_made_again(tmp_path: Path) -> None:
-    files = Tree(tmp_path)
-    files.make()
-    for number in (1, 2):
-        new_part(files, number)
-        files.settle(number, f"a/b/{number}")
-        if number == 1:
+def test_a_deleted_folder_is_created_again(tmp_path: Path) -> None:
+    files = HarvestFolder(tmp_path)
+    files.create()
+    for id in (1, 2):
+        new_part(files, id)
+        files.rename_part(id, f"a/b/{id}")
+        if id == 1:
             shutil.rmtree(tmp_path / "a")
-    assert list(files.files()) == ["a/b/2"]
+    assert list(files.finished()) == ["a/b/2"]
     with pytest.raises(FileNotFoundError):
-        files.settle(3, "a/b/3")
+        files.rename_part(3, "a/b/3")
 
 
-def test_not_all_folders_are_kept_in_mind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tree, "_FOLDERS_KEPT", 3)
-    files = Tree(tmp_path)
-    files.make()
-    for number in range(10):
-        new_part(files, number)
-        files.settle(number, f"{number}/a")
-        new_part(files, number)
-        files.settle(number, f"{number}/b")
-    assert len(files._known) == 3
-    assert len(list(files.files())) == 20
+def test_only_the_latest_folders_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder, "MAX_KNOWN_FOLDERS", 3)
+    files = HarvestFolder(tmp_path)
+    files.create()
+    created: list[str] = []
+    mkdir = os.mkdir
+
+    def note_and_create(path: str) -> None:
+        created.append(Path(path).name)
+        mkdir(path)
+
+    monkeypatch.setattr(os, "mkdir", note_and_create)
+    for id in (1, 2, 3, 4, 4, 3, 1):
+        new_part(files, id)
+        files.rename_part(id, f"{id}/a")
+    assert created == ["1", "2", "3", "4", "1"]
+    assert len(list(files.finished())) == 4
 
 
-async def test_finding_waits_when_it_is_far_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backlog, "MOST", 10)
-    ahead = Backlog()
-    ahead.add(0)
-    assert not ahead.news.is_set()
-    ahead.add(10)
-    assert ahead.news.is_set()
-    await ahead.room()
-    ahead.add(1)
-    waiting = asyncio.create_task(ahead.room())
+async def test_backpressure_pauses_discovery_while_much_is_pending(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backpressure, "MAX_PENDING", 10)
+    pending = Backpressure()
+    pending.queued(0)
+    assert not pending.changed.is_set()
+    pending.queued(10)
+    assert pending.changed.is_set()
+    await pending.wait()
+    pending.queued(1)
+    waiting = asyncio.create_task(pending.wait())
     await asyncio.sleep(0)
     assert not waiting.done()
-    ahead.take(1)
+    pending.claimed(1)
     await waiting
-    ahead.add(90)
-    ahead.take(0)  # nothing is left, whatever was counted
-    await ahead.room()
-    ahead.lift()
-    ahead.add(1_000)
-    await ahead.room()
+    pending.queued(90)
+    pending.claimed(0)  # the queue is empty, whatever the count
+    await pending.wait()
+    pending.disable()
+    pending.queued(1_000)
+    await pending.wait()
 
 
 @pytest.mark.parametrize(
-    ("error", "passing", "final"),
+    ("error", "transient", "fatal"),
     [
-        (ca.TransportError("reset"), True, False),
+        (RESET, True, False),
         (ca.RequestTimeout("late"), True, False),
         (ca.DownloadInterrupted("cut"), True, False),
         (ca.ServerError(503, "down"), True, False),
@@ -88,65 +96,74 @@ async def test_finding_waits_when_it_is_far_ahead(monkeypatch: pytest.MonkeyPatc
         (ca.ConfigurationError("closed"), False, True),
     ],
 )
-def test_what_may_pass_and_what_ends_all(error: ca.CircleCIError, passing: bool, final: bool) -> None:
-    assert is_transient(error) is passing
-    assert ends_all(error, POLICY) is final
+async def test_the_decision_after_one_failure(error: ca.CircleCIError, transient: bool, fatal: bool) -> None:
+    assert is_transient(error) is transient
+    assert is_fatal(error, POLICY) is fatal
+    outage = OutageDetector(POLICY, StopSignal(), attempts=3, requests="request")
+    expected = Decision.STOP if fatal else Decision.RETRY if transient else Decision.GIVE_UP
+    assert outage.failed("a", error, 0) is expected
+    assert outage.failed("a", error, 1) is expected
+    assert outage.failed("a", error, 2) is (Decision.STOP if fatal else Decision.GIVE_UP)
 
 
-def test_an_expired_signature_may_pass() -> None:
+def test_an_expired_signature_is_transient() -> None:
     error = ca.PermissionDenied(403, "Request has expired")
     error.redirected = True
     assert is_transient(error)
 
 
 @fast_clock
-async def test_a_few_that_fail_are_to_blame_themselves_and_many_are_an_outage() -> None:
-    watch = Outage(POLICY)
+async def test_a_few_failing_items_use_up_their_attempts_and_many_are_an_outage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("random.uniform", lambda low, high: high)
+    outage = OutageDetector(POLICY, StopSignal(), attempts=2, requests="request")
     for _ in range(3):
-        assert not any(watch.failed(number) for number in range(ENOUGH - 1))
-    assert watch.failed("one more")
+        assert {outage.failed(item, RESET, 0) for item in range(MIN_FAILING - 1)} == {Decision.RETRY}
+    assert outage.failed("one more", RESET, 1) is Decision.RETRY_AFTER_OUTAGE
     loop = asyncio.get_running_loop()
     began = loop.time()
-    await watch.pause()
-    assert 0.9 < loop.time() - began < 2.2
-    watch.answered()
-    assert not watch.failed("another")
-    await asyncio.wait_for(watch.pause(), 0.001)
-    assert not watch.is_hopeless
+    await outage.pause()
+    assert 0.9 < loop.time() - began < 1.2
+    outage.succeeded()
+    assert outage.failed("another", RESET, 1) is Decision.GIVE_UP
+    await asyncio.wait_for(outage.pause(), 0.001)
 
 
 @fast_clock
-async def test_an_outage_is_asked_about_more_and_more_seldom_and_not_for_ever() -> None:
-    watch = Outage(POLICY)
+async def test_pauses_grow_during_an_outage_until_the_run_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.uniform", lambda low, high: high)
+    stop = StopSignal()
+    outage = OutageDetector(POLICY, stop, attempts=2, requests="request")
     loop = asyncio.get_running_loop()
     began = loop.time()
     pauses = []
-    while not watch.is_hopeless:
-        for number in range(ENOUGH):
-            watch.failed(number)
+    while not stop.is_set:
+        for item in range(MIN_FAILING):
+            outage.failed(item, RESET, 0)
         before = loop.time()
-        await watch.pause()
-        pauses.append(loop.time() - before)
-    assert LONGEST < loop.time() - began < LONGEST + 10
-    assert pauses[-1] > 3.9
-    assert len(pauses) < 100
-    assert outage.ENOUGH == ENOUGH
+        await outage.pause()
+        pauses.append(round(loop.time() - before))
+    assert pauses[:5] == [1, 2, 4, 8, 8]
+    assert MAX_OUTAGE < loop.time() - began < MAX_OUTAGE + 30
+    assert (stop.reason, stop.error) == ("no request succeeded for 5 minutes: reset", RESET)
 
 
-async def test_stop_tells_the_first_reason_and_failures_count_more() -> None:
-    stop = Stop()
-    stop.ask("enough")
-    stop.ask("more than enough")
-    assert (stop.reason, stop.error) == ("enough", None)
-    await stop.asked()
+async def test_stop_keeps_the_first_reason_unless_a_failure_follows() -> None:
+    stop = StopSignal()
+    assert not stop.is_set
+    stop.request("enough")
+    stop.request("more than enough")
+    assert (stop.reason, stop.error, stop.is_set) == ("enough", None, True)
+    await stop.requested()
     failure = ca.TransportError("down")
-    stop.fail("it is down", failure)
-    stop.fail("it is still down", ca.TransportError("still down"))
+    stop.fail(failure, "it is down")
+    stop.fail(ca.TransportError("still down"))
     await stop.failed()
     assert (stop.reason, stop.error) == ("it is down", failure)
 
 
-async def test_what_must_not_be_left_alone_is_waited_for_although_cancelled() -> None:
+async def test_uninterrupted_waits_although_cancelled() -> None:
     work: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     waiting = asyncio.create_task(uninterrupted(work))
     for _ in range(5):

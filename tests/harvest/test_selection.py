@@ -1,4 +1,4 @@
-"""What a selection asks for, and which one can't be meant."""
+"""Selections: globs, times, ids, and invalid combinations."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -48,7 +48,7 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
         (None, "anything/at all", True),
     ],
 )
-def test_a_glob_of_paths(glob: str | None, path: str, wanted: bool) -> None:
+def test_path_globs(glob: str | None, path: str, wanted: bool) -> None:
     assert matches_path(glob, path) is wanted
 
 
@@ -64,7 +64,7 @@ def test_a_glob_of_paths(glob: str | None, path: str, wanted: bool) -> None:
         (None, None, True),
     ],
 )
-def test_a_glob_of_names(glob: str | None, name: str | None, wanted: bool) -> None:
+def test_name_globs(glob: str | None, name: str | None, wanted: bool) -> None:
     assert matches(glob, name) is wanted
 
 
@@ -83,48 +83,51 @@ def test_a_glob_of_names(glob: str | None, name: str | None, wanted: bool) -> No
         (None, None),
     ],
 )
-def test_a_moment_in_every_spelling(since: Any, moment: datetime | None) -> None:
+def test_since_and_until_accept_all_forms(since: Any, moment: datetime | None) -> None:
     assert ca.Selection(since=since).window(NOW) == (moment, None)
     assert ca.Selection(until=since).window(NOW) == (None, moment)
 
 
 @pytest.mark.parametrize("ids", [ID, UUID(ID), [ID], {UUID(ID)}, [ID.upper(), ID]])
 def test_one_id_or_several(ids: Any) -> None:
-    assert ca.Selection(pipeline=ids).pipeline == (ID,)
+    assert ca.Selection(pipeline_id=ids).pipeline_id == (ID,)
     assert ca.Selection(workflow_id=ids).workflow_id == (ID,)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
-        ({"branch": "main", "tag": "v1"}, "a pipeline has one of the two, not both"),
-        ({"branch": ""}, "branch must be a name or a glob such as 'test-\\*', got ''"),
-        ({"job": 7}, "job must be a name or a glob such as .*, got 7"),
-        ({"path": ["*.xml"]}, r"path must be a name or a glob such as .*, got \['\*.xml'\]"),
-        ({"since": "yesterday"}, "since='yesterday': give a datetime, a timedelta, or text such as '7d'"),
-        ({"since": 7}, "since=7: give a datetime"),
-        ({"until": datetime(2026, 1, 1)}, "until=.*: give a datetime with a time zone"),  # noqa: DTZ001
-        ({"since": timedelta(days=-1)}, "since=.*: give"),
-        ({"since": "1d", "until": "2d"}, "since must be the earlier of the two"),
-        ({"since": "2026-11-02", "until": "2026-11-01"}, "since must be the earlier of the two"),
-        ({"status": "sucess"}, "status='sucess': give the status of a job: blocked, .*success"),
-        ({"latest": "yes"}, "latest='yes': give True or False"),
-        ({"latest": True, "pipeline": ID}, "latest=True looks for a pipeline by itself"),
-        ({"latest": True, "workflow_id": ID}, "latest=True looks for a pipeline by itself"),
-        ({"pipeline": 7}, "pipeline=7: give an id such as"),
-        ({"pipeline": []}, r"pipeline=\[\]: give an id such as"),
-        ({"workflow_id": "build"}, "workflow_id='build': give an id such as"),
+        ({"branch": "main", "tag": "v1"}, "branch and tag exclude each other, got branch='main' and tag='v1'"),
+        ({"branch": ""}, "branch must be a name or a glob .*, got ''"),
+        ({"job": 7}, "job must be a name or a glob .*, got 7"),
+        ({"path": ["*.xml"]}, "path must be a name or a glob"),
+        (
+            {"since": "yesterday"},
+            "since must be a datetime, a positive timedelta, or text such as '7d', .*, got 'yesterday'",
+        ),
+        ({"since": 7}, "since must be a datetime, .*, got 7"),
+        ({"until": datetime(2026, 1, 1)}, "until must have a time zone, .*, got datetime"),  # noqa: DTZ001
+        ({"since": timedelta(days=-1)}, "since must be a datetime, a positive timedelta"),
+        ({"since": "1d", "until": "2d"}, "since must be earlier than until, got since="),
+        ({"since": "2026-11-02", "until": "2026-11-01"}, "since must be earlier than until, got since="),
+        ({"status": "sucess"}, "status must be one of blocked, .*success.*, got 'sucess'"),
+        ({"latest": "yes"}, "latest must be True or False, got 'yes'"),
+        ({"latest": True, "pipeline_id": ID}, "latest=True excludes pipeline_id and workflow_id"),
+        ({"latest": True, "workflow_id": ID}, "latest=True excludes pipeline_id and workflow_id"),
+        ({"pipeline_id": 7}, "pipeline_id must be an id such as .*, got 7"),
+        ({"pipeline_id": []}, r"pipeline_id must be an id such as .*, got \[\]"),
+        ({"workflow_id": "build"}, "workflow_id must be an id such as .*, got 'build'"),
     ],
 )
-def test_what_can_not_be_meant_is_refused_at_once(arguments: dict[str, Any], said: str) -> None:
-    with pytest.raises(ca.InvalidArgument, match=said):
+def test_invalid_selections_raise(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ca.InvalidArgument, match=message):
         ca.Selection(**arguments)
 
 
-def test_two_selections_that_ask_for_the_same_have_the_same_key() -> None:
+def test_equal_selections_have_the_same_key() -> None:
     assert ca.Selection(since="7d", job="a").key == ca.Selection(job="a", since=timedelta(days=7)).key
     assert ca.Selection(status=ca.JobStatus.SUCCESS).key == ca.Selection(status="success").key
-    assert ca.Selection(pipeline=[ID, OTHER]).key == ca.Selection(pipeline=(OTHER, UUID(ID))).key
+    assert ca.Selection(pipeline_id=[ID, OTHER]).key == ca.Selection(pipeline_id=(OTHER, UUID(ID))).key
     one_each: list[dict[str, Any]] = [{name: "x"} for name in ("branch", "tag", "workflow", "job", "path")]
     keys = [ca.Selection(**arguments).key for arguments in one_each]
     assert len({ca.Selection().key, ca.Selection(latest=True).key, ca.Selection(since="1d").key, *keys}) == 8

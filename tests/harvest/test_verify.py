@@ -1,4 +1,4 @@
-"""Verifying finds every difference between tree and ledger; the status tells where a harvest stands."""
+"""`verify_harvest` finds every difference between files and ledger, and `harvest_status` reports the numbers."""
 
 import sqlite3
 from contextlib import closing
@@ -10,18 +10,18 @@ import pytest
 import circleci_async as ca
 from circleci_async.harvest import verify
 from circleci_async.testing import FakeCircleCI
-from tests.harvest.disks import powerless
+from tests.harvest.disks import unprivileged
 from tests.harvest.harvests import QUICK, all_artifacts, harvest, small_world, usual_place
 
 
-async def test_a_harvest_is_sound(into: Path) -> None:
+async def test_a_harvest_is_intact(into: Path) -> None:
     async with FakeCircleCI(small_world(pipelines=10, jobs=3, artifacts=5)) as fake:
         await harvest(fake, into)
     (into / ".hidden").write_text("not an artifact")
     (into / "gh" / ".folder").mkdir()
     (into / "gh" / ".folder" / "x").write_text("not an artifact either")
     report = await ca.verify_harvest(str(into))
-    assert (report.files, report.bytes, report.differences, report.is_sound) == (150, 450_000, 0, True)
+    assert (report.files, report.bytes, report.differences, report.is_intact) == (150, 450_000, 0, True)
     assert (report.changed, report.missing, report.unknown) == ((), (), ())
     assert report.seconds > 0
     report.raise_for_differences()
@@ -44,14 +44,14 @@ async def test_every_difference_is_found(into: Path) -> None:
     assert report.changed == (same_size, other_size)
     assert report.missing == (gone, linked, folder)
     assert set(report.unknown) == {"gh/new", "line\nbreak"}
-    assert (report.files, report.differences, report.is_sound) == (19, 7, False)
-    with pytest.raises(ca.DownloadError, match=r"^7 files are not as the ledger says:\n  changed: ") as caught:
+    assert (report.files, report.differences, report.is_intact) == (19, 7, False)
+    with pytest.raises(ca.DownloadError, match=r"^7 files differ from the ledger:\n  changed: ") as caught:
         report.raise_for_differences()
     assert "unknown: 'line\\nbreak'" in str(caught.value)
 
 
-async def test_very_many_differences_are_counted_and_some_named(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify, "MOST_NAMED", 5)
+async def test_many_differences_are_counted_and_some_named(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "MAX_NAMED", 5)
     world = small_world()
     async with FakeCircleCI(world) as fake:
         await harvest(fake, into)
@@ -63,18 +63,18 @@ async def test_very_many_differences_are_counted_and_some_named(into: Path, monk
         report.raise_for_differences()
 
 
-async def test_a_file_that_can_not_be_read_is_missing() -> None:
+async def test_an_unreadable_file_is_missing() -> None:
     world = small_world(pipelines=1)
     first, *_ = map(usual_place, all_artifacts(world))
     async with FakeCircleCI(world) as fake:
-        with powerless() as into:
+        with unprivileged() as into:
             await harvest(fake, into)
             (into / first).chmod(0)
             report = await ca.verify_harvest(into)
             assert (report.missing, report.differences) == ((first,), 1)
 
 
-async def test_the_status_tells_where_it_stands(into: Path) -> None:
+async def test_the_status_contains_the_numbers_of_all_runs(into: Path) -> None:
     world = small_world(pipelines=1)
     bad = all_artifacts(world)[0]
     async with FakeCircleCI(world) as fake:
@@ -97,7 +97,7 @@ async def test_the_status_tells_where_it_stands(into: Path) -> None:
         assert list(status.failures) == []
 
 
-async def test_a_list_that_failed_is_part_of_the_status(into: Path) -> None:
+async def test_a_failed_list_is_part_of_the_status(into: Path) -> None:
     async with FakeCircleCI(small_world(pipelines=1)) as fake:
         fake.fail("*/2/artifacts", origin="api", status=400, times=None)
         await harvest(fake, into)
@@ -106,22 +106,22 @@ async def test_a_list_that_failed_is_part_of_the_status(into: Path) -> None:
     assert str(status.failures[0]).startswith("artifacts of job 2 (test-1) of gh/acme/api: 400 Bad Request")
 
 
-async def test_a_ledger_that_breaks_while_it_is_read_says_so(into: Path) -> None:
+async def test_an_error_while_the_ledger_is_read_raises(into: Path) -> None:
     async with FakeCircleCI(small_world(pipelines=1)) as fake:
         report = await harvest(fake, into)
     with closing(sqlite3.connect(into / ".harvest.sqlite")) as sql:
         sql.execute("ALTER TABLE artifacts RENAME TO elsewhere")
     for look in (ca.harvest_status, ca.verify_harvest):
-        with pytest.raises(ca.LedgerError, match=r"can't be used: no such table: artifacts"):
+        with pytest.raises(ca.LedgerError, match=r"cannot use .*: no such table: artifacts"):
             await look(into)
     with pytest.raises(ca.LedgerError, match="no such table"):
         list(report.files)
 
 
-# Files of the same bytes
+# dedupe="hardlink"
 
 
-async def test_files_of_the_same_bytes_share_their_place_if_that_is_wished(into: Path) -> None:
+async def test_identical_files_are_hard_linked_with_dedupe(into: Path) -> None:
     world = small_world(pipelines=2)
     for artifact in all_artifacts(world):
         artifact.replace(f"the same in all jobs {artifact.path}".encode() * 100)
@@ -142,7 +142,7 @@ async def test_files_of_the_same_bytes_share_their_place_if_that_is_wished(into:
         assert (into / "linked" / path).read_bytes() == (into / "plain" / path).read_bytes()
 
 
-async def test_a_file_that_shares_its_place_can_be_fetched_anew_without_touching_the_others(into: Path) -> None:
+async def test_a_hard_linked_file_is_replaced_without_changing_the_others(into: Path) -> None:
     world = small_world(pipelines=1)
     for artifact in all_artifacts(world):
         artifact.replace(b"the same")
@@ -160,7 +160,7 @@ async def test_a_file_that_shares_its_place_can_be_fetched_anew_without_touching
     assert {path.read_bytes() for path in paths} == {b"the same"}
 
 
-async def test_where_no_links_can_be_made_files_stay_by_themselves(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_files_are_copies_where_hard_links_are_not_supported(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = small_world(pipelines=1)
     for artifact in all_artifacts(world):
         artifact.replace(b"the same")

@@ -1,4 +1,4 @@
-"""What is found: what a selection asks for, each job once, and nothing asked for in vain."""
+"""Discovery: what a selection selects, each job once, without needless requests."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import circleci_async as ca
-from circleci_async.harvest import finding
+from circleci_async.harvest import discovery
 from circleci_async.testing import FakeCircleCI, Job, Pipeline, World
 from tests.harvest.harvests import (
     all_artifacts,
@@ -26,7 +26,7 @@ NOW = datetime.now(UTC)
 
 
 def varied_world() -> World:
-    """Pipelines of several branches, tags and ages, with workflows and jobs of several names and ends."""
+    """Pipelines of several branches, tags and ages, with workflows and jobs of several names and statuses."""
     world = World()
     project = world.project("gh/acme/api")
 
@@ -69,7 +69,7 @@ def varied_world() -> World:
     ],
     ids=lambda value: value.key if isinstance(value, ca.Selection) else "everything" if value is None else "",
 )
-async def test_a_selection_brings_what_it_asks_for(
+async def test_a_selection_selects_the_matching_artifacts(
     select: ca.Selection | None, wanted: Callable[[Any], bool], into: Path
 ) -> None:
     world = varied_world()
@@ -84,7 +84,7 @@ def pipeline_of(artifact: Any) -> Pipeline:
     return pipeline
 
 
-async def test_what_is_too_old_is_not_even_looked_at(into: Path) -> None:
+async def test_pipelines_older_than_since_are_not_read(into: Path) -> None:
     world = World()
     project = world.project("gh/acme/api")
     for age in range(100, 0, -1):
@@ -97,13 +97,13 @@ async def test_what_is_too_old_is_not_even_looked_at(into: Path) -> None:
     assert len([path for path in asked if path.endswith("/workflow")]) == 14
 
 
-async def test_a_branch_that_is_no_glob_is_asked_for(into: Path) -> None:
+async def test_a_branch_without_glob_is_filtered_by_the_api(into: Path) -> None:
     async with FakeCircleCI(varied_world()) as fake:
         await harvest(fake, into, select=ca.Selection(branch="main"))
         assert [each.query.get("branch") for each in fake.requests if each.path.endswith("/pipeline")] == ["main"]
 
 
-async def test_a_project_of_the_github_app_tells_its_branch_in_other_words(into: Path) -> None:
+async def test_branch_and_tag_of_github_app_projects_are_found(into: Path) -> None:
     world = World()
     slug = f"circleci/{'a' * 22}/{'B' * 22}"
     project = world.project(slug)
@@ -119,7 +119,7 @@ async def test_a_project_of_the_github_app_tells_its_branch_in_other_words(into:
             assert [file.pipeline for file in report.files] == [number]
 
 
-async def test_a_job_that_a_rerun_takes_over_is_harvested_once(into: Path) -> None:
+async def test_a_job_reused_by_a_rerun_is_harvested_once(into: Path) -> None:
     world = small_world(pipelines=1)
     [pipeline] = world.projects["gh/acme/api"].pipelines.all
     [first] = pipeline.workflows
@@ -135,7 +135,7 @@ async def test_a_job_that_a_rerun_takes_over_is_harvested_once(into: Path) -> No
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_approvals_and_jobs_without_a_number_are_passed_over(into: Path) -> None:
+async def test_approvals_and_jobs_without_a_number_are_skipped(into: Path) -> None:
     world = small_world(pipelines=1, jobs=1)
     [pipeline] = world.projects["gh/acme/api"].pipelines.all
     workflow = pipeline.workflow("deploy", status="on_hold")
@@ -150,7 +150,7 @@ async def test_approvals_and_jobs_without_a_number_are_passed_over(into: Path) -
 
 
 @pytest.mark.parametrize("path", ["*/workflow", "*/job", "*/1/artifacts"])
-async def test_a_list_of_something_that_is_not_there_is_empty(path: str, into: Path) -> None:
+async def test_a_list_that_answers_404_is_empty(path: str, into: Path) -> None:
     world = small_world(pipelines=1)
     async with FakeCircleCI(world) as fake:
         fake.fail(path, origin="api", status=404)
@@ -159,7 +159,7 @@ async def test_a_list_of_something_that_is_not_there_is_empty(path: str, into: P
     assert len(report.files) == (4 if "1" in path else 0)
 
 
-async def test_a_project_that_is_not_there_is_a_failure_and_the_others_are_harvested(into: Path) -> None:
+async def test_a_missing_project_fails_and_the_others_are_harvested(into: Path) -> None:
     async with FakeCircleCI(small_world()) as fake:
         report = await harvest(fake, into, projects=["gh/acme/nothing", "gh/acme/api"])
     assert len(report.files) == 24
@@ -171,7 +171,7 @@ async def test_a_project_that_is_not_there_is_a_failure_and_the_others_are_harve
         report.raise_for_failures()
 
 
-async def test_artifacts_of_parallel_nodes_have_folders_of_their_own(into: Path) -> None:
+async def test_artifacts_of_parallel_nodes_have_separate_folders(into: Path) -> None:
     world = World()
     workflow = world.project("gh/acme/api").pipeline().workflow("build")
     job, single = workflow.job("test", parallelism=12), workflow.job("lint", parallelism=2)
@@ -184,7 +184,7 @@ async def test_artifacts_of_parallel_nodes_have_folders_of_their_own(into: Path)
     assert {"gh/acme/api/1/build/test-1/11/logs/1.txt", "gh/acme/api/1/build/lint-2/logs/0.txt"} <= set(tree(into))
 
 
-async def test_folders_of_nodes_do_not_depend_on_what_was_selected(into: Path) -> None:
+async def test_node_folders_do_not_depend_on_the_selection(into: Path) -> None:
     world = World()
     job = world.project("gh/acme/api").pipeline().workflow("build").job("test", parallelism=2)
     job.artifact("a.xml", b"a")
@@ -200,7 +200,7 @@ async def test_folders_of_nodes_do_not_depend_on_what_was_selected(into: Path) -
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_a_job_that_still_runs_is_listed_again_the_next_time(into: Path) -> None:
+async def test_a_running_job_is_listed_again_by_the_next_run(into: Path) -> None:
     world = World()
     workflow = world.project("gh/acme/api").pipeline().workflow("build", status="running")
     job = workflow.job("test", status="running", parallelism=2)
@@ -217,7 +217,7 @@ async def test_a_job_that_still_runs_is_listed_again_the_next_time(into: Path) -
     assert set(tree(into)) == {"gh/acme/api/1/build/test-1/logs/0.txt", "gh/acme/api/1/build/test-1/1/logs/0.txt"}
 
 
-async def test_a_list_that_names_an_artifact_twice_brings_it_once(into: Path) -> None:
+async def test_an_artifact_listed_twice_is_downloaded_once(into: Path) -> None:
     world = small_world(pipelines=1, jobs=1)
     job = world.jobs[all_artifacts(world)[0].job.id]
     job.artifacts.append(job.artifacts[0])
@@ -226,14 +226,14 @@ async def test_a_list_that_names_an_artifact_twice_brings_it_once(into: Path) ->
     assert len(report.files) == 4
 
 
-# By the ids that a webhook brings
+# By id
 
 
-async def test_pipelines_by_their_ids(into: Path) -> None:
+async def test_pipelines_are_selected_by_id(into: Path) -> None:
     world = varied_world()
     one, _, three, _ = world.projects["gh/acme/api"].pipelines.all
     async with FakeCircleCI(world) as fake:
-        select = ca.Selection(pipeline=[one.id, three.id], job="lint")
+        select = ca.Selection(pipeline_id=[one.id, three.id], job="lint")
         report = await harvest(fake, into, select=select)
         assert not any(each.path.endswith("/project/gh/acme/api/pipeline") for each in fake.requests)
     assert {(file.pipeline, file.job) for file in report.files} == {(1, "lint"), (3, "lint")}
@@ -242,7 +242,7 @@ async def test_pipelines_by_their_ids(into: Path) -> None:
     )
 
 
-async def test_a_workflow_by_its_id(into: Path) -> None:
+async def test_workflows_are_selected_by_id(into: Path) -> None:
     world = varied_world()
     workflow = world.projects["gh/acme/api"].pipelines.all[2].workflows[1]
     async with FakeCircleCI(world) as fake:
@@ -252,28 +252,28 @@ async def test_a_workflow_by_its_id(into: Path) -> None:
         for select in (
             ca.Selection(workflow_id=workflow.id, workflow="other"),
             ca.Selection(workflow_id=workflow.id, branch="main"),
-            ca.Selection(workflow_id=workflow.id, pipeline=world.new_id()),
+            ca.Selection(workflow_id=workflow.id, pipeline_id=world.new_id()),
         ):
             report = await harvest(fake, into, select=select)
             assert (len(report.files), len(report.skipped), len(report.failed)) == (0, 0, 0)
 
 
-async def test_an_id_of_another_project_or_of_nothing_is_a_failure(into: Path) -> None:
+async def test_an_id_of_another_project_or_an_unknown_id_fails(into: Path) -> None:
     world = small_world(pipelines=1)
     strange = world.project("gh/acme/web").pipeline()
     [mine] = world.projects["gh/acme/api"].pipelines.all
     missing = world.new_id()
     async with FakeCircleCI(world) as fake:
-        report = await harvest(fake, into, select=ca.Selection(pipeline=[strange.id, mine.id, missing]))
+        report = await harvest(fake, into, select=ca.Selection(pipeline_id=[strange.id, mine.id, missing]))
         assert len(report.files) == 8
         said = sorted(map(str, report.failed))
         assert len(said) == 2
         assert any(f"pipelines of pipeline {missing}: 404 Not Found" in each for each in said)
-        assert any("is one of gh/acme/web, which is not among the projects asked for" in each for each in said)
+        assert any("belongs to gh/acme/web, which is not one of the given projects" in each for each in said)
         report = await harvest(fake, into, select=ca.Selection(workflow_id=missing))
         assert len(report.failed) == 1
         both = ["gh/acme/web", "gh/acme/api"]
-        select = ca.Selection(pipeline=[strange.id, mine.id])
+        select = ca.Selection(pipeline_id=[strange.id, mine.id])
         fake.fail(f"*/pipeline/{mine.id}", origin="api", status=400)
         report = await harvest(fake, into, projects=both, select=select)
         assert len(report.failed) == 1
@@ -282,11 +282,11 @@ async def test_an_id_of_another_project_or_of_nothing_is_a_failure(into: Path) -
         assert rows(into, "SELECT 1 FROM listings WHERE selection = ?", select.key) == []
 
 
-# The newest that succeeded
+# The latest pipeline that succeeded
 
 
 def latest_world(*pipelines: list[tuple[str, str, str]]) -> World:
-    """Pipelines, oldest first: of each the workflows as (name, status, artifact of its one job, or "")."""
+    """Pipelines, oldest first, each a list of workflows: (name, status, artifact of its only job, or "")."""
     world = World()
     project = world.project("gh/acme/api")
     for workflows in pipelines:
@@ -307,12 +307,12 @@ def latest_world(*pipelines: list[tuple[str, str, str]]) -> World:
         (latest_world([("build", "success", "a")], [("build", "success", "")]), ca.Selection(latest=True), [1]),
         (latest_world([("build", "success", "a")], []), ca.Selection(latest=True), [1]),
         (latest_world([("build", "running", "a")]), ca.Selection(latest=True), []),
-        (  # run again, and well in the end
+        (  # the rerun succeeded
             latest_world([("build", "failed", "a"), ("build", "success", "a")]),
             ca.Selection(latest=True),
             [1],
         ),
-        (  # run again, and badly in the end
+        (  # the rerun failed
             latest_world([("build", "success", "a")], [("build", "success", "a"), ("build", "failed", "a")]),
             ca.Selection(latest=True),
             [1],
@@ -335,7 +335,7 @@ def latest_world(*pipelines: list[tuple[str, str, str]]) -> World:
         (latest_world([("build", "success", "a")]), ca.Selection(latest=True, branch="other"), []),
     ],
 )
-async def test_the_latest_is_the_newest_that_succeeded_and_has_what_was_asked_for(
+async def test_latest_selects_the_newest_successful_pipeline_with_matching_artifacts(
     world: World, select: ca.Selection, numbers: list[int], into: Path
 ) -> None:
     async with FakeCircleCI(world) as fake:
@@ -347,14 +347,14 @@ async def test_the_latest_is_the_newest_that_succeeded_and_has_what_was_asked_fo
         assert not again.files
 
 
-async def test_the_latest_takes_only_the_last_run_of_a_workflow(into: Path) -> None:
+async def test_latest_ignores_earlier_runs_of_a_workflow(into: Path) -> None:
     world = latest_world([("build", "failed", "a"), ("build", "success", "a")])
     async with FakeCircleCI(world) as fake:
         report = await harvest(fake, into, select=ca.Selection(latest=True))
     assert [file.number for file in report.files] == [2]
 
 
-async def test_the_latest_has_had_more_than_its_setup_and_no_error(into: Path) -> None:
+async def test_latest_ignores_unfinished_setups_and_config_errors(into: Path) -> None:
     world = latest_world([("build", "success", "a")])
     project = world.projects["gh/acme/api"]
     for pipeline in (project.pipeline(setup=True), project.pipeline(errors=[("config", "no such job")])):
@@ -366,7 +366,7 @@ async def test_the_latest_has_had_more_than_its_setup_and_no_error(into: Path) -
         assert [file.pipeline for file in report.files] == [3]
 
 
-async def test_the_latest_is_one_of_each_project(into: Path) -> None:
+async def test_latest_selects_one_pipeline_of_each_project(into: Path) -> None:
     world = small_world(pipelines=5, jobs=1)
     fill(world.project("gh/acme/web").pipeline().workflow("x").job("test"), 2)
     async with FakeCircleCI(world) as fake:
@@ -375,20 +375,20 @@ async def test_the_latest_is_one_of_each_project(into: Path) -> None:
         assert len([each for each in fake.requests if each.path.endswith("/workflow")]) == 2
 
 
-# What an earlier run left
+# What an earlier run left incomplete
 
 
 @pytest.fixture
 def hours_later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Let time pass for those who look for pipelines."""
+    """Move the time forward that `since` is relative to."""
 
-    def pass_by(hours: float) -> None:
-        monkeypatch.setattr(finding, "_now", lambda: datetime.now(UTC) + timedelta(hours=hours))
+    def move(hours: float) -> None:
+        monkeypatch.setattr(discovery, "utc_now", lambda: datetime.now(UTC) + timedelta(hours=hours))
 
-    return pass_by
+    return move
 
 
-async def test_a_list_that_failed_is_walked_again_even_if_it_is_too_old_by_then(
+async def test_a_failed_list_is_read_again_although_older_than_since(
     hours_later: Callable[[float], None], into: Path
 ) -> None:
     world = World()
@@ -425,7 +425,7 @@ async def test_a_list_that_failed_is_walked_again_even_if_it_is_too_old_by_then(
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_pipelines_that_were_not_reached_are_made_up_for_even_if_too_old_by_then(
+async def test_unread_pipelines_are_read_later_although_older_than_since(
     hours_later: Callable[[float], None], into: Path
 ) -> None:
     world = World()
@@ -448,7 +448,7 @@ async def test_pipelines_that_were_not_reached_are_made_up_for_even_if_too_old_b
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_files_that_were_not_reached_are_fetched_even_if_too_old_by_then(
+async def test_pending_files_are_downloaded_later_although_older_than_since(
     hours_later: Callable[[float], None], into: Path
 ) -> None:
     world = small_world(pipelines=1)
@@ -463,7 +463,7 @@ async def test_files_that_were_not_reached_are_fetched_even_if_too_old_by_then(
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_what_still_runs_is_looked_at_again_even_if_it_is_too_old_by_then(
+async def test_running_workflows_are_read_again_although_older_than_since(
     hours_later: Callable[[float], None], into: Path
 ) -> None:
     world = World()
@@ -496,7 +496,7 @@ async def test_what_still_runs_is_looked_at_again_even_if_it_is_too_old_by_then(
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_what_can_not_be_looked_at_again_is_told_and_what_is_gone_is_forgotten(into: Path) -> None:
+async def test_a_list_that_fails_again_is_reported_and_a_deleted_one_forgotten(into: Path) -> None:
     world = World()
     project = world.project("gh/acme/api")
     pipeline = project.pipeline(state="pending", created_at=NOW - timedelta(minutes=50))

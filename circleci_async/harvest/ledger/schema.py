@@ -1,4 +1,4 @@
-"""The ledger's file: its tables, its version, and what its errors mean."""
+"""The ledger file: its tables, its version, and its errors."""
 
 import errno
 import sqlite3
@@ -7,23 +7,21 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from ..errors import LedgerError
+from ...errors import LedgerError
 
 LEDGER_NAME: Final = ".harvest.sqlite"
 VERSION: Final = 1
 
-DISK_IS_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+DISK_FULL_ERRNOS: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
-MAKE_ROOM: Final = "make room, and harvest again to go on"
+CHECKPOINT_PAGES: Final = 4_000
+"""Pages (of 4 KiB) in the write-ahead log after which SQLite checkpoints it, which waits for the disk."""
 
-CHECKPOINT: Final = 4_000
-"""Pages (of 4 KiB) after which SQLite moves what was written into the ledger itself, and waits for the disk."""
+BUSY_TIMEOUT = 10.0
+"""Seconds to wait for a lock that another process holds on the ledger."""
 
-BUSY = 10.0
-"""Seconds to wait for somebody who looks into the ledger."""
-
-_APPLICATION: Final = 0x48525653
-"""Written into the file's header: this is a harvest's ledger and nothing else."""
+_APPLICATION_ID: Final = 0x48525653
+"""In the header of the file: it is the ledger of a harvest."""
 
 _TABLES = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -35,7 +33,7 @@ CREATE TABLE runs (
     ended TEXT
 );
 
--- A job, and whether its artifacts are listed: 'begun', 'open' (whole, but the job still ran) or 'whole'.
+-- A job, and whether its artifacts are listed: 'begun', 'open' (all so far, but the job was running) or 'whole'.
 CREATE TABLE jobs (
     id INTEGER PRIMARY KEY,
     project TEXT NOT NULL,
@@ -48,10 +46,11 @@ CREATE TABLE jobs (
     UNIQUE (project, number)
 );
 
--- An artifact: 'listed' (nobody asked for it), 'found' (to be fetched), 'fetched' (it waits for its place, until all of
--- its job are known), 'done', 'failed', or 'gone' (listed no more).
--- It names the runs that saw it listed, asked for it and fetched it, its turn in the queue, and how often it failed.
--- Of one that is found, size and etag are those of its partial file, if that can be resumed.
+-- An artifact. State: 'listed' (not selected), 'found' (pending download), 'fetched' (downloaded, without a path until
+-- the list of its job is complete), 'done', 'failed', or 'gone' (not listed any more).
+-- listed_by, run, fetched_by: the runs that last listed it, selected it, and downloaded it.
+-- turn: its position in the queue. tries: failed attempts.
+-- Of a pending artifact, size and etag are those of its partial file, if that can be resumed.
 CREATE TABLE artifacts (
     id INTEGER PRIMARY KEY,
     job INTEGER NOT NULL REFERENCES jobs,
@@ -77,7 +76,7 @@ CREATE UNIQUE INDEX places ON artifacts (lower(target));
 CREATE INDEX queue ON artifacts (turn) WHERE state = 'found';
 CREATE INDEX unsettled ON artifacts (job) WHERE state = 'fetched';
 
--- A list that could not be walked to its end: 'pipelines', 'workflows', 'jobs' or 'artifacts'.
+-- A list that was not read to the end: 'pipelines', 'workflows', 'jobs' or 'artifacts'.
 CREATE TABLE listings (
     selection TEXT NOT NULL,
     kind TEXT NOT NULL,
@@ -93,21 +92,28 @@ CREATE TABLE listings (
 
 
 class DiskFull(LedgerError):
-    """There is no room for what is to be written."""
+    """The disk of the destination is full."""
+
+
+def disk_full(detail: str) -> DiskFull:
+    """Return the error for a full disk."""
+    return DiskFull(
+        f"the destination disk is full ({detail}): free space or choose another folder, then run the same command again"
+    )
 
 
 def connect(root: Path) -> sqlite3.Connection:
-    """Open the ledger of a destination, and make it if there is none. Raises `LedgerError`."""
+    """Open the ledger of a destination, or create it. Raises `LedgerError`."""
     path = root / LEDGER_NAME
-    with explained(root):
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY)
+    with ledger_errors(root):
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             connection.execute("BEGIN IMMEDIATE")
             if _is_empty(connection):
-                _make(connection)
+                _create_tables(connection)
             connection.execute("COMMIT")
             _check_version(connection, path)
             if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
@@ -119,24 +125,24 @@ def connect(root: Path) -> sqlite3.Connection:
 
 
 def connect_to_read(root: Path) -> sqlite3.Connection:
-    """Open the ledger of a destination to look into it. Raises `LedgerError`, also if there is none."""
+    """Open the ledger of a destination for reading. Raises `LedgerError`, also if there is none."""
     path = root / LEDGER_NAME
     if not path.is_file():
-        raise LedgerError(f"there is no harvest in {root}: it holds no {LEDGER_NAME}")
-    with explained(root):
-        # The first way needs room for an index beside the ledger, the second one to write into it, the third nothing.
-        for way in ("mode=ro", "mode=rw"):
+        raise LedgerError(f"no harvest in {root}: it contains no {LEDGER_NAME}")
+    with ledger_errors(root):
+        # ro needs to create the -shm file, rw needs write permission for the ledger, immutable needs neither.
+        for mode in ("mode=ro", "mode=rw"):
             with suppress(sqlite3.OperationalError):
-                return _open_to_read(path, way)
+                return _open_to_read(path, mode)
         return _open_to_read(path, "immutable=1")
 
 
-def _open_to_read(path: Path, way: str) -> sqlite3.Connection:
-    address = f"{path.absolute().as_uri()}?{way}"
+def _open_to_read(path: Path, mode: str) -> sqlite3.Connection:
+    address = f"{path.absolute().as_uri()}?{mode}"
     connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False, timeout=1)
     try:
-        if way == "mode=rw":
-            connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # with this the index is in memory
+        if mode == "mode=rw":
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # keeps the WAL index in memory
         _check_version(connection, path)
     except BaseException:
         connection.close()
@@ -145,31 +151,31 @@ def _open_to_read(path: Path, way: str) -> sqlite3.Connection:
 
 
 @contextmanager
-def explained(root: Path) -> Generator[None]:
+def ledger_errors(root: Path) -> Generator[None]:
     """Raise SQLite's errors as `LedgerError`."""
     try:
         yield
     except sqlite3.Error as error:
-        raise explain(error, root / LEDGER_NAME) from error
+        raise ledger_error(error, root / LEDGER_NAME) from error
 
 
-def _make(connection: sqlite3.Connection) -> None:
+def _create_tables(connection: sqlite3.Connection) -> None:
     for statement in _TABLES.split(";\n"):
         connection.execute(statement)
-    connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
-def explain(error: sqlite3.Error, path: Path) -> LedgerError:
-    """Return what an error of SQLite means for the ledger, and what is to be done."""
+def ledger_error(error: sqlite3.Error, path: Path) -> LedgerError:
+    """Return the `LedgerError` for an error of SQLite, with what to do about it."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
         return _damaged(path)
     if code == sqlite3.SQLITE_FULL:
-        return DiskFull(f"the disk is full: {path} can't be written; {MAKE_ROOM}")
+        return disk_full(f"cannot write {path}")
     if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
-        return LedgerError(f"{path} can't be written ({error}): check the rights of the folder and of the file")
-    return LedgerError(f"{path} can't be used: {error}")
+        return LedgerError(f"cannot write {path} ({error}): check the permissions of the folder and of the file")
+    return LedgerError(f"cannot use {path}: {error}")
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:
@@ -179,17 +185,17 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if application != _APPLICATION:
-        raise LedgerError(f"{path} is no ledger of a harvest: give another destination")
+    if application != _APPLICATION_ID:
+        raise LedgerError(f"{path} is not the ledger of a harvest: choose another destination")
     if version > VERSION:
         raise LedgerError(
-            f"{path} was written by a newer version of circleci_async (its format is {version}, this one knows"
+            f"{path} was written by a newer version of circleci_async (its format is {version}, this version reads"
             f" {VERSION}): update circleci_async"
         )
 
 
 def _damaged(path: Path) -> LedgerError:
     return LedgerError(
-        f"{path} is damaged: move it away, with the files {path.name}-wal and {path.name}-shm, and harvest again; all"
-        " files will be fetched anew"
+        f"{path} is damaged: move it away, with the files {path.name}-wal and {path.name}-shm, and harvest again, which"
+        " downloads all files again"
     )

@@ -1,4 +1,4 @@
-"""Tells `on_progress` what happens, out of the way: whoever is slow misses something, and whoever fails is ignored."""
+"""Calls `on_progress` in the background: a slow function misses events, and an error in it is logged."""
 
 import asyncio
 import inspect
@@ -12,27 +12,27 @@ from .events import FileAdvanced, HarvestEvent, HarvestProgress, OnHarvestEvent
 
 log: logging.Logger = logging.getLogger("circleci_async")
 
-MOST_WAITING = 2_000
-"""Events that may wait for a slow function. Beyond that they are dropped, the numbers apart."""
+MAX_PENDING_EVENTS = 2_000
+"""Events that wait for a slow function. Further ones are dropped, except `HarvestProgress`."""
 
-LAST_WORDS = 2.0
-"""Seconds that the function has at the end for what waits."""
+CLOSE_TIMEOUT = 2.0
+"""Seconds that the function has at the end of the run for the events that wait."""
 
 
-class Announcer:
-    """Calls one function, event by event and in order, from a thread of its own, or, if it is async, from a task."""
+class Notifier:
+    """Calls a function with one event after another: a plain function in a thread, an async one in a task."""
 
     def __init__(self, function: OnHarvestEvent) -> None:
         self._function = function
-        self._waiting: deque[HarvestEvent] = deque()
+        self._pending: deque[HarvestEvent] = deque()
         self._advanced: dict[tuple[str, int, int, str], FileAdvanced] = {}
         self._progress: HarvestProgress | None = None
         self._has_failed = False
-        self._ended = False
+        self._is_closing = False
         self._loop = asyncio.get_running_loop()
         self._done = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        call = getattr(function, "__call__", None)  # noqa: B004  # the method, to see whether it is async
+        call = getattr(function, "__call__", None)  # noqa: B004  # the method of a callable object can be async
         if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call):
             self._wake = asyncio.Event()
             self._task = asyncio.create_task(self._run())
@@ -40,8 +40,8 @@ class Announcer:
             self._condition = threading.Condition()
             threading.Thread(target=self._run_in_thread, name="harvest-progress", daemon=True).start()
 
-    def tell(self, event: HarvestEvent) -> None:
-        """Pass an event on as soon as the function has time for it."""
+    def notify(self, event: HarvestEvent) -> None:
+        """Pass an event to the function as soon as it is free."""
         if self._task is None:
             with self._condition:
                 self._put(event)
@@ -52,21 +52,21 @@ class Announcer:
 
     def _put(self, event: HarvestEvent) -> None:
         if isinstance(event, HarvestProgress):
-            self._progress = event  # the newest is enough
+            self._progress = event  # only the latest matters
         elif isinstance(event, FileAdvanced):
             self._advanced[event.project, event.job, event.node, event.path] = event
-        elif len(self._waiting) < MOST_WAITING:
-            self._waiting.append(event)
-        if len(self._advanced) > MOST_WAITING:
+        elif len(self._pending) < MAX_PENDING_EVENTS:
+            self._pending.append(event)
+        if len(self._advanced) > MAX_PENDING_EVENTS:
             self._advanced.clear()
 
     def _take(self) -> list[HarvestEvent]:
-        """Return what waits; what is done is told after how far it had come, and the numbers at the end."""
-        events: list[HarvestEvent] = [*self._advanced.values(), *self._waiting]
+        """Return the events that wait: how far files advanced, then what happened, then the numbers."""
+        events: list[HarvestEvent] = [*self._advanced.values(), *self._pending]
         if self._progress is not None:
             events.append(self._progress)
         self._advanced, self._progress = {}, None
-        self._waiting.clear()
+        self._pending.clear()
         return events
 
     async def _run(self) -> None:
@@ -75,29 +75,29 @@ class Announcer:
             self._wake.clear()
             for event in self._take():
                 await self._call_async(event)
-                await asyncio.sleep(0)  # though the function may never wait, the harvest goes on
-            if self._ended and not self._wake.is_set():
+                await asyncio.sleep(0)  # the function need not suspend
+            if self._is_closing and not self._wake.is_set():
                 self._done.set()
                 return
 
     async def _call_async(self, event: HarvestEvent) -> None:
         try:
             await cast(Any, self._function(event))
-        except Exception as error:  # noqa: BLE001  # the caller's display is no reason to lose a file
-            self._complain(error)
+        except Exception as error:  # noqa: BLE001  # an error in the caller's display must not end the harvest
+            self._log(error)
 
     def _run_in_thread(self) -> None:
         while True:
             with self._condition:
-                while not (events := self._take()) and not self._ended:
+                while not (events := self._take()) and not self._is_closing:
                     self._condition.wait()
             for event in events:
                 try:
                     self._call(event)
-                except Exception as error:  # noqa: BLE001  # likewise
-                    self._complain(error)
+                except Exception as error:  # noqa: BLE001  # as above
+                    self._log(error)
             if not events:
-                with suppress(RuntimeError):  # nobody waits any more
+                with suppress(RuntimeError):  # the loop is closed
                     self._loop.call_soon_threadsafe(self._done.set)
                 return
 
@@ -105,26 +105,26 @@ class Announcer:
         result = self._function(event)
         if inspect.iscoroutine(result):
             result.close()
-            raise TypeError("on_progress returns a coroutine: give the async function itself")
+            raise TypeError("on_progress returned a coroutine: pass the async function itself")
 
-    def _complain(self, error: Exception) -> None:
+    def _log(self, error: Exception) -> None:
         if not self._has_failed:
             self._has_failed = True
-            log.error("on_progress failed; the harvest goes on, and further failures are not logged", exc_info=error)
+            log.error("on_progress failed; the harvest continues, and further errors are not logged", exc_info=error)
 
     async def close(self) -> None:
-        """Give the function a moment for what waits, then leave it alone."""
-        self._ended = True
+        """Give the function time for the events that wait, up to `CLOSE_TIMEOUT`."""
+        self._is_closing = True
         if self._task is None:
             with self._condition:
                 self._condition.notify()
         else:
             self._wake.set()
         try:
-            async with asyncio.timeout(LAST_WORDS):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
                 await self._done.wait()
         except TimeoutError:
-            log.warning("on_progress is too slow: it was left alone at the end of the harvest")
+            log.warning("on_progress is too slow: the harvest ended before it received all events")
         finally:
             if self._task is not None:
                 self._task.cancel()

@@ -1,0 +1,335 @@
+"""Discovers pipelines, workflows, jobs and artifacts, newest first, and records them in the ledger."""
+
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import NamedTuple, TypeVar
+
+from ..core.fan_out import fan_out
+from ..core.session import Session
+from ..downloads.latest import revision, succeeded
+from ..endpoints.artifacts import Artifacts
+from ..endpoints.pipelines import Pipelines
+from ..endpoints.workflows import Workflows
+from ..errors import CircleCIError, InvalidArgument, LedgerError, NotFound
+from ..globs import matches
+from ..models.jobs import JobType
+from ..models.newest_workflows import is_setup_finished, newest_of_each_name
+from ..models.pipelines import Pipeline
+from ..models.workflows import Workflow, WorkflowJob
+from ..slug import ProjectSlug
+from .backpressure import Backpressure
+from .committer import Committer
+from .layout import JobRef
+from .ledger.catalog import Catalog
+from .ledger.records import Listing, Recorded
+from .list_reader import ListReader
+from .progress import ProgressTracker
+from .selection import Selection
+from .stop_signal import StopSignal
+
+T = TypeVar("T")
+
+MAX_PIPELINES = 24
+"""Pipelines of a project that are read concurrently."""
+
+MAX_CONCURRENCY = 6
+"""Projects, workflows of a pipeline, and jobs of a workflow that are read concurrently."""
+
+
+class WorkflowRef(NamedTuple):
+    """The properties of a workflow that discovery needs."""
+
+    project: str
+    pipeline: int
+    id: str
+    name: str
+    is_finished: bool
+
+
+class Discovery:
+    """Walks the lists of the API for what a selection selects, and queues the artifacts."""
+
+    def __init__(
+        self,
+        session: Session,
+        reader: ListReader,
+        catalog: Catalog,
+        committer: Committer,
+        backpressure: Backpressure,
+        progress: ProgressTracker,
+        stop: StopSignal,
+        *,
+        selection: Selection,
+        projects: Iterable[str],
+    ) -> None:
+        self._pipelines = Pipelines(session)
+        self._workflows = Workflows(session)
+        self._artifacts = Artifacts(session)
+        self._reader = reader
+        self._catalog = catalog
+        self._committer = committer
+        self._backpressure = backpressure
+        self._progress = progress
+        self._stop = stop
+        self._select = selection
+        self._projects = tuple(projects)
+        self._since, self._until = selection.window(utc_now())
+
+    async def run(self) -> None:
+        """Discover all artifacts. A failed list is recorded, and the others are read; raises `LedgerError`."""
+        try:
+            await self._run()
+        finally:
+            self._progress.is_discovering = False
+
+    async def _run(self) -> None:
+        select = self._select
+        if select.latest:
+            await self._for_each(self._projects, self._latest)
+            return
+        await self._reader.load_incomplete((*self._projects, ""))
+        for project in self._projects:
+            self._count(await self._catalog.queue_leftovers(project))
+        if select.workflow_id is not None:
+            await self._for_each(select.workflow_id, self._workflow_by_id)
+        elif select.pipeline_id is not None:
+            await self._for_each(select.pipeline_id, self._pipeline_by_id)
+        else:
+            await self._for_each(self._projects, self._project)
+        while not self._stop.is_set and (listing := self._reader.next_incomplete()) is not None:
+            await self._continue(listing)
+
+    async def _for_each(
+        self,
+        items: Iterable[T] | AsyncIterable[T],
+        work: Callable[[T], Awaitable[None]],
+        *,
+        concurrency: int = MAX_CONCURRENCY,
+    ) -> None:
+        async with aclosing(fan_out(items, work, concurrency=concurrency)) as outcomes:
+            async for _, error in outcomes:
+                if error is not None:
+                    raise error
+
+    # Pipelines
+
+    async def _project(self, project: str) -> None:
+        since = self._since
+        if earlier := self._reader.incomplete("pipelines", project, ""):  # continue back to where it was to begin
+            (begin,) = earlier.detail
+            since = since and begin and min(since, datetime.fromisoformat(begin))
+        async with self._reader.reading(_pipelines_of(project, since), is_long=True):
+            pipelines = self._newest_first(project, since)
+            await self._for_each(pipelines, lambda each: self._pipeline(project, each), concurrency=MAX_PIPELINES)
+
+    async def _newest_first(self, project: str, since: datetime | None) -> AsyncGenerator[Pipeline]:
+        branch = self._select.plain_branch
+        async with aclosing(self._reader.items(self._pipelines.list(project, branch=branch))) as pipelines:
+            async for pipeline in pipelines:
+                if since and pipeline.created_at < since:
+                    return
+                if self._is_selected(pipeline, is_on_branch=branch is not None):
+                    yield pipeline
+
+    def _is_selected(self, pipeline: Pipeline, *, is_on_branch: bool) -> bool:
+        return (
+            not (self._until and pipeline.created_at > self._until)
+            and (is_on_branch or matches(self._select.branch, revision(pipeline, "branch")))
+            and matches(self._select.tag, revision(pipeline, "tag"))
+        )
+
+    def _is_selected_by_id(self, pipeline: Pipeline) -> bool:
+        is_too_old = self._since and pipeline.created_at < self._since
+        return not is_too_old and self._is_selected(pipeline, is_on_branch=False)
+
+    async def _pipeline(self, project: str, pipeline: Pipeline) -> None:
+        listing = Listing("workflows", project, pipeline.id, f"pipeline {pipeline.number} of {project}", [pipeline.id])
+        async with self._reader.reading(listing) as reading:
+            reading.is_growing = not is_setup_finished(pipeline)
+            await self._for_each(self._workflows_of(project, pipeline), self._jobs_of)
+
+    async def _workflows_of(self, project: str, pipeline: Pipeline) -> AsyncGenerator[WorkflowRef]:
+        workflows = self._reader.items(self._pipelines.workflows(pipeline.id).empty_if_missing())
+        async with aclosing(workflows):
+            async for workflow in workflows:
+                if matches(self._select.workflow, workflow.name):
+                    yield _workflow_ref(project, pipeline, workflow)
+
+    async def _pipeline_by_id(self, id: str) -> None:
+        listing = Listing("pipelines", self._only_project, id, f"pipeline {id}", [id])
+        async with self._reader.reading(listing):
+            pipeline = await self._reader.call(lambda: self._pipelines.get(id))
+            project = self._project_of(pipeline)
+            if self._is_selected_by_id(pipeline):
+                await self._pipeline(project, pipeline)
+
+    async def _workflow_by_id(self, id: str) -> None:
+        listing = Listing("pipelines", self._only_project, id, f"workflow {id}", [id])
+        async with self._reader.reading(listing):
+            workflow = await self._reader.call(lambda: self._workflows.get(id))
+            pipeline_id = workflow.pipeline_id
+            if pipeline_id is None:
+                raise CircleCIError(f"workflow {id} has no pipeline id")
+            pipeline = await self._reader.call(lambda: self._pipelines.get(pipeline_id))
+            project = self._project_of(pipeline)
+            ids = self._select.pipeline_id
+            if (
+                self._is_selected_by_id(pipeline)
+                and matches(self._select.workflow, workflow.name)
+                and (ids is None or pipeline.id in ids)
+            ):
+                await self._jobs_of(_workflow_ref(project, pipeline, workflow))
+
+    @property
+    def _only_project(self) -> str:
+        """The project, if there is only one: with several, an id does not show to which it belongs."""
+        return self._projects[0] if len(self._projects) == 1 else ""
+
+    def _project_of(self, pipeline: Pipeline) -> str:
+        slug = str(ProjectSlug.parse(pipeline.project_slug))
+        for project in self._projects:
+            if project.lower() == slug.lower():
+                return project
+        raise InvalidArgument(f"pipeline {pipeline.id} belongs to {slug}, which is not one of the given projects")
+
+    async def _continue(self, listing: Listing) -> None:
+        """Read a list again that an earlier run left incomplete."""
+        kind, project, _, _, detail, _ = listing
+        if kind == "artifacts":
+            *ref, is_finished = detail
+            await self._artifacts_of(JobRef(project, *ref), is_finished=is_finished)
+            return
+        if kind == "pipelines":  # another selection of ids than before: nothing is left to read
+            async with self._reader.reading(listing):
+                return
+        try:
+            if kind == "workflows":
+                (id,) = detail
+                await self._pipeline(project, await self._reader.call(lambda: self._pipelines.get(id)))
+            elif kind == "jobs":
+                number, id, _ = detail
+                workflow = await self._reader.call(lambda: self._workflows.get(id))
+                await self._jobs_of(WorkflowRef(project, number, id, workflow.name, _is_finished(workflow)))
+        except LedgerError:
+            raise
+        except CircleCIError as error:  # from `call`: errors of the list itself are recorded by `reading`
+            async with self._reader.reading(listing):
+                if not isinstance(error, NotFound):
+                    raise error from None
+
+    # The latest pipeline that succeeded
+
+    async def _latest(self, project: str) -> None:
+        async with (
+            self._reader.reading(_pipelines_of(project, self._since)),
+            aclosing(self._newest_first(project, self._since)) as pipelines,
+        ):
+            async for pipeline in pipelines:
+                if await self._queue_latest(project, pipeline):
+                    return
+
+    async def _queue_latest(self, project: str, pipeline: Pipeline) -> bool:
+        """Queue the artifacts of a pipeline if it succeeded; return whether any are selected."""
+        glob = self._select.workflow
+        listed = self._reader.items(self._pipelines.workflows(pipeline.id).empty_if_missing())
+        workflows = newest_of_each_name([each async for each in listed if matches(glob, each.name)])
+        if not succeeded(pipeline, workflows, is_all=glob is None):
+            return False
+        refs: list[JobRef] = []
+        for each in workflows:
+            workflow = _workflow_ref(project, pipeline, each)
+            jobs = self._reader.items(self._workflows.jobs(workflow.id).empty_if_missing())
+            refs += [_job_ref(workflow, job) async for job in jobs if self._is_selected_job(job)]
+        await self._for_each(refs, lambda job: self._list(job, is_finished=True, is_queued=False))
+        matching = [job for job in refs if await self._catalog.has_matching(job, self._select.path)]
+        for job in matching:
+            self._count_job(job, await self._catalog.queue_matching(job, self._select.path))
+        return bool(matching)
+
+    # Jobs and their artifacts
+
+    async def _jobs_of(self, workflow: WorkflowRef) -> None:
+        project, pipeline, id, name, is_finished = workflow
+        listing = Listing(
+            "jobs", project, id, f"workflow {name} of pipeline {pipeline} of {project}", [pipeline, id, name]
+        )
+
+        async def list_artifacts(job: WorkflowJob) -> None:
+            await self._artifacts_of(_job_ref(workflow, job), is_finished=job.status.is_finished)
+
+        async with self._reader.reading(listing) as reading:
+            reading.is_growing = not is_finished
+            jobs = self._reader.items(self._workflows.jobs(id).empty_if_missing())
+            await self._for_each((job async for job in jobs if self._is_selected_job(job)), list_artifacts)
+
+    def _is_selected_job(self, job: WorkflowJob) -> bool:
+        return (
+            job.job_number is not None
+            and job.type != JobType.APPROVAL
+            and matches(self._select.job, job.name)
+            and (self._select.status is None or job.status.value == self._select.status)
+        )
+
+    async def _artifacts_of(self, job: JobRef, *, is_finished: bool) -> None:
+        name = f"job {job.number} ({job.job}) of {job.project}"
+        listing = Listing("artifacts", job.project, str(job.number), name, [*job[1:], is_finished])
+        async with self._reader.reading(listing):
+            await self._list(job, is_finished=is_finished, is_queued=True)
+
+    async def _list(self, job: JobRef, *, is_finished: bool, is_queued: bool) -> None:
+        """Record all artifacts of a job, unless the ledger has them, and queue those selected (`is_queued`).
+
+        Once begun, the list is read to the end even if the run is stopped: downloaded files wait for their paths.
+        """
+        if self._stop.is_set:
+            return
+        glob = self._select.path
+        visit = await self._catalog.visit(job, glob, is_queued=is_queued)
+        if visit.is_complete or not visit.is_first_visit:  # the workflow of a rerun contains jobs of the first run too
+            if is_queued:
+                self._count_job(job, visit)
+            return
+        discovered = skipped = 0
+        artifacts = self._artifacts.list(job.project, job.number).empty_if_missing()
+        async with aclosing(self._reader.pages(artifacts, ignores_stop=True)) as pages:
+            async for page in pages:
+                recorded = await self._catalog.add(job, page.items, glob, is_queued=is_queued)
+                self._count(recorded)
+                discovered += recorded.discovered
+                skipped += recorded.skipped
+                await self._backpressure.wait()
+        await self._catalog.complete(job, is_final=is_finished)
+        await self._committer.rename_waiting(job)
+        if is_queued:
+            self._progress.job_listed(job, discovered, skipped)
+
+    def _count_job(self, job: JobRef, recorded: Recorded) -> None:
+        self._count(recorded)
+        if recorded.is_first_visit:
+            self._progress.job_listed(job, recorded.discovered, recorded.skipped)
+
+    def _count(self, recorded: Recorded) -> None:
+        self._progress.recorded(recorded)
+        self._backpressure.queued(recorded.discovered)
+
+
+def utc_now() -> datetime:
+    """Return the time that `since` and `until` are relative to."""
+    return datetime.now(UTC)
+
+
+def _pipelines_of(project: str, since: datetime | None) -> Listing:
+    return Listing("pipelines", project, "", project, [since and since.isoformat()])
+
+
+def _workflow_ref(project: str, pipeline: Pipeline, workflow: Workflow) -> WorkflowRef:
+    return WorkflowRef(project, pipeline.number, workflow.id, workflow.name, _is_finished(workflow))
+
+
+def _is_finished(workflow: Workflow) -> bool:
+    return workflow.status is not None and workflow.status.is_finished
+
+
+def _job_ref(workflow: WorkflowRef, job: WorkflowJob) -> JobRef:
+    return JobRef(workflow.project, workflow.pipeline, workflow.name, job.name, job.job_number or 0)

@@ -1,0 +1,164 @@
+"""Downloads one artifact: a small one into memory, a large one into its partial file, which can be resumed."""
+
+from functools import partial
+
+from ..core.resumable_body import ResumableBody
+from ..core.session import Session
+from ..downloads.download import BATCH, INLINE
+from ..downloads.part_file import PartFile, Worker
+from ..errors import CircleCIError
+from .bounds import Bounds
+from .folder import HarvestFolder
+from .ledger.queue import LedgerQueue
+from .ledger.records import FetchedArtifact, QueuedArtifact
+from .progress import ProgressTracker
+
+FIRST_BATCH = 1024 * 1024
+"""Bytes after which a download is first written to disk, so that a later run can resume it."""
+
+MAX_MEMORY = 20 * 1024 * 1024
+"""Bytes that all large downloads together hold in memory."""
+
+
+class BoundReached(CircleCIError):
+    """The artifact would exceed `max_bytes` or fill the disk."""
+
+
+class Downloader:
+    """Downloads artifacts, within the bounds, and resumes what an earlier attempt left."""
+
+    def __init__(
+        self, session: Session, queue: LedgerQueue, folder: HarvestFolder, bounds: Bounds, progress: ProgressTracker
+    ) -> None:
+        self._session = session
+        self._queue = queue
+        self._folder = folder
+        self._bounds = bounds
+        self._progress = progress
+        self._large = 0
+
+    async def download(self, artifact: QueuedArtifact) -> FetchedArtifact:
+        """Download one artifact. Raises the errors of a download, `OSError` if writing fails, and `BoundReached`."""
+        content = _Content(artifact, self._queue, self._folder)
+        try:
+            return await self._download(content)
+        finally:
+            self._large -= content.is_large
+            await content.close()
+
+    async def _download(self, content: "_Content") -> FetchedArtifact:
+        artifact = content.artifact
+        if artifact.etag is not None and await content.resume() == artifact.size:
+            return content.fetched(artifact.etag)  # killed after the last byte
+        etag = artifact.etag if content.received else None
+        body = ResumableBody(self._session, artifact.url, offset=content.received, etag=etag)
+        admitted = content.received
+        try:
+            async for part in body:
+                if part.restarted:
+                    await content.restart()
+                content.add(part.data)
+                expected = max(body.size or 0, content.received)
+                if expected > admitted:
+                    if not self._bounds.admit_bytes(artifact.id, expected - admitted):
+                        raise BoundReached(artifact.path)
+                    admitted = expected
+                self._progress.file_advanced(artifact, content.received, body.size)
+                if not content.is_large and expected > INLINE:
+                    self._large += 1
+                    content.is_large = True
+                if content.is_large and content.pending >= self._batch_size(content.received):
+                    await content.write(body)
+            if content.has_part or content.pending > INLINE:
+                await content.write(body)
+                await content.finish()
+            return content.fetched(body.etag)
+        finally:
+            body.close()
+
+    def _batch_size(self, received: int) -> int:
+        """Return how many bytes to write at once: more for a long file, fewer while many large files are running."""
+        share = MAX_MEMORY // (3 * max(1, self._large))
+        return max(INLINE, min(BATCH, share, max(FIRST_BATCH, received // 2)))
+
+
+class _Content:
+    """The received bytes of one artifact: in memory, and in its partial file."""
+
+    def __init__(self, artifact: QueuedArtifact, queue: LedgerQueue, folder: HarvestFolder) -> None:
+        self.artifact = artifact
+        self.received = 0
+        self.pending = 0
+        """Bytes in memory."""
+        self.is_large = False
+        self._queue = queue
+        self._folder = folder
+        self._parts: list[bytes] = []
+        self._file: PartFile | None = None
+        self._worker = Worker()
+        self._noted_etag = artifact.etag
+        self._is_complete = False
+
+    @property
+    def has_part(self) -> bool:
+        """Whether there is a partial file."""
+        return self._file is not None
+
+    def _open(self) -> PartFile:
+        if self._file is None:
+            path = self._folder.part(self.artifact.id)
+            self._file = PartFile(path, path=path)
+        return self._file
+
+    async def resume(self) -> int:
+        """Read the partial file that an earlier attempt left, and return its size."""
+        if self._folder.has_part(self.artifact.id):
+            file = self._open()
+            await self._worker.begin(file.resume)
+            await self._worker.finish()
+            self.received = file.size
+        return self.received
+
+    def add(self, data: bytes) -> None:
+        """Add received bytes."""
+        self._parts.append(data)
+        self.pending += len(data)
+        self.received += len(data)
+
+    async def restart(self) -> None:
+        """Discard all received bytes."""
+        self._parts, self.pending, self.received = [], 0, 0
+        await self._worker.finish()
+        if self._file is not None:
+            self._file.start_over()
+
+    async def write(self, body: ResumableBody) -> None:
+        """Start writing the bytes in memory. The ledger records their version first, so that two never mix."""
+        if body.etag != self._noted_etag:
+            await self._worker.finish()
+            await self._queue.note_version(self.artifact.id, body.etag, body.size)
+            self._noted_etag = body.etag
+        await self._worker.begin(partial(self._open().write, self._parts))
+        self._parts, self.pending = [], 0
+
+    async def finish(self) -> None:
+        """Wait until all is written."""
+        await self._worker.finish()
+
+    def fetched(self, etag: str | None) -> FetchedArtifact:
+        """Return the complete artifact."""
+        self._is_complete = True
+        if self._file is None:
+            return FetchedArtifact(self.artifact, b"".join(self._parts), self.received, "", etag)
+        return FetchedArtifact(self.artifact, None, self._file.size, self._file.sha256, etag)
+
+    async def close(self) -> None:
+        """Close the partial file. Keep it only if it is complete or can be resumed."""
+        try:
+            await self._worker.aclose()
+        finally:
+            if self._file is not None:
+                if self._is_complete or (self._noted_etag is not None and self._file.size):
+                    self._file.close()
+                else:
+                    self._file.discard()

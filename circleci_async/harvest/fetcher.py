@@ -1,0 +1,165 @@
+"""Downloads the pending artifacts of the ledger's queue, several at a time, and retries failed ones."""
+
+import asyncio
+from typing import Final
+
+from ..core.retry import RetryPolicy
+from ..errors import CircleCIError, LedgerError
+from .backpressure import Backpressure
+from .bounds import Bounds
+from .committer import Committer
+from .downloader import BoundReached, Downloader
+from .ledger.queue import LedgerQueue
+from .ledger.records import QueuedArtifact
+from .outage import Decision, OutageDetector
+from .progress import ProgressTracker
+from .stop_signal import StopSignal
+
+CLAIM_SIZE: Final = 256
+"""Artifacts that are claimed from the queue at once."""
+
+
+class Fetcher:
+    """Downloads artifacts from the ledger's queue while discovery appends to it.
+
+    A failed artifact is retried after all others, `attempts` times in total.
+    """
+
+    def __init__(
+        self,
+        queue: LedgerQueue,
+        downloader: Downloader,
+        committer: Committer,
+        bounds: Bounds,
+        backpressure: Backpressure,
+        progress: ProgressTracker,
+        stop: StopSignal,
+        *,
+        policy: RetryPolicy,
+        attempts: int,
+    ) -> None:
+        self._queue = queue
+        self._downloader = downloader
+        self._committer = committer
+        self._bounds = bounds
+        self._backpressure = backpressure
+        self._progress = progress
+        self._stop = stop
+        self._policy = policy
+        self._outage = OutageDetector(policy, stop, attempts=attempts, requests="download")
+        self._retries = 0
+        self._max_attempts = 0
+        """The most failed attempts of an artifact that will be retried."""
+
+    async def run(self, discovery: "asyncio.Task[None]", concurrency: int) -> None:
+        """Download until discovery has ended and the queue is empty, or the run is stopped. Raises `LedgerError`."""
+        claimed: asyncio.Queue[QueuedArtifact | None] = asyncio.Queue(maxsize=concurrency)
+        discovery.add_done_callback(lambda _: self._backpressure.changed.set())
+        feeder = asyncio.create_task(self._feed(claimed, discovery))
+        stopping = asyncio.create_task(self._stop.requested())
+        failing = asyncio.create_task(self._stop.failed())
+        workers = [asyncio.create_task(self._work(claimed)) for _ in range(concurrency)]
+        try:
+            await _wait_for_first([feeder, stopping, failing, *workers])
+            if not failing.done():
+                await self._end(feeder, claimed, workers, failing)
+        finally:
+            self._backpressure.disable()
+            tasks = [feeder, stopping, failing, *workers]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _end(
+        self,
+        feeder: "asyncio.Task[None]",
+        claimed: "asyncio.Queue[QueuedArtifact | None]",
+        workers: "list[asyncio.Task[None]]",
+        failing: "asyncio.Task[None]",
+    ) -> None:
+        """Let running downloads finish, unless the run fails."""
+        self._backpressure.disable()
+        feeder.cancel()
+        await asyncio.wait([feeder])
+        while not claimed.empty():
+            claimed.get_nowait()
+        for _ in workers:
+            claimed.put_nowait(None)
+        for worker in workers:
+            await _wait_for_first([failing, worker])
+
+    async def _feed(self, claimed: "asyncio.Queue[QueuedArtifact | None]", discovery: "asyncio.Task[None]") -> None:
+        while True:
+            self._backpressure.changed.clear()
+            has_discovered_all = discovery.done()
+            batch = await self._queue.claim(CLAIM_SIZE)
+            for artifact in batch:
+                await claimed.put(artifact)
+            self._backpressure.claimed(len(batch))
+            if batch:
+                continue
+            if not has_discovered_all:
+                await self._backpressure.changed.wait()
+                continue
+            await claimed.join()
+            await self._committer.flush()
+            if not self._retries:
+                return
+            await asyncio.sleep(self._policy.delay(self._max_attempts + 1))
+            self._queue.rewind()
+            self._retries = self._max_attempts = 0
+
+    async def _work(self, claimed: "asyncio.Queue[QueuedArtifact | None]") -> None:
+        while (artifact := await claimed.get()) is not None:
+            if self._outage.is_on:
+                await self._outage.pause()
+            if self._stop.is_set:
+                return
+            if not self._bounds.admit():
+                self._stop.request(self._bounds.reached)
+                return
+            await self._fetch(artifact)
+            claimed.task_done()
+
+    async def _fetch(self, artifact: QueuedArtifact) -> None:
+        try:
+            file = await self._downloader.download(artifact)
+        except BoundReached:
+            self._bounds.release(artifact.id)
+            self._stop.request(self._bounds.reached)
+        except OSError as error:
+            self._bounds.release(artifact.id)
+            if not self._stop.fail_if_disk_full(error):
+                await self._give_up(artifact, error)
+        except LedgerError:
+            raise
+        except CircleCIError as error:
+            self._bounds.release(artifact.id)
+            await self._handle(artifact, error)
+        else:
+            self._outage.succeeded()
+            await self._committer.add(file)
+
+    async def _handle(self, artifact: QueuedArtifact, error: CircleCIError) -> None:
+        decision = self._outage.failed(artifact.id, error, artifact.attempts)
+        if decision is Decision.GIVE_UP:
+            await self._give_up(artifact, error)
+            return
+        await self._queue.release(artifact, error, counts_attempt=decision is Decision.RETRY)
+        if decision is Decision.STOP:
+            self._stop.fail(error)
+            return
+        self._retries += 1
+        self._max_attempts = max(self._max_attempts, artifact.attempts)
+        self._progress.file_failed(artifact, error, is_final=False)
+
+    async def _give_up(self, artifact: QueuedArtifact, error: Exception) -> None:
+        await self._queue.fail(artifact, error)
+        self._progress.file_failed(artifact, error, is_final=True)
+
+
+async def _wait_for_first(tasks: "list[asyncio.Task[None]]") -> None:
+    """Wait for the first of several tasks, and raise its error."""
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()

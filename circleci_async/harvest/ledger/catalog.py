@@ -1,0 +1,230 @@
+"""The jobs and artifacts that discovery records."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any, Final, Literal, TypeAlias
+
+from ...downloads.destination import checked_parts, numbered
+from ...errors import UnsafePath
+from ...globs import matches_path
+from ...models.artifacts import Artifact
+from ..folder import HarvestFolder
+from ..layout import JobRef, Layout, PathAllocator
+from .queue import mark_failed, valid_text
+from .records import Recorded
+from .runs import Run
+from .writer import LedgerWriter, transactional
+
+MAX_ROWS: Final = 1_000
+"""Rows that are in memory at once, however many artifacts a job has."""
+
+_Outcome: TypeAlias = Literal["discovered", "skipped", "failed", "unchanged"]
+
+
+class Catalog:
+    """Records jobs and their artifacts, and queues the artifacts that match the path glob of the selection."""
+
+    def __init__(self, writer: LedgerWriter, folder: HarvestFolder, layout: Layout, run: Run) -> None:
+        self.writer = writer
+        self._folder = folder
+        self._layout = layout
+        self._run = run
+        self._position = run.first_position
+
+    @transactional
+    def visit(self, sql: sqlite3.Connection, job: JobRef, glob: str | None, *, is_queued: bool) -> Recorded:
+        """Record that this run reached a job, and queue its matching artifacts (`is_queued`) if all are recorded."""
+        row = sql.execute(
+            "SELECT id, listed, run FROM jobs WHERE project = ? AND number = ?", (job.project, job.number)
+        ).fetchone()
+        if row is None:
+            sql.execute(
+                "INSERT INTO jobs (project, number, name, workflow, pipeline, listed, run)"
+                " VALUES (?, ?, ?, ?, ?, 'begun', ?)",
+                (job.project, job.number, job.job, job.workflow, job.pipeline, self._run.id),
+            )
+            return Recorded()
+        id, listed, run = row
+        if run == self._run.id:
+            return Recorded(is_first_visit=False, is_complete=listed == "whole")
+        sql.execute("UPDATE jobs SET run = ? WHERE id = ?", (self._run.id, id))
+        if listed != "whole":
+            return Recorded()
+        return self._queue_matching(sql, id, glob) if is_queued else Recorded(is_complete=True)
+
+    @transactional
+    def add(
+        self, sql: sqlite3.Connection, job: JobRef, artifacts: Iterable[Artifact], glob: str | None, *, is_queued: bool
+    ) -> Recorded:
+        """Record a page of a job's artifacts, and queue the matching ones (`is_queued`)."""
+        id = _job_id(sql, job)
+        return _summary(
+            self._add(sql, id, each, is_queued=is_queued and matches_path(glob, each.path)) for each in artifacts
+        )
+
+    @transactional
+    def queue_matching(self, sql: sqlite3.Connection, job: JobRef, glob: str | None) -> Recorded:
+        """Queue the recorded artifacts of a job that match."""
+        return self._queue_matching(sql, _job_id(sql, job), glob)
+
+    @transactional
+    def has_matching(self, sql: sqlite3.Connection, job: JobRef, glob: str | None) -> bool:
+        """Return whether a job has recorded artifacts that match."""
+        rows = sql.execute("SELECT path FROM artifacts WHERE job = ? AND state != 'gone'", (_job_id(sql, job),))
+        return any(matches_path(glob, path) for (path,) in rows)
+
+    @transactional
+    def queue_leftovers(self, sql: sqlite3.Connection, project: str) -> Recorded:
+        """Queue what earlier runs with the same selection queued and did not download."""
+        query = (
+            "SELECT artifacts.id, path, state, artifacts.run, target, size"
+            " FROM artifacts JOIN jobs ON jobs.id = job"
+            " WHERE project = ? AND state IN ('found', 'failed') AND artifacts.run < ?"
+            " AND artifacts.run IN (SELECT id FROM runs WHERE selection = ?) ORDER BY turn LIMIT ?"
+        )
+        values = (project, self._run.id, self._run.selection, MAX_ROWS)
+        outcomes: list[_Outcome] = []
+        while rows := sql.execute(query, values).fetchall():  # queued rows belong to this run and leave the result
+            outcomes += [self._queue(sql, *row) for row in rows]
+        return _summary(outcomes)
+
+    @transactional
+    def complete(self, sql: sqlite3.Connection, job: JobRef, *, is_final: bool) -> None:
+        """Assign paths to the artifacts of a job, now that all are listed.
+
+        `is_final`: whether the job has finished, so that no artifacts will be added.
+        """
+        id = _job_id(sql, job)
+        sql.execute("UPDATE jobs SET listed = ? WHERE id = ?", ("whole" if is_final else "open", id))
+        sql.execute(
+            "UPDATE artifacts SET state = 'gone' WHERE job = ? AND listed_by < ? AND state NOT IN ('done', 'fetched')",
+            (id, self._run.id),
+        )
+        (has_nodes,) = sql.execute("SELECT min(node) != max(node) FROM artifacts WHERE job = ?", (id,)).fetchone()
+        taken = sql.execute("SELECT target FROM artifacts WHERE job = ? AND target IS NOT NULL", (id,))
+        paths = PathAllocator(self._layout, job, has_nodes=bool(has_nodes), taken=(target for (target,) in taken))
+        unplaced = _artifacts(sql, id, "1", "target IS NULL AND safe AND state != 'gone'")
+        assigned = ((paths.allocate(node, path), artifact) for artifact, node, path, _ in unplaced)
+        while batch := list(islice(assigned, MAX_ROWS)):
+            _assign(sql, batch)
+
+    def _add(self, sql: sqlite3.Connection, job: int, artifact: Artifact, *, is_queued: bool) -> _Outcome:
+        path, url = valid_text(artifact.path), valid_text(artifact.url)
+        refusal = _refusal(path)
+        is_pending = is_queued and refusal is None
+        state, run, position = ("found", self._run.id, self._position + 1) if is_pending else ("listed", 0, 0)
+        inserted = sql.execute(
+            "INSERT OR IGNORE INTO artifacts (job, node, path, url, safe, state, listed_by, run, turn)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (job, artifact.node_index, path, url, refusal is None, state, self._run.id, run, position),
+        ).rowcount
+        if inserted and is_pending:
+            self._position += 1
+            return "discovered"
+        row = sql.execute(
+            "SELECT id, path, state, run, target, size, listed_by FROM artifacts"
+            " WHERE job = ? AND node = ? AND path = ?",
+            (job, artifact.node_index, path),
+        ).fetchone()
+        id, path, state, run, target, size, listed_by = row
+        if not inserted and listed_by == self._run.id:  # a duplicate in the list
+            return "unchanged"
+        state = "failed" if state == "gone" else state
+        sql.execute(
+            "UPDATE artifacts SET url = ?, state = ?, listed_by = ? WHERE id = ?", (url, state, self._run.id, id)
+        )
+        return self._queue(sql, id, path, state, run, target, size) if is_queued else "unchanged"
+
+    def _queue_matching(self, sql: sqlite3.Connection, job: int, glob: str | None) -> Recorded:
+        rows = _artifacts(sql, job, "state, run, target, size", "state != 'gone'")
+        outcomes = (self._queue(sql, id, path, *row) for id, _, path, *row in rows if matches_path(glob, path))
+        return _summary(outcomes)._replace(is_complete=True)
+
+    def _queue(
+        self, sql: sqlite3.Connection, id: int, path: str, state: str, run: int, target: str | None, size: int | None
+    ) -> _Outcome:
+        """Make an artifact part of this run: pending, unless its file exists or its path is unsafe."""
+        if run == self._run.id:
+            return "unchanged"
+        is_downloaded = state in {"done", "fetched"}
+        if is_downloaded and self._exists(id, target if state == "done" else None, size):
+            sql.execute("UPDATE artifacts SET run = ? WHERE id = ?", (self._run.id, id))
+            return "skipped"
+        if (refusal := _refusal(path)) is not None:
+            mark_failed(sql, self._run.id, id, refusal)
+            return "failed"
+        forget = ", size = NULL, sha256 = NULL, etag = NULL" if is_downloaded else ""
+        self._position += 1
+        sql.execute(
+            f"UPDATE artifacts SET state = 'found', run = ?, turn = ?, tries = 0, error = NULL{forget} WHERE id = ?",
+            (self._run.id, self._position, id),
+        )
+        return "discovered"
+
+    def _exists(self, id: int, target: str | None, size: int | None) -> bool:
+        return size == (self._folder.part_size(id) if target is None else self._folder.size(target))
+
+
+def _summary(outcomes: Iterable[_Outcome]) -> Recorded:
+    counts = Counter(outcomes)
+    return Recorded(discovered=counts["discovered"], skipped=counts["skipped"], failed=counts["failed"])
+
+
+def _job_id(sql: sqlite3.Connection, job: JobRef) -> int:
+    query = "SELECT id FROM jobs WHERE project = ? AND number = ?"
+    (id,) = sql.execute(query, (job.project, job.number)).fetchone()
+    return int(id)
+
+
+def _artifacts(sql: sqlite3.Connection, job: int, columns: str, condition: str) -> Iterator[Any]:
+    """Yield id, node, path and `columns` of a job's artifacts, by node and path; rows may be changed meanwhile."""
+    query = (
+        f"SELECT id, node, path, {columns} FROM artifacts WHERE job = ? AND (node, path) > (?, ?) AND {condition}"
+        " ORDER BY node, path LIMIT ?"
+    )
+    node, path = -1, ""
+    while rows := sql.execute(query, (job, node, path, MAX_ROWS)).fetchall():
+        yield from rows
+        _, node, path, *_ = rows[-1]
+
+
+def _assign(sql: sqlite3.Connection, targets: list[tuple[str, int]]) -> None:
+    try:
+        with _savepoint(sql):
+            sql.executemany("UPDATE artifacts SET target = ? WHERE id = ?", targets)
+    except sqlite3.IntegrityError:  # two projects whose names differ only in case
+        for target, id in targets:
+            _assign_numbered(sql, target, id)
+
+
+def _assign_numbered(sql: sqlite3.Connection, target: str, id: int) -> None:
+    parent, _, name = target.rpartition("/")
+    for folder in numbered(parent):
+        try:
+            sql.execute("UPDATE artifacts SET target = ? WHERE id = ?", (f"{folder}/{name}", id))
+        except sqlite3.IntegrityError:
+            continue
+        return
+
+
+@contextmanager
+def _savepoint(sql: sqlite3.Connection) -> Generator[None]:
+    sql.execute("SAVEPOINT inner")
+    try:
+        yield
+    except BaseException:
+        sql.execute("ROLLBACK TO inner")
+        raise
+    finally:
+        sql.execute("RELEASE inner")
+
+
+def _refusal(path: str) -> UnsafePath | None:
+    try:
+        checked_parts(path)
+    except UnsafePath as error:
+        return error
+    return None

@@ -1,0 +1,70 @@
+"""The records that the parts of a harvest pass to each other."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+
+class QueuedArtifact(NamedTuple):
+    """An artifact that is pending download."""
+
+    id: int
+    position: int
+    attempts: int
+    project: str
+    job: int
+    node: int
+    path: str
+    url: str
+    target: str | None
+    size: int | None
+    etag: str | None
+
+
+class FetchedArtifact(NamedTuple):
+    """A downloaded artifact. Its bytes are in `content` or, if that is None, in its partial file."""
+
+    artifact: QueuedArtifact
+    content: bytes | None
+    size: int
+    sha256: str
+    etag: str | None
+
+
+class CommitResult(NamedTuple):
+    """The result of committing a downloaded artifact.
+
+    Without target and error, the file gets its name once the artifact list of its job is complete.
+    """
+
+    artifact: QueuedArtifact
+    size: int
+    target: str | None
+    error: Exception | None = None
+
+
+class Recorded(NamedTuple):
+    """The result of recording a job, or a page of its artifacts: how many were queued, already present, or refused."""
+
+    is_first_visit: bool = True
+    """Whether this run records the job for the first time."""
+    is_complete: bool = False
+    """Whether the ledger holds all artifacts of the job, so that they need not be listed again."""
+    discovered: int = 0
+    skipped: int = 0
+    failed: int = 0
+
+
+class Listing(NamedTuple):
+    """A list of the API, and what is needed to read it again in a later run."""
+
+    kind: str
+    project: str
+    key: str
+    name: str
+    detail: Sequence[Any]
+    error: str | None = None
+
+    @property
+    def id(self) -> tuple[str, str, str]:
+        """The columns that identify the list within a selection."""
+        return self.kind, self.project, self.key

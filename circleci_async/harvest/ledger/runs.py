@@ -1,0 +1,72 @@
+"""The runs of a harvest: each call of `harvest` is one, recorded with its selection, begin and end."""
+
+import sqlite3
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from attrs import frozen
+
+from ...errors import InvalidArgument
+from ..layout import Layout
+from .writer import LedgerWriter
+
+
+@frozen
+class Run:
+    """One run, as the ledger identifies it."""
+
+    id: int
+    selection: str
+    """The key of its selection: later runs with the same key continue what this run leaves."""
+    first_position: int
+    """The queue position after which this run adds artifacts."""
+
+
+async def begin_run(
+    writer: LedgerWriter, layout: Layout, projects: Iterable[str], selection: str, *, dedupe: bool = False
+) -> Run:
+    """Record a new run. `dedupe`: whether files will be looked up by their checksums.
+
+    Raises `InvalidArgument` if the destination has another layout, `LedgerError`.
+    """
+    return await writer.execute(_begin, layout, set(projects), selection, dedupe)
+
+
+async def end_run(writer: LedgerWriter, run: Run) -> None:
+    """Record that a run finished. Raises `LedgerError`."""
+    await writer.execute(_end, run.id)
+
+
+def _begin(sql: sqlite3.Connection, layout: Layout, projects: set[str], selection: str, dedupe: bool) -> Run:
+    _record_layout(sql, layout, projects)
+    cursor = sql.execute("INSERT INTO runs (selection, began) VALUES (?, ?)", (selection, _now()))
+    (position,) = sql.execute("SELECT coalesce(max(turn), 0) FROM artifacts").fetchone()
+    if dedupe:
+        sql.execute("CREATE INDEX IF NOT EXISTS contents ON artifacts (sha256) WHERE state = 'done'")
+    return Run(id=cursor.lastrowid or 0, selection=selection, first_position=position)
+
+
+def _record_layout(sql: sqlite3.Connection, layout: Layout, projects: set[str]) -> None:
+    settings = dict(sql.execute("SELECT name, value FROM settings"))
+    known = settings.get("layout", layout.template)
+    if known != layout.template:
+        raise InvalidArgument(
+            f"layout must be {known!r}, which the files in this destination use, got {layout.template!r}: pass that"
+            " layout, or another destination"
+        )
+    if not layout.separates_projects:
+        projects |= {project for (project,) in sql.execute("SELECT DISTINCT project FROM jobs")}
+        if len(projects) > 1:
+            raise InvalidArgument(
+                f"layout must contain {{project}} for several projects, got {layout.template!r}: without it files of"
+                f" {', '.join(sorted(projects))} would collide"
+            )
+    sql.execute("INSERT OR REPLACE INTO settings VALUES ('layout', ?)", (known,))
+
+
+def _end(sql: sqlite3.Connection, run: int) -> None:
+    sql.execute("UPDATE runs SET ended = ? WHERE id = ?", (_now(), run))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()

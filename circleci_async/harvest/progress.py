@@ -1,0 +1,163 @@
+"""The numbers of a run, and the events that report them."""
+
+import asyncio
+import time
+from collections import deque
+from typing import TypedDict
+
+from ..core.stats import Stats
+from .events import (
+    FileAdvanced,
+    FileDone,
+    FileFailed,
+    HarvestEvent,
+    HarvestProgress,
+    JobListed,
+    ListingFailed,
+    OnHarvestEvent,
+    Throttled,
+)
+from .layout import JobRef
+from .ledger.records import CommitResult, Listing, QueuedArtifact, Recorded
+from .notifier import Notifier
+
+PROGRESS_INTERVAL = 0.25
+"""Seconds between two `HarvestProgress` events."""
+
+SPEED_SAMPLES = 40
+"""`HarvestProgress` events over which the speed is measured: ten seconds."""
+
+
+class ProgressTracker:
+    """Counts what happens in a run, and notifies `on_progress` if there is one."""
+
+    def __init__(self, stats: Stats, on_progress: OnHarvestEvent | None) -> None:
+        self.discovered = self.done = self.skipped = self.failed = self.bytes = 0
+        self.named_files = self.named_bytes = 0
+        """The done files that have their names."""
+        self.is_discovering = True
+        self._stats = stats
+        self._paused_before = self._paused = stats.paused
+        self._received_before = stats.received
+        self._began_at = time.monotonic()
+        self._samples: deque[tuple[float, int, int]] = deque(maxlen=SPEED_SAMPLES)
+        self._notifier = None if on_progress is None else Notifier(on_progress)
+        self._ticker = None if on_progress is None else asyncio.create_task(self._tick())
+
+    @property
+    def seconds(self) -> float:
+        """Time since the run began."""
+        return time.monotonic() - self._began_at
+
+    def recorded(self, result: Recorded) -> None:
+        """Count the artifacts that discovery recorded."""
+        self.discovered += result.discovered + result.skipped + result.failed
+        self.skipped += result.skipped
+        self.failed += result.failed
+
+    def job_listed(self, job: JobRef, discovered: int, skipped: int) -> None:
+        """Notify that a job's artifacts are listed."""
+        if self._notifier:
+            self._notifier.notify(
+                JobListed(
+                    project=job.project,
+                    pipeline=job.pipeline,
+                    workflow=job.workflow,
+                    job=job.job,
+                    number=job.number,
+                    discovered=discovered,
+                    skipped=skipped,
+                )
+            )
+
+    def listing_failed(self, listing: Listing, error: Exception) -> None:
+        """Count a list that could not be read to the end."""
+        self.failed += 1
+        self._notify(ListingFailed(project=listing.project, kind=listing.kind, name=listing.name, error=error))
+
+    def file_advanced(self, artifact: QueuedArtifact, received: int, size: int | None) -> None:
+        """Notify how far a download is."""
+        if self._notifier:
+            self._notifier.notify(FileAdvanced(**_file(artifact), received=received, size=size))
+
+    def file_committed(self, result: CommitResult) -> None:
+        """Count a downloaded file, whether it has its name or waits for it."""
+        self.done += 1
+        self.bytes += result.size
+        if result.target is not None:
+            self.file_renamed(result)
+
+    def file_renamed(self, result: CommitResult) -> None:
+        """Count a file that has its name."""
+        self.named_files += 1
+        self.named_bytes += result.size
+        if self._notifier:
+            target = result.target or ""
+            self._notifier.notify(FileDone(**_file(result.artifact), target=target, size=result.size))
+
+    def file_withdrawn(self, result: CommitResult) -> None:
+        """Stop counting a downloaded file that could not get its name."""
+        self.done -= 1
+        self.bytes -= result.size
+
+    def file_failed(self, artifact: QueuedArtifact, error: Exception, *, is_final: bool) -> None:
+        """Count a failed download, if it is final."""
+        self.failed += is_final
+        self._notify(FileFailed(**_file(artifact), error=error, is_final=is_final))
+
+    def _notify(self, event: HarvestEvent) -> None:
+        if self._notifier:
+            self._notifier.notify(event)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(PROGRESS_INTERVAL)
+            if self._stats.paused > self._paused:
+                self._notify(Throttled(seconds=self._stats.paused - self._paused))
+                self._paused = self._stats.paused
+            self._notify(self.progress())
+
+    def progress(self) -> HarvestProgress:
+        """Return all numbers."""
+        now = self.seconds
+        received = self._stats.received - self._received_before
+        ended = self.done + self.failed
+        self._samples.append((now, received, ended))
+        sampled_at, received_then, ended_then = self._samples[0]
+        elapsed = now - sampled_at
+        rate = (ended - ended_then) / elapsed if elapsed > 0 else 0.0
+        pending = max(0, self.discovered - self.skipped - ended)
+        return HarvestProgress(
+            discovered=self.discovered,
+            done=self.done,
+            skipped=self.skipped,
+            failed=self.failed,
+            bytes=self.bytes,
+            received=received,
+            seconds=now,
+            speed=(received - received_then) / elapsed if elapsed > 0 else 0.0,
+            seconds_left=None if self.is_discovering or rate <= 0 else pending / rate,
+            is_discovering=self.is_discovering,
+            paused=self._stats.paused - self._paused_before,
+        )
+
+    async def close(self) -> None:
+        """Send the final numbers."""
+        self.is_discovering = False
+        if self._ticker is not None:
+            self._ticker.cancel()
+            await asyncio.wait([self._ticker])
+        if self._notifier is not None:
+            self._notifier.notify(self.progress())
+            await self._notifier.close()
+
+
+class _File(TypedDict):
+    project: str
+    job: int
+    node: int
+    path: str
+
+
+def _file(artifact: QueuedArtifact) -> _File:
+    return {"project": artifact.project, "job": artifact.job, "node": artifact.node, "path": artifact.path}
