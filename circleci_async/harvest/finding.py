@@ -89,8 +89,8 @@ class Finder:
             self._count(await self._ledger.do(Register.left_over, project))
         if select.workflow_id is not None:
             await self._each(select.workflow_id, self._workflow_by_id)
-        elif select.pipeline is not None:
-            await self._each(select.pipeline, self._pipeline_by_id)
+        elif select.pipeline_id is not None:
+            await self._each(select.pipeline_id, self._pipeline_by_id)
         else:
             await self._each(self._projects, self._project)
         while self._stop.reason is None and (unlisted := self._walker.next_unlisted()) is not None:
@@ -168,7 +168,7 @@ class Finder:
             pipeline = await self._walker.ask(lambda: self._pipelines.get(pipeline_id))
             project = self._project_of(pipeline)
             wanted = self._is_wanted_by_id(pipeline) and matches(self._select.workflow, workflow.name)
-            if wanted and (self._select.pipeline is None or pipeline.id in self._select.pipeline):
+            if wanted and (self._select.pipeline_id is None or pipeline.id in self._select.pipeline_id):
                 await self._jobs_of(_run(project, pipeline, workflow))
 
     @property

@@ -71,8 +71,8 @@ def _ids(name: str, value: Ids | None) -> tuple[str, ...] | None:
     return ids
 
 
-def _pipeline(value: Ids | None) -> tuple[str, ...] | None:
-    return _ids("pipeline", value)
+def _pipeline_id(value: Ids | None) -> tuple[str, ...] | None:
+    return _ids("pipeline_id", value)
 
 
 def _workflow_id(value: Ids | None) -> tuple[str, ...] | None:
@@ -112,7 +112,7 @@ class Selection:
     latest: bool = False
     """Of each project only the newest pipeline that succeeded and has such artifacts. Of a workflow that was run again,
     the last run counts."""
-    pipeline: tuple[str, ...] | None = field(default=None, converter=_pipeline)
+    pipeline_id: tuple[str, ...] | None = field(default=None, converter=_pipeline_id)
     """Ids of pipelines, as a webhook brings them: one, or several."""
     workflow_id: tuple[str, ...] | None = field(default=None, converter=_workflow_id)
     """Ids of workflows, as a webhook brings them: one, or several."""
@@ -124,8 +124,8 @@ class Selection:
             raise InvalidArgument(f"latest={self.latest!r}: give True or False")
         if self.branch is not None and self.tag is not None:
             raise InvalidArgument(f"branch={self.branch!r}, tag={self.tag!r}: a pipeline has one of the two, not both")
-        if self.latest and (self.pipeline or self.workflow_id):
-            raise InvalidArgument("latest=True looks for a pipeline by itself: give it no pipeline and no workflow_id")
+        if self.latest and (self.pipeline_id or self.workflow_id):
+            raise InvalidArgument("latest=True looks for a pipeline by itself: give no pipeline_id and no workflow_id")
         since, until = self.window(datetime.now(UTC))
         if since and until and since >= until:
             raise InvalidArgument(f"since={self.since}, until={self.until}: since must be the earlier of the two")

@@ -235,7 +235,7 @@ async def test_pipelines_by_their_ids(into: Path) -> None:
     world = varied_world()
     one, _, three, _ = world.projects["gh/acme/api"].pipelines.all
     async with FakeCircleCI(world) as fake:
-        select = ca.Selection(pipeline=[one.id, three.id], job="lint")
+        select = ca.Selection(pipeline_id=[one.id, three.id], job="lint")
         report = await harvest(fake, into, select=select)
         assert not any(each.path.endswith("/project/gh/acme/api/pipeline") for each in fake.requests)
     assert {(file.pipeline, file.job) for file in report.files} == {(1, "lint"), (3, "lint")}
@@ -254,7 +254,7 @@ async def test_a_workflow_by_its_id(into: Path) -> None:
         for select in (
             ca.Selection(workflow_id=workflow.id, workflow="other"),
             ca.Selection(workflow_id=workflow.id, branch="main"),
-            ca.Selection(workflow_id=workflow.id, pipeline=world.new_id()),
+            ca.Selection(workflow_id=workflow.id, pipeline_id=world.new_id()),
         ):
             report = await harvest(fake, into, select=select)
             assert (len(report.files), len(report.skipped), len(report.failed)) == (0, 0, 0)
@@ -266,7 +266,7 @@ async def test_an_id_of_another_project_or_of_nothing_is_a_failure(into: Path) -
     [mine] = world.projects["gh/acme/api"].pipelines.all
     missing = world.new_id()
     async with FakeCircleCI(world) as fake:
-        report = await harvest(fake, into, select=ca.Selection(pipeline=[strange.id, mine.id, missing]))
+        report = await harvest(fake, into, select=ca.Selection(pipeline_id=[strange.id, mine.id, missing]))
         assert len(report.files) == 8
         said = sorted(map(str, report.failed))
         assert len(said) == 2
@@ -275,7 +275,7 @@ async def test_an_id_of_another_project_or_of_nothing_is_a_failure(into: Path) -
         report = await harvest(fake, into, select=ca.Selection(workflow_id=missing))
         assert len(report.failed) == 1
         both = ["gh/acme/web", "gh/acme/api"]
-        select = ca.Selection(pipeline=[strange.id, mine.id])
+        select = ca.Selection(pipeline_id=[strange.id, mine.id])
         fake.fail(f"*/pipeline/{mine.id}", origin="api", status=400)
         report = await harvest(fake, into, projects=both, select=select)
         assert len(report.failed) == 1

@@ -90,7 +90,7 @@ def test_a_moment_in_every_spelling(since: Any, moment: datetime | None) -> None
 
 @pytest.mark.parametrize("ids", [ID, UUID(ID), [ID], {UUID(ID)}, [ID.upper(), ID]])
 def test_one_id_or_several(ids: Any) -> None:
-    assert ca.Selection(pipeline=ids).pipeline == (ID,)
+    assert ca.Selection(pipeline_id=ids).pipeline_id == (ID,)
     assert ca.Selection(workflow_id=ids).workflow_id == (ID,)
 
 
@@ -109,10 +109,10 @@ def test_one_id_or_several(ids: Any) -> None:
         ({"since": "2026-11-02", "until": "2026-11-01"}, "since must be the earlier of the two"),
         ({"status": "sucess"}, "status='sucess': give the status of a job: blocked, .*success"),
         ({"latest": "yes"}, "latest='yes': give True or False"),
-        ({"latest": True, "pipeline": ID}, "latest=True looks for a pipeline by itself"),
+        ({"latest": True, "pipeline_id": ID}, "latest=True looks for a pipeline by itself"),
         ({"latest": True, "workflow_id": ID}, "latest=True looks for a pipeline by itself"),
-        ({"pipeline": 7}, "pipeline=7: give an id such as"),
-        ({"pipeline": []}, r"pipeline=\[\]: give an id such as"),
+        ({"pipeline_id": 7}, "pipeline_id=7: give an id such as"),
+        ({"pipeline_id": []}, r"pipeline_id=\[\]: give an id such as"),
         ({"workflow_id": "build"}, "workflow_id='build': give an id such as"),
     ],
 )
@@ -124,7 +124,7 @@ def test_what_can_not_be_meant_is_refused_at_once(arguments: dict[str, Any], sai
 def test_two_selections_that_ask_for_the_same_have_the_same_key() -> None:
     assert ca.Selection(since="7d", job="a").key == ca.Selection(job="a", since=timedelta(days=7)).key
     assert ca.Selection(status=ca.JobStatus.SUCCESS).key == ca.Selection(status="success").key
-    assert ca.Selection(pipeline=[ID, OTHER]).key == ca.Selection(pipeline=(OTHER, UUID(ID))).key
+    assert ca.Selection(pipeline_id=[ID, OTHER]).key == ca.Selection(pipeline_id=(OTHER, UUID(ID))).key
     one_each: list[dict[str, Any]] = [{name: "x"} for name in ("branch", "tag", "workflow", "job", "path")]
     keys = [ca.Selection(**arguments).key for arguments in one_each]
     assert len({ca.Selection().key, ca.Selection(latest=True).key, ca.Selection(since="1d").key, *keys}) == 8

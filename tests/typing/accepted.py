@@ -256,7 +256,7 @@ async def harvests(circle: CircleCI, on_progress: Callable[[ca.HarvestEvent], No
             assert_type(event.seconds_left, float | None)
 
     await circle.harvest("gh/acme/api", "out", max_bytes=10, dedupe="hardlink", on_progress=listen)
-    await circle.harvest(PROJECT, "out", select=ca.Selection(pipeline=uuid4(), since=timedelta(days=1)))
+    await circle.harvest(PROJECT, "out", select=ca.Selection(pipeline_id=uuid4(), since=timedelta(days=1)))
     assert_type(await ca.harvest_status("out"), ca.HarvestStatus)
     assert_type((await ca.verify_harvest("out")).changed, tuple[str, ...])
 

@@ -76,7 +76,7 @@ async def wrong_harvests(circle: ca.CircleCI) -> None:
     await circle.harvest("gh/a/b", "out", select="main")  # type: ignore[arg-type]
     ca.Selection("main")  # type: ignore[call-arg]
     ca.Selection(since=7)  # type: ignore[arg-type]
-    ca.Selection(pipeline=7)  # type: ignore[arg-type]
+    ca.Selection(pipeline_id=7)  # type: ignore[arg-type]
 
 
 def wrong_options() -> None:
