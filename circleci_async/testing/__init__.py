@@ -12,10 +12,26 @@
 It runs by itself too: `python -m circleci_async.testing`.
 """
 
+from .accounts import Organization
+from .builds import Pipeline, Workflow
 from .exchange import Received
 from .faults import Fault
+from .jobs import Artifact, Job
 from .limits import RateLimit
+from .projects import Project
 from .server import FakeCircleCI
 from .world import World
 
-__all__ = ["FakeCircleCI", "Fault", "RateLimit", "Received", "World"]
+__all__ = [
+    "Artifact",
+    "FakeCircleCI",
+    "Fault",
+    "Job",
+    "Organization",
+    "Pipeline",
+    "Project",
+    "RateLimit",
+    "Received",
+    "Workflow",
+    "World",
+]
