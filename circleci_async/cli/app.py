@@ -4,10 +4,12 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from functools import cache
 from io import StringIO
 from typing import Annotated, Any, NoReturn, cast
 
 import typer
+from typer.main import get_command
 
 from .. import __version__
 from . import (
@@ -110,7 +112,7 @@ def _shared_options(
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and exit with its code."""
     try:
-        code = app(arguments, prog_name=completion.PROGRAM, standalone_mode=False)
+        code = _command()(arguments, prog_name=completion.PROGRAM, standalone_mode=False)
     except _USAGE_ERROR as error:
         sys.stderr.write(_usage_error_text(error))
         code = runner.BAD_USAGE
@@ -120,6 +122,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 _USAGE_ERROR = cast(
     type[Exception], typer.BadParameter.__mro__[1]
 )  # of click, or of the copy in newer versions of typer
+
+
+@cache
+def _command() -> Any:
+    return get_command(app)
 
 
 def _usage_error_text(error: Any) -> str:

@@ -125,16 +125,16 @@ def meanwhile(action: Callable[[], object]) -> Iterator[None]:
 
 
 @contextmanager
-def ctrl_c_when(condition: Callable[[], object]) -> Iterator[None]:
-    """Send SIGINT to this process as soon as `condition` is true."""
+def signal_when(condition: Callable[[], object], number: signal.Signals = signal.SIGINT) -> Iterator[None]:
+    """Send a signal to this process as soon as `condition` is true; by default that of Ctrl-C."""
 
-    def interrupt() -> None:
+    def send() -> None:
         wait_until(condition)
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), number)
 
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # workers of pytest-xdist ignore SIGINT
+    before = signal.signal(number, signal.default_int_handler)  # workers of pytest-xdist ignore SIGINT
     try:
-        with meanwhile(interrupt):
+        with meanwhile(send):
             yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before)

@@ -8,7 +8,7 @@ import pytest
 
 from circleci_async.testing import FakeCircleCI, Job, Workflow, World
 
-from .conftest import Cli, ctrl_c_when
+from .conftest import Cli, signal_when
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ def test_ctrl_c_stops_a_download_and_prints_how_many_files_are_complete(
     fake.fail(large.key, cut=1_000_000)
     resumed = fake.fail(large.location, delay=60, after=1)
 
-    with ctrl_c_when(lambda: resumed.hits and len(files_in(tmp_path / "out")) == 4):
+    with signal_when(lambda: resumed.hits and len(files_in(tmp_path / "out")) == 4):
         ran = cli("artifacts", "download", "gh/acme/api", 1, "--into", tmp_path / "out")
 
     assert ran == (130, "", "stopped: 3 of 4 files are complete\n")

@@ -13,8 +13,8 @@ import pytest
 from circleci_async import __main__, __version__
 from circleci_async.testing import FakeCircleCI, World
 
-from .conftest import Cli, running
-from .process import start, wait_until
+from .conftest import Cli, running, signal_when
+from .process import start
 
 SECRET = "cci_secret_0123456789abcdef"
 
@@ -193,15 +193,12 @@ def test_the_log_is_printed_only_if_verbose(cli: Cli, fake: FakeCircleCI) -> Non
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"])
-def test_a_signal_stops_a_command_without_output(fake: FakeCircleCI, number: signal.Signals, code: int) -> None:
+def test_a_signal_stops_a_command_without_output(
+    cli: Cli, fake: FakeCircleCI, number: signal.Signals, code: int
+) -> None:
     fault = fake.fail("*", delay=30)
-    process = start("me")
-    wait_until(lambda: fault.hits)
-
-    process.send_signal(number)
-    out, err = process.communicate(timeout=10)
-
-    assert (process.returncode, out, err) == (code, "", "")
+    with signal_when(lambda: fault.hits, number):
+        assert cli("me") == (code, "", "")
 
 
 def test_ctrl_c_during_imports_exits_without_output() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from circleci_async.testing import FakeCircleCI, World
 
-from .conftest import Cli, ctrl_c_when, meanwhile, running
+from .conftest import Cli, meanwhile, running, signal_when
 from .process import wait_until
 
 SECRET = "a-signing-secret"
@@ -81,7 +81,7 @@ def test_json_prints_each_event_as_delivered(cli: Cli, tmp_path: Path, monkeypat
 
 def test_a_request_with_another_signature_is_rejected_and_ctrl_c_stops(cli: Cli) -> None:
     deliveries = Deliveries(secret="another-secret")
-    with ctrl_c_when(lambda: deliveries.statuses), meanwhile(deliveries):
+    with signal_when(lambda: deliveries.statuses), meanwhile(deliveries):
         code, out, err = cli("listen", stderr=deliveries.messages)
 
     assert deliveries.statuses == [401, 401]

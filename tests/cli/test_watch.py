@@ -7,7 +7,7 @@ import pytest
 
 from circleci_async.testing import FakeCircleCI, Pipeline, Project, World
 
-from .conftest import Cli, ctrl_c_when
+from .conftest import Cli, signal_when
 
 SLUG = "gh/acme/api"
 INTERVAL = ("--interval", "0.1")
@@ -96,7 +96,7 @@ def test_ctrl_c_prints_the_command_that_continues(cli: Cli, project: Project, fa
     def watched() -> bool:
         return any(each.path.endswith("/workflow") for each in fake.requests)
 
-    with ctrl_c_when(watched):
+    with signal_when(watched):
         code, _, err = cli.on_terminal("trigger", SLUG, "--wait", *INTERVAL)
     assert code == 130
     assert f"the build continues; watch it with: circleci-async watch {project.pipelines.all[0].id}" in err
