@@ -35,7 +35,7 @@ Interval = Annotated[
 ]
 
 
-def concurrency(text: str) -> Any:
+def concurrency_option(text: str) -> Any:
     """Return the option that limits how much is done at once."""
     return typer.Option(min=1, max=32, metavar="N", help=text)
 

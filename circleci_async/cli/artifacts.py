@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from ..errors import InvalidArgument
-from .arguments import JobNumber, Project, argument, concurrency, option
+from .arguments import JobNumber, Project, argument, concurrency_option, option
 from .formatting import counted, duration, printable, size
 from .output import Column, Output
 from .progress import DownloadProgressBar
@@ -41,31 +41,31 @@ async def download(
     match: Annotated[
         list[str] | None, option("Only matching paths; * matches '/' too. Repeatable.", metavar="GLOB")
     ] = None,
-    concurrency: Annotated[int, concurrency("Concurrent downloads.")] = 16,
+    concurrency: Annotated[int, concurrency_option("Concurrent downloads.")] = 16,
 ) -> int | None:
     """Download the artifacts of a job, or of all jobs of a pipeline.
 
     Existing files are replaced. A failed or interrupted download leaves no partial file under its final name.
     """
     if pipeline is not None and slug is None:
-        listed = await artifacts_of_pipeline(circle, pipeline)
+        listed = await _artifacts_of_pipeline(circle, pipeline)
     elif pipeline is None and slug is not None and number is not None:
         listed = [("", each) async for each in circle.artifacts.list(slug, number)]
     else:
         raise InvalidArgument("either PROJECT and JOB_NUMBER or --pipeline must be given")
     wanted = [
-        placed(folder, each)
+        _placed(folder, each)
         for folder, each in listed
         if not match or any(fnmatchcase(each.path, glob) for glob in match)
     ]
     if not wanted:
         out.note(f"no artifact of {len(listed)} matches" if listed else "no artifacts")
-    report = await fetch(circle, out, wanted, into, concurrency)
-    show_report(out, report, into)
+    report = await _fetch(circle, out, wanted, into, concurrency)
+    _show_report(out, report, into)
     return 1 if report.failed else 0
 
 
-async def artifacts_of_pipeline(circle: "CircleCI", pipeline_id: str) -> "list[tuple[str, Artifact]]":
+async def _artifacts_of_pipeline(circle: "CircleCI", pipeline_id: str) -> "list[tuple[str, Artifact]]":
     """Return the artifacts of all jobs of a pipeline, each with the folder of its job, `NUMBER-NAME`."""
     from ..core.fan_out import fan_out
 
@@ -85,7 +85,7 @@ async def artifacts_of_pipeline(circle: "CircleCI", pipeline_id: str) -> "list[t
     return found
 
 
-def placed(folder: str, artifact: "Artifact") -> "Artifact":
+def _placed(folder: str, artifact: "Artifact") -> "Artifact":
     """Return the artifact with its path below `folder` and its parallel node; "" changes nothing."""
     from attrs import evolve
 
@@ -95,7 +95,7 @@ def placed(folder: str, artifact: "Artifact") -> "Artifact":
     return evolve(artifact, path=f"{folder}/{node}{artifact.path}", node_index=0)
 
 
-async def fetch(
+async def _fetch(
     circle: "CircleCI", out: Output, artifacts: "Sequence[Artifact]", into: Path, concurrency: int
 ) -> "DownloadReport":
     """Download artifacts with a progress bar; if interrupted, print how many are complete."""
@@ -107,7 +107,7 @@ async def fetch(
             raise
 
 
-def show_report(out: Output, report: "DownloadReport", into: Path) -> None:
+def _show_report(out: Output, report: "DownloadReport", into: Path) -> None:
     """Print the result of a download."""
     if out.is_json:
         out.data(_as_data(report))

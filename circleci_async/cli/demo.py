@@ -243,6 +243,7 @@ def checksums(folder: Path) -> list[str]:
     return [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
 
 
-SCENES: list[Callable[[Demo], Awaitable[None]]]
-SCENES = [show_user, list_pipelines, show_job, download_artifacts, show_insights]
-SCENES += [follow_pipeline, receive_webhooks, kill_and_resume_harvest]
+SCENES: tuple[Callable[[Demo], Awaitable[None]], ...] = (
+    *(show_user, list_pipelines, show_job, download_artifacts, show_insights),
+    *(follow_pipeline, receive_webhooks, kill_and_resume_harvest),
+)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from .arguments import Projects, argument, concurrency, option
+from .arguments import Projects, argument, concurrency_option, option
 from .formatting import counted, duration, printable, size
 from .output import Output
 from .progress import HarvestEventLines, HarvestProgressBar
@@ -79,7 +79,7 @@ async def run(
         int | None,
         option("Stop before less disk space is free; 256MiB by default.", metavar="SIZE", parser=parse_size),
     ] = None,
-    concurrency: Annotated[int, concurrency("Concurrent downloads.")] = 32,
+    concurrency: Annotated[int, concurrency_option("Concurrent downloads.")] = 32,
     file_attempts: Annotated[
         int, typer.Option(min=1, metavar="N", help="Attempts per file, each with all --attempts of its calls.")
     ] = 5,
@@ -130,7 +130,7 @@ async def run(
             out.note(f"stopped after {counted(files, 'file')}, {size(received)}: run the same command again to resume")
             raise
         await view.finish(_report_as_data(report) if out.is_json else {})
-    show_report(out, report, into)
+    _show_report(out, report, into)
     if report.error is not None:
         raise report.error
     return 0 if report.is_complete else 1
@@ -173,11 +173,11 @@ async def verify(out: Output, into: Into) -> int:
 
     with out.errors.status("Hashing files ...") if out.shows_progress else nullcontext():
         report = await verify_harvest(into)
-    show_verify_report(out, report, into)
+    _show_verify_report(out, report, into)
     return 1 if report.differences else 0
 
 
-def show_report(out: Output, report: "HarvestReport", into: Path) -> None:
+def _show_report(out: Output, report: "HarvestReport", into: Path) -> None:
     """Print the result of a harvest for people."""
     if out.is_json:
         return
@@ -193,7 +193,7 @@ def show_report(out: Output, report: "HarvestReport", into: Path) -> None:
         out.note("no matching artifacts")
 
 
-def show_verify_report(out: Output, report: "VerifyReport", into: Path) -> None:
+def _show_verify_report(out: Output, report: "VerifyReport", into: Path) -> None:
     """Print whether the files match the ledger."""
     if out.is_json:
         out.data(report)

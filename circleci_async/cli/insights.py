@@ -1,23 +1,19 @@
 """`insights`: workflow metrics of projects."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
-from .arguments import Projects, concurrency, option
+from .arguments import Projects, concurrency_option, option
 from .output import Column, Output
 from .runner import hint_of
 
 if TYPE_CHECKING:
     from .. import CircleCI, WorkflowMetrics
-    from ..endpoints.resource import ProjectRef
-    from ..errors import CircleCIError
 
 Row: TypeAlias = "tuple[str, WorkflowMetrics]"
 """A project, and the metrics of one of its workflows."""
-
-Results: TypeAlias = "AsyncGenerator[tuple[ProjectRef, list[WorkflowMetrics] | CircleCIError], None]"
 
 
 async def insights(
@@ -32,7 +28,7 @@ async def insights(
             "last-24-hours, last-7-days, last-30-days, last-60-days or last-90-days (the default).", metavar="WINDOW"
         ),
     ] = None,
-    concurrency: Annotated[int, concurrency("Projects requested concurrently.")] = 8,
+    concurrency: Annotated[int, concurrency_option("Projects requested concurrently.")] = 8,
 ) -> int:
     """Show the metrics of the workflows of projects.
 
@@ -41,38 +37,33 @@ async def insights(
     from .. import ProjectSlug
 
     projects = list(dict.fromkeys(str(ProjectSlug.parse(slug)) for slug in slugs))
-    results = circle.insights.snapshot(
+    snapshot = circle.insights.snapshot(
         projects, branch=branch, all_branches=all_branches or None, reporting_window=window, concurrency=concurrency
     )
-    return 0 if await show_metrics(out, projects, results) else 1
+    metrics: dict[str, list[WorkflowMetrics]] = {}
 
-
-async def show_metrics(out: Output, projects: Sequence[str], results: Results) -> bool:
-    """Print metrics as they arrive (JSON), or in the order of `projects`. Return whether all requests succeeded."""
-    found: dict[str, list[WorkflowMetrics] | CircleCIError] = {}
-
-    async def as_they_arrive() -> AsyncIterator[dict[str, Any]]:
-        async with aclosing(results):
-            async for project, result in results:
-                found[str(project)] = result
+    async def results() -> AsyncIterator[dict[str, Any]]:
+        async with aclosing(snapshot) as arriving:
+            async for project, result in arriving:
                 if isinstance(result, Exception):
                     out.error(f"{project}: {result}", hint_of(result))
                     yield {"project": str(project), "error": result}
                 else:
+                    metrics[str(project)] = result
                     yield {"project": str(project), "workflows": result}
 
     if out.is_json:
-        await out.array(as_they_arrive())
+        await out.array(results())
     else:
-        async for _ in as_they_arrive():
+        async for _ in results():
             pass
-    metrics = {project: got for project in projects if isinstance(got := found[project], list)}
-    rows = [(project, each) for project, workflows in metrics.items() for each in workflows]
-    if rows:
+    successful = [project for project in projects if project in metrics]
+    if rows := [(project, each) for project in successful for each in metrics[project]]:
         out.table(rows, METRICS)
-    for project in [project for project, workflows in metrics.items() if not workflows]:
-        out.note(f"{project}: no workflow runs in this window")
-    return len(metrics) == len(projects)
+    for project in successful:
+        if not metrics[project]:
+            out.note(f"{project}: no workflow runs in this window")
+    return 0 if len(successful) == len(projects) else 1
 
 
 def _seconds(value: int | None) -> timedelta | None:

@@ -52,7 +52,7 @@ async def logs(
     polls: dict[str, Any] = polling(interval)
     job = _job(target, number)
     if follow:
-        await show_lines(out, circle.jobs.follow(*job, ansi=ansi, **polls), ansi=ansi)
+        await _show_lines(out, circle.jobs.follow(*job, ansi=ansi, **polls), ansi=ansi)
     elif failed:
         show_failures(out, await circle.jobs.failed_output(*job, tail=tail or TAIL, ansi=ansi), ansi=ansi)
     elif steps:
@@ -116,7 +116,7 @@ async def _outputs(
         yield {**to_dict(action), "output_url": None, "text": text}  # a signed URL is a secret
 
 
-async def show_lines(out: Output, lines: "AsyncGenerator[LogLine, None]", *, ansi: bool = False) -> None:
+async def _show_lines(out: Output, lines: "AsyncGenerator[LogLine, None]", *, ansi: bool = False) -> None:
     """Print lines as they arrive, with a heading per step."""
     before: tuple[str, int | None, int] | None = None
     async with aclosing(lines) as arriving:

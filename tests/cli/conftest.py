@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
 from io import StringIO
 from typing import Any, TextIO
@@ -43,7 +43,7 @@ def fake(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCircleCI
 
 
 @contextmanager
-def running(server: FakeCircleCI) -> Iterator[Call]:
+def running(server: FakeCircleCI) -> Generator[Call, None, None]:
     """Run a server in a thread; yield a function that runs a coroutine there."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
@@ -104,7 +104,7 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @contextmanager
-def meanwhile(action: Callable[[], object]) -> Iterator[None]:
+def meanwhile(action: Callable[[], object]) -> Generator[None, None, None]:
     """Run `action` in a thread during the block; an exception that it raises is raised at the end of the block."""
     errors: list[BaseException] = []
 
@@ -125,7 +125,7 @@ def meanwhile(action: Callable[[], object]) -> Iterator[None]:
 
 
 @contextmanager
-def signal_when(condition: Callable[[], object], number: signal.Signals = signal.SIGINT) -> Iterator[None]:
+def signal_when(condition: Callable[[], object], number: signal.Signals = signal.SIGINT) -> Generator[None, None, None]:
     """Send a signal to this process as soon as `condition` is true; by default that of Ctrl-C."""
 
     def send() -> None:

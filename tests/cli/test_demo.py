@@ -65,7 +65,7 @@ def test_the_demo_fails_when_a_file_differs_from_the_server(cli: Cli, monkeypatc
         monkeypatch.setattr(demo, "checksums", change_one)
         await demo.download_artifacts(play)
 
-    monkeypatch.setattr(demo, "SCENES", [demo.show_user, download_and_change_a_file])
+    monkeypatch.setattr(demo, "SCENES", (demo.show_user, download_and_change_a_file))
 
     ran = cli("demo", "--json")
 
