@@ -43,13 +43,11 @@ async def rerun(
     circle: "CircleCI",
     out: Output,
     target: Annotated[str, argument("ID | URL", "Id or page URL of a workflow.")],
-    from_failed: Annotated[
-        bool, option("Only the failed jobs and those that depend on them.", "--from-failed")
-    ] = False,
+    from_failed: Annotated[bool, option("Only the failed jobs and their dependents.", "--from-failed")] = False,
     job: Annotated[
         list[str] | None,
         option(
-            "Only this job, by name or id, and those that depend on it. Repeatable.",
+            "Only this job, by name or id, and its dependents. Repeatable.",
             "--job",
             "--jobs",
             "-j",

@@ -36,7 +36,7 @@ class Options(NamedTuple):
     verbose: bool = False
 
     def or_else(self, defaults: "Options") -> "Options":
-        """Return these options, with those that are not given taken from `defaults`."""
+        """Return these options, completed from `defaults`."""
         return Options(
             defaults.host if self.host is None else self.host,
             defaults.timeout if self.timeout is None else self.timeout,

@@ -84,7 +84,7 @@ async def run(
         int, typer.Option(min=1, metavar="N", help="Attempts per file, each with all --attempts of its calls.")
     ] = 5,
 ) -> int:
-    """Harvest the artifacts of projects: find all, and download those that are missing.
+    """Harvest the artifacts of projects: find all, and download the missing ones.
 
     A ledger in DIR records the downloaded files. Run the same command again, every night or after it was interrupted,
     to download only what is new, failed or changed. Globs support *, ? and [...]; in --path, * does not match '/', and

@@ -118,7 +118,7 @@ class Output:
     async def list(
         self, items: "Paged[T]", columns: Sequence[Column[T]], *, limit: int | None = None, none: str
     ) -> None:
-        """Print at most `limit` items as a JSON array or a table, or `none` on stderr if there are no items."""
+        """Print at most `limit` items as a JSON array or a table, or print `none` on stderr for an empty list."""
         if self.is_json:
             await self.array(_first(limit, items))
         elif rows := await items.collect(limit):

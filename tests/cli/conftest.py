@@ -20,9 +20,12 @@ from .process import Ran, wait_until
 Call = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
+_OUTPUT_VARIABLES = "COLUMNS FORCE_COLOR GITHUB_ACTIONS NO_COLOR PYTHONUNBUFFERED PY_COLORS TTY_COMPATIBLE"
+
+
 @pytest.fixture(autouse=True)
 def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "NO_COLOR", "PY_COLORS", "TTY_COMPATIBLE"):
+    for name in _OUTPUT_VARIABLES.split():
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
 

@@ -1,4 +1,4 @@
-"""The command line in a process of its own: with pipes, or on a pseudo-terminal."""
+"""The command line in a separate process: with pipes, or on a pseudo-terminal."""
 
 import contextlib
 import fcntl

@@ -72,7 +72,7 @@ def test_an_id_or_a_page_url_is_parsed(text: str, target: BuildRef) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("build", "expected the id or the URL of a workflow, got 'build'"),
         ("gh/acme/api", "expected the id or the URL of a workflow, got 'gh/acme/api'"),
@@ -84,10 +84,10 @@ def test_an_id_or_a_page_url_is_parsed(text: str, target: BuildRef) -> None:
         ("https://ci.example.com/pipelines/svn/acme/api/7", "project"),
     ],
 )
-def test_any_other_text_is_rejected_without_its_query(text: str, said: str) -> None:
+def test_any_other_text_is_rejected_without_its_query(text: str, message: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
         BuildRef.parse(text, "a workflow")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "secret" not in str(caught.value)
 
 
@@ -172,7 +172,7 @@ def test_an_unknown_id_is_an_error_that_names_the_kinds_tried(cli: Cli, fake: Fa
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("approve", "build"), "expected the id or the URL of a workflow or a pipeline, got 'build'"),
         (("approve", "https://circleci.com/gh/acme/api/42"), "got that of a job"),
@@ -187,12 +187,12 @@ def test_an_unknown_id_is_an_error_that_names_the_kinds_tried(cli: Cli, fake: Fa
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_invalid_arguments_are_bad_usage_and_send_nothing(
-    cli: Cli, fake: FakeCircleCI, arguments: tuple[str, ...], said: str
+    cli: Cli, fake: FakeCircleCI, arguments: tuple[str, ...], message: str
 ) -> None:
     code, out, err = cli(*arguments)
 
     assert (code, out) == (2, "")
-    assert said in err
+    assert message in err
     assert err.count("\n") == 1
     assert fake.requests == []
 

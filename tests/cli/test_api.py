@@ -56,7 +56,7 @@ def test_a_response_without_a_body_is_null(cli: Cli, fake: FakeCircleCI) -> None
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["/me", "--query", "branch"], "--query must be NAME=VALUE, such as branch=main, got 'branch'"),
         (["/me", "--body", "{"], "--body must be JSON"),
@@ -66,11 +66,11 @@ def test_a_response_without_a_body_is_null(cli: Cli, fake: FakeCircleCI) -> None
     ids=["query", "body", "paginate", "path"],
 )
 def test_invalid_arguments_are_bad_usage_and_send_nothing(
-    cli: Cli, fake: FakeCircleCI, arguments: list[str], said: str
+    cli: Cli, fake: FakeCircleCI, arguments: list[str], message: str
 ) -> None:
     code, out, err = cli("api", *arguments)
     assert (code, out) == (2, "")
-    assert said in err
+    assert message in err
     assert fake.requests == []
 
 

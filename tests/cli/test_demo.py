@@ -27,7 +27,7 @@ HOSTILE_ENVIRONMENT = {
 def test_the_demo_passes_its_checks_in_any_environment(tmp_path: Path) -> None:
     config = tmp_path / "home" / ".circleci" / "cli.yml"
     config.parent.mkdir()
-    config.write_text("host: [this is no config file")
+    config.write_text("host: [not a config file")
 
     code, out, err = run("demo", "--keep", tmp_path / "kept", env=HOSTILE_ENVIRONMENT)
 

@@ -127,7 +127,7 @@ def test_hints_name_options_of_the_command_line(cli: Cli, fake: FakeCircleCI) ->
 
 def test_a_destination_that_is_a_file_is_an_error(cli: Cli, fake: FakeCircleCI, world: World, tmp_path: Path) -> None:
     world.project("gh/acme/api").pipeline().workflow("build").job("test").artifact("a.txt", b"a")
-    (tmp_path / "taken").write_text("a file, no folder")
+    (tmp_path / "taken").write_text("a file")
 
     code, _, err = cli("artifacts", "download", "gh/acme/api", 1, "--into", tmp_path / "taken")
 
@@ -232,9 +232,10 @@ def test_a_closed_pipe_ends_a_command_without_an_error(
     assert (code, err) == (141, "")
 
 
-def test_a_process_whose_pipe_is_closed_exits_without_an_error(fake: FakeCircleCI) -> None:
+def test_a_process_whose_pipe_is_closed_exits_without_an_error(fake: FakeCircleCI, world: World) -> None:
+    world.project("gh/acme/api").pipeline()
     reader, writer = os.pipe()
-    process = start("me", stdout=writer)
+    process = start("pipelines", "gh/acme/api", "--json", stdout=writer)
     os.close(writer)
     os.close(reader)
 

@@ -310,12 +310,12 @@ def test_file_attempts_limits_the_attempts_per_file(cli: Cli, pack: Job, fake: F
 
 
 def test_a_destination_that_is_a_file_is_an_error(cli: Cli, fake: FakeCircleCI, into: Path) -> None:
-    into.write_text("a file, no folder")
+    into.write_text("a file")
 
     code, out, err = cli("harvest", "run", "gh/acme/api", "--into", into)
 
     assert (code, out) == (1, "")
-    assert err.startswith(f"error: {into} ")
+    assert re.fullmatch(rf"error: .*{re.escape(str(into))}.*\n", err)
 
 
 # Interruption
@@ -523,7 +523,7 @@ def test_ctrl_c_ends_a_harvest_whose_pipe_is_full(unread: "tuple[subprocess.Pope
 
     assert process.wait(10) == 130
     assert process.stderr is not None
-    assert re.fullmatch("(stopped .*\n)?", process.stderr.read())  # the harvest may not have returned yet
+    assert re.fullmatch("(stopped .*\n)?", process.stderr.read())  # printed only if the harvest was still running
     with open(reader, encoding="utf-8") as pipe:  # noqa: PTH123
         lines = events(pipe.read())  # every line is complete
     assert 0 < len(lines) < 100

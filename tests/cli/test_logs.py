@@ -115,7 +115,7 @@ def test_an_unknown_job_or_step_is_an_error(cli: Cli, job: Job) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ([SLUG], "expected a project and a job number, or the URL of a job, got 'gh/acme/api'"),
         ([SLUG, 1, "--failed", "--follow"], "--failed, --follow and --steps can't be combined"),
@@ -127,9 +127,9 @@ def test_an_unknown_job_or_step_is_an_error(cli: Cli, job: Job) -> None:
     ],
 )
 def test_invalid_arguments_are_bad_usage_and_send_nothing(
-    cli: Cli, fake: FakeCircleCI, arguments: list[object], said: str
+    cli: Cli, fake: FakeCircleCI, arguments: list[object], message: str
 ) -> None:
     code, out, err = cli("logs", *arguments)
     assert (code, out) == (2, "")
-    assert said in err
+    assert message in err
     assert fake.requests == []

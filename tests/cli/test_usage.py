@@ -71,7 +71,7 @@ def test_empty_usage_succeeds(cli: Cli, world: World, fake: FakeCircleCI) -> Non
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--start", "soon"], "--start must be a date such as 2026-05-04 or 2026-05-04T10:00:00Z, got 'soon'"),
         (["--end", "2026-02-30"], "--end must be a date"),
@@ -81,11 +81,11 @@ def test_empty_usage_succeeds(cli: Cli, world: World, fake: FakeCircleCI) -> Non
     ids=["start", "end", "span", "interval"],
 )
 def test_invalid_arguments_are_bad_usage_and_send_nothing(
-    cli: Cli, fake: FakeCircleCI, arguments: list[str], said: str
+    cli: Cli, fake: FakeCircleCI, arguments: list[str], message: str
 ) -> None:
     code, _, err = cli("usage", "export", "5034460f-c7c4-4c43-9457-de07e2029e7b", *arguments)
     assert code == 2
-    assert said in err
+    assert message in err
     assert fake.requests == []
 
 

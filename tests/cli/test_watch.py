@@ -120,19 +120,20 @@ def test_a_project_without_pipelines_is_an_error(cli: Cli, project: Project) -> 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["nonsense"], "expected the id or the URL of a pipeline or a workflow, got 'nonsense'"),
         ([SLUG, 1, "--branch", "main"], "NUMBER and --branch can't be combined"),
         (["00000000-0000-0000-0000-000000000000", "--branch", "main"], "--branch requires a project"),
+        ([SLUG, 1, "--interval", "1,2,3"], "--interval must be seconds"),
         ([SLUG, 1, "--interval", "2,1"], "--interval must be seconds, or two numbers of seconds in ascending order"),
         (["https://app.circleci.com/jobs/gh/acme/api/12"], "got that of a job"),
     ],
 )
 def test_invalid_arguments_are_bad_usage_and_send_nothing(
-    cli: Cli, fake: FakeCircleCI, arguments: list[object], said: str
+    cli: Cli, fake: FakeCircleCI, arguments: list[object], message: str
 ) -> None:
     code, _, err = cli("watch", *arguments)
     assert code == 2
-    assert said in err
+    assert message in err
     assert fake.requests == []
