@@ -107,7 +107,7 @@ async def demo(
             numbers |= {name: round(getattr(circle.stats, name), 3) for name in STATS}
     if out.is_json:
         out.data({**numbers, "faults": faults, "checks": play.checks})
-    people.say("\nSummary", "bold")
+    people.say("\nWhat happened", "bold")
     people.fields(
         [
             *((name, str(value)) for name, value in numbers.items()),

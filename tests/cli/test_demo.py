@@ -42,6 +42,7 @@ def test_the_demo_passes_its_checks_in_any_environment(tmp_path: Path) -> None:
     assert re.search(r"^\S+  workflow-completed  github/acme/web  #26  main  build  failed$", out, re.MULTILINE)
     assert "== Run tests  failed  exit code 1" in out
     assert "AssertionError" in out
+    assert "\nWhat happened\n" in out
     assert len(re.findall("^ok      ", out, re.MULTILINE)) == 11
     assert "FAILED  " not in out
     assert "the-users-own-token" not in out
