@@ -5,15 +5,15 @@ from importlib.util import find_spec
 
 
 def main() -> None:
-    """Run the command line. Says so in one line if the packages of the extra `cli` are missing."""
+    """Run the command line, or print one line if the extra `cli` is not installed."""
     if any(find_spec(name) is None for name in ("typer", "rich")):
-        print("circleci-async needs its extra: pip install 'circleci-async[cli]'", file=sys.stderr)  # noqa: T201
+        print("error: the extra `cli` is not installed: pip install 'circleci-async[cli]'", file=sys.stderr)  # noqa: T201
         sys.exit(1)
     try:
-        from .cli.app import app
+        from .cli import app
 
-        app()
-    except KeyboardInterrupt:  # before a command has taken over
+        app.main()
+    except KeyboardInterrupt:  # during imports
         sys.exit(130)
 
 

@@ -1,26 +1,16 @@
-"""`me` and `project`: what the token can see."""
+"""`me` and `project`: the owner of the token, and a project."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
+from .arguments import Project
 from .output import Output
 
 if TYPE_CHECKING:
-    from ..client import CircleCI
-
-Slug = Annotated[
-    str,
-    typer.Argument(
-        metavar="PROJECT",
-        help="The project: gh/acme/api, circleci/<organization>/<project>, or the address of its repository or page.",
-        show_default=False,
-    ),
-]
+    from .. import CircleCI
 
 
 async def me(circle: "CircleCI", out: Output) -> None:
-    """Show who you are: the user whose token this is."""
+    """Show the user that the token belongs to."""
     user = await circle.users.me()
     out.record(
         user,
@@ -34,7 +24,7 @@ async def me(circle: "CircleCI", out: Output) -> None:
     )
 
 
-async def project(circle: "CircleCI", out: Output, slug: Slug) -> None:
+async def project(circle: "CircleCI", out: Output, slug: Project) -> None:
     """Show a project."""
     found = await circle.projects.get(slug)
     out.record(

@@ -1,87 +1,72 @@
-"""`approve`, `rerun` and `cancel`: what is done to a build."""
+"""`approve`, `rerun` and `cancel`: change a build."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from ..errors import BadRequest, CircleCIError, InvalidArgument, NotFound
+from .arguments import argument, option
+from .build_ref import BuildRef
 from .formatting import printable
 from .output import Output
-from .targets import Target
 
 if TYPE_CHECKING:
-    from ..client import CircleCI
-    from ..models.workflows import Workflow, WorkflowJob
+    from .. import CircleCI, Workflow, WorkflowJob
 
 
 async def approve(
     circle: "CircleCI",
     out: Output,
-    target: Annotated[
-        str,
-        typer.Argument(metavar="ID | PAGE", help="A workflow or a pipeline: its id, or its page.", show_default=False),
-    ],
-    job: Annotated[
-        str | None,
-        typer.Argument(metavar="JOB", help="The approval, if several are waited for.", show_default=False),
-    ] = None,
+    target: Annotated[str, argument("ID | URL", "Id or page URL of a workflow or a pipeline.")],
+    job: Annotated[str | None, argument("JOB", "Name of the approval job; required if several are on hold.")] = None,
 ) -> None:
-    """Approve what a workflow, or a pipeline, waits for."""
-    workflows = await _workflows(circle, Target.read(target, "a workflow or a pipeline"))
-    waiting: list[tuple[Workflow, WorkflowJob]] = []
-    for workflow in workflows:
+    """Approve a job of a workflow or a pipeline that is on hold."""
+    on_hold: list[tuple[Workflow, WorkflowJob]] = []
+    for workflow in await _workflows(circle, BuildRef.parse(target, "a workflow or a pipeline")):
         if not _is_finished(workflow):
             jobs = await circle.workflows.jobs(workflow.id).collect()
-            waiting += [(workflow, each) for each in jobs if each.type == "approval" and each.status == "on_hold"]
-    fitting = [(workflow, each) for workflow, each in waiting if job in (None, each.name)]
-    names = ", ".join(sorted(f"{each.name} ({workflow.name})" for workflow, each in waiting))
-    if not fitting:
-        asked = "no job" if job is None else f"no job {job!r}"
-        raise CircleCIError(f"{asked} waits for an approval" + (f", but {names}" if names else ""))
-    if len(fitting) > 1:
-        which = "the JOB" if job is None else "the workflow"
-        raise InvalidArgument(f"{len(fitting)} jobs wait for an approval: {names}; name {which} that you mean")
-    [(workflow, held)] = fitting
-    answer = await circle.workflows.approve(workflow.id, held.approval_request_id or held.id)
+            on_hold += [(workflow, each) for each in jobs if each.type == "approval" and each.status == "on_hold"]
+    matching = [(workflow, each) for workflow, each in on_hold if job in (None, each.name)]
+    names = ", ".join(sorted(f"{each.name} ({workflow.name})" for workflow, each in on_hold))
+    if not matching:
+        missing = "no job" if job is None else f"no job named {job!r}"
+        raise CircleCIError(f"{missing} is on hold for an approval" + (f"; on hold: {names}" if names else ""))
+    if len(matching) > 1:
+        raise InvalidArgument(f"{'JOB' if job is None else 'a workflow'} must be given: several are on hold: {names}")
+    [(workflow, approval)] = matching
+    answer = await circle.workflows.approve(workflow.id, approval.approval_request_id or approval.id)
     out.record(
-        {"message": answer.message, "workflow": workflow, "job": held},
-        [("Approved", held.name), ("Workflow", workflow.name), ("Id", workflow.id)],
+        {"message": answer.message, "workflow": workflow, "job": approval},
+        [("Approved", approval.name), ("Workflow", workflow.name), ("Id", workflow.id)],
     )
 
 
 async def rerun(
     circle: "CircleCI",
     out: Output,
-    target: Annotated[
-        str, typer.Argument(metavar="ID | PAGE", help="A workflow: its id, or its page.", show_default=False)
-    ],
-    from_failed: Annotated[
-        bool, typer.Option("--from-failed", help="Only what failed, and what comes after it.", show_default=False)
-    ] = False,
+    target: Annotated[str, argument("ID | URL", "Id or page URL of a workflow.")],
+    from_failed: Annotated[bool, option("Only the failed jobs and their dependents.", "--from-failed")] = False,
     job: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
+            "Only this job, by name or id, and its dependents. Repeatable.",
             "--job",
             "--jobs",
             "-j",
             metavar="JOB",
-            help="Only this job, and what comes after it: its name or its id. Repeatable.",
-            show_default=False,
         ),
     ] = None,
-    ssh: Annotated[bool, typer.Option("--ssh", help="Let you log in to the jobs by SSH.", show_default=False)] = False,
+    ssh: Annotated[bool, option("Enable SSH access to the jobs.", "--ssh")] = False,
 ) -> None:
-    """Run a workflow again, as a new workflow of the same pipeline."""
-    found = Target.read(target, "a workflow")
+    """Rerun a workflow, as a new workflow of the same pipeline."""
+    ref = BuildRef.parse(target, "a workflow")
     if from_failed and job:
         raise InvalidArgument("--from-failed and --job can't be combined")
     if ssh and not job:
-        raise InvalidArgument("--ssh needs --job: say which jobs you want to log in to")
-    if found.job is not None:
-        raise InvalidArgument("that is the page of a job: give its workflow's, and --job NAME to run that job alone")
-    workflow_id = found.workflow or found.id
+        raise InvalidArgument("--ssh requires --job")
+    if ref.job is not None:
+        raise InvalidArgument("expected the URL of a workflow, got that of a job: use --job NAME to rerun a single job")
+    workflow_id = ref.workflow or ref.id
     if workflow_id is None:
-        raise InvalidArgument("that is the page of a pipeline: give the page of one of its workflows")
+        raise InvalidArgument("expected the URL of a workflow, got that of a pipeline")
     accepted = await circle.workflows.rerun(
         workflow_id,
         from_failed=from_failed or None,
@@ -96,35 +81,31 @@ async def cancel(
     out: Output,
     target: Annotated[
         str,
-        typer.Argument(
-            metavar="ID | PAGE | PROJECT",
-            help="A workflow, a pipeline or a job: its id, or its page. Or a project ...",
-            show_default=False,
+        argument(
+            "ID | URL | PROJECT", "Id or page URL of a workflow, a pipeline or a job, or the project of a job number."
         ),
     ],
-    number: Annotated[
-        int | None, typer.Argument(min=1, metavar="NUMBER", help="... and a job's number.", show_default=False)
-    ] = None,
+    number: Annotated[int | None, argument("NUMBER", "With PROJECT: the number of a job.", min=1)] = None,
 ) -> None:
     """Cancel a workflow, all workflows of a pipeline, or a job.
 
-    It is accepted at once, and happens a little later. What has ended stays as it is.
+    The server accepts the request at once and cancels shortly after. Finished builds do not change.
     """
     if number is not None:
-        found = Target(project=target, job=number)
+        ref = BuildRef(project=target, job=number)
     else:
-        found = Target.read(target, "a workflow, a pipeline or a job")
-    if found.job is not None and found.project is not None:
-        began = await _cancel_by_number(circle, found.project, found.job)
-        _show_canceled(out, [{"kind": "job", "project": found.project, "number": found.job}] if began else [])
+        ref = BuildRef.parse(target, "a workflow, a pipeline or a job")
+    if ref.job is not None and ref.project is not None:
+        canceled = await _cancel_by_number(circle, ref.project, ref.job)
+        _show_canceled(out, [{"kind": "job", "project": ref.project, "number": ref.job}] if canceled else [])
         return
     try:
-        workflows = await _workflows(circle, found)
+        workflows = await _workflows(circle, ref)
     except NotFound:
-        if found.id is None:
+        if ref.id is None:
             raise
-        await _cancel_job(circle, found.id)
-        _show_canceled(out, [{"kind": "job", "id": found.id}])
+        await _cancel_job(circle, ref.id)
+        _show_canceled(out, [{"kind": "job", "id": ref.id}])
         return
     running = [each for each in workflows if not _is_finished(each)]
     for workflow in running:
@@ -132,30 +113,30 @@ async def cancel(
     _show_canceled(out, [{"kind": "workflow", "id": each.id, "name": each.name} for each in running])
 
 
-async def _workflows(circle: "CircleCI", target: Target) -> "list[Workflow]":
-    """Return the workflow that is meant, or those of the pipeline."""
-    if target.workflow is not None:
-        return [await circle.workflows.get(target.workflow)]
-    if target.project is not None and target.pipeline is not None:
-        pipeline = await circle.pipelines.get_by_number(target.project, target.pipeline)
+async def _workflows(circle: "CircleCI", ref: BuildRef) -> "list[Workflow]":
+    """Return the referenced workflow, or those of the referenced pipeline."""
+    if ref.workflow is not None:
+        return [await circle.workflows.get(ref.workflow)]
+    if ref.project is not None and ref.pipeline is not None:
+        pipeline = await circle.pipelines.get_by_number(ref.project, ref.pipeline)
         return await circle.pipelines.workflows(pipeline.id).collect()
-    if target.id is None:
-        raise InvalidArgument("that is the page of a job: give that of its workflow, or of its pipeline")
+    if ref.id is None:
+        raise InvalidArgument("expected the URL of a workflow or a pipeline, got that of a job")
     try:
-        return [await circle.workflows.get(target.id)]
+        return [await circle.workflows.get(ref.id)]
     except NotFound:
         try:
-            return await circle.pipelines.workflows(target.id).collect()
-        except NotFound as neither:
-            neither.add_note("Neither a workflow nor a pipeline has this id.")
+            return await circle.pipelines.workflows(ref.id).collect()
+        except NotFound as error:
+            error.add_note("no workflow and no pipeline has this id")
             raise
 
 
 async def _cancel_by_number(circle: "CircleCI", project: str, number: int) -> bool:
-    """Cancel a job; say whether there was anything to cancel."""
+    """Cancel a job; return False if it is already finished."""
     try:
         await circle.jobs.cancel(project, number)
-    except BadRequest:  # as a job that has ended is answered; others too
+    except BadRequest:  # the API's answer for finished jobs, among others
         status = (await circle.jobs.get(project, number)).status
         if status is not None and status.is_finished:
             return False
@@ -166,19 +147,20 @@ async def _cancel_by_number(circle: "CircleCI", project: str, number: int) -> bo
 async def _cancel_job(circle: "CircleCI", job_id: str) -> None:
     try:
         await circle.jobs.cancel_by_id(job_id)
-    except NotFound as nothing:
-        nothing.add_note("No workflow, pipeline or job has this id.")
+    except NotFound as error:
+        error.add_note("no workflow, pipeline or job has this id")
         raise
 
 
-async def _job_ids(circle: "CircleCI", workflow_id: str, wanted: list[str]) -> list[str]:
-    """Return the ids of jobs that are given by their names or ids."""
-    jobs = await circle.workflows.jobs(workflow_id).collect()
-    ids = {each.id: each.id for each in jobs} | {each.name: each.id for each in jobs}
-    for each in wanted:
+async def _job_ids(circle: "CircleCI", workflow_id: str, jobs: list[str]) -> list[str]:
+    """Return the ids of jobs that are given by name or id."""
+    existing = await circle.workflows.jobs(workflow_id).collect()
+    ids = {each.id: each.id for each in existing} | {each.name: each.id for each in existing}
+    for each in jobs:
         if each not in ids:
-            raise InvalidArgument(f"--job {each!r}: the workflow has {', '.join(sorted(job.name for job in jobs))}")
-    return [ids[each] for each in wanted]
+            names = ", ".join(sorted(job.name for job in existing))
+            raise InvalidArgument(f"--job must be a job of the workflow ({names}), got {each!r}")
+    return [ids[each] for each in jobs]
 
 
 def _is_finished(workflow: "Workflow") -> bool:
@@ -198,4 +180,4 @@ def _show_canceled(out: Output, canceled: list[dict[str, Any]]) -> None:
             case _:
                 out.say(f"Canceling job {each['number']} of {printable(each['project'])}")
     if not canceled:
-        out.note("nothing to cancel: it has ended already")
+        out.note("already finished: nothing to cancel")

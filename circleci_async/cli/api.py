@@ -1,4 +1,4 @@
-"""`api`: any call, also one that has no command of its own."""
+"""`api`: call any endpoint."""
 
 import json
 import sys
@@ -6,40 +6,32 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
-import typer
-
 from ..errors import InvalidArgument, PagingError
+from .arguments import argument, option
 from .output import Output
 
 if TYPE_CHECKING:
-    from ..client import CircleCI
+    from .. import CircleCI
 
 
 async def api(
     circle: "CircleCI",
     out: Output,
-    path: Annotated[
-        str, typer.Argument(metavar="PATH", help="Below /api/v2, such as /me; parts quoted.", show_default=False)
-    ],
+    path: Annotated[str, argument("PATH", "URL-quoted path below /api/v2, such as /me.")],
     method: Annotated[
-        str | None,
-        typer.Option("--method", "-X", metavar="METHOD", help="GET, or POST with --body.", show_default=False),
+        str | None, option("HTTP method; by default GET, or POST with --body.", "--method", "-X", metavar="METHOD")
     ] = None,
     query: Annotated[
-        list[str] | None,
-        typer.Option("--query", "-q", metavar="NAME=VALUE", help="A query parameter; repeatable.", show_default=False),
+        list[str] | None, option("Query parameter. Repeatable.", "--query", "-q", metavar="NAME=VALUE")
     ] = None,
     body: Annotated[
-        str | None,
-        typer.Option("--body", "-d", metavar="JSON", help="The body; @FILE or @- reads it.", show_default=False),
+        str | None, option("Request body; @FILE or @- (stdin) reads it.", "--body", "-d", metavar="JSON")
     ] = None,
-    every_page: Annotated[
-        bool, typer.Option("--paginate", help="Print the items of all pages as one array.", show_default=False)
-    ] = False,
+    every_page: Annotated[bool, option("Print the items of all pages as one array.", "--paginate")] = False,
 ) -> None:
-    """Call anything in the API and print its JSON.
+    """Call any endpoint and print its JSON.
 
-    The token, retries and rate limits are handled as for every other command.
+    Authentication, retries and rate limits are the same as for every other command.
     """
     content = None if body is None else _read_json(body)
     method = method or ("GET" if body is None else "POST")
@@ -47,26 +39,26 @@ async def api(
     if not every_page:
         out.data(await circle.request(method, path, query=pairs, json=content))
     elif method.upper() != "GET" or body is not None:
-        raise InvalidArgument("--paginate: only what a GET lists comes in pages")
+        raise InvalidArgument("--paginate requires a GET without --body")
     else:
         await out.array(_items(circle, path, pairs))
 
 
 async def _items(circle: "CircleCI", path: str, query: dict[str, list[str]]) -> AsyncIterator[Any]:
-    """Iterate the items of all pages of a list that has no model here."""
+    """Iterate the items of all pages of a list, undecoded."""
     seen = set[str]()
     while True:
         answer = await circle.request("GET", path, query=query)
         page = cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}
         if not isinstance(page.get("items"), list):
-            raise InvalidArgument(f"--paginate: {path} has no `items`; leave it out to see the answer")
+            raise InvalidArgument(f"--paginate requires a list: the response of {path} has no `items`")
         for item in page["items"]:
             yield item
         token: str | None = page.get("next_page_token")
         if not token:
             return
         if token in seen:
-            raise PagingError(f"the server repeated the page token {token!r}, so the list would never end")
+            raise PagingError(f"the server repeated the page token {token!r}: the list would never end")
         seen.add(token)
         query = {**query, "page-token": [token]}
 
@@ -76,7 +68,7 @@ def _read_query(given: Sequence[str]) -> dict[str, list[str]]:
     for pair in given:
         name, is_pair, value = pair.partition("=")
         if not (name and is_pair):
-            raise InvalidArgument(f"--query {pair!r}: give NAME=VALUE, such as branch=main")
+            raise InvalidArgument(f"--query must be NAME=VALUE, such as branch=main, got {pair!r}")
         query.setdefault(name, []).append(value)
     return query
 
@@ -87,4 +79,4 @@ def _read_json(given: str) -> Any:
     try:
         return json.loads(given)
     except ValueError as error:
-        raise InvalidArgument(f"--body: not JSON ({error})") from None
+        raise InvalidArgument(f"--body must be JSON: {error}") from None

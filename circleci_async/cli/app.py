@@ -1,9 +1,15 @@
-"""The commands, and the options that may stand before their names."""
+"""The typer app: all commands, the options before their names, and usage errors."""
 
 import os
-from typing import Annotated
+import re
+import sys
+from collections.abc import Sequence
+from functools import cache
+from io import StringIO
+from typing import Annotated, Any, NoReturn, cast
 
 import typer
+from typer.main import get_command
 
 from .. import __version__
 from . import (
@@ -19,11 +25,12 @@ from . import (
     insights,
     listen,
     logs,
+    runner,
     trigger,
     usage,
     watch,
 )
-from .command import Attempts, Host, Json, Options, Timeout, Verbose, local, online
+from .command import Attempts, Host, Json, Options, Timeout, Verbose, with_client, with_output
 
 
 def _group(text: str, epilog: str | None = None) -> typer.Typer:
@@ -31,64 +38,64 @@ def _group(text: str, epilog: str | None = None) -> typer.Typer:
         help=text,
         epilog=epilog,
         no_args_is_help=True,
-        add_completion=False,  # there is a command for it
-        rich_markup_mode=None,  # plain help and usage errors are quick, and as readable in a log as on a terminal
-        pretty_exceptions_enable=False,  # pretty ones show what variables hold
+        add_completion=False,  # `completion` replaces it
+        rich_markup_mode=None,  # plain help is faster, and readable in logs
+        pretty_exceptions_enable=False,  # they print the values of variables
         context_settings={"help_option_names": ["-h", "--help"]},
     )
 
 
 app = _group(
     "CircleCI from the command line.",
-    "The token is never an argument: it is read from CIRCLE_TOKEN, CIRCLECI_TOKEN or CIRCLECI_CLI_TOKEN, or from the"
-    " config file of the official CLI. Exit codes: 0 done, 1 failed, 2 bad usage, 130 stopped by Ctrl-C.",
+    "The token is read from CIRCLE_TOKEN, CIRCLECI_TOKEN or CIRCLECI_CLI_TOKEN, or from the config file of the official"
+    " CLI; it is never an argument. Exit codes: 0 success, 1 failure, 2 bad usage, 130 interrupted by Ctrl-C.",
 )
-app.command()(local(demo.demo))
-app.command()(online(account.me))
-app.command()(online(account.project))
-app.command()(online(builds.pipelines))
-app.command()(online(trigger.trigger))
-app.command()(online(watch.watch))
-app.command()(online(builds.workflows))
-app.command()(online(builds.jobs))
-app.command()(online(logs.logs))
-app.command()(online(actions.approve))
-app.command()(online(actions.rerun))
-app.command()(online(actions.cancel))
+app.command()(with_output(demo.demo))
+app.command()(with_client(account.me))
+app.command()(with_client(account.project))
+app.command()(with_client(builds.pipelines))
+app.command()(with_client(trigger.trigger))
+app.command()(with_client(watch.watch))
+app.command()(with_client(builds.workflows))
+app.command()(with_client(builds.jobs))
+app.command()(with_client(logs.logs))
+app.command()(with_client(actions.approve))
+app.command()(with_client(actions.rerun))
+app.command()(with_client(actions.cancel))
 
-files = _group("The files that jobs keep.")
-files.command("list")(online(artifacts.list_))
-files.command("download")(online(artifacts.download))
+files = _group("List and download the artifacts of jobs.")
+files.command("list")(with_client(artifacts.list_))
+files.command("download")(with_client(artifacts.download))
 app.add_typer(files, name="artifacts")
 
-harvests = _group("Artifacts in bulk: all of a project, each fetched once.")
-harvests.command("run")(online(harvest.run))
-harvests.command("status")(local(harvest.status))
-harvests.command("verify")(local(harvest.verify))
+harvests = _group("Download all artifacts of projects incrementally.")
+harvests.command("run")(with_client(harvest.run))
+harvests.command("status")(with_output(harvest.status))
+harvests.command("verify")(with_output(harvest.verify))
 app.add_typer(harvests, name="harvest")
 
-app.command()(online(insights.insights))
+app.command()(with_client(insights.insights))
 
-exports = _group("What was built, and what it cost.")
-exports.command("export")(online(usage.export))
+exports = _group("Export usage and cost.")
+exports.command("export")(with_client(usage.export))
 app.add_typer(exports, name="usage")
 
-app.command()(local(listen.listen))
-app.command()(online(api.api))
-app.command()(local(fake.fake))
-app.command()(local(completion.completion))
+app.command()(with_output(listen.listen))
+app.command()(with_client(api.api))
+app.command()(with_output(fake.fake))
+app.command()(with_output(completion.completion))
 if completion.VARIABLE in os.environ:
     completion.prepare()
 
 
-def _print_version(context: typer.Context, asked: bool) -> None:
-    if asked and not context.resilient_parsing:  # as when words are completed
+def _print_version(context: typer.Context, requested: bool) -> None:
+    if requested and not context.resilient_parsing:  # resilient during shell completion
         typer.echo(f"circleci-async {__version__}")
         raise typer.Exit
 
 
 @app.callback()
-def _before_any(
+def _shared_options(
     context: typer.Context,
     host: Host = None,
     timeout: Timeout = None,
@@ -96,7 +103,39 @@ def _before_any(
     json: Json = False,
     verbose: Verbose = False,
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Say which version this is.")
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
     ] = False,
 ) -> None:
     context.obj = Options(host, timeout, attempts, json, verbose)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command and exit with its code."""
+    try:
+        code = _command()(arguments, prog_name=completion.PROGRAM, standalone_mode=False)
+    except _USAGE_ERROR as error:
+        sys.stderr.write(_usage_error_text(error))
+        code = runner.BAD_USAGE
+    sys.exit(code)
+
+
+_USAGE_ERROR = cast(
+    type[Exception], typer.BadParameter.__mro__[1]
+)  # of click, or of the copy in newer versions of typer
+
+
+@cache
+def _command() -> Any:
+    return get_command(app)
+
+
+def _usage_error_text(error: Any) -> str:
+    """Return the usage and the message, in the style of all other errors."""
+    text = StringIO()
+    error.show(text)
+    return re.sub(
+        r"^Error: (.)(.*?)\.?$",
+        lambda match: f"error: {match[1].lower()}{match[2]}",
+        text.getvalue(),
+        flags=re.MULTILINE,
+    )

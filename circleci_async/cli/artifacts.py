@@ -1,4 +1,4 @@
-"""`artifacts list` and `artifacts download`: the files that jobs keep."""
+"""`artifacts list` and `artifacts download`: files stored by jobs."""
 
 import asyncio
 import re
@@ -8,31 +8,20 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from ..errors import InvalidArgument
-from .account import Slug
+from .arguments import JobNumber, Project, argument, concurrency_option, option
 from .formatting import counted, duration, printable, size
-from .meter import Meter
 from .output import Column, Output
+from .progress import DownloadProgressBar
 
 if TYPE_CHECKING:
-    from ..client import CircleCI
+    from .. import Artifact, CircleCI
     from ..downloads.report import DownloadReport
-    from ..models.artifacts import Artifact
 
-LISTS_AT_ONCE = 8
-
-Number = Annotated[int, typer.Argument(min=1, metavar="JOB_NUMBER", help="The number of a job.", show_default=False)]
-Match = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--match", metavar="GLOB", help="Only paths that match; * goes beyond '/'. Repeatable.", show_default=False
-    ),
-]
+CONCURRENT_LISTS = 8
 
 
-async def list_(circle: "CircleCI", out: Output, slug: Slug, number: Number) -> None:
+async def list_(circle: "CircleCI", out: Output, slug: Project, number: JobNumber) -> None:
     """List the artifacts of a job."""
     await out.list(circle.artifacts.list(slug, number), ARTIFACTS, none="no artifacts")
 
@@ -40,59 +29,54 @@ async def list_(circle: "CircleCI", out: Output, slug: Slug, number: Number) -> 
 async def download(
     circle: "CircleCI",
     out: Output,
-    slug: Annotated[
-        str | None, typer.Argument(metavar="PROJECT", help="The project: gh/acme/api ...", show_default=False)
-    ] = None,
-    number: Annotated[
-        int | None,
-        typer.Argument(min=1, metavar="JOB_NUMBER", help="... and the number of one of its jobs.", show_default=False),
-    ] = None,
+    slug: Annotated[str | None, argument("PROJECT", "Project of the job, such as gh/acme/api.")] = None,
+    number: Annotated[int | None, argument("JOB_NUMBER", "Number of the job.", min=1)] = None,
     pipeline: Annotated[
         str | None,
-        typer.Option(
-            metavar="PIPELINE_ID",
-            help="Instead of one job, all of a pipeline, each into a folder of its own.",
-            show_default=False,
-        ),
+        option("Instead of one job, all jobs of a pipeline, each into its own folder.", metavar="PIPELINE_ID"),
     ] = None,
-    into: Annotated[Path, typer.Option(metavar="DIR", help="Where to; made if need be.")] = Path(),
-    match: Match = None,
-    concurrency: Annotated[int, typer.Option(min=1, max=32, metavar="N", help="Files at once.")] = 16,
+    into: Annotated[
+        Path, option("Destination folder; created if it does not exist.", metavar="DIR", show_default=True)
+    ] = Path(),
+    match: Annotated[
+        list[str] | None, option("Only matching paths; * matches '/' too. Repeatable.", metavar="GLOB")
+    ] = None,
+    concurrency: Annotated[int, concurrency_option("Concurrent downloads.")] = 16,
 ) -> int | None:
     """Download the artifacts of a job, or of all jobs of a pipeline.
 
-    A file that is there already is replaced. What fails or is stopped leaves nothing under a final name.
+    Existing files are replaced. A failed or interrupted download leaves no partial file under its final name.
     """
     if pipeline is not None and slug is None:
-        listed = await artifacts_of_pipeline(circle, pipeline)
+        listed = await _artifacts_of_pipeline(circle, pipeline)
     elif pipeline is None and slug is not None and number is not None:
         listed = [("", each) async for each in circle.artifacts.list(slug, number)]
     else:
-        raise InvalidArgument("give PROJECT and JOB_NUMBER, or --pipeline PIPELINE_ID")
+        raise InvalidArgument("either PROJECT and JOB_NUMBER or --pipeline must be given")
     wanted = [
-        placed(folder, each)
+        _placed(folder, each)
         for folder, each in listed
         if not match or any(fnmatchcase(each.path, glob) for glob in match)
     ]
     if not wanted:
-        out.note(f"none of {counted(len(listed), 'artifact')} matches" if listed else "no artifacts")
-    report = await fetch(circle, out, wanted, into, concurrency)
-    show_report(out, report, into)
+        out.note(f"no artifact of {len(listed)} matches" if listed else "no artifacts")
+    report = await _fetch(circle, out, wanted, into, concurrency)
+    _show_report(out, report, into)
     return 1 if report.failed else 0
 
 
-async def artifacts_of_pipeline(circle: "CircleCI", pipeline_id: str) -> "list[tuple[str, Artifact]]":
+async def _artifacts_of_pipeline(circle: "CircleCI", pipeline_id: str) -> "list[tuple[str, Artifact]]":
     """Return the artifacts of all jobs of a pipeline, each with the folder of its job, `NUMBER-NAME`."""
     from ..core.fan_out import fan_out
 
-    jobs = {  # a rerun lists the jobs that it takes over once more
+    jobs = {  # a rerun lists the jobs that it reuses again
         (job.project_slug, job.job_number): f"{job.job_number}-{_folder_name(job.name)}"
         async for workflow in circle.pipelines.workflows(pipeline_id)
         async for job in circle.workflows.jobs(workflow.id)
         if job.job_number and job.project_slug and job.type != "approval"
     }
     found: list[tuple[str, Artifact]] = []
-    lists = fan_out(jobs, lambda job: circle.artifacts.list(*job).collect(), concurrency=LISTS_AT_ONCE)
+    lists = fan_out(jobs, lambda job: circle.artifacts.list(*job).collect(), concurrency=CONCURRENT_LISTS)
     async with aclosing(lists) as outcomes:
         async for job, artifacts in outcomes:
             if isinstance(artifacts, Exception):
@@ -101,8 +85,8 @@ async def artifacts_of_pipeline(circle: "CircleCI", pipeline_id: str) -> "list[t
     return found
 
 
-def placed(folder: str, artifact: "Artifact") -> "Artifact":
-    """Return an artifact that goes into `folder`, with the runs of parallel nodes inside it; "" changes nothing."""
+def _placed(folder: str, artifact: "Artifact") -> "Artifact":
+    """Return the artifact with its path below `folder` and its parallel node; "" changes nothing."""
     from attrs import evolve
 
     if not folder:
@@ -111,22 +95,20 @@ def placed(folder: str, artifact: "Artifact") -> "Artifact":
     return evolve(artifact, path=f"{folder}/{node}{artifact.path}", node_index=0)
 
 
-async def fetch(
+async def _fetch(
     circle: "CircleCI", out: Output, artifacts: "Sequence[Artifact]", into: Path, concurrency: int
 ) -> "DownloadReport":
-    """Download artifacts with a progress bar; when stopped, say how many there are."""
-    with Meter(out, len(artifacts)) as meter:
+    """Download artifacts with a progress bar; if interrupted, print how many are complete."""
+    with DownloadProgressBar(out, len(artifacts)) as bar:
         try:
-            return await circle.artifacts.download_all(
-                artifacts, into, concurrency=concurrency, on_progress=meter.update
-            )
+            return await circle.artifacts.download_all(artifacts, into, concurrency=concurrency, on_progress=bar.update)
         except asyncio.CancelledError:
-            out.note(f"stopped: {meter.finished:,} of {counted(len(artifacts), 'file')} done; those are whole")
+            out.note(f"stopped: {bar.finished:,} of {counted(len(artifacts), 'file')} are complete")
             raise
 
 
-def show_report(out: Output, report: "DownloadReport", into: Path) -> None:
-    """Show what became of a download."""
+def _show_report(out: Output, report: "DownloadReport", into: Path) -> None:
+    """Print the result of a download."""
     if out.is_json:
         out.data(_as_data(report))
         return
@@ -164,5 +146,5 @@ def _folder_name(name: str) -> str:
 ARTIFACTS: "tuple[Column[Artifact], ...]" = (
     Column("Path", lambda artifact: artifact.path),
     Column("Node", lambda artifact: artifact.node_index, is_fixed=True, is_number=True),
-    Column("Address", lambda artifact: artifact.url, is_wide=True),
+    Column("URL", lambda artifact: artifact.url, is_wide=True),
 )

@@ -1,4 +1,4 @@
-"""How a pipeline on its way is shown: as a tree that is drawn again, as a line for each change, or as JSON."""
+"""Views of a running build: a tree that is redrawn, a line per change, or JSON."""
 
 import asyncio
 import shlex
@@ -13,27 +13,24 @@ if TYPE_CHECKING:
     from rich.text import Text
     from rich.tree import Tree
 
-    from ..models.pipelines import Pipeline
-    from ..models.workflows import Workflow, WorkflowJob
-    from ..watching.changes import Change
-    from ..watching.results import PipelineResult, WorkflowResult
+    from .. import Change, Pipeline, PipelineResult, Workflow, WorkflowJob, WorkflowResult
 
-DRAWN_EVERY = 0.25
-"""Seconds after which the times in the tree are brought up to date."""
+REFRESH_INTERVAL = 0.25
+"""Seconds between updates of the durations in the tree."""
 
 
 def view_of(out: Output, title: str) -> "BuildView":
-    """Return the view that suits where the output goes."""
+    """Return the view for the kind of output."""
     if out.is_json:
         return JsonView(out, title)
-    # A log would tear the tree, and a terminal that can't move its cursor would not show it before the end.
+    # Log lines would break the tree, and a dumb terminal cannot redraw it.
     if out.stream.isatty() and not out.is_verbose and not out.console.is_dumb_terminal:
         return TreeView(out, title)
     return LineView(out, title)
 
 
 class BuildView:
-    """Keeps what it is told, and shows nothing."""
+    """Base of the views: collects the state of the build and shows nothing."""
 
     def __init__(self, out: Output, title: str) -> None:
         self.out = out
@@ -52,17 +49,16 @@ class BuildView:
 
     @property
     def jobs(self) -> "list[WorkflowJob]":
-        """All jobs that it was told of."""
+        """All jobs seen so far."""
         return [job for each in self._jobs.values() for job in each.values()]
 
     def jobs_of(self, workflow: "Workflow") -> "list[WorkflowJob]":
-        """The jobs of a workflow, in the order in which they were told of."""
+        """The jobs of a workflow, in the order in which they were seen."""
         return [*self._jobs.get(workflow.id, {}).values()]
 
-    def tell(self, change: "Change") -> None:
-        """Take in a change."""
-        from ..models.pipelines import Pipeline
-        from ..models.workflows import Workflow
+    def update(self, change: "Change") -> None:
+        """Record a change."""
+        from .. import Pipeline, Workflow
 
         item = change.item
         if isinstance(item, Pipeline):
@@ -73,18 +69,18 @@ class BuildView:
             self._jobs.setdefault(change.workflow.id, {})[item.id] = item
 
     def conclude(self, result: "PipelineResult | WorkflowResult") -> None:
-        """Show how it ended."""
+        """Show the result."""
 
     def close(self) -> None:
-        """Show no more changes. Safe to repeat."""
+        """Stop showing changes. Idempotent."""
 
 
 class JsonView(BuildView):
-    """A line of JSON for each change, and one for the result."""
+    """A line of JSON per change, and one for the result."""
 
-    def tell(self, change: "Change") -> None:
+    def update(self, change: "Change") -> None:
         """Print a change."""
-        super().tell(change)
+        super().update(change)
         workflow = change.workflow and {"id": change.workflow.id, "name": change.workflow.name}
         self.out.line(
             {
@@ -100,13 +96,13 @@ class JsonView(BuildView):
 
     def conclude(self, result: "PipelineResult | WorkflowResult") -> None:
         """Print the result."""
-        from ..core.codec import to_dict
+        from .. import to_dict
 
         self.out.line({"event": "result", **to_dict(result)})
 
 
 class ResultView(BuildView):
-    """The result alone, as JSON."""
+    """Only the result, as JSON."""
 
     def conclude(self, result: "PipelineResult | WorkflowResult") -> None:
         """Print the result."""
@@ -114,17 +110,17 @@ class ResultView(BuildView):
 
 
 class LineView(BuildView):
-    """A line for each change of a workflow or a job, with the time of day."""
+    """A line per change of a workflow or a job, with the time of day."""
 
     def __init__(self, out: Output, title: str) -> None:
         super().__init__(out, title)
         out.say(title)
 
-    def tell(self, change: "Change") -> None:
+    def update(self, change: "Change") -> None:
         """Print a change."""
         from rich.text import Text
 
-        super().tell(change)
+        super().update(change)
         if change.kind == "pipeline":
             return
         begin = getattr(change.item, "started_at", None) or getattr(change.item, "created_at", None)
@@ -135,39 +131,39 @@ class LineView(BuildView):
         )
         if change.kind == "job" and change.after == "on_hold" and change.workflow:
             job = shlex.quote(change.name)
-            self.out.note(f"to approve it: circleci-async approve {change.workflow.id} {job}", "yellow")
+            self.out.note(f"on hold; approve with: circleci-async approve {change.workflow.id} {job}", "yellow")
 
 
 class TreeView(BuildView):
-    """A tree of workflows and jobs that is drawn again whenever something changes, and while time goes by."""
+    """A tree of workflows and jobs, redrawn on every change and at an interval."""
 
     def __init__(self, out: Output, title: str) -> None:
         from rich.live import Live
 
         super().__init__(out, title)
         self._live = Live(console=out.console, auto_refresh=False, get_renderable=self._draw)
-        self._drawing: asyncio.Task[None] | None = None
+        self._redrawing: asyncio.Task[None] | None = None
 
     def __enter__(self) -> Self:
         self._live.start()
-        self._drawing = asyncio.create_task(self._draw_again())
+        self._redrawing = asyncio.create_task(self._redraw())
         return self
 
-    def tell(self, change: "Change") -> None:
-        """Draw a change."""
-        super().tell(change)
+    def update(self, change: "Change") -> None:
+        """Redraw the tree with a change."""
+        super().update(change)
         self._live.refresh()
 
     def close(self) -> None:
-        """Leave the tree as it is."""
-        if self._drawing is not None:
-            self._drawing.cancel()
-            self._drawing = None
+        """Stop redrawing; the tree stays on the screen."""
+        if self._redrawing is not None:
+            self._redrawing.cancel()
+            self._redrawing = None
             self._live.stop()
 
-    async def _draw_again(self) -> None:
+    async def _redraw(self) -> None:
         while True:
-            await asyncio.sleep(DRAWN_EVERY)
+            await asyncio.sleep(REFRESH_INTERVAL)
             self._live.refresh()
 
     def _draw(self) -> "Tree":
@@ -175,14 +171,14 @@ class TreeView(BuildView):
 
         now = datetime.now(UTC)
         state = self.pipeline.state if self.pipeline else None
-        # A pipeline that was created has no more to say: its workflows do.
+        # Once the pipeline is created, the workflows show the status.
         tree = Tree(row(self.title, None if state == "created" else state))
         for workflow in self.workflows.values():
             branch = tree.add(row(workflow.name, workflow.status, workflow.created_at, workflow.stopped_at, now))
             for job in self.jobs_of(workflow):
                 branch.add(row(job.name, job.status, job.started_at, job.stopped_at, now))
             if workflow.status == "on_hold":
-                branch.add(f"to approve it: circleci-async approve {workflow.id}")  # it may wrap, to be copied
+                branch.add(f"approve with: circleci-async approve {workflow.id}")  # may wrap, so that it can be copied
         return tree
 
 
@@ -193,12 +189,12 @@ def row(
     end: datetime | None = None,
     now: datetime | None = None,
 ) -> "Text":
-    """Return a line: what it is, how it stands, how long it took, or has taken so far if `now` is given."""
+    """Return a line with name, status and duration; `now` is the end of what still runs."""
     from rich.text import Text
 
     until = end or now
-    took = duration(max(0.0, (until - begin).total_seconds())) if begin and until else ""
-    parts = [(printable(name), ""), (printable(status or ""), STYLES.get(status or "", "")), (took, "dim")]
+    seconds = duration(max(0.0, (until - begin).total_seconds())) if begin and until else ""
+    parts = [(printable(name), ""), (printable(status or ""), STYLES.get(status or "", "")), (seconds, "dim")]
     line = Text("  ").join(Text(text, style) for text, style in parts if text)
     line.no_wrap, line.overflow = True, "ellipsis"
     return line

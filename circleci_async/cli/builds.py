@@ -1,4 +1,4 @@
-"""`pipelines`, `workflows` and `jobs`: what was built, and how it went."""
+"""`pipelines`, `workflows` and `jobs`: lists of builds, and one job in detail."""
 
 from collections import Counter
 from datetime import datetime, timedelta
@@ -7,28 +7,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InvalidArgument
-from .account import Slug
+from .arguments import OptionalNumber, Project, argument, option
 from .formatting import Cell
 from .output import Column, Output
 
 if TYPE_CHECKING:
-    from ..client import CircleCI
-    from ..models.jobs import JobDetails, TestResult
-    from ..models.pipelines import Pipeline
-    from ..models.workflows import Workflow, WorkflowJob
+    from .. import CircleCI, JobDetails, Pipeline, TestResult, Workflow, WorkflowJob
 
 
 async def pipelines(
     circle: "CircleCI",
     out: Output,
-    slug: Slug,
-    branch: Annotated[str | None, typer.Option(help="Only those of this branch.", show_default=False)] = None,
-    mine: Annotated[bool, typer.Option("--mine", help="Only those that you set going.", show_default=False)] = False,
-    limit: Annotated[int, typer.Option(min=0, metavar="N", help="How many, newest first; 0: all.")] = 20,
+    slug: Project,
+    branch: Annotated[str | None, option("Only pipelines of this branch.")] = None,
+    mine: Annotated[bool, option("Only pipelines that you triggered.", "--mine")] = False,
+    limit: Annotated[int, typer.Option(min=0, metavar="N", help="Number of pipelines; 0 lists all.")] = 20,
 ) -> None:
     """List the pipelines of a project, newest first.
 
-    The state tells how the creation of a pipeline went; how the build went, its workflows tell.
+    The state of a pipeline describes its creation; the status of its workflows describes the build.
     """
     if mine and branch is not None:
         raise InvalidArgument("--mine and --branch can't be combined")
@@ -39,12 +36,8 @@ async def pipelines(
 async def workflows(
     circle: "CircleCI",
     out: Output,
-    pipeline: Annotated[
-        str, typer.Argument(metavar="PIPELINE_ID | PROJECT", help="The id of a pipeline, or a project ...")
-    ],
-    number: Annotated[
-        int | None, typer.Argument(min=1, metavar="NUMBER", help="... and the pipeline's number.", show_default=False)
-    ] = None,
+    pipeline: Annotated[str, argument("PIPELINE_ID | PROJECT", "Id of a pipeline, or a project.")],
+    number: OptionalNumber = None,
 ) -> None:
     """List the workflows of a pipeline."""
     if number is not None:
@@ -57,17 +50,10 @@ async def workflows(
 async def jobs(
     circle: "CircleCI",
     out: Output,
-    workflow: Annotated[
-        str, typer.Argument(metavar="WORKFLOW_ID | PROJECT", help="The id of a workflow, or a project ...")
-    ],
-    number: Annotated[
-        int | None, typer.Argument(min=1, metavar="NUMBER", help="... and a job's number.", show_default=False)
-    ] = None,
+    workflow: Annotated[str, argument("WORKFLOW_ID | PROJECT", "Id of a workflow, or a project.")],
+    number: OptionalNumber = None,
 ) -> None:
-    """List the jobs of a workflow, or show one job.
-
-    One job is shown in detail, with a summary of its tests.
-    """
+    """List the jobs of a workflow, or show one job with a summary of its tests."""
     if number is None:
         _expect_id(workflow, "workflow")
         await out.list(circle.workflows.jobs(workflow), JOBS, none="no jobs")
@@ -77,8 +63,8 @@ async def jobs(
 
 
 def show_job(out: Output, job: "JobDetails", tests: "list[TestResult]") -> None:
-    """Show a job and a summary of its tests: all results counted, those that failed in full."""
-    from ..core.codec import to_dict
+    """Print a job, its test results by count, and its failed tests in full."""
+    from .. import to_dict
 
     results = Counter(test.result for test in tests)
     failures = [test for test in tests if test.result in {"failure", "error"}]
@@ -105,7 +91,7 @@ def show_job(out: Output, job: "JobDetails", tests: "list[TestResult]") -> None:
 
 def _expect_id(text: str, what: str) -> None:
     if "/" in text:
-        raise InvalidArgument(f"{text!r} is no id of a {what}; with a project, give a number too: {text} 42")
+        raise InvalidArgument(f"expected the id of a {what}, or a project and a number such as {text} 42, got {text!r}")
 
 
 def _revision(pipeline: "Pipeline") -> str | None:

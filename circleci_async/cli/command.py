@@ -1,4 +1,4 @@
-"""What all commands share: the options, the client made from them, and the way into the event loop."""
+"""Turns coroutine functions into typer commands: adds the shared options and makes the client."""
 
 import inspect
 from collections.abc import Callable, Coroutine
@@ -6,33 +6,28 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, NamedTuple
 
 import typer
 
+from .arguments import option
 from .output import Output
 
 if TYPE_CHECKING:
-    from ..client import CircleCI
+    from .. import CircleCI
 
 ExitCode = int | None
-"""What a command returns; None is 0."""
+"""Return value of a command; None means 0."""
 
-Host = Annotated[
-    str | None, typer.Option("--host", metavar="URL", help="The CircleCI installation.", show_default=False)
-]
+Host = Annotated[str | None, option("URL of the CircleCI installation.", "--host", metavar="URL")]
 Timeout = Annotated[
-    float | None,
-    typer.Option("--timeout", metavar="SECONDS", help="For one attempt of a call; 60 by default.", show_default=False),
+    float | None, option("Timeout for each attempt of a call; 60 by default.", "--timeout", metavar="SECONDS")
 ]
 Attempts = Annotated[
-    int | None,
-    typer.Option(
-        "--attempts", min=1, metavar="N", help="Of each call, the first included; 5 by default.", show_default=False
-    ),
+    int | None, option("Attempts per call, including the first; 5 by default.", "--attempts", metavar="N", min=1)
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.", show_default=False)]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log each request on stderr.", show_default=False)]
+Json = Annotated[bool, option("Print JSON.", "--json")]
+Verbose = Annotated[bool, option("Log each request to stderr.", "--verbose", "-v")]
 
 
 class Options(NamedTuple):
-    """The options that every command understands, before its name and after it."""
+    """The options that every command accepts, before and after its name."""
 
     host: str | None = None
     timeout: float | None = None
@@ -40,21 +35,21 @@ class Options(NamedTuple):
     json: bool = False
     verbose: bool = False
 
-    def over(self, others: "Options") -> "Options":
-        """Return these, completed with others where they were not given."""
+    def or_else(self, defaults: "Options") -> "Options":
+        """Return these options, completed from `defaults`."""
         return Options(
-            others.host if self.host is None else self.host,
-            others.timeout if self.timeout is None else self.timeout,
-            others.attempts if self.attempts is None else self.attempts,
-            self.json or others.json,
-            self.verbose or others.verbose,
+            defaults.host if self.host is None else self.host,
+            defaults.timeout if self.timeout is None else self.timeout,
+            defaults.attempts if self.attempts is None else self.attempts,
+            self.json or defaults.json,
+            self.verbose or defaults.verbose,
         )
 
 
-def _everywhere(*, json: Json = False, verbose: Verbose = False) -> None: ...
+def _output_options(*, json: Json = False, verbose: Verbose = False) -> None: ...
 
 
-def _online(
+def _client_options(
     *,
     host: Host = None,
     timeout: Timeout = None,
@@ -64,19 +59,19 @@ def _online(
 ) -> None: ...
 
 
-def local(command: Callable[Concatenate[Output, ...], Coroutine[Any, Any, ExitCode]]) -> Callable[..., None]:
-    """Make a typer command of a coroutine function that is given an `Output`."""
+def with_output(command: Callable[Concatenate[Output, ...], Coroutine[Any, Any, ExitCode]]) -> Callable[..., None]:
+    """Return a typer command for a coroutine function that takes an `Output`."""
 
     def invoke(options: Options, out: Output, **arguments: Any) -> Coroutine[Any, Any, ExitCode]:
         return command(out, **arguments)
 
-    return _typer_command(command, 1, _everywhere, invoke)
+    return _typer_command(command, 1, _output_options, invoke)
 
 
-def online(
+def with_client(
     command: Callable[Concatenate["CircleCI", Output, ...], Coroutine[Any, Any, ExitCode]],
 ) -> Callable[..., None]:
-    """Make a typer command of a coroutine function that is given a client, closed when it ends, and an `Output`."""
+    """Return a typer command for a coroutine function that takes a client, closed afterwards, and an `Output`."""
 
     async def invoke(options: Options, out: Output, **arguments: Any) -> ExitCode:
         from ..errors import AuthenticationError
@@ -85,15 +80,14 @@ def online(
             try:
                 return await command(circle, out, **arguments)
             except AuthenticationError as error:
-                error.add_note(f"Token: {circle.token_source}.")
+                error.add_note(f"token: {circle.token_source}")
                 raise
 
-    return _typer_command(command, 2, _online, invoke)
+    return _typer_command(command, 2, _client_options, invoke)
 
 
 def _client(options: Options) -> "CircleCI":
-    from ..client import CircleCI
-    from ..core.retry import RetryPolicy
+    from .. import CircleCI, RetryPolicy
 
     retry = RetryPolicy() if options.attempts is None else RetryPolicy(attempts=options.attempts)
     return CircleCI(host=options.host, timeout=60.0 if options.timeout is None else options.timeout, retry=retry)
@@ -101,24 +95,27 @@ def _client(options: Options) -> "CircleCI":
 
 def _typer_command(
     command: Callable[..., Any],
-    given: int,
+    injected: int,
     shared: Callable[..., None],
     invoke: Callable[..., Coroutine[Any, Any, ExitCode]],
 ) -> Callable[..., None]:
-    """Give typer a plain function with the parameters of `command`, but for the first ones, and the shared ones."""
+    """Return a plain function with the parameters of `command`, except the `injected` first ones, and of `shared`."""
 
     def run(context: typer.Context, **arguments: Any) -> None:
         from . import runner
 
         own = Options(**{name: arguments.pop(name) for name in shared_parameters})
-        options = own.over(context.obj)
+        options = own.or_else(context.obj)
         out = Output(is_json=options.json, is_verbose=options.verbose)
         raise typer.Exit(runner.run(lambda: invoke(options, out, **arguments), out))
 
     shared_parameters = inspect.signature(shared).parameters
     parameters = [
         inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context),
-        *(each.replace(kind=each.KEYWORD_ONLY) for each in [*inspect.signature(command).parameters.values()][given:]),
+        *(
+            each.replace(kind=each.KEYWORD_ONLY)
+            for each in [*inspect.signature(command).parameters.values()][injected:]
+        ),
         *shared_parameters.values(),
     ]
     run.__name__ = command.__name__

@@ -1,4 +1,4 @@
-"""`completion`: what makes a shell complete this command's words."""
+"""`completion`: shell completion."""
 
 from enum import StrEnum
 from typing import Annotated, Final
@@ -10,11 +10,11 @@ from .output import Output
 
 PROGRAM: Final = "circleci-async"
 VARIABLE: Final = "_CIRCLECI_ASYNC_COMPLETE"
-"""The environment variable by which a shell's script asks for completions; typer makes it of the program's name."""
+"""Environment variable through which the shell requests completions; typer derives it from the program name."""
 
 
 class Shell(StrEnum):
-    """A shell that there is a script for."""
+    """A supported shell."""
 
     BASH = "bash"
     ZSH = "zsh"
@@ -25,7 +25,7 @@ class Shell(StrEnum):
 async def completion(
     out: Output, shell: Annotated[Shell, typer.Argument(metavar="SHELL", help=", ".join(Shell), show_default=False)]
 ) -> None:
-    """Print what makes a shell complete commands and options.
+    """Print the script that completes commands and options in a shell.
 
     \b
     bash: eval "$(circleci-async completion bash)"  in ~/.bashrc
@@ -33,8 +33,8 @@ async def completion(
     fish: circleci-async completion fish | source  in ~/.config/fish/config.fish
     PowerShell: circleci-async completion powershell | Out-String | Invoke-Expression  in $PROFILE
     """
-    # typer's own options do this too, but they guess the shell and change the user's files and settings.
-    script = typer.completion.get_completion_script(  # type: ignore[attr-defined] # it is there, but not exported
+    # typer's own options do this too, but they guess the shell and edit the user's files.
+    script = typer.completion.get_completion_script(  # type: ignore[attr-defined] # not exported
         prog_name=PROGRAM, complete_var=VARIABLE, shell=shell.value
     )
     if out.is_json:
@@ -44,5 +44,5 @@ async def completion(
 
 
 def prepare() -> None:
-    """Let the program answer those scripts; typer does this alone where its own options are."""
+    """Register the shells, so that the program answers completion requests; typer does so only for its own options."""
     typer.completion.completion_init()  # type: ignore[attr-defined] # as above

@@ -1,192 +1,249 @@
-"""`demo`: the main job of this package, done against an embedded CircleCI."""
+"""`demo`: shows the main features against an embedded CircleCI, and checks the results."""
 
 import asyncio
+import hashlib
+import os
+import sys
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from glob import escape
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from . import artifacts, builds, watch
-from .build_view import view_of
-from .formatting import counted, duration, size
-from .insights import show_snapshot
+from . import account, artifacts, builds, harvest, insights, listen, logs, trigger
+from .arguments import option
 from .output import Output
 
 if TYPE_CHECKING:
-    from ..client import CircleCI
-    from ..downloads.report import DownloadReport
-    from .demo_failure import Failure
-    from .demo_harvest import Rescue
-    from .stage import Stage
+    from .. import CircleCI, WebhookEvent
+    from ..testing import FakeCircleCI, Fault
+
+RATE = 8
+LATENCY = 0.02
+RUN_TIME = 1.2
+KILLED_AFTER = 48
+"""Files that the storage serves before the harvest is killed."""
+POLL_INTERVAL = 600.0
+"""Seconds between the polls for the pipeline that fails, so that only the webhook can end the wait."""
+SECRET = "signing secret of the demo"  # noqa: S105
+
+API, WEB = "gh/acme/api", "gh/acme/web"
+STATS = ("requests", "retries", "rate_limited", "paused", "received")
 
 
-class Outcome(NamedTuple):
-    """What came of the steps."""
+class Demo:
+    """The embedded CircleCI, a client, and the results of the scenes."""
 
-    report: "DownloadReport"
-    verified: int
-    """Files whose bytes on disk are the server's."""
-    all_insights: bool
-    built: bool
-    failure: "Failure"
-    rescue: "Rescue"
+    def __init__(self, out: Output, fake: "FakeCircleCI", circle: "CircleCI", downloads: Path, harvest: Path) -> None:
+        self.out, self.fake, self.circle = out, fake, circle
+        self.downloads, self.harvest = downloads, harvest
+        self.pipeline = fake.world.projects[API].pipelines.all[-1]
+        jobs = [job for workflow in self.pipeline.workflows for job in workflow.jobs]
+        self.stored = sorted((artifact for job in jobs for artifact in job.artifacts), key=lambda each: -each.size)
+        """What the jobs of the pipeline stored, the largest artifact first."""
+        self.checks: dict[str, bool] = {}
+        self.numbers: dict[str, Any] = {}
+        largest, second = self.stored[:2]
+        fail, project = fake.fail, f"/api/v2/project/{API}"
+        self.faults: dict[str, Fault] = {
+            "503 with an HTML page": fail("/api/v2/me", status=503, body="<html>Service Unavailable</html>"),
+            "connection reset during a list": fail(f"{project}/pipeline", method="GET", reset="after"),
+            "interrupted download": fail(escape(largest.key), origin="storage", cut=largest.size // 2),
+            "expired signature": fail(escape(second.location), origin="artifacts", expired=True),
+            "500 for a job": fail(f"{project}/job/*", status=500),
+        }
+
+    async def verify(self, folder: Path) -> int:
+        """Count the artifacts in a folder that have the bytes that the server has."""
+        found = Counter(await asyncio.to_thread(checksums, folder))
+        verified = (Counter(artifact.sha256 for artifact in self.stored) & found).total()
+        self.out.say(f"{verified} of {len(self.stored)} have the SHA-256 that the server has.")
+        return verified
+
+    def ranges(self, since: int = 0) -> list[str]:
+        """Return the `Range` of each request for the largest artifact that did not start at its first byte."""
+        key = self.stored[0].key
+        asked = [request.headers.get("Range", "") for request in self.fake.requests[since:] if request.path == key]
+        return [each for each in asked if each and not each.startswith("bytes=0-")]
 
 
 async def demo(
-    out: Output,
-    keep: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Keep the downloaded files, here.", show_default=False)
-    ] = None,
+    out: Output, keep: Annotated[Path | None, option("Keep the downloaded files in this folder.", metavar="DIR")] = None
 ) -> int:
-    """See it work, on a CircleCI on this machine.
+    """Run a demonstration against an embedded CircleCI.
 
-    Real sockets and real bytes, but no network and no token. The embedded CircleCI limits the rate, takes its time, and
-    goes wrong on purpose. The exit code is 1 if anything did not end as it must.
+    It needs no network and no token. The embedded CircleCI limits the request rate, delays its responses, and fails on
+    purpose. The exit code is 1 if any check fails.
     """
-    from ..core.retry import RetryPolicy
-    from .stage import stage
+    from .. import RetryPolicy
+    from ..testing import FakeCircleCI, RateLimit, World
 
     people = Output(is_verbose=out.is_verbose, is_fitted=True, stream=StringIO() if out.is_json else None)
-    began = time.monotonic()
-    with TemporaryDirectory(prefix="circleci-async-demo-") as temporary:
+    started = time.monotonic()
+    world = World.generate(seed=7, projects=8, pipelines=25, artifacts=60, artifact_sizes=(1_000, 2_000_000))
+    limit = RateLimit(RATE, headers=None)  # without headers the client has to learn the rate from refusals
+    with TemporaryDirectory(prefix="circleci-") as temporary:
         async with (
-            stage() as embedded,
-            embedded.server.client(retry=RetryPolicy(initial_delay=0.2), trust_env=False) as circle,
+            FakeCircleCI(world, rate_limit=limit, latency=LATENCY, run_time=RUN_TIME) as fake,
+            fake.client(retry=RetryPolicy(initial_delay=0.2), trust_env=False) as circle,
         ):
-            outcome = await _play(
-                circle, embedded, people, keep or Path(temporary, "files"), Path(temporary, "harvest")
+            play = Demo(people, fake, circle, keep or Path(temporary, "files"), Path(temporary, "harvest"))
+            people.say(
+                f"An embedded CircleCI listens at {circle.host}. It answers\n{RATE} requests per second,"
+                f" each after {LATENCY * 1000:.0f} ms, and fails {len(play.faults)} times on purpose."
             )
-            seconds = time.monotonic() - began
-            checks = _checks(embedded, outcome)
-            if out.is_json:
-                out.data(_summary(circle, embedded, outcome, checks, seconds))
-            else:
-                _close(circle, embedded, outcome, checks, seconds, out)
-    return 0 if all(checks.values()) else 1
-
-
-async def _play(circle: "CircleCI", stage: "Stage", out: Output, folder: Path, harvest: Path) -> Outcome:
-    """Do the main job, as a program would: nothing is known but a token, a host and the projects' names."""
-    from .demo_failure import fail
-    from .demo_harvest import rescue
-
-    slug, *_ = projects = list(stage.server.world.projects)
-    out.say(
-        f"An embedded CircleCI listens at {circle.host}. It answers\n"
-        f"{stage.per_second} requests a second, each after {stage.latency * 1000:.0f} ms, and goes wrong"
-        f" {len(stage.faults)} times on purpose."
-    )
-
-    _head(out, 1, "Who am I?")
-    user = await circle.users.me()
-    out.say(f"{user.login} ({user.name})")
-
-    _head(out, 2, f"The latest pipelines of {slug}")
-    pipelines = await circle.pipelines.list(slug).collect(limit=6)
-    out.table(pipelines, builds.PIPELINES)
-
-    _head(out, 3, "A job of the newest one, in detail")
-    newest = pipelines[0]
-    jobs = [
-        job
-        async for workflow in circle.pipelines.workflows(newest.id)
-        async for job in circle.workflows.jobs(workflow.id)
-        if job.job_number is not None
-    ]
-    number = next(job.job_number for job in jobs if job.job_number and "test" in job.name)
-    builds.show_job(out, await circle.jobs.get(slug, number), await circle.jobs.tests(slug, number).collect())
-
-    _head(out, 4, "All artifacts of that pipeline, at once")
-    listed = [artifacts.placed(*each) for each in await artifacts.artifacts_of_pipeline(circle, newest.id)]
-    report = await artifacts.fetch(circle, out, listed, folder, concurrency=16)
-    artifacts.show_report(out, report, folder)
-    verified = await asyncio.to_thread(stage.count_verified, [(each.artifact.url, each.path) for each in report.files])
-    out.say(f"{verified} of {len(stage.artifacts)} have the same SHA-256 on this disk as on the server.")
-
-    _head(out, 5, f"How the workflows of {counted(len(projects), 'project')} have fared, asked at once")
-    all_insights = await show_snapshot(out, projects, circle.insights.snapshot(projects))
-
-    _head(out, 6, f"A new pipeline of {slug}, watched to its end")
-    created = await circle.pipelines.trigger(slug, branch="main", parameters={"deploy": False})
-    with view_of(out, watch.title_of(created.number, slug)) as view:
-        built = (
-            await watch.show(circle, out, view, "pipeline", created.id, on_hold="return", every=0.3, within=None) == 0
-        )
-
-    _head(out, 7, f"A pipeline of {projects[1]} that fails: a webhook tells of it, the log says why")
-    failure = await fail(circle, stage, out)
-
-    _head(out, 8, "A harvest, killed in the middle, and another that goes on from there")
-    return Outcome(report, verified, all_insights, built, failure, await rescue(circle, stage, out, harvest))
-
-
-def _checks(stage: "Stage", outcome: Outcome) -> dict[str, bool]:
-    """What must be so in the end."""
-    return {
-        "every file came, and is the server's": outcome.verified == len(stage.artifacts) and not outcome.report.failed,
-        "every file that broke off was taken up again": sum(file.resumed for file in outcome.report.files) > 0,
-        "no project's insights are missing": outcome.all_insights,
-        "the new pipeline ran to its end": outcome.built,
-        "a webhook told of the failure at once": outcome.failure.status == "failed" and outcome.failure.events >= 3,
-        "the log says why": outcome.failure.lines > 0,
-        "the killed harvest went on, and fetched no file twice": (
-            0 < outcome.rescue.kept < len(stage.artifacts) and not outcome.rescue.again
-        ),
-        "of the half file only the rest was fetched": outcome.rescue.went_on,
-        "its tree and its ledger agree, and are the server's": (
-            outcome.rescue.agrees and outcome.rescue.verified == len(stage.artifacts)
-        ),
-        "every fault struck, and every call came through": all(fault.hits for fault in stage.faults.values()),
-        "the storage never saw the token": stage.tokens_leaked == 0,
-    }
-
-
-def _summary(
-    circle: "CircleCI", stage: "Stage", outcome: Outcome, checks: Mapping[str, bool], seconds: float
-) -> dict[str, Any]:
-    stats, report = circle.stats, outcome.report
-    return {
-        "seconds": round(seconds, 3),
-        "requests": stats.requests,
-        "retries": stats.retries,
-        "rate_limited": stats.rate_limited,
-        "paused": round(stats.paused, 3),
-        "received": stats.received,
-        "faults": {what: fault.hits for what, fault in stage.faults.items()},
-        "files": len(report.files),
-        "bytes": report.bytes,
-        "resumed": sum(file.resumed for file in report.files),
-        "verified": outcome.verified,
-        "harvest": outcome.rescue,
-        "checks": dict(checks),
-    }
-
-
-def _close(
-    circle: "CircleCI", stage: "Stage", outcome: Outcome, checks: Mapping[str, bool], seconds: float, out: Output
-) -> None:
-    from rich.text import Text
-
-    stats, report = circle.stats, outcome.report
-    _head(out, None, "What happened")
-    out.fields(
+            for number, scene in enumerate(SCENES, 1):
+                people.say(f"\n{number}  {scene.__doc__}".rstrip("."), "bold")
+                await scene(play)
+            play.checks["every fault occurred, and no call failed"] = all(fault.hits for fault in play.faults.values())
+            stored = [str(request.headers) for request in fake.requests if request.origin == "storage"]
+            play.checks["the storage never received the token"] = not any(fake.token in each for each in stored)
+            faults = {name: fault.hits for name, fault in play.faults.items()}
+            numbers = {"seconds": round(time.monotonic() - started, 3), **play.numbers}
+            numbers |= {name: round(getattr(circle.stats, name), 3) for name in STATS}
+    if out.is_json:
+        out.data({**numbers, "faults": faults, "checks": play.checks})
+    people.say("\nWhat happened", "bold")
+    people.fields(
         [
-            ("Time", duration(seconds)),
-            ("Requests", f"{stats.requests:,}, of them {counted(stats.retries, 'retry', 'retries')}"),
-            ("Rate limit", f"refused {stats.rate_limited} times (429), held all back for {duration(stats.paused)}"),
-            *(("Fault", what) for what, fault in stage.faults.items() if fault.hits),
-            ("Files", f"{len(report.files)}, {size(report.bytes)}, verified: {outcome.verified}"),
+            *((name, str(value)) for name, value in numbers.items()),
+            *(("fault", name) for name, hits in faults.items() if hits),
         ]
     )
-    out.say("")
-    for text, is_so in checks.items():
-        out.say(Text.assemble(("ok  " if is_so else "NO  ", "green" if is_so else "bold red"), text))
+    for text, ok in play.checks.items():
+        people.say(f"{'ok' if ok else 'FAILED':6}  {text}", "green" if ok else "bold red")
+    return 0 if all(play.checks.values()) else 1
 
 
-def _head(out: Output, number: int | None, text: str) -> None:
-    out.say("")
-    out.say(f"{number}  {text}" if number else text, "bold")
+async def show_user(demo: Demo) -> None:
+    """Show the user that the token belongs to."""
+    await account.me(demo.circle, demo.out)
+
+
+async def list_pipelines(demo: Demo) -> None:
+    """List the latest pipelines of gh/acme/api."""
+    await builds.pipelines(demo.circle, demo.out, API, limit=6)
+
+
+async def show_job(demo: Demo) -> None:
+    """Show a job of the newest one, and its tests."""
+    job = next(job for job in demo.pipeline.workflows[0].jobs if job.number and "test" in job.name)
+    await builds.jobs(demo.circle, demo.out, API, job.number)
+
+
+async def download_artifacts(demo: Demo) -> None:
+    """Download all artifacts of that pipeline concurrently."""
+    code = await artifacts.download(demo.circle, demo.out, pipeline=demo.pipeline.id, into=demo.downloads)
+    verified = await demo.verify(demo.downloads)
+    size, resumed = sum(artifact.size for artifact in demo.stored), len(demo.ranges())
+    demo.numbers |= {"files": len(demo.stored), "bytes": size, "verified": verified, "resumed": resumed}
+    demo.checks["every artifact was downloaded intact"] = code == 0 and verified == len(demo.stored)
+    demo.checks["the interrupted download was resumed"] = resumed == 1
+
+
+async def show_insights(demo: Demo) -> None:
+    """Show the workflow metrics of 8 projects."""
+    projects = list(demo.fake.world.projects)
+    demo.checks["every project has insights"] = await insights.insights(demo.circle, demo.out, projects) == 0
+
+
+async def follow_pipeline(demo: Demo) -> None:
+    """Trigger a pipeline, and watch it until it is finished."""
+    project = demo.fake.world.projects[API]
+    project.on_trigger("build-and-test", ("lint", "unit-tests", "package"))
+    project.on_trigger("docs", ("build-docs",))
+    code = await trigger.trigger(demo.circle, demo.out, API, branch="main", wait=True, interval="0.3")
+    demo.checks["the triggered pipeline succeeded"] = code == 0
+
+
+async def receive_webhooks(demo: Demo) -> None:
+    """Trigger a pipeline that fails, receive its webhooks, and print the log."""
+    from ..webhooks import Receiver
+
+    events: list[WebhookEvent] = []
+
+    def receive(event: "WebhookEvent") -> None:
+        listen.show_event(demo.out, event)
+        events.append(event)
+        demo.circle.notify(event)
+
+    project = demo.fake.world.projects[WEB]
+    project.on_trigger("build", ("lint", "unit-tests:failed"))
+    async with Receiver(SECRET, receive, concurrency=1).serve() as url:
+        project.webhook(url, secret=SECRET)
+        demo.out.say(f"A receiver listens at {url}. The next poll is due in {POLL_INTERVAL:.0f} s.")
+        result = await demo.circle.pipelines.trigger_and_wait(WEB, interval=(POLL_INTERVAL, POLL_INTERVAL))
+        await demo.fake.delivered()
+    failed = next((event.job.number for event in events if event.job and event.job.status == "failed"), None)
+    outputs = await demo.circle.jobs.failed_output(WEB, failed, tail=12) if failed else []
+    demo.out.say(f"The pipeline has the status {result.status}. The log of the failed step:")
+    logs.show_failures(demo.out, outputs)
+    demo.checks["webhooks ended the wait"] = result.status == "failed" and len(events) >= 3
+    demo.checks["the log of the failure was printed"] = any(output.text for output in outputs)
+
+
+async def kill_and_resume_harvest(demo: Demo) -> None:
+    """Kill a harvest that runs in another process, resume it, and verify the files."""
+    workflow = demo.stored[0].job.workflow.name
+    demo.out.say(f"$ circleci-async harvest run {API} --latest --workflow {workflow} ...", "dim")
+    await _harvest_and_kill(demo, workflow)
+    kept = set(await asyncio.to_thread(checksums, demo.harvest))
+    demo.out.say(f"Killed (SIGKILL) after {len(kept)} of {len(demo.stored)} files and a partial one. Run again:")
+
+    mark = len(demo.fake.requests)
+    complete = await harvest.run(demo.circle, demo.out, [API], demo.harvest, latest=True, workflow=workflow)
+    mismatch = await harvest.verify(demo.out, demo.harvest)
+    verified = await demo.verify(demo.harvest)
+    kept_keys = {artifact.key for artifact in demo.stored if artifact.sha256 in kept}
+    again = sum(request.origin == "storage" and request.path in kept_keys for request in demo.fake.requests[mark:])
+    resumed = len(demo.ranges(mark)) == 1
+    demo.numbers |= {"kept_after_kill": len(kept), "downloaded_again": again, "verified_after_resume": verified}
+    demo.checks["the second harvest downloaded no complete file again"] = 0 < len(kept) < len(demo.stored) and not again
+    demo.checks["the second harvest resumed the partial file"] = resumed
+    is_intact = complete == mismatch == 0 and verified == len(demo.stored)
+    demo.checks["the files match the ledger and the server"] = is_intact
+
+
+async def _harvest_and_kill(demo: Demo, workflow: str) -> None:
+    """Start a harvest, stall the storage in the middle of the largest file and later for all files, and kill it."""
+    key = escape(demo.stored[0].key)
+    fail = demo.fake.fail
+    fail(key, origin="storage", cut=demo.stored[0].size * 2 // 3)
+    stalls = (
+        fail(key, origin="storage", delay=60, times=None),
+        fail("/bucket/*", origin="storage", delay=4, times=None, after=KILLED_AFTER),
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "circleci_async", "harvest", "run", API, "--latest", "--workflow", workflow),
+        *("--into", str(demo.harvest)),
+        env=environment | demo.fake.environment,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    with suppress(TimeoutError):
+        async with asyncio.timeout(20):
+            while process.returncode is None and not all(stall.hits for stall in stalls):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)  # for the ledger to record the received files
+    if process.returncode is None:
+        process.kill()
+    await process.wait()
+    for stall in stalls:
+        stall.stop()
+
+
+def checksums(folder: Path) -> list[str]:
+    """Return the SHA-256 of each file in a folder whose path has no name that starts with a dot."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and "/." not in f"/{path.relative_to(folder)}"]
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+
+
+SCENES: tuple[Callable[[Demo], Awaitable[None]], ...] = (
+    *(show_user, list_pipelines, show_job, download_artifacts, show_insights),
+    *(follow_pipeline, receive_webhooks, kill_and_resume_harvest),
+)

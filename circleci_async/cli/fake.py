@@ -1,4 +1,4 @@
-"""`fake`: an embedded CircleCI to try things on."""
+"""`fake`: serve an embedded CircleCI."""
 
 import asyncio
 import shlex
@@ -11,21 +11,21 @@ from .output import Output
 
 async def fake(
     out: Output,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same world.")] = 7,
+    seed: Annotated[int, typer.Option(help="Seed of the generated projects and builds.")] = 7,
     port: Annotated[
         int,
-        typer.Option(min=0, max=65533, metavar="PORT", help="The first of three to listen on; 0: any that are free."),
+        typer.Option(min=0, max=65533, metavar="PORT", help="First of three consecutive ports; 0 picks free ones."),
     ] = 0,
     rate_limit: Annotated[
         float | None,
-        typer.Option(metavar="N", min=0.1, help="Requests per second; unlimited unless given.", show_default=False),
+        typer.Option(metavar="N", min=0.1, help="Limit of requests per second; none by default.", show_default=False),
     ] = None,
-    latency: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="Before each answer.")] = 0.0,
+    latency: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="Delay before each response.")] = 0.0,
 ) -> None:
-    """Serve an embedded CircleCI to try things on.
+    """Serve an embedded CircleCI with generated projects.
 
-    It has made-up projects, listens on this machine only, and stops at Ctrl-C. It prints what to export, so that other
-    commands find it.
+    It listens on loopback only, and stops on Ctrl-C. It prints the environment variables that make other commands use
+    it.
     """
     from ..testing import FakeCircleCI, RateLimit, World
 
@@ -43,5 +43,5 @@ async def fake(
         for name, value in server.environment.items():
             out.say(f"export {name}={shlex.quote(value)}")
         out.stream.flush()
-        out.note(f"Serving {', '.join(world.projects)}; Ctrl-C stops.")
+        out.note(f"Serving {', '.join(world.projects)}. Press Ctrl-C to stop.")
         await asyncio.Event().wait()

@@ -1,11 +1,11 @@
-"""Values as text for people."""
+"""Formats values for people."""
 
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import TypeAlias
 
 Cell: TypeAlias = "str | int | float | Enum | datetime | timedelta | None"
-"""What a table or a record may hold."""
+"""A value of a table or a record."""
 
 STYLES = {
     **dict.fromkeys(("success", "created"), "green"),
@@ -16,28 +16,27 @@ STYLES = {
     **dict.fromkeys(("on_hold", "terminated-unknown"), "yellow"),
     **dict.fromkeys(("canceled", "not_run", "not_running", "blocked", "skipped", "retried"), "dim"),
 }
-"""The colour of each status; whatever is not listed has none."""
+"""Colour of each status."""
 
 _DATE_AFTER = timedelta(days=60)
-_JOINER = "\u200d"  # holds emoji together, and is harmless
+_JOINER = "\u200d"  # joins emoji; safe to print
 
 
 def printable(text: str) -> str:
-    """Return text from outside as one line that can't drive a terminal.
+    """Return untrusted text as one line without control characters.
 
-    White space of any kind becomes a space. Other control and format characters, such as the escape that begins a
-    terminal's commands, and those that reverse the direction of writing, are spelled out.
+    White space becomes spaces. Other control and format characters, such as ESC or the bidirectional overrides, are
+    escaped.
     """
     if text.isprintable():
         return text
     return "".join(
-        char if char.isprintable() or char == _JOINER else " " if char.isspace() else _spelled_out(char)
-        for char in text
+        char if char.isprintable() or char == _JOINER else " " if char.isspace() else _escaped(char) for char in text
     )
 
 
 def shown(value: Cell, *, exact: bool = False) -> str:
-    """Return a value as a cell: times as an age, or to the second if they are to be `exact`."""
+    """Return the text of a cell: datetimes as an age, or with `exact` as a timestamp."""
     match value:
         case None | "":
             return "-"
@@ -50,7 +49,7 @@ def shown(value: Cell, *, exact: bool = False) -> str:
 
 
 def age(moment: datetime, now: datetime) -> str:
-    """Return how long ago something was, in one unit; the date when that is long."""
+    """Return the time since `moment` in one unit, or its date if that is over 60 days."""
     past = now - moment
     if past > _DATE_AFTER:
         return moment.astimezone(UTC).strftime("%Y-%m-%d")
@@ -84,5 +83,5 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
-def _spelled_out(char: str) -> str:
+def _escaped(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")

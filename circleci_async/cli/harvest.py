@@ -3,7 +3,7 @@
 import asyncio
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
@@ -11,91 +11,89 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
+from .arguments import Projects, argument, concurrency_option, option
 from .formatting import counted, duration, printable, size
-from .harvest_watch import LAST_WORDS, HarvestLines, HarvestMeter
 from .output import Output
+from .progress import HarvestEventLines, HarvestProgressBar
 
 if TYPE_CHECKING:
-    from ..client import CircleCI
-    from ..harvest.report import HarvestFailure, HarvestReport
-    from ..harvest.status import HarvestStatus
-    from ..harvest.verify import VerifyReport
+    from .. import CircleCI, HarvestReport, HarvestStatus, VerifyReport
 
-MOST_SHOWN = 20
-"""Failures or differences that are named one by one."""
+MAX_SHOWN = 20
+"""Failures or differences printed one by one."""
 
-MOST_IN_JSON = 1_000
-"""Failures that the summary holds."""
+MAX_IN_JSON = 1_000
+"""Failures in the JSON summary."""
 
-_BYTES = re.compile(r"(\d+(?:\.\d+)?) ?([kmgt]?)(i?)b?", re.IGNORECASE)
+DRAIN = 2.0
+"""Seconds to write the remaining JSON lines after an interrupt."""
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgt]?)(i?)b?", re.IGNORECASE)
 
 
-def _bytes(text: str) -> int:
-    found = _BYTES.fullmatch(text.strip())
-    if found is None:
-        raise typer.BadParameter(f"{text!r} is no number of bytes: give one such as 500000, 500MB or 2GiB")
-    number, unit, binary = found.groups()
+def parse_size(text: str) -> int:
+    """Parse a number of bytes with an optional unit, such as `2GiB`."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise typer.BadParameter(f"expected a number of bytes such as 500000, 500MB or 2GiB, got {text!r}")
+    number, unit, binary = match.groups()
     return int(float(number) * (1024 if binary else 1000) ** " kmgt".index(unit.lower() or " "))
 
 
-def _option(metavar: str, text: str, name: str | None = None, **more: Any) -> Any:
-    names = () if name is None else (name,)
-    return typer.Option(*names, metavar=metavar, help=text, show_default=False, **more)
-
-
-Into = Annotated[Path, typer.Argument(metavar="DIR", help="What was harvested into.", show_default=False)]
+Into = Annotated[Path, argument("DIR", "Folder of the harvest.")]
 
 
 async def run(
     circle: "CircleCI",
     out: Output,
-    projects: Annotated[
-        list[str], typer.Argument(metavar="PROJECT", help="Projects: gh/acme/api ...", show_default=False)
-    ],
-    into: Annotated[Path, _option("DIR", "Where to; made if need be.")],
-    branch: Annotated[str | None, _option("GLOB", "Pipelines of these branches.")] = None,
-    tag: Annotated[str | None, _option("GLOB", "Pipelines of these tags.")] = None,
-    since: Annotated[str | None, _option("WHEN", "Pipelines no older: 7d, 12h, 30m, 2w or 2026-11-01.")] = None,
-    until: Annotated[str | None, _option("WHEN", "Pipelines no younger.")] = None,
-    workflow: Annotated[str | None, _option("GLOB", "Workflows of these names.")] = None,
-    job: Annotated[str | None, _option("GLOB", "Jobs of these names.")] = None,
-    status: Annotated[str | None, _option("STATUS", "Jobs that ended so: success, failed ...")] = None,
-    path: Annotated[str | None, _option("GLOB", "Artifacts of these paths: '**/*.xml'.")] = None,
+    projects: Projects,
+    into: Annotated[Path, option("Destination folder; created if it does not exist.", metavar="DIR")],
+    branch: Annotated[str | None, option("Pipelines of matching branches.", metavar="GLOB")] = None,
+    tag: Annotated[str | None, option("Pipelines of matching tags.", metavar="GLOB")] = None,
+    since: Annotated[
+        str | None, option("Pipelines created since then: 7d, 12h, 30m, 2w or 2026-11-01.", metavar="WHEN")
+    ] = None,
+    until: Annotated[str | None, option("Pipelines created until then.", metavar="WHEN")] = None,
+    workflow: Annotated[str | None, option("Workflows with matching names.", metavar="GLOB")] = None,
+    job: Annotated[str | None, option("Jobs with matching names.", metavar="GLOB")] = None,
+    status: Annotated[str | None, option("Jobs with this status: success, failed ...", metavar="STATUS")] = None,
+    path: Annotated[str | None, option("Artifacts with matching paths: '**/*.xml'.", metavar="GLOB")] = None,
     latest: Annotated[
-        bool,
-        typer.Option(
-            "--latest", help="Of each project only the newest pipeline that succeeded and has such artifacts."
-        ),
+        bool, option("Of each project, only the newest successful pipeline that has matching artifacts.", "--latest")
     ] = False,
-    pipeline_id: Annotated[list[str] | None, _option("ID", "Only this pipeline. Repeatable.")] = None,
-    workflow_id: Annotated[list[str] | None, _option("ID", "Only this workflow. Repeatable.")] = None,
+    pipeline_id: Annotated[list[str] | None, option("Only this pipeline. Repeatable.", metavar="ID")] = None,
+    workflow_id: Annotated[list[str] | None, option("Only this workflow. Repeatable.", metavar="ID")] = None,
     layout: Annotated[
         str | None,
-        _option(
-            "TEMPLATE", "Where files go: {project}/{pipeline}/{workflow}/{job}-{number}/{node}/{path} unless given."
+        option(
+            "Path of each file; by default {project}/{pipeline}/{workflow}/{job}-{number}/{node}/{path}.",
+            metavar="TEMPLATE",
         ),
     ] = None,
-    dedupe: Annotated[str | None, _option("hardlink", "Store files of the same bytes once, as hard links.")] = None,
-    max_files: Annotated[int | None, _option("N", "Stop after so many files.", min=0)] = None,
-    max_bytes: Annotated[int | None, _option("SIZE", "Stop before more than 500MB, 2GiB ...", parser=_bytes)] = None,
-    min_free: Annotated[
-        int | None, _option("SIZE", "Stop before the disk has less left; 256MiB by default.", parser=_bytes)
+    dedupe: Annotated[str | None, option("Store identical files once, as hard links.", metavar="hardlink")] = None,
+    max_files: Annotated[int | None, option("Stop after N files.", metavar="N", min=0)] = None,
+    max_bytes: Annotated[
+        int | None, option("Stop before exceeding 500MB, 2GiB ...", metavar="SIZE", parser=parse_size)
     ] = None,
-    concurrency: Annotated[int, typer.Option(min=1, max=32, metavar="N", help="Files at once.")] = 32,
-    tries: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Of each file, every time with all --attempts of its calls.")
+    min_free: Annotated[
+        int | None,
+        option("Stop before less disk space is free; 256MiB by default.", metavar="SIZE", parser=parse_size),
+    ] = None,
+    concurrency: Annotated[int, concurrency_option("Concurrent downloads.")] = 32,
+    file_attempts: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Attempts per file, each with all --attempts of its calls.")
     ] = 5,
 ) -> int:
-    """Harvest the artifacts of projects: find all, fetch what is not there yet.
+    """Harvest the artifacts of projects: find all, and download the missing ones.
 
-    A ledger in DIR knows what was fetched. So the same command again, whether nightly or after it was stopped or
-    killed, fetches only what is new, failed or changed. Globs know * ? and [...]; in --path, * stays within one name,
-    and **/ is any folders or none.
+    A ledger in DIR records the downloaded files. Run the same command again, every night or after it was interrupted,
+    to download only what is new, failed or changed. Globs support *, ? and [...]; in --path, * does not match '/', and
+    **/ matches any number of folders.
 
-    With --json each line is an event, as it happens, and the last one is the summary. The exit code is 0 if all that
-    was asked for is there, 1 if not: something failed, or a bound was reached.
+    With --json each line is an event, and the last one is the summary. The exit code is 0 if the harvest is complete,
+    and 1 if anything failed or a limit was reached.
     """
-    from ..harvest.selection import Selection
+    from .. import Selection
 
     select = Selection(
         branch=branch,
@@ -110,8 +108,7 @@ async def run(
         pipeline_id=pipeline_id or None,
         workflow_id=workflow_id or None,
     )
-    watch = HarvestLines(out) if out.is_json else HarvestMeter(out)
-    with watch:
+    with HarvestEventLines(out) if out.is_json else HarvestProgressBar(out) as view:
         try:
             report = await circle.harvest(
                 projects,
@@ -119,114 +116,114 @@ async def run(
                 select=select,
                 layout=layout,
                 concurrency=concurrency,
-                attempts=tries,
+                attempts=file_attempts,
                 max_files=max_files,
                 max_bytes=max_bytes,
                 min_free=min_free,
                 dedupe=cast(Literal["hardlink"] | None, dedupe),
-                on_progress=watch.tell,
+                on_progress=view.update,
             )
         except asyncio.CancelledError:
-            done, received = (watch.progress.done, watch.progress.bytes) if watch.progress else (0, 0)
-            numbers = {"files": done, "bytes": received, "is_complete": False, "stopped": "interrupted"}
-            await watch.conclude(numbers, patience=LAST_WORDS)
-            kept = f"{counted(done, 'file')}, {size(received)}, came and are kept"
-            out.note(f"stopped: {kept}; the same command again goes on")
+            files, received = (view.progress.done, view.progress.bytes) if view.progress else (0, 0)
+            summary = {"files": files, "bytes": received, "is_complete": False, "stopped": "interrupted"}
+            await view.finish(summary, timeout=DRAIN)
+            out.note(f"stopped after {counted(files, 'file')}, {size(received)}: run the same command again to resume")
             raise
-        await watch.conclude(_report_as_data(report) if out.is_json else {})
-    show_report(out, report, into)
+        await view.finish(_report_as_data(report) if out.is_json else {})
+    _show_report(out, report, into)
     if report.error is not None:
         raise report.error
     return 0 if report.is_complete else 1
 
 
 async def status(out: Output, into: Into) -> None:
-    """Say where a harvest stands, by its ledger, and what failed.
+    """Show the state of a harvest and its failures.
 
-    Nothing is asked of CircleCI, and no token is needed.
+    Reads the ledger only: sends no request, and needs no token.
     """
-    from ..harvest.status import harvest_status
+    from .. import harvest_status
 
-    standing = await harvest_status(into)
+    state = await harvest_status(into)
     if out.is_json:
-        out.data(await asyncio.to_thread(_status_as_data, standing))
+        out.data(await asyncio.to_thread(_status_as_data, state))
         return
     out.fields(
         [
-            ("State", _state(standing)),
-            ("Files", f"{standing.done:,}, {size(standing.bytes)}"),
-            ("Pending", f"{standing.pending:,}"),
-            ("Failed", f"{standing.failed:,}"),
-            *([("Gone", f"{standing.gone:,}")] if standing.gone else []),
-            ("Runs", f"{standing.runs:,}"),
-            ("Last began", standing.began_at),
-            ("Last ended", standing.ended_at),
+            ("State", _describe(state)),
+            ("Files", f"{state.done:,}, {size(state.bytes)}"),
+            ("Pending", f"{state.pending:,}"),
+            ("Failed", f"{state.failed:,}"),
+            *([("Gone", f"{state.gone:,}")] if state.gone else []),
+            ("Runs", f"{state.runs:,}"),
+            ("Last began", state.began_at),
+            ("Last ended", state.ended_at),
         ]
     )
-    for failure in standing.failures:
+    for failure in state.failures:
         out.say(f"failed: {printable(str(failure))}")
 
 
 async def verify(out: Output, into: Into) -> int:
-    """Hash every harvested file again, and compare it with the ledger.
+    """Hash every harvested file, and compare it with the ledger.
 
-    Nothing is asked of CircleCI, and no token is needed. The exit code is 1 if a file is changed or missing, or if
-    there is one that the ledger does not know. Names that begin with a dot are the harvest's own.
+    Sends no request, and needs no token. The exit code is 1 if a file is changed, missing, or not in the ledger. Names
+    that start with a dot are ignored.
     """
-    from ..harvest.verify import verify_harvest
+    from .. import verify_harvest
 
-    with out.errors.status("Hashing every file again ...") if out.shows_progress else nullcontext():
+    with out.errors.status("Hashing files ...") if out.shows_progress else nullcontext():
         report = await verify_harvest(into)
-    show_verified(out, report, into)
-    return 0 if report.is_intact else 1
+    _show_verify_report(out, report, into)
+    return 1 if report.differences else 0
 
 
-def show_report(out: Output, report: "HarvestReport", into: Path) -> None:
-    """Show people what became of a harvest."""
+def _show_report(out: Output, report: "HarvestReport", into: Path) -> None:
+    """Print the result of a harvest for people."""
     if out.is_json:
         return
-    _name(out, (str(failure) for failure in report.failed), len(report.failed), _command("status", into))
+    _print_errors(out, (str(failure) for failure in report.failed), len(report.failed), _command("status", into))
     skipped = len(report.skipped)
     out.say(
         f"{counted(len(report.files), 'file')}, {size(report.bytes)} in {duration(report.seconds)}, in"
-        f" {printable(str(into))}{f'; {skipped:,} there already' if skipped else ''}"
+        f" {printable(str(into))}{f'; {skipped:,} already present' if skipped else ''}"
     )
     if report.stopped is not None and report.error is None:
-        out.note(f"stopped: {report.stopped}; the same command again goes on")
+        out.note(f"stopped: {report.stopped}: run the same command again to resume")
     elif not (report.files or skipped or report.failed or report.stopped):
-        out.note("no artifacts are like that")
+        out.note("no matching artifacts")
 
 
-def show_verified(out: Output, report: "VerifyReport", into: Path) -> None:
-    """Show whether tree and ledger agree."""
+def _show_verify_report(out: Output, report: "VerifyReport", into: Path) -> None:
+    """Print whether the files match the ledger."""
     if out.is_json:
         out.data(report)
         return
     kinds = (("changed", report.changed), ("missing", report.missing), ("unknown", report.unknown))
     lines = (f"{kind}: {path}" for kind, paths in kinds for path in paths)
-    _name(out, lines, report.differences, _command("verify", into, "--json"))
+    _print_errors(out, lines, report.differences, _command("verify", into, "--json"))
+    differences = f"; {counted(report.differences, 'difference')}" if report.differences else ""
     out.say(
-        f"{counted(report.files, 'file')}, {size(report.bytes)}, as the ledger says"
-        f"{'' if report.is_intact else f'; {report.differences:,} not'}, checked in {duration(report.seconds)}"
+        f"{counted(report.files, 'file')}, {size(report.bytes)} match the ledger{differences},"
+        f" checked in {duration(report.seconds)}"
     )
 
 
-def _name(out: Output, lines: Iterable[str], count: int, where: str) -> None:
-    """Name what is wrong on stderr, as far as somebody would read it."""
-    for line in islice(lines, MOST_SHOWN):
+def _print_errors(out: Output, lines: Iterable[str], count: int, command: str) -> None:
+    """Print the first errors, and the command that lists all."""
+    for line in islice(lines, MAX_SHOWN):
         out.error(line)
-    if count > MOST_SHOWN:
-        out.error(f"and {count - MOST_SHOWN:,} more", f"{where} tells of them.")
+    if count > MAX_SHOWN:
+        out.error(f"and {count - MAX_SHOWN:,} more", f"list all: {command}")
 
 
 def _command(name: str, into: Path, *more: str) -> str:
     return " ".join(("circleci-async harvest", name, shlex.quote(str(into)), *more))
 
 
-def _state(standing: "HarvestStatus") -> str:
-    if standing.is_running:
-        return "a harvest is at work"
-    return "complete" if standing.is_complete else "incomplete; the same `harvest run` again goes on"
+def _describe(state: "HarvestStatus") -> str:
+    if state.is_running:
+        return "running"
+    return "complete" if state.is_complete else "incomplete: run `harvest run` again to resume"
 
 
 def _report_as_data(report: "HarvestReport") -> dict[str, Any]:
@@ -239,15 +236,11 @@ def _report_as_data(report: "HarvestReport") -> dict[str, Any]:
         "is_complete": report.is_complete,
         "stopped": report.stopped,
         "error": report.error,
-        "failures": _first(report.failed),
+        "failures": list(islice(report.failed, MAX_IN_JSON)),
     }
 
 
-def _status_as_data(standing: "HarvestStatus") -> dict[str, Any]:
+def _status_as_data(state: "HarvestStatus") -> dict[str, Any]:
     from attrs import asdict
 
-    return {**asdict(standing, recurse=False), "failures": list(standing.failures)}
-
-
-def _first(failures: "Sequence[HarvestFailure]") -> "list[HarvestFailure]":
-    return list(islice(failures, MOST_IN_JSON))
+    return {**asdict(state, recurse=False), "failures": list(state.failures)}

@@ -1,4 +1,4 @@
-"""`listen`: a receiver of webhooks that prints the events."""
+"""`listen`: receive webhooks and print their events."""
 
 import asyncio
 import os
@@ -9,37 +9,36 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import ConfigurationError
+from .arguments import option
 from .formatting import STYLES, printable
 from .output import Output
 
 if TYPE_CHECKING:
-    from ..models.events import WebhookEvent
+    from .. import WebhookEvent
 
-SECRET = "CIRCLE_WEBHOOK_SECRET"  # noqa: S105  the name of a variable
+SECRET_VARIABLE = "CIRCLE_WEBHOOK_SECRET"  # noqa: S105  the name of an environment variable
 
 
 async def listen(
     out: Output,
-    port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="Where to listen; 0: any free one.")] = 0,
-    bind: Annotated[str, typer.Option(metavar="ADDRESS", help="On which address; 0.0.0.0: on all.")] = "127.0.0.1",
-    path: Annotated[str, typer.Option(metavar="PATH", help="The path that is delivered to.")] = "/",
+    port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="Port; 0 picks a free one.")] = 0,
+    bind: Annotated[str, typer.Option(metavar="ADDRESS", help="Address; 0.0.0.0 listens on all.")] = "127.0.0.1",
+    path: Annotated[str, typer.Option(metavar="PATH", help="URL path of the webhook.")] = "/",
     secret_file: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help=f"Holds the signing secret, instead of {SECRET}. One a line.", show_default=False
-        ),
+        option(f"File with signing secrets, one per line, instead of {SECRET_VARIABLE}.", metavar="FILE"),
     ] = None,
-    count: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Stop after so many events; unlimited unless given.", show_default=False),
-    ] = None,
+    count: Annotated[int | None, option("Stop after N events.", metavar="N", min=1)] = None,
+    drain: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Time to print accepted events when stopping.")
+    ] = 30.0,
 ) -> None:
-    """Receive webhooks, and print their events.
+    """Receive webhooks and print their events.
 
-    The webhook's signing secret is read from CIRCLE_WEBHOOK_SECRET, or from a file; what it has not signed is refused.
-    With --json an event is a line of JSON, as it was delivered. Ctrl-C stops.
+    The signing secret is read from CIRCLE_WEBHOOK_SECRET or from a file; requests with another signature are rejected.
+    With --json each event is printed as one line of JSON, as delivered. Press Ctrl-C to stop.
     """
-    from ..webhooks.receiver import Receiver
+    from ..webhooks import Receiver
 
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     seen = 0
@@ -53,21 +52,21 @@ async def listen(
                 out.line(event.raw)
             else:
                 show_event(out, event)
-        except OSError as error:  # nobody reads what is printed, or the disk is full
+        except OSError as error:  # stdout is closed, or the disk is full
             done.set_exception(error)
             return
         seen += 1
         if seen == count:
             done.set_result(None)
 
-    receiver = Receiver(_secrets(secret_file), show, concurrency=1)  # in the order in which they came
+    receiver = Receiver(_secrets(secret_file), show, concurrency=1, drain=drain)  # one at a time keeps the order
     async with receiver.serve(bind, port, path=path) as url:
-        out.note(f"Listening at {url}; Ctrl-C stops.")
+        out.note(f"Listening at {url}. Press Ctrl-C to stop.")
         await done
 
 
 def show_event(out: Output, event: "WebhookEvent") -> None:
-    """Show an event in a line: when, what, of which project and branch, and how it ended."""
+    """Print an event as one line: time, type, project, pipeline, branch, name and status."""
     from rich.text import Text
 
     pipeline, workflow, job = event.pipeline, event.workflow, event.job
@@ -89,12 +88,12 @@ def show_event(out: Output, event: "WebhookEvent") -> None:
 
 
 def _secrets(file: Path | None) -> list[str]:
-    """Read the signing secret, or several of them while one takes the other's place."""
+    """Read the signing secret, or several during a rotation."""
     if file is not None:
         text, where = file.read_text("utf-8"), str(file)
     else:
-        text, where = os.environ.get(SECRET, ""), SECRET
+        text, where = os.environ.get(SECRET_VARIABLE, ""), SECRET_VARIABLE
     secrets = [line.strip() for line in text.splitlines() if line.strip()]
     if not secrets:
-        raise ConfigurationError(f"{where} holds no secret: give the signing secret that the webhook has in CircleCI")
+        raise ConfigurationError(f"{where} contains no signing secret: set the one of the webhook in CircleCI")
     return secrets

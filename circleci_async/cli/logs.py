@@ -1,26 +1,24 @@
-"""`logs`: what the steps of a job printed, all of it or what one wants of a failure, or as it comes."""
+"""`logs`: output of the steps of a job, complete, of failed steps only, or as it is printed."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-import typer
-
 from ..errors import InvalidArgument
+from .arguments import Interval, argument, option, polling
+from .build_ref import BuildRef
 from .formatting import STYLES, duration, printable
 from .output import Column, Output
-from .targets import Target
 
 if TYPE_CHECKING:
-    from ..client import CircleCI
-    from ..models.steps import JobStep, StepAction, StepOutput
+    from .. import CircleCI, JobStep, LogLine, StepAction, StepOutput
 
 TAIL = 200
-"""Lines of a failed step, unless another number is asked for."""
+"""Default number of lines of a failed step."""
 
 
 class Job(NamedTuple):
-    """A job by its number in the project."""
+    """A job, by its number in the project."""
 
     project: str
     number: int
@@ -29,46 +27,32 @@ class Job(NamedTuple):
 async def logs(
     circle: "CircleCI",
     out: Output,
-    target: Annotated[
-        str, typer.Argument(metavar="PAGE | PROJECT", help="The page of a job, or a project ...", show_default=False)
-    ],
-    number: Annotated[
-        int | None, typer.Argument(min=1, metavar="NUMBER", help="... and a job's number.", show_default=False)
-    ] = None,
-    failed: Annotated[
-        bool, typer.Option("--failed", help="Only the end of the steps that failed.", show_default=False)
-    ] = False,
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on as the job prints, until it has ended.", show_default=False)
-    ] = False,
-    steps: Annotated[bool, typer.Option("--steps", help="Only list the steps.", show_default=False)] = False,
-    step: Annotated[
-        str | None, typer.Option(metavar="STEP", help="Only this step: its name or number.", show_default=False)
-    ] = None,
-    node: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Only this one of the parallel runs.", show_default=False)
-    ] = None,
+    target: Annotated[str, argument("URL | PROJECT", "Page URL of a job, or a project.")],
+    number: Annotated[int | None, argument("NUMBER", "With PROJECT: the number of a job.", min=1)] = None,
+    failed: Annotated[bool, option("Only the last lines of the failed steps.", "--failed")] = False,
+    follow: Annotated[bool, option("Print new output until the job is finished.", "--follow", "-f")] = False,
+    interval: Interval = None,
+    steps: Annotated[bool, option("Only list the steps.", "--steps")] = False,
+    step: Annotated[str | None, option("Only this step, by name or number.", metavar="STEP")] = None,
+    node: Annotated[int | None, option("Only this parallel node.", metavar="N", min=0)] = None,
     tail: Annotated[
-        int | None,
-        typer.Option(
-            min=1, metavar="LINES", help=f"Only the last lines of each step; {TAIL} with --failed.", show_default=False
-        ),
+        int | None, option(f"Only the last lines of each step; {TAIL} with --failed.", metavar="LINES", min=1)
     ] = None,
-    ansi: Annotated[
-        bool,
-        typer.Option("--ansi", help="Print colours and all else that drives a terminal as it is.", show_default=False),
-    ] = False,
+    ansi: Annotated[bool, option("Print escape sequences, such as colours, unchanged.", "--ansi")] = False,
 ) -> None:
-    """Print what the steps of a job printed."""
+    """Print the output of the steps of a job."""
     if failed + follow + steps > 1:
         raise InvalidArgument("--failed, --follow and --steps can't be combined")
     if (step is not None or node is not None) and (follow or steps or failed):
-        raise InvalidArgument("--step and --node go with neither --failed, --follow nor --steps")
+        raise InvalidArgument("--step and --node can't be combined with --failed, --follow or --steps")
     if tail is not None and (follow or steps):
-        raise InvalidArgument("--tail goes with neither --follow nor --steps")
+        raise InvalidArgument("--tail can't be combined with --follow or --steps")
+    if interval is not None and not follow:
+        raise InvalidArgument("--interval requires --follow")
+    polls: dict[str, Any] = polling(interval)
     job = _job(target, number)
     if follow:
-        await _follow(circle, out, job, ansi=ansi)
+        await _show_lines(out, circle.jobs.follow(*job, ansi=ansi, **polls), ansi=ansi)
     elif failed:
         show_failures(out, await circle.jobs.failed_output(*job, tail=tail or TAIL, ansi=ansi), ansi=ansi)
     elif steps:
@@ -78,7 +62,7 @@ async def logs(
 
 
 def show_failures(out: Output, failures: "Sequence[StepOutput]", *, ansi: bool = False) -> None:
-    """Show how failed steps ended."""
+    """Print the last lines of failed steps."""
     if out.is_json:
         out.data(failures)
         return
@@ -89,25 +73,25 @@ def show_failures(out: Output, failures: "Sequence[StepOutput]", *, ansi: bool =
         for line in each.text.split("\n") if each.text else ():
             _print_line(out, line, ansi=ansi)
         if each.error:
-            out.error(f"the output of {each.name} could not be had: {each.error}")
+            out.error(f"the output of {each.name} is not available: {each.error}")
     if not failures:
-        out.note("no step failed")
+        out.note("no failed steps")
 
 
 async def _print(
     circle: "CircleCI", out: Output, job: Job, step: str | None, node: int | None, tail: int | None, *, ansi: bool
 ) -> None:
-    found = await circle.jobs.steps(*job).collect()
-    wanted = [each for each in found if step is None or step in {each.name, str(each.number)}]
-    if step is not None and not wanted:
-        names = ", ".join(dict.fromkeys(each.name for each in found))
-        raise InvalidArgument(f"--step {step!r}: the job has {names or 'no steps yet'}")
-    chosen = [(each, action) for each in wanted for action in each.actions if node in (None, action.node)]
+    steps = await circle.jobs.steps(*job).collect()
+    matching = [each for each in steps if step is None or step in {each.name, str(each.number)}]
+    if step is not None and not matching:
+        names = ", ".join(dict.fromkeys(each.name for each in steps))
+        raise InvalidArgument(f"--step must be a step of the job ({names or 'none yet'}), got {step!r}")
+    chosen = [(each, action) for each in matching for action in each.actions if node in (None, action.node)]
     if out.is_json:
         await out.array(_outputs(circle, job, chosen, tail, ansi=ansi))
         return
     if not chosen:
-        out.note("no steps yet" if node is None else f"nothing ran on node {node}")
+        out.note("no steps yet" if node is None else f"no steps on node {node}")
     for each, action in chosen:
         if step is None:
             took = "" if action.duration is None else duration(action.duration / 1000)
@@ -125,24 +109,25 @@ async def _print(
 async def _outputs(
     circle: "CircleCI", job: Job, chosen: "Sequence[tuple[JobStep, StepAction]]", tail: int | None, *, ansi: bool
 ) -> AsyncGenerator[dict[str, Any], None]:
-    from ..core.codec import to_dict
+    from .. import to_dict
 
     for each, action in chosen:
         text = await circle.jobs.output(*job, each, action.node).tail(tail, ansi=ansi)
-        yield {**to_dict(action), "output_url": None, "text": text}  # it is signed, and nobody's who reads this
+        yield {**to_dict(action), "output_url": None, "text": text}  # a signed URL is a secret
 
 
-async def _follow(circle: "CircleCI", out: Output, job: Job, *, ansi: bool) -> None:
+async def _show_lines(out: Output, lines: "AsyncGenerator[LogLine, None]", *, ansi: bool = False) -> None:
+    """Print lines as they arrive, with a heading per step."""
     before: tuple[str, int | None, int] | None = None
-    async with aclosing(circle.jobs.follow(*job, ansi=ansi)) as lines:
-        async for line in lines:
+    async with aclosing(lines) as arriving:
+        async for line in arriving:
             if out.is_json:
                 out.line(line)
                 continue
-            now = (line.step, line.number, line.node)
-            if now != before:
+            action = (line.step, line.number, line.node)
+            if action != before:
                 _head(out, line.step, line.node or None)
-                before = now
+                before = action
             _print_line(out, line.text, ansi=ansi)
             out.stream.flush()
 
@@ -151,11 +136,11 @@ def _job(target: str, number: int | None) -> Job:
     if number is not None:
         return Job(target, number)
     if "://" not in target:
-        raise InvalidArgument(f"{target!r}: give a project and the number of a job, or the page of a job")
-    found = Target.read(target, "a job")
-    if found.project is None or found.job is None:
-        raise InvalidArgument("that is not the page of a job: give the page of one of its jobs")
-    return Job(found.project, found.job)
+        raise InvalidArgument(f"expected a project and a job number, or the URL of a job, got {target!r}")
+    ref = BuildRef.parse(target, "a job")
+    if ref.project is None or ref.job is None:
+        raise InvalidArgument("expected the URL of a job, got that of a workflow or a pipeline")
+    return Job(ref.project, ref.job)
 
 
 def _head(out: Output, name: str, node: int | None, status: str = "", more: str = "") -> None:

@@ -1,4 +1,4 @@
-"""What a command shows: tables and records for people, JSON for programs; errors and notes on stderr."""
+"""Prints results: tables and records for people, JSON for programs; errors and notes on stderr."""
 
 import json
 import sys
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from ..core.paging import Paged
+    from .. import Paged
 
 T = TypeVar("T")
 
-ROOMY = 120
-"""Columns of a terminal that has room for ids."""
+MIN_WIDE_WIDTH = 120
+"""Terminal width from which on wide columns, such as ids, are shown."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class Column(Generic[T]):
     title: str
     value: Callable[[T], Cell]
     is_fixed: bool = False
-    """Is never cut, however narrow the terminal."""
+    """Never truncated."""
     is_number: bool = False
     is_wide: bool = False
-    """Is left out where there is no room."""
+    """Omitted on narrow terminals."""
 
 
 class Output:
-    """Where a command's results go. In JSON mode nothing but JSON goes to stdout."""
+    """Writes results to stdout and messages to stderr. In JSON mode stdout receives only JSON."""
 
     def __init__(
         self, *, is_json: bool = False, is_verbose: bool = False, is_fitted: bool = False, stream: TextIO | None = None
@@ -49,27 +49,27 @@ class Output:
 
     @property
     def stream(self) -> TextIO:
-        """Where results go: the standard output, or what was given instead."""
+        """The stream for results: stdout, or the one passed to the constructor."""
         return self._stream or sys.stdout
 
     @property
     def is_fitted(self) -> bool:
-        """Whether lines are made to fit a width: on a terminal, or where that was asked for."""
+        """Whether lines are truncated to a width: on a terminal, or if requested."""
         return self._is_fitted or self.stream.isatty()
 
     @property
     def shows_progress(self) -> bool:
-        """Whether there is somebody to look at a progress bar, and nothing that it would tear."""
+        """Whether a progress bar is shown: on a terminal, unless JSON or a log is printed there."""
         return self.errors.is_terminal and not (self.is_json or self.is_verbose or self._stream)
 
     @cached_property
     def console(self) -> "Console":
-        """The results as rich prints them. What is printed on it is never taken for markup."""
+        """A rich console for results. It does not interpret markup."""
         return _console(file=self._stream)
 
     @cached_property
     def errors(self) -> "Console":
-        """The standard error output."""
+        """A rich console for stderr."""
         return _console(stderr=True)
 
     def say(self, text: "str | Text", style: str = "") -> None:
@@ -78,36 +78,36 @@ class Output:
             _print_line(self.console, text, style)
 
     def note(self, text: str, style: str = "dim") -> None:
-        """Print a line about the work, not of its result, on stderr."""
+        """Print a line on stderr."""
         _print_line(self.errors, printable(text), style)
 
     def error(self, message: str, hint: str | None = None) -> None:
-        """Print what went wrong, and what to try if there is a hint, in one line on stderr."""
+        """Print an error, and its hint if there is one, as one line on stderr."""
         from rich.text import Text
 
         line = Text.assemble(("error: ", "bold red"), printable(message.strip()))
-        if hint:  # in square brackets, as messages and hints have full stops and parentheses of their own
+        if hint:  # in square brackets, since messages contain parentheses
             line.append_text(Text.assemble(" [", ("hint: ", "bold"), printable(hint), "]"))
         _print_line(self.errors, line)
 
     def data(self, value: Any) -> None:
-        """Print anything that is made of models and plain data, as JSON."""
+        """Print models or plain data as indented JSON."""
         self.write(f"{_to_json(value, indent=2)}\n")
 
     def line(self, value: Any) -> None:
-        """Print anything that is made of models and plain data, as one line of JSON, at once."""
+        """Print models or plain data as one line of JSON, and flush."""
         self.write(f"{_to_json(value)}\n")
         self.stream.flush()
 
     def record(self, value: Any, fields: Iterable[tuple[str, Cell]]) -> None:
-        """Show one thing: `value` as JSON, or its `fields` by name."""
+        """Print `value` as JSON, or its `fields` for people."""
         if self.is_json:
             self.data(value)
         else:
             self.fields([*fields])
 
     def fields(self, fields: Sequence[tuple[str, Cell]]) -> None:
-        """Print names and values for people, a line each."""
+        """Print names and values, one pair per line."""
         from rich.text import Text
 
         width = max(len(name) for name, _ in fields) + 1
@@ -118,7 +118,7 @@ class Output:
     async def list(
         self, items: "Paged[T]", columns: Sequence[Column[T]], *, limit: int | None = None, none: str
     ) -> None:
-        """Show a list, at most `limit` of it: a JSON array as it comes, or a table; `none` says what is missing."""
+        """Print at most `limit` items as a JSON array or a table, or print `none` on stderr for an empty list."""
         if self.is_json:
             await self.array(_first(limit, items))
         elif rows := await items.collect(limit):
@@ -127,7 +127,7 @@ class Output:
             self.note(none)
 
     async def array(self, items: AsyncIterator[Any]) -> None:
-        """Print a JSON array while its items come, one a line. It stays open if they break off."""
+        """Print a JSON array item by item, one per line. An error leaves the array unclosed."""
         before = "[\n"
         async for item in items:
             self.write(f"{before}{_to_json(item)}")
@@ -135,7 +135,7 @@ class Output:
         self.write("[]\n" if before == "[\n" else "\n]\n")
 
     def table(self, rows: Sequence[T], columns: Sequence[Column[T]]) -> None:
-        """Print a table for people: fitted and coloured on a terminal, elsewhere whole and plain."""
+        """Print a table: truncated and coloured on a terminal, elsewhere complete and plain."""
         if self.is_json:
             return
         if not self.is_fitted:
@@ -144,18 +144,18 @@ class Output:
         from rich.table import Table
         from rich.text import Text
 
-        def cut(text: str, style: str = "") -> Text:
+        def truncated(text: str, style: str = "") -> Text:
             return Text(text, style, no_wrap=True, overflow="ellipsis")
 
-        columns = [column for column in columns if not column.is_wide or self.console.width >= ROOMY]
+        columns = [column for column in columns if not column.is_wide or self.console.width >= MIN_WIDE_WIDTH]
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         for column in columns:
             table.add_column(
-                cut(column.title), justify="right" if column.is_number else "left", no_wrap=column.is_fixed
+                truncated(column.title), justify="right" if column.is_number else "left", no_wrap=column.is_fixed
             )
         for row in rows:
             cells = [column.value(row) for column in columns]
-            table.add_row(*(cut(shown(cell), _style(cell)) for cell in cells))
+            table.add_row(*(truncated(shown(cell), _style(cell)) for cell in cells))
         self.console.print(table)
 
     def _print_plain(self, rows: Sequence[T], columns: Sequence[Column[T]]) -> None:
@@ -169,7 +169,7 @@ class Output:
             self.write(f"{'  '.join(padded).rstrip()}\n")
 
     def write(self, text: str) -> None:
-        """Print text as it is."""
+        """Print text unchanged."""
         self.stream.write(text)
 
 
@@ -178,7 +178,7 @@ def _console(*, stderr: bool = False, file: TextIO | None = None) -> "Console":
 
     class Plain(Console):
         def on_broken_pipe(self) -> None:
-            raise  # noqa: PLE0704 - rich calls this while it handles the error, and would end the process by itself
+            raise  # noqa: PLE0704 - called while the error is handled; rich would exit the process
 
     return Plain(stderr=stderr, file=file, highlight=False, markup=False, emoji=False)
 
@@ -186,7 +186,7 @@ def _console(*, stderr: bool = False, file: TextIO | None = None) -> "Console":
 def _print_line(console: "Console", text: "str | Text", style: str = "") -> None:
     from rich.text import Text
 
-    line = Text(text, style) if isinstance(text, str) else text  # so the newline has no style
+    line = Text(text, style) if isinstance(text, str) else text  # the newline has no style
     console.print(line, soft_wrap=True)
 
 
@@ -195,9 +195,9 @@ def _style(cell: Cell) -> str:
 
 
 def _to_json(value: Any, indent: int | None = None) -> str:
-    from ..core.codec import to_dict
+    from .. import to_dict
 
-    # All that is not ASCII is escaped, so that it neither drives a terminal nor depends on its encoding.
+    # ASCII only: no control characters reach a terminal, and the encoding of the stream does not matter.
     return json.dumps(to_dict(value), indent=indent)
 
 

@@ -1,4 +1,4 @@
-"""From a coroutine to an exit code: errors become one line, signals a clean stop."""
+"""Runs a coroutine to an exit code: prints errors as one line, stops cleanly on signals."""
 
 import asyncio
 import logging
@@ -18,34 +18,34 @@ FAILED = 1
 BAD_USAGE = 2
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
-PIPE_CLOSED = 128 + 13  # SIGPIPE, which Windows has no name for
+PIPE_CLOSED = 128 + 13  # SIGPIPE, which Windows does not define
 
 Work = Callable[[], Coroutine[Any, Any, int | None]]
 
-_HINTS: dict[type[CircleCIError], str] = {  # where the SDK's own names what only a program can set
-    RequestTimeout: "Raise --timeout (seconds for one attempt).",
-    RateLimited: "Ask less often, or lower --concurrency where the command has it.",
+_HINTS: dict[type[CircleCIError], str] = {  # the hints of the SDK name arguments that the command line does not have
+    RequestTimeout: "raise --timeout (seconds per attempt)",
+    RateLimited: "send fewer requests, or lower --concurrency if the command has it",
 }
 
 
 def run(work: Work, out: Output) -> int:
-    """Run `work` to its end and return the exit code: what it returned, or what its error or a signal stands for."""
+    """Run `work` and return the exit code: its return value, or the code of its error or of a signal."""
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever started this: `>&-`
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  # to the end
+        if getattr(sys, name) is None:  # closed by the parent process: `>&-`
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  # until exit
     if reconfigure := getattr(sys.stdout, "reconfigure", None):
-        reconfigure(errors="backslashreplace")  # an odd encoding is no reason to fail
+        reconfigure(errors="backslashreplace")  # do not fail on characters that the encoding lacks
     try:
-        with _log_on_stderr(out):
-            code = asyncio.run(_stoppable(work))
+        with _log_to_stderr(out):
+            code = asyncio.run(_cancel_on_sigterm(work))
         sys.stdout.flush()
         return code or 0
     except KeyboardInterrupt:
         return INTERRUPTED
     except asyncio.CancelledError:
         return TERMINATED
-    except BrokenPipeError:  # as `| head` does when it has seen enough
-        _silence()
+    except BrokenPipeError:  # for example `| head`
+        _discard_stdout()
         return PIPE_CLOSED
     except CircleCIError as error:
         out.error(str(error), hint_of(error))
@@ -53,16 +53,16 @@ def run(work: Work, out: Output) -> int:
     except OSError as error:
         out.error(str(error))
         return FAILED
-    except Exception as error:  # noqa: BLE001 - a bug of ours: one line is enough for who can't mend it
+    except Exception as error:  # noqa: BLE001 - a bug; users get one line, --verbose adds the traceback
         if out.is_verbose:
             for line in traceback.format_exc().splitlines():
                 out.note(line)
-        out.error(f"unexpected {type(error).__name__}: {error}", "This is a bug; -v shows where it happened.")
+        out.error(f"unexpected {type(error).__name__}: {error}", "this is a bug; -v shows the traceback")
         return FAILED
 
 
-async def _stoppable(work: Work) -> int | None:
-    """Run `work`; SIGTERM cancels it, as asyncio itself lets SIGINT do."""
+async def _cancel_on_sigterm(work: Work) -> int | None:
+    """Run `work`; SIGTERM cancels it. asyncio.run does the same for SIGINT."""
     task = asyncio.create_task(work())
     with suppress(NotImplementedError):  # on Windows
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
@@ -70,36 +70,37 @@ async def _stoppable(work: Work) -> int | None:
 
 
 def hint_of(error: CircleCIError) -> str | None:
-    """Return what to try, in terms of the command line."""
+    """Return the hint of an error in terms of the command line, followed by its notes."""
     hint = next((text for kind, text in _HINTS.items() if isinstance(error, kind)), error.hint)
-    return " ".join(filter(None, (hint, *getattr(error, "__notes__", ())))) or None
+    parts = filter(None, (hint, *getattr(error, "__notes__", ())))
+    return "; ".join(part.rstrip(".") for part in parts) or None
 
 
-def _silence() -> None:
-    """Let the interpreter flush into nowhere what nobody reads any more."""
+def _discard_stdout() -> None:
+    """Redirect stdout to the null device, so that the interpreter's flush at exit does not fail."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-class _Printable(logging.Formatter):
+class _PrintableFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return "\n".join(printable(line) for line in super().format(record).split("\n"))
 
 
 @contextmanager
-def _log_on_stderr(out: Output) -> Generator[None, None, None]:
-    """Show the SDK's log while it works, if the user wants to see it."""
+def _log_to_stderr(out: Output) -> Generator[None, None, None]:
+    """Print the SDK's log to stderr if `--verbose` is set."""
     if not out.is_verbose:
         yield
         return
     log = logging.getLogger("circleci_async")
     handler = logging.StreamHandler()
-    handler.setFormatter(_Printable("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
-    before = log.level
+    handler.setFormatter(_PrintableFormatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+    level = log.level
     log.addHandler(handler)
     log.setLevel(logging.DEBUG)
     try:
         yield
     finally:
         log.removeHandler(handler)
-        log.setLevel(before)
+        log.setLevel(level)

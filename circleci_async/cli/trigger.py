@@ -1,20 +1,18 @@
-"""`trigger`: set a pipeline going, and wait for its end if asked."""
+"""`trigger`: trigger a pipeline, and optionally wait until it is finished."""
 
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from ..errors import InvalidArgument
 from . import watch
-from .account import Slug
+from .arguments import Interval, Project, option, polling
 from .build_view import ResultView, view_of
 from .output import Output
-from .watch import Every, Grace, OnHold, Within
+from .watch import Grace, OnHold, Within
 
 if TYPE_CHECKING:
-    from ..client import CircleCI
+    from .. import CircleCI
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 _WORDS = {"true": True, "false": False}
@@ -23,45 +21,33 @@ _WORDS = {"true": True, "false": False}
 async def trigger(
     circle: "CircleCI",
     out: Output,
-    slug: Slug,
-    branch: Annotated[
-        str | None, typer.Option(help="Of this branch; the default branch unless given.", show_default=False)
-    ] = None,
-    tag: Annotated[str | None, typer.Option(help="Of this tag.", show_default=False)] = None,
+    slug: Project,
+    branch: Annotated[str | None, option("Branch to build; by default the default branch.")] = None,
+    tag: Annotated[str | None, option("Tag to build.")] = None,
     parameter: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
+            "Pipeline parameter; true, false and integers are sent typed, anything else as a string. Repeatable.",
             "--parameter",
             "-p",
             metavar="KEY=VALUE",
-            help="A pipeline parameter. true, false and whole numbers are sent as such, all else as text. Repeatable.",
-            show_default=False,
         ),
     ] = None,
     string: Annotated[
         list[str] | None,
-        typer.Option(
-            "--string",
-            "-s",
-            metavar="KEY=VALUE",
-            help="A pipeline parameter that is sent as text, whatever it looks like. Repeatable.",
-            show_default=False,
-        ),
+        option("Pipeline parameter, always sent as a string. Repeatable.", "--string", "-s", metavar="KEY=VALUE"),
     ] = None,
-    wait: Annotated[
-        bool,
-        typer.Option("--wait", "-w", "--follow", "-f", help="Show it until it has ended.", show_default=False),
-    ] = False,
+    wait: Annotated[bool, option("Show the pipeline until it is finished.", "--wait", "-w", "--follow", "-f")] = False,
     on_hold: OnHold = "return",
-    every: Every = None,
+    interval: Interval = None,
     within: Within = None,
     grace: Grace = 30.0,
 ) -> int | None:
-    """Set a pipeline going.
+    """Trigger a pipeline.
 
-    With --wait the exit code tells how it ended: 0 success, 1 otherwise, 3 it waits for an approval, 4 it has not ended
-    in time.
+    Exit codes with --wait: 0 success, 1 any other result, 3 on hold for an approval, 4 not finished within the timeout.
     """
+    polls = polling(interval)
     created = await circle.pipelines.trigger(
         slug, branch=branch, tag=tag, parameters=parameters(parameter or [], string or []) or None
     )
@@ -71,21 +57,21 @@ async def trigger(
     title = watch.title_of(created.number, slug)
     with ResultView(out, title) if out.is_json else view_of(out, title) as view:
         return await watch.show(
-            circle, out, view, "pipeline", created.id, on_hold=on_hold, every=every, within=within, grace=grace
+            out, view, circle.pipelines, created.id, timeout=within, on_hold=on_hold, grace=grace, **polls
         )
 
 
 def parameters(typed: Iterable[str], strings: Iterable[str]) -> dict[str, str | int | bool]:
-    """Read `key=value` pairs: of `typed`, `true`, `false` and whole numbers are what they look like."""
-    found: dict[str, str | int | bool] = {}
-    for pair, is_text in [*((pair, False) for pair in typed), *((pair, True) for pair in strings)]:
+    """Parse `key=value` pairs; in `typed`, `true`, `false` and integers become values of their type."""
+    parsed: dict[str, str | int | bool] = {}
+    for pair, is_string in [*((pair, False) for pair in typed), *((pair, True) for pair in strings)]:
         key, equals, text = pair.partition("=")
         if not key or not equals:
-            raise InvalidArgument(f"{pair!r}: give key=value")
-        if key in found:
-            raise InvalidArgument(f"{key!r} is given twice")
-        found[key] = text if is_text else _value(text)
-    return found
+            raise InvalidArgument(f"a parameter must be KEY=VALUE, got {pair!r}")
+        if key in parsed:
+            raise InvalidArgument(f"parameter {key!r} is given twice")
+        parsed[key] = text if is_string else _value(text)
+    return parsed
 
 
 def _value(text: str) -> str | int | bool:

@@ -1,94 +1,94 @@
-"""`usage export`: what was built and what it cost, as CSV or JSON."""
+"""`usage export`: builds and their cost, as CSV or JSON."""
 
 import csv
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
 from contextlib import aclosing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
-
-import typer
+from typing import TYPE_CHECKING, Annotated, Any, Self, TextIO
 
 from ..errors import CircleCIError, InvalidArgument
+from .arguments import Interval, argument, option, polling
 from .formatting import counted, size
 from .output import Output
 
 if TYPE_CHECKING:
-    from ..client import CircleCI
-    from ..models.usage import UsageProgress
+    from .. import CircleCI, UsageProgress
 
 Row = dict[str, str]
 
 DAYS = 30
-"""That are exported unless told otherwise."""
+"""Default length of the exported period."""
 
 
 async def export(
     circle: "CircleCI",
     out: Output,
-    organization: Annotated[
-        str, typer.Argument(metavar="ORG", help="The organization: its id, or gh/acme.", show_default=False)
-    ],
+    organization: Annotated[str, argument("ORG", "Id or slug (gh/acme) of the organization.")],
     start: Annotated[
-        str | None, typer.Option(metavar="DATE", help="From when, in UTC; 30 days before END.", show_default=False)
+        str | None, option(f"Start of the period, in UTC; by default {DAYS} days before --end.", metavar="DATE")
     ] = None,
     end: Annotated[
-        str | None, typer.Option(metavar="DATE", help="Until when, at most 31 days later; now.", show_default=False)
+        str | None, option("End of the period, at most 31 days after --start; by default now.", metavar="DATE")
     ] = None,
     into: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where to; made when it is whole. stdout.", show_default=False)
+        Path | None, option("Destination file, created when complete; by default stdout.", metavar="FILE")
     ] = None,
-    export_id: Annotated[
-        str | None, typer.Option(metavar="ID", help="Take up an export that was left.", show_default=False)
-    ] = None,
+    export_id: Annotated[str | None, option("Resume an existing export.", metavar="ID")] = None,
+    interval: Interval = None,
 ) -> None:
     """Export the usage of an organization, as CSV; with --json, as an array of objects.
 
-    CircleCI takes minutes to hours for it. Its id is named on stderr: with --export-id you can go on after Ctrl-C.
+    An export takes CircleCI minutes to hours. Its id is printed on stderr; pass it to --export-id to resume after
+    Ctrl-C.
     """
+    polls: dict[str, Any] = polling(interval)
     last = _moment("--end", end) or datetime.now(UTC)
     first = _moment("--start", start) or last - timedelta(days=DAYS)
     organization_id = (await circle.organizations.get(organization)).id if "/" in organization else organization
-    with _Watch(out) as watch, _target(out, into) as stream:
+    with _destination(out, into) as stream, _ExportStatus(out) as status:
         if export_id is None:
-            rows = circle.usage.export(organization_id, first, last, on_progress=watch.update)
+            rows = circle.usage.export(organization_id, first, last, on_progress=status.update, **polls)
         else:
-            done = await circle.usage.wait(organization_id, export_id, on_progress=watch.update)
-            rows = circle.usage.rows(done, on_progress=watch.update)
+            export = await circle.usage.wait(organization_id, export_id, on_progress=status.update, **polls)
+            rows = circle.usage.rows(export, on_progress=status.update)
+        printed = _closing(rows, before=(lambda: None) if into else status.stop)  # not between rows on a terminal
         try:
             if out.is_json:
-                await Output(is_json=True, is_verbose=out.is_verbose, stream=stream).array(_every(rows))
+                await Output(is_json=True, is_verbose=out.is_verbose, stream=stream).array(printed)
             else:
-                await _write_csv(rows, stream)
+                await _write_csv(printed, stream)
         except CircleCIError as error:
             if error.export_id:
-                error.add_note(f"Go on with --export-id {error.export_id}.")
+                error.add_note(f"resume with --export-id {error.export_id}")
             raise
     if into is not None:
-        out.note(f"{counted(watch.rows, 'row')} in {into}")
+        out.note(f"{counted(status.rows, 'row')} in {into}")
 
 
-async def _every(rows: AsyncGenerator[Row, None]) -> AsyncIterator[Row]:
+async def _closing(rows: AsyncGenerator[Row, None], *, before: Callable[[], None]) -> AsyncIterator[Row]:
+    """Iterate rows and close their generator; call `before` ahead of each."""
     async with aclosing(rows):
         async for row in rows:
+            before()
             yield row
 
 
-async def _write_csv(rows: AsyncGenerator[Row, None], stream: TextIO) -> None:
+async def _write_csv(rows: AsyncIterator[Row], stream: TextIO) -> None:
     writer: csv.DictWriter[str] | None = None
-    async for row in _every(rows):
+    async for row in rows:
         if writer is None:
             writer = csv.DictWriter(stream, list(row), lineterminator="\n")
             writer.writeheader()
         if row.keys() != set(writer.fieldnames):
-            raise CircleCIError("the parts of this export have different columns; --json can hold them all")
+            raise CircleCIError("the parts of this export have different columns: use --json")
         writer.writerow(row)
 
 
 @contextmanager
-def _target(out: Output, into: Path | None) -> Generator[TextIO, None, None]:
-    """Give where the rows go: stdout, or a file that has its name only when it is whole."""
+def _destination(out: Output, into: Path | None) -> Generator[TextIO, None, None]:
+    """Yield stdout, or a file that gets its name when it is complete."""
     if into is None:
         yield out.stream
         return
@@ -102,39 +102,46 @@ def _target(out: Output, into: Path | None) -> Generator[TextIO, None, None]:
             partial.unlink()
 
 
-class _Watch:
-    """Tells on stderr which export this is, and on a terminal how far it has come."""
+class _ExportStatus:
+    """Prints the id of the export on stderr, and on a terminal its progress."""
 
     def __init__(self, out: Output) -> None:
         self._out = out
-        self._named = False
-        self._status = out.errors.status("asking for an export") if out.shows_progress else None
+        self._has_printed_id = False
+        self._status = out.errors.status("requesting an export") if out.shows_progress else None
         self.rows = 0
 
-    def __enter__(self) -> "_Watch":
+    def __enter__(self) -> Self:
         if self._status:
             self._status.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Remove the status from the terminal. Idempotent."""
         if self._status:
             self._status.stop()
+            self._status = None
 
     def update(self, progress: "UsageProgress") -> None:
         self.rows = progress.rows
-        if not self._named:
-            self._named = True
+        if not self._has_printed_id:
+            self._has_printed_id = True
             self._out.note(f"export {progress.export_id}")
         if self._status:
             parts = f"part {progress.parts_done}/{progress.parts_total}, " if progress.parts_total else ""
             self._status.update(f"{progress.state}: {parts}{counted(progress.rows, 'row')}, {size(progress.bytes)}")
 
 
-def _moment(option: str, text: str | None) -> datetime | None:
+def _moment(name: str, text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise InvalidArgument(f"{option} {text!r}: give a date such as 2026-05-04 or 2026-05-04T10:00:00Z") from None
+        raise InvalidArgument(
+            f"{name} must be a date such as 2026-05-04 or 2026-05-04T10:00:00Z, got {text!r}"
+        ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,25 +1,31 @@
-"""What the tests of the command line share: an embedded CircleCI in a thread, and the command line in this process."""
+"""Fixtures of the command line: an embedded CircleCI in a thread, and commands that run in this process."""
 
 import asyncio
+import os
+import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
 from io import StringIO
+from typing import Any, TextIO
 
 import pytest
 
-from circleci_async.cli.app import app
+from circleci_async.cli.app import main
 from circleci_async.testing import FakeCircleCI, World
 
-from .process import Ran
+from .process import Ran, wait_until
 
-Cli = Callable[..., Ran]
+Call = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+_OUTPUT_VARIABLES = "COLUMNS FORCE_COLOR GITHUB_ACTIONS NO_COLOR PYTHONUNBUFFERED PY_COLORS TTY_COMPATIBLE"
 
 
 @pytest.fixture(autouse=True)
 def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "NO_COLOR", "PY_COLORS", "TTY_COMPATIBLE"):
+    for name in _OUTPUT_VARIABLES.split():
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
 
@@ -31,7 +37,7 @@ def world() -> World:
 
 @pytest.fixture
 def fake(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCircleCI]:
-    """An embedded CircleCI that the environment leads to; the command line has an event loop of its own."""
+    """An embedded CircleCI in a thread; the environment variables point to it."""
     server = FakeCircleCI(world, run_time=0.3)
     with running(server):
         for name, value in server.environment.items():
@@ -40,51 +46,98 @@ def fake(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCircleCI
 
 
 @contextmanager
-def running(server: FakeCircleCI) -> Iterator[None]:
-    """Let a server run in a thread."""
+def running(server: FakeCircleCI) -> Generator[Call, None, None]:
+    """Run a server in a thread; yield a function that runs a coroutine there."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
+
+    def call(coroutine: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result(20)
+
     try:
-        asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
-        yield
-        asyncio.run_coroutine_threadsafe(server.close(), loop).result(10)
+        call(server.start())
+        yield call
+        call(server.close())
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
 
 
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Run the command line in this process, with these arguments."""
+class Terminal(StringIO):
+    """A terminal that records its output."""
 
-    def run(*arguments: object) -> Ran:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            app([str(argument) for argument in arguments], prog_name="circleci-async")
-        shown = capsys.readouterr()
+    def isatty(self) -> bool:
+        return True
+
+
+class Cli:
+    """Runs commands in this process."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self._capsys = capsys
+        self._monkeypatch = monkeypatch
+
+    def __call__(self, *arguments: object, stdout: TextIO | None = None, stderr: TextIO | None = None) -> Ran:
+        """Run a command; the output is captured unless streams are given."""
+        self._capsys.readouterr()
+        with self._monkeypatch.context() as patched:
+            for name, stream in (("stdout", stdout), ("stderr", stderr)):
+                if stream is not None:
+                    patched.setattr(sys, name, stream)
+            with pytest.raises(SystemExit) as ended:
+                main([str(argument) for argument in arguments])
+        captured = self._capsys.readouterr()
         code = ended.value.code
         assert isinstance(code, int)
-        return Ran(code, shown.out, shown.err)
+        out = stdout.getvalue() if isinstance(stdout, StringIO) else captured.out
+        err = stderr.getvalue() if isinstance(stderr, StringIO) else captured.err
+        return Ran(code, out, err)
 
-    return run
+    def on_terminal(self, *arguments: object, columns: int = 80) -> Ran:
+        """Run a command with terminals of this width for stdout and stderr."""
+        self._monkeypatch.setenv("COLUMNS", str(columns))
+        return self(*arguments, stdout=Terminal(), stderr=Terminal())
 
 
 @pytest.fixture
-def cli_on_terminal(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """The same with a terminal for its output, as wide as its first argument says."""
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    return Cli(capsys, monkeypatch)
 
-    class Terminal(StringIO):
-        def isatty(self) -> bool:
-            return True
 
-    def run(columns: int, *arguments: object) -> Ran:
-        screen = Terminal()
-        monkeypatch.setenv("COLUMNS", str(columns))
-        with monkeypatch.context() as patched:
-            patched.setattr(sys, "stdout", screen)
-            ran = cli(*arguments)
-        return ran._replace(out=screen.getvalue())
+@contextmanager
+def meanwhile(action: Callable[[], object]) -> Generator[None, None, None]:
+    """Run `action` in a thread during the block; an exception that it raises is raised at the end of the block."""
+    errors: list[BaseException] = []
 
-    return run
+    def run() -> None:
+        try:
+            action()
+        except BaseException as error:  # noqa: BLE001  # raised below
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join(30)
+    if errors:
+        raise errors[0]
+
+
+@contextmanager
+def signal_when(condition: Callable[[], object], number: signal.Signals = signal.SIGINT) -> Generator[None, None, None]:
+    """Send a signal to this process as soon as `condition` is true; by default that of Ctrl-C."""
+
+    def send() -> None:
+        wait_until(condition)
+        os.kill(os.getpid(), number)
+
+    before = signal.signal(number, signal.default_int_handler)  # workers of pytest-xdist ignore SIGINT
+    try:
+        with meanwhile(send):
+            yield
+    finally:
+        signal.signal(number, before)

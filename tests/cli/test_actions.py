@@ -1,4 +1,4 @@
-"""Approving, running again and cancelling."""
+"""`approve`, `rerun` and `cancel`."""
 
 import json
 import re
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from circleci_async.cli.targets import Target
+from circleci_async.cli.build_ref import BuildRef
 from circleci_async.errors import InvalidArgument
 from circleci_async.testing import FakeCircleCI, Pipeline, Project, Workflow, World
 
@@ -27,7 +27,7 @@ def pipeline(project: Project) -> Pipeline:
 
 
 def on_hold(pipeline: Pipeline, name: str = "release", *holds: str) -> Workflow:
-    """Make a workflow that waits for approvals."""
+    """Make a workflow that is on hold for approvals."""
     workflow = pipeline.workflow(name, status="on_hold")
     test = workflow.job("test")
     for hold in holds or ("hold",):
@@ -40,61 +40,61 @@ def posts(fake: FakeCircleCI) -> list[str]:
     return [request.path.removeprefix("/api/v2") for request in fake.requests if request.method == "POST"]
 
 
-# What is meant
+# References to builds
 
 
 @pytest.mark.parametrize(
     ("text", "target"),
     [
-        (ID, Target(id=ID)),
-        (f" {ID.upper()} ", Target(id=ID)),
-        (f"{APP}/23", Target(project="gh/acme/api", pipeline=23)),
-        (f"{APP}/23/", Target(project="gh/acme/api", pipeline=23)),
-        (f"{APP}/23/workflows/{ID}", Target(project="gh/acme/api", pipeline=23, workflow=ID)),
-        (f"{APP}/23/workflows/{ID}?x=1#y", Target(project="gh/acme/api", pipeline=23, workflow=ID)),
-        (f"{APP}/23/workflows/{ID}/jobs/42", Target(project="gh/acme/api", pipeline=23, workflow=ID, job=42)),
+        (ID, BuildRef(id=ID)),
+        (f" {ID.upper()} ", BuildRef(id=ID)),
+        (f"{APP}/23", BuildRef(project="gh/acme/api", pipeline=23)),
+        (f"{APP}/23/", BuildRef(project="gh/acme/api", pipeline=23)),
+        (f"{APP}/23/workflows/{ID}", BuildRef(project="gh/acme/api", pipeline=23, workflow=ID)),
+        (f"{APP}/23/workflows/{ID}?x=1#y", BuildRef(project="gh/acme/api", pipeline=23, workflow=ID)),
+        (f"{APP}/23/workflows/{ID}/jobs/42", BuildRef(project="gh/acme/api", pipeline=23, workflow=ID, job=42)),
         (
             f"{APP}/23/workflows/{ID}/jobs/42/tests#failed-test-0",
-            Target(project="gh/acme/api", pipeline=23, workflow=ID, job=42),
+            BuildRef(project="gh/acme/api", pipeline=23, workflow=ID, job=42),
         ),
         (
             f"https://ci.example.com/pipelines/circleci/{'a' * 22}/{'b' * 22}/7/workflows/{ID.upper()}",
-            Target(project=f"circleci/{'a' * 22}/{'b' * 22}", pipeline=7, workflow=ID),
+            BuildRef(project=f"circleci/{'a' * 22}/{'b' * 22}", pipeline=7, workflow=ID),
         ),
-        ("https://circleci.com/gh/acme/api/42", Target(project="gh/acme/api", job=42)),
-        ("https://app.circleci.com/jobs/github/acme/api/42", Target(project="gh/acme/api", job=42)),
-        (f"https://app.circleci.com/pipelines/workflows/{ID}", Target(workflow=ID)),
-        (f"https://app.circleci.com/workflow/{ID}", Target(workflow=ID)),
+        ("https://circleci.com/gh/acme/api/42", BuildRef(project="gh/acme/api", job=42)),
+        ("https://app.circleci.com/jobs/github/acme/api/42", BuildRef(project="gh/acme/api", job=42)),
+        (f"https://app.circleci.com/pipelines/workflows/{ID}", BuildRef(workflow=ID)),
+        (f"https://app.circleci.com/workflow/{ID}", BuildRef(workflow=ID)),
     ],
 )
-def test_an_id_or_the_address_of_a_page_says_what_is_meant(text: str, target: Target) -> None:
-    assert Target.read(text, "a workflow") == target
+def test_an_id_or_a_page_url_is_parsed(text: str, target: BuildRef) -> None:
+    assert BuildRef.parse(text, "a workflow") == target
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
-        ("build", "'build': give the id of a workflow, or the address of its page"),
-        ("gh/acme/api", "'gh/acme/api': give the id of a workflow"),
-        ("", "'': give the id of a workflow"),
-        (APP, "'/pipelines/github/acme/api' is not the page of a workflow"),
-        (f"{APP}/23x", "is not the page of a workflow"),
-        (f"{APP}/workflows/{ID}0", "is not the page of a workflow"),
-        ("https://example.com/?secret", "'/' is not the page of a workflow"),
-        ("https://ci.example.com/pipelines/svn/acme/api/7", "project slug"),
+        ("build", "expected the id or the URL of a workflow, got 'build'"),
+        ("gh/acme/api", "expected the id or the URL of a workflow, got 'gh/acme/api'"),
+        ("", "expected the id or the URL of a workflow, got ''"),
+        (APP, "got a URL with the path '/pipelines/github/acme/api'"),
+        (f"{APP}/23x", "expected the id or the URL of a workflow"),
+        (f"{APP}/workflows/{ID}0", "expected the id or the URL of a workflow"),
+        ("https://example.com/?secret", "got a URL with the path '/'"),
+        ("https://ci.example.com/pipelines/svn/acme/api/7", "project"),
     ],
 )
-def test_anything_else_is_refused(text: str, said: str) -> None:
+def test_any_other_text_is_rejected_without_its_query(text: str, message: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
-        Target.read(text, "a workflow")
-    assert said in str(caught.value)
+        BuildRef.parse(text, "a workflow")
+    assert message in str(caught.value)
     assert "secret" not in str(caught.value)
 
 
 # approve
 
 
-def test_what_a_workflow_waits_for_is_approved(cli: Cli, pipeline: Pipeline, fake: FakeCircleCI) -> None:
+def test_the_job_on_hold_is_approved(cli: Cli, pipeline: Pipeline, fake: FakeCircleCI) -> None:
     workflow = on_hold(pipeline)
 
     code, out, err = cli("approve", workflow.id)
@@ -105,7 +105,7 @@ def test_what_a_workflow_waits_for_is_approved(cli: Cli, pipeline: Pipeline, fak
     assert workflow.jobs[1].status == "success"
 
 
-def test_a_pipeline_is_approved_by_its_id_or_its_page(cli: Cli, pipeline: Pipeline) -> None:
+def test_a_pipeline_is_approved_by_id_or_page_url(cli: Cli, pipeline: Pipeline) -> None:
     pipeline.workflow("docs").job("docs")
     workflow = on_hold(pipeline)
     assert cli("approve", pipeline.id).code == 0
@@ -118,43 +118,41 @@ def test_a_pipeline_is_approved_by_its_id_or_its_page(cli: Cli, pipeline: Pipeli
     assert (ran.data["workflow"]["name"], ran.data["job"]["name"]) == ("another", "hold")
 
 
-def test_of_several_approvals_one_must_be_named(cli: Cli, pipeline: Pipeline, fake: FakeCircleCI) -> None:
+def test_several_jobs_on_hold_require_the_name_of_one(cli: Cli, pipeline: Pipeline, fake: FakeCircleCI) -> None:
     workflow = on_hold(pipeline, "release", "hold-eu", "hold-us")
 
     code, out, err = cli("approve", pipeline.id)
     assert (code, out) == (2, "")
-    assert err == (
-        "error: 2 jobs wait for an approval: hold-eu (release), hold-us (release); name the JOB that you mean\n"
-    )
+    assert err == ("error: JOB must be given: several are on hold: hold-eu (release), hold-us (release)\n")
     assert posts(fake) == []
 
     assert cli("approve", pipeline.id, "hold-us").code == 0
     assert [job.status for job in workflow.jobs if job.type == "approval"] == ["on_hold", "success"]
 
 
-def test_of_two_workflows_that_wait_for_a_job_of_the_same_name_one_must_be_given(cli: Cli, pipeline: Pipeline) -> None:
+def test_jobs_of_the_same_name_on_hold_require_the_id_of_a_workflow(cli: Cli, pipeline: Pipeline) -> None:
     on_hold(pipeline, "a")
     workflow = on_hold(pipeline, "b")
 
     code, _, err = cli("approve", pipeline.id, "hold")
     assert code == 2
-    assert err.endswith("hold (a), hold (b); name the workflow that you mean\n")
+    assert err == "error: a workflow must be given: several are on hold: hold (a), hold (b)\n"
     assert cli("approve", workflow.id, "hold").code == 0
 
 
-def test_what_waits_for_nothing_can_not_be_approved(cli: Cli, pipeline: Pipeline, fake: FakeCircleCI) -> None:
+def test_without_a_job_on_hold_approve_fails(cli: Cli, pipeline: Pipeline, fake: FakeCircleCI) -> None:
     workflow = pipeline.workflow("build")
     workflow.job("test")
-    assert cli("approve", workflow.id) == (1, "", "error: no job waits for an approval\n")
+    assert cli("approve", workflow.id) == (1, "", "error: no job is on hold for an approval\n")
 
     held = on_hold(pipeline)
     assert cli("approve", held.id, "hold-on") == (
-        1, "", "error: no job 'hold-on' waits for an approval, but hold (release)\n"
+        1, "", "error: no job named 'hold-on' is on hold for an approval; on hold: hold (release)\n"
     )  # fmt: skip
     assert posts(fake) == []
 
 
-def test_a_job_that_names_no_request_is_approved_by_its_own_id(
+def test_a_job_without_approval_request_id_is_approved_by_its_own_id(
     cli: Cli, pipeline: Pipeline, fake: FakeCircleCI
 ) -> None:
     workflow = on_hold(pipeline)
@@ -166,35 +164,35 @@ def test_a_job_that_names_no_request_is_approved_by_its_own_id(
 
 
 @pytest.mark.parametrize("command", ["approve", "cancel"])
-def test_an_id_of_nothing_is_said_to_be_so(cli: Cli, fake: FakeCircleCI, command: str) -> None:
+def test_an_unknown_id_is_an_error_that_names_the_kinds_tried(cli: Cli, fake: FakeCircleCI, command: str) -> None:
     code, out, err = cli(command, ID)
 
     assert (code, out) == (1, "")
-    assert re.fullmatch(r"error: 404 Not Found: .* \[hint: .*\. N(either|o) .* has this id\.\]\n", err)
+    assert re.fullmatch(r"error: 404 Not Found: .* \[hint: .*; no .* has this id\]\n", err)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
-        (("approve", "build"), "'build': give the id of a workflow or a pipeline, or the address of its page"),
-        (("approve", "https://circleci.com/gh/acme/api/42"), "that is the page of a job"),
-        (("cancel", "gh/acme/api"), "'gh/acme/api': give the id of a workflow, a pipeline or a job"),
-        (("cancel", "acme", "42"), "project slug 'acme' is invalid"),
-        (("rerun", "build"), "'build': give the id of a workflow, or the address of its page"),
-        (("rerun", f"{APP}/23"), "that is the page of a pipeline"),
-        (("rerun", f"{APP}/23/workflows/{ID}/jobs/42"), "that is the page of a job: give its workflow's"),
+        (("approve", "build"), "expected the id or the URL of a workflow or a pipeline, got 'build'"),
+        (("approve", "https://circleci.com/gh/acme/api/42"), "got that of a job"),
+        (("cancel", "gh/acme/api"), "expected the id or the URL of a workflow, a pipeline or a job, got 'gh/acme/api'"),
+        (("cancel", "acme", "42"), "'acme'"),
+        (("rerun", "build"), "expected the id or the URL of a workflow, got 'build'"),
+        (("rerun", f"{APP}/23"), "got that of a pipeline"),
+        (("rerun", f"{APP}/23/workflows/{ID}/jobs/42"), "got that of a job: use --job NAME"),
         (("rerun", ID, "--from-failed", "--job", "test"), "--from-failed and --job can't be combined"),
-        (("rerun", ID, "--ssh"), "--ssh needs --job"),
+        (("rerun", ID, "--ssh"), "--ssh requires --job"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_what_can_not_be_meant_is_bad_usage_and_nothing_is_sent(
-    cli: Cli, fake: FakeCircleCI, arguments: tuple[str, ...], said: str
+def test_invalid_arguments_are_bad_usage_and_send_nothing(
+    cli: Cli, fake: FakeCircleCI, arguments: tuple[str, ...], message: str
 ) -> None:
     code, out, err = cli(*arguments)
 
     assert (code, out) == (2, "")
-    assert said in err
+    assert message in err
     assert err.count("\n") == 1
     assert fake.requests == []
 
@@ -215,7 +213,7 @@ def sent(fake: FakeCircleCI) -> Any:
     return json.loads(request.body)
 
 
-def test_a_workflow_is_run_again(cli: Cli, failed: Workflow, fake: FakeCircleCI) -> None:
+def test_a_workflow_is_rerun(cli: Cli, failed: Workflow, fake: FakeCircleCI) -> None:
     code, out, err = cli("rerun", failed.id)
 
     assert (code, err) == (0, "")
@@ -225,7 +223,7 @@ def test_a_workflow_is_run_again(cli: Cli, failed: Workflow, fake: FakeCircleCI)
     assert len(fake.requests) == 1
 
 
-def test_only_what_failed_is_run_again(cli: Cli, failed: Workflow, fake: FakeCircleCI) -> None:
+def test_only_failed_jobs_are_rerun(cli: Cli, failed: Workflow, fake: FakeCircleCI) -> None:
     ran = cli("rerun", f"{APP}/1/workflows/{failed.id}", "--from-failed", "--json")
 
     assert (ran.code, ran.err) == (0, "")
@@ -234,9 +232,7 @@ def test_only_what_failed_is_run_again(cli: Cli, failed: Workflow, fake: FakeCir
 
 
 @pytest.mark.parametrize("option", ["--job", "--jobs", "-j"])
-def test_jobs_are_run_again_by_name_or_id_with_a_login_if_asked(
-    cli: Cli, failed: Workflow, fake: FakeCircleCI, option: str
-) -> None:
+def test_jobs_are_rerun_by_name_or_id_and_with_ssh(cli: Cli, failed: Workflow, fake: FakeCircleCI, option: str) -> None:
     lint, test = failed.jobs
 
     assert cli("rerun", failed.id, option, "test", option, lint.id, "--ssh").code == 0
@@ -244,14 +240,13 @@ def test_jobs_are_run_again_by_name_or_id_with_a_login_if_asked(
     assert sent(fake) == {"jobs": [test.id, lint.id], "enable_ssh": True}
 
 
-def test_a_job_that_the_workflow_has_not_is_bad_usage_that_names_those_it_has(
-    cli: Cli, failed: Workflow, fake: FakeCircleCI
-) -> None:
-    assert cli("rerun", failed.id, "--job", "tset") == (2, "", "error: --job 'tset': the workflow has lint, test\n")
+def test_an_unknown_job_is_bad_usage_that_lists_the_jobs(cli: Cli, failed: Workflow, fake: FakeCircleCI) -> None:
+    message = "error: --job must be a job of the workflow (lint, test), got 'tset'\n"
+    assert cli("rerun", failed.id, "--job", "tset") == (2, "", message)
     assert posts(fake) == []
 
 
-def test_what_can_not_be_run_again_says_why(cli: Cli, pipeline: Pipeline) -> None:
+def test_a_rerun_that_the_server_rejects_is_an_error(cli: Cli, pipeline: Pipeline) -> None:
     code, out, err = cli("rerun", on_hold(pipeline).id)
 
     assert (code, out) == (1, "")
@@ -276,7 +271,7 @@ def test_a_workflow_is_canceled(cli: Cli, pipeline: Pipeline, fake: FakeCircleCI
     assert posts(fake) == [f"/workflow/{workflow.id}/cancel"]
 
 
-def test_all_of_a_pipeline_that_has_not_ended_is_canceled(cli: Cli, pipeline: Pipeline) -> None:
+def test_the_unfinished_workflows_of_a_pipeline_are_canceled(cli: Cli, pipeline: Pipeline) -> None:
     pipeline.workflow("docs").job("docs")
     workflows = [running(pipeline, "a"), on_hold(pipeline, "b")]
 
@@ -287,17 +282,17 @@ def test_all_of_a_pipeline_that_has_not_ended_is_canceled(cli: Cli, pipeline: Pi
     assert [each.status for each in pipeline.workflows] == ["success", "canceled", "canceled"]
 
 
-def test_what_has_ended_stays_as_it_is_and_that_is_no_failure(cli: Cli, pipeline: Pipeline, fake: FakeCircleCI) -> None:
+def test_canceling_a_finished_build_changes_nothing(cli: Cli, pipeline: Pipeline, fake: FakeCircleCI) -> None:
     pipeline.workflow("docs").job("docs")
 
-    assert cli("cancel", f"{APP}/1") == (0, "", "nothing to cancel: it has ended already\n")
+    assert cli("cancel", f"{APP}/1") == (0, "", "already finished: nothing to cancel\n")
     assert cli("cancel", pipeline.id, "--json").data == []
     assert posts(fake) == []
-    assert cli("cancel", "gh/acme/api", 1) == (0, "", "nothing to cancel: it has ended already\n")
+    assert cli("cancel", "gh/acme/api", 1) == (0, "", "already finished: nothing to cancel\n")
     assert cli("cancel", f"{APP}/1/workflows/{ID}/jobs/1", "--json").data == []
 
 
-def test_a_job_is_canceled_by_its_id_its_number_or_its_page(cli: Cli, pipeline: Pipeline, fake: FakeCircleCI) -> None:
+def test_a_job_is_canceled_by_id_number_or_page_url(cli: Cli, pipeline: Pipeline, fake: FakeCircleCI) -> None:
     workflow = pipeline.workflow("build", status="running")
     one, two, three = (workflow.job(name, status="running") for name in "abc")
 
@@ -309,7 +304,7 @@ def test_a_job_is_canceled_by_its_id_its_number_or_its_page(cli: Cli, pipeline: 
     assert [job.status for job in (one, two, three)] == ["canceled"] * 3
 
 
-def test_the_page_of_something_that_is_gone_is_not_taken_for_something_else(cli: Cli, fake: FakeCircleCI) -> None:
+def test_a_workflow_url_that_is_not_found_is_not_tried_as_another_kind(cli: Cli, fake: FakeCircleCI) -> None:
     code, _, err = cli("cancel", f"https://app.circleci.com/workflow/{ID}")
 
     assert code == 1

@@ -1,7 +1,6 @@
-"""Listing and downloading the files that jobs keep."""
+"""`artifacts list` and `artifacts download`."""
 
 import re
-import signal
 from hashlib import sha256
 from pathlib import Path
 
@@ -9,8 +8,7 @@ import pytest
 
 from circleci_async.testing import FakeCircleCI, Job, Workflow, World
 
-from .conftest import Cli
-from .process import run_on_terminal, start, wait_until
+from .conftest import Cli, signal_when
 
 
 @pytest.fixture
@@ -36,7 +34,7 @@ def test_artifacts_are_listed(cli: Cli, job: Job, fake: FakeCircleCI) -> None:
 
     assert (code, err) == (0, "")
     assert [line.split() for line in out.splitlines()] == [
-        ["Path", "Node", "Address"],
+        ["Path", "Node", "URL"],
         ["reports/junit.xml", "0", f"http://{fake.artifact_host}{job.artifacts[0].location}"],
         ["server.log", "0", f"http://{fake.artifact_host}{job.artifacts[1].location}"],
         ["server.log", "1", f"http://{fake.artifact_host}{job.artifacts[2].location}"],
@@ -56,7 +54,7 @@ def test_the_artifacts_of_a_job_are_downloaded(cli: Cli, job: Job, tmp_path: Pat
     }
 
 
-def test_they_go_to_the_working_folder_unless_told_otherwise(
+def test_the_default_destination_is_the_working_folder(
     cli: Cli, job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "here").mkdir()
@@ -66,7 +64,7 @@ def test_they_go_to_the_working_folder_unless_told_otherwise(
     assert (tmp_path / "here" / "server.log").read_bytes() == b"hello"
 
 
-def test_json_says_what_is_where(cli: Cli, job: Job, fake: FakeCircleCI, tmp_path: Path) -> None:
+def test_json_lists_each_file_with_its_checksum(cli: Cli, job: Job, fake: FakeCircleCI, tmp_path: Path) -> None:
     ran = cli("artifacts", "download", "gh/acme/api", 1, "--into", tmp_path / "out", "--match", "*.xml", "--json")
 
     assert (ran.code, ran.err) == (0, "")
@@ -96,32 +94,32 @@ def test_json_says_what_is_where(cli: Cli, job: Job, fake: FakeCircleCI, tmp_pat
         (["reports/*"], {"reports/junit.xml"}),
     ],
 )
-def test_globs_choose_among_them(cli: Cli, job: Job, tmp_path: Path, globs: list[str], names: set[str]) -> None:
+def test_match_selects_artifacts_by_path(cli: Cli, job: Job, tmp_path: Path, globs: list[str], names: set[str]) -> None:
     options = [word for glob in globs for word in ("--match", glob)]
 
     assert cli("artifacts", "download", "gh/acme/api", 1, "--into", tmp_path / "out", *options).code == 0
     assert files_in(tmp_path / "out").keys() == names
 
 
-def test_nothing_to_download_is_said(cli: Cli, job: Job, workflow: Workflow, tmp_path: Path) -> None:
+def test_downloading_nothing_is_reported(cli: Cli, job: Job, workflow: Workflow, tmp_path: Path) -> None:
     workflow.job("lint")
 
     none = cli("artifacts", "download", "gh/acme/api", 2, "--into", tmp_path)
     no_match = cli("artifacts", "download", "gh/acme/api", 1, "--match", "*.zip", "--into", tmp_path)
 
     assert (none.code, none.err) == (0, "no artifacts\n")
-    assert (no_match.code, no_match.err) == (0, "none of 3 artifacts matches\n")
+    assert (no_match.code, no_match.err) == (0, "no artifact of 3 matches\n")
     assert none.out.startswith("0 files, 0 bytes")
 
 
-def test_all_jobs_of_a_pipeline_are_downloaded_each_into_its_own_folder(
+def test_each_job_of_a_pipeline_is_downloaded_into_its_own_folder(
     cli: Cli, job: Job, workflow: Workflow, tmp_path: Path
 ) -> None:
     hold = workflow.job("hold", approval=True)
     workflow.job("../node/test\x1b", requires=[hold]).artifact("server.log", b"another job's")
     workflow.job("later", status="blocked")
     again = workflow.pipeline.workflow("build")
-    again.jobs += workflow.jobs[:1]  # as a rerun from failed takes over what went well
+    again.jobs += workflow.jobs[:1]  # a rerun from failed reuses successful jobs
 
     code, out, err = cli(
         "artifacts", "download", "--pipeline", workflow.pipeline.id, "--into", tmp_path / "out", "--match", "server*"
@@ -136,7 +134,7 @@ def test_all_jobs_of_a_pipeline_are_downloaded_each_into_its_own_folder(
     }
 
 
-def test_a_job_whose_list_can_not_be_had_fails_a_pipeline(
+def test_a_failed_list_of_artifacts_fails_the_download_of_a_pipeline(
     cli: Cli, job: Job, workflow: Workflow, fake: FakeCircleCI, tmp_path: Path
 ) -> None:
     fake.fail("*/1/artifacts", status=403, body={"message": "Permission denied."})
@@ -150,14 +148,14 @@ def test_a_job_whose_list_can_not_be_had_fails_a_pipeline(
 @pytest.mark.parametrize(
     "arguments", [(), ("gh/acme/api",), ("gh/acme/api", 1, "--pipeline", "x"), ("gh/acme/api", "--pipeline", "x")]
 )
-def test_it_must_be_clear_what_to_download(cli: Cli, fake: FakeCircleCI, arguments: tuple[object, ...]) -> None:
+def test_a_job_or_a_pipeline_must_be_given(cli: Cli, fake: FakeCircleCI, arguments: tuple[object, ...]) -> None:
     code, _, err = cli("artifacts", "download", *arguments)
 
-    assert (code, err) == (2, "error: give PROJECT and JOB_NUMBER, or --pipeline PIPELINE_ID\n")
+    assert (code, err) == (2, "error: either PROJECT and JOB_NUMBER or --pipeline must be given\n")
     assert fake.requests == []
 
 
-def test_one_failed_file_is_an_exit_code_and_never_loses_the_others(
+def test_a_failed_file_sets_the_exit_code_and_the_others_are_downloaded(
     cli: Cli, job: Job, fake: FakeCircleCI, tmp_path: Path
 ) -> None:
     job.artifact("../../evil\x1b[2J", b"x")
@@ -177,37 +175,37 @@ def test_one_failed_file_is_an_exit_code_and_never_loses_the_others(
     assert {each["url"].rpartition("/")[2] for each in failed.data["failed"]} == {"junit.xml", "evil%1B%5B2J"}
 
 
-def test_a_terminal_sees_the_progress(job: Job, tmp_path: Path) -> None:
-    job.artifact("large.bin", size=3_000_000)
+def test_a_progress_bar_is_shown_on_a_terminal(cli: Cli, job: Job, fake: FakeCircleCI, tmp_path: Path) -> None:
+    large = job.artifact("large.bin", size=3_000_000)
+    fake.fail(large.location, delay=0.3)  # longer than the bar's refresh interval
 
-    code, shown, _ = run_on_terminal("artifacts", "download", "gh/acme/api", 1, "--into", tmp_path / "out")
+    code, out, bar = cli.on_terminal("artifacts", "download", "gh/acme/api", 1, "--into", tmp_path / "out")
 
     assert code == 0
-    assert "0/4 files" in shown
-    assert "4/4 files" in shown
-    assert "3.0/3.0 MB" in shown
-    assert shown.splitlines()[-1].endswith(f"in {tmp_path / 'out'}")
+    assert "0/4 files" in bar
+    assert "4/4 files" in bar
+    assert "3.0/3.0 MB" in bar
+    assert out.splitlines()[-1].endswith(f"in {tmp_path / 'out'}")
 
 
 @pytest.mark.parametrize("option", ["--json", "-v"])
-def test_a_terminal_sees_no_progress_where_it_would_be_in_the_way(job: Job, tmp_path: Path, option: str) -> None:
-    code, shown, _ = run_on_terminal("artifacts", "download", "gh/acme/api", 1, "--into", tmp_path / "out", option)
+def test_no_progress_bar_is_shown_with_json_or_a_log(cli: Cli, job: Job, tmp_path: Path, option: str) -> None:
+    code, out, err = cli.on_terminal("artifacts", "download", "gh/acme/api", 1, "--into", tmp_path / "out", option)
 
     assert code == 0
-    assert "3 files" not in shown.replace("3 files, 42 bytes", "")
-    assert "\x1b[?25l" not in shown
+    assert "/3 files" not in out + err
+    assert "\x1b[?25l" not in out + err
 
 
-def test_ctrl_c_stops_a_download_and_says_how_far_it_came(job: Job, fake: FakeCircleCI, tmp_path: Path) -> None:
+def test_ctrl_c_stops_a_download_and_prints_how_many_files_are_complete(
+    cli: Cli, job: Job, fake: FakeCircleCI, tmp_path: Path
+) -> None:
     large = job.artifact("large.bin", size=5_000_000)
     fake.fail(large.key, cut=1_000_000)
     resumed = fake.fail(large.location, delay=60, after=1)
-    process = start("artifacts", "download", "gh/acme/api", 1, "--into", tmp_path / "out")
-    wait_until(lambda: resumed.hits and len(files_in(tmp_path / "out")) == 4)
 
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=10)
+    with signal_when(lambda: resumed.hits and len(files_in(tmp_path / "out")) == 4):
+        ran = cli("artifacts", "download", "gh/acme/api", 1, "--into", tmp_path / "out")
 
-    assert (process.returncode, out) == (130, "")
-    assert err == "stopped: 3 of 4 files done; those are whole\n"
+    assert ran == (130, "", "stopped: 3 of 4 files are complete\n")
     assert files_in(tmp_path / "out").keys() == {"reports/junit.xml", "server.log", "node-1/server.log"}

@@ -1,4 +1,4 @@
-"""Completion: real shells complete what is typed, with the script that the command prints for them."""
+"""`completion`: real shells complete words with the script that the command prints."""
 
 import os
 import pty
@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from circleci_async.__main__ import main
+from circleci_async.cli import completion
+
 from .conftest import Cli
-from .process import run
 
 SHELLS = {
     "bash": (("bash", "--norc", "--noprofile", "-i"), 'eval "$(circleci-async completion bash)"'),
@@ -33,14 +35,14 @@ TAB, HOME, END = "\t", "\x01", "\x05"
 
 @pytest.fixture
 def path(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A search path on which the command is the one of this environment."""
+    """A PATH on which `circleci-async` is the one of this environment."""
     found = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     monkeypatch.setenv("PATH", found)
     return found
 
 
 class Terminal:
-    """A shell on a terminal, and somebody who types."""
+    """A shell on a pseudo-terminal."""
 
     def __init__(self, command: tuple[str, ...]) -> None:
         self._ours, its = pty.openpty()
@@ -55,19 +57,19 @@ class Terminal:
         os.write(self._ours, text.encode())
 
     def wait_for(self, pattern: str, seconds: float = 30) -> str:
-        """Wait for a line that is what this regular expression says, and return it."""
+        """Wait for output that matches a regular expression, and return the match."""
         end = time.monotonic() + seconds
         while True:
             shown = self._shown.decode(errors="replace").replace("\r", "\n")
             if found := re.search(pattern, shown):
                 self._shown = b""
                 return found[0]
-            assert time.monotonic() < end, f"there is no {pattern!r} in {shown!r}"
+            assert time.monotonic() < end, f"no {pattern!r} in {shown!r}"
             if select.select([self._ours], [], [], 0.1)[0]:
                 try:
                     self._shown += os.read(self._ours, 65536)
-                except OSError:  # the shell has ended
-                    pytest.fail(f"the shell has ended, and showed only {shown!r}")
+                except OSError:  # the shell exited
+                    pytest.fail(f"the shell exited after {shown!r}")
 
     def close(self) -> None:
         self._process.kill()
@@ -76,7 +78,7 @@ class Terminal:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_real_shell_completes_what_is_typed(shell: str, path: str) -> None:
+def test_a_shell_completes_commands_options_and_arguments(shell: str, path: str) -> None:
     command, set_up = SHELLS[shell]
     if shutil.which(command[0]) is None:
         pytest.skip(f"{shell} is not installed")
@@ -85,12 +87,11 @@ def test_a_real_shell_completes_what_is_typed(shell: str, path: str) -> None:
         terminal.type(f"{set_up}; echo re''ady\n")
         terminal.wait_for("ready")
         for typed, completed in [
-            ("artif", "artifacts"),
             ("artifacts dow", "artifacts download"),
             ("pipelines gh/acme/api --bra", "pipelines gh/acme/api --branch"),
             ("completion pow", "completion powershell"),
         ]:
-            # What the Tab has made of the line is not run, but shown.
+            # Turn the completed line into an argument of echo.
             terminal.type(f"circleci-async {typed}{TAB}{HOME}echo '<{END}>'\n")
             shown = terminal.wait_for(r"(?<=\n)<circleci-async [^>]*>")
             assert shown.strip("<>").rstrip() == f"circleci-async {completed}"
@@ -98,7 +99,7 @@ def test_a_real_shell_completes_what_is_typed(shell: str, path: str) -> None:
         terminal.close()
 
 
-def test_powershell_completes_what_is_typed(path: str) -> None:
+def test_powershell_completes_commands(path: str) -> None:
     pwsh = shutil.which("pwsh")
     if pwsh is None:
         pytest.skip("PowerShell is not installed")
@@ -119,7 +120,7 @@ def test_powershell_completes_what_is_typed(path: str) -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
-def test_each_shell_has_a_script_that_asks_this_program(shell: str, cli: Cli) -> None:
+def test_each_shell_has_a_script(shell: str, cli: Cli) -> None:
     code, out, err = cli("completion", shell)
 
     assert (code, err) == (0, "")
@@ -128,7 +129,7 @@ def test_each_shell_has_a_script_that_asks_this_program(shell: str, cli: Cli) ->
     assert cli("completion", shell, "--json").data == {"shell": shell, "script": out.removesuffix("\n")}
 
 
-def test_another_shell_is_bad_usage_that_names_those_there_are(cli: Cli) -> None:
+def test_an_unknown_shell_is_bad_usage_that_lists_the_shells(cli: Cli) -> None:
     code, out, err = cli("completion", "tcsh")
 
     assert (code, out) == (2, "")
@@ -136,7 +137,7 @@ def test_another_shell_is_bad_usage_that_names_those_there_are(cli: Cli) -> None
 
 
 @pytest.mark.parametrize(
-    ("shell", "asked", "answer"),
+    ("shell", "request_variables", "answer"),
     [
         ("zsh", {"_TYPER_COMPLETE_ARGS": "circleci-async harvest v"}, '"verify"'),
         (
@@ -152,25 +153,27 @@ def test_another_shell_is_bad_usage_that_names_those_there_are(cli: Cli) -> None
         ("bash", {"COMP_WORDS": "circleci-async\n--version\nharv", "COMP_CWORD": "2"}, "harvest"),
     ],
 )
-def test_the_program_answers_the_script_of_each_shell(shell: str, asked: dict[str, str], answer: str) -> None:
-    program = (
-        "import sys; sys.argv[0] = 'circleci-async'\n"  # by its name it finds the variable, as when it is installed
-        "from circleci_async.__main__ import main; main()"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "_CIRCLECI_ASYNC_COMPLETE": f"complete_{shell}", **asked},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert answer in done.stdout
-    assert "0." not in done.stdout, "an option that was typed before is not carried out"
+def test_the_program_answers_the_completion_request_of_each_shell(
+    shell: str,
+    request_variables: dict[str, str],
+    answer: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in {completion.VARIABLE: f"complete_{shell}", **request_variables}.items():
+        monkeypatch.setenv(name, value)
+    completion.prepare()  # as on import with the variable set
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    shown = capsys.readouterr()
+    assert (ended.value.code, shown.err) == (0, "")
+    assert answer in shown.out
+    assert "0." not in shown.out, "an option that was typed before must not run"
 
 
-def test_nothing_is_installed_behind_the_users_back(path: str) -> None:
-    assert "--install-completion" not in run("--help").out
-    assert run("completion", "bash").code == 0
+def test_completion_does_not_change_files(cli: Cli) -> None:
+    assert "--install-completion" not in cli("--help").out
+    assert cli("completion", "bash").code == 0
     assert list(Path.home().iterdir()) == []

@@ -1,6 +1,8 @@
-"""Harvesting: what is asked for is found and fetched, shown while it happens, and gone on with after it was stopped."""
+"""`harvest run`, `harvest status` and `harvest verify`."""
 
+import fcntl
 import json
+import os
 import re
 import signal
 import subprocess
@@ -11,10 +13,11 @@ from typing import Any
 
 import pytest
 
+from circleci_async.cli.harvest import parse_size
 from circleci_async.testing import Artifact, FakeCircleCI, Job, World
 
-from .conftest import Cli, running
-from .process import run_on_terminal, start, wait_until
+from .conftest import Cli, running, signal_when
+from .process import start, wait_until
 
 SECRET = "cci_secret_0123456789abcdef"
 
@@ -26,7 +29,7 @@ def into(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def builds(world: World, fake: FakeCircleCI) -> World:
-    """Two pipelines of one project, of two branches, and one of another project."""
+    """Two pipelines of one project, on two branches, and one of another project."""
     api = world.project("gh/acme/api")
     _build(api.pipeline(branch="feature/x").workflow("build"))
     pipeline = api.pipeline(branch="main")
@@ -55,7 +58,7 @@ ALL = {
 
 
 def files_in(folder: Path) -> set[str]:
-    """The finished files of a harvest."""
+    """The complete files of a harvest."""
     paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return {path.as_posix() for path in paths if not any(name.startswith(".") for name in path.parts)}
 
@@ -65,7 +68,7 @@ def events(text: str) -> list[dict[str, Any]]:
 
 
 def fetched(fake: FakeCircleCI) -> list[str]:
-    """What the artifact host was asked for."""
+    """The paths requested from the artifact host."""
     return [request.path for request in fake.requests if request.origin == "artifacts"]
 
 
@@ -73,7 +76,7 @@ def numbered(count: int, job: Job, size: int = 10) -> list[Artifact]:
     return [job.artifact(f"{number}.bin", size=size) for number in range(count)]
 
 
-# What is harvested
+# Selection
 
 
 def test_all_artifacts_of_a_project_are_harvested(cli: Cli, builds: World, into: Path) -> None:
@@ -85,9 +88,7 @@ def test_all_artifacts_of_a_project_are_harvested(cli: Cli, builds: World, into:
     assert (into / "gh/acme/api/2/build/test-4/1/reports/junit.xml").read_bytes() == b"<testsuite id='2'/>"
 
 
-def test_the_same_command_again_fetches_nothing_but_what_is_new(
-    cli: Cli, builds: World, fake: FakeCircleCI, into: Path
-) -> None:
+def test_a_second_run_downloads_only_new_artifacts(cli: Cli, builds: World, fake: FakeCircleCI, into: Path) -> None:
     command = ("harvest", "run", "gh/acme/api", "https://github.com/acme/web", "--into", into)
     assert cli(*command).out.startswith("8 files, ")
     once = len(fetched(fake))
@@ -97,8 +98,8 @@ def test_the_same_command_again_fetches_nothing_but_what_is_new(
     more = cli(*command)
 
     assert (again.code, again.err) == (0, "")
-    assert re.fullmatch(r"0 files, 0 bytes in .*; 8 there already\n", again.out)
-    assert re.fullmatch(r"1 file, 3 bytes in .*; 8 there already\n", more.out)
+    assert re.fullmatch(r"0 files, 0 bytes in .*; 8 already present\n", again.out)
+    assert re.fullmatch(r"1 file, 3 bytes in .*; 8 already present\n", more.out)
     assert len(fetched(fake)) == once + 1
 
 
@@ -119,16 +120,16 @@ def test_the_same_command_again_fetches_nothing_but_what_is_new(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_options_choose_among_them(cli: Cli, builds: World, into: Path, options: tuple[str, ...], wanted: str) -> None:
+def test_options_select_artifacts(cli: Cli, builds: World, into: Path, options: tuple[str, ...], wanted: str) -> None:
     code, out, err = cli("harvest", "run", "gh/acme/api", "gh/acme/web", "--into", into, *options)
 
     found = {name for name in ALL | {"gh/acme/web/1/release/pack-1/web.tar"} if wanted in name}
-    assert (code, err) == (0, "" if found else "no artifacts are like that\n")
+    assert (code, err) == (0, "" if found else "no matching artifacts\n")
     assert files_in(into) == found
     assert out.startswith(f"{len(found)} file")
 
 
-def test_pipelines_and_workflows_are_named_by_id(cli: Cli, builds: World, into: Path) -> None:
+def test_pipelines_and_workflows_are_selected_by_id(cli: Cli, builds: World, into: Path) -> None:
     first, second = builds.projects["gh/acme/api"].pipelines.all
     build, deploy = second.workflows
 
@@ -141,7 +142,7 @@ def test_pipelines_and_workflows_are_named_by_id(cli: Cli, builds: World, into: 
     assert files_in(into) == ALL
 
 
-def test_a_layout_says_where_files_go(cli: Cli, builds: World, into: Path) -> None:
+def test_a_layout_sets_the_paths_of_files(cli: Cli, builds: World, into: Path) -> None:
     layout = ("--layout", "all/{number}-{node}/{path}")
 
     assert cli("harvest", "run", "gh/acme/api", "--into", into, "--branch", "main", *layout).code == 0
@@ -153,28 +154,29 @@ def test_a_layout_says_where_files_go(cli: Cli, builds: World, into: Path) -> No
     }
 
 
-def test_files_of_the_same_bytes_can_be_stored_once(cli: Cli, builds: World, into: Path) -> None:
+def test_dedupe_stores_identical_files_once(cli: Cli, builds: World, into: Path) -> None:
     assert cli("harvest", "run", "gh/acme/api", "--into", into, "--dedupe", "hardlink").code == 0
     assert (into / "gh/acme/api/1/build/lint-1/lint.txt").samefile(into / "gh/acme/api/2/build/lint-3/lint.txt")
 
 
 @pytest.mark.parametrize(
-    ("bound", "reason"),
+    ("limit", "reason"),
     [
-        (("--max-files", "2"), "max_files=2 is reached"),
-        (("--max-bytes", "0.02 kB"), "max_bytes=20 is reached"),
-        (("--min-free", "900TiB"), "the disk is almost full: less than 989,560,464,998,400 bytes would stay free"),
+        (("--max-files", "2"), "max_files=2 .*"),
+        (("--max-bytes", "0.02 kB"), "max_bytes=20 .*"),
+        (("--min-free", "900TiB"), ".*disk.* 989,560,464,998,400 .*"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
-def test_a_bound_stops_it_and_without_the_bound_it_goes_on(
-    cli: Cli, builds: World, into: Path, bound: tuple[str, str], reason: str
+def test_a_limit_stops_the_harvest_and_a_run_without_it_resumes(
+    cli: Cli, builds: World, into: Path, limit: tuple[str, str], reason: str
 ) -> None:
     command = ("harvest", "run", "gh/acme/api", "--into", into)
 
-    code, out, err = cli(*command, "--concurrency", 1, *bound)
+    code, out, err = cli(*command, "--concurrency", 1, *limit)
 
-    assert (code, err) == (1, f"stopped: {reason}; the same command again goes on\n")
+    assert code == 1
+    assert re.fullmatch(f"stopped: {reason}: run the same command again to resume\n", err)
     have = len(files_in(into))
     assert out.startswith(f"{have} file")
     assert have < len(ALL)
@@ -186,39 +188,40 @@ def test_a_bound_stops_it_and_without_the_bound_it_goes_on(
     ("size", "count"),
     [("7", 7), ("1k", 1000), ("1.5KiB", 1536), ("2 MB", 2_000_000), ("1gib", 2**30), ("3TB", 3 * 10**12)],
 )
-def test_sizes_have_units(size: str, count: int) -> None:
-    from circleci_async.cli.harvest import _bytes
-
-    assert _bytes(size) == count
+def test_sizes_accept_units(size: str, count: int) -> None:
+    assert parse_size(size) == count
 
 
-# How it fails
+# Failures
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("gh/acme/api",), "Missing option '--into'"),
-        (("--into", "out"), "Missing argument 'PROJECT'"),
+        (("gh/acme/api",), "missing option '--into'"),
+        (("--into", "out"), "missing argument 'PROJECT'"),
         (("acme", "--into", "out"), "project"),
-        (("gh/acme/api", "--into", "out", "--since", "yesterday"), "got 'yesterday'"),
-        (("gh/acme/api", "--into", "out", "--since", "1d", "--until", "2d"), "since must be earlier than until"),
+        (("gh/acme/api", "--into", "out", "--since", "yesterday"), "yesterday"),
+        (("gh/acme/api", "--into", "out", "--since", "1d", "--until", "2d"), "since"),
         (
             ("gh/acme/api", "--into", "out", "--branch", "main", "--tag", "v1"),
-            "branch and tag exclude each other",
+            "branch",
         ),
-        (("gh/acme/api", "--into", "out", "--status", "good"), "status must be one of blocked"),
-        (("gh/acme/api", "--into", "out", "--pipeline-id", "7"), "pipeline_id must be an id such as"),
-        (("gh/acme/api", "--into", "out", "--layout", "{path}"), "files would collide"),
-        (("gh/acme/api", "--into", "out", "--dedupe", "magic"), "dedupe must be 'hardlink'"),
-        (("gh/acme/api", "--into", "out", "--max-bytes", "lots"), "'lots' is no number of bytes: give one such as"),
-        (("gh/acme/api", "--into", "out", "--max-files", "-1"), "Invalid value for '--max-files'"),
-        (("gh/acme/api", "--into", "out", "--tries", "0"), "Invalid value for '--tries'"),
-        (("gh/acme/api", "--into", "out", "--concurrency", "0"), "Invalid value for '--concurrency'"),
+        (("gh/acme/api", "--into", "out", "--status", "good"), "blocked"),
+        (("gh/acme/api", "--into", "out", "--pipeline-id", "7"), "pipeline_id"),
+        (("gh/acme/api", "--into", "out", "--layout", "{path}"), "layout"),
+        (("gh/acme/api", "--into", "out", "--dedupe", "magic"), "hardlink"),
+        (
+            ("gh/acme/api", "--into", "out", "--max-bytes", "lots"),
+            "expected a number of bytes",
+        ),
+        (("gh/acme/api", "--into", "out", "--max-files", "-1"), "invalid value for '--max-files'"),
+        (("gh/acme/api", "--into", "out", "--file-attempts", "0"), "invalid value for '--file-attempts'"),
+        (("gh/acme/api", "--into", "out", "--concurrency", "0"), "invalid value for '--concurrency'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_bad_usage_is_said_and_nothing_is_sent_or_made(
+def test_invalid_arguments_are_bad_usage_and_neither_send_nor_create_anything(
     cli: Cli, fake: FakeCircleCI, into: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], message: str
 ) -> None:
     monkeypatch.chdir(into.parent)
@@ -226,6 +229,7 @@ def test_bad_usage_is_said_and_nothing_is_sent_or_made(
     code, out, err = cli("harvest", "run", *arguments)
 
     assert (code, out) == (2, "")
+    assert err.splitlines()[-1].startswith("error: ")
     assert message in err.splitlines()[-1]
     assert fake.requests == []
     assert not into.exists()
@@ -237,9 +241,7 @@ def pack(world: World, fake: FakeCircleCI) -> Job:
     return world.project("gh/acme/web").pipeline().workflow("release").job("pack")
 
 
-def test_what_fails_is_named_with_its_reason_and_tried_again_by_the_same_command(
-    cli: Cli, pack: Job, fake: FakeCircleCI, into: Path
-) -> None:
+def test_failures_are_printed_and_retried_by_the_next_run(cli: Cli, pack: Job, fake: FakeCircleCI, into: Path) -> None:
     pack.artifact("fine.txt", b"fine")
     pack.artifact("web.tar", b"web")
     hostile = pack.artifact("../../evil\x1b[2J", b"x")
@@ -252,7 +254,7 @@ def test_what_fails_is_named_with_its_reason_and_tried_again_by_the_same_command
     assert out.startswith("1 file, 4 bytes in ")
     assert "\x1b" not in err
     evil, missing, nope = sorted(err.splitlines())
-    assert re.match(r"error: 'gh/acme/web job 1: \.\./\.\./evil\\x1b\[2J': artifact path .* refused: it contains", evil)
+    assert re.match(r"error: 'gh/acme/web job 1: \.\./\.\./evil\\x1b\[2J': ", evil)
     assert re.match("error: gh/acme/web job 1: web.tar: 404 Not Found", missing)
     assert nope.startswith("error: pipelines of gh/acme/nope: 404 Not Found: Project not found")
 
@@ -260,12 +262,12 @@ def test_what_fails_is_named_with_its_reason_and_tried_again_by_the_same_command
     hostile.delete()
     ran = cli(*command)
     assert ran.code == 1
-    assert re.match("1 file, 3 bytes in .*; 1 there already\n", ran.out)
+    assert re.match("1 file, 3 bytes in .*; 1 already present\n", ran.out)
     assert ran.err == f"{nope.partition(' request')[0]}{ran.err[ran.err.index(' request') :]}"
     assert files_in(into) == {"gh/acme/web/1/release/pack-1/fine.txt", "gh/acme/web/1/release/pack-1/web.tar"}
 
 
-def test_very_many_failures_are_not_all_named_and_the_rest_is_in_the_ledger(
+def test_the_first_twenty_failures_are_printed_and_status_lists_all(
     cli: Cli, pack: Job, fake: FakeCircleCI, into: Path
 ) -> None:
     numbered(30, pack)
@@ -275,13 +277,13 @@ def test_very_many_failures_are_not_all_named_and_the_rest_is_in_the_ledger(
 
     assert code == 1
     assert len(re.findall(r"^error: gh/acme/web job 1: \d+\.bin: 404", err, re.MULTILINE)) == 20
-    rest = f"error: and 10 more [hint: circleci-async harvest status {into} tells of them.]"
+    rest = f"error: and 10 more [hint: list all: circleci-async harvest status {into}]"
     assert err.splitlines()[20:] == [rest]
     all_of_them = cli("harvest", "status", into).out
     assert len(re.findall(r"^failed: gh/acme/web job 1: \d+\.bin: 404", all_of_them, re.MULTILINE)) == 30
 
 
-def test_a_token_that_is_refused_ends_it_with_a_hint(
+def test_an_invalid_token_is_an_error_with_a_hint(
     cli: Cli, builds: World, into: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CIRCLE_TOKEN", SECRET)
@@ -292,36 +294,39 @@ def test_a_token_that_is_refused_ends_it_with_a_hint(
     assert out.startswith("0 files, ")
     assert SECRET not in err
     assert re.search(
-        r"^error: 401 Unauthorized: .* \[hint: Set CIRCLE_TOKEN .* Token: CIRCLE_TOKEN\.\]$", err, re.MULTILINE
+        r"^error: 401 Unauthorized: .* \[hint: [Ss]et CIRCLE_TOKEN .*; token: CIRCLE_TOKEN\]$", err, re.MULTILINE
     )
 
 
-def test_files_are_tried_as_often_as_told(cli: Cli, pack: Job, fake: FakeCircleCI, into: Path) -> None:
+def test_file_attempts_limits_the_attempts_per_file(cli: Cli, pack: Job, fake: FakeCircleCI, into: Path) -> None:
     pack.artifact("web.tar", b"web")
     bad = fake.fail("/bucket/*", origin="storage", cut=1, headers={"ETag": "W/weak"}, times=None)
     command = ("harvest", "run", "gh/acme/web", "--into", into, "--attempts", 1)
 
-    assert cli(*command, "--tries", 1).code == 1
+    assert cli(*command, "--file-attempts", 1).code == 1
     once = bad.hits
-    assert cli(*command, "--tries", 3).code == 1
-    assert bad.hits == once * 4
+    assert cli(*command, "--file-attempts", 2).code == 1
+    assert bad.hits == once * 3
 
 
-def test_a_destination_that_can_not_be_made_is_an_error(cli: Cli, fake: FakeCircleCI, into: Path) -> None:
-    into.write_text("a file, no folder")
+def test_a_destination_that_is_a_file_is_an_error(cli: Cli, fake: FakeCircleCI, into: Path) -> None:
+    into.write_text("a file")
 
     code, out, err = cli("harvest", "run", "gh/acme/api", "--into", into)
 
     assert (code, out) == (1, "")
-    assert err.startswith(f"error: cannot create {into}: ")
+    assert re.fullmatch(rf"error: .*{re.escape(str(into))}.*\n", err)
 
 
-# Stopping, and going on
+# Interruption
+
+
+RESUME = "run the same command again to resume"
 
 
 @pytest.fixture
-def stuck(pack: Job, fake: FakeCircleCI, into: Path) -> Iterator["subprocess.Popen[str]"]:
-    """A harvest of thirty files, in a process of its own, of which ten are there and the others don't come."""
+def stalled(pack: Job, fake: FakeCircleCI, into: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A harvest in another process that has ten of thirty files; the storage does not answer for the others."""
     numbered(30, pack)
     fault = fake.fail("/bucket/*", origin="storage", delay=60, after=10, times=None)
     process = start("harvest", "run", "gh/acme/web", "--into", into)
@@ -335,65 +340,83 @@ def stuck(pack: Job, fake: FakeCircleCI, into: Path) -> Iterator["subprocess.Pop
         process.communicate(timeout=10)
 
 
-@pytest.mark.parametrize(
-    ("number", "code"),
-    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)],
-    ids=str,
-)
-def test_whatever_stops_it_the_same_command_goes_on_and_fetches_nothing_twice(
-    cli: Cli, stuck: "subprocess.Popen[str]", fake: FakeCircleCI, into: Path, number: signal.Signals, code: int
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)], ids=str)
+def test_a_harvest_locks_its_folder_and_can_be_resumed_after_a_signal(
+    cli: Cli, stalled: "subprocess.Popen[str]", fake: FakeCircleCI, into: Path, number: signal.Signals, code: int
 ) -> None:
-    stuck.send_signal(number)
-    out, err = stuck.communicate(timeout=20)
-
-    assert (stuck.returncode, out) == (code, "")
-    kept = "stopped: 10 files, 100 bytes, came and are kept; the same command again goes on\n"
-    assert err == ("" if number == signal.SIGKILL else kept)
-    before = files_in(into)
-    assert len(before) == 10
-    assert "incomplete; the same `harvest run` again goes on" in cli("harvest", "status", into).out
-
-    ran = cli("harvest", "run", "gh/acme/web", "--into", into)
-
-    assert (ran.code, ran.err) == (0, "")
-    assert re.match("20 files, 200 bytes in .*; 10 there already\n", ran.out)
-    assert len(files_in(into)) == 30
-    asked = [Path(path).name for path in fetched(fake)]
-    assert [asked.count(Path(name).name) for name in before] == [1] * 10
-    assert cli("harvest", "verify", into).code == 0
-
-
-def test_one_that_is_stopped_in_json_ends_with_its_summary_too(pack: Job, fake: FakeCircleCI, into: Path) -> None:
-    fault = fake.fail("*/artifacts", origin="api", delay=60)
-    process = start("harvest", "run", "gh/acme/web", "--into", into, "--json")
-    wait_until(lambda: fault.hits)
-
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
-
-    assert process.returncode == 130
-    assert err == "stopped: 0 files, 0 bytes, came and are kept; the same command again goes on\n"
-    summary = {"event": "harvest_report", "files": 0, "bytes": 0, "is_complete": False, "stopped": "interrupted"}
-    assert events(out)[-1] == summary
-
-
-def test_a_second_harvest_into_the_same_folder_is_refused(cli: Cli, stuck: "subprocess.Popen[str]", into: Path) -> None:
     busy = cli("harvest", "run", "gh/acme/web", "--into", into)
     status = cli("harvest", "status", into)
     verify = cli("harvest", "verify", into)
 
-    hint = r"\[hint: Wait until it has ended, or give another destination\.\]"
     assert (busy.code, busy.out) == (1, "")
-    assert re.fullmatch(rf"error: another harvest \(process {stuck.pid}\) is running in .* {hint}\n", busy.err)
-    assert "State:      a harvest is at work\n" in status.out
+    assert re.fullmatch(rf"error: another harvest .*{stalled.pid}.* \[hint: .*\]\n", busy.err)
+    assert "State:      running\n" in status.out
     assert (verify.code, verify.out) == (1, "")
-    assert verify.err.startswith("error: a harvest is running in ")
+    assert verify.err.startswith("error: a harvest ")
+
+    stalled.send_signal(number)
+    out, err = stalled.communicate(timeout=20)
+
+    assert (stalled.returncode, out) == (code, "")
+    assert err == ("" if number == signal.SIGKILL else f"stopped after 10 files, 100 bytes: {RESUME}\n")
+    resume(cli, fake, into)
 
 
-# What is shown
+def resume(cli: Cli, fake: FakeCircleCI, into: Path) -> None:
+    """Resume a harvest that has ten of thirty files: it downloads no file twice."""
+    before = files_in(into)
+    assert len(before) == 10
+    assert "State:      incomplete: run `harvest run` again to resume\n" in cli("harvest", "status", into).out
+
+    ran = cli("harvest", "run", "gh/acme/web", "--into", into)
+
+    assert (ran.code, ran.err) == (0, "")
+    assert re.match("20 files, 200 bytes in .*; 10 already present\n", ran.out)
+    assert len(files_in(into)) == 30
+    requested = [Path(path).name for path in fetched(fake)]
+    assert [requested.count(Path(name).name) for name in before] == [1] * 10
+    assert cli("harvest", "verify", into).code == 0
 
 
-def test_json_has_a_line_for_each_event_and_the_summary_is_the_last(
+@pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])
+def test_a_harvest_can_be_resumed_after_ctrl_c(
+    cli: Cli, pack: Job, fake: FakeCircleCI, into: Path, terminal: bool
+) -> None:
+    numbered(30, pack)
+    fault = fake.fail("/bucket/*", origin="storage", delay=60, after=10, times=None)
+
+    with signal_when(lambda: fault.hits == 20 and len(files_in(into)) == 10):
+        run = cli.on_terminal if terminal else cli
+        ran = run("harvest", "run", "gh/acme/web", "--into", into)
+
+    assert (ran.code, ran.out) == (130, "")
+    message = f"stopped after 10 files, 100 bytes: {RESUME}"
+    if terminal:
+        assert "\x1b[?25h" in ran.err.rpartition("\x1b[?25l")[2], "the cursor is still hidden"
+        assert message in ran.err.splitlines()[-1]
+    else:
+        assert ran.err == f"{message}\n"
+    fault.stop()
+    resume(cli, fake, into)
+
+
+def test_json_of_an_interrupted_harvest_ends_with_the_summary(
+    cli: Cli, pack: Job, fake: FakeCircleCI, into: Path
+) -> None:
+    fault = fake.fail("*/artifacts", origin="api", delay=60)
+
+    with signal_when(lambda: fault.hits):
+        code, out, err = cli("harvest", "run", "gh/acme/web", "--into", into, "--json")
+
+    assert (code, err) == (130, f"stopped after 0 files, 0 bytes: {RESUME}\n")
+    summary = {"event": "harvest_report", "files": 0, "bytes": 0, "is_complete": False, "stopped": "interrupted"}
+    assert events(out)[-1] == summary
+
+
+# Progress
+
+
+def test_json_has_a_line_per_event_and_ends_with_the_summary(
     cli: Cli, pack: Job, fake: FakeCircleCI, into: Path
 ) -> None:
     pack.artifact("fine.txt", b"fine")
@@ -435,7 +458,9 @@ def test_json_has_a_line_for_each_event_and_the_summary_is_the_last(
     assert (nope["kind"], nope["name"], nope["number"]) == ("pipelines", "gh/acme/nope", None)
 
 
-def test_json_of_a_refused_token_says_why(cli: Cli, builds: World, into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_json_summary_contains_the_error_of_an_invalid_token(
+    cli: Cli, builds: World, into: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CIRCLE_TOKEN", SECRET)
 
     code, out, err = cli("harvest", "run", "gh/acme/api", "--into", into, "--json")
@@ -446,7 +471,7 @@ def test_json_of_a_refused_token_says_why(cli: Cli, builds: World, into: Path, m
     assert summary["stopped"] == summary["error"]
 
 
-def test_json_that_nobody_reads_any_more_ends_the_harvest(pack: Job, fake: FakeCircleCI, into: Path) -> None:
+def test_a_closed_pipe_ends_the_harvest(pack: Job, fake: FakeCircleCI, into: Path) -> None:
     numbered(3, pack)
     fake.fail("/bucket/*", origin="storage", delay=60, times=None)
     process = start("harvest", "run", "gh/acme/web", "--into", into, "--json")
@@ -461,107 +486,95 @@ def test_json_that_nobody_reads_any_more_ends_the_harvest(pack: Job, fake: FakeC
 
 
 @pytest.fixture
-def unread(pack: Job, into: Path) -> Iterator["subprocess.Popen[str]"]:
-    """A harvest that is through, and has more to tell than fits into the pipe, which nobody reads."""
-    numbered(1000, pack)
-    process = start("harvest", "run", "gh/acme/web", "--into", into, "--json")
+def unread(pack: Job, into: Path) -> Iterator["tuple[subprocess.Popen[str], int]"]:
+    """A harvest that has downloaded everything, and the pipe to read its JSON from, which is full."""
+    numbered(100, pack)
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    process = start("harvest", "run", "gh/acme/web", "--into", into, "--json", stdout=writer)
+    os.close(writer)
     try:
-        wait_until(lambda: len(files_in(into)) == 1000 or process.poll() is not None)
+        wait_until(lambda: len(files_in(into)) == 100 or process.poll() is not None)
         assert process.poll() is None, process.communicate()
-        yield process
+        yield process, reader
     finally:
         process.kill()
         process.communicate(timeout=10)
 
 
-def test_json_waits_for_a_slow_reader_who_misses_nothing(unread: "subprocess.Popen[str]") -> None:
-    time.sleep(0.5)
-    assert unread.poll() is None
+def test_a_slow_reader_receives_every_line(unread: "tuple[subprocess.Popen[str], int]") -> None:
+    process, reader = unread
+    time.sleep(0.3)
+    assert process.poll() is None
 
-    out, err = unread.communicate(timeout=20)
+    with open(reader, encoding="utf-8") as pipe:  # noqa: PTH123
+        lines = events(pipe.read())
 
-    assert (unread.returncode, err) == (0, "")
-    lines = events(out)
-    assert sum(line["event"] == "file_done" for line in lines) == 1000
-    assert (lines[-1]["event"], lines[-1]["files"]) == ("harvest_report", 1000)
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"])
-def test_json_that_nobody_reads_can_be_stopped(
-    unread: "subprocess.Popen[str]", number: signal.Signals, code: int
-) -> None:
-    unread.send_signal(number)
-    unread.wait(10)
-
-    out, err = unread.communicate(timeout=10)
-
-    assert unread.returncode == code
-    assert re.fullmatch("(stopped: .*\n)?", err)  # it may have had a last thing to do
-    assert out.endswith("}\n")
+    assert (process.wait(20), process.stderr and process.stderr.read()) == (0, "")
+    assert sum(line["event"] == "file_done" for line in lines) == 100
+    assert (lines[-1]["event"], lines[-1]["files"]) == ("harvest_report", 100)
 
 
-def test_a_terminal_sees_the_progress(pack: Job, fake: FakeCircleCI, into: Path) -> None:
+def test_ctrl_c_ends_a_harvest_whose_pipe_is_full(unread: "tuple[subprocess.Popen[str], int]") -> None:
+    process, reader = unread
+    time.sleep(0.1)
+
+    process.send_signal(signal.SIGINT)
+
+    assert process.wait(10) == 130
+    assert process.stderr is not None
+    assert re.fullmatch("(stopped .*\n)?", process.stderr.read())  # printed only if the harvest was still running
+    with open(reader, encoding="utf-8") as pipe:  # noqa: PTH123
+        lines = events(pipe.read())  # every line is complete
+    assert 0 < len(lines) < 100
+
+
+def test_a_progress_bar_is_shown_on_a_terminal(cli: Cli, pack: Job, fake: FakeCircleCI, into: Path) -> None:
     pack.artifact("large.bin", size=3_000_000)
     numbered(3, pack)
-    fake.fail("/bucket/*", origin="storage", delay=1.2, after=2, times=1)
+    fake.fail("/bucket/*", origin="storage", delay=0.8, after=2, times=1)
     fake.fail("/output/*1.bin", status=404)
 
-    code, shown, _ = run_on_terminal("harvest", "run", "gh/acme/web", "--into", into, columns=100)
+    code, out, bar = cli.on_terminal("harvest", "run", "gh/acme/web", "--into", into, columns=100)
 
     assert code == 1
-    assert re.search(r"[12]/4 files", shown)
-    assert "3/4 files" in shown
-    assert "3.0 MB" in shown
-    assert re.search(r"\d ([kM]?B|bytes)/s", shown)
-    assert re.search(r"[\d.]+s left", shown)
-    assert "1 failed" in shown
-    assert "\x1b[?25h" in shown.rpartition("\x1b[?25l")[2], "the cursor is still hidden"
-    last = shown.splitlines()[-1]
-    assert last.endswith(f"in {into}")
-    assert re.search(r"3 files, 3\.0 MB in \d", last)
+    assert re.search(r"[12]/4 files", bar)
+    assert "3/4 files" in bar
+    assert "3.0 MB" in bar
+    assert re.search(r"\d ([kM]?B|bytes)/s", bar)
+    assert re.search(r"[\d.]+s left", bar)
+    assert "1 failed" in bar
+    assert "\x1b[?25h" in bar.rpartition("\x1b[?25l")[2], "the cursor is still hidden"
+    assert re.search(rf"3 files, 3\.0 MB in .*, in {re.escape(str(into))}$", out.splitlines()[-1])
 
 
-def test_ctrl_c_on_a_terminal_takes_the_bar_away(pack: Job, fake: FakeCircleCI, into: Path) -> None:
-    numbered(5, pack)
-    fault = fake.fail("/bucket/*", origin="storage", delay=60, after=2, times=None)
-
-    code, shown, _ = run_on_terminal(
-        "harvest", "run", "gh/acme/web", "--into", into, interrupt_when=lambda: fault.hits and len(files_in(into)) == 2
-    )
-
-    assert code == 130
-    assert "\x1b[?25h" in shown.rpartition("\x1b[?25l")[2], "the cursor is still hidden"
-    kept = "stopped: 2 files, 20 bytes, came and are kept; the same command again goes on"
-    assert kept in shown.splitlines()[-1]
-
-
-def test_a_terminal_sees_that_the_server_wants_a_pause(pack: Job, fake: FakeCircleCI, into: Path) -> None:
+def test_the_progress_bar_shows_a_rate_limit_pause(cli: Cli, pack: Job, fake: FakeCircleCI, into: Path) -> None:
     numbered(3, pack)
     fake.fail("*/artifacts", origin="api", status=429, headers={"Retry-After": "1"})
 
-    code, shown, _ = run_on_terminal("harvest", "run", "gh/acme/web", "--into", into)
+    code, _, bar = cli.on_terminal("harvest", "run", "gh/acme/web", "--into", into)
 
     assert code == 0
-    assert re.search(r"held back \(429\): 0\.\ds", shown)
+    assert re.search(r"rate limited \(429\): 0\.\ds", bar)
 
 
 @pytest.mark.parametrize("option", ["--json", "-v"])
-def test_a_terminal_sees_no_bar_where_it_would_be_in_the_way(pack: Job, into: Path, option: str) -> None:
+def test_no_progress_bar_is_shown_with_json_or_a_log(cli: Cli, pack: Job, into: Path, option: str) -> None:
     numbered(3, pack)
 
-    code, shown, _ = run_on_terminal("harvest", "run", "gh/acme/web", "--into", into, option)
+    code, out, err = cli.on_terminal("harvest", "run", "gh/acme/web", "--into", into, option)
 
     assert code == 0
-    assert "/3 files" not in shown
-    assert "\x1b[?25l" not in shown
+    assert "/3 files" not in out + err
+    assert "\x1b[?25l" not in out + err
 
 
-# Looking at it afterwards
+# Status and verification
 
 
 @pytest.fixture
 def offline(cli: Cli, world: World, into: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A harvest of three files, of which one failed, whose server is gone, and a token too."""
+    """A finished harvest of three files, one of which failed; neither server nor token exist any more."""
     job = world.project("gh/acme/web").pipeline().workflow("release").job("pack")
     job.artifact("a.txt", b"a")
     job.artifact("b.txt", b"bb")
@@ -576,13 +589,13 @@ def offline(cli: Cli, world: World, into: Path, monkeypatch: pytest.MonkeyPatch)
     return into
 
 
-def test_the_status_needs_no_token_and_no_network(cli: Cli, offline: Path) -> None:
+def test_status_needs_neither_token_nor_network(cli: Cli, offline: Path) -> None:
     code, out, err = cli("harvest", "status", offline)
 
     assert (code, err) == (0, "")
     moment = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
     assert re.fullmatch(
-        "State:      incomplete; the same `harvest run` again goes on\n"
+        "State:      incomplete: run `harvest run` again to resume\n"
         "Files:      2, 3 bytes\n"
         "Pending:    0\n"
         "Failed:     1\n"
@@ -597,23 +610,23 @@ def test_the_status_needs_no_token_and_no_network(cli: Cli, offline: Path) -> No
     assert [failure["name"] for failure in data["failures"]] == ["gone.txt"]
 
 
-def test_verify_needs_neither_and_agrees(cli: Cli, offline: Path) -> None:
+def test_verify_needs_neither_token_nor_network(cli: Cli, offline: Path) -> None:
     code, out, err = cli("harvest", "verify", offline)
 
     assert (code, err) == (0, "")
-    assert re.fullmatch(r"2 files, 3 bytes, as the ledger says, checked in \d+\.\ds\n", out)
+    assert re.fullmatch(r"2 files, 3 bytes match the ledger, checked in \d+\.\ds\n", out)
     assert cli("harvest", "verify", offline, "--json").data["differences"] == 0
 
 
-def test_a_terminal_sees_that_verify_is_at_work(offline: Path) -> None:
-    code, shown, _ = run_on_terminal("harvest", "verify", offline)
+def test_verify_shows_a_status_on_a_terminal(cli: Cli, offline: Path) -> None:
+    code, out, err = cli.on_terminal("harvest", "verify", offline)
 
     assert code == 0
-    assert "Hashing every file again ..." in shown
-    assert shown.splitlines()[-1].endswith("s")
+    assert "Hashing files ..." in err
+    assert out.startswith("2 files, ")
 
 
-def test_verify_names_every_difference_and_fails(cli: Cli, offline: Path) -> None:
+def test_verify_prints_every_difference_and_fails(cli: Cli, offline: Path) -> None:
     folder = offline / "gh/acme/web/1/release/pack-1"
     (folder / "a.txt").write_bytes(b"z")
     (folder / "b.txt").unlink()
@@ -623,7 +636,7 @@ def test_verify_names_every_difference_and_fails(cli: Cli, offline: Path) -> Non
     code, out, err = cli("harvest", "verify", offline)
 
     assert code == 1
-    assert re.fullmatch(r"0 files, 0 bytes, as the ledger says; 3 not, checked in \d+\.\ds\n", out)
+    assert re.fullmatch(r"0 files, 0 bytes match the ledger; 3 differences, checked in \d+\.\ds\n", out)
     assert err.splitlines() == [
         "error: changed: gh/acme/web/1/release/pack-1/a.txt",
         "error: missing: gh/acme/web/1/release/pack-1/b.txt",
@@ -633,7 +646,7 @@ def test_verify_names_every_difference_and_fails(cli: Cli, offline: Path) -> Non
     assert (ran.code, ran.err, ran.data["missing"]) == (1, "", ["gh/acme/web/1/release/pack-1/b.txt"])
 
 
-def test_verify_says_where_the_rest_of_very_many_differences_is(cli: Cli, offline: Path) -> None:
+def test_the_first_twenty_differences_are_printed_and_json_lists_all(cli: Cli, offline: Path) -> None:
     for number in range(30):
         (offline / f"stray {number}").touch()
 
@@ -641,17 +654,17 @@ def test_verify_says_where_the_rest_of_very_many_differences_is(cli: Cli, offlin
 
     assert code == 1
     assert err.count("error: unknown: stray ") == 20
-    hint = f"circleci-async harvest verify {offline} --json tells of them."
+    hint = f"list all: circleci-async harvest verify {offline} --json"
     assert err.splitlines()[-1] == f"error: and 10 more [hint: {hint}]"
     assert len(cli("harvest", "verify", offline, "--json").data["unknown"]) == 30
 
 
 @pytest.mark.parametrize("command", ["status", "verify"])
-def test_where_no_harvest_is_that_is_an_error(cli: Cli, into: Path, command: str) -> None:
+def test_a_folder_without_a_harvest_is_an_error(cli: Cli, into: Path, command: str) -> None:
     into.mkdir()
 
     code, out, err = cli("harvest", command, into)
 
     assert (code, out) == (1, "")
-    assert err == f"error: no harvest in {into}: it contains no .harvest.sqlite\n"
+    assert re.fullmatch(rf"error: .*{re.escape(str(into))}.*\.harvest\.sqlite\n", err)
     assert list(into.iterdir()) == []

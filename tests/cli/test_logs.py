@@ -1,4 +1,4 @@
-"""What the steps of a job printed."""
+"""`logs`."""
 
 import json
 
@@ -23,7 +23,7 @@ def job(world: World, fake: FakeCircleCI) -> Job:
     return job
 
 
-def test_all_that_a_job_printed_is_printed_step_by_step_and_node_by_node(cli: Cli, job: Job) -> None:
+def test_the_output_is_printed_by_step_and_node(cli: Cli, job: Job) -> None:
     code, out, err = cli("logs", SLUG, job.number)
     assert (code, err) == (0, "")
     assert out.splitlines() == [
@@ -40,12 +40,12 @@ def test_all_that_a_job_printed_is_printed_step_by_step_and_node_by_node(cli: Cl
     ]
 
 
-def test_a_page_names_a_job_too(cli: Cli, job: Job) -> None:
+def test_a_job_is_given_by_its_page_url(cli: Cli, job: Job) -> None:
     page = f"https://app.circleci.com/pipelines/github/acme/api/1/workflows/{job.workflow.id}/jobs/{job.number}"
     assert cli("logs", page) == cli("logs", SLUG, job.number)
 
 
-def test_of_a_failure_the_end_of_what_failed_is_printed(cli: Cli, job: Job) -> None:
+def test_failed_prints_the_last_lines_of_the_failed_steps(cli: Cli, job: Job) -> None:
     assert cli("logs", SLUG, job.number, "--failed") == (
         0,
         "== pytest  failed  exit code 1\ncollected 9 items\n1 failed\n",
@@ -57,17 +57,17 @@ def test_of_a_failure_the_end_of_what_failed_is_printed(cli: Cli, job: Job) -> N
     assert failure["text"] == "collected 9 items\n1 failed"
 
 
-def test_colours_are_printed_only_if_asked_for(cli: Cli, job: Job) -> None:
+def test_colours_are_printed_only_with_ansi(cli: Cli, job: Job) -> None:
     assert f"{RED}1 failed{PLAIN}" in cli("logs", SLUG, job.number, "--failed", "--ansi").out
     assert "\x1b" not in cli("logs", SLUG, job.number).out
 
 
-def test_what_drives_a_terminal_is_spelled_out(cli: Cli, job: Job) -> None:
+def test_control_characters_are_escaped(cli: Cli, job: Job) -> None:
     job.step("odd", node=0, output="\u202e reversed\n")
     assert "\\u202e reversed" in cli("logs", SLUG, job.number, "--step", "odd").out
 
 
-def test_one_step_on_one_node_is_printed_alone(cli: Cli, job: Job) -> None:
+def test_step_and_node_select_the_output(cli: Cli, job: Job) -> None:
     assert cli("logs", SLUG, job.number, "--step", "pytest", "--node", 1).out == "collected 8 items\n        8 passed\n"
     tails = cli("logs", SLUG, job.number, "--step", "99", "--tail", 1).out
     assert tails.splitlines() == ["1 failed", "        8 passed"]
@@ -84,13 +84,13 @@ def test_the_steps_are_listed(cli: Cli, job: Job) -> None:
     ]
 
 
-def test_a_running_job_is_followed_to_its_end(cli: Cli, world: World, fake: FakeCircleCI) -> None:
+def test_follow_prints_new_output_until_the_job_is_finished(cli: Cli, world: World, fake: FakeCircleCI) -> None:
     project = world.project(SLUG)
     project.on_trigger("build", ("test:failed",), output={"test": "one\ntwo\nthree\n"})
     cli("trigger", SLUG)
     wait_until(lambda: fake.world.jobs)
     (job,) = project.jobs.values()
-    ran = cli("logs", SLUG, job.number, "--follow")
+    ran = cli("logs", SLUG, job.number, "--follow", "--interval", "0.1,1")
     assert ran.code == 0
     lines = ran.out.splitlines()
     assert [line for line in lines if line in {"one", "two", "three"}] == ["one", "two", "three"]
@@ -99,33 +99,37 @@ def test_a_running_job_is_followed_to_its_end(cli: Cli, world: World, fake: Fake
     assert [each["text"] for each in events if each["text"] in {"one", "two", "three"}] == ["one", "two", "three"]
 
 
-def test_of_a_job_that_did_not_fail_nothing_is_printed(cli: Cli, world: World, fake: FakeCircleCI) -> None:
+def test_failed_prints_nothing_for_a_successful_job(cli: Cli, world: World, fake: FakeCircleCI) -> None:
     job = world.project(SLUG).pipeline().workflow().job("lint")
     job.step("ruff", output="All checks passed!\n")
-    assert cli("logs", SLUG, job.number, "--failed") == (0, "", "no step failed\n")
+    assert cli("logs", SLUG, job.number, "--failed") == (0, "", "no failed steps\n")
 
 
-def test_what_there_is_not_is_an_error(cli: Cli, job: Job) -> None:
+def test_an_unknown_job_or_step_is_an_error(cli: Cli, job: Job) -> None:
     code, _, err = cli("logs", SLUG, 4711)
     assert code == 1
     assert "404" in err
     code, _, err = cli("logs", SLUG, job.number, "--step", "mypy")
     assert code == 2
-    assert "--step 'mypy': the job has Spin up environment, pytest" in err
+    assert "--step must be a step of the job (Spin up environment, pytest), got 'mypy'" in err
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
-        ([SLUG], "give a project and the number of a job, or the page of a job"),
+        ([SLUG], "expected a project and a job number, or the URL of a job, got 'gh/acme/api'"),
         ([SLUG, 1, "--failed", "--follow"], "--failed, --follow and --steps can't be combined"),
-        ([SLUG, 1, "--failed", "--node", 1], "--step and --node go with neither"),
-        ([SLUG, 1, "--follow", "--tail", 3], "--tail goes with neither"),
-        (["https://app.circleci.com/pipelines/github/acme/api/1"], "that is not the page of a job"),
+        ([SLUG, 1, "--failed", "--node", 1], "--step and --node can't be combined with"),
+        ([SLUG, 1, "--follow", "--tail", 3], "--tail can't be combined with"),
+        ([SLUG, 1, "--interval", 1], "--interval requires --follow"),
+        ([SLUG, 1, "--follow", "--interval", "0"], "--interval must be seconds"),
+        (["https://app.circleci.com/pipelines/github/acme/api/1"], "got that of a workflow or a pipeline"),
     ],
 )
-def test_what_makes_no_sense_is_bad_usage(cli: Cli, fake: FakeCircleCI, arguments: list[object], said: str) -> None:
+def test_invalid_arguments_are_bad_usage_and_send_nothing(
+    cli: Cli, fake: FakeCircleCI, arguments: list[object], message: str
+) -> None:
     code, out, err = cli("logs", *arguments)
     assert (code, out) == (2, "")
-    assert said in err
+    assert message in err
     assert fake.requests == []

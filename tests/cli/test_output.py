@@ -1,4 +1,4 @@
-"""What is shown fits where it is shown, and what comes from outside can't drive a terminal."""
+"""Formatting: output fits the terminal, and untrusted text contains no control characters."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ from .process import run_on_terminal
 
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
 HOSTILE = "[red]x[/red]\x1b]0;owned\x07\x1b[2J\u202egnp.exe\x9b31m\r\nok:smile:"
-NEUTRALISED = r"[red]x[/red]\x1b]0;owned\x07\x1b[2J\u202egnp.exe\x9b31m  ok:smile:"
+ESCAPED = r"[red]x[/red]\x1b]0;owned\x07\x1b[2J\u202egnp.exe\x9b31m  ok:smile:"
 
 
 def without_styles(text: str) -> str:
@@ -25,7 +25,7 @@ def without_styles(text: str) -> str:
 
 @pytest.fixture
 def hostile(world: World, fake: FakeCircleCI) -> World:
-    """A world in which all that a build's author can choose is hostile."""
+    """A world in which every name that the author of a build chooses is hostile."""
     project = world.project("gh/acme/api")
     workflow = project.pipeline(branch=HOSTILE, subject=HOSTILE).workflow(HOSTILE, status="failed")
     workflow.job(HOSTILE).artifact(HOSTILE, b"x")
@@ -34,7 +34,7 @@ def hostile(world: World, fake: FakeCircleCI) -> World:
 
 
 @pytest.mark.parametrize("width", [400, 80])
-def test_hostile_text_is_shown_literally_on_a_terminal(cli_on_terminal: Cli, hostile: World, width: int) -> None:
+def test_hostile_text_is_escaped_on_a_terminal(cli: Cli, hostile: World, width: int) -> None:
     (workflow,) = hostile.workflows.values()
     for arguments in (
         ("pipelines", "gh/acme/api"),
@@ -44,16 +44,16 @@ def test_hostile_text_is_shown_literally_on_a_terminal(cli_on_terminal: Cli, hos
         ("artifacts", "list", "gh/acme/api", 1),
         ("insights", "gh/acme/api", "--all-branches"),
     ):
-        code, shown, err = cli_on_terminal(width, *arguments)
+        code, shown, err = cli.on_terminal(*arguments, columns=width)
         plain = without_styles(shown)
         assert (code, err) == (0, "")
         assert plain.replace("\n", "").isprintable(), plain
-        assert (NEUTRALISED if width == 400 else "[red]x") in plain
+        assert (ESCAPED if width == 400 else "[red]x") in plain
 
 
-def test_hostile_text_is_neutralised_in_a_pipe_and_in_json_too(cli: Cli, hostile: World) -> None:
+def test_hostile_text_is_escaped_in_a_pipe_and_in_json(cli: Cli, hostile: World) -> None:
     piped = cli("pipelines", "gh/acme/api")
-    assert NEUTRALISED in piped.out
+    assert ESCAPED in piped.out
     assert piped.out.replace("\n", "").isprintable()
 
     data = cli("pipelines", "gh/acme/api", "--json")
@@ -62,7 +62,7 @@ def test_hostile_text_is_neutralised_in_a_pipe_and_in_json_too(cli: Cli, hostile
     assert data.out.replace("\n", "").isprintable()
 
 
-def test_a_hostile_error_is_one_harmless_line(cli: Cli, fake: FakeCircleCI) -> None:
+def test_a_hostile_error_message_is_escaped_on_one_line(cli: Cli, fake: FakeCircleCI) -> None:
     fake.fail("*", status=400, body={"message": HOSTILE})
 
     code, out, err = cli("me")
@@ -86,7 +86,7 @@ def test_a_hostile_error_is_one_harmless_line(cli: Cli, fake: FakeCircleCI) -> N
     ],
     ids=["no hint", "empty hint", "plain", "full stops and parentheses", "line breaks", "hostile", "long"],
 )
-def test_an_error_and_its_hint_are_one_harmless_line(
+def test_an_error_and_its_hint_are_one_escaped_line(
     capsys: pytest.CaptureFixture[str], message: str, hint: str | None, line: str
 ) -> None:
     Output().error(message, hint)
@@ -94,7 +94,7 @@ def test_an_error_and_its_hint_are_one_harmless_line(
     assert capsys.readouterr() == ("", f"{line}\n")
 
 
-def test_the_log_says_nothing_of_what_a_server_wrote(cli: Cli, fake: FakeCircleCI) -> None:
+def test_the_log_contains_no_text_of_the_server(cli: Cli, fake: FakeCircleCI) -> None:
     fake.fail("*", status=500, body={"message": HOSTILE})
 
     code, _, err = cli("-v", "me")
@@ -106,29 +106,27 @@ def test_the_log_says_nothing_of_what_a_server_wrote(cli: Cli, fake: FakeCircleC
 
 
 @pytest.mark.parametrize("columns", [20, 40, 60, 80, 119])
-def test_no_table_is_wider_than_the_terminal(
-    cli_on_terminal: Cli, world: World, fake: FakeCircleCI, columns: int
-) -> None:
+def test_tables_fit_the_terminal(cli: Cli, world: World, fake: FakeCircleCI, columns: int) -> None:
     project = world.project("gh/acme/api")
     project.pipeline(branch="a-branch-with-a-very-long-name" * 3, subject="What it is all about, at length " * 5)
     project.pipeline(branch="main", subject="短い")
 
-    code, shown, _ = cli_on_terminal(columns, "pipelines", "gh/acme/api")
+    code, shown, _ = cli.on_terminal("pipelines", "gh/acme/api", columns=columns)
 
     lines = without_styles(shown).splitlines()
     assert code == 0
-    assert len(lines) == 3  # nothing is wrapped
+    assert len(lines) == 3  # no line is wrapped
     assert max(map(cell_len, lines)) <= columns
     assert "…" in lines[2]
-    if columns >= 60:  # what is needed to go on is whole
+    if columns >= 60:  # the number is never truncated
         assert [line.split()[:2] for line in lines[1:]] == [["2", "created"], ["1", "created"]]
 
 
-def test_a_wide_terminal_shows_ids_too_and_ages_and_colours(world: World, fake: FakeCircleCI) -> None:
+def test_wide_terminals_show_ids_and_all_terminals_ages_and_colours(cli: Cli, world: World, fake: FakeCircleCI) -> None:
     pipeline = world.project("gh/acme/api").pipeline(created_at=world.clock() - timedelta(hours=3, minutes=2))
 
     _, shown, _ = run_on_terminal("pipelines", "gh/acme/api", columns=140)
-    _, narrow, _ = run_on_terminal("pipelines", "gh/acme/api", columns=60)
+    _, narrow, _ = cli.on_terminal("pipelines", "gh/acme/api", columns=60)
 
     assert pipeline.id in shown
     assert pipeline.id not in narrow
@@ -137,18 +135,16 @@ def test_a_wide_terminal_shows_ids_too_and_ages_and_colours(world: World, fake: 
     assert "\x1b[32mcreated" in shown
 
 
-def test_a_record_on_a_terminal_has_ages_and_coloured_statuses(
-    cli_on_terminal: Cli, world: World, fake: FakeCircleCI
-) -> None:
+def test_a_record_on_a_terminal_has_ages_and_coloured_statuses(cli: Cli, world: World, fake: FakeCircleCI) -> None:
     world.project("gh/acme/api").pipeline().workflow("build").job("test", status="failed")
 
-    _, shown, _ = cli_on_terminal(80, "jobs", "gh/acme/api", 1)
+    _, shown, _ = cli.on_terminal("jobs", "gh/acme/api", 1)
 
     assert "\x1b[31mfailed" in shown
     assert "Started:       1h ago" in without_styles(shown)
 
 
-def test_a_pipe_gets_whole_lines_without_styles(
+def test_a_pipe_receives_complete_lines_without_styles(
     cli: Cli, world: World, fake: FakeCircleCI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")
@@ -163,7 +159,7 @@ def test_a_pipe_gets_whole_lines_without_styles(
     assert len(out.splitlines()) == 2
 
 
-def test_columns_of_wide_characters_line_up(cli: Cli, world: World, fake: FakeCircleCI) -> None:
+def test_columns_with_wide_characters_are_aligned(cli: Cli, world: World, fake: FakeCircleCI) -> None:
     project = world.project("gh/acme/api")
     for subject in ("日本語", "ascii"):
         project.pipeline(subject=subject)
@@ -186,7 +182,7 @@ def test_columns_of_wide_characters_line_up(cli: Cli, world: World, fake: FakeCi
         ("👩\u200d💻", "👩\u200d💻"),
     ],
 )
-def test_text_from_outside_is_made_printable(text: str, expected: str) -> None:
+def test_untrusted_text_becomes_printable(text: str, expected: str) -> None:
     assert printable(text) == expected
 
 
@@ -240,11 +236,11 @@ class Word(StrEnum):
         (NOW, "2026-05-04T12:00:00Z"),
     ],
 )
-def test_cells_are_shown_by_their_kind(cell: Cell, expected: str) -> None:
+def test_cells_are_formatted_by_type(cell: Cell, expected: str) -> None:
     assert shown(cell, exact=True) == expected
 
 
-def test_nouns_follow_their_number() -> None:
+def test_counted_uses_singular_and_plural() -> None:
     assert [counted(1, "file"), counted(1200, "file"), counted(2, "retry", "retries")] == [
         "1 file",
         "1,200 files",

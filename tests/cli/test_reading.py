@@ -1,4 +1,4 @@
-"""The commands that show something: tables for people, JSON for programs."""
+"""Commands that show data: tables for people, JSON for programs."""
 
 import re
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ def project(world: World, fake: FakeCircleCI) -> Project:
     return world.project("gh/acme/api")
 
 
-def test_me_is_shown_with_the_origin_of_the_token(cli: Cli, fake: FakeCircleCI, world: World) -> None:
+def test_me_shows_the_user_and_the_source_of_the_token(cli: Cli, fake: FakeCircleCI, world: World) -> None:
     code, out, err = cli("me")
 
     assert (code, err) == (0, "")
@@ -74,7 +74,7 @@ def test_pipelines_are_listed_newest_first(cli: Cli, project: Project, world: Wo
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_pipelines_are_chosen_in_json_and_in_tables_alike(
+def test_options_select_the_same_pipelines_in_json_and_in_tables(
     cli: Cli, project: Project, world: World, fake: FakeCircleCI, options: tuple[str, ...], numbers: list[int]
 ) -> None:
     ada = world.user("ada")
@@ -88,10 +88,10 @@ def test_pipelines_are_chosen_in_json_and_in_tables_alike(
 
     assert [each["number"] for each in ran.data] == numbers
     assert [int(line.split()[0]) for line in table.out.splitlines()[1:]] == numbers
-    assert asked == len(fake.requests) - asked == -(-len(numbers) // 20)  # no page is asked for that is not needed
+    assert asked == len(fake.requests) - asked == -(-len(numbers) // 20)  # no unneeded page is requested
 
 
-def test_a_json_array_has_one_item_a_line(cli: Cli, project: Project) -> None:
+def test_a_json_array_has_one_item_per_line(cli: Cli, project: Project) -> None:
     for _ in range(3):
         project.pipeline()
 
@@ -100,7 +100,7 @@ def test_a_json_array_has_one_item_a_line(cli: Cli, project: Project) -> None:
     assert [line[:1] for line in out.splitlines()] == ["[", "{", "{", "{", "]"]
 
 
-def test_an_empty_list_says_so_on_stderr_and_is_an_empty_array_in_json(cli: Cli, project: Project) -> None:
+def test_an_empty_list_is_noted_on_stderr_and_an_empty_array_in_json(cli: Cli, project: Project) -> None:
     assert cli("pipelines", "gh/acme/api") == (0, "", "no pipelines\n")
     assert cli("pipelines", "gh/acme/api", "--json") == (0, "[]\n", "")
 
@@ -177,7 +177,7 @@ def test_one_job_is_shown_with_a_summary_of_its_tests(cli: Cli, project: Project
     ]
 
 
-def test_one_job_as_json_has_its_tests_counted_and_the_failed_ones_in_full(cli: Cli, project: Project) -> None:
+def test_one_job_as_json_contains_test_counts_and_failed_tests(cli: Cli, project: Project) -> None:
     job = project.pipeline().workflow("build").job("test")
     job.test("test_good")
     job.test("test_bad", result="error", message="boom")
@@ -189,7 +189,7 @@ def test_one_job_as_json_has_its_tests_counted_and_the_failed_ones_in_full(cli: 
     assert [(each["name"], each["message"]) for each in data["tests"]["failures"]] == [("test_bad", "boom")]
 
 
-def test_a_job_that_has_not_begun_has_no_times(cli: Cli, project: Project) -> None:
+def test_a_job_that_has_not_started_has_no_times(cli: Cli, project: Project) -> None:
     project.pipeline().workflow("build", status="running").job("test", status="queued")
 
     code, out, _ = cli("jobs", "gh/acme/api", 1)
@@ -202,7 +202,7 @@ def test_a_job_that_has_not_begun_has_no_times(cli: Cli, project: Project) -> No
     ]
 
 
-def test_insights_of_many_projects_come_in_the_order_asked_for(cli: Cli, world: World, fake: FakeCircleCI) -> None:
+def test_insights_are_shown_in_the_order_of_the_arguments(cli: Cli, world: World, fake: FakeCircleCI) -> None:
     for name in ("api", "web"):
         pipeline = world.project(f"gh/acme/{name}").pipeline(branch="main")
         pipeline.workflow("build").job("test", duration=100)
@@ -211,14 +211,14 @@ def test_insights_of_many_projects_come_in_the_order_asked_for(cli: Cli, world: 
 
     code, out, err = cli("insights", "gh/acme/api", "gh/acme/web", "gh/acme/idle", "github/acme/web")
 
-    assert (code, err) == (0, "gh/acme/idle: no workflow ran\n")
+    assert (code, err) == (0, "gh/acme/idle: no workflow runs in this window\n")
     header, *rows = out.splitlines()
     assert header.split() == [
         "Project",
         "Workflow",
         "Runs",
         "Success",
-        "A",
+        "Per",
         "day",
         "Median",
         "p95",
@@ -232,7 +232,7 @@ def test_insights_of_many_projects_come_in_the_order_asked_for(cli: Cli, world: 
     assert "1m 40s" in rows[0]
 
 
-def test_a_project_without_insights_leaves_the_others_alone(cli: Cli, world: World, fake: FakeCircleCI) -> None:
+def test_a_failed_project_does_not_affect_the_others(cli: Cli, world: World, fake: FakeCircleCI) -> None:
     world.project("gh/acme/api").pipeline().workflow("build").job("test")
 
     code, out, err = cli("insights", "gh/acme/nope", "gh/acme/api")
@@ -240,7 +240,7 @@ def test_a_project_without_insights_leaves_the_others_alone(cli: Cli, world: Wor
     assert code == 1
     assert out.splitlines()[1].startswith("gh/acme/api")
     assert re.fullmatch(
-        r"error: gh/acme/nope: 404 Not Found: Project not found \(GET .*\) \[hint: Check the name, .*\.\]\n", err
+        r"error: gh/acme/nope: 404 Not Found: Project not found \(GET .*\) \[hint: [Cc]heck the name, .*\]\n", err
     )
 
     ran = cli("insights", "gh/acme/nope", "gh/acme/api", "--json")
@@ -251,13 +251,13 @@ def test_a_project_without_insights_leaves_the_others_alone(cli: Cli, world: Wor
     assert [each["name"] for each in found["gh/acme/api"]["workflows"]] == ["build"]
 
 
-def test_nothing_but_failures_makes_no_table(cli: Cli, fake: FakeCircleCI) -> None:
+def test_if_all_projects_fail_no_table_is_printed(cli: Cli, fake: FakeCircleCI) -> None:
     code, out, _ = cli("insights", "gh/acme/nope")
 
     assert (code, out) == (1, "")
 
 
-def test_a_project_that_fails_gets_a_hint_in_terms_of_the_command_line(
+def test_the_hint_of_a_failed_project_names_options_of_the_command_line(
     cli: Cli, world: World, fake: FakeCircleCI
 ) -> None:
     world.project("gh/acme/api")
@@ -279,7 +279,7 @@ def test_a_project_that_fails_gets_a_hint_in_terms_of_the_command_line(
     ],
     ids=["default", "branch", "all-branches"],
 )
-def test_insights_are_asked_for_as_the_options_say(
+def test_options_of_insights_become_query_parameters(
     cli: Cli, world: World, fake: FakeCircleCI, options: tuple[str, ...], query: dict[str, str]
 ) -> None:
     world.project("gh/acme/api")
@@ -289,14 +289,14 @@ def test_insights_are_asked_for_as_the_options_say(
     assert [dict(each.query) for each in fake.requests] == [query]
 
 
-def test_shared_options_are_understood_before_the_command_and_after_it(cli: Cli, fake: FakeCircleCI) -> None:
+def test_shared_options_are_accepted_before_and_after_the_command(cli: Cli, fake: FakeCircleCI) -> None:
     elsewhere = ("--host", "http://127.0.0.1:9", "--attempts", "1")
 
     before = cli(*elsewhere, "--json", "me", "--host", fake.url)
     after = cli("me", *elsewhere)
     group = cli("--json", "artifacts", "list", "gh/acme/api", 1)
 
-    assert (before.code, before.data["login"]) == (0, "octo-dev")  # what stands after the command counts more
+    assert (before.code, before.data["login"]) == (0, "octo-dev")  # the option after the command wins
     assert after.code == 1
     assert "http://127.0.0.1:9" in after.err
     assert (group.code, group.out) == (1, "")

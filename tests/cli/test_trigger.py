@@ -1,9 +1,9 @@
-"""Setting a pipeline going, and watching it."""
+"""`trigger`, and what `--wait` shows."""
 
 import asyncio
+import io
 import json
 import re
-from itertools import takewhile
 from typing import Any
 
 import pytest
@@ -12,10 +12,10 @@ from circleci_async.cli.trigger import parameters
 from circleci_async.errors import InvalidArgument
 from circleci_async.testing import FakeCircleCI, Project, World
 
-from .conftest import Cli
-from .process import start
+from .conftest import Cli, meanwhile
+from .process import wait_until
 
-WATCH = ("--wait", "--every", "0.1")
+WAIT = ("--wait", "--interval", "0.1,0.2")
 TITLE = "Pipeline 1 of gh/acme/api"
 
 
@@ -25,16 +25,16 @@ def project(world: World, fake: FakeCircleCI) -> Project:
 
 
 def changes(out: str) -> list[str]:
-    """The lines of a watched pipeline, without the time of day, and without how long it took."""
+    """The lines of a watched pipeline, without the time of day and the duration."""
     return [re.sub(r"^\d\d:\d\d:\d\d  |  [\d.]+s$", "", line) for line in out.splitlines()]
 
 
 def workflows(out: str) -> list[str]:
-    """Those of its workflows."""
+    """The lines of its workflows."""
     return [line for line in changes(out)[1:] if "/" not in line]
 
 
-def test_a_pipeline_is_set_going(cli: Cli, project: Project, fake: FakeCircleCI) -> None:
+def test_a_pipeline_is_triggered(cli: Cli, project: Project, fake: FakeCircleCI) -> None:
     code, out, err = cli("trigger", "gh/acme/api", "--branch", "dev", "-p", "n=1", "-p", "deploy=true", "-s", "v=2")
 
     (pipeline,) = project.pipelines.all
@@ -43,14 +43,14 @@ def test_a_pipeline_is_set_going(cli: Cli, project: Project, fake: FakeCircleCI)
     assert json.loads(fake.requests[0].body) == {"branch": "dev", "parameters": {"n": 1, "deploy": True, "v": "2"}}
 
 
-def test_without_options_only_the_project_is_sent(cli: Cli, project: Project, fake: FakeCircleCI) -> None:
+def test_without_options_the_body_is_empty(cli: Cli, project: Project, fake: FakeCircleCI) -> None:
     ran = cli("trigger", "gh/acme/api", "--json")
 
     assert json.loads(fake.requests[0].body) == {}
     assert (ran.code, ran.data["number"], ran.data["state"]) == (0, 1, "pending")
 
 
-def test_a_tag_can_be_built(cli: Cli, project: Project) -> None:
+def test_a_tag_is_built(cli: Cli, project: Project) -> None:
     assert cli("trigger", "gh/acme/api", "--tag", "v1").code == 0
     assert project.pipelines.all[0].tag == "v1"
 
@@ -65,13 +65,13 @@ def test_a_tag_can_be_built(cli: Cli, project: Project) -> None:
         ("-12", -12),
         ("007", "007"),
         ("1.5", "1.5"),
-        ("\u0661", "\u0661"),  # a digit, but none of ours
+        ("\u0661", "\u0661"),  # an Arabic-Indic digit
         ("", ""),
         ("a=b", "a=b"),
         ('"1"', '"1"'),
     ],
 )
-def test_parameters_are_what_they_look_like(text: str, value: Any) -> None:
+def test_parameters_are_typed_by_their_text(text: str, value: Any) -> None:
     (found,) = parameters([f"key={text}"], []).values()
 
     assert (found, type(found)) == (value, type(value))
@@ -81,24 +81,24 @@ def test_parameters_are_what_they_look_like(text: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("typed", "strings", "message"),
     [
-        (["key"], [], "'key': give key=value"),
-        (["=1"], [], "'=1': give key=value"),
-        ([], ["key"], "'key': give key=value"),
+        (["key"], [], "a parameter must be KEY=VALUE, got 'key'"),
+        (["=1"], [], "a parameter must be KEY=VALUE, got '=1'"),
+        ([], ["key"], "a parameter must be KEY=VALUE, got 'key'"),
         (["key=1"], ["key=1"], "'key' is given twice"),
     ],
 )
-def test_a_parameter_that_can_not_be_right_is_refused(typed: list[str], strings: list[str], message: str) -> None:
+def test_an_invalid_parameter_is_rejected(typed: list[str], strings: list[str], message: str) -> None:
     with pytest.raises(InvalidArgument, match=message):
         parameters(typed, strings)
 
 
 def test_a_bad_parameter_is_bad_usage(cli: Cli, project: Project, fake: FakeCircleCI) -> None:
-    assert cli("trigger", "gh/acme/api", "-p", "key") == (2, "", "error: 'key': give key=value\n")
+    assert cli("trigger", "gh/acme/api", "-p", "key") == (2, "", "error: a parameter must be KEY=VALUE, got 'key'\n")
     assert fake.requests == []
 
 
-def test_a_pipeline_is_followed_to_its_end(cli: Cli, project: Project) -> None:
-    code, out, err = cli("trigger", "gh/acme/api", *WATCH)
+def test_wait_shows_the_pipeline_until_it_is_finished(cli: Cli, project: Project) -> None:
+    code, out, err = cli("trigger", "gh/acme/api", *WAIT)
 
     assert (code, err) == (0, "")
     assert changes(out)[0] == TITLE
@@ -107,22 +107,22 @@ def test_a_pipeline_is_followed_to_its_end(cli: Cli, project: Project) -> None:
     assert out.splitlines()[-1].endswith("s")
 
 
-def test_a_workflow_that_fails_is_an_exit_code(cli: Cli, project: Project) -> None:
+def test_a_failed_workflow_sets_the_exit_code(cli: Cli, project: Project) -> None:
     project.on_trigger("good", ("lint",))
     project.on_trigger("bad", ("test:failed",))
 
-    code, out, err = cli("trigger", "gh/acme/api", *WATCH)
+    code, out, err = cli("trigger", "gh/acme/api", *WAIT)
 
     assert code == 1
     assert set(workflows(out)) == {"good  running", "bad  running", "good  success", "bad  failed"}
     (job,) = [job for job in project.jobs.values() if job.name == "test"]
-    assert err == f"why test failed: circleci-async logs gh/acme/api {job.number} --failed\n"
+    assert err == f"test failed; see: circleci-async logs gh/acme/api {job.number} --failed\n"
 
 
-def test_json_of_a_followed_pipeline_is_one_object_at_its_end(cli: Cli, project: Project) -> None:
+def test_json_of_a_finished_pipeline_is_one_object(cli: Cli, project: Project) -> None:
     project.on_trigger("bad", ("test:failed",))
 
-    ran = cli("trigger", "gh/acme/api", *WATCH, "--json")
+    ran = cli("trigger", "gh/acme/api", *WAIT, "--json")
 
     assert (ran.code, ran.err) == (1, "")
     assert ran.data["status"] == "failed"
@@ -130,26 +130,26 @@ def test_json_of_a_followed_pipeline_is_one_object_at_its_end(cli: Cli, project:
     assert [(each["name"], each["status"]) for each in ran.data["workflows"]] == [("bad", "failed")]
 
 
-def test_a_config_that_can_not_be_used_ends_the_watch_with_its_errors(cli: Cli, project: Project) -> None:
+def test_an_invalid_config_ends_the_wait_with_its_errors(cli: Cli, project: Project) -> None:
     project.on_trigger(error="Job test_all\nis not defined.")
 
-    code, out, err = cli("trigger", "gh/acme/api", *WATCH)
+    code, out, err = cli("trigger", "gh/acme/api", *WAIT)
 
     assert code == 1
     assert changes(out) == [TITLE]
     assert err.splitlines()[0] == "error: config: Job test_all is not defined."
 
 
-def test_a_pipeline_in_which_nothing_runs_is_no_success(cli: Cli, project: Project, fake: FakeCircleCI) -> None:
+def test_a_pipeline_without_workflows_fails(cli: Cli, project: Project, fake: FakeCircleCI) -> None:
     fake.fail("*/workflow", body={"items": [], "next_page_token": None}, times=None)
 
-    code, out, err = cli("trigger", "gh/acme/api", *WATCH, "--grace", 0.3)
+    code, out, err = cli("trigger", "gh/acme/api", *WAIT, "--grace", 0.3)
 
-    assert (code, err) == (1, "no workflow runs in this pipeline\n")
+    assert (code, err) == (1, "the pipeline started no workflow\n")
     assert changes(out) == [TITLE]
 
 
-def test_a_rerun_counts_instead_of_what_it_ran_again(cli: Cli, project: Project, fake: FakeCircleCI) -> None:
+def test_the_newest_run_of_a_workflow_counts(cli: Cli, project: Project, fake: FakeCircleCI) -> None:
     def workflow(status: str, at: str) -> dict[str, Any]:
         return {"id": status, "name": "build", "status": status, "created_at": at}
 
@@ -158,72 +158,69 @@ def test_a_rerun_counts_instead_of_what_it_ran_again(cli: Cli, project: Project,
     first = workflow("failed", "2026-05-04T12:00:00Z")
     fake.fail("*/workflow", body={"items": [again, first], "next_page_token": None}, times=None)
 
-    assert cli("trigger", "gh/acme/api", *WATCH).code == 0
+    assert cli("trigger", "gh/acme/api", *WAIT).code == 0
 
 
-def test_a_pipeline_that_waits_for_an_approval_has_an_exit_code_of_its_own(cli: Cli, project: Project) -> None:
+def test_a_pipeline_on_hold_has_its_own_exit_code(cli: Cli, project: Project) -> None:
     project.on_trigger("release", ("test", "hold:approval", "ship"))
 
-    code, out, err = cli("trigger", "gh/acme/api", *WATCH)
+    code, out, err = cli("trigger", "gh/acme/api", *WAIT)
 
     (workflow,) = project.pipelines.all[0].workflows
     assert code == 3
     assert workflows(out)[-1] == "release  on_hold"
-    assert err == f"to approve it: circleci-async approve {workflow.id} hold\n"
+    assert err == f"on hold; approve with: circleci-async approve {workflow.id} hold\n"
 
 
-def test_a_pipeline_that_does_not_end_in_time_has_an_exit_code_of_its_own(cli: Cli, project: Project) -> None:
+def test_a_pipeline_that_is_not_finished_in_time_has_its_own_exit_code(cli: Cli, project: Project) -> None:
     project.on_trigger("release", ("test", "hold:approval", "ship"))
 
-    code, _, err = cli("trigger", "gh/acme/api", *WATCH, "--on-hold", "wait", "--within", 0.8)
+    code, _, err = cli("trigger", "gh/acme/api", *WAIT, "--on-hold", "wait", "--within", 0.8)
 
     (pipeline,) = project.pipelines.all
     assert code == 4
-    assert f"pipeline {pipeline.id} did not end within 0.8 s" in err
-    assert f"circleci-async watch {pipeline.id}]\n" in err
+    assert re.search(f"^error: .*{pipeline.id}.* 0.8 s", err, re.MULTILINE)
+    assert err.endswith(f"[hint: the build continues; watch it with: circleci-async watch {pipeline.id}]\n")
 
 
-def test_a_choice_that_there_is_not_is_bad_usage_and_triggers_nothing(
-    cli: Cli, project: Project, fake: FakeCircleCI
-) -> None:
-    code, _, err = cli("trigger", "gh/acme/api", *WATCH, "--on-hold", "approve")
+def test_an_invalid_option_is_bad_usage_and_triggers_nothing(cli: Cli, project: Project, fake: FakeCircleCI) -> None:
+    on_hold = cli("trigger", "gh/acme/api", *WAIT, "--on-hold", "approve")
+    interval = cli("trigger", "gh/acme/api", "--wait", "--interval", "1,x")
 
-    assert code == 2
-    assert "'approve': give 'return' or 'wait'" in err
+    assert (on_hold.code, interval.code) == (2, 2)
+    assert "expected 'return' or 'wait', got 'approve'" in on_hold.err
+    assert "--interval must be seconds" in interval.err
     assert fake.requests == []
 
 
-def test_for_programs_a_pipeline_that_does_not_end_in_time_is_shown_as_it_stands(cli: Cli, project: Project) -> None:
+def test_json_of_a_pipeline_that_is_not_finished_in_time_is_its_state(cli: Cli, project: Project) -> None:
     project.on_trigger("release", ("test", "hold:approval", "ship"))
 
-    ran = cli("trigger", "gh/acme/api", *WATCH, "--on-hold", "wait", "--within", 0.8, "--json")
+    ran = cli("trigger", "gh/acme/api", *WAIT, "--on-hold", "wait", "--within", 0.8, "--json")
 
     assert (ran.code, ran.data["status"]) == (4, "on_hold")
     assert ran.data["pipeline"]["id"] == project.pipelines.all[0].id
 
 
-def test_an_approval_that_is_waited_for_is_said_and_watched_on(project: Project, fake: FakeCircleCI) -> None:
+def test_wait_continues_after_an_approval(cli: Cli, project: Project, fake: FakeCircleCI) -> None:
     project.on_trigger("release", ("test", "hold:approval", "ship"))
-    process = start("trigger", "gh/acme/api", *WATCH, "--on-hold", "wait")
-    assert process.stderr is not None
-    assert process.stdout is not None
-    said = process.stderr.readline()
-    shown = list(takewhile(lambda line: "release  on_hold" not in line, process.stdout))  # the workflow, after its job
+    screen, messages = io.StringIO(), io.StringIO()
+
+    def approve() -> None:
+        wait_until(lambda: "release  on_hold" in screen.getvalue())  # the workflow, after its job
+        (workflow,) = project.pipelines.all[0].workflows
+        (hold,) = [job for job in workflow.jobs if job.name == "hold"]
+        asyncio.run(send_approval(fake, workflow.id, hold.id))
+
+    with meanwhile(approve):
+        code, out, err = cli("trigger", "gh/acme/api", *WAIT, "--on-hold", "wait", stdout=screen, stderr=messages)
 
     (workflow,) = project.pipelines.all[0].workflows
-    (hold,) = [job for job in workflow.jobs if job.name == "hold"]
-    approve(fake, workflow.id, hold.id)
-    out, err = process.communicate(timeout=20)
-
-    assert said == f"to approve it: circleci-async approve {workflow.id} hold\n"
-    assert (process.returncode, err) == (0, "")
-    assert "release / test  success" in changes("".join(shown))
+    assert (code, err) == (0, f"on hold; approve with: circleci-async approve {workflow.id} hold\n")
+    assert "release / test  success" in changes(out)
     assert changes(out)[-1] == "release  success"
 
 
-def approve(fake: FakeCircleCI, workflow: str, job: str) -> None:
-    async def send() -> None:
-        async with fake.client() as circle:
-            await circle.workflows.approve(workflow, job)
-
-    asyncio.run(send())
+async def send_approval(fake: FakeCircleCI, workflow: str, job: str) -> None:
+    async with fake.client() as circle:
+        await circle.workflows.approve(workflow, job)

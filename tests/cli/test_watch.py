@@ -1,4 +1,4 @@
-"""Watching a pipeline or a workflow until it has ended."""
+"""`watch`."""
 
 import json
 import re
@@ -7,11 +7,10 @@ import pytest
 
 from circleci_async.testing import FakeCircleCI, Pipeline, Project, World
 
-from .conftest import Cli
-from .process import run_on_terminal
+from .conftest import Cli, signal_when
 
 SLUG = "gh/acme/api"
-EVERY = ("--every", "0.1")
+INTERVAL = ("--interval", "0.1")
 
 
 @pytest.fixture
@@ -28,29 +27,29 @@ def failed(project: Project) -> Pipeline:
     return pipeline
 
 
-def test_a_pipeline_is_watched_by_its_number_its_id_its_page_or_as_the_newest(cli: Cli, failed: Pipeline) -> None:
+def test_a_pipeline_is_given_by_number_id_page_url_or_as_the_newest(cli: Cli, failed: Pipeline) -> None:
     page = f"https://app.circleci.com/pipelines/github/acme/api/{failed.number}"
     for target in ([SLUG, failed.number], [failed.id], [page], [SLUG], [SLUG, "--branch", "main"]):
-        code, out, err = cli("watch", *target, *EVERY)
+        code, out, err = cli("watch", *target, *INTERVAL)
         lines = [line[10:] for line in out.splitlines()[1:]]
         assert code == 1
         assert out.splitlines()[0] == "Pipeline 1 of gh/acme/api"
         assert lines == ["build / lint  success  12s", "build / test  failed  1m 15s", "build  failed  1m 15s"]
         number = failed.workflows[0].jobs[1].number
-        assert err == f"why test failed: circleci-async logs gh/acme/api {number} --failed\n"
+        assert err == f"test failed; see: circleci-async logs gh/acme/api {number} --failed\n"
 
 
-def test_a_workflow_is_watched_by_its_id_or_its_page(cli: Cli, failed: Pipeline) -> None:
+def test_a_workflow_is_given_by_id_or_page_url(cli: Cli, failed: Pipeline) -> None:
     (workflow,) = failed.workflows
     page = f"https://app.circleci.com/pipelines/github/acme/api/{failed.number}/workflows/{workflow.id}"
     for target in (workflow.id, page):
-        code, out, _ = cli("watch", target, *EVERY)
+        code, out, _ = cli("watch", target, *INTERVAL)
         assert (code, out.splitlines()[0]) == (1, "Pipeline 1 of gh/acme/api")
         assert out.splitlines()[-1].endswith("build  failed  1m 15s")
 
 
-def test_for_programs_each_change_and_the_result_are_lines_of_json(cli: Cli, failed: Pipeline) -> None:
-    code, out, _ = cli("watch", failed.id, *EVERY, "--json")
+def test_json_has_a_line_per_change_and_one_for_the_result(cli: Cli, failed: Pipeline) -> None:
+    code, out, _ = cli("watch", failed.id, *INTERVAL, "--json")
     events = [json.loads(line) for line in out.splitlines()]
     assert code == 1
     assert [(each["kind"], each["name"], each["before"], each["after"]) for each in events[:-1]] == [
@@ -65,9 +64,9 @@ def test_for_programs_each_change_and_the_result_are_lines_of_json(cli: Cli, fai
     assert [each["name"] for each in events[-1]["workflows"]] == ["build"]
 
 
-def test_on_a_terminal_a_tree_is_drawn(project: Project, fake: FakeCircleCI) -> None:
+def test_a_tree_is_drawn_on_a_terminal(cli: Cli, project: Project) -> None:
     project.on_trigger("build", ("lint", "test"))
-    code, screen, _ = run_on_terminal("trigger", SLUG, "--wait", *EVERY)
+    code, screen, _ = cli.on_terminal("trigger", SLUG, "--wait", *INTERVAL)
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen)
     assert code == 0
     assert "Pipeline 1 of gh/acme/api" in plain
@@ -75,46 +74,45 @@ def test_on_a_terminal_a_tree_is_drawn(project: Project, fake: FakeCircleCI) -> 
     assert re.search(r"└── test  success  [\d.]+s", plain)
 
 
-def test_on_a_terminal_what_to_type_for_an_approval_can_be_copied(project: Project, fake: FakeCircleCI) -> None:
+def test_the_tree_contains_the_command_that_approves(cli: Cli, project: Project) -> None:
     project.on_trigger("release", ("hold:approval",))
-    code, screen, _ = run_on_terminal("trigger", SLUG, "--wait", *EVERY, "--on-hold", "return")
+    code, screen, _ = cli.on_terminal("trigger", SLUG, "--wait", *INTERVAL, "--on-hold", "return")
     (workflow,) = project.pipelines.all[0].workflows
     assert code == 3
     assert f"circleci-async approve {workflow.id}" in re.sub(r"\s+", " ", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen))
 
 
-def test_on_a_terminal_that_can_not_move_its_cursor_changes_are_lines(
-    failed: Pipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_changes_are_lines_on_a_dumb_terminal(cli: Cli, failed: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "dumb")
-    code, screen, _ = run_on_terminal("watch", failed.id, *EVERY)
+    code, screen, _ = cli.on_terminal("watch", failed.id, *INTERVAL)
     assert code == 1
     assert "build / lint  success  12s\n" in screen
     assert "└──" not in screen
 
 
-def test_ctrl_c_says_how_to_go_on(project: Project, fake: FakeCircleCI) -> None:
+def test_ctrl_c_prints_the_command_that_continues(cli: Cli, project: Project, fake: FakeCircleCI) -> None:
     project.on_trigger("build", ("lint",), workflow_delay=1000)
 
     def watched() -> bool:
         return any(each.path.endswith("/workflow") for each in fake.requests)
 
-    code, screen, _ = run_on_terminal("trigger", SLUG, "--wait", *EVERY, columns=100, interrupt_when=watched)
+    with signal_when(watched):
+        code, _, err = cli.on_terminal("trigger", SLUG, "--wait", *INTERVAL)
     assert code == 130
-    assert f"it goes on; to watch it further: circleci-async watch {project.pipelines.all[0].id}" in screen
+    assert f"the build continues; watch it with: circleci-async watch {project.pipelines.all[0].id}" in err
 
 
-def test_a_job_is_named_as_a_shell_reads_it(cli: Cli, project: Project) -> None:
+def test_the_name_of_a_job_is_quoted_for_the_shell(cli: Cli, project: Project) -> None:
     workflow = project.pipeline().workflow("release", status="on_hold")
     workflow.job("ship it; rm -rf", approval=True, status="on_hold")
-    code, _, err = cli("watch", workflow.id, *EVERY, "--on-hold", "return")
-    assert (code, err) == (3, f"to approve it: circleci-async approve {workflow.id} 'ship it; rm -rf'\n")
+    code, _, err = cli("watch", workflow.id, *INTERVAL, "--on-hold", "return")
+    assert (code, err) == (3, f"on hold; approve with: circleci-async approve {workflow.id} 'ship it; rm -rf'\n")
 
 
-def test_what_is_neither_a_pipeline_nor_a_workflow_is_an_error(cli: Cli, fake: FakeCircleCI) -> None:
+def test_an_unknown_id_is_an_error(cli: Cli, fake: FakeCircleCI) -> None:
     code, out, err = cli("watch", "00000000-0000-0000-0000-000000000000")
     assert (code, out) == (1, "")
-    assert "Neither a pipeline nor a workflow has this id." in err
+    assert "no pipeline and no workflow has this id" in err
 
 
 def test_a_project_without_pipelines_is_an_error(cli: Cli, project: Project) -> None:
@@ -122,16 +120,20 @@ def test_a_project_without_pipelines_is_an_error(cli: Cli, project: Project) -> 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
-        (["nonsense"], "give the id of a pipeline or a workflow"),
+        (["nonsense"], "expected the id or the URL of a pipeline or a workflow, got 'nonsense'"),
         ([SLUG, 1, "--branch", "main"], "NUMBER and --branch can't be combined"),
-        (["00000000-0000-0000-0000-000000000000", "--branch", "main"], "--branch goes with a project"),
-        (["https://app.circleci.com/jobs/gh/acme/api/12"], "that is the page of a job"),
+        (["00000000-0000-0000-0000-000000000000", "--branch", "main"], "--branch requires a project"),
+        ([SLUG, 1, "--interval", "1,2,3"], "--interval must be seconds"),
+        ([SLUG, 1, "--interval", "2,1"], "--interval must be seconds, or two numbers of seconds in ascending order"),
+        (["https://app.circleci.com/jobs/gh/acme/api/12"], "got that of a job"),
     ],
 )
-def test_what_can_not_be_watched_is_bad_usage(cli: Cli, fake: FakeCircleCI, arguments: list[object], said: str) -> None:
+def test_invalid_arguments_are_bad_usage_and_send_nothing(
+    cli: Cli, fake: FakeCircleCI, arguments: list[object], message: str
+) -> None:
     code, _, err = cli("watch", *arguments)
     assert code == 2
-    assert said in err
+    assert message in err
     assert fake.requests == []

@@ -1,4 +1,4 @@
-"""What a command is to act on, as people have it at hand: an id, or the address of a page."""
+"""Reads references to builds: an id, or the URL of a page of the web app."""
 
 import re
 from typing import NamedTuple
@@ -12,8 +12,8 @@ _PIPELINE = re.compile(r"/pipelines(?:/[^/]+){3}/(\d+)(?=/|\Z)")
 _JOB = re.compile(r"/jobs/(\d+)(?=/|\Z)|\A/(?:jobs/)?(?:gh|github|bb|bitbucket|circleci)/[^/]+/[^/]+/(\d+)/?\Z")
 
 
-class Target(NamedTuple):
-    """A thing to act on: `id`, of whatever kind, or what a page shows. The most particular thing counts."""
+class BuildRef(NamedTuple):
+    """A pipeline, workflow or job: an `id` of unknown kind, or the parts of a URL; the last part present is meant."""
 
     id: str | None = None
     project: str | None = None
@@ -22,19 +22,19 @@ class Target(NamedTuple):
     job: int | None = None
 
     @classmethod
-    def read(cls, text: str, kinds: str) -> "Target":
-        """Read an id, or the address of a page of CircleCI's web app; `kinds` says in words of what.
+    def parse(cls, text: str, expected: str) -> "BuildRef":
+        """Parse an id or a URL; `expected` names the accepted kinds in error messages, such as `a workflow`.
 
         Raises `InvalidArgument` for anything else.
         """
-        from ..slug import ProjectSlug
+        from .. import ProjectSlug
 
         text = text.strip()
         if "://" not in text:
             try:
                 return cls(id=str(UUID(text)))
             except ValueError:
-                raise InvalidArgument(f"{text!r}: give the id of {kinds}, or the address of its page") from None
+                raise InvalidArgument(f"expected the id or the URL of {expected}, got {text!r}") from None
         path = urlsplit(text).path
         workflow, pipeline, job = (pattern.search(path) for pattern in (_WORKFLOW, _PIPELINE, _JOB))
         if pipeline or job:
@@ -46,4 +46,5 @@ class Target(NamedTuple):
             )
         if workflow:
             return cls(workflow=workflow[1].lower())
-        raise InvalidArgument(f"{path!r} is not the page of {kinds}")  # the rest of an address may be secret
+        # The rest of the URL may be secret.
+        raise InvalidArgument(f"expected the id or the URL of {expected}, got a URL with the path {path!r}")

@@ -1,0 +1,55 @@
+"""Arguments and options that several commands declare."""
+
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import InvalidArgument
+
+
+def argument(metavar: str, text: str, **more: Any) -> Any:
+    """Return a typer argument; `text` is its help."""
+    return typer.Argument(metavar=metavar, help=text, show_default=False, **more)
+
+
+def option(text: str, *names: str, metavar: str | None = None, **more: Any) -> Any:
+    """Return a typer option; `text` is its help. Without `names` it is called like the parameter."""
+    return typer.Option(*names, metavar=metavar, help=text, show_default=more.pop("show_default", False), **more)
+
+
+Project = Annotated[
+    str,
+    argument(
+        "PROJECT", "Project: gh/acme/api, circleci/<organization>/<project>, or the URL of its repository or page."
+    ),
+]
+Projects = Annotated[list[str], argument("PROJECT", "Projects, such as gh/acme/api.")]
+JobNumber = Annotated[int, argument("JOB_NUMBER", "Number of a job.", min=1)]
+OptionalNumber = Annotated[int | None, argument("NUMBER", "With PROJECT: the number.", min=1)]
+Interval = Annotated[
+    str | None,
+    option(
+        "Seconds between polls: the shortest, and the longest while nothing changes. One number sets both.",
+        metavar="FIRST,LONGEST",
+    ),
+]
+
+
+def concurrency_option(text: str) -> Any:
+    """Return the option that limits how much is done at once."""
+    return typer.Option(min=1, max=32, metavar="N", help=text)
+
+
+def polling(interval: str | None) -> dict[str, tuple[float, float]]:
+    """Return the keyword argument `interval` that `--interval` stands for, or none if it is not given."""
+    if interval is None:
+        return {}
+    try:
+        first, longest = (float(number) for number in (interval.split(",") * 2)[:2])
+    except ValueError:
+        first = longest = 0.0
+    if interval.count(",") > 1 or not 0 < first <= longest < float("inf"):
+        raise InvalidArgument(
+            f"--interval must be seconds, or two numbers of seconds in ascending order such as 2,30, got {interval!r}"
+        )
+    return {"interval": (first, longest)}

@@ -1,0 +1,217 @@
+"""Shows the progress of downloads and harvests: a bar on a terminal, lines of JSON for programs."""
+
+import asyncio
+import os
+import re
+import time
+from contextlib import suppress
+from queue import SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, Any, Self
+
+from .formatting import counted, duration, size
+from .output import Output
+
+if TYPE_CHECKING:
+    from rich.progress import ProgressColumn
+
+    from .. import Artifact, HarvestEvent, HarvestProgress, Progress
+
+_WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+class ProgressBar:
+    """A bar on stderr, with texts beside it; hidden where stderr is not a terminal or other output uses it."""
+
+    def __init__(self, out: Output, *columns: "ProgressColumn | str", **fields: Any) -> None:
+        """Make a bar before the columns: rich's own, or the names of `fields` that `show` updates."""
+        if not out.shows_progress:
+            self._bar = None
+            return
+        from rich import progress
+        from rich.table import Column
+
+        def text(name: str) -> progress.TextColumn:
+            return progress.TextColumn(f"{{task.fields[{name}]}}", markup=False, table_column=Column(no_wrap=True))
+
+        first, *rest = (text(column) if isinstance(column, str) else column for column in ("files", *columns))
+        self._bar = progress.Progress(
+            first, progress.BarColumn(bar_width=None), *rest, console=out.errors, expand=True, transient=True
+        )
+        self._task = self._bar.add_task("", total=None, **fields)
+
+    def __enter__(self) -> Self:
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Remove the bar. Idempotent."""
+        if self._bar:
+            self._bar.stop()
+
+    def show(self, completed: float, total: float | None, **fields: Any) -> None:
+        """Redraw the bar."""
+        if self._bar:
+            self._bar.update(self._task, completed=completed, total=total, **fields)
+
+
+class DownloadProgressBar(ProgressBar):
+    """Files, bytes, speed and time left of a download.
+
+    The size of a file is known when its download starts; until then it is estimated as the average of the others.
+    """
+
+    def __init__(self, out: Output, files: int) -> None:
+        super().__init__(out, *(_download_columns() if out.shows_progress else ()), files=f"0/{files:,} files")
+        self._files = files
+        self._received: dict[Artifact, int] = {}
+        self._bytes = 0
+        self._known_bytes = 0
+        self.finished = 0
+        """Complete files."""
+
+    def update(self, progress: "Progress") -> None:
+        """Record the progress of one file."""
+        before = self._received.get(progress.artifact)
+        if before is None:
+            self._known_bytes += progress.size or 0
+        self._bytes += progress.received - (before or 0)
+        self._received[progress.artifact] = progress.received
+        self.finished += progress.done
+        self.show(self._bytes, self._estimated_bytes, files=f"{self.finished:,}/{self._files:,} files")
+
+    @property
+    def _estimated_bytes(self) -> float:
+        started = len(self._received)
+        return max(self._bytes, self._known_bytes / started * max(self._files, started))
+
+
+class HarvestProgressBar(ProgressBar):
+    """Files, bytes, speed, time left, failures and rate-limit pauses of a harvest."""
+
+    def __init__(self, out: Output) -> None:
+        super().__init__(out, "details", files="", details="finding artifacts")
+        self.progress: HarvestProgress | None = None
+        """The latest numbers."""
+        self._paused_until = 0.0
+
+    def update(self, event: "HarvestEvent") -> None:
+        """Record an event; called from a thread of the harvest."""
+        from .. import HarvestProgress, Throttled
+
+        if isinstance(event, Throttled):
+            self._paused_until = max(time.monotonic(), self._paused_until) + event.seconds
+        elif isinstance(event, HarvestProgress):
+            self.progress = event
+            self.show(
+                event.done + event.skipped + event.failed,
+                event.discovered or None,
+                files=_file_count(event),
+                details="  ".join(self._details(event)),
+            )
+
+    def _details(self, progress: "HarvestProgress") -> list[str]:
+        pause = self._paused_until - time.monotonic()
+        return [
+            size(progress.received),
+            f"{size(int(progress.speed))}/s",
+            *([f"{duration(progress.seconds_left)} left"] if progress.seconds_left is not None else []),
+            *([f"{progress.failed:,} failed"] if progress.failed else []),
+            *([f"rate limited (429): {duration(pause)}"] if pause > 0 else []),
+        ]
+
+    async def finish(self, summary: dict[str, Any], *, timeout: float | None = None) -> None:
+        """Remove the bar."""
+        self.stop()
+
+
+class HarvestEventLines:
+    """Writes each event of a harvest to stdout as a line of JSON, except the progress of single files.
+
+    A thread writes, so that a slow reader neither delays the harvest nor misses a line. The harvest is cancelled when
+    the reader closes the pipe.
+    """
+
+    def __init__(self, out: Output) -> None:
+        self.progress: HarvestProgress | None = None
+        """The latest numbers."""
+        self._stream = out.stream
+        self._lines: SimpleQueue[str | None] = SimpleQueue()
+        self._loop = asyncio.get_running_loop()
+        self._harvest = asyncio.current_task()
+        self._written = asyncio.Event()
+        self._error: OSError | None = None
+
+    def __enter__(self) -> Self:
+        # A daemon thread: a write that blocks must not keep the process alive after Ctrl-C.
+        Thread(target=self._write_lines, name="harvest-lines", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lines.put(None)
+
+    def update(self, event: "HarvestEvent") -> None:
+        """Queue an event; called from a thread of the harvest."""
+        from .. import FileAdvanced, HarvestProgress
+
+        if isinstance(event, HarvestProgress):
+            self.progress = event
+        if not isinstance(event, FileAdvanced):
+            self._put(_WORD_START.sub("_", type(event).__name__).lower(), event)
+
+    async def finish(self, summary: dict[str, Any], *, timeout: float | None = None) -> None:
+        """Queue the summary, and wait until all lines are written or `timeout` has passed."""
+        self._harvest = None
+        self._put("harvest_report", summary)
+        self._lines.put(None)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._written.wait()
+        if self._error is not None:
+            raise self._error
+
+    def _put(self, name: str, value: Any) -> None:
+        from .. import to_dict, to_json
+
+        self._lines.put(f"{to_json({'event': name, **to_dict(value)})}\n")
+
+    def _write_lines(self) -> None:
+        try:
+            while (line := self._lines.get()) is not None:
+                self._write(line)
+        except OSError as error:
+            self._error = error
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._end)
+
+    def _write(self, line: str) -> None:
+        try:
+            number = self._stream.fileno()
+        except (OSError, ValueError):  # not a file
+            self._stream.write(line)
+            return
+        # Not through the stream: its lock, held by a write that blocks, would block the exit of the interpreter.
+        data = line.encode()
+        while data:
+            data = data[os.write(number, data) :]
+
+    def _end(self) -> None:
+        if self._error is not None and self._harvest is not None:
+            self._harvest.cancel()
+        self._written.set()
+
+
+def _download_columns() -> "list[ProgressColumn]":
+    from rich.progress import DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    return [DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(compact=True)]
+
+
+def _file_count(progress: "HarvestProgress") -> str:
+    """Return how many of the known files are complete; `+` marks that discovery still runs."""
+    more = "+" if progress.is_discovering else ""
+    return f"{progress.done + progress.skipped:,}/{counted(progress.discovered, 'file').replace(' ', f'{more} ')}"
