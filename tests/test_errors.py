@@ -134,8 +134,8 @@ def test_transport_errors_show_the_request() -> None:
 
 def test_a_decode_error_lists_every_fault() -> None:
     error = DecodeError(("$.a: wrong", "$.b: absent"), method="GET", url="https://h/x")
-    assert str(error) == "the answer to GET https://h/x can't be read: $.a: wrong; $.b: absent"
-    assert str(DecodeError(("bad",))) == "the answer can't be read: bad"
+    assert str(error) == "the response to GET https://h/x cannot be decoded: $.a: wrong; $.b: absent"
+    assert str(DecodeError(("bad",))) == "the response cannot be decoded: bad"
 
 
 def test_hints_are_sentences() -> None:

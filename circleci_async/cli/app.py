@@ -45,7 +45,7 @@ def _group(text: str, epilog: str | None = None) -> typer.Typer:
     )
 
 
-app = _group(
+app: typer.Typer = _group(
     "CircleCI from the command line.",
     "The token is read from CIRCLE_TOKEN, CIRCLECI_TOKEN or CIRCLECI_CLI_TOKEN, or from the config file of the official"
     " CLI; it is never an argument. Exit codes: 0 success, 1 failure, 2 bad usage, 130 interrupted by Ctrl-C.",
@@ -63,12 +63,12 @@ app.command()(with_client(actions.approve))
 app.command()(with_client(actions.rerun))
 app.command()(with_client(actions.cancel))
 
-files = _group("List and download the artifacts of jobs.")
+files: typer.Typer = _group("List and download the artifacts of jobs.")
 files.command("list")(with_client(artifacts.list_))
 files.command("download")(with_client(artifacts.download))
 app.add_typer(files, name="artifacts")
 
-harvests = _group("Download all artifacts of projects incrementally.")
+harvests: typer.Typer = _group("Download all artifacts of projects incrementally.")
 harvests.command("run")(with_client(harvest.run))
 harvests.command("status")(with_output(harvest.status))
 harvests.command("verify")(with_output(harvest.verify))
@@ -76,7 +76,7 @@ app.add_typer(harvests, name="harvest")
 
 app.command()(with_client(insights.insights))
 
-exports = _group("Export usage and cost.")
+exports: typer.Typer = _group("Export usage and cost.")
 exports.command("export")(with_client(usage.export))
 app.add_typer(exports, name="usage")
 

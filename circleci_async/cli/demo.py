@@ -20,7 +20,7 @@ from .output import Output
 
 if TYPE_CHECKING:
     from .. import CircleCI, WebhookEvent
-    from ..testing import FakeCircleCI, Fault
+    from ..testing import Artifact, FakeCircleCI, Fault, Pipeline
 
 RATE = 8
 LATENCY = 0.02
@@ -39,11 +39,16 @@ class Demo:
     """The embedded CircleCI, a client, and the results of the scenes."""
 
     def __init__(self, out: Output, fake: "FakeCircleCI", circle: "CircleCI", downloads: Path, harvest: Path) -> None:
-        self.out, self.fake, self.circle = out, fake, circle
-        self.downloads, self.harvest = downloads, harvest
-        self.pipeline = fake.world.projects[API].pipelines.all[-1]
+        self.out: Output = out
+        self.fake: FakeCircleCI = fake
+        self.circle: CircleCI = circle
+        self.downloads: Path = downloads
+        self.harvest: Path = harvest
+        self.pipeline: Pipeline = fake.world.projects[API].pipelines.all[-1]
         jobs = [job for workflow in self.pipeline.workflows for job in workflow.jobs]
-        self.stored = sorted((artifact for job in jobs for artifact in job.artifacts), key=lambda each: -each.size)
+        self.stored: list[Artifact] = sorted(
+            (artifact for job in jobs for artifact in job.artifacts), key=lambda each: -each.size
+        )
         """What the jobs of the pipeline stored, the largest artifact first."""
         self.checks: dict[str, bool] = {}
         self.numbers: dict[str, Any] = {}

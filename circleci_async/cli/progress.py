@@ -71,7 +71,7 @@ class DownloadProgressBar(ProgressBar):
         self._received: dict[Artifact, int] = {}
         self._bytes = 0
         self._known_bytes = 0
-        self.finished = 0
+        self.finished: int = 0
         """Complete files."""
 
     def update(self, progress: "Progress") -> None:

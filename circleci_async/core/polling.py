@@ -45,9 +45,9 @@ class PollSchedule:
 
     def __init__(self, interval: Interval, *, clock: Callable[[], float] | None = None) -> None:
         self.interval = interval
-        self.failures = 0
+        self.failures: int = 0
         """Consecutive failures so far."""
-        self.not_before = -math.inf
+        self.not_before: float = -math.inf
         """When the server's `Retry-After` ends, by the clock."""
         self._clock = clock or asyncio.get_running_loop().time
         self._delay = 0.0

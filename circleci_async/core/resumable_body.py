@@ -59,13 +59,13 @@ class ResumableBody:
         """Whether the current response has added to the retry budget."""
         self._is_complete = False
         self._is_closed = False
-        self.received = offset
+        self.received: int = offset
         """Bytes of the parts so far, from the start of the body."""
         self.size: int | None = None
         """Length according to the server, or None if it is unknown."""
         self.etag = etag
         self.content_encoding: str | None = None
-        self.resumed = 0
+        self.resumed: int = 0
         """How often the body was resumed after an interruption."""
 
     def __aiter__(self) -> "ResumableBody":

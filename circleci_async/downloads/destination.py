@@ -46,7 +46,7 @@ class Destination:
     """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
-        self.root = Path(root)
+        self.root: Path = Path(root)
         self._entries: dict[Path, dict[str, str]] = {}
         self._files: set[Path] = set()
         self._folders: dict[tuple[Path, str], Path] = {}

@@ -32,7 +32,7 @@ class PartFile:
         self._file = open(self._path, "xb" if path is None else "a+b", buffering=0)
         self._hash = hashlib.sha256()
         self._is_committed = False
-        self.size = 0
+        self.size: int = 0
 
     @property
     def sha256(self) -> str:

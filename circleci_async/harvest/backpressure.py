@@ -13,7 +13,7 @@ class Backpressure:
     """
 
     def __init__(self) -> None:
-        self.changed = asyncio.Event()
+        self.changed: asyncio.Event = asyncio.Event()
         self._pending = 0
         self._is_disabled = False
         self._has_room = asyncio.Event()

@@ -11,7 +11,7 @@ from .committer import Committer
 from .downloader import BoundReached, Downloader
 from .ledger.queue import LedgerQueue
 from .ledger.records import QueuedArtifact
-from .outage import Decision, OutageDetector
+from .outage import OutageDetector, RetryDecision
 from .progress import ProgressTracker
 from .stop_signal import StopSignal
 
@@ -142,11 +142,11 @@ class Fetcher:
 
     async def _handle(self, artifact: QueuedArtifact, error: CircleCIError) -> None:
         decision = self._outage.failed(artifact.id, error, artifact.attempts)
-        if decision is Decision.GIVE_UP:
+        if decision is RetryDecision.GIVE_UP:
             await self._give_up(artifact, error)
             return
-        await self._queue.release(artifact, error, counts_attempt=decision is Decision.RETRY)
-        if decision is Decision.STOP:
+        await self._queue.release(artifact, error, counts_attempt=decision is RetryDecision.RETRY)
+        if decision is RetryDecision.STOP:
             self._stop.fail(error)
             return
         self._retries += 1

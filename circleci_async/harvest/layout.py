@@ -40,7 +40,7 @@ class Layout:
         if missing := {"number", "node"} - set(named):
             fields = " and ".join(sorted(f"{{{name}}}" for name in missing))
             raise self._error(f"must contain {fields}, without which files would collide")
-        self.separates_projects = "project" in named
+        self.separates_projects: bool = "project" in named
 
     def _split(self, template: str) -> tuple[list[str], str]:
         if type(template) is not str:

@@ -10,7 +10,7 @@ from ..core.retry import RetryPolicy
 from ..errors import CircleCIError, LedgerError
 from .ledger.listings import IncompleteListings
 from .ledger.records import Listing
-from .outage import Decision, OutageDetector, is_fatal
+from .outage import OutageDetector, RetryDecision, is_fatal
 from .progress import ProgressTracker
 from .stop_signal import StopSignal
 
@@ -121,9 +121,9 @@ class ListReader:
     async def _wait_to_retry(self, request: object, error: CircleCIError, attempts: int) -> int:
         """Wait before the next attempt and return the number of failed ones; raise the error if there is none."""
         decision = self._outage.failed(id(request), error, attempts)
-        if decision in {Decision.STOP, Decision.GIVE_UP}:
+        if decision in {RetryDecision.STOP, RetryDecision.GIVE_UP}:
             raise error
-        if decision is Decision.RETRY:
+        if decision is RetryDecision.RETRY:
             attempts += 1
         await asyncio.sleep(self._policy.delay(attempts + 1))
         await self._outage.pause()

@@ -14,7 +14,7 @@ MAX_OUTAGE = 300.0
 """Seconds that an outage is tolerated."""
 
 
-class Decision(Enum):
+class RetryDecision(Enum):
     """What to do about a failure."""
 
     RETRY = "retry"
@@ -60,20 +60,20 @@ class OutageDetector:
         self._failing.clear()
         self._pauses = 0
 
-    def failed(self, item: object, error: CircleCIError, attempts: int) -> Decision:
+    def failed(self, item: object, error: CircleCIError, attempts: int) -> RetryDecision:
         """Note that a request for `item` failed, after `attempts` earlier failures, and return what to do."""
         if is_fatal(error, self._policy):
-            return Decision.STOP
+            return RetryDecision.STOP
         if not is_transient(error):
             if isinstance(error, ApiError):
                 self.succeeded()
-            return Decision.GIVE_UP
+            return RetryDecision.GIVE_UP
         if self._is_outage(item):
             if asyncio.get_running_loop().time() - self._began_at > MAX_OUTAGE:
                 minutes = round(MAX_OUTAGE / 60)
                 self._stop.fail(error, f"no {self._requests} succeeded for {minutes} minutes: {error}")
-            return Decision.RETRY_AFTER_OUTAGE
-        return Decision.RETRY if attempts + 1 < self._attempts else Decision.GIVE_UP
+            return RetryDecision.RETRY_AFTER_OUTAGE
+        return RetryDecision.RETRY if attempts + 1 < self._attempts else RetryDecision.GIVE_UP
 
     def _is_outage(self, item: object) -> bool:
         now = asyncio.get_running_loop().time()

@@ -32,10 +32,15 @@ class ProgressTracker:
     """Counts what happens in a run, and notifies `on_progress` if there is one."""
 
     def __init__(self, stats: Stats, on_progress: OnHarvestEvent | None) -> None:
-        self.discovered = self.done = self.skipped = self.failed = self.bytes = 0
-        self.named_files = self.named_bytes = 0
+        self.discovered: int = 0
+        self.done: int = 0
+        self.skipped: int = 0
+        self.failed: int = 0
+        self.bytes: int = 0
+        self.named_files: int = 0
+        self.named_bytes: int = 0
         """The done files that have their names."""
-        self.is_discovering = True
+        self.is_discovering: bool = True
         self._stats = stats
         self._paused_before = self._paused = stats.paused
         self._received_before = stats.received

@@ -6,13 +6,13 @@ from ..core.fan_out import fan_out
 from ..errors import CircleCIError
 from ..models.steps import StepAction, StepOutput
 from .output import last_lines
-from .reading import JobRef, output_of
+from .reading import JobSource, output_of
 
 OUTPUTS_AT_ONCE = 8
 """Outputs that are read concurrently."""
 
 
-async def failed_output(job: JobRef, *, tail: int | None, ansi: bool) -> list[StepOutput]:
+async def failed_output(job: JobSource, *, tail: int | None, ansi: bool) -> list[StepOutput]:
     """Return the last lines of each failed action of a job, in the order of the job."""
     build = await job.build()
     failed = [action for step in build.job_steps() for action in step.actions if action.failed]

@@ -15,7 +15,7 @@ from ..models.jobs import JobDetails
 from ..models.steps import LogLine, StepAction
 from .build import Build
 from .lines import Line, Lines, splitter
-from .reading import JobRef, output_of
+from .reading import JobSource, output_of
 
 log: logging.Logger = logging.getLogger("circleci_async")
 
@@ -34,7 +34,7 @@ class _Progress:
 
 
 async def follow(
-    job: JobRef, details: Callable[[], Awaitable[JobDetails]], *, ansi: bool, interval: Interval
+    job: JobSource, details: Callable[[], Awaitable[JobDetails]], *, ansi: bool, interval: Interval
 ) -> AsyncGenerator[LogLine, None]:
     """Iterate the lines of a job until it ends, each line once. The delays between polls restart with new lines.
 
@@ -67,7 +67,9 @@ async def follow(
         await asyncio.sleep(schedule.next_delay())
 
 
-async def _news(job: JobRef, action: StepAction, progress: _Progress, *, job_ended: bool) -> AsyncGenerator[Line, None]:
+async def _news(
+    job: JobSource, action: StepAction, progress: _Progress, *, job_ended: bool
+) -> AsyncGenerator[Line, None]:
     """Iterate the lines that an action has printed since the last poll."""
     if progress.done:
         return
@@ -88,7 +90,7 @@ async def _news(job: JobRef, action: StepAction, progress: _Progress, *, job_end
             yield line
 
 
-async def _build(job: JobRef, details: Callable[[], Awaitable[JobDetails]]) -> Build | None:
+async def _build(job: JobSource, details: Callable[[], Awaitable[JobDetails]]) -> Build | None:
     """Return the job; None if it has not started."""
     try:
         return await job.build()

@@ -8,7 +8,7 @@ from ..errors import InvalidArgument, NotFound
 from ..models.steps import JobStep, OutputMessage, StepAction
 from .build import build_path
 from .lines import Line, splitter
-from .reading import JobRef, output_of, same_action
+from .reading import JobSource, output_of, same_action
 
 __all__ = ["StepLog"]
 
@@ -19,7 +19,7 @@ class StepLog:
     Only `text` holds all of it in memory.
     """
 
-    def __init__(self, job: JobRef, step: int | JobStep, node: int) -> None:
+    def __init__(self, job: JobSource, step: int | JobStep, node: int) -> None:
         self._job = job
         self._step = step
         self._node = node

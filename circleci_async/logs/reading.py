@@ -37,7 +37,7 @@ class Reader(Protocol):
 
 
 @frozen
-class JobRef:
+class JobSource:
     """A job, and the session that requests it."""
 
     session: Session
@@ -76,7 +76,7 @@ class _Position:
                 yield evolve(message, text=text) if skipped else message
 
 
-async def output_of(job: JobRef, action: StepAction, *, skip: int = 0) -> AsyncGenerator[OutputMessage, None]:
+async def output_of(job: JobSource, action: StepAction, *, skip: int = 0) -> AsyncGenerator[OutputMessage, None]:
     """Iterate the output of an action, without the first `skip` characters. No text is yielded twice.
 
     Raises `DecodeError` for malformed output, `DownloadError` if it has no URL or is incomplete, and the errors of
@@ -112,7 +112,7 @@ async def output_of(job: JobRef, action: StepAction, *, skip: int = 0) -> AsyncG
 
 
 async def _read(
-    job: JobRef, url: str, position: _Position, new_reader: Callable[[], Reader], *, anonymous: bool = False
+    job: JobSource, url: str, position: _Position, new_reader: Callable[[], Reader], *, anonymous: bool = False
 ) -> AsyncGenerator[OutputMessage, None]:
     """Iterate the messages at a URL from the position on, and advance it."""
     body = ResumableBody(job.session, url, anonymous=anonymous)

@@ -12,7 +12,7 @@ from ..errors import InvalidArgument
 from ..logs.failed_output import failed_output
 from ..logs.following import INTERVAL, follow
 from ..logs.output import StepLog, check_tail
-from ..logs.reading import JobRef
+from ..logs.reading import JobSource
 from ..models.steps import JobStep, LogLine, StepOutput
 from ..slug import project_path
 
@@ -87,13 +87,13 @@ class Jobs(Endpoints):
         job = self._job(project, number)
         return follow(job, partial(self.get, project, number), ansi=ansi, interval=check_interval(interval))
 
-    def _job(self, project: ProjectRef, number: int) -> JobRef:
+    def _job(self, project: ProjectRef, number: int) -> JobSource:
         if not _is_number(number, minimum=1):
             raise InvalidArgument(
                 f"number must be the number of a job in its project, such as 42, got {number!r}; approvals, and jobs"
                 " that were never queued, have none"
             )
-        return JobRef(self._session, project_path(project), number)
+        return JobSource(self._session, project_path(project), number)
 
 
 def _is_number(value: Any, *, minimum: int) -> bool:

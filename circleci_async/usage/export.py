@@ -19,7 +19,7 @@ from .part import read
 from .progress import UsageProgressTracker
 from .table import Row
 
-log = logging.getLogger("circleci_async")
+log: logging.Logger = logging.getLogger("circleci_async")
 
 INTERVAL: Interval = (1.0, 30.0)
 

@@ -10,7 +10,7 @@ from ..models.usage import UsageExportState, UsageProgress
 
 __all__ = ["OnUsageProgress"]
 
-log = logging.getLogger("circleci_async")
+log: logging.Logger = logging.getLogger("circleci_async")
 
 OnUsageProgress: TypeAlias = Callable[[UsageProgress], None]
 
@@ -20,7 +20,7 @@ class UsageProgressTracker:
 
     def __init__(self, export_id: str, on_progress: OnUsageProgress | None) -> None:
         self.export_id = export_id
-        self.progress = UsageProgress(export_id=export_id, state=UsageExportState.CREATED)
+        self.progress: UsageProgress = UsageProgress(export_id=export_id, state=UsageExportState.CREATED)
         self._on_progress = on_progress
 
     def update(self, **changes: Any) -> None:

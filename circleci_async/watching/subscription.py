@@ -19,7 +19,7 @@ class Subscription:
         """Seconds that the caller's options allow for a call. The poller uses the subscription that allows most."""
         self.interval = interval
         self.jobs = jobs
-        self.is_over = False
+        self.is_over: bool = False
         """Whether the subscription has its final result."""
         self.first_poll = 0
         """Number of the first poll that counts: earlier ones began before the subscription."""

@@ -13,7 +13,7 @@ from circleci_async.core.uninterrupted import uninterrupted
 from circleci_async.harvest import backpressure, folder
 from circleci_async.harvest.backpressure import Backpressure
 from circleci_async.harvest.folder import HarvestFolder
-from circleci_async.harvest.outage import MAX_OUTAGE, MIN_FAILING, Decision, OutageDetector, is_fatal
+from circleci_async.harvest.outage import MAX_OUTAGE, MIN_FAILING, OutageDetector, RetryDecision, is_fatal
 from circleci_async.harvest.stop_signal import StopSignal
 from tests.fastclock import fast_clock
 
@@ -100,10 +100,10 @@ async def test_the_decision_after_one_failure(error: ca.CircleCIError, transient
     assert is_transient(error) is transient
     assert is_fatal(error, POLICY) is fatal
     outage = OutageDetector(POLICY, StopSignal(), attempts=3, requests="request")
-    expected = Decision.STOP if fatal else Decision.RETRY if transient else Decision.GIVE_UP
+    expected = RetryDecision.STOP if fatal else RetryDecision.RETRY if transient else RetryDecision.GIVE_UP
     assert outage.failed("a", error, 0) is expected
     assert outage.failed("a", error, 1) is expected
-    assert outage.failed("a", error, 2) is (Decision.STOP if fatal else Decision.GIVE_UP)
+    assert outage.failed("a", error, 2) is (RetryDecision.STOP if fatal else RetryDecision.GIVE_UP)
 
 
 def test_an_expired_signature_is_transient() -> None:
@@ -119,14 +119,14 @@ async def test_a_few_failing_items_use_up_their_attempts_and_many_are_an_outage(
     monkeypatch.setattr("random.uniform", lambda low, high: high)
     outage = OutageDetector(POLICY, StopSignal(), attempts=2, requests="request")
     for _ in range(3):
-        assert {outage.failed(item, RESET, 0) for item in range(MIN_FAILING - 1)} == {Decision.RETRY}
-    assert outage.failed("one more", RESET, 1) is Decision.RETRY_AFTER_OUTAGE
+        assert {outage.failed(item, RESET, 0) for item in range(MIN_FAILING - 1)} == {RetryDecision.RETRY}
+    assert outage.failed("one more", RESET, 1) is RetryDecision.RETRY_AFTER_OUTAGE
     loop = asyncio.get_running_loop()
     began = loop.time()
     await outage.pause()
     assert 0.9 < loop.time() - began < 1.2
     outage.succeeded()
-    assert outage.failed("another", RESET, 1) is Decision.GIVE_UP
+    assert outage.failed("another", RESET, 1) is RetryDecision.GIVE_UP
     await asyncio.wait_for(outage.pause(), 0.001)
 
 

@@ -39,7 +39,7 @@ class Bucket:
 
     def __init__(self, limit: RateLimit) -> None:
         self.limit = limit
-        self.rejected = 0
+        self.rejected: int = 0
         self._size = limit.burst or max(1, math.ceil(limit.per_second))
         self._tokens = float(self._size)
         self._last: float | None = None

@@ -17,7 +17,7 @@ class HttpError(Exception):
         super().__init__(message)
         self.status = status
         self.message = message
-        self.headers = headers or {}
+        self.headers: Mapping[str, str] = headers or {}
 
 
 def found(record: _T | None, name: str) -> _T:

@@ -22,12 +22,12 @@ class Registry(ABC):
     """
 
     def __init__(self, *, seed: int, clock: Callable[[], datetime]) -> None:
-        self.random = Random(seed)
+        self.random: Random = Random(seed)
         self.clock = clock
         self.users: dict[str, User] = {}
         self.listeners: list[Callable[[], None]] = []
         """Called when a webhook delivery may be due, now or later; empty while no server runs."""
-        self.me = self.user("octo-dev", name="Octo Dev")
+        self.me: User = self.user("octo-dev", name="Octo Dev")
         """The user whom the token belongs to."""
 
     @abstractmethod

@@ -38,7 +38,7 @@ class World(Registry):
         super().__init__(seed=seed, clock=clock)
         self.organizations: dict[str, Organization] = {}
         self.projects: dict[str, Project] = {}
-        self.pipelines = PipelineIndex()
+        self.pipelines: PipelineIndex = PipelineIndex()
         self.organization_pipelines: defaultdict[str, PipelineIndex] = defaultdict(PipelineIndex)
         """The pipelines of each organization, by its id."""
         self.pipelines_by_id: dict[str, Pipeline] = {}
