@@ -25,10 +25,8 @@ if TYPE_CHECKING:
 RATE = 8
 LATENCY = 0.02
 RUN_TIME = 1.2
-KILLED_AFTER = 48
-"""Files that the storage serves before the harvest is killed."""
-POLL_INTERVAL = 600.0
-"""Seconds between the polls for the pipeline that fails, so that only the webhook can end the wait."""
+KILLED_AFTER = 48  # files that the storage serves before the harvest is killed
+POLL_INTERVAL = 600.0  # seconds, so that only the webhook can end the wait for the pipeline that fails
 SECRET = "signing secret of the demo"  # noqa: S105
 
 API, WEB = "gh/acme/api", "gh/acme/web"
@@ -45,11 +43,8 @@ class Demo:
         self.downloads: Path = downloads
         self.harvest: Path = harvest
         self.pipeline: Pipeline = fake.world.projects[API].pipelines.all[-1]
-        jobs = [job for workflow in self.pipeline.workflows for job in workflow.jobs]
-        self.stored: list[Artifact] = sorted(
-            (artifact for job in jobs for artifact in job.artifacts), key=lambda each: -each.size
-        )
-        """What the jobs of the pipeline stored, the largest artifact first."""
+        stored = [each for workflow in self.pipeline.workflows for job in workflow.jobs for each in job.artifacts]
+        self.stored: list[Artifact] = sorted(stored, key=lambda each: -each.size)
         self.checks: dict[str, bool] = {}
         self.numbers: dict[str, Any] = {}
         largest, second = self.stored[:2]

@@ -88,7 +88,7 @@ class Catalog:
         values = (project, self._run.id, self._run.selection, MAX_ROWS)
         outcomes: list[_Outcome] = []
         while rows := sql.execute(query, values).fetchall():  # queued rows belong to this run and leave the result
-            outcomes += [self._queue(sql, *row) for row in rows]
+            outcomes.extend(self._queue(sql, *row) for row in rows)
         return _summary(outcomes)
 
     @transactional
@@ -140,8 +140,8 @@ class Catalog:
 
     def _queue_matching(self, sql: sqlite3.Connection, job: int, glob: str | None) -> Recorded:
         rows = _artifacts(sql, job, "state, run, target, size", "state != 'gone'")
-        outcomes = (self._queue(sql, id, path, *row) for id, _, path, *row in rows if matches_path(glob, path))
-        return _summary(outcomes)._replace(is_complete=True)
+        queued = [(id, path, *row) for id, _, path, *row in rows if matches_path(glob, path)]
+        return _summary(self._queue(sql, *row) for row in queued)._replace(is_complete=True)
 
     def _queue(
         self, sql: sqlite3.Connection, id: int, path: str, state: str, run: int, target: str | None, size: int | None
