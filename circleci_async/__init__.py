@@ -143,4 +143,4 @@ if not TYPE_CHECKING:  # type checkers would accept every name
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_exports().homes(), "webhooks"})
+    return sorted({*(name for name in globals() if name.startswith("__")), *_exports().homes(), "webhooks"})

@@ -121,7 +121,7 @@ def to_json(value: Any) -> str:
 
 
 def _is_confirmation(kind: Any) -> bool:
-    return getattr(kind, "IS_CONFIRMATION", False) is True
+    return getattr(kind, "_IS_CONFIRMATION", False) is True
 
 
 def _is_blank(body: bytes) -> bool:

@@ -11,7 +11,7 @@ __all__ = ["Message"]
 class Message:
     """A confirmation, such as "Accepted." for a cancellation. The work itself can be asynchronous."""
 
-    IS_CONFIRMATION: ClassVar[bool] = True
+    _IS_CONFIRMATION: ClassVar[bool] = True
     """Whether an empty body of a 2xx response is decoded as this class."""
 
     message: str = ""
