@@ -40,7 +40,8 @@ check: .venv/.check  ## lint; check formatting, types, type completeness and lay
 	$(python) -m ruff format --check .
 	$(python) -m mypy
 	$(python) -m pyright --pythonpath $(python)
-	$(python) -m pyright --pythonpath $(python) --verifytypes circleci_async --ignoreexternal
+	@# verifytypes looks for the package in the Python on PATH only
+	PATH="$(CURDIR)/.venv/bin:$$PATH" $(python) -m pyright --verifytypes circleci_async --ignoreexternal
 	.venv/bin/lint-imports --no-logo
 
 bench: .venv/.package  ## compare with bare aiohttp, aria2, curl and wget
