@@ -69,9 +69,7 @@ async def harvest(
     if dedupe not in (None, "hardlink"):
         raise InvalidArgument(f"dedupe must be 'hardlink', or None for a separate copy of each file, got {dedupe!r}")
     root = Path(into)
-    bounds = Bounds(
-        root, max_files=max_files, max_bytes=max_bytes, min_free=MIN_FREE if min_free is None else min_free
-    )
+    bounds = Bounds(root, max_files=max_files, max_bytes=max_bytes, min_free=MIN_FREE if min_free is None else min_free)
     lock = await _acquire_lock(root)
     try:
         run = _HarvestRun(session, root, template, slugs, select, bounds, on_progress)
