@@ -7,14 +7,13 @@ from typing import NamedTuple, TypeVar
 
 from ..core.fan_out import fan_out
 from ..core.session import Session
-from ..downloads.latest import revision, succeeded
 from ..endpoints.artifacts import Artifacts
 from ..endpoints.pipelines import Pipelines
 from ..endpoints.workflows import Workflows
 from ..errors import CircleCIError, InvalidArgument, LedgerError, NotFound
 from ..globs import matches
 from ..models.jobs import JobType
-from ..models.newest_workflows import is_setup_finished, newest_of_each_name
+from ..models.newest_workflows import is_setup_finished, newest_of_each_name, succeeded
 from ..models.pipelines import Pipeline
 from ..models.workflows import Workflow, WorkflowJob
 from ..slug import ProjectSlug
@@ -135,8 +134,8 @@ class Discovery:
     def _is_selected(self, pipeline: Pipeline, *, is_on_branch: bool) -> bool:
         return (
             not (self._until and pipeline.created_at > self._until)
-            and (is_on_branch or matches(self._select.branch, revision(pipeline, "branch")))
-            and matches(self._select.tag, revision(pipeline, "tag"))
+            and (is_on_branch or matches(self._select.branch, pipeline.branch))
+            and matches(self._select.tag, pipeline.tag)
         )
 
     def _is_selected_by_id(self, pipeline: Pipeline) -> bool:
