@@ -209,7 +209,7 @@ class Discovery:
             elif kind == "jobs":
                 number, id, _ = detail
                 workflow = await self._reader.call(lambda: self._workflows.get(id))
-                await self._jobs_of(WorkflowRef(project, number, id, workflow.name, _is_finished(workflow)))
+                await self._jobs_of(WorkflowRef(project, number, id, workflow.name, workflow.is_finished))
         except LedgerError:
             raise
         except CircleCIError as error:  # from `call`: errors of the list itself are recorded by `reading`
@@ -323,11 +323,7 @@ def _pipelines_of(project: str, since: datetime | None) -> Listing:
 
 
 def _workflow_ref(project: str, pipeline: Pipeline, workflow: Workflow) -> WorkflowRef:
-    return WorkflowRef(project, pipeline.number, workflow.id, workflow.name, _is_finished(workflow))
-
-
-def _is_finished(workflow: Workflow) -> bool:
-    return workflow.status is not None and workflow.status.is_finished
+    return WorkflowRef(project, pipeline.number, workflow.id, workflow.name, workflow.is_finished)
 
 
 def _job_ref(workflow: WorkflowRef, job: WorkflowJob) -> JobRef:

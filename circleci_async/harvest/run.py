@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from ..core.arguments import check_positive_integer
 from ..core.session import Session
 from ..core.uninterrupted import uninterrupted
 from ..endpoints.resource import ProjectRef
@@ -63,9 +64,8 @@ async def harvest(
     slugs = _slugs(projects)
     select = Selection() if select is None else select
     template = Layout(DEFAULT_LAYOUT if layout is None else layout)
-    for name, value in (("concurrency", concurrency), ("attempts", attempts)):
-        if type(value) is not int or value < 1:
-            raise InvalidArgument(f"{name} must be a positive integer, got {value!r}")
+    check_positive_integer("concurrency", concurrency)
+    check_positive_integer("attempts", attempts)
     if dedupe not in (None, "hardlink"):
         raise InvalidArgument(f"dedupe must be 'hardlink', or None for a separate copy of each file, got {dedupe!r}")
     root = Path(into)

@@ -90,3 +90,11 @@ def test_a_pipeline_succeeded_if_all_workflows_that_count_did(
         for number, status in enumerate(statuses)
     ]
     assert succeeded(pipeline(state), workflows, is_all=is_all) is expected
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [("success", True), ("failing", False), ("a status of the future", False), (None, False)]
+)
+def test_a_workflow_without_a_known_final_status_is_not_finished(status: str | None, expected: bool) -> None:
+    known = None if status is None else WorkflowStatus(status)
+    assert evolve(workflow("build", "1"), status=known).is_finished is expected
