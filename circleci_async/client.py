@@ -183,8 +183,6 @@ class CircleCI:
         Raises `InvalidArgument`; `LedgerError` if the ledger cannot be used; `LedgerBusy` if another harvest is running
         in `into`. Cancelling leaves only complete files and keeps everything downloaded so far.
         """
-        from .harvest.bounds import MIN_FREE
-        from .harvest.layout import DEFAULT_LAYOUT
         from .harvest.run import harvest
 
         return await harvest(
@@ -192,12 +190,12 @@ class CircleCI:
             projects,
             into,
             select=select,
-            layout=DEFAULT_LAYOUT if layout is None else layout,
+            layout=layout,
             concurrency=concurrency,
             attempts=attempts,
             max_files=max_files,
             max_bytes=max_bytes,
-            min_free=MIN_FREE if min_free is None else min_free,
+            min_free=min_free,
             dedupe=dedupe,
             on_progress=on_progress,
         )

@@ -9,7 +9,7 @@ import pytest
 
 from circleci_async.testing.server.api import ApiOrigin
 from circleci_async.testing.server.exchange import Request, Response
-from tests.testing.caller import faults_of
+from tests.description import faults_of
 
 _API = "/api/v2"
 

@@ -21,7 +21,7 @@ async def approve(
     """Approve a job of a workflow or a pipeline that is on hold."""
     on_hold: list[tuple[Workflow, WorkflowJob]] = []
     for workflow in await _workflows(circle, BuildRef.parse(target, "a workflow or a pipeline")):
-        if not _is_finished(workflow):
+        if not workflow.is_finished:
             jobs = await circle.workflows.jobs(workflow.id).collect()
             on_hold += [(workflow, each) for each in jobs if each.type == "approval" and each.status == "on_hold"]
     matching = [(workflow, each) for workflow, each in on_hold if job in (None, each.name)]
@@ -107,7 +107,7 @@ async def cancel(
         await _cancel_job(circle, ref.id)
         _show_canceled(out, [{"kind": "job", "id": ref.id}])
         return
-    running = [each for each in workflows if not _is_finished(each)]
+    running = [each for each in workflows if not each.is_finished]
     for workflow in running:
         await circle.workflows.cancel(workflow.id)
     _show_canceled(out, [{"kind": "workflow", "id": each.id, "name": each.name} for each in running])
@@ -161,10 +161,6 @@ async def _job_ids(circle: "CircleCI", workflow_id: str, jobs: list[str]) -> lis
             names = ", ".join(sorted(job.name for job in existing))
             raise InvalidArgument(f"--job must be a job of the workflow ({names}), got {each!r}")
     return [ids[each] for each in jobs]
-
-
-def _is_finished(workflow: "Workflow") -> bool:
-    return workflow.status is not None and workflow.status.is_finished
 
 
 def _show_canceled(out: Output, canceled: list[dict[str, Any]]) -> None:

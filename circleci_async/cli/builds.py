@@ -95,7 +95,7 @@ def _expect_id(text: str, what: str) -> None:
 
 
 def _revision(pipeline: "Pipeline") -> str | None:
-    return pipeline.vcs.branch or pipeline.vcs.tag if pipeline.vcs else None
+    return pipeline.branch or pipeline.tag
 
 
 def _subject(pipeline: "Pipeline") -> str | None:

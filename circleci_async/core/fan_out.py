@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from typing import TypeVar, cast
 
-from ..errors import InvalidArgument
+from .arguments import check_positive_integer
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -19,9 +19,7 @@ def fan_out(
     error of `items` itself is raised after the results of all items read before. Leaving the loop early (break,
     cancellation, error) cancels the running work and waits for its end.
     """
-    if type(concurrency) is not int or concurrency < 1:
-        raise InvalidArgument(f"concurrency must be a positive integer, got {concurrency!r}")
-    return _fan_out(items, work, concurrency)
+    return _fan_out(items, work, check_positive_integer("concurrency", concurrency))
 
 
 async def _fan_out(

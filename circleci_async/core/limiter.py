@@ -14,7 +14,8 @@ from types import TracebackType
 
 from attrs import define, field
 
-from ..errors import ApiError, InvalidArgument, RateLimited
+from ..errors import ApiError, RateLimited
+from .arguments import check_positive_integer
 from .rate_limit import RateLimitState
 from .stats import Stats
 
@@ -52,9 +53,7 @@ class Limiter:
     """
 
     def __init__(self, concurrency: int, stats: Stats) -> None:
-        if type(concurrency) is not int or concurrency < 1:
-            raise InvalidArgument(f"concurrency must be a positive integer, got {concurrency!r}")
-        self._concurrency = concurrency
+        self._concurrency = check_positive_integer("concurrency", concurrency)
         self._stats = stats
         self._window = float(concurrency)
         self._slow_start_until = float(concurrency)

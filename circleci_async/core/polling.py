@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, cast
 
 from ..errors import InvalidArgument, NotFound
+from .arguments import is_number
 from .retry import is_transient
 
 __all__ = ["Interval"]
@@ -91,4 +92,4 @@ class PollSchedule:
 
 
 def _is_positive(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+    return is_number(value) and 0 < value < math.inf

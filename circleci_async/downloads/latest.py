@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 from attrs import field, frozen
 
@@ -16,9 +16,9 @@ from ..errors import InvalidArgument
 from ..globs import check_glob, is_plain, matches, matches_path
 from ..models.artifacts import Artifact
 from ..models.jobs import JobStatus, JobType
-from ..models.newest_workflows import is_setup_finished, newest_of_each_name
+from ..models.newest_workflows import newest_of_each_name, succeeded
 from ..models.pipelines import Pipeline, PipelineState
-from ..models.workflows import Workflow, WorkflowJob, WorkflowStatus
+from ..models.workflows import Workflow, WorkflowJob
 
 __all__ = ["JobArtifacts", "LatestArtifacts"]
 
@@ -90,8 +90,8 @@ async def find_latest(session: Session, project: ProjectRef, search: Search) -> 
 
 def _is_candidate(pipeline: Pipeline, search: Search, filtered_branch: str | None) -> bool:
     return (
-        (filtered_branch is not None or matches(search.branch, revision(pipeline, "branch")))
-        and matches(search.tag, revision(pipeline, "tag"))
+        (filtered_branch is not None or matches(search.branch, pipeline.branch))
+        and matches(search.tag, pipeline.tag)
         # An invalid configuration can leave half of a build; a workflow that is searched for stands for itself.
         and (search.workflow is not None or pipeline.state != PipelineState.ERRORED)
     )
@@ -137,28 +137,3 @@ async def _candidates(session: Session, workflows: Iterable[Workflow], glob: str
             if ran and job.status == JobStatus.SUCCESS and matches(glob, job.name):
                 yield _Candidate(position, job.job_number or 0, workflow, job)
                 position += 1
-
-
-def succeeded(pipeline: Pipeline, newest: Iterable[Workflow], *, is_all: bool) -> bool:
-    """Return whether there are workflows, each the newest of its name, and all of them succeeded.
-
-    `is_all`: they are all workflows of the pipeline. A setup workflow alone is then not enough while its continuation
-    is missing; a setup configuration has only one workflow.
-    """
-    workflows = list(newest)
-    is_incomplete = not is_setup_finished(pipeline) and len(workflows) == 1
-    if is_all and (is_incomplete or pipeline.state == PipelineState.ERRORED):
-        return False
-    return bool(workflows) and all(each.status == WorkflowStatus.SUCCESS for each in workflows)
-
-
-def revision(pipeline: Pipeline, kind: str) -> str | None:
-    """Return the `branch` or `tag` of a pipeline. Without `vcs`, the provider's trigger parameters have it."""
-    if pipeline.vcs is not None:
-        found: object = getattr(pipeline.vcs, kind)
-        return found if isinstance(found, str) else None
-    for parameters in (pipeline.trigger_parameters or {}).values():
-        found = cast(dict[str, Any], parameters).get(kind) if isinstance(parameters, dict) else None
-        if isinstance(found, str) and found:
-            return found
-    return None

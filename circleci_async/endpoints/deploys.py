@@ -1,7 +1,7 @@
 """Deploys: environments, components and their versions."""
 
+from ..core.arguments import check_positive_integer
 from ..core.paging import Paged
-from ..errors import InvalidArgument
 from ..models.deploys import DeployComponent, DeployEnvironment, DeployVersion
 from ..slug import segment
 from .resource import Id, Resource, require_id
@@ -18,7 +18,7 @@ class Deploys(Resource):
 
         `GET /deploy/environments`
         """
-        _check_page_size(page_size)
+        check_positive_integer("page_size", page_size)
         return self._session.paged(
             DeployEnvironment,
             "/deploy/environments",
@@ -48,7 +48,7 @@ class Deploys(Resource):
         `name`: only components whose name contains this text. `release_count` is unreliable in this list; `component`
         returns the correct number.
         """
-        _check_page_size(page_size)
+        check_positive_integer("page_size", page_size)
         return self._session.paged(
             DeployComponent,
             "/deploy/components",
@@ -81,8 +81,3 @@ class Deploys(Resource):
             query={"environment-id": environment_id},
             items_optional=True,
         )
-
-
-def _check_page_size(page_size: int) -> None:
-    if type(page_size) is not int or page_size < 1:
-        raise InvalidArgument(f"page_size must be a positive integer, got {page_size!r}")

@@ -7,14 +7,13 @@ from typing import NamedTuple, TypeVar
 
 from ..core.fan_out import fan_out
 from ..core.session import Session
-from ..downloads.latest import revision, succeeded
 from ..endpoints.artifacts import Artifacts
 from ..endpoints.pipelines import Pipelines
 from ..endpoints.workflows import Workflows
 from ..errors import CircleCIError, InvalidArgument, LedgerError, NotFound
 from ..globs import matches
 from ..models.jobs import JobType
-from ..models.newest_workflows import is_setup_finished, newest_of_each_name
+from ..models.newest_workflows import is_setup_finished, newest_of_each_name, succeeded
 from ..models.pipelines import Pipeline
 from ..models.workflows import Workflow, WorkflowJob
 from ..slug import ProjectSlug
@@ -135,8 +134,8 @@ class Discovery:
     def _is_selected(self, pipeline: Pipeline, *, is_on_branch: bool) -> bool:
         return (
             not (self._until and pipeline.created_at > self._until)
-            and (is_on_branch or matches(self._select.branch, revision(pipeline, "branch")))
-            and matches(self._select.tag, revision(pipeline, "tag"))
+            and (is_on_branch or matches(self._select.branch, pipeline.branch))
+            and matches(self._select.tag, pipeline.tag)
         )
 
     def _is_selected_by_id(self, pipeline: Pipeline) -> bool:
@@ -210,7 +209,7 @@ class Discovery:
             elif kind == "jobs":
                 number, id, _ = detail
                 workflow = await self._reader.call(lambda: self._workflows.get(id))
-                await self._jobs_of(WorkflowRef(project, number, id, workflow.name, _is_finished(workflow)))
+                await self._jobs_of(WorkflowRef(project, number, id, workflow.name, workflow.is_finished))
         except LedgerError:
             raise
         except CircleCIError as error:  # from `call`: errors of the list itself are recorded by `reading`
@@ -324,11 +323,7 @@ def _pipelines_of(project: str, since: datetime | None) -> Listing:
 
 
 def _workflow_ref(project: str, pipeline: Pipeline, workflow: Workflow) -> WorkflowRef:
-    return WorkflowRef(project, pipeline.number, workflow.id, workflow.name, _is_finished(workflow))
-
-
-def _is_finished(workflow: Workflow) -> bool:
-    return workflow.status is not None and workflow.status.is_finished
+    return WorkflowRef(project, pipeline.number, workflow.id, workflow.name, workflow.is_finished)
 
 
 def _job_ref(workflow: WorkflowRef, job: WorkflowJob) -> JobRef:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from ..core.arguments import check_positive_integer
 from ..core.session import Session
 from ..core.uninterrupted import uninterrupted
 from ..endpoints.resource import ProjectRef
@@ -50,26 +51,25 @@ async def harvest(
     into: str | os.PathLike[str],
     *,
     select: Selection | None = None,
-    layout: str = DEFAULT_LAYOUT,
+    layout: str | None = None,
     concurrency: int = 32,
     attempts: int = ATTEMPTS,
     max_files: int | None = None,
     max_bytes: int | None = None,
-    min_free: int = MIN_FREE,
+    min_free: int | None = None,
     dedupe: Dedupe | None = None,
     on_progress: OnHarvestEvent | None = None,
 ) -> HarvestReport:
     """Harvest; see `CircleCI.harvest`."""
     slugs = _slugs(projects)
     select = Selection() if select is None else select
-    template = Layout(layout)
-    for name, value in (("concurrency", concurrency), ("attempts", attempts)):
-        if type(value) is not int or value < 1:
-            raise InvalidArgument(f"{name} must be a positive integer, got {value!r}")
+    template = Layout(DEFAULT_LAYOUT if layout is None else layout)
+    check_positive_integer("concurrency", concurrency)
+    check_positive_integer("attempts", attempts)
     if dedupe not in (None, "hardlink"):
         raise InvalidArgument(f"dedupe must be 'hardlink', or None for a separate copy of each file, got {dedupe!r}")
     root = Path(into)
-    bounds = Bounds(root, max_files=max_files, max_bytes=max_bytes, min_free=min_free)
+    bounds = Bounds(root, max_files=max_files, max_bytes=max_bytes, min_free=MIN_FREE if min_free is None else min_free)
     lock = await _acquire_lock(root)
     try:
         run = _HarvestRun(session, root, template, slugs, select, bounds, on_progress)

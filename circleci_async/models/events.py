@@ -5,12 +5,13 @@ Only identifying fields are required, because CircleCI may extend the payloads a
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from attrs import field, frozen
 
 from .jobs import JobStatus
 from .pipelines import TriggerType
+from .trigger_parameters import trigger_parameter
 from .webhooks import WebhookEventType
 from .workflows import WorkflowStatus
 
@@ -115,23 +116,17 @@ class EventPipeline:
     @property
     def branch(self) -> str | None:
         """The branch, from `vcs` or `trigger_parameters`."""
-        return (self.vcs and self.vcs.branch) or self._git("branch")
+        return self.vcs.branch if self.vcs else trigger_parameter(self.trigger_parameters, "branch")
 
     @property
     def tag(self) -> str | None:
         """The tag, from `vcs` or `trigger_parameters`."""
-        return (self.vcs and self.vcs.tag) or self._git("tag")
+        return self.vcs.tag if self.vcs else trigger_parameter(self.trigger_parameters, "tag")
 
     @property
     def revision(self) -> str | None:
         """The commit hash, from `vcs` or `trigger_parameters`."""
-        return (self.vcs and self.vcs.revision) or self._git("checkout_sha")
-
-    def _git(self, name: str) -> str | None:
-        """Return a field of the `git` trigger parameters, or None for an empty text."""
-        git: object = (self.trigger_parameters or {}).get("git")
-        value = cast(dict[str, object], git).get(name) if isinstance(git, dict) else None
-        return value if isinstance(value, str) and value else None
+        return self.vcs.revision if self.vcs else trigger_parameter(self.trigger_parameters, "checkout_sha")
 
 
 @frozen(kw_only=True)

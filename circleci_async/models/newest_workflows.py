@@ -1,9 +1,9 @@
-"""Which workflows of a pipeline count, and whether all of them have been created."""
+"""Which workflows of a pipeline count, whether all of them have been created, and whether they succeeded."""
 
 from collections.abc import Iterable
 
 from .pipelines import Pipeline, PipelineState
-from .workflows import Workflow, WorkflowTag
+from .workflows import Workflow, WorkflowStatus, WorkflowTag
 
 __all__: list[str] = []  # not public: rules for this package
 
@@ -37,3 +37,16 @@ def expects_workflows(pipeline: Pipeline | None, workflows: Iterable[Workflow]) 
     if pipeline is None or not is_setup_finished(pipeline):
         return True
     return all(workflow.tag == WorkflowTag.SETUP for workflow in workflows)
+
+
+def succeeded(pipeline: Pipeline, newest: Iterable[Workflow], *, is_all: bool) -> bool:
+    """Return whether there are workflows, each the newest of its name, and all of them succeeded.
+
+    `is_all`: they are all workflows of the pipeline. A setup workflow alone is then not enough while its continuation
+    is missing; a setup configuration has only one workflow.
+    """
+    workflows = list(newest)
+    is_incomplete = not is_setup_finished(pipeline) and len(workflows) == 1
+    if is_all and (is_incomplete or pipeline.state == PipelineState.ERRORED):
+        return False
+    return bool(workflows) and all(each.status == WorkflowStatus.SUCCESS for each in workflows)

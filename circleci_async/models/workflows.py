@@ -73,6 +73,11 @@ class Workflow:
     max_auto_reruns: int | None = None
     """The configured limit of automatic reruns."""
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether the status is final; a missing or unknown one is not."""
+        return self.status is not None and self.status.is_finished
+
 
 @frozen(kw_only=True)
 class WorkflowJob:

@@ -16,18 +16,20 @@ from .fake import FakeCircleCI
 from .server.exchange import Request
 from .server.faults import Fault
 from .server.limits import RateLimit
-from .state.builds import Artifact, Job, JobTest, Pipeline, PipelineError, Workflow
+from .state.builds import Artifact, Job, Pipeline, Workflow
 from .state.checkout_keys import CheckoutKey
 from .state.contexts import Context, ContextRestriction, ContextVariable
 from .state.deploy_environments import DeployEnvironment
 from .state.deploys import DeployComponent, DeployVersion
 from .state.environment_variables import EnvironmentVariable
 from .state.groups import OrganizationGroup
+from .state.job_tests import JobTest
 from .state.oidc import OidcClaimSet
 from .state.organizations import Organization
 from .state.otel import OtelExporter
 from .state.output import Message
 from .state.pipeline_definitions import PipelineDefinition, Trigger
+from .state.pipeline_errors import PipelineError
 from .state.pipeline_index import PipelineIndex
 from .state.policies import DecisionRecord, PolicyBook, PolicyDocument, Verdict
 from .state.projects import Project

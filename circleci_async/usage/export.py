@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
+from ..core.arguments import is_number
 from ..core.polling import Interval, PollSchedule, check_interval
 from ..core.session import Session
 from ..endpoints.resource import Id
@@ -39,7 +40,7 @@ class ExportWait:
     def __attrs_post_init__(self) -> None:
         check_interval(self.interval)
         timeout: Any = self.timeout
-        if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not timeout > 0:
+        if not (is_number(timeout) and timeout > 0):
             raise InvalidArgument(f"timeout must be a positive number of seconds, got {timeout!r}")
 
     async def until_completed(self, tracker: UsageProgressTracker, *, is_new: bool = False) -> UsageExport:

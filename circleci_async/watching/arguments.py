@@ -5,6 +5,7 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import field, frozen
 
+from ..core.arguments import is_number
 from ..core.polling import Interval, check_interval
 from ..errors import InvalidArgument
 
@@ -39,4 +40,4 @@ class WaitOptions:
 
 
 def _is_finite(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return is_number(value) and math.isfinite(value)

@@ -13,7 +13,7 @@ from ..errors import CircleCIError, ConfigurationError, NotFound
 from ..models.events import WebhookEvent
 from ..models.newest_workflows import newest_of_each_name
 from .arguments import INTERVAL
-from .snapshot import CompletedEvents, Snapshot, is_finished
+from .snapshot import CompletedEvents, Snapshot
 from .subscription import Subscription
 from .verdict import PollResult
 
@@ -154,7 +154,7 @@ class Poller:
         workflows = newest_of_each_name(self._snapshot.workflows)
         jobs = [job for each in workflows for job in self._snapshot.jobs.get(each.id, ())]
         is_reported = all(each.id in self._completed.workflows for each in workflows)
-        return bool(workflows) and is_reported and all(is_finished(job.status) for job in jobs)
+        return bool(workflows) and is_reported and all(job.status.is_finished for job in jobs)
 
     async def _wait_until_due(self) -> None:
         """Wait until the next poll is due, or one is requested."""

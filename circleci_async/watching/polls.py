@@ -10,7 +10,7 @@ from ..endpoints.pipelines import Pipelines
 from ..endpoints.workflows import Workflows
 from ..models.newest_workflows import expects_workflows
 from ..models.workflows import Workflow, WorkflowJob
-from .snapshot import Jobs, Snapshot, in_order, is_finished, merged
+from .snapshot import Jobs, Snapshot, in_order, merged
 
 LISTS_AT_ONCE = 4
 """Lists of jobs that one poll requests concurrently."""
@@ -53,16 +53,16 @@ def workflow_poll(session: Session, workflow_id: str) -> Poll:
 def _is_running(snapshot: Snapshot) -> bool:
     """Return whether the pipeline itself can't change now: it has all its workflows, and some of them run."""
     has_all_workflows = not expects_workflows(snapshot.pipeline, snapshot.workflows)
-    return has_all_workflows and not all(is_finished(each.status) for each in snapshot.workflows)
+    return has_all_workflows and not all(each.is_finished for each in snapshot.workflows)
 
 
 async def _jobs(workflows: Workflows, found: list[Workflow], before: Snapshot) -> Jobs:
     """Return the jobs of each workflow, requesting only what might have changed."""
-    finished_before = {each.id for each in before.workflows if is_finished(each.status)}
+    finished_before = {each.id for each in before.workflows if each.is_finished}
 
     async def jobs_of(workflow: Workflow) -> tuple[WorkflowJob, ...]:
         known = before.jobs.get(workflow.id)
-        if known and workflow.id in finished_before and all(is_finished(job.status) for job in known):
+        if known and workflow.id in finished_before and all(job.status.is_finished for job in known):
             return known
         return tuple(merged(known or (), await workflows.jobs(workflow.id).empty_if_missing().collect()))
 

@@ -8,7 +8,7 @@ from attrs import evolve, field, frozen
 from ..models.events import WebhookEvent
 from ..models.jobs import JobStatus, JobType
 from ..models.pipelines import Pipeline
-from ..models.workflows import Workflow, WorkflowJob, WorkflowStatus
+from ..models.workflows import Workflow, WorkflowJob
 
 T = TypeVar("T", bound=Workflow | WorkflowJob)
 
@@ -36,7 +36,7 @@ class Snapshot:
     @property
     def has_running_stragglers(self) -> bool:
         """Whether jobs still run in workflows that have ended."""
-        ended = [each.id for each in self.workflows if is_finished(each.status)]
+        ended = [each.id for each in self.workflows if each.is_finished]
         return any(job.status == JobStatus.RUNNING for id in ended for job in self.jobs.get(id, ()))
 
 
@@ -71,7 +71,7 @@ class CompletedEvents:
 
     def _workflow(self, workflow: Workflow) -> Workflow:
         reported = (event := self.workflows.get(workflow.id)) and event.workflow
-        if not reported or is_finished(workflow.status):
+        if not reported or workflow.is_finished:
             return workflow
         return evolve(workflow, status=reported.status, stopped_at=reported.stopped_at or workflow.stopped_at)
 
@@ -86,11 +86,6 @@ class CompletedEvents:
             stopped_at=reported.stopped_at or job.stopped_at,
             job_number=reported.number or job.job_number,
         )
-
-
-def is_finished(status: WorkflowStatus | JobStatus | None) -> bool:
-    """Return whether a status is final; an unknown one is not."""
-    return status is not None and status.is_finished
 
 
 def in_order(workflows: Iterable[Workflow]) -> tuple[Workflow, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from attrs import frozen
 
+from ..core.arguments import is_number
 from ..errors import DecodeError, InvalidArgument, SignatureError
 from ..models.events import WebhookEvent
 from .answer import Answer
@@ -269,8 +270,7 @@ def _checked_number(name: str, number: Any, *, minimum: int) -> int:
 
 
 def _checked_seconds(name: str, seconds: Any, *, above: float | None = None) -> float:
-    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if not is_number or not seconds >= 0 or seconds == above:
+    if not (is_number(seconds) and seconds >= 0) or seconds == above:
         raise InvalidArgument(
             f"{name} must be {'0 or more' if above is None else 'a positive number of'} seconds, got {seconds!r}"
         )

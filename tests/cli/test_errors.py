@@ -136,13 +136,13 @@ def test_a_destination_that_is_a_file_is_an_error(cli: Cli, fake: FakeCircleCI, 
 
 
 def test_an_os_error_is_one_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("circleci_async.cli.command._client", _broken(PermissionError(13, "Permission denied", "x")))
+    monkeypatch.setattr("circleci_async.CircleCI", _broken(PermissionError(13, "Permission denied", "x")))
 
     assert cli("me") == (1, "", "error: [Errno 13] Permission denied: 'x'\n")
 
 
 def test_a_bug_is_one_line_with_a_traceback_if_verbose(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("circleci_async.cli.command._client", _broken(KeyError("surprise\x1b[2J")))
+    monkeypatch.setattr("circleci_async.CircleCI", _broken(KeyError("surprise\x1b[2J")))
 
     code, out, err = cli("me")
     assert (code, out) == (1, "")
@@ -157,7 +157,7 @@ def test_a_bug_is_one_line_with_a_traceback_if_verbose(cli: Cli, monkeypatch: py
 
 
 def _broken(error: Exception) -> object:
-    def fail(_: object) -> None:
+    def fail(**_: object) -> None:
         raise error
 
     return fail

@@ -5,6 +5,7 @@ import json
 import logging
 import pickle
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -44,7 +45,8 @@ async def test_an_unmasked_value_is_not_in_the_repr() -> None:
 async def test_responses_are_decoded_with_hyphens_and_underscores(separator: str) -> None:
     body = {"name": "A", "value": "xxxx1234", f"created{separator}at": "2026-05-04T10:00:00.042Z"}
     async with raw_server(answer(200, body)) as server, ca.CircleCI("t", host=server.url) as circle:
-        assert (await circle.environment_variables.get(P, "A")).created_at is not None
+        created_at = (await circle.environment_variables.get(P, "A")).created_at
+    assert created_at == datetime(2026, 5, 4, 10, 0, 0, 42_000, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("missing", [{}, {"created_at": None}], ids=repr)

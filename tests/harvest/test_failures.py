@@ -12,7 +12,6 @@ import pytest
 import circleci_async as ca
 from circleci_async.testing import FakeCircleCI, Fault, RateLimit, World
 from circleci_async.testing.server.exchange import Origin
-from circleci_async.testing.server.faults import Faults
 from tests.fastclock import fast_clock
 from tests.harvest.harvests import (
     QUICK,
@@ -96,26 +95,23 @@ async def test_a_rejected_token_ends_the_run(into: Path) -> None:
 # Answers that fail
 
 
-class BadLuck(Faults):
-    """Three of ten requests fail, each in one of many ways."""
-
-    def __init__(self, chance: random.Random) -> None:
-        super().__init__()
-        self._chance = chance
-
-    def strike(self, origin: Origin, method: str, path: str) -> Fault | None:
-        if self._chance.random() > 0.3:
-            return None
+def plan_failures(fake: FakeCircleCI, chance: random.Random) -> list[Fault]:
+    """Let about three of ten requests of a harvest fail, each in one of many ways."""
+    origins: tuple[Origin, ...] = ("api", "artifacts", "storage")
+    faults: list[Fault] = []
+    for origin, requests in zip(origins, (50, 150, 150), strict=True):
         ways: list[dict[str, Any]] = [
             *({"status": status} for status in (408, 429, 500, 502, 503, 504)),
             {"status": 502, "body": "<html>Bad gateway</html>"},
             {"reset": "before"},
             {"reset": "after"},
-            {"cut": self._chance.randrange(30_000)},
+            {"cut": chance.randrange(30_000)},
             {"cut": 10},
             {"broken_json": True} if origin == "api" else {"expired": True},
         ]
-        return Fault(path, **self._chance.choice(ways))
+        for _ in range(requests * 3 // 10):
+            faults.append(fake.fail("*", origin=origin, after=chance.randrange(requests), **chance.choice(ways)))
+    return faults
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -123,9 +119,10 @@ async def test_all_files_are_downloaded_although_30_percent_of_requests_fail(see
     world = small_world(pipelines=6, jobs=3, artifacts=8, size=20_000)
     all_artifacts(world)[0].job.artifact("large", size=3_000_000)
     async with FakeCircleCI(world, page_size=5) as fake:
-        fake._faults = BadLuck(random.Random(seed))
+        faults = plan_failures(fake, random.Random(seed))
         report = await harvest(fake, into, attempts=8)
         report.raise_for_failures()
+    assert sum(fault.hits for fault in faults) > 90
     assert len(report.files) == 6 * 3 * 8 + 1
     assert tree(into) == usual_tree(all_artifacts(world))
     assert parts(into) == []

@@ -9,7 +9,6 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.core.retry import is_transient
-from circleci_async.core.uninterrupted import uninterrupted
 from circleci_async.harvest import backpressure, folder
 from circleci_async.harvest.backpressure import Backpressure
 from circleci_async.harvest.folder import HarvestFolder
@@ -161,16 +160,3 @@ async def test_stop_keeps_the_first_reason_unless_a_failure_follows() -> None:
     stop.fail(ca.TransportError("still down"))
     await stop.failed()
     assert (stop.reason, stop.error) == ("it is down", failure)
-
-
-async def test_uninterrupted_waits_although_cancelled() -> None:
-    work: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    waiting = asyncio.create_task(uninterrupted(work))
-    for _ in range(5):
-        await asyncio.sleep(0)
-        waiting.cancel()
-    assert not waiting.done()
-    work.set_result(7)
-    with pytest.raises(asyncio.CancelledError):
-        await waiting
-    assert await uninterrupted(work) == 7

@@ -1,11 +1,12 @@
-"""Which workflows of a pipeline count, and whether all of them have been created."""
+"""Which workflows of a pipeline count, whether all of them have been created, and whether they succeeded."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from attrs import evolve
 
-from circleci_async import Pipeline, PipelineState, PipelineTrigger, TriggerType, Workflow, WorkflowTag
-from circleci_async.models.newest_workflows import expects_workflows, is_setup_finished, newest_of_each_name
+from circleci_async import Pipeline, PipelineState, PipelineTrigger, TriggerType, Workflow, WorkflowStatus, WorkflowTag
+from circleci_async.models.newest_workflows import expects_workflows, is_setup_finished, newest_of_each_name, succeeded
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -65,3 +66,35 @@ def test_workflows_are_expected_while_there_is_only_the_setup_or_none() -> None:
     assert expects_workflows(pipeline("created"), [setup])
     assert not expects_workflows(pipeline("created"), [setup, build])
     assert not expects_workflows(pipeline("created"), [build])
+
+
+@pytest.mark.parametrize(
+    ("state", "statuses", "is_all", "expected"),
+    [
+        ("created", ["success", "success"], True, True),
+        ("created", ["success", "failed"], True, False),
+        ("created", ["success", None], True, False),
+        ("created", [], True, False),
+        ("errored", ["success"], True, False),
+        ("errored", ["success"], False, True),
+        ("setup", ["success"], True, False),
+        ("setup", ["success"], False, True),
+        ("setup", ["success", "success"], True, True),
+    ],
+)
+def test_a_pipeline_succeeded_if_all_workflows_that_count_did(
+    state: str, statuses: list[str | None], is_all: bool, expected: bool
+) -> None:
+    workflows = [
+        evolve(workflow("build", str(number)), status=None if status is None else WorkflowStatus(status))
+        for number, status in enumerate(statuses)
+    ]
+    assert succeeded(pipeline(state), workflows, is_all=is_all) is expected
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [("success", True), ("failing", False), ("a status of the future", False), (None, False)]
+)
+def test_a_workflow_without_a_known_final_status_is_not_finished(status: str | None, expected: bool) -> None:
+    known = None if status is None else WorkflowStatus(status)
+    assert evolve(workflow("build", "1"), status=known).is_finished is expected

@@ -15,6 +15,7 @@ from circleci_async.errors import InvalidArgument
 from circleci_async.testing import FakeCircleCI, Project, World
 from circleci_async.webhooks import unwrap
 from tests.fastclock import fast_clock
+from tests.leftovers import tasks_of_the_package
 
 from .caller import Caller
 from .clock import Clock
@@ -37,7 +38,7 @@ def project(world: World) -> Project:
 
 @pytest.fixture
 async def fake(world: World) -> AsyncIterator[FakeCircleCI]:
-    async with FakeCircleCI(world, run_time=10, webhook_timeout=0.1, webhook_retries=(0.01, 0.02)) as running:
+    async with FakeCircleCI(world, run_time=10, webhook_retries=(0.01, 0.02)) as running:
         yield running
 
 
@@ -47,12 +48,6 @@ async def run(api: Caller, clock: Clock) -> Any:
     clock.wait(10)
     await api.fake.delivered()
     return created
-
-
-def tasks_of_deliveries() -> list[str]:
-    """Return the names of the tasks that wait for events or deliver them."""
-    names = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
-    return sorted(name for name in names if name.startswith("Deliverer."))
 
 
 # Events
@@ -309,14 +304,15 @@ async def test_an_event_is_dropped_after_all_retries(api: Caller, project: Proje
     assert len(receiver.taken) == 3
 
 
-async def test_a_timeout_is_a_failure(api: Caller, project: Project, receiver: Receiver) -> None:
-    webhook = project.webhook(receiver.url)
-    receiver.statuses = [None]
+@fast_clock
+async def test_a_timeout_is_a_failure() -> None:
+    world = World()
+    async with Receiver([None]) as receiver, FakeCircleCI(world, webhook_timeout=30, webhook_retries=(1,)) as fake:
+        webhook = world.project("gh/acme/api").webhook(receiver.url)
+        webhook.ping()
+        await fake.delivered()
 
-    webhook.ping()
-    await api.fake.delivered()
-
-    assert [(each.status, each.error) for each in webhook.deliveries] == [(None, "no answer within 0.1 s"), (200, None)]
+    assert [(each.status, each.error) for each in webhook.deliveries] == [(None, "no answer within 30 s"), (200, None)]
 
 
 async def test_a_connection_error_is_a_failure(api: Caller, project: Project) -> None:
@@ -550,15 +546,15 @@ async def test_without_pending_events_there_is_no_task(
     project.webhook(receiver.url)
     await api.post(TRIGGER, status=201)
     await asyncio.sleep(0)
-    assert len(tasks_of_deliveries()) == 1
+    assert len(tasks_of_the_package()) == 1
     clock.wait(10)
     await api.fake.delivered()
     for _ in range(200):
-        if not tasks_of_deliveries():
+        if not tasks_of_the_package():
             break
         await asyncio.sleep(0.005)
 
-    assert tasks_of_deliveries() == []
+    assert tasks_of_the_package() == []
     assert receiver.names == ["lint", "test", "build"]
 
 
@@ -569,7 +565,7 @@ async def test_closing_aborts_a_hanging_delivery(world: World, project: Project,
         webhook.ping()
         webhook.ping()
         await receiver.arrived.get()
-    assert tasks_of_deliveries() == []
+    assert tasks_of_the_package() == []
     with pytest.raises(RuntimeError, match="not running"):
         await fake.delivered()
     with pytest.raises(RuntimeError, match="no FakeCircleCI of this world is running"):

@@ -6,9 +6,8 @@ import pytest
 
 from circleci_async.testing.handlers import ROUTES
 from circleci_async.testing.server.routing import Route
+from tests.description import faults_of
 from tests.endpoints.contract import OPERATIONS
-
-from .caller import faults_of
 
 _SLUGS = {"{project}": "gh/acme/api", "{org}": "gh/acme"}
 

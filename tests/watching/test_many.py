@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import defaultdict
-from functools import partial
 from itertools import pairwise
 
 from circleci_async import Change
@@ -23,8 +22,7 @@ async def test_25_pipelines_are_watched_within_5_requests_per_second() -> None:
     project = it.project(SLUG)
     project.on_trigger("build", ["test:failed"])
     async with running(it, rate_limit=RateLimit(PER_SECOND), run_time=50) as (fake, circle):
-        trigger = partial(fake._engine.trigger, project, branch=None, tag=None, parameters={}, actor=it.me)
-        ids = [trigger().id for _ in range(PIPELINES)]
+        ids = [(await circle.pipelines.trigger(SLUG)).id for _ in range(PIPELINES)]
         seen: dict[str, list[Change]] = defaultdict(list)
 
         async def watch(id: str) -> None:
@@ -32,7 +30,7 @@ async def test_25_pipelines_are_watched_within_5_requests_per_second() -> None:
                 seen[id].append(change)
 
         tasks = [asyncio.create_task(watch(id)) for id in ids]
-        await asyncio.sleep(50)
+        await asyncio.sleep(40)
         for task in tasks[::10]:
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)

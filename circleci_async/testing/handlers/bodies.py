@@ -1,7 +1,8 @@
 """JSON bodies of the records that several groups return."""
 
 from ..server.validation import without_none
-from ..state.builds import Artifact, Job, JobTest, Pipeline, Workflow
+from ..state.builds import Artifact, Job, Pipeline, Workflow
+from ..state.job_tests import JobTest
 from ..state.organizations import Organization
 from ..state.projects import Project
 from ..state.statuses import WAITING

@@ -1,32 +1,20 @@
-"""Pipelines, workflows, jobs, and the artifacts, test results and steps of jobs."""
+"""Pipelines, workflows, jobs, and the artifacts of jobs."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from urllib.parse import quote
 
-from attrs import Attribute, define, field, frozen
+from attrs import Attribute, define, field
 
 from ...errors import InvalidArgument
-from .content import Content
+from .content import Content, quote_path
+from .job_tests import JobTest
+from .pipeline_errors import PipelineError
 from .repositories import Repository
-from .statuses import ENDED_STEPS, ENDED_WORKFLOWS, FAILED, LIVE, UNNUMBERED, WAITING
+from .statuses import ENDED_STEPS, ENDED_WORKFLOWS, LIVE, UNNUMBERED, WAITING, workflow_status
 from .steps import Printed, Step, next_number, outcome, pairs
 from .timestamps import seconds_between
 from .users import User
-
-
-@frozen
-class JobTest:
-    """The result of one test: `success`, `failure`, `skipped` or `error`; `run_time` in seconds."""
-
-    name: str
-    result: str = "success"
-    run_time: float = 0.1
-    classname: str = "tests"
-    file: str | None = None
-    message: str | None = None
-    source: str = "pytest"
 
 
 @define(eq=False)
@@ -262,11 +250,6 @@ class Job:
                 self.stopped_at = start + timedelta(seconds=duration)
 
 
-def quote_path(path: str) -> str:
-    """Escape each segment of an artifact's path."""
-    return "/".join(quote(segment, safe="") for segment in path.split("/"))
-
-
 @define(eq=False)
 class Workflow:
     """One run of a workflow in a pipeline."""
@@ -375,28 +358,9 @@ class Workflow:
 
     def update_status(self, at: datetime) -> None:
         """Derive the status from the jobs, and set `stopped_at` if it is final."""
-        statuses = {job.status for job in self.jobs}
-        failed = bool(statuses & FAILED)
-        if statuses & LIVE:
-            status = "failing" if failed else "running"
-        elif failed:
-            status = "failed"
-        elif "canceled" in statuses:
-            status = "canceled"
-        elif "on_hold" in statuses:
-            status = "on_hold"
-        else:
-            status = "success"
+        status = workflow_status({job.status for job in self.jobs})
         self.stopped_at = at if status in ENDED_WORKFLOWS else None
         self.status = status
-
-
-@frozen
-class PipelineError:
-    """Why a pipeline was not created: `config`, `config-fetch`, `timeout`, `permission`, `other` or `plan`."""
-
-    type: str
-    message: str
 
 
 @define(eq=False)

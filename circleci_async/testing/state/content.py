@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 from random import Random
 from typing import Protocol, Self
+from urllib.parse import quote
 
 from attrs import field, frozen
 
@@ -95,3 +96,8 @@ class Extract:
     def pieces(self) -> Iterator[memoryview]:
         """Return the bytes, in pieces."""
         return self.content.pieces(self.start, self.stop)
+
+
+def quote_path(path: str) -> str:
+    """Escape each segment of an artifact's path."""
+    return "/".join(quote(segment, safe="") for segment in path.split("/"))

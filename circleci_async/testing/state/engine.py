@@ -12,8 +12,9 @@ from itertools import count
 
 from attrs import define, evolve, field
 
-from .builds import Job, JobTest, Pipeline, Workflow
+from .builds import Job, Pipeline, Workflow
 from .content import Content
+from .job_tests import JobTest
 from .output import Stream
 from .projects import Project
 from .recipes import Recipe, RecipeJob, as_yaml

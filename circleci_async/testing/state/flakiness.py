@@ -6,8 +6,9 @@ from statistics import fmean
 
 from attrs import frozen
 
-from .builds import Job, JobTest, Workflow
+from .builds import Job, Workflow
 from .insights import p95
+from .job_tests import JobTest
 from .projects import Project
 from .types import Json
 

@@ -6,7 +6,8 @@ from random import Random
 
 from attrs import define
 
-from .builds import Job, JobTest, Pipeline, Workflow
+from .builds import Job, Pipeline, Workflow
+from .job_tests import JobTest
 from .projects import Project
 from .script import record_steps
 from .users import User

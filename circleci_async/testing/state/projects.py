@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from attrs import Factory, define, field
 
 from ...errors import InvalidArgument
-from .builds import Job, Pipeline, PipelineError
+from .builds import Job, Pipeline
 from .checkout_keys import CheckoutKey, make_key
 from .deploys import DeployComponent
 from .environment_variables import EnvironmentVariable
 from .events import EVENTS
 from .oidc import OidcClaimSet
 from .pipeline_definitions import PipelineDefinition
+from .pipeline_errors import PipelineError
 from .pipeline_index import PipelineIndex
 from .policies import DecisionRecord, Verdict
 from .recipes import DEFAULT, Recipe, as_yaml, recipe

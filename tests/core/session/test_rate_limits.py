@@ -316,4 +316,5 @@ async def test_a_refused_call_is_not_overtaken_by_later_calls() -> None:
                 await circle.users.me()
 
         await asyncio.gather(*(call_again_and_again() for _ in range(8)))  # with five attempts for each call
-        assert fake.rate_limited > 0
+        assert circle.stats.retries == fake.rate_limited > 0
+        assert len(fake.requests) == 8 * 15 + fake.rate_limited, "every call succeeded"
