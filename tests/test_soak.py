@@ -159,7 +159,7 @@ async def test_an_open_task_and_an_open_file_fail_the_soak(monkeypatch: pytest.M
     assert len(report.objections) == 2
 
 
-# Judging samples.
+# Comparing samples.
 
 
 def noisy(level: float, growth: float, count: int = 100) -> list[float]:

@@ -81,7 +81,7 @@ def test_a_usage_error_prints_the_usage_and_the_error(cli: Cli, arguments: tuple
     [
         (("project", "acme"), "'acme'"),
         (("insights", "gh/acme/api", "gh/acme/.."), "'..'"),
-        (("pipelines", "gh/acme/api", "--mine", "--branch", "x"), "--mine and --branch can't be combined"),
+        (("pipelines", "gh/acme/api", "--mine", "--branch", "x"), "--mine and --branch cannot be combined"),
         (
             ("workflows", "gh/acme/api"),
             "the id of a pipeline, or a project and a number such as gh/acme/api 42, got",

@@ -192,7 +192,7 @@ async def test_a_full_disk_is_an_error_that_names_the_file_and_the_reason(limit:
     async with raw_server(served(SMALL)) as server, client(server) as circle:
         with no_file_larger_than(limit), pytest.raises(ca.DownloadError, match="File too large") as caught:
             await circle.artifacts.download(artifact_at(server), tmp_path / "out")
-        assert str(caught.value).startswith("report.bin: can't be written to ")
+        assert str(caught.value).startswith("report.bin: cannot be written to ")
         assert isinstance(caught.value.__cause__, OSError)
         assert all_files(tmp_path / "out") == {}
         assert len(server.requests) == 1
@@ -217,7 +217,7 @@ async def test_a_disk_that_fills_up_during_a_large_file_is_an_error(size: int, t
 async def test_a_destination_that_is_not_a_folder_is_an_error(folder: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"mine")
     async with raw_server(served(SMALL)) as server, client(server) as circle:
-        with pytest.raises(ca.DownloadError, match=r"report\.bin: can't be placed in"):
+        with pytest.raises(ca.DownloadError, match=r"report\.bin: cannot be placed in"):
             await circle.artifacts.download(artifact_at(server), tmp_path / folder)
         assert server.requests == []
     assert (tmp_path / "file").read_bytes() == b"mine"
@@ -239,7 +239,7 @@ async def test_a_full_disk_ends_the_download_of_a_large_file_early(tmp_path: Pat
 async def test_a_read_only_folder_is_an_error_before_anything_is_sent() -> None:
     """Not even root can create a file in /proc."""
     async with raw_server(served(SMALL)) as server, client(server) as circle:
-        with pytest.raises(ca.DownloadError, match=r"report\.bin: can't be written to /proc/report\.bin"):
+        with pytest.raises(ca.DownloadError, match=r"report\.bin: cannot be written to /proc/report\.bin"):
             await circle.artifacts.download(artifact_at(server), "/proc")
         assert server.requests == []
 
@@ -249,7 +249,7 @@ async def test_a_folder_created_meanwhile_under_the_final_name_is_kept(tmp_path:
         (tmp_path / "out" / "report.bin").mkdir(exist_ok=True)
 
     async with raw_server(served(SMALL)) as server, client(server) as circle:
-        with pytest.raises(ca.DownloadError, match="can't be written"):
+        with pytest.raises(ca.DownloadError, match="cannot be written"):
             await circle.artifacts.download(artifact_at(server), tmp_path / "out", on_progress=take_the_place)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["report.bin"]
 

@@ -127,7 +127,7 @@ async def test_a_failure_names_its_artifact_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"mine")
     async with raw_server(answer(404, {"message": "gone"})) as server, client(server) as circle:
         report = await circle.artifacts.download_all([artifact_at(server, "a/b")], tmp_path / "file")
-        assert str(report.failed[0]).startswith("a/b: can't be placed in ")
+        assert str(report.failed[0]).startswith("a/b: cannot be placed in ")
         report = await circle.artifacts.download_all([artifact_at(server, "a/b")], tmp_path / "out")
         assert str(report.failed[0]).startswith("a/b: 404 Not Found: gone")
 

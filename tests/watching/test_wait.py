@@ -398,7 +398,7 @@ async def test_the_options_of_one_client_do_not_fail_the_waits_of_another() -> N
 
 
 class Sealed(Exception):
-    """An exception that can't be copied, as in some libraries."""
+    """An exception that cannot be copied, as in some libraries."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(f"{code}: {text}")

@@ -93,7 +93,7 @@ def update(call: Call) -> Json:
     body = call.body(_BODY)
     source = nested(body, "event_source", _SOURCE)
     if source.get("provider", trigger.provider) != trigger.provider:
-        raise HttpError(400, "event_source.provider: can't be changed.")
+        raise HttpError(400, "event_source.provider: cannot be changed.")
     _change(call, trigger, body)
     return _described(definition.project, trigger)
 
