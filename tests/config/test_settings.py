@@ -1,4 +1,4 @@
-"""Token, host and artifact hosts: where they come from, and what is refused."""
+"""Sources of token, host and artifact hosts, and rejected values."""
 
 import sys
 import traceback
@@ -22,7 +22,7 @@ Write = Callable[[str | bytes], Path]
 
 @pytest.fixture
 def find(tmp_path: Path) -> Find:
-    """`discover` with nothing but what the test gives it: the arguments, environment variables, and an own home."""
+    """Call `discover` with the arguments and environment variables of the test, and an empty home folder."""
 
     def find_(token: Token | None = None, host: str | None = None, hosts: Any = None, **environ: str) -> Settings:
         return discover(token, host, hosts, environ=environ, home=tmp_path)
@@ -61,7 +61,7 @@ def _written(path: Path, content: str | bytes) -> Path:
 
 
 def _refusal(find: Find, *args: Any, **environ: str) -> str:
-    """Return the message of the refusal, after looking for the secret in all that a traceback could show of it."""
+    """Return the message of the error, and check that no traceback shows the secret."""
     with pytest.raises(ConfigurationError) as caught:
         find(*args, **environ)
     error = caught.value
@@ -470,7 +470,7 @@ def test_a_secret_in_an_invalid_host_is_not_shown(find: Find, host: str, shown: 
     assert _refusal(find, None, host).startswith(f"argument host: {shown} is not a valid host")
 
 
-# --- never in clear
+# --- unencrypted connections
 
 
 @pytest.mark.parametrize("host", ["http://ci.example.com", "http://10.0.0.1:8080", "http://localhost.example.com"])
@@ -610,9 +610,9 @@ def test_malformed_yaml_is_refused_by_file_and_line_and_never_quoted(
 @pytest.mark.parametrize(
     "content",
     [
-        f"token: {SECRET}\x00\n",  # PyYAML names no line here
-        f'token: "{SECRET}\\UFFFFFFFF"\n',  # nor does it here: it lets an OverflowError through
-        f'token: "{SECRET}\\U00110000"\n',  # or a ValueError
+        f"token: {SECRET}\x00\n",  # PyYAML reports no line
+        f'token: "{SECRET}\\UFFFFFFFF"\n',  # PyYAML raises an OverflowError
+        f'token: "{SECRET}\\U00110000"\n',  # PyYAML raises a ValueError
         f"token: {SECRET}\nx: " + "[" * 5000,
     ],
 )
@@ -711,7 +711,7 @@ def test_the_frames_of_a_rejected_file_do_not_hold_its_text(find: Find, write_ne
     with pytest.raises(ConfigurationError) as caught:
         find()
     shown = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
-    assert "entries = {}" in shown  # locals are shown indeed
+    assert "entries = {}" in shown  # the traceback shows locals
     assert SECRET not in shown
 
 

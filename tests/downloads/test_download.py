@@ -105,14 +105,14 @@ async def test_a_file_is_replaced_in_one_step(tmp_path: Path) -> None:
     during: list[bytes] = []
     beside: set[str] = set()
 
-    def look(progress: Progress) -> None:
+    def check(progress: Progress) -> None:
         if not progress.done:
             during.append(target.read_bytes())
             beside.update(path.name for path in tmp_path.iterdir())
 
     async with raw_server(served(LARGE, cut=BATCH + 1), served(LARGE)) as server, client(server) as circle:
         with target.open("rb") as reader:
-            await circle.artifacts.download(artifact_at(server), tmp_path, on_progress=look)
+            await circle.artifacts.download(artifact_at(server), tmp_path, on_progress=check)
             assert reader.read() == b"old"
     assert len(during) > 1
     assert set(during) == {b"old"}
@@ -270,9 +270,9 @@ async def test_a_destination_deleted_meanwhile_is_an_error(tmp_path: Path) -> No
 @fast_clock
 async def test_a_stalled_body_is_resumed_after_the_timeout(tmp_path: Path) -> None:
     async with raw_server(served(SMALL, cut=400, then=hang), served(SMALL)) as server, client(server) as circle:
-        patient = circle.with_options(timeout=300)
+        slow_client = circle.with_options(timeout=300)
         began = asyncio.get_running_loop().time()
-        got = await patient.artifacts.download(artifact_at(server), tmp_path)
+        got = await slow_client.artifacts.download(artifact_at(server), tmp_path)
         assert (got.path.read_bytes(), got.resumed) == (SMALL, 1)
         assert 300 <= asyncio.get_running_loop().time() - began < 400
 

@@ -1,4 +1,4 @@
-"""Failures: what can be downloaded is downloaded in the end, the rest is reported, and files match the ledger."""
+"""Failures: all available files are downloaded, the others reported, and files match the ledger."""
 
 import asyncio
 import random
@@ -93,7 +93,7 @@ async def test_a_rejected_token_ends_the_run(into: Path) -> None:
         assert [failure.kind for failure in report.failed] == ["pipelines"]
 
 
-# Answers that fail
+# Failed responses
 
 
 class BadLuck(Faults):

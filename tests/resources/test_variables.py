@@ -25,10 +25,10 @@ Set = Callable[..., Awaitable[dict[str, Any]]]
 
 @attrs.frozen
 class Way:
-    """One of the two ways to set many variables."""
+    """The setter of many variables of a context or a project."""
 
     to: Callable[[ca.CircleCI], Set]
-    """What sets them, given the place and the variables."""
+    """Returns the method, which takes the place and the variables."""
     place: Any
     stored: Callable[[], Mapping[str, Any]]
 
@@ -56,11 +56,11 @@ def way(request: pytest.FixtureRequest, context: Context, project: Project) -> W
 
 
 def name_of(request: Request) -> str:
-    """The variable that a request is about."""
+    """Return the name of the variable in a request."""
     return str(json.loads(request.body).get("name") or request.path.rpartition("/")[2])
 
 
-def told_of(request: Request) -> dict[str, str]:
+def stored_variable(request: Request) -> dict[str, str]:
     return {"name": name_of(request), "variable": name_of(request), "value": "xxxx"}
 
 
@@ -96,22 +96,22 @@ async def test_concurrency_limits_the_requests_in_flight(way: Way, options: dict
         if waiting == at_once:
             full.set()
         await full.wait()
-        return await answer(201, told_of(request))(request, writer)
+        return await answer(201, stored_variable(request))(request, writer)
 
     async with raw_server(behave) as server, ca.CircleCI("token", host=server.url) as circle:
         await way.to(circle)(way.place, MANY, **options)
-        assert server.most_in_flight == at_once
+        assert server.max_in_flight == at_once
         assert len(server.requests) == len(MANY)
 
 
 def failing(*names: str) -> Behaviour:
-    """Refuse some variables, and send back what came; the first of them as the last."""
+    """Refuse some variables and echo the requests; the first refusal comes last."""
     others = asyncio.Event()
 
     async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
         name = name_of(request)
         if name not in names:
-            return await answer(201, told_of(request))(request, writer)
+            return await answer(201, stored_variable(request))(request, writer)
         if name == names[0]:
             await others.wait()
         if name == names[-1]:
@@ -143,8 +143,8 @@ async def test_values_are_not_in_the_error(way: Way) -> None:
         with pytest.raises(ca.PartialFailure) as caught:
             await way.to(circle)(way.place, MANY)
     error = caught.value
-    for told in (str(error), repr(error), repr(vars(error)), repr(pickle.dumps(error))):
-        assert "s3cret" not in told
+    for text in (str(error), repr(error), repr(vars(error)), repr(pickle.dumps(error))):
+        assert "s3cret" not in text
     for each in error.failed.values():
         assert "s3cret" not in f"{each} {each!r} {vars(each)}"
     for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error)):

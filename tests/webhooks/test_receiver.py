@@ -235,7 +235,7 @@ async def test_events_are_handled_in_order_within_the_concurrency() -> None:
         await handler.has_begun(3)
         assert receiver.stats.pending == 10
         handler.let_go.set()
-    assert handler.most_at_work == 3
+    assert handler.max_running == 3
     assert handler.begun == ids
     assert sorted(handler.done) == ids
     assert receiver.stats.pending == 0
@@ -322,13 +322,13 @@ async def test_a_handler_that_cancels_itself_does_not_delay_the_others(caplog: p
 
 
 async def test_on_error_gets_the_failure_and_can_fail_itself(caplog: pytest.LogCaptureFixture) -> None:
-    told: list[tuple[str, str]] = []
+    reported: list[tuple[str, str]] = []
 
     async def handle(event: WebhookEvent) -> None:
         raise ValueError(event.id)
 
     async def note(event: WebhookEvent, error: BaseException) -> None:
-        told.append((event.id, str(error)))
+        reported.append((event.id, str(error)))
 
     def fail(event: WebhookEvent, error: BaseException) -> None:
         raise RuntimeError("nor this")
@@ -337,7 +337,7 @@ async def test_on_error_gets_the_failure_and_can_fail_itself(caplog: pytest.LogC
         async with Receiver(SECRET, handle, on_error=on_error) as receiver:
             await statuses(receiver, ["a", "b"])
         assert receiver.stats.failed == 2
-    assert told == [("a", "a"), ("b", "b")]
+    assert reported == [("a", "a"), ("b", "b")]
     assert "on_error failed for webhook event b (ping)" in caplog.text
     assert "RuntimeError: nor this" in caplog.text
 

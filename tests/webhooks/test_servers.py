@@ -134,7 +134,7 @@ async def test_many_concurrent_deliveries_are_handled_within_the_concurrency(
         answers = await asyncio.gather(*(post(http, url, ping(id), signed(ping(id))) for id in ids + ids))
         assert sorted(status for status, _ in answers) == [200] * 60 + [202] * 60
         handler.let_go.set()
-    assert handler.most_at_work == 4
+    assert handler.max_running == 4
     assert sorted(handler.done) == sorted(ids)
 
 
@@ -215,7 +215,7 @@ async def test_the_bound_of_the_receiver_applies_instead_of_the_applications(htt
 
 
 async def drive(app: Any, scope: dict[str, Any], *incoming: dict[str, Any]) -> list[dict[str, Any]]:
-    """Run an ASGI application with these messages, and return those that it sends."""
+    """Run an ASGI application with these messages, and return its own messages."""
     waiting = list(incoming)
     sent: list[dict[str, Any]] = []
 
@@ -257,7 +257,7 @@ async def test_serve_yields_its_url_and_ends_with_its_block(http: aiohttp.Client
     assert (await receiver.receive(body, signed(body))).status == 503
     async with receiver.serve("::1", port or 0) as again:
         assert again == f"http://[::1]:{port}/"
-        assert (await post(http, again, body, signed(body)))[0] == 200  # it is remembered
+        assert (await post(http, again, body, signed(body)))[0] == 200  # its id is stored
 
 
 async def test_an_invalid_path_and_a_port_in_use_are_refused() -> None:

@@ -1,4 +1,4 @@
-"""Servers that fail and connections that break: what is sent again, and what never is."""
+"""Server errors and lost connections: which requests are retried."""
 
 import asyncio
 import contextlib
@@ -216,7 +216,7 @@ async def test_a_connection_timeout_means_not_sent() -> None:
     silent: list[asyncio.StreamWriter] = []
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        silent.append(writer)  # and never a word of TLS
+        silent.append(writer)  # without a TLS handshake
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0)
     url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"

@@ -1,4 +1,4 @@
-"""What becomes of an answer: models, faults, errors, counters, log."""
+"""Responses become models, or errors with faults and an address."""
 
 import asyncio
 import threading
@@ -61,7 +61,7 @@ async def test_any_2xx_is_a_success(status: int) -> None:
 
 @attrs.frozen(kw_only=True)
 class Witness:
-    """Notes the thread that it is made in."""
+    """Records the thread in which it is created."""
 
     text: str
     thread: int = attrs.field(factory=threading.get_ident)

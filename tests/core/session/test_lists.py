@@ -1,4 +1,4 @@
-"""Lists that the API gives whole, by offset, or only in part; over real sockets."""
+"""Lists without paging, by offset, and truncated by the API; over real sockets."""
 
 import warnings
 from typing import Any
