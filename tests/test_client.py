@@ -61,7 +61,7 @@ def test_the_repr_shows_host_and_token_source_but_not_the_token() -> None:
     assert repr(CircleCI("s3cret", host="https://ci.example.com").users) == "<Users of https://ci.example.com>"
 
 
-def test_resources_are_made_once() -> None:
+def test_resources_are_created_once() -> None:
     circle = CircleCI("t")
     for name in GROUPS:
         assert getattr(circle, name) is getattr(circle, name)

@@ -287,7 +287,7 @@ async def test_faults_are_injected_repeatedly() -> None:
         assert len(fake.requests) > 5
 
 
-def test_projects_for_triggers_are_made_and_deleted_in_time() -> None:
+def test_projects_for_triggers_are_created_and_deleted_on_schedule() -> None:
     world = build(1, NOW)
     lasting = set(world.projects)
     began = 1_800_000_000.0

@@ -273,7 +273,7 @@ def test_characters_that_the_encoding_lacks_are_escaped(cli: Cli, fake: FakeCirc
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])
-def test_a_missing_extra_is_an_error_that_says_what_to_install(
+def test_a_missing_extra_is_an_error_with_the_install_command(
     missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)

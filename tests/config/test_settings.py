@@ -110,7 +110,9 @@ def test_blank_variables_count_as_unset(find: Find, write_new: Write) -> None:
     assert settings == Settings(DEFAULT_HOST, "from-file", str(path), DEFAULT_ARTIFACT_HOSTS)
 
 
-def test_the_new_cli_s_file_comes_before_the_old_one_s(find: Find, write_new: Write, write_old: Write) -> None:
+def test_the_config_file_of_the_new_cli_precedes_that_of_the_old_one(
+    find: Find, write_new: Write, write_old: Write
+) -> None:
     old = write_old("token: old")
     assert (find().token, find().token_source) == ("old", str(old))
     new = write_new("token: new")
@@ -191,7 +193,7 @@ def test_the_first_file_with_a_token_or_host_determines_the_host(
     assert (find().host, find().token) == ("https://other.example.com", None)
 
 
-def test_the_process_s_own_environment_and_home_are_the_default(
+def test_the_environment_and_home_of_the_process_are_the_default(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("CIRCLE_TOKEN", "CIRCLECI_TOKEN", "CIRCLECI_CLI_TOKEN", "XDG_CONFIG_HOME", "CIRCLECI_CLI_HOST"):
@@ -449,7 +451,7 @@ def test_an_invalid_host_in_a_file_is_rejected_by_name(find: Find, write_new: Wr
 
 @pytest.mark.parametrize("root", ["https://circleci.com", "http://localhost:8080/below"])
 @pytest.mark.parametrize("path", ["/api", "/api/", "/api/v2", "/api/v2/", "/api/v1.1", "/api/v1", "/api/v3"])
-def test_a_host_with_the_api_path_is_rejected_with_the_right_one(find: Find, root: str, path: str) -> None:
+def test_a_host_with_the_api_path_is_rejected_with_a_correction(find: Find, root: str, path: str) -> None:
     message = _refusal(find, None, root + path)
     assert message.startswith("argument host: ")
     assert path.rstrip("/") in message

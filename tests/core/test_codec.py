@@ -128,7 +128,7 @@ def test_a_long_value_is_clipped() -> None:
     assert fault == f"$.id: expected a string, got {'9' * 80}…"
 
 
-def test_a_string_of_eighty_characters_is_shown_whole() -> None:
+def test_a_string_of_eighty_characters_is_not_clipped() -> None:
     (fault,) = faults(PipelineTrigger, body({"type": "api", "received_at": "x" * 80}))
     assert fault == f"$.received_at: expected a date and time, got '{'x' * 80}'"
 
@@ -291,7 +291,7 @@ def test_hyphens_and_underscores_in_keys_are_equal(operation: str) -> None:
     assert decode(kind, body(hyphened(usual, kind))) == decode(kind, body(usual))
 
 
-def test_the_spelling_with_an_underscore_wins() -> None:
+def test_the_spelling_with_an_underscore_takes_precedence() -> None:
     raw = b'{"source": "a", "compiled": "b", "setup_config": "right", "setup-config": "wrong"}'
     assert decode(PipelineConfig, raw).setup_config == "right"
 

@@ -80,7 +80,7 @@ def test_deeply_nested_json_is_treated_as_text() -> None:
     assert error_message(500, "[" * 50 + '"deep"' + "]" * 50) == "deep"
 
 
-def test_the_id_of_the_request_is_the_servers_own_or_its_proxys() -> None:
+def test_the_request_id_comes_from_the_server_or_its_proxy() -> None:
     assert request_id({"X-Request-Id": "a", "CF-RAY": "b"}) == "a"
     assert request_id({"CF-RAY": "b"}) == "b"
     assert request_id({"X-Request-Id": ""}) is None

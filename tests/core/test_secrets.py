@@ -183,7 +183,7 @@ async def test_the_error_of_a_client_in_another_loop_does_not_show_the_token() -
 
 
 @pytest.mark.parametrize("value", [f"{TOKEN} \n x", f"{TOKEN}\u00e9", TOKEN.encode()], ids=["space", "accent", "bytes"])
-async def test_a_wrong_token_of_a_token_function_is_not_shown(value: Any) -> None:
+async def test_an_invalid_token_of_a_token_function_is_not_shown(value: Any) -> None:
     answers = iter([value])
     del value
     async with CircleCI(lambda: next(answers), host="http://localhost:1") as circle:

@@ -291,7 +291,7 @@ async def test_invalid_http_is_a_transport_error_in_one_line(content: bytes, mes
 # A session of the caller
 
 
-async def test_a_session_of_the_callers_own_is_used_and_never_closed() -> None:
+async def test_a_caller_session_is_used_and_never_closed() -> None:
     async with raw_server(answer(200, {})) as server:
         async with aiohttp.ClientSession(headers={"X-Mine": "yes"}) as http:
             async with CircleCI(TOKEN, host=server.url, http=http) as circle:

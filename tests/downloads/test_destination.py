@@ -116,7 +116,7 @@ def test_node_zero_uses_the_root_and_each_other_node_a_folder(tmp_path: Path) ->
     assert placed(tmp_path, ("log.txt", 0), ("log.txt", 1), ("a/b", 12)) == ["log.txt", "node-1/log.txt", "node-12/a/b"]
 
 
-def test_a_path_that_looks_like_the_folder_of_a_node_does_not_collide_with_it(tmp_path: Path) -> None:
+def test_a_path_equal_to_the_folder_of_a_node_does_not_collide_with_it(tmp_path: Path) -> None:
     assert placed(tmp_path, "node-1/log.txt", ("log.txt", 1)) == ["node-1/log.txt", "node-1/log~2.txt"]
 
 

@@ -137,7 +137,7 @@ async def test_a_failure_keeps_the_existing_file(tmp_path: Path) -> None:
     assert all_files(tmp_path / "out") == {"report.bin": b"old"}
 
 
-async def test_a_missing_artifact_costs_one_request(tmp_path: Path) -> None:
+async def test_a_missing_artifact_takes_one_request(tmp_path: Path) -> None:
     result = await outcome(tmp_path / "out", answer(404, {"message": "Not found"}))
     assert isinstance(result.failure, ca.NotFound)
     assert len(result.requests) == 1

@@ -253,7 +253,7 @@ async def test_a_read_only_destination_raises_ledger_error() -> None:
             assert tree(into) == whole == usual_tree(all_artifacts(world))
 
 
-async def test_files_in_a_read_only_folder_fail_until_it_is_writable() -> None:
+async def test_files_in_a_read_only_folder_fail_until_it_becomes_writable() -> None:
     world = small_world(pipelines=1)
     async with FakeCircleCI(world) as fake:
         with unprivileged() as into:

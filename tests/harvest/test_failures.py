@@ -449,7 +449,7 @@ async def test_symbolic_links_are_not_followed(leads: str, into: Path, tmp_path:
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_a_file_in_the_way_of_a_folder_fails_only_the_files_below(into: Path) -> None:
+async def test_a_file_in_place_of_a_folder_fails_only_the_files_below(into: Path) -> None:
     world = small_world(pipelines=1)
     folder = into / "gh/acme/api/1/build"
     folder.mkdir(parents=True)

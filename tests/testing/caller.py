@@ -66,7 +66,7 @@ def faults_of(method: str, path: str, status: int, body: Any) -> list[str]:
 
 
 class Caller:
-    """Sends requests to a fake. Each method asserts the status and the schema of the response, and returns its JSON."""
+    """Sends requests to a `FakeCircleCI`, checks the status and schema of each response, and returns its JSON."""
 
     def __init__(self, fake: FakeCircleCI, http: aiohttp.ClientSession) -> None:
         self.fake = fake

@@ -40,7 +40,7 @@ async def test_page_size_limits_a_page(api: Caller, world: World, project: Proje
         world.deploy_environment("gh/acme", f"e-{number}")
     path = f"/deploy/environments?org-id={project.organization.id}"
     assert [len(page) for page in await api.walk(f"{path}&page-size=10")] == [10, 10, 5]
-    assert [len(page) for page in await api.walk(f"{path}&page-size=100")] == [20, 5], "the fake's maximum is 20"
+    assert [len(page) for page in await api.walk(f"{path}&page-size=100")] == [20, 5], "the maximum is 20"
 
 
 @pytest.mark.parametrize("kind", ["environments", "components"])

@@ -152,7 +152,7 @@ def test_a_missing_pipeline_or_workflow_is_an_error_after_the_grace() -> None:
 @pytest.mark.parametrize(
     ("status", "outcome"), [("success", "success"), ("error", "errored"), ("on_hold", "on_hold"), ("odd", "running")]
 )
-def test_a_single_workflow_is_judged_by_its_own_status(status: str, outcome: str) -> None:
+def test_the_verdict_on_a_workflow_depends_on_its_status(status: str, outcome: str) -> None:
     result = PollResult(Snapshot(None, (workflow("build", status),)), at=9, since=0, polls=2)
     verdict = workflow_verdict(result, grace=30, on_hold="return", confirm_within=2)
     assert (verdict.outcome, verdict.is_final) == (outcome, outcome != "running")

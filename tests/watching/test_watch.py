@@ -211,7 +211,7 @@ async def test_an_event_ends_the_wait_at_once() -> None:
 
 
 @fast_clock
-async def test_an_event_counts_although_the_api_is_outdated() -> None:
+async def test_an_event_is_applied_although_the_api_is_outdated() -> None:
     workflow = under_way()
     async with running(workflow.pipeline.project.world) as (_, circle):
         waiting = asyncio.create_task(changes_of(circle, workflow.pipeline.id))

@@ -5,7 +5,7 @@ import asyncio
 from circleci_async import WebhookEvent
 
 
-class Held:
+class BlockingHandler:
     """An async `on_event` that blocks until it is released."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from circleci_async.testing import FakeCircleCI, World
 from circleci_async.webhooks import Receiver
 
 from .deliveries import SECRET, aiohttp_server, starlette_server
-from .handlers import Held
+from .handlers import BlockingHandler
 
 
 @asynccontextmanager
@@ -63,7 +63,7 @@ async def test_repeated_deliveries_of_an_event_are_handled_once() -> None:
 
 
 async def test_a_refused_event_is_delivered_again_and_handled() -> None:
-    handler = Held()
+    handler = BlockingHandler()
     receiver = Receiver(SECRET, handler, concurrency=1, queue=0)
     async with served_receiver(receiver) as fake, fake.client() as circle:
         running = asyncio.create_task(run_pipeline(fake, circle))
@@ -77,7 +77,7 @@ async def test_a_refused_event_is_delivered_again_and_handled() -> None:
 
 
 async def test_events_signed_with_another_secret_are_never_handled() -> None:
-    handler = Held()
+    handler = BlockingHandler()
     receiver = Receiver([SECRET, "another"], handler)
     world = World()
     project = world.project("gh/acme/api")

@@ -16,7 +16,7 @@ from circleci_async import InvalidArgument, WebhookEvent
 from circleci_async.webhooks import Receiver
 
 from .deliveries import JOB_COMPLETED, SECRET, SERVERS, WORKFLOW_COMPLETED, Serve, body_of, ping, signed
-from .handlers import Held
+from .handlers import BlockingHandler
 
 
 @pytest.fixture(params=SERVERS)
@@ -81,7 +81,7 @@ async def test_any_method_but_post_is_refused(serve: Serve, http: aiohttp.Client
 
 
 async def test_the_answer_does_not_wait_for_on_event(serve: Serve, http: aiohttp.ClientSession) -> None:
-    handler = Held()
+    handler = BlockingHandler()
     async with serve(Receiver(SECRET, handler)) as url:
         assert (await post(http, url, ping("e"), signed(ping("e"))))[0] == 202  # and not: never
         await handler.has_begun(1)
@@ -91,7 +91,7 @@ async def test_the_answer_does_not_wait_for_on_event(serve: Serve, http: aiohttp
 
 
 async def test_stopping_the_server_waits_for_on_event(serve: Serve, http: aiohttp.ClientSession) -> None:
-    handler = Held()
+    handler = BlockingHandler()
     receiver = Receiver(SECRET, handler, concurrency=1)
 
     async def let_go_when_closing() -> list[str]:
@@ -111,7 +111,7 @@ async def test_stopping_the_server_waits_for_on_event(serve: Serve, http: aiohtt
 
 
 async def test_a_full_queue_is_answered_with_retry_after(serve: Serve, http: aiohttp.ClientSession) -> None:
-    handler = Held()
+    handler = BlockingHandler()
     async with serve(Receiver(SECRET, handler, concurrency=1, queue=1)) as url:
         for id in ("a", "b"):
             assert (await post(http, url, ping(id), signed(ping(id))))[0] == 202
@@ -128,7 +128,7 @@ async def test_a_full_queue_is_answered_with_retry_after(serve: Serve, http: aio
 async def test_many_concurrent_deliveries_are_handled_within_the_concurrency(
     serve: Serve, http: aiohttp.ClientSession
 ) -> None:
-    handler = Held()
+    handler = BlockingHandler()
     ids = [f"event {number}" for number in range(60)]
     async with serve(Receiver(SECRET, handler, concurrency=4)) as url:
         answers = await asyncio.gather(*(post(http, url, ping(id), signed(ping(id))) for id in ids + ids))

@@ -22,7 +22,7 @@ def and_closed(behaviour: Behaviour) -> Behaviour:
 
 
 @pytest.mark.parametrize("method", SAFE + UNSAFE)
-async def test_a_reused_connection_that_the_server_closed_costs_no_attempt(method: str) -> None:
+async def test_a_reused_connection_that_the_server_closed_uses_no_attempt(method: str) -> None:
     async with raw_server(and_closed(answer(200, ME))) as server, connect(server, ONCE) as circle:
         for _ in range(30):
             assert await circle.request(method, "/me") == ME

@@ -133,7 +133,7 @@ async def test_a_lost_response_is_retried_but_a_post_is_never_sent_twice(
 
 
 @pytest.mark.parametrize(("method", "connections"), [("GET", 5), ("POST", 1)])
-async def test_a_request_on_a_reset_connection_may_have_been_received(method: str, connections: int) -> None:
+async def test_a_request_on_a_reset_connection_counts_as_sent(method: str, connections: int) -> None:
     async with resetting_server() as (url, accepted), CircleCI("t", host=url, retry=QUICK) as circle:
         with pytest.raises(TransportError) as caught:
             await circle.request(method, "/me", json={})
