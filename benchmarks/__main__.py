@@ -67,11 +67,11 @@ def print_calls(rounds: int, only: str) -> None:
 def compare(name: str, place: Place, sdk: Work, bare: Work, goal: float, rounds: int) -> Row:
     """Run both sides alternately, after one uncounted run of each."""
     times: dict[Work, list[float]] = {sdk: [], bare: []}
-    for turn in range(rounds + 1):
-        for work in (sdk, bare) if turn % 2 else (bare, sdk):
+    for round_number in range(rounds + 1):
+        for work in (sdk, bare) if round_number % 2 else (bare, sdk):
             seconds = timed(partial(asyncio.run, work(place)))  # type: ignore[arg-type]  # the cases are coroutines
             empty(place.folder)
-            if turn:
+            if round_number:
                 times[work].append(seconds)
     return Row(name, times[sdk], times[bare], goal)
 
@@ -79,11 +79,11 @@ def compare(name: str, place: Place, sdk: Work, bare: Work, goal: float, rounds:
 def compare_imports(rounds: int) -> Row:
     """Time the imports of the client and of aiohttp, each in a new interpreter."""
     times: dict[str, list[float]] = {"from circleci_async import CircleCI": [], "import aiohttp": []}
-    for turn in range(rounds + 1):
+    for round_number in range(rounds + 1):
         for statement, seconds in times.items():
             code = f"import time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
             out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-            if turn:
+            if round_number:
                 seconds.append(float(out))
     sdk, bare = times.values()
     return Row("`from circleci_async import CircleCI` against `import aiohttp`", sdk, bare, goal=1.15)

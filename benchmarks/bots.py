@@ -273,7 +273,7 @@ def compare(name: str, sdk: Compared, by_hand: Compared, rounds: int) -> Row:
     """Run both sides alternately, after one uncounted run of each; check that the results are equal."""
     assert sdk() == by_hand(), name
     times: dict[Compared, list[float]] = {sdk: [], by_hand: []}
-    for turn in range(rounds):
-        for work in (sdk, by_hand) if turn % 2 else (by_hand, sdk):
+    for round_number in range(rounds):
+        for work in (sdk, by_hand) if round_number % 2 else (by_hand, sdk):
             times[work].append(timed(work))
     return Row(name, times[sdk], times[by_hand])

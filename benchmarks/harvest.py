@@ -138,14 +138,14 @@ def compare(comparison: Comparison, task: Task) -> list[Row]:
             fewer = evolve(task, addresses=task.addresses[:: shares[rival.name]])
             fetchers[rival.name] = partial(rival.fetch, fewer)
     times: dict[str, list[float]] = {name: [] for name in fetchers}
-    for turn in range(comparison.rounds + 1):
+    for round_number in range(comparison.rounds + 1):
         names = list(fetchers)
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+        for name in names[round_number % len(names) :] + names[: round_number % len(names)]:
             share = shares.get(name, 1)
             seconds = timed(fetchers[name]) * share
             _check(task.folder, sizes[::share])
             empty(task.folder)
-            if turn:
+            if round_number:
                 times[name].append(seconds)
     return [
         Row(f"{rival.name}, {rival.concurrency} at once", times[""], times[rival.name], comparison.goals[rival])

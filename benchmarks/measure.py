@@ -73,7 +73,7 @@ class Lag:
 
 @contextmanager
 def folder_for(size: int) -> Generator[Path | None]:
-    """Make a folder with room for `size` bytes, in memory if possible; yield None if there is no room."""
+    """Make a folder with room for `size` bytes, in memory if possible; yield None without enough room."""
     for place in (_MEMORY, Path(tempfile.gettempdir())):
         if place.is_dir() and shutil.disk_usage(place).free > size + 1024 * MIB:
             if place == _MEMORY and _memory_left() < size + 1024 * MIB:

@@ -26,7 +26,7 @@ from .measure import MIB, machine, peak_memory
 from .soak_builds import WORKS
 from .soak_samples import QUANTITIES, Flatness, Sample, flat
 from .soak_server import Served, serving
-from .soak_site import Site, Tally, Work, do
+from .soak_site import Counters, Site, Work, do
 from .soak_world import SECRET, build
 
 TIMEOUT = 2.0
@@ -63,7 +63,7 @@ class Report:
     """The results of a soak."""
 
     plan: Plan
-    tally: Tally
+    counters: Counters
     samples: list[Sample]
     """Taken in the pauses, while no call is running."""
     peaks: dict[str, int]
@@ -87,11 +87,11 @@ class Report:
     @property
     def objections(self) -> list[str]:
         """The reasons why the soak failed; empty if it passed."""
-        calls, failed = self.tally.calls.total(), self.tally.failed
+        calls, failed = self.counters.calls.total(), self.counters.failed
         found = [f"{name} grew" for name, each in self.flatness.items() if each is not None and not each.is_flat]
         found += [f"left open after the end: {count} {name}" for name, count in self.left.items() if count]
-        if self.tally.wrong:
-            found.append(f"wrong results: {self.tally.wrong}")
+        if self.counters.wrong:
+            found.append(f"wrong results: {self.counters.wrong}")
         if failed.total() > max(5, MAX_FAILED * calls):
             found.append(f"failed calls: {failed.total()} of {calls}")
         if self.events.failed or self.events.refused or self.events.turned_away:
@@ -103,31 +103,31 @@ async def soak(plan: Plan) -> Report:
     """Start a server, run the tasks, close everything, and check what is left."""
     gc.collect()  # so that earlier garbage does not count
     before = _open_things()
-    tally = Tally()
+    counters = Counters()
     sites: list[Site] = []
 
     async def on_event(event: ca.WebhookEvent) -> None:
         await sites[0].inbox.take(event)
 
     receiver = ca.webhooks.Receiver(SECRET, on_event, remember=200)
-    with _count_warnings_and_errors(tally), tempfile.TemporaryDirectory() as folder:
+    with _count_warnings_and_errors(counters), tempfile.TemporaryDirectory() as folder:
         async with receiver.serve() as url:
             with serving(plan.seed, plan.now, url) as served:
-                client = partial(_client, served, tally)
+                client = partial(_client, served, counters)
                 async with client() as circle:
-                    site = Site(circle, client, build(plan.seed, plan.now), Path(folder), tally)
+                    site = Site(circle, client, build(plan.seed, plan.now), Path(folder), counters)
                     sites.append(site)
                     samples, peaks = await _work(plan, site)
         if circle.stats.in_flight or circle.stats.waiting:
-            tally.note_wrong(f"requests are running after the end: {circle.stats}")
+            counters.note_wrong(f"requests are running after the end: {circle.stats}")
         if files := list(Path(folder).iterdir()):
-            tally.note_wrong(f"files left behind: {files}")
+            counters.note_wrong(f"files left behind: {files}")
         gc.collect()  # unclosed resources warn now
     left = await _left(before)
-    return Report(plan, tally, samples, peaks, circle.stats(), receiver.stats, served.hits, left)
+    return Report(plan, counters, samples, peaks, circle.stats(), receiver.stats, served.hits, left)
 
 
-def _client(served: Served, tally: Tally) -> ca.CircleCI:
+def _client(served: Served, counters: Counters) -> ca.CircleCI:
     return ca.CircleCI(
         served.token,
         host=served.host,
@@ -135,7 +135,7 @@ def _client(served: Served, tally: Tally) -> ca.CircleCI:
         timeout=TIMEOUT,
         retry=RETRY,
         trust_env=False,
-        on_attempt=tally.note_attempt,
+        on_attempt=counters.note_attempt,
     )
 
 
@@ -169,24 +169,24 @@ async def _watch(plan: Plan, site: Site, samples: list[Sample], peaks: dict[str,
     began = reported = time.monotonic()
     while True:
         await asyncio.sleep(plan.pause_interval)
-        busy = soak_samples.take(site.tally.calls.total())
+        busy = soak_samples.take(site.counters.calls.total())
         peaks.update({name: max(peaks[name], read(busy) or 0) for name, (read, _, _) in QUANTITIES.items()})
         async with site.pauses.pause():
             await asyncio.sleep(SETTLING)
-            sample = soak_samples.take(site.tally.calls.total())
+            sample = soak_samples.take(site.counters.calls.total())
         now = time.monotonic()
         if now - began >= WARM_UP * plan.seconds:
             samples.append(sample)
         if now - reported >= plan.report_interval:
             reported = now
-            print(f"{now - began:5.0f} s: {_line(sample, site.tally)}", file=sys.stderr, flush=True)
+            print(f"{now - began:5.0f} s: {_line(sample, site.counters)}", file=sys.stderr, flush=True)
 
 
-def _line(sample: Sample, tally: Tally) -> str:
+def _line(sample: Sample, counters: Counters) -> str:
     memory = "?" if sample.memory is None else f"{sample.memory / MIB:.1f}"
     return (
-        f"{sample.calls:,} calls, {tally.checked:,} results checked, {tally.wrong} wrong,"
-        f" {tally.failed.total()} failed; {memory} MiB, {sample.objects:,} objects, {sample.files} files,"
+        f"{sample.calls:,} calls, {counters.checked:,} results checked, {counters.wrong} wrong,"
+        f" {counters.failed.total()} failed; {memory} MiB, {sample.objects:,} objects, {sample.files} files,"
         f" {sample.connections} connections, {sample.tasks} tasks"
     )
 
@@ -208,23 +208,23 @@ async def _left(before: Counter[str]) -> dict[str, int]:
 
 
 @contextmanager
-def _count_warnings_and_errors(tally: Tally) -> Generator[None]:
+def _count_warnings_and_errors(counters: Counters) -> Generator[None]:
     """Count as wrong: warnings about unclosed and unawaited objects, and errors that the client logs."""
     loop = asyncio.get_running_loop()
     unraisable, handler = sys.unraisablehook, loop.get_exception_handler()
     log = logging.getLogger("circleci_async")
-    errors = _Errors(tally)
+    errors = _Errors(counters)
 
     def count_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
         if issubclass(category, COUNTED_WARNINGS):
-            tally.note_wrong(f"warning: {message}")
+            counters.note_wrong(f"warning: {message}")
 
     with warnings.catch_warnings():
         for category in COUNTED_WARNINGS:
             warnings.simplefilter("always", category)
         warnings.showwarning = count_warning
-        sys.unraisablehook = lambda caught: tally.note_wrong(f"ignored: {caught.exc_value!r} in {caught.object!r}")
-        loop.set_exception_handler(lambda _, context: tally.note_wrong(f"event loop: {context}"))
+        sys.unraisablehook = lambda caught: counters.note_wrong(f"ignored: {caught.exc_value!r} in {caught.object!r}")
+        loop.set_exception_handler(lambda _, context: counters.note_wrong(f"event loop: {context}"))
         log.addHandler(errors)
         try:
             yield
@@ -235,12 +235,12 @@ def _count_warnings_and_errors(tally: Tally) -> Generator[None]:
 
 
 class _Errors(logging.Handler):
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, counters: Counters) -> None:
         super().__init__(logging.ERROR)
-        self._tally = tally
+        self._counters = counters
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._tally.note_wrong(f"logged: {record.getMessage()}")
+        self._counters.note_wrong(f"logged: {record.getMessage()}")
 
 
 # Output.
@@ -248,7 +248,7 @@ class _Errors(logging.Handler):
 
 def show(report: Report) -> None:
     """Print the report as tables."""
-    tally, plan = report.tally, report.plan
+    counters, plan = report.counters, report.plan
     print(f"{plan.seconds / 60:g} minutes, {plan.tasks} tasks, seed {plan.seed}. {machine()}", end="\n\n")
     print("| | first third | last third | growth | allowed | flat | peak during work |")
     print("|---|--:|--:|--:|--:|---|--:|")
@@ -265,9 +265,9 @@ def show(report: Report) -> None:
         print("\nMemory is not checked: this system has no /proc/self/status.")
     elif slope is not None:
         print(f"\nMemory grew by {slope:.1f} KiB per 1,000 calls; the peak was {peak_memory():.0f} MiB.")
-    _table("calls", tally.calls)
-    _table("failed calls, by error", tally.failed)
-    _table("failed attempts as seen by the client (404 is expected)", tally.attempts)
+    _table("calls", counters.calls)
+    _table("failed calls, by error", counters.failed)
+    _table("failed attempts as seen by the client (404 is expected)", counters.attempts)
     _table("injected faults as counted by the server", Counter(report.faults))
     stats, events = report.stats, report.events
     print(
@@ -275,7 +275,7 @@ def show(report: Report) -> None:
         f" {stats.paused:,.0f} s paused for rate limits."
     )
     print(f"{events.accepted:,} webhook events, and {events.duplicates:,} ignored duplicates.")
-    print(f"{tally.checked:,} results checked, {tally.wrong} wrong.")
+    print(f"{counters.checked:,} results checked, {counters.wrong} wrong.")
     left = ", ".join(f"{count} {name}" for name, count in report.left.items()) or "nothing"
     print(f"Left open after the end: {left}.")
     print(f"\nVerdict: {'; '.join(report.objections) or 'flat, no wrong results'}.")

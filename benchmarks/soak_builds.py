@@ -44,8 +44,8 @@ async def _check_failure(site: Site, slug: str, result: ca.PipelineResult) -> No
     for output in found:
         if output.error is not None:
             raise output.error
-    told = [(each.name, each.exit_code, each.text) for each in found]
-    site.expect("why it failed", told, [("Run tests", 1, "Exited with code exit status 1")])
+    shown = [(each.name, each.exit_code, each.text) for each in found]
+    site.expect("why it failed", shown, [("Run tests", 1, "Exited with code exit status 1")])
 
 
 async def watch(site: Site, chance: Random) -> None:
@@ -69,13 +69,13 @@ async def watch(site: Site, chance: Random) -> None:
 async def _check_events(site: Site, pipeline_id: str, status: str) -> None:
     """Check that webhooks reported each event of a finished pipeline exactly once."""
     events = await site.inbox.of(pipeline_id, 3)
-    told = [(str(each.type), each.job.name if each.job else "", _status(each)) for each in events]
+    received = [(str(each.type), each.job.name if each.job else "", _status(each)) for each in events]
     wanted = [
         ("job-completed", "lint", "success"),
         ("job-completed", "test", status),
         ("workflow-completed", "", status),
     ]
-    site.expect("the events", sorted(told), wanted)
+    site.expect("the events", sorted(received), wanted)
 
 
 def _status(event: ca.WebhookEvent) -> str | None:

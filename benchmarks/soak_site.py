@@ -26,7 +26,7 @@ class WrongResult(Exception):
 
 
 @define
-class Tally:
+class Counters:
     """Counts of calls and results, in constant memory."""
 
     calls: Counter[str] = field(factory=Counter[str])
@@ -66,11 +66,11 @@ class Inbox:
     async def take(self, event: ca.WebhookEvent) -> None:
         """Store an event and wake the tasks that wait for its pipeline; called by the `Receiver`."""
         if event.pipeline is None:
-            self._site.tally.note_wrong(f"an event without its pipeline: {event!r}")
+            self._site.counters.note_wrong(f"an event without its pipeline: {event!r}")
             return
         events = self._events.setdefault(event.pipeline.id, {})
         if event.id in events:
-            self._site.tally.note_wrong(f"the event {event.id} was handled twice")
+            self._site.counters.note_wrong(f"the event {event.id} was handled twice")
         events[event.id] = event
         if len(self._events) > REMEMBERED:
             self._events.popitem(last=False)
@@ -130,7 +130,7 @@ class Site:
     """The data that the server serves."""
     folder: Path
     """A folder that is empty when no task works."""
-    tally: Tally = field(factory=Tally)
+    counters: Counters = field(factory=Counters)
     pauses: Pauses = field(factory=Pauses)
     inbox: Inbox = field(init=False)
 
@@ -139,7 +139,7 @@ class Site:
 
     def expect(self, what: str, found: object, wanted: object) -> None:
         """Count a result. Raises `WrongResult` if it is not `wanted`."""
-        self.tally.checked += 1
+        self.counters.checked += 1
         if found != wanted:
             raise WrongResult(f"{what}: expected {wanted!r}, got {found!r}")
 
@@ -158,17 +158,17 @@ def name_of(work: Work) -> str:
 async def do(site: Site, work: Work, chance: Random) -> None:
     """Do `work` once and count its result."""
     name = name_of(work)
-    site.tally.calls[name] += 1
+    site.counters.calls[name] += 1
     limit = asyncio.timeout(WORK_TIMEOUT)
     try:
         async with limit:
             await work(site, chance)
     except FAILURES as error:
-        site.tally.failed[type(error).__name__] += 1
+        site.counters.failed[type(error).__name__] += 1
         if isinstance(error, ca.DecodeError) and not error.faults[0].startswith("not JSON"):
-            site.tally.note_wrong(f"{name}: {error!r}")  # only truncated JSON is expected
+            site.counters.note_wrong(f"{name}: {error!r}")  # only truncated JSON is expected
     except WrongResult as error:
-        site.tally.note_wrong(f"{name}: {error}")
+        site.counters.note_wrong(f"{name}: {error}")
     except Exception as error:  # noqa: BLE001  # any other error is wrong
         hung = f"hung for {WORK_TIMEOUT:g} s: " if limit.expired() else ""
-        site.tally.note_wrong(f"{name}: {hung}{error!r}")
+        site.counters.note_wrong(f"{name}: {hung}{error!r}")

@@ -177,7 +177,7 @@ class CircleCI:
         - `max_files`, `max_bytes`: stop before downloading more than this.
         - `min_free`: stop before fewer bytes of the disk are free. None: 256 MiB.
         - `dedupe="hardlink"`: files with equal content share their disk space.
-        - `on_progress`: called with each `HarvestEvent`; a plain function in a thread of its own, an async one on the
+        - `on_progress`: called with each `HarvestEvent`; a plain function in a separate thread, an async one on the
           event loop. A slow or failing one does not affect the harvest.
 
         Raises `InvalidArgument`; `LedgerError` if the ledger cannot be used; `LedgerBusy` if another harvest is running
@@ -223,9 +223,9 @@ class CircleCI:
 
         Raises `ConfigurationError` in another event loop than the client's, `InvalidArgument` for another type.
         """
-        from .watching import registry as watches
+        from .watching import registry as poller_registry
 
-        return watches.notify(self._session.state, event)
+        return poller_registry.notify(self._session.state, event)
 
     def __repr__(self) -> str:
         return f"<CircleCI {self.host}, token: {self.token_source}>"
@@ -318,7 +318,7 @@ class CircleCI:
 
     @cached_property
     def schedules(self) -> "Schedules":
-        """Schedules: pipelines at set times."""
+        """Schedules: pipelines started at fixed times."""
         from .endpoints.schedules import Schedules
 
         return Schedules(self._session)
@@ -332,21 +332,21 @@ class CircleCI:
 
     @cached_property
     def pipeline_definitions(self) -> "PipelineDefinitions":
-        """Pipeline definitions: where a pipeline's configuration and code come from."""
+        """Pipeline definitions: the sources of a pipeline's configuration and code."""
         from .endpoints.pipeline_definitions import PipelineDefinitions
 
         return PipelineDefinitions(self._session)
 
     @cached_property
     def triggers(self) -> "Triggers":
-        """Triggers: which events set a pipeline definition going."""
+        """Triggers: the events that start a pipeline of a pipeline definition."""
         from .endpoints.triggers import Triggers
 
         return Triggers(self._session)
 
     @cached_property
     def usage(self) -> "Usage":
-        """Usage exports: what was built, and what it cost."""
+        """Usage exports: the usage and the costs of an organization."""
         from .resources.usage import Usage
 
         return Usage(self._session)
@@ -367,7 +367,7 @@ class CircleCI:
 
     @cached_property
     def oidc(self) -> "Oidc":
-        """OIDC tokens: the claims that jobs' tokens make."""
+        """OIDC tokens: custom claims in the tokens of jobs."""
         from .endpoints.oidc import Oidc
 
         return Oidc(self._session)
@@ -381,7 +381,7 @@ class CircleCI:
 
     @cached_property
     def url_orb_allow_list(self) -> "UrlOrbAllowList":
-        """The URL orb allow-list: from where orbs may be used by URL."""
+        """The URL orb allow-list: the URL prefixes from which orbs may be loaded."""
         from .endpoints.url_orb_allow_list import UrlOrbAllowList
 
         return UrlOrbAllowList(self._session)

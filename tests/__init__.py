@@ -1,1 +1,1 @@
-"""The tests; a package, so that what they share is imported as `tests.NAME` whatever else is installed."""
+"""The tests. A package, so that shared helpers are imported as `tests.NAME`."""

@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from circleci_async.testing.server.api import ApiOrigin
 from circleci_async.testing.server.exchange import Request, Response
 from tests.description import faults_of
 
 _API = "/api/v2"
+
+# on a busy machine an example can take longer than the default of 200 ms
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 @pytest.fixture(autouse=True)

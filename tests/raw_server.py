@@ -43,7 +43,7 @@ class RawServer:
     """Connections accepted so far."""
     open_connections: int = 0
     in_flight: int = 0
-    most_in_flight: int = 0
+    max_in_flight: int = 0
 
     @property
     def host(self) -> str:
@@ -67,7 +67,7 @@ class RawServer:
                 self.requests.append(request)
                 behave = self.behaviours[min(len(self.requests), len(self.behaviours)) - 1]
                 self.in_flight += 1
-                self.most_in_flight = max(self.most_in_flight, self.in_flight)
+                self.max_in_flight = max(self.max_in_flight, self.in_flight)
                 try:
                     if not await _until_gone(behave(request, writer), reader):
                         return

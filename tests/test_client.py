@@ -61,7 +61,7 @@ def test_the_repr_shows_host_and_token_source_but_not_the_token() -> None:
     assert repr(CircleCI("s3cret", host="https://ci.example.com").users) == "<Users of https://ci.example.com>"
 
 
-def test_resources_are_made_once() -> None:
+def test_resources_are_created_once() -> None:
     circle = CircleCI("t")
     for name in GROUPS:
         assert getattr(circle, name) is getattr(circle, name)
@@ -72,7 +72,7 @@ async def test_with_options_shares_connections_limiter_and_stats() -> None:
         async with CircleCI("t", host=server.url, concurrency=2) as circle:
             other = circle.with_options(timeout=5)
             await asyncio.gather(*(client.users.me() for client in (circle, other) * 10))
-            assert server.most_in_flight == 2
+            assert server.max_in_flight == 2
             assert server.open_connections == 2
             assert circle.stats is other.stats
             assert circle.stats.requests == 20
@@ -211,7 +211,7 @@ async def test_an_exception_of_a_token_function_propagates_and_nothing_is_sent()
         raise LookupError("the vault is sealed")
 
     async with raw_server(answer(200, ME)) as server, CircleCI(token, host=server.url, concurrency=1) as circle:
-        for _ in range(3):  # each must give its slot back
+        for _ in range(3):  # each call must release its permit
             with pytest.raises(LookupError, match="sealed"):
                 await circle.users.me()
         assert server.requests == []
@@ -226,7 +226,7 @@ async def test_an_invalid_token_from_a_function_is_refused_without_showing_it(wr
         assert server.requests == []
 
 
-# The escape hatch
+# Raw requests
 
 
 async def sent(call: Callable[[CircleCI], Any]) -> tuple[str, str, bytes, dict[str, str]]:

@@ -27,7 +27,9 @@ from circleci_async.errors import (
 def every_class(root: type[CircleCIError] = CircleCIError) -> Iterator[type[CircleCIError]]:
     yield root
     for child in root.__subclasses__():
-        if child.__module__ == errors.__name__ and child.__bases__[0] is root:  # one that has two parents comes once
+        if (
+            child.__module__ == errors.__name__ and child.__bases__[0] is root
+        ):  # a class with two parents is listed once
             yield from every_class(child)
 
 

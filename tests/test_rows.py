@@ -1,4 +1,4 @@
-"""Models become rows that data frames take as they are."""
+"""Models become rows for data frames."""
 
 import json
 from datetime import UTC, datetime

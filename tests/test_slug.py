@@ -1,4 +1,4 @@
-"""Slugs: what is read, what is refused, and how segments are written into a path."""
+"""Slugs: accepted and rejected forms, and quoting of path segments."""
 
 import re
 from enum import StrEnum
@@ -329,7 +329,7 @@ def test_each_segment_of_a_project_path_is_quoted(text: str, path: str) -> None:
 
 @pytest.mark.parametrize("project", ["acme/api", "gh/../api", "", None])
 def test_a_project_path_needs_a_project(project: Any) -> None:
-    for _ in range(2):  # nor does the second time, when good slugs are remembered
+    for _ in range(2):  # the second call uses the cache
         with pytest.raises(InvalidArgument):
             project_path(project)
 

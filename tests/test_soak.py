@@ -18,7 +18,7 @@ from benchmarks.measure import MIB
 from benchmarks.soak import Plan, Report
 from benchmarks.soak_samples import MIN_SAMPLES, QUANTITIES, Sample, flat, slope
 from benchmarks.soak_server import FaultInjector
-from benchmarks.soak_site import Pauses, Site, Tally, Work, do, name_of
+from benchmarks.soak_site import Counters, Pauses, Site, Work, do, name_of
 from benchmarks.soak_world import DOCS, KEPT, PERIOD, build, places, renew
 from circleci_async.testing import FakeCircleCI, World
 
@@ -50,10 +50,10 @@ async def test_each_kind_of_work_gets_the_expected_results() -> None:
 
     report = await soak.soak(brief(all_of_it))
     assert report.objections == []
-    assert {name: report.tally.calls[name] >= 1 for name in map(name_of, kinds)} == dict.fromkeys(
+    assert {name: report.counters.calls[name] >= 1 for name in map(name_of, kinds)} == dict.fromkeys(
         map(name_of, kinds), True
     )
-    assert report.tally.checked + report.tally.failed.total() >= len(kinds)
+    assert report.counters.checked + report.counters.failed.total() >= len(kinds)
     assert report.stats.requests > len(kinds)
 
 
@@ -134,10 +134,10 @@ async def test_each_wrong_result_fails_the_soak(monkeypatch: pytest.MonkeyPatch)
             await do(site, work, chance)
 
     report = await soak.soak(brief(all_of_it))
-    shown = iter(report.tally.shown)
-    for told in WRONG.values():
-        assert any(each.startswith(told) for each in shown), f"{told} was not reported in order"
-    assert report.objections == [f"wrong results: {report.tally.wrong}"]
+    shown = iter(report.counters.shown)
+    for message in WRONG.values():
+        assert any(each.startswith(message) for each in shown), f"{message} was not reported in order"
+    assert report.objections == [f"wrong results: {report.counters.wrong}"]
 
 
 async def test_an_open_task_and_an_open_file_fail_the_soak(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ async def test_an_open_task_and_an_open_file_fail_the_soak(monkeypatch: pytest.M
     assert len(report.objections) == 2
 
 
-# Judging samples.
+# Comparing samples.
 
 
 def noisy(level: float, growth: float, count: int = 100) -> list[float]:
@@ -199,10 +199,10 @@ def test_too_few_samples_are_not_judged() -> None:
     assert flat([1.0, 1000.0] * (MIN_SAMPLES // 2 - 1), share=0.1, least=1) is None
 
 
-def report_of(samples: list[Sample], **tally: Any) -> Report:
+def report_of(samples: list[Sample], **counters: Any) -> Report:
     return Report(
         Plan(60),
-        Tally(**tally),
+        Counters(**counters),
         samples,
         dict.fromkeys(QUANTITIES, 0),
         ca.Stats(),
@@ -287,7 +287,7 @@ async def test_faults_are_injected_repeatedly() -> None:
         assert len(fake.requests) > 5
 
 
-def test_projects_for_triggers_are_made_and_deleted_in_time() -> None:
+def test_projects_for_triggers_are_created_and_deleted_on_schedule() -> None:
     world = build(1, NOW)
     lasting = set(world.projects)
     began = 1_800_000_000.0

@@ -59,7 +59,7 @@ async def rerun(
     """Rerun a workflow, as a new workflow of the same pipeline."""
     ref = BuildRef.parse(target, "a workflow")
     if from_failed and job:
-        raise InvalidArgument("--from-failed and --job can't be combined")
+        raise InvalidArgument("--from-failed and --job cannot be combined")
     if ssh and not job:
         raise InvalidArgument("--ssh requires --job")
     if ref.job is not None:

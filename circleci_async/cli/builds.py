@@ -28,7 +28,7 @@ async def pipelines(
     The state of a pipeline describes its creation; the status of its workflows describes the build.
     """
     if mine and branch is not None:
-        raise InvalidArgument("--mine and --branch can't be combined")
+        raise InvalidArgument("--mine and --branch cannot be combined")
     listed = circle.pipelines.mine(slug) if mine else circle.pipelines.list(slug, branch=branch)
     await out.list(listed, PIPELINES, limit=limit or None, none="no pipelines")
 

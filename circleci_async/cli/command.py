@@ -1,4 +1,4 @@
-"""Turns coroutine functions into typer commands: adds the shared options and makes the client."""
+"""Turns coroutine functions into typer commands: adds the shared options and creates the client."""
 
 import inspect
 from collections.abc import Callable, Coroutine

@@ -33,7 +33,7 @@ async def completion(
     fish: circleci-async completion fish | source  in ~/.config/fish/config.fish
     PowerShell: circleci-async completion powershell | Out-String | Invoke-Expression  in $PROFILE
     """
-    # typer's own options do this too, but they guess the shell and edit the user's files.
+    # typer's own options detect the shell and change the user's files
     script = typer.completion.get_completion_script(  # type: ignore[attr-defined] # not exported
         prog_name=PROGRAM, complete_var=VARIABLE, shell=shell.value
     )

@@ -17,7 +17,7 @@ TAIL = 200
 """Default number of lines of a failed step."""
 
 
-class Job(NamedTuple):
+class JobTarget(NamedTuple):
     """A job, by its number in the project."""
 
     project: str
@@ -42,11 +42,11 @@ async def logs(
 ) -> None:
     """Print the output of the steps of a job."""
     if failed + follow + steps > 1:
-        raise InvalidArgument("--failed, --follow and --steps can't be combined")
+        raise InvalidArgument("--failed, --follow and --steps cannot be combined")
     if (step is not None or node is not None) and (follow or steps or failed):
-        raise InvalidArgument("--step and --node can't be combined with --failed, --follow or --steps")
+        raise InvalidArgument("--step and --node cannot be combined with --failed, --follow or --steps")
     if tail is not None and (follow or steps):
-        raise InvalidArgument("--tail can't be combined with --follow or --steps")
+        raise InvalidArgument("--tail cannot be combined with --follow or --steps")
     if interval is not None and not follow:
         raise InvalidArgument("--interval requires --follow")
     polls: dict[str, Any] = polling(interval)
@@ -79,7 +79,7 @@ def show_failures(out: Output, failures: "Sequence[StepOutput]", *, ansi: bool =
 
 
 async def _print(
-    circle: "CircleCI", out: Output, job: Job, step: str | None, node: int | None, tail: int | None, *, ansi: bool
+    circle: "CircleCI", out: Output, job: JobTarget, step: str | None, node: int | None, tail: int | None, *, ansi: bool
 ) -> None:
     steps = await circle.jobs.steps(*job).collect()
     matching = [each for each in steps if step is None or step in {each.name, str(each.number)}]
@@ -107,7 +107,7 @@ async def _print(
 
 
 async def _outputs(
-    circle: "CircleCI", job: Job, chosen: "Sequence[tuple[JobStep, StepAction]]", tail: int | None, *, ansi: bool
+    circle: "CircleCI", job: JobTarget, chosen: "Sequence[tuple[JobStep, StepAction]]", tail: int | None, *, ansi: bool
 ) -> AsyncGenerator[dict[str, Any], None]:
     from .. import to_dict
 
@@ -132,15 +132,15 @@ async def _show_lines(out: Output, lines: "AsyncGenerator[LogLine, None]", *, an
             out.stream.flush()
 
 
-def _job(target: str, number: int | None) -> Job:
+def _job(target: str, number: int | None) -> JobTarget:
     if number is not None:
-        return Job(target, number)
+        return JobTarget(target, number)
     if "://" not in target:
         raise InvalidArgument(f"expected a project and a job number, or the URL of a job, got {target!r}")
     ref = BuildRef.parse(target, "a job")
     if ref.project is None or ref.job is None:
         raise InvalidArgument("expected the URL of a job, got that of a workflow or a pipeline")
-    return Job(ref.project, ref.job)
+    return JobTarget(ref.project, ref.job)
 
 
 def _head(out: Output, name: str, node: int | None, status: str = "", more: str = "") -> None:

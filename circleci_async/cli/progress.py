@@ -24,7 +24,7 @@ class ProgressBar:
     """A bar on stderr, with texts beside it; hidden where stderr is not a terminal or other output uses it."""
 
     def __init__(self, out: Output, *columns: "ProgressColumn | str", **fields: Any) -> None:
-        """Make a bar before the columns: rich's own, or the names of `fields` that `show` updates."""
+        """Create a bar before the columns: rich's own, or the names of `fields` that `show` updates."""
         if not out.shows_progress:
             self._bar = None
             return

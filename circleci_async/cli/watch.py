@@ -117,7 +117,7 @@ async def _find(
         return circle.pipelines, pipeline.id, title_of(pipeline.number, pipeline.project_slug)
 
     if number is not None and branch is not None:
-        raise InvalidArgument("NUMBER and --branch can't be combined")
+        raise InvalidArgument("NUMBER and --branch cannot be combined")
     if number is not None:
         return found(await circle.pipelines.get_by_number(text, number))
     if "/" in text and "://" not in text:

@@ -216,8 +216,8 @@ def _yaml_entries(text: str) -> tuple[dict[str, str], str]:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         # The message of the error quotes the file with its token, so only the line is shown.
-        mark = getattr(error, "problem_mark", None)
-        return {}, f", line {mark.line + 1}: invalid YAML" if mark else ": invalid YAML"
+        position = getattr(error, "problem_mark", None)
+        return {}, f", line {position.line + 1}: invalid YAML" if position else ": invalid YAML"
     if root is None or root.tag == _YAML_NULL:
         return {}, ""
     if not isinstance(root, yaml.MappingNode):

@@ -31,7 +31,7 @@ async def _fan_out(
 
     async def worker() -> None:
         while True:
-            async with source_lock:  # an async generator can't be iterated concurrently
+            async with source_lock:  # an async generator cannot be iterated concurrently
                 try:
                     item = await anext(source)
                 except StopAsyncIteration:

@@ -1,4 +1,4 @@
-"""Decompressing gzip that arrives in pieces."""
+"""Decompress gzip that arrives in pieces."""
 
 import zlib
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ MAGIC = b"\x1f\x8b"
 """First bytes of every gzip file; neither JSON nor text begins with them."""
 
 INPUT = 16 * 1024
-"""Compressed bytes that are passed to zlib at once: it copies what it can't process yet."""
+"""Compressed bytes that are passed to zlib at once: it copies what it cannot process yet."""
 
 _GZIP = 31  # zlib's number for the gzip format
 

@@ -131,7 +131,7 @@ class Lifetime:
         if self._loop is not None and self._process != os.getpid():
             self._is_open, self._has_ended = False, True
             connections.abandon()
-        elif self._loop is not None and self._loop.is_closed():  # its tasks are gone too
+        elif self._loop is not None and self._loop.is_closed():  # its tasks have ended, so there is nothing to cancel
             self._is_open, self._has_ended = False, True
             await connections.aclose()
         else:

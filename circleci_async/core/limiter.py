@@ -146,7 +146,10 @@ class Limiter:
         self._admit()
 
     def _set_remaining(self, remaining: float) -> None:
-        """Limit the counted requests to `remaining`, those in flight included. One is always sent, to learn more."""
+        """Limit the counted requests to `remaining`, those in flight included.
+
+        One is always sent, since its response updates the number.
+        """
         if remaining == math.inf == self._remaining:  # nearly always
             return
         self._remaining = remaining - max(0, self._counted_in_flight - 1)

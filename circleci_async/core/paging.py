@@ -29,7 +29,7 @@ class Paged(Generic[T]):
     """A list that is fetched page by page while it is iterated.
 
     Nothing is sent before the iteration, and only the pages that are needed are requested. Each `async for` starts a
-    new walk. An error that ends a walk carries `page_token`: `pages(start=error.page_token)` continues there.
+    new iteration. An error during it has a `page_token`: `pages(start=error.page_token)` continues there.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Paged(Generic[T]):
         """Iterate the pages, from the page that the token `start` names (None: the first).
 
         Raises `PagingError` if the server repeats a token, or one page endlessly. For a list that the API is known to
-        truncate, the walk ends with a `TruncatedListWarning` instead, and no item is yielded twice.
+        truncate, the iteration ends with a `TruncatedListWarning` instead, and no item is yielded twice.
         """
         seen = {start}
         token = start

@@ -13,13 +13,13 @@ from .retry import is_transient
 __all__ = ["Interval"]
 
 Interval: TypeAlias = tuple[float, float]
-"""Seconds to the second poll, and at most between polls."""
+"""`(first, longest)`: seconds to the second poll, and the maximum seconds between polls."""
 
 GROWTH = 1.5
 """Factor by which the delay grows after each poll, up to the end of the interval."""
 
 JITTER = 0.2
-"""Largest share of a delay that is cut at random, so that clients that start together drift apart."""
+"""Maximum share of a delay that is subtracted at random, so that clients that start together do not stay in step."""
 
 MAX_FAILURES = 5
 """Consecutive failures tolerated however long they last. Each one comes after the client's own retries."""
@@ -38,7 +38,7 @@ def check_interval(interval: Any) -> Interval:
 
 
 class PollSchedule:
-    """Computes the delay before each poll of one thing, and decides whether to poll again after a failure.
+    """Computes the delay before each poll of one resource, and decides whether to poll again after a failure.
 
     The first delay is the start of the interval; later ones grow by `GROWTH`, minus `JITTER`, up to its end.
     `clock` returns seconds; by default it is the running event loop's.
@@ -67,9 +67,9 @@ class PollSchedule:
     def failed(self, error: Exception, *, seen_before: bool = False) -> bool:
         """Record a poll that failed, and return whether to poll again.
 
-        Transient failures are tolerated, and `NotFound` if the thing was `seen_before`, until there have been more than
-        `MAX_FAILURES` in a row and they have lasted for `MAX_OUTAGE` seconds. The error's `retry_after` is a lower
-        bound of the next delay.
+        Transient failures are tolerated, and `NotFound` if the resource was `seen_before`, until there have been more
+        than `MAX_FAILURES` in a row and they have lasted for `MAX_OUTAGE` seconds. The error's `retry_after` is a
+        lower bound of the next delay.
         """
         now = self._clock()
         if not self.failures:

@@ -25,7 +25,7 @@ def checked_value(name: str, value: object) -> str:
 
 
 @contextmanager
-def unseen(*values: str | None) -> Generator[None]:
+def redact_errors(*values: str | None) -> Generator[None]:
     """Redact values in the errors of the call that sends them: the server may quote them."""
     try:
         yield

@@ -130,7 +130,7 @@ class Request:
         return self._observer.start() if self._observer is not None else UNOBSERVED
 
     def apply_rate_limit(self, response: Response, *, counted: bool) -> None:
-        """Pass on what a response states about the rate limit to the limiter, which decides what it means for all."""
+        """Apply the rate limit that a response states to the limiter of the client."""
         refused = response.status == 429
         self._state.stats.rate_limited += refused
         limit = response.rate_limit
@@ -139,7 +139,7 @@ class Request:
         if refused or limit != UNKNOWN:
             if not self._state.transport.trusts(response.url):  # the limits of a storage are not the API's
                 return
-            if refused and not limit.pause:  # the server did not say how long
+            if refused and not limit.pause:  # the server stated no delay
                 limit = limit._replace(pause=self._retries.backoff())
         self._state.limiter.apply_rate_limit(limit, refused=refused, counted=counted)
 
@@ -151,7 +151,7 @@ class Request:
 
     def _delay_after(self, error: ApiError | TransportError) -> float | None:
         """Return the seconds to wait before the next attempt, or None if the error is final."""
-        if isinstance(error, RateLimited) and not error.method:  # raised by the limiter, which knows no request
+        if isinstance(error, RateLimited) and not error.method:  # raised by the limiter, without the request
             error.method, error.url = self.method, self._state.transport.public_url(self.url)
         now = asyncio.get_running_loop().time()
         attempts = self._retries.attempts

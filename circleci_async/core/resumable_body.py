@@ -49,7 +49,7 @@ class ResumableBody:
         self._anonymous = anonymous
         self._request = session.start_request("GET", url)
         self._stream: Stream | None = None
-        self._offset = self._progress_mark = offset
+        self._offset = self._progress_offset = offset
         self._responses = 0
         """Responses since the body last advanced by `PROGRESS`."""
         self._forgiven = 0
@@ -90,7 +90,7 @@ class ResumableBody:
         await self._run(self._connect)
 
     def close(self) -> None:
-        """Release the connection. Idempotent; the body can't be read afterwards."""
+        """Release the connection. Idempotent; the body cannot be read afterwards."""
         self._is_closed = True
         self._disconnect()
 
@@ -115,7 +115,7 @@ class ResumableBody:
         except BaseException:
             self._disconnect()
             raise
-        if not self._is_counted:  # once per response, not per part, which would refill the budget for free
+        if not self._is_counted:  # once per response: counting each part would refill the retry budget too fast
             self._is_counted = True
             self._session.earn_retry()
         return data
@@ -137,8 +137,8 @@ class ResumableBody:
 
     def _check_progress(self) -> None:
         """Give up when as many responses as `attempts` were interrupted without advancing the body by `PROGRESS`."""
-        if self._offset - self._progress_mark >= min(PROGRESS, (self.size or PROGRESS) / 20):
-            self._progress_mark = self._offset
+        if self._offset - self._progress_offset >= min(PROGRESS, (self.size or PROGRESS) / 20):
+            self._progress_offset = self._offset
             self._forgiven, self._responses = self._responses, 0
         else:
             self._forgiven = 0
@@ -174,7 +174,7 @@ class ResumableBody:
             if not resuming or error.status not in {412, 416}:
                 raise
             self._start_over()  # another version, shorter than what was received
-            raise self._failed(f"the download can't be resumed: {error.message}") from None
+            raise self._failed(f"the download cannot be resumed: {error.message}") from None
         self._stream = stream
         self._responses += 1
         self._is_started = True
@@ -208,7 +208,7 @@ class ResumableBody:
         return size == self.size
 
     def _start_over(self) -> None:
-        self._offset = 0  # but keep the progress mark: reaching the same offset again does not count
+        self._offset = 0  # `_progress_offset` is kept: reaching the same offset again is not progress
         self.etag = None
-        self._responses += self._forgiven  # what they brought is lost
+        self._responses += self._forgiven  # their bytes are discarded
         self._forgiven = 0

@@ -162,7 +162,7 @@ def should_retry(error: Exception, method: str) -> bool:
 
 
 def is_transient(error: Exception) -> bool:
-    """Return whether reading the same thing later may succeed: what polling and harvests tolerate for a while.
+    """Return whether the same GET may succeed later. Polling and harvests tolerate such errors for a while.
 
     Besides what a call retries: responses that are not the API's, such as an HTML page from a proxy in front of it.
     """

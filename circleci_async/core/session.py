@@ -101,8 +101,9 @@ class Session:
         expect_status: int | None = None,
         isolated_limit: bool = False,
     ) -> Coroutine[Any, Any, T]:
-        """Return the response to one request as a `kind`. `path` is quoted, and below `/api/v2` unless it says `/api/`.
+        """Return the response to one request as a `kind`.
 
+        `path` is quoted, and below `/api/v2` unless it starts with `/api/`.
         `expect_status`: the only status that means success; another 2xx raises `NotCreated`.
         `isolated_limit`: a 429 concerns this call alone, which has its own quota, and pauses no other.
         """
@@ -205,7 +206,7 @@ class Session:
         return self.state.transport.public_url(url)
 
     def redact(self, text: str) -> str:
-        """Replace the token in a text from outside."""
+        """Replace the token in a text of the server."""
         return self.state.transport.redact(text)
 
     def earn_retry(self) -> None:

@@ -1,4 +1,4 @@
-"""How storages answer requests for signed URLs."""
+"""Errors of storage services that serve signed URLs."""
 
 from ..errors import AuthenticationError, BadRequest, Gone, NotFound, PermissionDenied
 

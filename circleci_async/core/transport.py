@@ -143,7 +143,7 @@ class Transport:
         except asyncio.CancelledError:
             response.close()
             raise
-        except Exception:  # noqa: BLE001  # the response says more; the next request raises this error
+        except Exception:  # noqa: BLE001  # the error response is raised instead; the next request raises this one
             return False
         return token is not None and hash(token) != response.token_fingerprint
 
@@ -152,7 +152,7 @@ class Transport:
         return self._trust.trusts(url)
 
     def redact(self, text: str) -> str:
-        """Replace the token in a text from outside."""
+        """Replace the token in a text of the server."""
         for secret in self._secrets:
             text = text.replace(secret, "[token]")
         return text
@@ -172,7 +172,7 @@ class Transport:
         if self._http is not None and self._http.closed:
             raise ConfigurationError("http: this aiohttp session is closed; keep it open as long as the client")
         if self._owns_http and method not in IDEMPOTENT:
-            return self._unpooled()  # on a reused connection that the server is closing, the request would be lost
+            return self._unpooled()  # a server that is closing a reused connection would not receive the request
         self._http = self._http or _open_session(force_close=False)
         return self._http
 

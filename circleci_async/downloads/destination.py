@@ -54,7 +54,7 @@ class Destination:
     def place(self, artifact: Artifact) -> Path:
         """Return the path for an artifact, and create its folder. No other artifact gets the same path.
 
-        Raises `UnsafePath` for a path that could leave the destination, and `DownloadError` if the folder can't be
+        Raises `UnsafePath` for a path that could leave the destination, and `DownloadError` if the folder cannot be
         created.
         """
         parts = checked_parts(artifact.path)
@@ -68,7 +68,7 @@ class Destination:
                 folder = self._folder(folder, name)
             file = self._claim(folder, parts[-1])
         except OSError as error:
-            raise DownloadError(f"{artifact.path}: can't be placed in {self.root}: {error}") from error
+            raise DownloadError(f"{artifact.path}: cannot be placed in {self.root}: {error}") from error
         self._files.add(file)
         return file
 
@@ -77,7 +77,7 @@ class Destination:
         if key not in self._folders:
             folder = self._claim(parent, name, is_folder=True)
             if folder.is_symlink():
-                try:  # the real path, so that its files can't be claimed twice
+                try:  # the real path, so that its files cannot be claimed twice
                     folder = self.root / folder.resolve().relative_to(self.root.resolve())
                 except ValueError:
                     raise UnsafePath(f"{folder} refused: it is a link to a folder outside of {self.root}") from None

@@ -65,7 +65,7 @@ async def download(session: Session, artifact: Artifact, target: Path, on_progre
     """Download `artifact` to `target`, replacing an existing file: partial file, bytes, checksum, rename.
 
     Raises `ApiError` (such as `NotFound`), `TransportError` when the retries are used up, and `DownloadError` if the
-    body is incomplete or the file can't be written. The target is unchanged then.
+    body is incomplete or the file cannot be written. The target is unchanged then.
     """
     report = _reporter(artifact, on_progress)
     body = ResumableBody(session, artifact.url)
@@ -81,7 +81,7 @@ async def download(session: Session, artifact: Artifact, target: Path, on_progre
             finally:
                 part.discard()
     except OSError as error:
-        raise DownloadError(f"{artifact.path}: can't be written to {target}: {error.strerror or error}") from error
+        raise DownloadError(f"{artifact.path}: cannot be written to {target}: {error.strerror or error}") from error
     finally:
         body.close()
     report(part.size, body.size, True)

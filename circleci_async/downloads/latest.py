@@ -1,4 +1,4 @@
-"""The artifacts of the newest successful pipeline. API v2 has no call for that."""
+"""Find the artifacts of the newest successful pipeline, for which API v2 has no call."""
 
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
@@ -92,7 +92,7 @@ def _is_candidate(pipeline: Pipeline, search: Search, filtered_branch: str | Non
     return (
         (filtered_branch is not None or matches(search.branch, pipeline.branch))
         and matches(search.tag, pipeline.tag)
-        # An invalid configuration can leave half of a build; a workflow that is searched for stands for itself.
+        # A pipeline with an invalid configuration can lack workflows; with `workflow`, only the matching ones count.
         and (search.workflow is not None or pipeline.state != PipelineState.ERRORED)
     )
 

@@ -28,7 +28,7 @@ class ArtifactStream:
         async for part in self._body:
             if part.restarted:
                 raise DownloadError(
-                    f"{self.artifact.path}: interrupted after {received} bytes, and the server can't resume it: use"
+                    f"{self.artifact.path}: interrupted after {received} bytes, and the server cannot resume it: use"
                     " `artifacts.download`, which can start over"
                 )
             received = self._body.received

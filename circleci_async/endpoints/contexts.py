@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..core.paging import Paged
-from ..core.redaction import checked_value, unseen
+from ..core.redaction import checked_value, redact_errors
 from ..errors import InvalidArgument
 from ..models.contexts import (
     Context,
@@ -96,7 +96,7 @@ class Contexts(Resource):
         `PUT /context/{context_id}/environment-variable/{env_var_name}`
         """
         path = f"/context/{segment(context_id)}/environment-variable/{segment(name)}"
-        with unseen(checked_value(name, value)):
+        with redact_errors(checked_value(name, value)):
             return await self._session.request(ContextVariableResult, "PUT", path, json={"value": value})
 
     async def delete_variable(self, context_id: Id, name: str) -> Message:

@@ -1,7 +1,7 @@
 """Environment variables of a project."""
 
 from ..core.paging import Paged
-from ..core.redaction import checked_value, unseen
+from ..core.redaction import checked_value, redact_errors
 from ..errors import InvalidArgument
 from ..models.environment_variables import EnvironmentVariable
 from ..models.messages import Message
@@ -31,7 +31,7 @@ class EnvironmentVariables(Resource):
         """
         if not name:
             raise InvalidArgument(f"name must be the name of a variable, such as 'AWS_REGION', got {name!r}")
-        with unseen(checked_value(name, value)):
+        with redact_errors(checked_value(name, value)):
             return await self._session.request(
                 EnvironmentVariable,
                 "POST",

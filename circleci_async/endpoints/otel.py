@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from ..core.encoding import omit_none
-from ..core.redaction import checked_value, unseen
+from ..core.redaction import checked_value, redact_errors
 from ..errors import InvalidArgument
 from ..models.messages import Message
 from ..models.otel import OtelExporter, OtelProtocol
@@ -14,7 +14,7 @@ MAX_HEADERS = 5
 
 
 class Otel(Resource):
-    """OpenTelemetry exporters of an organization. A preview: CircleCI may change it without notice."""
+    """OpenTelemetry exporters of an organization. A preview, which CircleCI may change without notice."""
 
     async def exporters(self, organization_id: Id) -> list[OtelExporter]:
         """Return the exporters of an organization.
@@ -51,7 +51,7 @@ class Otel(Resource):
             raise InvalidArgument(f"headers must have at most {MAX_HEADERS} items, got {len(headers)}")
         for name, value in (headers or {}).items():
             checked_value(name, value)
-        with unseen(*(headers or {}).values()):
+        with redact_errors(*(headers or {}).values()):
             return await self._session.request(
                 OtelExporter,
                 "POST",

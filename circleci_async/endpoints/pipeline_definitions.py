@@ -86,7 +86,7 @@ class PipelineDefinitions(Resource):
         Only the `file_path` of `config_source` can be changed.
         """
         if isinstance(config_source, ConfigSource) and (config_source.provider or config_source.repo):
-            raise InvalidArgument("config_source must have only a file_path: provider and repo can't be changed")
+            raise InvalidArgument("config_source must have only a file_path: provider and repo cannot be changed")
         if isinstance(checkout_source, CheckoutSource) and checkout_source.repo:
             _require_repository(checkout_source.repo, "checkout_source")
         return await self._session.request(

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..core.encoding import omit_none
 from ..core.paging import Paged
-from ..core.redaction import unseen
+from ..core.redaction import redact_errors
 from ..errors import InvalidArgument
 from ..models.messages import Message
 from ..models.pipelines import Pipeline, PipelineConfig, PipelineCreated, Ref
@@ -148,7 +148,7 @@ class Pipelines(Resource):
 
         `POST /pipeline/continue`
         """
-        with unseen(continuation_key):
+        with redact_errors(continuation_key):
             return await self._session.request(
                 Message,
                 "POST",

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..core.encoding import omit_none
 from ..core.paging import Paged
-from ..core.redaction import checked_value, unseen
+from ..core.redaction import checked_value, redact_errors
 from ..errors import InvalidArgument
 from ..models.messages import Message
 from ..models.webhooks import Webhook, WebhookEventType
@@ -48,7 +48,7 @@ class Webhooks(Resource):
         unless `verify_tls` is False.
         """
         _check(url, events, signing_secret)
-        with unseen(signing_secret):
+        with redact_errors(signing_secret):
             return await self._session.request(
                 Webhook,
                 "POST",
@@ -87,7 +87,7 @@ class Webhooks(Resource):
         An empty `signing_secret` removes the secret.
         """
         _check(url, events, signing_secret)
-        with unseen(signing_secret):
+        with redact_errors(signing_secret):
             return await self._session.request(
                 Webhook,
                 "PUT",

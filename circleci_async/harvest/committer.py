@@ -53,7 +53,7 @@ class Committer:
         if error is None:
             await self.close()
             return
-        with suppress(LedgerError):  # the first error matters more
+        with suppress(LedgerError):  # raise the first error, which is the cause
             await self.close()
 
     async def add(self, file: FetchedArtifact) -> None:

@@ -99,7 +99,7 @@ class Throttled(HarvestEvent):
 
 @frozen(kw_only=True)
 class HarvestProgress(HarvestEvent):
-    """All numbers so far. Sent several times per second, and once at the end."""
+    """All counters so far. Sent several times per second, and once at the end."""
 
     discovered: int
     """Artifacts that this run selected so far: done, skipped, failed and pending."""

@@ -49,7 +49,7 @@ class Lock:
             except (BlockingIOError, PermissionError):
                 if not attempts_left:
                     raise
-                time.sleep(0.02)  # `is_locked` holds the lock for a moment
+                time.sleep(0.02)  # `is_locked` holds the lock briefly
             else:
                 return
 

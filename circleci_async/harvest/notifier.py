@@ -13,10 +13,10 @@ from .events import FileAdvanced, HarvestEvent, HarvestProgress, OnHarvestEvent
 log: logging.Logger = logging.getLogger("circleci_async")
 
 MAX_PENDING_EVENTS = 2_000
-"""Events that wait for a slow function. Further ones are dropped, except `HarvestProgress`."""
+"""Pending events of a slow function. Further ones are dropped, except `HarvestProgress`."""
 
 CLOSE_TIMEOUT = 2.0
-"""Seconds that the function has at the end of the run for the events that wait."""
+"""Seconds to wait at the end of the run until the pending events are delivered."""
 
 
 class Notifier:
@@ -41,7 +41,7 @@ class Notifier:
             threading.Thread(target=self._run_in_thread, name="harvest-progress", daemon=True).start()
 
     def notify(self, event: HarvestEvent) -> None:
-        """Pass an event to the function as soon as it is free."""
+        """Queue an event for the function."""
         if self._task is None:
             with self._condition:
                 self._put(event)
@@ -52,7 +52,7 @@ class Notifier:
 
     def _put(self, event: HarvestEvent) -> None:
         if isinstance(event, HarvestProgress):
-            self._progress = event  # only the latest matters
+            self._progress = event  # only the latest one is sent
         elif isinstance(event, FileAdvanced):
             self._advanced[event.project, event.job, event.node, event.path] = event
         elif len(self._pending) < MAX_PENDING_EVENTS:
@@ -61,7 +61,7 @@ class Notifier:
             self._advanced.clear()
 
     def _take(self) -> list[HarvestEvent]:
-        """Return the events that wait: how far files advanced, then what happened, then the numbers."""
+        """Return the pending events: `FileAdvanced` first, then the others, then `HarvestProgress`."""
         events: list[HarvestEvent] = [*self._advanced.values(), *self._pending]
         if self._progress is not None:
             events.append(self._progress)
@@ -113,7 +113,7 @@ class Notifier:
             log.error("on_progress failed; the harvest continues, and further errors are not logged", exc_info=error)
 
     async def close(self) -> None:
-        """Give the function time for the events that wait, up to `CLOSE_TIMEOUT`."""
+        """Wait until the pending events are delivered, at most `CLOSE_TIMEOUT` seconds."""
         self._is_closing = True
         if self._task is None:
             with self._condition:

@@ -28,7 +28,7 @@ class RetryDecision(Enum):
 
 
 class OutageDetector:
-    """Judges the failures of requests to one host.
+    """Classifies the failures of requests to one host.
 
     While the host seems to be down, `pause` delays all requests, and failures do not count as attempts. An outage that
     exceeds `MAX_OUTAGE` ends the run.

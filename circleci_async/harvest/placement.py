@@ -23,7 +23,7 @@ class Placement:
     """Places files in the folder. All methods block: call them in the ledger's thread, with its connection.
 
     A file is renamed only after the commit that records it, and `recover` repeats renames that a kill prevented. So a
-    finished file is always complete, and one that the ledger knows is never downloaded twice.
+    finished file is always complete, and one in the ledger is never downloaded twice.
     """
 
     def __init__(self, queue: LedgerQueue, folder: HarvestFolder, run: Run, *, dedupe: bool = False) -> None:
@@ -33,7 +33,7 @@ class Placement:
         self._dedupe = dedupe
 
     def recover(self, sql: sqlite3.Connection) -> None:
-        """Create the folder of partial files, or bring what a killed run left there in line with the ledger."""
+        """Create the folder of partial files, or reconcile the files of a killed run with the ledger."""
         self._folder.create()
         for id, path in self._folder.parts():
             row = sql.execute("SELECT state, target, size, sha256, etag FROM artifacts WHERE id = ?", (id,)).fetchone()

@@ -1,4 +1,4 @@
-"""The numbers of a run, and the events that report them."""
+"""The counters of a run, and the events that report them."""
 
 import asyncio
 import time
@@ -39,7 +39,7 @@ class ProgressTracker:
         self.bytes: int = 0
         self.named_files: int = 0
         self.named_bytes: int = 0
-        """The done files that have their names."""
+        """The done files that have their final names."""
         self.is_discovering: bool = True
         self._stats = stats
         self._paused_before = self._paused = stats.paused
@@ -81,19 +81,19 @@ class ProgressTracker:
         self._notify(ListingFailed(project=listing.project, kind=listing.kind, name=listing.name, error=error))
 
     def file_advanced(self, artifact: QueuedArtifact, received: int, size: int | None) -> None:
-        """Notify how far a download is."""
+        """Notify of the received bytes of a download."""
         if self._notifier:
             self._notifier.notify(FileAdvanced(**_file(artifact), received=received, size=size))
 
     def file_committed(self, result: CommitResult) -> None:
-        """Count a downloaded file, whether it has its name or waits for it."""
+        """Count a downloaded file, with or without its final name."""
         self.done += 1
         self.bytes += result.size
         if result.target is not None:
             self.file_renamed(result)
 
     def file_renamed(self, result: CommitResult) -> None:
-        """Count a file that has its name."""
+        """Count a file that has its final name."""
         self.named_files += 1
         self.named_bytes += result.size
         if self._notifier:
@@ -101,7 +101,7 @@ class ProgressTracker:
             self._notifier.notify(FileDone(**_file(result.artifact), target=target, size=result.size))
 
     def file_withdrawn(self, result: CommitResult) -> None:
-        """Stop counting a downloaded file that could not get its name."""
+        """Stop counting a downloaded file that could not be renamed."""
         self.done -= 1
         self.bytes -= result.size
 
@@ -123,7 +123,7 @@ class ProgressTracker:
             self._notify(self.progress())
 
     def progress(self) -> HarvestProgress:
-        """Return all numbers."""
+        """Return all counters."""
         now = self.seconds
         received = self._stats.received - self._received_before
         ended = self.done + self.failed
@@ -147,7 +147,7 @@ class ProgressTracker:
         )
 
     async def close(self) -> None:
-        """Send the final numbers."""
+        """Send the final counters."""
         self.is_discovering = False
         if self._ticker is not None:
             self._ticker.cancel()

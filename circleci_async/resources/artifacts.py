@@ -31,7 +31,7 @@ class Artifacts(Endpoints):
         not at all. `on_progress` is called on the event loop with each part received.
 
         Raises `UnsafePath` before anything is sent, `NotFound` if the artifact has expired, `DownloadError` if the body
-        is incomplete or the file can't be written, `TransportError` when the retries are used up.  (API developer's
+        is incomplete or the file cannot be written, `TransportError` when the retries are used up.  (API developer's
         guide, "Download artifacts")
         """
         target = await asyncio.to_thread(Destination(folder).place, artifact)  # it lists the whole folder
@@ -60,7 +60,7 @@ class Artifacts(Endpoints):
         `async with circle.artifacts.open(artifact) as stream:`, then `async for part in stream:` yields its bytes. The
         stream counts towards the client's `concurrency` until its last part has been read, or the block ends.
 
-        Raises the errors of `download`, and `DownloadError` if the server can't resume after an interruption.
+        Raises the errors of `download`, and `DownloadError` if the server cannot resume after an interruption.
         """
         return open_artifact(self._session, artifact)
 

@@ -60,9 +60,9 @@ class Jobs(Endpoints):
     ) -> list[StepOutput]:
         """Return the last `tail` lines (None: all) of each failed step of a job.
 
-        One item per step and node that failed, timed out or lost its machine, in the order of the job; none if no step
-        failed. Text is returned as a terminal shows it, or with `ansi` including all escape codes. If an output can't
-        be read, its item has the `error`; the others are not affected.
+        One item per step and node that failed, timed out or had an infrastructure failure, in the order of the job;
+        none if no step failed. Text is returned as a terminal shows it, or with `ansi` including all escape codes. If
+        an output cannot be read, its item has the `error`; the others are not affected.
 
         API v2 has no steps: this makes the requests of `steps` and `output`. Raises `NotFound` for a job that was
         canceled before it started.
@@ -73,7 +73,7 @@ class Jobs(Endpoints):
     def follow(
         self, project: ProjectRef, number: int, *, ansi: bool = False, interval: Interval = INTERVAL
     ) -> AsyncGenerator[LogLine, None]:
-        """Iterate the lines of a job, past and future, until it has ended; each line once.
+        """Iterate the lines of a job until it has ended, those printed so far included; each line once.
 
         The API has no streaming: the job is polled. `interval`: seconds to the next poll after new lines, and at most
         between polls. A line is yielded when it is complete, as a terminal shows it, or with `ansi` including all

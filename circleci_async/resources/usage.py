@@ -17,7 +17,7 @@ from ..usage.table import Row
 
 
 class Usage(Endpoints):
-    """Usage exports: what was built, and what it cost.
+    """Usage exports: the usage and the costs of an organization, as rows.
 
     An export takes minutes to hours. An organization can request 10 exports per hour, and poll them 10 times per
     minute.

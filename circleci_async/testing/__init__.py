@@ -9,7 +9,7 @@
         async for artifact in circle.artifacts.list("gh/acme/api", job.number):
             ...
 
-`python -m circleci_async.testing` runs one on its own.
+`python -m circleci_async.testing` runs it as a standalone server.
 """
 
 from .fake import FakeCircleCI

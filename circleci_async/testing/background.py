@@ -64,9 +64,9 @@ class BackgroundCircleCI(FakeCircleCI):
         """The current state."""
         if threading.current_thread() is self._thread or not self._thread.is_alive():
             return super().world
-        return self._submit(self._settled()).result(TIMEOUT)
+        return self._submit(self._read_world()).result(TIMEOUT)
 
-    async def _settled(self) -> World:
+    async def _read_world(self) -> World:
         return super().world
 
     def _answer(self, received: Request, fault: Fault | None) -> Response:

@@ -25,7 +25,7 @@ log: logging.Logger = logging.getLogger("circleci_async")
 INTERVAL: Interval = (1.0, 30.0)
 
 MAX_EXPORT_TIME = 4 * 60 * 60.0
-"""Seconds after which CircleCI itself gives up an export."""
+"""Seconds after which CircleCI ends an export as failed."""
 
 
 @frozen

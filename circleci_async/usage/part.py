@@ -43,7 +43,7 @@ async def read(
             if part.restarted:
                 if has_rows:
                     raise DownloadError(
-                        f"{name} was interrupted after {received} bytes, and its storage can't resume it: call"
+                        f"{name} was interrupted after {received} bytes, and its storage cannot resume it: call"
                         " `usage.rows` to read the export again from its beginning"
                     )
                 table = Table()

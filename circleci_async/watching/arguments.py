@@ -1,4 +1,4 @@
-"""The arguments that `wait` and `watch` share, checked in one place."""
+"""Check the arguments that `wait` and `watch` share."""
 
 import math
 from typing import Any, Literal, TypeAlias

@@ -44,7 +44,7 @@ class Poller:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def join(self, subscription: Subscription) -> None:
+    def subscribe(self, subscription: Subscription) -> None:
         """Add a subscription, and poll for it at once."""
         # Earlier results might be outdated: callers approve or rerun something, then wait.
         subscription.first_poll = self._polls + 1 + self._is_polling
@@ -55,7 +55,7 @@ class Poller:
         self._schedule.restart()
         self._poll_now()
 
-    async def leave(self, subscription: Subscription) -> None:
+    async def unsubscribe(self, subscription: Subscription) -> None:
         """Remove a subscription. The last one stops the poller, and waits until it has stopped."""
         if subscription in self._subscriptions:
             self._subscriptions.remove(subscription)

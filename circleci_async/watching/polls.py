@@ -17,7 +17,7 @@ LISTS_AT_ONCE = 4
 
 
 class Poll(Protocol):
-    """Returns the current state of one thing, given the previous one. Raises `NotFound` if it does not exist."""
+    """Returns the current state, given the previous one. Raises `NotFound` without a pipeline or workflow."""
 
     def __call__(self, before: Snapshot, *, jobs: bool) -> Awaitable[Snapshot]:
         """Request what might have changed since `before`; `jobs`: also the jobs."""
@@ -51,7 +51,7 @@ def workflow_poll(session: Session, workflow_id: str) -> Poll:
 
 
 def _is_running(snapshot: Snapshot) -> bool:
-    """Return whether the pipeline itself can't change now: it has all its workflows, and some of them run."""
+    """Return whether the pipeline itself cannot change now: it has all its workflows, and some of them run."""
     has_all_workflows = not expects_workflows(snapshot.pipeline, snapshot.workflows)
     return has_all_workflows and not all(each.is_finished for each in snapshot.workflows)
 

@@ -26,15 +26,15 @@ class PollerRegistry:
 
     @asynccontextmanager
     async def subscribed(self, key: Key, subscription: Subscription) -> AsyncGenerator[Subscription, None]:
-        """Subscribe to the results of polling one thing."""
+        """Subscribe to the polls of one pipeline or workflow."""
         poller = self._pollers.get(key)
         if poller is None:
             poller = self._pollers[key] = Poller(self._permits, self._remove)
-        poller.join(subscription)
+        poller.subscribe(subscription)
         try:
             yield subscription
         finally:
-            await poller.leave(subscription)
+            await poller.unsubscribe(subscription)
 
     def notify(self, event: WebhookEvent) -> bool:
         """Pass an event to the pollers of its pipeline and its workflow; return whether there are any."""

@@ -28,7 +28,7 @@ class Outcome(OpenEnum):
     """It waits for an approval."""
     NOT_RUN = "not_run"
     RUNNING = "running"
-    """It has not ended: only in `WaitTimeout.last`."""
+    """Not ended; only in `WaitTimeout.last`."""
 
 
 _FROM_WORST = (

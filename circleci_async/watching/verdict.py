@@ -20,13 +20,13 @@ class PollResult:
     snapshot: Snapshot
     at: float
     since: float
-    """When this state was first seen; of something missing, when it was first polled."""
+    """When this state was first seen; of a missing pipeline or workflow, when it was first polled."""
     polls: int
     """Consecutive polls that have returned this state."""
     is_certain: bool = False
     """Whether webhook events have reported the end of everything that has ended."""
     missing: NotFound | None = None
-    """The API's answer if there is nothing: a new pipeline is missing for a moment."""
+    """The API's 404 response, if any: a new pipeline is missing for a short time."""
 
 
 @frozen
@@ -38,16 +38,16 @@ class Verdict:
     poll_within: float | None = None
     """Seconds within which the next poll is needed, if sooner than scheduled."""
     error: NotFound | None = None
-    """The error that ends the wait: the thing does not exist."""
+    """The error that ends the wait: the pipeline or workflow does not exist."""
 
 
-Judge: TypeAlias = Callable[[PollResult], Verdict]
+Evaluator: TypeAlias = Callable[[PollResult], Verdict]
 
 
-def judge_pipeline(
+def pipeline_verdict(
     result: PollResult, *, grace: float, on_hold: OnHold, confirm_within: float, jobs: bool = False
 ) -> Verdict:
-    """Judge a pipeline by the newest workflow of each name.
+    """Decide whether a pipeline has ended, by the newest workflow of each name.
 
     - `grace`: seconds for which it may have no workflows, or only its setup; with `jobs`, also seconds for which jobs
       may still run in workflows that have ended.
@@ -70,10 +70,10 @@ def judge_pipeline(
     return _confirmed(result, outcome, grace if jobs else 0.0, confirm_within)
 
 
-def judge_workflow(
+def workflow_verdict(
     result: PollResult, *, grace: float, on_hold: OnHold, confirm_within: float, jobs: bool = False
 ) -> Verdict:
-    """Judge a workflow alone; the arguments are those of `judge_pipeline`."""
+    """Decide whether a workflow has ended; the arguments are those of `pipeline_verdict`."""
     if result.missing:
         return _missing(result, grace)
     (workflow,) = result.snapshot.workflows

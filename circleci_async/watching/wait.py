@@ -20,7 +20,7 @@ from .registry import Key, registry_of
 from .results import Outcome, PipelineResult, WorkflowResult, pipeline_result, workflow_result
 from .snapshot import Snapshot
 from .subscription import Subscription
-from .verdict import PollResult, Verdict, judge_pipeline, judge_workflow
+from .verdict import PollResult, Verdict, pipeline_verdict, workflow_verdict
 
 R = TypeVar("R")
 
@@ -32,8 +32,8 @@ class Wait(Generic[R]):
     session: Session
     key: Key
     poll: Poll
-    judge: Callable[..., Verdict]
-    """`judge_pipeline` or `judge_workflow`."""
+    evaluate: Callable[..., Verdict]
+    """`pipeline_verdict` or `workflow_verdict`."""
     to_result: Callable[[Snapshot, Outcome], R]
     options: WaitOptions
     started: float | None = None
@@ -95,7 +95,7 @@ class Wait(Generic[R]):
         options, calls = self.options, self.session.options
         return Subscription(
             partial(
-                self.judge,
+                self.evaluate,
                 grace=options.grace,
                 on_hold=options.on_hold,
                 confirm_within=options.interval[0],
@@ -111,16 +111,16 @@ class Wait(Generic[R]):
 def wait_for_pipeline(
     session: Session, pipeline_id: Id, options: WaitOptions, *, started: float | None = None
 ) -> Wait[PipelineResult]:
-    """Return the wait for a pipeline. Raises `InvalidArgument` for an id that can't be one."""
+    """Return the wait for a pipeline. Raises `InvalidArgument` for an invalid id."""
     id = _checked_id(pipeline_id)
     poll = pipeline_poll(session, id)
-    return Wait(session, ("pipeline", id), poll, judge_pipeline, pipeline_result, options, started)
+    return Wait(session, ("pipeline", id), poll, pipeline_verdict, pipeline_result, options, started)
 
 
 def wait_for_workflow(session: Session, workflow_id: Id, options: WaitOptions) -> Wait[WorkflowResult]:
-    """Return the wait for a workflow. Raises `InvalidArgument` for an id that can't be one."""
+    """Return the wait for a workflow. Raises `InvalidArgument` for an invalid id."""
     id = _checked_id(workflow_id)
-    return Wait(session, ("workflow", id), workflow_poll(session, id), judge_workflow, workflow_result, options)
+    return Wait(session, ("workflow", id), workflow_poll(session, id), workflow_verdict, workflow_result, options)
 
 
 def _checked_id(id: Id) -> str:

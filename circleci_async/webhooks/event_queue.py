@@ -101,7 +101,7 @@ class EventQueue:
         event = self._running.pop(task, None)
         if event is not None and task.cancelled():
             self._lose(event)
-        if task.cancelling():  # possibly all tasks are cancelled because the event loop ends: start nothing then
+        if task.cancelling():  # start no work: the event loop may be cancelling all tasks because it ends
             task.get_loop().call_later(_LOOP_END_DELAY, self._start_waiting)
         else:
             self._start_waiting()

@@ -1,4 +1,4 @@
-"""Verifying the signature of a delivery over its raw body. Anything unclear is refused."""
+"""Verify the signature of a delivery over its raw body. Ambiguous input is refused."""
 
 import hmac
 from collections.abc import Iterable, Iterator, Mapping
@@ -87,7 +87,7 @@ def _secret_bytes(secret: object, name: str) -> bytes:
     try:
         return secret.encode() if isinstance(secret, str) else secret
     except UnicodeEncodeError:
-        raise InvalidArgument(f"{name} must be valid Unicode text, but can't be encoded as UTF-8") from None
+        raise InvalidArgument(f"{name} must be valid Unicode text, but cannot be encoded as UTF-8") from None
 
 
 def _signatures(headers: Headers) -> list[bytes]:

@@ -181,7 +181,7 @@ def test_an_unknown_id_is_an_error_that_names_the_kinds_tried(cli: Cli, fake: Fa
         (("rerun", "build"), "expected the id or the URL of a workflow, got 'build'"),
         (("rerun", f"{APP}/23"), "got that of a pipeline"),
         (("rerun", f"{APP}/23/workflows/{ID}/jobs/42"), "got that of a job: use --job NAME"),
-        (("rerun", ID, "--from-failed", "--job", "test"), "--from-failed and --job can't be combined"),
+        (("rerun", ID, "--from-failed", "--job", "test"), "--from-failed and --job cannot be combined"),
         (("rerun", ID, "--ssh"), "--ssh requires --job"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",

@@ -81,7 +81,7 @@ def test_a_usage_error_prints_the_usage_and_the_error(cli: Cli, arguments: tuple
     [
         (("project", "acme"), "'acme'"),
         (("insights", "gh/acme/api", "gh/acme/.."), "'..'"),
-        (("pipelines", "gh/acme/api", "--mine", "--branch", "x"), "--mine and --branch can't be combined"),
+        (("pipelines", "gh/acme/api", "--mine", "--branch", "x"), "--mine and --branch cannot be combined"),
         (
             ("workflows", "gh/acme/api"),
             "the id of a pipeline, or a project and a number such as gh/acme/api 42, got",
@@ -273,7 +273,7 @@ def test_characters_that_the_encoding_lacks_are_escaped(cli: Cli, fake: FakeCirc
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])
-def test_a_missing_extra_is_an_error_that_says_what_to_install(
+def test_a_missing_extra_is_an_error_with_the_install_command(
     missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)

@@ -58,7 +58,7 @@ ALL = {
 
 
 def files_in(folder: Path) -> set[str]:
-    """The complete files of a harvest."""
+    """Return the complete files of a harvest."""
     paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return {path.as_posix() for path in paths if not any(name.startswith(".") for name in path.parts)}
 
@@ -68,7 +68,7 @@ def events(text: str) -> list[dict[str, Any]]:
 
 
 def fetched(fake: FakeCircleCI) -> list[str]:
-    """The paths requested from the artifact host."""
+    """Return the paths requested from the artifact host."""
     return [request.path for request in fake.requests if request.origin == "artifacts"]
 
 

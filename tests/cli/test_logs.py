@@ -118,9 +118,9 @@ def test_an_unknown_job_or_step_is_an_error(cli: Cli, job: Job) -> None:
     ("arguments", "message"),
     [
         ([SLUG], "expected a project and a job number, or the URL of a job, got 'gh/acme/api'"),
-        ([SLUG, 1, "--failed", "--follow"], "--failed, --follow and --steps can't be combined"),
-        ([SLUG, 1, "--failed", "--node", 1], "--step and --node can't be combined with"),
-        ([SLUG, 1, "--follow", "--tail", 3], "--tail can't be combined with"),
+        ([SLUG, 1, "--failed", "--follow"], "--failed, --follow and --steps cannot be combined"),
+        ([SLUG, 1, "--failed", "--node", 1], "--step and --node cannot be combined with"),
+        ([SLUG, 1, "--follow", "--tail", 3], "--tail cannot be combined with"),
         ([SLUG, 1, "--interval", 1], "--interval requires --follow"),
         ([SLUG, 1, "--follow", "--interval", "0"], "--interval must be seconds"),
         (["https://app.circleci.com/pipelines/github/acme/api/1"], "got that of a workflow or a pipeline"),

@@ -25,12 +25,12 @@ def project(world: World, fake: FakeCircleCI) -> Project:
 
 
 def changes(out: str) -> list[str]:
-    """The lines of a watched pipeline, without the time of day and the duration."""
+    """Return the lines of a watched pipeline, without the time of day and the duration."""
     return [re.sub(r"^\d\d:\d\d:\d\d  |  [\d.]+s$", "", line) for line in out.splitlines()]
 
 
 def workflows(out: str) -> list[str]:
-    """The lines of its workflows."""
+    """Return the lines of its workflows."""
     return [line for line in changes(out)[1:] if "/" not in line]
 
 

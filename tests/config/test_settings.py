@@ -1,4 +1,4 @@
-"""Token, host and artifact hosts: where they come from, and what is refused."""
+"""Sources of token, host and artifact hosts, and rejected values."""
 
 import sys
 import traceback
@@ -22,7 +22,7 @@ Write = Callable[[str | bytes], Path]
 
 @pytest.fixture
 def find(tmp_path: Path) -> Find:
-    """`discover` with nothing but what the test gives it: the arguments, environment variables, and an own home."""
+    """Call `discover` with the arguments and environment variables of the test, and an empty home folder."""
 
     def find_(token: Token | None = None, host: str | None = None, hosts: Any = None, **environ: str) -> Settings:
         return discover(token, host, hosts, environ=environ, home=tmp_path)
@@ -61,7 +61,7 @@ def _written(path: Path, content: str | bytes) -> Path:
 
 
 def _refusal(find: Find, *args: Any, **environ: str) -> str:
-    """Return the message of the refusal, after looking for the secret in all that a traceback could show of it."""
+    """Return the message of the error, and check that no traceback shows the secret."""
     with pytest.raises(ConfigurationError) as caught:
         find(*args, **environ)
     error = caught.value
@@ -110,7 +110,9 @@ def test_blank_variables_count_as_unset(find: Find, write_new: Write) -> None:
     assert settings == Settings(DEFAULT_HOST, "from-file", str(path), DEFAULT_ARTIFACT_HOSTS)
 
 
-def test_the_new_cli_s_file_comes_before_the_old_one_s(find: Find, write_new: Write, write_old: Write) -> None:
+def test_the_config_file_of_the_new_cli_precedes_that_of_the_old_one(
+    find: Find, write_new: Write, write_old: Write
+) -> None:
     old = write_old("token: old")
     assert (find().token, find().token_source) == ("old", str(old))
     new = write_new("token: new")
@@ -191,7 +193,7 @@ def test_the_first_file_with_a_token_or_host_determines_the_host(
     assert (find().host, find().token) == ("https://other.example.com", None)
 
 
-def test_the_process_s_own_environment_and_home_are_the_default(
+def test_the_environment_and_home_of_the_process_are_the_default(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("CIRCLE_TOKEN", "CIRCLECI_TOKEN", "CIRCLECI_CLI_TOKEN", "XDG_CONFIG_HOME", "CIRCLECI_CLI_HOST"):
@@ -449,7 +451,7 @@ def test_an_invalid_host_in_a_file_is_rejected_by_name(find: Find, write_new: Wr
 
 @pytest.mark.parametrize("root", ["https://circleci.com", "http://localhost:8080/below"])
 @pytest.mark.parametrize("path", ["/api", "/api/", "/api/v2", "/api/v2/", "/api/v1.1", "/api/v1", "/api/v3"])
-def test_a_host_with_the_api_path_is_rejected_with_the_right_one(find: Find, root: str, path: str) -> None:
+def test_a_host_with_the_api_path_is_rejected_with_a_correction(find: Find, root: str, path: str) -> None:
     message = _refusal(find, None, root + path)
     assert message.startswith("argument host: ")
     assert path.rstrip("/") in message
@@ -470,7 +472,7 @@ def test_a_secret_in_an_invalid_host_is_not_shown(find: Find, host: str, shown: 
     assert _refusal(find, None, host).startswith(f"argument host: {shown} is not a valid host")
 
 
-# --- never in clear
+# --- unencrypted connections
 
 
 @pytest.mark.parametrize("host", ["http://ci.example.com", "http://10.0.0.1:8080", "http://localhost.example.com"])
@@ -610,9 +612,9 @@ def test_malformed_yaml_is_refused_by_file_and_line_and_never_quoted(
 @pytest.mark.parametrize(
     "content",
     [
-        f"token: {SECRET}\x00\n",  # PyYAML names no line here
-        f'token: "{SECRET}\\UFFFFFFFF"\n',  # nor does it here: it lets an OverflowError through
-        f'token: "{SECRET}\\U00110000"\n',  # or a ValueError
+        f"token: {SECRET}\x00\n",  # PyYAML reports no line
+        f'token: "{SECRET}\\UFFFFFFFF"\n',  # PyYAML raises an OverflowError
+        f'token: "{SECRET}\\U00110000"\n',  # PyYAML raises a ValueError
         f"token: {SECRET}\nx: " + "[" * 5000,
     ],
 )
@@ -711,7 +713,7 @@ def test_the_frames_of_a_rejected_file_do_not_hold_its_text(find: Find, write_ne
     with pytest.raises(ConfigurationError) as caught:
         find()
     shown = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
-    assert "entries = {}" in shown  # locals are shown indeed
+    assert "entries = {}" in shown  # the traceback shows locals
     assert SECRET not in shown
 
 

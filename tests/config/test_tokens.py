@@ -1,4 +1,4 @@
-"""What a token may be, and a token in a file that changes while a client lives."""
+"""Valid tokens, and a token file that changes while a client is open."""
 
 import os
 import pickle
@@ -58,7 +58,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def refusal(token: TokenFile) -> str:
-    """What it says when it is called."""
+    """Return the message of the error that calling the token raises."""
     with pytest.raises(ConfigurationError) as caught:
         token()
     return str(caught.value)
@@ -73,7 +73,7 @@ def test_surrounding_white_space_is_removed(file: Path) -> None:
 def test_a_written_or_replaced_file_is_read_again(file: Path) -> None:
     token = TokenFile(file)
     assert token() == "one"
-    file.write_text("two\n")  # of the same length, and perhaps within one tick of the file's clock
+    file.write_text("two\n")  # the same length, and possibly the same mtime
     assert token() == "two"
     other = file.with_name("other")
     other.write_text("three\n")
@@ -106,7 +106,7 @@ def test_an_unchanged_token_file_is_not_opened_again(file: Path) -> None:
     token = TokenFile(file)
     assert token() == "one"
     state = file.stat()
-    with file.open("r+b") as writing:  # unnoticed: no attribute that is checked shows this
+    with file.open("r+b") as writing:  # changes no checked attribute
         writing.write(b"two")
     os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
     assert token() == "one"
@@ -123,7 +123,7 @@ def test_a_change_within_the_resolution_of_mtime_is_detected(file: Path) -> None
 
 @pytest.mark.skipif(os.name == "nt", reason="symbolic links need a privilege there")
 def test_a_token_file_replaced_behind_a_symlink_is_read_again(tmp_path: Path) -> None:
-    """Kubernetes writes a new folder, and swaps the link `..data` to it, in one step."""
+    """Kubernetes writes a new folder, then atomically replaces the link `..data`."""
     for name, content in (("..1", "one"), ("..2", "two")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "token").write_text(content)
@@ -143,7 +143,7 @@ def test_the_previous_token_is_used_while_the_file_is_rewritten(file: Path) -> N
     file.write_text("")
     assert token() == last
     os.utime(file, ns=(0, 0))
-    assert "is empty" in refusal(token), "it was not just written"
+    assert "is empty" in refusal(token), "the file is too old to be in the middle of a rewrite"
     file.write_text("next\n")
     assert token() == "next"
 
@@ -157,7 +157,7 @@ def test_a_missing_or_empty_token_file_is_an_error_that_names_it(file: Path) -> 
     file.write_text("there\n")
     assert token() == "there"
     file.unlink()
-    assert "No such file" in refusal(token), "a token that was taken away is not used any longer"
+    assert "No such file" in refusal(token), "the token of a deleted file is not used"
     file.write_text("")
     assert "empty" in refusal(token)
     file.unlink()
@@ -171,8 +171,8 @@ def test_an_invalid_token_is_rejected_without_showing_it(content: bytes, file: P
     del content  # this frame is in the traceback too
     with pytest.raises(ConfigurationError, match=f"the token from {file} is invalid") as caught:
         TokenFile(file)()
-    told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-    assert "s3cr" not in "".join(told.format())
+    shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    assert "s3cr" not in "".join(shown.format())
     assert b"s3cr" not in pickle.dumps(caught.value)
 
 

@@ -1,4 +1,4 @@
-"""Calls cancelled at any moment leak nothing, do not swallow the cancellation, and leave the client usable."""
+"""Calls cancelled at any moment leak nothing and raise the cancellation; the client stays usable."""
 
 import asyncio
 import gc
@@ -26,7 +26,7 @@ CONCURRENCY = 4
 Work = Callable[[CircleCI], Awaitable[object]]
 
 
-def in_turn(*behaviours: Behaviour) -> Behaviour:
+def in_sequence(*behaviours: Behaviour) -> Behaviour:
     turns = cycle(behaviours)
 
     async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
@@ -85,9 +85,9 @@ async def checked_client(server: RawServer) -> AsyncGenerator[CircleCI, None]:
         server.behaviours = [after(0.01, answer(200, PAGE))]
         async with asyncio.timeout(10):
             await asyncio.gather(*(circle.users.me() for _ in range(4 * CONCURRENCY)))
-            server.most_in_flight = 0
+            server.max_in_flight = 0
             await asyncio.gather(*(circle.users.me() for _ in range(4 * CONCURRENCY)))
-        assert server.most_in_flight == CONCURRENCY
+        assert server.max_in_flight == CONCURRENCY
         assert circle.stats.in_flight == 0
         assert server.open_connections <= CONCURRENCY, "unused connections are kept"
     await server.all_closed()
@@ -122,7 +122,7 @@ FAULTY = [
 
 @pytest.mark.parametrize("work", WORKS)
 async def test_cancelled_after_any_number_of_loop_iterations(work: Work) -> None:
-    async with raw_server(in_turn(*FAULTY)) as server, checked_client(server) as circle:
+    async with raw_server(in_sequence(*FAULTY)) as server, checked_client(server) as circle:
         for turns in range(48):
             tasks = [asyncio.ensure_future(work(circle)) for _ in range(CONCURRENCY + 2)]
             for _ in range(turns):
@@ -139,7 +139,7 @@ def moments(longest: float) -> Iterator[float]:
 @pytest.mark.parametrize("work", WORKS)
 async def test_cancelled_after_any_time(work: Work) -> None:
     slow = [after(0.003, behaviour) for behaviour in FAULTY]
-    async with raw_server(in_turn(*slow)) as server, checked_client(server) as circle:
+    async with raw_server(in_sequence(*slow)) as server, checked_client(server) as circle:
         for moment in moments(0.03):
             tasks = [asyncio.ensure_future(work(circle)) for _ in range(CONCURRENCY + 2)]
             await asyncio.sleep(moment)

@@ -1,4 +1,4 @@
-"""Bytes become models or an error that names every faulty place, and models become plain data."""
+"""Decoding bytes into models, or an error that lists every fault; encoding models as plain data."""
 
 import json
 import subprocess
@@ -48,7 +48,7 @@ def faults(kind: Any, raw: bytes) -> tuple[str, ...]:
     return caught.value.faults
 
 
-# Every faulty place is named.
+# Faults.
 
 
 def test_every_fault_of_a_page_is_named() -> None:
@@ -128,7 +128,7 @@ def test_a_long_value_is_clipped() -> None:
     assert fault == f"$.id: expected a string, got {'9' * 80}…"
 
 
-def test_a_string_of_eighty_characters_is_shown_whole() -> None:
+def test_a_string_of_eighty_characters_is_not_clipped() -> None:
     (fault,) = faults(PipelineTrigger, body({"type": "api", "received_at": "x" * 80}))
     assert fault == f"$.received_at: expected a date and time, got '{'x' * 80}'"
 
@@ -140,7 +140,7 @@ def test_the_traceback_shows_nothing_of_the_converters() -> None:
     assert caught.value.__context__ is None
 
 
-# What is not JSON is said to be so.
+# Invalid JSON.
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_decoded_datetimes_are_aware(text: str, moment: datetime) -> None:
     assert received.tzinfo is not None
 
 
-# Keys and words that are not known.
+# Unknown keys and enum values.
 
 
 def test_unknown_fields_are_ignored() -> None:
@@ -291,7 +291,7 @@ def test_hyphens_and_underscores_in_keys_are_equal(operation: str) -> None:
     assert decode(kind, body(hyphened(usual, kind))) == decode(kind, body(usual))
 
 
-def test_the_spelling_with_an_underscore_wins() -> None:
+def test_the_spelling_with_an_underscore_takes_precedence() -> None:
     raw = b'{"source": "a", "compiled": "b", "setup_config": "right", "setup-config": "wrong"}'
     assert decode(PipelineConfig, raw).setup_config == "right"
 
@@ -317,7 +317,7 @@ def test_a_free_map_must_be_an_object(value: Json, said: str) -> None:
 
 @attrs.frozen(kw_only=True)
 class Bundle:
-    """A model with maps whose values have a kind."""
+    """A model with maps of typed values."""
 
     documents: Mapping[str, Artifact]
     labels: Mapping[str, str]
@@ -448,7 +448,7 @@ def test_to_json_is_one_line_of_ascii() -> None:
     assert decode(User, text.encode()).name == "Zoë\n\ud800"
 
 
-# Speed must not cost safety, nor start-up time.
+# Imports and threads.
 
 
 def test_the_codec_imports_no_models() -> None:

@@ -10,7 +10,7 @@ from circleci_async.core.error_bodies import MAX_MESSAGE, error_message, request
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        # JSON, in the shapes that CircleCI and what stands before it use
+        # JSON, in the shapes of CircleCI and of the proxies in front of it
         ('{"message": "Project not found"}', "Project not found"),
         (' \n{"message": "Project not found"}\n', "Project not found"),
         ('{"error": "bad audience"}', "bad audience"),
@@ -31,7 +31,7 @@ from circleci_async.core.error_bodies import MAX_MESSAGE, error_message, request
         ("[]", "Bad Request"),
         ("null", "Bad Request"),
         ("false", "Bad Request"),
-        # plain text, and what only looks like JSON
+        # plain text, some of it similar to JSON
         ("Rate limited.", "Rate limited."),
         ("two\n  lines\tof text", "two lines of text"),
         ('{"message": "cut sho', '{"message": "cut sho'),
@@ -80,7 +80,7 @@ def test_deeply_nested_json_is_treated_as_text() -> None:
     assert error_message(500, "[" * 50 + '"deep"' + "]" * 50) == "deep"
 
 
-def test_the_id_of_the_request_is_the_servers_own_or_its_proxys() -> None:
+def test_the_request_id_comes_from_the_server_or_its_proxy() -> None:
     assert request_id({"X-Request-Id": "a", "CF-RAY": "b"}) == "a"
     assert request_id({"CF-RAY": "b"}) == "b"
     assert request_id({"X-Request-Id": ""}) is None

@@ -30,19 +30,19 @@ async def test_results_are_yielded_when_ready_and_errors_with_their_items() -> N
 
 
 async def test_never_more_than_the_given_number_run_at_once() -> None:
-    running = most = 0
+    running = peak = 0
 
     async def work(item: int) -> None:
-        nonlocal running, most
+        nonlocal running, peak
         running += 1
-        most = max(most, running)
+        peak = max(peak, running)
         await asyncio.sleep(0)
         running -= 1
 
     count = 0
     async for _ in fan_out(range(100), work, concurrency=7):
         count += 1
-    assert (count, most) == (100, 7)
+    assert (count, peak) == (100, 7)
 
 
 async def test_items_are_read_no_faster_than_they_are_processed() -> None:

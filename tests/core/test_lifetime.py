@@ -16,11 +16,11 @@ from tests.raw_server import answer, raw_server
 ME = {"id": "u-1", "login": "octo"}
 NOWHERE = "http://localhost:1"
 
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not support fork")
 
 
-async def in_a_loop_of_its_own(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-    """Run it in another thread, in an event loop that ends with it."""
+async def in_another_loop(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    """Run work in another thread with a new event loop."""
     return await asyncio.to_thread(lambda: asyncio.run(work()))
 
 
@@ -68,7 +68,7 @@ async def test_a_client_fails_in_another_loop_and_still_works_in_its_own(call: s
                     case _:
                         await circle.aclose()
 
-        await in_a_loop_of_its_own(elsewhere)
+        await in_another_loop(elsewhere)
         assert (await circle.users.me()).login == "octo"
         assert len(server.requests) == 2
 
@@ -84,7 +84,7 @@ async def test_a_call_can_be_submitted_to_the_loop_of_the_client() -> None:
 async def test_a_closed_client_can_be_closed_again_in_any_loop() -> None:
     async with raw_server(answer(200, ME)) as server, CircleCI("t", host=server.url) as circle:
         await circle.users.me()
-    await in_a_loop_of_its_own(circle.aclose)
+    await in_another_loop(circle.aclose)
 
 
 def test_a_call_without_a_running_loop_names_the_cause() -> None:
@@ -93,7 +93,7 @@ def test_a_call_without_a_running_loop_names_the_cause() -> None:
         call.send(None)
 
 
-# Forks happen in processes of their own: this one has threads.
+# Programs that fork run in separate processes, since this one has threads.
 
 
 async def run(program: str, *arguments: str) -> list[str]:

@@ -78,7 +78,7 @@ async def test_nothing_is_sent_during_a_pause_and_slow_start_follows() -> None:
     began = loop.time()
     limiter.pause(30, refused=False)
     out: list[float] = []
-    most: list[int] = []
+    peak: list[int] = []
     running = 0
 
     async def hold() -> None:
@@ -86,14 +86,14 @@ async def test_nothing_is_sent_during_a_pause_and_slow_start_follows() -> None:
         async with limiter.permit(TWO_MINUTES):
             out.append(loop.time() - began)
             running += 1
-            most.append(running)
+            peak.append(running)
             await asyncio.sleep(1)
             running -= 1
 
     await asyncio.gather(*(hold() for _ in range(40)))
     assert min(out) >= 30
     assert [sum(30 + n - 0.1 <= moment < 30 + n + 0.9 for moment in out) for n in range(4)] == [1, 2, 4, 8]
-    assert max(most) == 8
+    assert max(peak) == 8
     assert stats.paused == pytest.approx(30, abs=0.1)
 
 
@@ -132,18 +132,18 @@ async def test_after_a_refusal_the_window_doubles_to_half_and_then_grows_by_one(
 async def test_a_pause_without_a_refusal_does_not_lower_the_window() -> None:
     limiter, _ = make(16)
     limiter.pause(1, refused=False)
-    running = most = 0
+    running = peak = 0
 
     async def hold() -> None:
-        nonlocal running, most
+        nonlocal running, peak
         async with limiter.permit(TWO_MINUTES):
             running += 1
-            most = max(most, running)
+            peak = max(peak, running)
             await asyncio.sleep(1)
             running -= 1
 
     await asyncio.gather(*(hold() for _ in range(60)))
-    assert most == 16
+    assert peak == 16
 
 
 @fast_clock
@@ -234,9 +234,7 @@ async def test_a_waiter_cancelled_while_admitted_releases_its_permit() -> None:
     holders = [Holder(limiter, n, log) for n in range(3)]
     await run_ready_tasks()
     holders[0].go.set()
-    await asyncio.sleep(
-        0
-    )  # the holder is about to leave: its leaving admits the next, which is cancelled before it runs
+    await asyncio.sleep(0)  # the release admits the next waiter, which is cancelled before it runs
     await asyncio.sleep(0)
     holders[1].task.cancel()
     await run_ready_tasks()

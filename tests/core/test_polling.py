@@ -117,7 +117,7 @@ def test_transient_failures_and_the_absence_of_what_was_seen_are_tolerated(
     assert schedule.failed(error, seen_before=True) is if_seen_before
 
 
-def test_failures_are_tolerated_until_there_are_many_and_they_last(schedule: PollSchedule, clock: Clock) -> None:
+def test_failures_are_tolerated_up_to_their_maximum_number_and_time(schedule: PollSchedule, clock: Clock) -> None:
     clock.now += 1
     assert schedule.failed(DOWN)
     clock.now += polling.MAX_OUTAGE

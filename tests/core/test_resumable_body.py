@@ -8,7 +8,7 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.core.resumable_body import Part, ResumableBody
-from tests.downloads.file_server import artifact_at, chunked, client, in_turn, random_bytes, served
+from tests.downloads.file_server import artifact_at, chunked, client, in_sequence, random_bytes, served
 from tests.downloads.outcome import Outcome, outcome
 from tests.leftovers import check_nothing_in_use
 from tests.raw_server import Behaviour, Request, answer, hang_up, raw, raw_server, reset
@@ -158,12 +158,12 @@ async def test_an_endless_resumed_body_is_bounded(tmp_path: Path) -> None:
 
 
 async def test_an_unrequested_range_is_an_error(tmp_path: Path) -> None:
-    unasked = partial(f"Content-Range: bytes 0-99/{SIZE}\r\n", OLD[:100])
-    result = await outcome(tmp_path, in_turn(unasked))
+    unrequested = partial(f"Content-Range: bytes 0-99/{SIZE}\r\n", OLD[:100])
+    result = await outcome(tmp_path, in_sequence(unrequested))
     assert isinstance(result.failure, ca.TransportError)
     assert "status 206" in str(result.failure)
     assert len(result.requests) == 5
-    result = await outcome(tmp_path, unasked, served(OLD))
+    result = await outcome(tmp_path, unrequested, served(OLD))
     assert content_of(result) == OLD
 
 
@@ -260,7 +260,7 @@ async def test_without_retries_an_interruption_is_an_error_at_once(tmp_path: Pat
 
 async def test_a_range_that_is_always_wrong_is_an_error(tmp_path: Path) -> None:
     wrong = partial(f"Content-Range: bytes 1-2/{SIZE}\r\n", b"xx")
-    result = await outcome(tmp_path, in_turn(*[served(OLD, cut=20_000), wrong] * 9))
+    result = await outcome(tmp_path, in_sequence(*[served(OLD, cut=20_000), wrong] * 9))
     assert type(result.failure) is ca.DownloadInterrupted
     assert len(result.requests) == 5
 
@@ -282,10 +282,10 @@ def unused_client() -> ca.CircleCI:
     [
         [served(OLD, etag=None, cut=10)],
         [served(OLD, cut=10), served(OLD, cut=0)],
-        [in_turn(partial("Content-Range: bytes 0-0/1\r\n", b"x"))],
+        [in_sequence(partial("Content-Range: bytes 0-0/1\r\n", b"x"))],
         [served(OLD, cut=10), answer(416, "no"), answer(404, "no")],
     ],
-    ids=["started over", "never moves on", "unasked part", "gone"],
+    ids=["started over", "never moves on", "unrequested part", "gone"],
 )
 async def test_no_error_contains_user_token_or_signature_of_a_url(behaviours: list[Behaviour], tmp_path: Path) -> None:
     async with raw_server(*behaviours) as server, client(server) as circle:

@@ -40,7 +40,7 @@ def test_the_route_of_each_operation_is_its_documented_path(value: str) -> None:
         ),
     ],
 )
-def test_the_route_with_the_most_literal_segments_wins(path: str, route: str) -> None:
+def test_the_route_with_the_most_literal_segments_is_chosen(path: str, route: str) -> None:
     assert route_of(path) == route
 
 

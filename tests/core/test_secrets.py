@@ -1,4 +1,4 @@
-"""The token is in no repr, log, error, traceback or pickle, in any failure."""
+"""No failure shows the token in a repr, log, error, traceback or pickle."""
 
 import asyncio
 import gc
@@ -24,13 +24,13 @@ Call = Callable[[CircleCI], Awaitable[object]]
 
 
 def exposed(text: str | bytes) -> list[str]:
-    """The secrets that a text shows."""
+    """Return the secrets that a text contains."""
     text = text.decode("latin-1") if isinstance(text, bytes) else text
     return [needle for needle in NEEDLES if needle in text]
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and all that led to it, hidden or not."""
+    """Yield an error with all its causes and contexts."""
     seen: set[int] = set()
     waiting = [error]
     while waiting:
@@ -44,8 +44,8 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
 def check_error(error: BaseException) -> None:
     for one in chain(error):
         assert not exposed(str(one) + repr(one) + repr(one.args) + repr(vars(one)))
-        told = traceback.TracebackException.from_exception(one, capture_locals=True)
-        assert not exposed("".join(told.format()))
+        shown = traceback.TracebackException.from_exception(one, capture_locals=True)
+        assert not exposed("".join(shown.format()))
     if isinstance(error, CircleCIError):
         assert not exposed(pickle.dumps(error))
 
@@ -62,7 +62,7 @@ def every_level(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def echo(status: int, *, kind: str = "json") -> Behaviour:
-    """Answer with the credentials that came."""
+    """Answer with the received credentials."""
 
     async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
         got = f"{TOKEN} {BASIC}"
@@ -72,7 +72,7 @@ def echo(status: int, *, kind: str = "json") -> Behaviour:
     return behave
 
 
-async def parrot(request: Request, writer: asyncio.StreamWriter) -> None:
+async def send_back(request: Request, writer: asyncio.StreamWriter) -> None:
     """Send the request back, which is not an HTTP response."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
     writer.write(f"{request.headers.get('circle-token') or TOKEN} {BASIC}\r\n{lines}\r\n".encode())
@@ -80,7 +80,7 @@ async def parrot(request: Request, writer: asyncio.StreamWriter) -> None:
 
 
 async def stall(request: Request, writer: asyncio.StreamWriter) -> None:
-    """Begin to answer, and never end."""
+    """Begin a response, and never complete it."""
     writer.write(b"HTTP/1.1 200 X\r\nContent-Length: 100\r\n\r\n{")
     await asyncio.Event().wait()
 
@@ -100,7 +100,7 @@ FAILURES: dict[str, Behaviour] = {
     "reset": reset,
     "hang up": hang_up,
     "cut": cut(b'{"id": "u", "login": "x"}', 5),
-    "no http": parrot,
+    "no http": send_back,
     "a header that is none": raw(f"HTTP/1.1 200 OK\r\n{TOKEN} {BASIC}\r\n\r\n".encode()),
     "a header too long": raw(f"HTTP/1.1 200 OK\r\nX: {TOKEN * 1000}\r\n\r\n".encode()),
     "hang": hang,
@@ -183,7 +183,7 @@ async def test_the_error_of_a_client_in_another_loop_does_not_show_the_token() -
 
 
 @pytest.mark.parametrize("value", [f"{TOKEN} \n x", f"{TOKEN}\u00e9", TOKEN.encode()], ids=["space", "accent", "bytes"])
-async def test_a_wrong_token_of_a_token_function_is_not_shown(value: Any) -> None:
+async def test_an_invalid_token_of_a_token_function_is_not_shown(value: Any) -> None:
     answers = iter([value])
     del value
     async with CircleCI(lambda: next(answers), host="http://localhost:1") as circle:
@@ -248,12 +248,12 @@ async def test_a_signature_appears_in_no_message_and_no_log(status: int, caplog:
         ):
             with pytest.raises(CircleCIError) as caught:
                 await circle.request("GET", "/x")
-            with pytest.raises(CircleCIError) as caught_too:
+            with pytest.raises(CircleCIError) as second:
                 async with circle.artifacts.open(Artifact(path="a", node_index=0, url=f"{server.url}/a")) as stream:
                     await anext(aiter(stream))
-            with pytest.raises(CircleCIError) as caught_again:
+            with pytest.raises(CircleCIError) as third:
                 await circle.request("POST", "/x")
         assert storage.requests[0].target.endswith(SIGNATURE)
-    for error in (caught.value, caught_too.value, caught_again.value):
+    for error in (caught.value, second.value, third.value):
         assert SIGNATURE not in str(error) + repr(error) + repr(vars(error))
     assert SIGNATURE not in caplog.text

@@ -1,4 +1,4 @@
-"""One hop: who is sent the token, where redirects may lead, and what becomes of broken HTTP."""
+"""One HTTP hop: which hosts receive the token, redirects, TLS, proxies, and invalid HTTP."""
 
 import asyncio
 import os
@@ -91,7 +91,7 @@ async def test_an_artifact_host_is_sent_the_token_and_the_storage_behind_it_is_n
 
 async def test_cookies_are_ignored() -> None:
     async with raw_server(answer(200, {}, {"Set-Cookie": "session=1"})) as server:
-        host = server.url.replace("127.0.0.1", "localhost")  # aiohttp itself keeps none for an IP address
+        host = server.url.replace("127.0.0.1", "localhost")  # aiohttp stores no cookies for an IP address
         async with CircleCI(TOKEN, host=host) as circle:
             await circle.request("GET", "/a")
             await circle.request("GET", "/b")
@@ -262,7 +262,7 @@ async def test_a_private_ca_is_named_with_ssl_cert_file(tmp_path: Path) -> None:
         assert (printed.decode().strip(), complaint.decode()) == ("octo", "")
 
 
-# HTTP that is none
+# Invalid HTTP
 
 
 @pytest.mark.parametrize(
@@ -288,10 +288,10 @@ async def test_invalid_http_is_a_transport_error_in_one_line(content: bytes, mes
         await server.all_closed()
 
 
-# A session of the caller's own
+# A session of the caller
 
 
-async def test_a_session_of_the_callers_own_is_used_and_never_closed() -> None:
+async def test_a_caller_session_is_used_and_never_closed() -> None:
     async with raw_server(answer(200, {})) as server:
         async with aiohttp.ClientSession(headers={"X-Mine": "yes"}) as http:
             async with CircleCI(TOKEN, host=server.url, http=http) as circle:

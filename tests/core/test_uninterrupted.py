@@ -8,7 +8,7 @@ from circleci_async.core.uninterrupted import uninterrupted
 
 
 async def cancelled_while_waiting(work: "asyncio.Future[int]") -> "asyncio.Task[int]":
-    """A task that waits for the work, and was cancelled twice meanwhile."""
+    """Start a task that waits for the work, and cancel it twice."""
     task = asyncio.create_task(uninterrupted(work))
     for _ in range(2):
         await asyncio.sleep(0)

@@ -89,7 +89,7 @@ def chunked(content: bytes, *, cut: int | None = None, size: int = 1000, headers
     return behave
 
 
-def in_turn(*behaviours: Behaviour) -> Behaviour:
+def in_sequence(*behaviours: Behaviour) -> Behaviour:
     """Answer each request with the next behaviour, and all further ones with the last."""
     left = list(behaviours)
 

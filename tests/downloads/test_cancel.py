@@ -8,7 +8,7 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.downloads.download import BATCH, Progress
-from tests.downloads.file_server import all_files, artifact_at, by_path, client, in_turn, random_bytes, served
+from tests.downloads.file_server import all_files, artifact_at, by_path, client, in_sequence, random_bytes, served
 from tests.leftovers import check_nothing_in_use, tasks_of_the_package
 from tests.raw_server import RawServer, answer, hang, raw_server
 
@@ -102,7 +102,7 @@ async def test_a_download_cancelled_while_it_waits_for_a_permit_sends_nothing(tm
 async def test_many_cancelled_downloads_leave_only_complete_files(seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
     files = {
-        f"/{n}": in_turn(served(CONTENT, cut=chance.randrange(len(CONTENT))), answer(500, "no"), served(CONTENT))
+        f"/{n}": in_sequence(served(CONTENT, cut=chance.randrange(len(CONTENT))), answer(500, "no"), served(CONTENT))
         for n in range(12)
     }
     async with raw_server(by_path(files)) as server, client(server, concurrency=5) as circle:

@@ -116,7 +116,7 @@ def test_node_zero_uses_the_root_and_each_other_node_a_folder(tmp_path: Path) ->
     assert placed(tmp_path, ("log.txt", 0), ("log.txt", 1), ("a/b", 12)) == ["log.txt", "node-1/log.txt", "node-12/a/b"]
 
 
-def test_a_path_that_looks_like_the_folder_of_a_node_does_not_collide_with_it(tmp_path: Path) -> None:
+def test_a_path_equal_to_the_folder_of_a_node_does_not_collide_with_it(tmp_path: Path) -> None:
     assert placed(tmp_path, "node-1/log.txt", ("log.txt", 1)) == ["node-1/log.txt", "node-1/log~2.txt"]
 
 
@@ -237,12 +237,12 @@ def test_the_destination_can_be_a_link(tmp_path: Path) -> None:
 def test_a_destination_that_is_a_file_is_an_error_that_names_artifact_and_destination(tmp_path: Path) -> None:
     root = tmp_path / "out"
     root.write_bytes(b"mine")
-    with pytest.raises(ca.DownloadError, match=r"a/b\.txt: can't be placed in .*out") as caught:
+    with pytest.raises(ca.DownloadError, match=r"a/b\.txt: cannot be placed in .*out") as caught:
         Destination(root).place(artifact("a/b.txt"))
     assert not isinstance(caught.value, ca.UnsafePath)
     assert root.read_bytes() == b"mine"
 
 
 def test_a_path_too_long_for_the_system_is_a_download_error(tmp_path: Path) -> None:
-    with pytest.raises(ca.DownloadError, match="can't be placed"):
+    with pytest.raises(ca.DownloadError, match="cannot be placed"):
         Destination(tmp_path).place(artifact("/".join(["d" * 200] * 30)))

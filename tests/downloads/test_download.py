@@ -105,14 +105,14 @@ async def test_a_file_is_replaced_in_one_step(tmp_path: Path) -> None:
     during: list[bytes] = []
     beside: set[str] = set()
 
-    def look(progress: Progress) -> None:
+    def check(progress: Progress) -> None:
         if not progress.done:
             during.append(target.read_bytes())
             beside.update(path.name for path in tmp_path.iterdir())
 
     async with raw_server(served(LARGE, cut=BATCH + 1), served(LARGE)) as server, client(server) as circle:
         with target.open("rb") as reader:
-            await circle.artifacts.download(artifact_at(server), tmp_path, on_progress=look)
+            await circle.artifacts.download(artifact_at(server), tmp_path, on_progress=check)
             assert reader.read() == b"old"
     assert len(during) > 1
     assert set(during) == {b"old"}
@@ -137,7 +137,7 @@ async def test_a_failure_keeps_the_existing_file(tmp_path: Path) -> None:
     assert all_files(tmp_path / "out") == {"report.bin": b"old"}
 
 
-async def test_a_missing_artifact_costs_one_request(tmp_path: Path) -> None:
+async def test_a_missing_artifact_takes_one_request(tmp_path: Path) -> None:
     result = await outcome(tmp_path / "out", answer(404, {"message": "Not found"}))
     assert isinstance(result.failure, ca.NotFound)
     assert len(result.requests) == 1
@@ -192,7 +192,7 @@ async def test_a_full_disk_is_an_error_that_names_the_file_and_the_reason(limit:
     async with raw_server(served(SMALL)) as server, client(server) as circle:
         with no_file_larger_than(limit), pytest.raises(ca.DownloadError, match="File too large") as caught:
             await circle.artifacts.download(artifact_at(server), tmp_path / "out")
-        assert str(caught.value).startswith("report.bin: can't be written to ")
+        assert str(caught.value).startswith("report.bin: cannot be written to ")
         assert isinstance(caught.value.__cause__, OSError)
         assert all_files(tmp_path / "out") == {}
         assert len(server.requests) == 1
@@ -217,7 +217,7 @@ async def test_a_disk_that_fills_up_during_a_large_file_is_an_error(size: int, t
 async def test_a_destination_that_is_not_a_folder_is_an_error(folder: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"mine")
     async with raw_server(served(SMALL)) as server, client(server) as circle:
-        with pytest.raises(ca.DownloadError, match=r"report\.bin: can't be placed in"):
+        with pytest.raises(ca.DownloadError, match=r"report\.bin: cannot be placed in"):
             await circle.artifacts.download(artifact_at(server), tmp_path / folder)
         assert server.requests == []
     assert (tmp_path / "file").read_bytes() == b"mine"
@@ -239,7 +239,7 @@ async def test_a_full_disk_ends_the_download_of_a_large_file_early(tmp_path: Pat
 async def test_a_read_only_folder_is_an_error_before_anything_is_sent() -> None:
     """Not even root can create a file in /proc."""
     async with raw_server(served(SMALL)) as server, client(server) as circle:
-        with pytest.raises(ca.DownloadError, match=r"report\.bin: can't be written to /proc/report\.bin"):
+        with pytest.raises(ca.DownloadError, match=r"report\.bin: cannot be written to /proc/report\.bin"):
             await circle.artifacts.download(artifact_at(server), "/proc")
         assert server.requests == []
 
@@ -249,7 +249,7 @@ async def test_a_folder_created_meanwhile_under_the_final_name_is_kept(tmp_path:
         (tmp_path / "out" / "report.bin").mkdir(exist_ok=True)
 
     async with raw_server(served(SMALL)) as server, client(server) as circle:
-        with pytest.raises(ca.DownloadError, match="can't be written"):
+        with pytest.raises(ca.DownloadError, match="cannot be written"):
             await circle.artifacts.download(artifact_at(server), tmp_path / "out", on_progress=take_the_place)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["report.bin"]
 
@@ -270,9 +270,9 @@ async def test_a_destination_deleted_meanwhile_is_an_error(tmp_path: Path) -> No
 @fast_clock
 async def test_a_stalled_body_is_resumed_after_the_timeout(tmp_path: Path) -> None:
     async with raw_server(served(SMALL, cut=400, then=hang), served(SMALL)) as server, client(server) as circle:
-        patient = circle.with_options(timeout=300)
+        slow_client = circle.with_options(timeout=300)
         began = asyncio.get_running_loop().time()
-        got = await patient.artifacts.download(artifact_at(server), tmp_path)
+        got = await slow_client.artifacts.download(artifact_at(server), tmp_path)
         assert (got.path.read_bytes(), got.resumed) == (SMALL, 1)
         assert 300 <= asyncio.get_running_loop().time() - began < 400
 

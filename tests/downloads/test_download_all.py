@@ -1,4 +1,4 @@
-"""Many artifacts at once: none lost because of another, none over another, and no more at once than allowed."""
+"""Downloading many artifacts: failures are independent, paths are unique, and concurrency is bounded."""
 
 import asyncio
 import random
@@ -11,13 +11,13 @@ import pytest
 import circleci_async as ca
 from circleci_async.downloads.download import Progress
 from circleci_async.testing import FakeCircleCI, RateLimit, World
-from tests.downloads.file_server import all_files, artifact_at, by_path, client, in_turn, random_bytes, served
+from tests.downloads.file_server import all_files, artifact_at, by_path, client, in_sequence, random_bytes, served
 from tests.leftovers import check_nothing_in_use
 from tests.raw_server import Behaviour, Request, answer, raw_server
 
 
 def counting(inner: Behaviour, running: list[int], *, seconds: float = 0.01) -> Behaviour:
-    """Take some time, and note how many requests are under way at each moment."""
+    """Respond after a delay, and record the number of running requests."""
     now = 0
 
     async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
@@ -42,7 +42,7 @@ async def test_every_file_is_complete_although_all_are_interrupted(tmp_path: Pat
         ranges = chance.random() < 0.7
         cuts = [chance.randrange(len(content) + 1) for _ in range(chance.randrange(3))]
         whole = served(content, etag=etag, ranges=ranges)
-        files[path] = in_turn(*[served(content, etag=etag, ranges=ranges, cut=cut) for cut in cuts], whole)
+        files[path] = in_sequence(*[served(content, etag=etag, ranges=ranges, cut=cut) for cut in cuts], whole)
     async with raw_server(by_path(files)) as server, client(server) as circle:
         artifacts = [artifact_at(server, f"d{n % 7}/{n}", node=n % 3, address=f"/{n}") for n in range(60)]
         report = await circle.artifacts.download_all(artifacts, tmp_path / "out")
@@ -127,7 +127,7 @@ async def test_a_failure_names_its_artifact_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"mine")
     async with raw_server(answer(404, {"message": "gone"})) as server, client(server) as circle:
         report = await circle.artifacts.download_all([artifact_at(server, "a/b")], tmp_path / "file")
-        assert str(report.failed[0]).startswith("a/b: can't be placed in ")
+        assert str(report.failed[0]).startswith("a/b: cannot be placed in ")
         report = await circle.artifacts.download_all([artifact_at(server, "a/b")], tmp_path / "out")
         assert str(report.failed[0]).startswith("a/b: 404 Not Found: gone")
 
@@ -236,7 +236,7 @@ async def test_files_are_downloaded_while_their_list_is_read(tmp_path: Path) -> 
                 await asyncio.sleep(0.001)  # not before a file of the first page exists
             return await page(server.url, range(20, 25), None)(request, writer)
 
-        pages = in_turn(page(server.url, range(20), "two"), second_page)
+        pages = in_sequence(page(server.url, range(20), "two"), second_page)
         server.behaviours.append(by_path({listing: pages, "/file": served(b"x")}))
         artifacts = circle.artifacts.list("gh/acme/api", 7)
         report = await asyncio.wait_for(circle.artifacts.download_all(artifacts, tmp_path / "out"), 20)
@@ -267,7 +267,7 @@ async def test_pages_of_the_list_are_requested_no_faster_than_files_are_download
 async def test_a_list_that_fails_is_reported_and_its_items_are_downloaded(tmp_path: Path) -> None:
     listing = "/api/v2/project/gh/acme/api/7/artifacts"
     async with raw_server() as server, client(server, attempts=2) as circle:
-        pages = in_turn(page(server.url, range(20), "two"), answer(500, {"message": "no second page"}))
+        pages = in_sequence(page(server.url, range(20), "two"), answer(500, {"message": "no second page"}))
         server.behaviours.append(by_path({listing: pages, "/file": served(b"x")}))
         report = await circle.artifacts.download_all(circle.artifacts.list("gh/acme/api", 7), tmp_path / "out")
         check_nothing_in_use(circle)
@@ -295,7 +295,9 @@ async def test_an_error_of_the_callers_iterable_is_raised(tmp_path: Path) -> Non
 
 async def test_progress_of_all_files_adds_up(tmp_path: Path) -> None:
     contents = {f"/{n}": random_bytes(40_000 * n, n) for n in range(8)}
-    files = {path: in_turn(served(c, cut=len(c) // 2), served(c, ranges=path < "/4")) for path, c in contents.items()}
+    files = {
+        path: in_sequence(served(c, cut=len(c) // 2), served(c, ranges=path < "/4")) for path, c in contents.items()
+    }
     latest: dict[str, Progress] = {}
     done: list[str] = []
 

@@ -45,7 +45,7 @@ async def number(world: World, slug: str = "gh/acme/api", **criteria: Any) -> in
     return None if found is None else found.pipeline.number
 
 
-# What succeeded
+# Successful pipelines
 
 
 async def test_the_artifacts_of_the_newest_successful_pipeline_are_returned(world: World, project: Project) -> None:
@@ -79,7 +79,7 @@ async def test_a_partly_successful_pipeline_does_not_count(world: World, project
     build(half, "deploy", status=status)
 
     async with FakeCircleCI(world) as fake, fake.client() as circle:
-        if status == "unheard-of":  # the embedded server answers only with what the API's description knows
+        if status == "unheard-of":  # the embedded server answers only with documented fields
             items = [
                 {"id": "1", "name": "build", "status": "success", "created_at": "2026-11-24T12:00:00Z"},
                 {"id": "2", "name": "deploy", "status": status, "created_at": "2026-11-24T12:00:00Z"},
@@ -165,7 +165,7 @@ async def test_an_errored_pipeline_does_not_count(world: World, project: Project
     assert await number(world, workflow="setup") == 2
 
 
-# What is asked for
+# Criteria
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ async def test_the_result_can_be_downloaded_and_written_as_json(world: World, pr
     assert plain["pipeline"]["number"] == 1
 
 
-# What is sent
+# Requests
 
 
 def paths(fake: FakeCircleCI, end: str) -> list[str]:
@@ -301,18 +301,18 @@ async def test_jobs_are_listed_concurrently_within_a_bound_and_keep_their_order(
     async with FakeCircleCI(world) as fake, fake.client() as circle:
         fake.fail("*/1/artifacts", delay=0.3)
         fake.fail("*/artifacts", delay=0.1, times=None)
-        most = 0
-        looking = asyncio.create_task(circle.artifacts.latest("gh/acme/api"))
-        while not looking.done():
-            most = max(most, circle.stats.in_flight)
+        peak = 0
+        search = asyncio.create_task(circle.artifacts.latest("gh/acme/api"))
+        while not search.done():
+            peak = max(peak, circle.stats.in_flight)
             await asyncio.sleep(0.001)
-        found = await looking
-    assert 1 < most <= JOBS_AT_ONCE
+        found = await search
+    assert 1 < peak <= JOBS_AT_ONCE
     assert found is not None
     assert [artifact.path for artifact in found.artifacts] == [str(n) for n in range(JOBS_AT_ONCE + 4)]
 
 
-# What goes wrong
+# Failures
 
 
 @pytest.mark.parametrize("path", ["*/workflow", "*/job", "*/artifacts"])
@@ -357,12 +357,12 @@ async def test_a_cancellation_leaves_nothing_behind(world: World, project: Proje
     build(project.pipeline())
     async with FakeCircleCI(world) as fake, fake.client() as circle:
         held = fake.fail("*/artifacts", delay=30)
-        looking = asyncio.create_task(circle.artifacts.latest("gh/acme/api"))
+        search = asyncio.create_task(circle.artifacts.latest("gh/acme/api"))
         while not held.hits:
             await asyncio.sleep(0.005)
-        looking.cancel()
+        search.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await looking
+            await search
         await check_nothing_is_left(circle)
 
 

@@ -17,7 +17,7 @@ from tests.downloads.file_server import (
     artifact_at,
     by_path,
     client,
-    in_turn,
+    in_sequence,
     random_bytes,
     redirect,
     served,
@@ -62,7 +62,7 @@ def credentials(requests: list[Request]) -> set[str]:
 async def test_the_token_is_sent_to_the_artifact_host_and_not_to_the_storage(
     auth: Literal["circle-token", "bearer", "basic"], header: str, tmp_path: Path
 ) -> None:
-    storage = in_turn(served(CONTENT, cut=10_000), answer(403, "expired"), served(CONTENT))
+    storage = in_sequence(served(CONTENT, cut=10_000), answer(403, "expired"), served(CONTENT))
     async with three_origins(storage) as (api, host, stored):
         retry = ca.RetryPolicy(initial_delay=0.001, max_delay=0.01)
         async with ca.CircleCI(TOKEN, host=api.url, artifact_hosts=[host.host], auth=auth, retry=retry) as circle:
@@ -95,7 +95,7 @@ async def test_a_redirect_back_to_a_trusted_host_gets_the_token_again(tmp_path: 
 
 
 async def test_a_download_is_resumed_through_the_original_url_with_a_new_signature(tmp_path: Path) -> None:
-    storage = in_turn(served(CONTENT, cut=10_000), served(CONTENT, cut=10_000), served(CONTENT))
+    storage = in_sequence(served(CONTENT, cut=10_000), served(CONTENT, cut=10_000), served(CONTENT))
     async with three_origins(storage) as (api, host, stored), client(api, host) as circle:
         got = await circle.artifacts.download(artifact_at(host), tmp_path)
         assert (got.path.read_bytes(), got.resumed) == (CONTENT, 2)
@@ -108,7 +108,7 @@ async def test_a_download_is_resumed_through_the_original_url_with_a_new_signatu
 @pytest.mark.parametrize("status", [400, 403])
 async def test_an_expired_signature_is_renewed_through_the_original_url(status: int, tmp_path: Path) -> None:
     expired = answer(status, "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>")
-    storage = in_turn(expired, served(CONTENT, cut=10_000), expired, expired, served(CONTENT))
+    storage = in_sequence(expired, served(CONTENT, cut=10_000), expired, expired, served(CONTENT))
     async with three_origins(storage) as (api, host, stored), client(api, host) as circle:
         got = await circle.artifacts.download(artifact_at(host), tmp_path)
         assert (got.path.read_bytes(), got.resumed) == (CONTENT, 1)
@@ -154,7 +154,7 @@ async def test_a_file_missing_in_the_storage_is_not_retried(
 
 @fast_clock
 async def test_a_429_of_the_artifact_host_pauses_all_calls(tmp_path: Path) -> None:
-    limited = in_turn(answer(429, {"message": "slow down"}, {"Retry-After": "30"}), served(CONTENT))
+    limited = in_sequence(answer(429, {"message": "slow down"}, {"Retry-After": "30"}), served(CONTENT))
     async with raw_server(answer(404, {})) as api, raw_server(limited) as host, client(api, host) as circle:
         artifacts = [artifact_at(host, f"{n}.bin") for n in range(8)]
         report = await circle.artifacts.download_all(artifacts, tmp_path, concurrency=1)
@@ -167,7 +167,7 @@ async def test_a_429_of_the_artifact_host_pauses_all_calls(tmp_path: Path) -> No
 
 @fast_clock
 async def test_the_retry_after_of_the_storage_is_respected(tmp_path: Path) -> None:
-    storage = in_turn(served(CONTENT, cut=10), answer(503, "SlowDown", {"Retry-After": "7"}), served(CONTENT))
+    storage = in_sequence(served(CONTENT, cut=10), answer(503, "SlowDown", {"Retry-After": "7"}), served(CONTENT))
     async with three_origins(storage) as (api, host, stored), client(api, host) as circle:
         got = await circle.artifacts.download(artifact_at(host), tmp_path)
         assert got.path.read_bytes() == CONTENT
@@ -178,7 +178,7 @@ async def test_the_retry_after_of_the_storage_is_respected(tmp_path: Path) -> No
 async def test_waiting_for_a_retry_holds_no_permit(tmp_path: Path) -> None:
     busy = answer(503, "SlowDown", {"Retry-After": "30"})
     me = answer(200, {"id": "1", "login": "me", "name": "Me"})
-    routes = {"/file": in_turn(served(CONTENT, cut=10), busy, served(CONTENT)), "/api/v2/me": me}
+    routes = {"/file": in_sequence(served(CONTENT, cut=10), busy, served(CONTENT)), "/api/v2/me": me}
     async with raw_server(by_path(routes)) as server, client(server, concurrency=1) as circle:
         download = asyncio.create_task(circle.artifacts.download(artifact_at(server), tmp_path))
         while len(server.requests) < 2:

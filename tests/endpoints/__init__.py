@@ -1,1 +1,1 @@
-"""What each method of a group sends."""
+"""Tests of the endpoint methods and their requests."""

@@ -65,7 +65,7 @@ REQUIRED_TOGETHER: dict[str, tuple[str, ...]] = {
     "enable_ssh": ("jobs",),
     "sparse_tree": ("jobs",),
 }
-"""Optional arguments that an operation, or another argument, can't do without."""
+"""Optional arguments that an operation, or another argument, cannot do without."""
 
 EXCLUDES = {"owner_slug": "owner_id", "owner_id": "owner_slug"}
 

@@ -220,7 +220,7 @@ REFUSALS: dict[str, list[Start]] = {
             checkout_source=ca.CheckoutSource(repo=ca.Repository(full_name="acme/api")),
         ),
     ],
-    "config_source must have only a file_path: provider and repo can't be changed": [
+    "config_source must have only a file_path: provider and repo cannot be changed": [
         call("pipeline_definitions.update", "p", "d", config_source=CONFIG),
         call("pipeline_definitions.update", "p", "d", config_source=ca.ConfigSource(provider="circleci")),
         call("pipeline_definitions.update", "p", "d", config_source=ca.ConfigSource(repo=REPOSITORY)),

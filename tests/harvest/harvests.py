@@ -39,7 +39,7 @@ def all_artifacts(world: World) -> list[Artifact]:
 
 
 def usual_place(artifact: Artifact) -> str:
-    """The path of an artifact with a safe name."""
+    """Return the path of an artifact with a safe name."""
     job = artifact.job
     pipeline = job.workflow.pipeline
     node = f"{artifact.node}/" if len({each.node for each in job.artifacts}) > 1 else ""
@@ -52,14 +52,14 @@ def usual_tree(artifacts: Iterable[Artifact]) -> dict[str, bytes]:
 
 
 def tree(into: Path) -> dict[str, bytes]:
-    """Every finished file: all that are not hidden."""
+    """Return every finished file: all that are not hidden."""
     files = (path for path in into.rglob("*") if path.is_file())
     shown = {path.relative_to(into).as_posix(): path for path in files}
     return {name: path.read_bytes() for name, path in shown.items() if not any(p[0] == "." for p in name.split("/"))}
 
 
 def parts(into: Path) -> list[str]:
-    """The names of the partial files."""
+    """Return the names of the partial files."""
     return sorted(path.name for path in (into / PARTS_NAME).glob("*"))
 
 
@@ -99,5 +99,5 @@ async def check_agreement(into: Path) -> None:
 
 
 def gets(fake: FakeCircleCI, *, origin: str = "storage") -> list[str]:
-    """The paths that were requested successfully."""
+    """Return the paths that were requested successfully."""
     return [each.path for each in fake.requests if each.origin == origin and each.status in {200, 206, 302}]

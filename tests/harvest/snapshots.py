@@ -56,7 +56,7 @@ class Snapshots:
         return call
 
     def _record(self, name: str) -> None:
-        is_repeated = self.steps[-1:] == [name] == ["mkdir"]  # one empty folder more makes no difference
+        is_repeated = self.steps[-1:] == [name] == ["mkdir"]  # ignore an additional empty folder
         self.steps.append(name)
         if is_repeated or not self._into.exists():
             return

@@ -253,7 +253,7 @@ async def test_a_read_only_destination_raises_ledger_error() -> None:
             assert tree(into) == whole == usual_tree(all_artifacts(world))
 
 
-async def test_files_in_a_read_only_folder_fail_until_it_is_writable() -> None:
+async def test_files_in_a_read_only_folder_fail_until_it_becomes_writable() -> None:
     world = small_world(pipelines=1)
     async with FakeCircleCI(world) as fake:
         with unprivileged() as into:
@@ -295,12 +295,12 @@ async def test_open_files_and_connections_are_bounded(into: Path) -> None:
         fill(job, 30)
         for number in range(4):
             job.artifact(f"{number}.bin", size=2_000_000)
-    most = 0
+    peak = 0
 
     async def count() -> None:
-        nonlocal most
+        nonlocal peak
         while True:
-            most = max(most, len(list(Path("/proc/self/fd").iterdir())))
+            peak = max(peak, len(list(Path("/proc/self/fd").iterdir())))
             await asyncio.sleep(0.002)
 
     async with FakeCircleCI(world) as fake, fake.client(concurrency=8) as circle:
@@ -310,5 +310,5 @@ async def test_open_files_and_connections_are_bounded(into: Path) -> None:
         counting.cancel()
         report.raise_for_failures()
     # This process holds both ends of each connection: 8 + 8 for each of three hosts; 8 partial files, and the ledger.
-    assert most - before < 2 * 3 * 8 + 8 + 8
+    assert peak - before < 2 * 3 * 8 + 8 + 8
     await check_agreement(into)

@@ -195,30 +195,30 @@ async def test_a_slow_on_progress_misses_events_but_not_the_numbers(is_async: bo
         events.append(event)
         await asyncio.to_thread(free.wait)
 
-    telling = Notifier(listen_async if is_async else listen)
+    slow_notifier = Notifier(listen_async if is_async else listen)
     numbers: Any = ca.HarvestProgress
     for number in range(10_000):
-        telling.notify(ca.Throttled(seconds=number))
-        telling.notify(ca.FileAdvanced(project="p", job=1, node=0, path=f"{number}", received=1, size=2))
-        told = dict.fromkeys(("done", "skipped", "failed", "bytes", "received", "seconds", "speed", "paused"), 0)
-        telling.notify(numbers(discovered=number, seconds_left=None, is_discovering=True, **told))
+        slow_notifier.notify(ca.Throttled(seconds=number))
+        slow_notifier.notify(ca.FileAdvanced(project="p", job=1, node=0, path=f"{number}", received=1, size=2))
+        zeros = dict.fromkeys(("done", "skipped", "failed", "bytes", "received", "seconds", "speed", "paused"), 0)
+        slow_notifier.notify(numbers(discovered=number, seconds_left=None, is_discovering=True, **zeros))
     await asyncio.sleep(0.01)
     free.set()
-    await telling.close()
+    await slow_notifier.close()
     assert len(events) < 3 * notifier.MAX_PENDING_EVENTS
     assert of(ca.HarvestProgress, events)[-1].discovered == 9_999
     assert of(ca.Throttled, events)[0].seconds == 0
 
 
 async def test_on_progress_is_cancelled_with_the_harvest(into: Path) -> None:
-    told = asyncio.Event()
+    called = asyncio.Event()
 
     async def listen(event: ca.HarvestEvent) -> None:
-        told.set()
+        called.set()
 
     async with FakeCircleCI(small_world(), latency=0.01) as fake, fake.client() as circle:
         task = asyncio.create_task(circle.harvest("gh/acme/api", into, on_progress=listen))
-        await told.wait()
+        await called.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -1,4 +1,4 @@
-"""Failures: what can be downloaded is downloaded in the end, the rest is reported, and files match the ledger."""
+"""Failures: all available files are downloaded, the others reported, and files match the ledger."""
 
 import asyncio
 import random
@@ -92,7 +92,7 @@ async def test_a_rejected_token_ends_the_run(into: Path) -> None:
         assert [failure.kind for failure in report.failed] == ["pipelines"]
 
 
-# Answers that fail
+# Failed responses
 
 
 def plan_failures(fake: FakeCircleCI, chance: random.Random) -> list[Fault]:
@@ -446,7 +446,7 @@ async def test_symbolic_links_are_not_followed(leads: str, into: Path, tmp_path:
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_a_file_in_the_way_of_a_folder_fails_only_the_files_below(into: Path) -> None:
+async def test_a_file_in_place_of_a_folder_fails_only_the_files_below(into: Path) -> None:
     world = small_world(pipelines=1)
     folder = into / "gh/acme/api/1/build"
     folder.mkdir(parents=True)

@@ -113,7 +113,7 @@ async def test_several_projects_share_a_destination(into: Path) -> None:
 
 
 async def test_downloads_start_during_discovery(into: Path) -> None:
-    """The first file is downloaded before the last list is received, even within one job."""
+    """Check that the first file is downloaded before the last list is received, even within one job."""
     world = small_world(pipelines=1, jobs=1, artifacts=60)
     async with FakeCircleCI(world, page_size=10) as fake:
         fake.fail("*/artifacts", origin="api", times=None, after=3, delay=0.05)

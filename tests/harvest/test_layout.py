@@ -31,7 +31,7 @@ def placed(
 
 
 def places(*artifacts: tuple[int, str], job: JobRef = JOB, layout: str = DEFAULT_LAYOUT) -> list[str]:
-    """The paths of these artifacts, in this order."""
+    """Return the paths of these artifacts, in this order."""
     found = placed(artifacts, job=job, layout=layout)
     return [found[each] for each in artifacts]
 

@@ -90,9 +90,9 @@ async def test_a_ledger_of_a_newer_version_is_refused(into: Path) -> None:
         sql.execute("PRAGMA user_version = 2")
     error = await error_of(into)
     assert "was written by a newer version of circleci_async (its format is 2, this version reads 1)" in str(error)
-    for look in (ca.harvest_status, ca.verify_harvest):
+    for read in (ca.harvest_status, ca.verify_harvest):
         with pytest.raises(ca.LedgerError, match="newer version"):
-            await look(into)
+            await read(into)
 
 
 async def test_a_foreign_database_is_refused(into: Path) -> None:
@@ -120,9 +120,9 @@ async def test_an_empty_ledger_file_is_initialized(into: Path) -> None:
 
 async def test_status_and_verify_without_a_harvest_raise(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "missing"):
-        for look in (ca.harvest_status, ca.verify_harvest):
+        for read in (ca.harvest_status, ca.verify_harvest):
             with pytest.raises(ca.LedgerError, match="no harvest in"):
-                await look(folder)
+                await read(folder)
 
 
 # A full disk for the ledger

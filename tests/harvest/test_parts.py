@@ -71,7 +71,7 @@ async def test_backpressure_pauses_discovery_while_much_is_pending(monkeypatch: 
     pending.claimed(1)
     await waiting
     pending.queued(90)
-    pending.claimed(0)  # the queue is empty, whatever the count
+    pending.claimed(0)  # the queue is empty, regardless of the count
     await pending.wait()
     pending.disable()
     pending.queued(1_000)

@@ -111,9 +111,9 @@ async def test_an_error_while_the_ledger_is_read_raises(into: Path) -> None:
         report = await harvest(fake, into)
     with closing(sqlite3.connect(into / ".harvest.sqlite")) as sql:
         sql.execute("ALTER TABLE artifacts RENAME TO elsewhere")
-    for look in (ca.harvest_status, ca.verify_harvest):
+    for read in (ca.harvest_status, ca.verify_harvest):
         with pytest.raises(ca.LedgerError, match=r"cannot use .*: no such table: artifacts"):
-            await look(into)
+            await read(into)
     with pytest.raises(ca.LedgerError, match="no such table"):
         list(report.files)
 

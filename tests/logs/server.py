@@ -48,8 +48,8 @@ FAILED: dict[str, Any] = {"status": "failed", "failed": True, "exit_code": 1}
 
 def build(*steps: Sequence[dict[str, Any]], lifecycle: str | None = "finished", **more: Any) -> dict[str, Any]:
     """Return a job as API v1.1 does; each step is given by its actions."""
-    told = [{"name": actions[0]["name"], "actions": list(actions)} for actions in steps]
-    return {"build_num": 42, "lifecycle": lifecycle, "status": "failed", "steps": told, **more}
+    body = [{"name": actions[0]["name"], "actions": list(actions)} for actions in steps]
+    return {"build_num": 42, "lifecycle": lifecycle, "status": "failed", "steps": body, **more}
 
 
 def stored(*texts: str) -> Behaviour:
@@ -89,9 +89,9 @@ async def serving(
             return await answer(404, {"message": "Not found"})(request, writer)
         if callable(builds):
             return await builds(request, writer)
-        told = json.dumps(left.pop(0) if len(left) > 1 else left[0])
-        told = told.replace('"output_url": "/', f'"output_url": "{server.url}/').replace("?signed", f"?{SIGNATURE}")
-        return await answer(200, told)(request, writer)
+        body = json.dumps(left.pop(0) if len(left) > 1 else left[0])
+        body = body.replace('"output_url": "/', f'"output_url": "{server.url}/').replace("?signed", f"?{SIGNATURE}")
+        return await answer(200, body)(request, writer)
 
     async with raw_server(behave) as server, CircleCI(TOKEN, host=server.url, **{"retry": QUICK, **options}) as circle:
         yield server, circle

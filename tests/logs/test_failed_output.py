@@ -67,30 +67,30 @@ async def test_each_failed_step_and_node_is_returned_in_the_order_of_the_job() -
 )
 async def test_tail_bounds_the_lines_and_ansi_keeps_the_codes(options: dict[str, Any], text: str) -> None:
     printed = "".join(f"\x1b[31mline {number}\x1b[0m\n" for number in range(300))
-    told = build([action(101, output_url="/s?signed", **FAILED)])
-    async with serving([told], {"/s": stored(printed)}) as (_, circle):
+    body = build([action(101, output_url="/s?signed", **FAILED)])
+    async with serving([body], {"/s": stored(printed)}) as (_, circle):
         (output,) = await circle.jobs.failed_output(PROJECT, 42, **options)
         assert output.text == text
 
 
 async def test_codes_that_are_split_between_messages_are_removed() -> None:
-    told = build([action(101, output_url="/s?signed", **TIMED_OUT)])
+    body = build([action(101, output_url="/s?signed", **TIMED_OUT)])
     printed = stored("a\x1b", "[3", "1mb\x1b]0;ti", "tle\x07c\x1b]8;;x\x1b", "\\d\r", "\n")
-    async with serving([told], {"/s": printed}) as (_, circle):
+    async with serving([body], {"/s": printed}) as (_, circle):
         (output,) = await circle.jobs.failed_output(PROJECT, 42)
         assert (output.text, output.status, output.exit_code) == ("abcd", "timedout", None)
 
 
 async def test_without_a_failed_step_no_output_is_requested() -> None:
-    told = build([action(101)], [action(102, status="canceled", canceled=True)], [action(103, status="running")])
-    async with serving([told]) as (server, circle):
+    body = build([action(101)], [action(102, status="canceled", canceled=True)], [action(103, status="running")])
+    async with serving([body]) as (server, circle):
         assert await circle.jobs.failed_output(PROJECT, 42) == []
         assert len(server.requests) == 1
 
 
 async def test_a_failed_step_without_output_has_no_text() -> None:
-    told = build([action(101, has_output=False, status="infrastructure_fail", infrastructure_fail=True)])
-    async with serving([told]) as (server, circle):
+    body = build([action(101, has_output=False, status="infrastructure_fail", infrastructure_fail=True)])
+    async with serving([body]) as (server, circle):
         (output,) = await circle.jobs.failed_output(PROJECT, 42)
         assert (output.text, output.error, output.status) == ("", None, "infrastructure_fail")
         assert len(server.requests) == 1
@@ -98,24 +98,24 @@ async def test_a_failed_step_without_output_has_no_text() -> None:
 
 async def test_outputs_are_read_concurrently_within_a_bound_and_keep_their_order() -> None:
     nodes = range(3 * OUTPUTS_AT_ONCE)
-    told = build([action(101, node, output_url=f"/{node}?signed", **FAILED) for node in nodes])
+    body = build([action(101, node, output_url=f"/{node}?signed", **FAILED) for node in nodes])
     files = {f"/{node}": after(0.02 * (node % 3), stored(f"node {node}")) for node in nodes}
-    async with serving([told], files) as (server, circle):
+    async with serving([body], files) as (server, circle):
         outputs = await circle.jobs.failed_output(PROJECT, 42)
         assert [(output.node, output.text) for output in outputs] == [(node, f"node {node}") for node in nodes]
-        assert 1 < server.most_in_flight <= OUTPUTS_AT_ONCE
+        assert 1 < server.max_in_flight <= OUTPUTS_AT_ONCE
 
 
 async def test_outputs_are_read_although_only_one_request_may_be_in_flight() -> None:
-    told = build([action(101, node, output_url="/s?signed", **FAILED) for node in range(3)])
+    body = build([action(101, node, output_url="/s?signed", **FAILED) for node in range(3)])
     files = {"/s": answer(403, "<Error/>")} | {f"{BUILD}/output/101/{node}": answer(200, "a") for node in range(3)}
-    async with serving([told], files, concurrency=1) as (server, circle):
+    async with serving([body], files, concurrency=1) as (server, circle):
         assert [output.text for output in await circle.jobs.failed_output(PROJECT, 42)] == ["a"] * 3
-        assert server.most_in_flight == 1
+        assert server.max_in_flight == 1
 
 
 async def test_an_unavailable_output_has_an_error_and_does_not_affect_the_others() -> None:
-    told = build(
+    body = build(
         [
             action(101, 0, output_url="/0?signed", **FAILED),
             action(101, 1, output_url="/1?signed", **FAILED),
@@ -123,7 +123,7 @@ async def test_an_unavailable_output_has_an_error_and_does_not_affect_the_others
         ]
     )
     files = {"/0": answer(403, "<Error/>"), "/1": stored("one"), "/2": answer(200, "<html>")}
-    async with serving([told], files) as (_, circle):
+    async with serving([body], files) as (_, circle):
         gone, well, broken = await circle.jobs.failed_output(PROJECT, 42)
         assert (gone.text, well.text, broken.text) == ("", "one", "")
         assert isinstance(gone.error, ca.NotFound)
@@ -149,8 +149,8 @@ async def test_an_invalid_tail_is_refused_before_anything_is_sent(tail: Any) -> 
 
 
 async def test_a_cancellation_leaves_nothing_open() -> None:
-    told = build([action(101, node, output_url="/s?signed", **FAILED) for node in range(2 * OUTPUTS_AT_ONCE)])
-    async with serving([told], {"/s": hang}) as (server, circle):
+    body = build([action(101, node, output_url="/s?signed", **FAILED) for node in range(2 * OUTPUTS_AT_ONCE)])
+    async with serving([body], {"/s": hang}) as (server, circle):
         reading = asyncio.ensure_future(circle.jobs.failed_output(PROJECT, 42))
         while len(sent(server, "/s")) < OUTPUTS_AT_ONCE:
             await asyncio.sleep(0.001)

@@ -11,7 +11,7 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.testing import FakeCircleCI, Job, World
-from tests.downloads.file_server import in_turn, served
+from tests.downloads.file_server import in_sequence, served
 from tests.fastclock import fast_clock
 from tests.leftovers import check_nothing_is_left
 from tests.raw_server import answer
@@ -79,8 +79,8 @@ async def test_all_lines_of_an_ended_job_are_yielded_at_once() -> None:
 
 
 async def test_ansi_keeps_the_codes() -> None:
-    told = build([action(101, output_url="/s?signed")])
-    async with serving([told], {"/s": stored("\x1b[31mred\x1b[0m\r\n")}) as (_, circle):
+    body = build([action(101, output_url="/s?signed")])
+    async with serving([body], {"/s": stored("\x1b[31mred\x1b[0m\r\n")}) as (_, circle):
         assert await texts(circle.jobs.follow(PROJECT, 42, ansi=True)) == ["\x1b[31mred\x1b[0m"]
 
 
@@ -106,7 +106,7 @@ async def test_steps_of_the_same_name_and_steps_without_number_are_distinguished
 
 async def test_output_that_is_stored_late_is_waited_for() -> None:
     running = build([action(101, output_url="/s?signed")], lifecycle="running")
-    files = {"/s": in_turn(*[answer(403, "<Error/>")] * 4, stored("late"))}
+    files = {"/s": in_sequence(*[answer(403, "<Error/>")] * 4, stored("late"))}
     async with serving([running] * 6 + [build([action(101, output_url="/s?signed")])], files) as (server, circle):
         assert await texts(circle.jobs.follow(PROJECT, 42, interval=SOON)) == ["late"]
         assert len(sent(server, PLAIN)) == 2
@@ -122,9 +122,9 @@ async def test_missing_output_of_an_ended_job_is_an_error() -> None:
 async def test_transient_failures_are_tolerated_and_each_line_is_yielded_once() -> None:
     running, ended = build([action(101, **RUNNING)], lifecycle="running"), build([action(101)])
     whole = "".join(f"line {number}\n" for number in range(30_000)).encode()
-    told = in_turn(*[answer(200, running)] * 2, *[answer(502, "")] * 9, answer(200, running), answer(200, ended))
+    body = in_sequence(*[answer(200, running)] * 2, *[answer(502, "")] * 9, answer(200, running), answer(200, ended))
     cuts = [served(whole, cut=at, etag=None) for at in (100_000, 5, 200_000, 6)]  # two attempts per poll
-    async with serving(told, {PLAIN: in_turn(*cuts, served(whole))}) as (server, circle):
+    async with serving(body, {PLAIN: in_sequence(*cuts, served(whole))}) as (server, circle):
         assert await texts(circle.jobs.follow(PROJECT, 42, interval=SOON)) == whole.decode().splitlines()
         assert [request.path for request in server.requests].count(BUILD) == 2 + 9 + 2
 
@@ -132,7 +132,9 @@ async def test_transient_failures_are_tolerated_and_each_line_is_yielded_once() 
 @fast_clock
 async def test_a_failure_of_two_minutes_ends_it() -> None:
     running = build([action(101, **RUNNING)], lifecycle="running")
-    async with serving(in_turn(answer(200, running), answer(503, {"message": "down"})), {PLAIN: answer(200, "")}) as (
+    async with serving(
+        in_sequence(answer(200, running), answer(503, {"message": "down"})), {PLAIN: answer(200, "")}
+    ) as (
         _,
         circle,
     ):
@@ -145,7 +147,7 @@ async def test_a_failure_of_two_minutes_ends_it() -> None:
 @fast_clock
 async def test_a_404_of_a_job_that_was_seen_is_tolerated() -> None:
     running, ended = build([action(101, **RUNNING)], lifecycle="running"), build([action(101)])
-    polls = in_turn(answer(200, running), *[answer(404, {"message": "gone"})] * 3, answer(200, ended))
+    polls = in_sequence(answer(200, running), *[answer(404, {"message": "gone"})] * 3, answer(200, ended))
     async with serving(polls, {PLAIN: answer(200, "a\n")}) as (_, circle):
         assert await texts(circle.jobs.follow(PROJECT, 42)) == ["a"]
 
@@ -226,7 +228,7 @@ async def test_a_job_that_was_canceled_before_it_started_is_not_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "over"),
+    ("fields", "over"),
     [
         ({"lifecycle": "finished"}, True),
         ({"lifecycle": "not_run"}, True),
@@ -240,8 +242,8 @@ async def test_a_job_that_was_canceled_before_it_started_is_not_found() -> None:
     ],
     ids=str,
 )
-async def test_a_job_has_ended_according_to_its_lifecycle_or_status(told: dict[str, Any], over: bool) -> None:
-    async with serving([build(**told), build()]) as (server, circle):
+async def test_a_job_has_ended_according_to_its_lifecycle_or_status(fields: dict[str, Any], over: bool) -> None:
+    async with serving([build(**fields), build()]) as (server, circle):
         assert await texts(circle.jobs.follow(PROJECT, 42, interval=SOON)) == []
         assert len(server.requests) == (1 if over else 2)
 
@@ -254,8 +256,8 @@ async def test_an_invalid_interval_is_refused_at_once(interval: Any) -> None:
 
 
 async def test_leaving_early_leaves_nothing_open() -> None:
-    told = build([action(101, **RUNNING)], lifecycle="running")
-    async with serving([told], {PLAIN: answer(200, "a\nb\n")}) as (server, circle):
+    body = build([action(101, **RUNNING)], lifecycle="running")
+    async with serving([body], {PLAIN: answer(200, "a\nb\n")}) as (server, circle):
         async with aclosing(circle.jobs.follow(PROJECT, 42)) as lines:
             assert (await anext(lines)).text == "a"
         await check_nothing_is_left(circle)

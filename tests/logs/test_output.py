@@ -14,7 +14,7 @@ import circleci_async as ca
 from circleci_async.logs.messages import MAX_MESSAGE, TextMessages
 from circleci_async.logs.reading import GzipReader
 from circleci_async.testing import FakeCircleCI, World
-from tests.downloads.file_server import in_turn, served
+from tests.downloads.file_server import in_sequence, served
 from tests.leftovers import check_nothing_in_use, check_nothing_is_left
 from tests.raw_server import Behaviour, answer, cut, hang, raw_server
 
@@ -76,7 +76,7 @@ async def test_a_message_has_its_stream_and_time() -> None:
 
 
 async def test_nothing_is_sent_before_a_read_and_each_read_requests_again() -> None:
-    async with serving([ONE], {"/s": in_turn(stored("a"), stored("ab"))}) as (server, circle):
+    async with serving([ONE], {"/s": in_sequence(stored("a"), stored("ab"))}) as (server, circle):
         output = circle.jobs.output(PROJECT, 42, 101)
         assert server.requests == []
         assert [await output.text(), await output.text()] == ["a", "ab"]
@@ -85,9 +85,9 @@ async def test_nothing_is_sent_before_a_read_and_each_read_requests_again() -> N
 @pytest.mark.parametrize("trusted", [False, True])
 async def test_the_token_is_never_sent_to_the_storage(trusted: bool) -> None:
     async with raw_server(stored("a")) as storage:
-        told = build([action(101, output_url=f"{storage.url}/out?{SIGNATURE}&x=%2B+%2f")])
+        body = build([action(101, output_url=f"{storage.url}/out?{SIGNATURE}&x=%2B+%2f")])
         hosts = [storage.host] if trusted else []
-        async with serving([told], artifact_hosts=hosts) as (server, circle):
+        async with serving([body], artifact_hosts=hosts) as (server, circle):
             assert await circle.jobs.output(PROJECT, 42, 101).text() == "a"
             assert credentials(storage.requests) == set()
             assert [request.target for request in storage.requests] == [f"/out?{SIGNATURE}&x=%2B+%2f"]
@@ -95,19 +95,19 @@ async def test_the_token_is_never_sent_to_the_storage(trusted: bool) -> None:
 
 
 async def test_the_output_of_the_given_node_is_read() -> None:
-    told = build([action(101, 0, output_url="/0?signed"), action(101, 1, output_url="/1?signed")])
-    async with serving([told], {"/0": stored("zero"), "/1": stored("one")}) as (server, circle):
+    body = build([action(101, 0, output_url="/0?signed"), action(101, 1, output_url="/1?signed")])
+    async with serving([body], {"/0": stored("zero"), "/1": stored("one")}) as (server, circle):
         assert await circle.jobs.output(PROJECT, 42, 101).text() == "zero"
         assert await circle.jobs.output(PROJECT, 42, 101, node=1).text() == "one"
         (step,) = await circle.jobs.steps(PROJECT, 42).collect()
         asked = len(server.requests)
         assert await circle.jobs.output(PROJECT, 42, step, 1).text() == "one"
-        assert [request.path for request in server.requests[asked:]] == ["/1"]  # the step knows the address
+        assert [request.path for request in server.requests[asked:]] == ["/1"]  # the step contains the URL
 
 
 async def test_a_step_without_number_can_be_given_as_a_step() -> None:
-    told = build([action(101, output_url="/a?signed")], [action(None, output_url="/b?signed")])
-    async with serving([told], {"/b": stored("b")}) as (_, circle):
+    body = build([action(101, output_url="/a?signed")], [action(None, output_url="/b?signed")])
+    async with serving([body], {"/b": stored("b")}) as (_, circle):
         _, step = await circle.jobs.steps(PROJECT, 42).collect()
         assert step.number is None
         assert await circle.jobs.output(PROJECT, 42, step).text() == "b"
@@ -169,7 +169,7 @@ async def test_an_invalid_number_of_lines_is_refused(tail: Any) -> None:
             await circle.jobs.output(PROJECT, 42, 101).tail(tail)
 
 
-# Where the storage does not do
+# Failures of the storage
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
@@ -217,8 +217,8 @@ async def test_output_without_a_working_url_is_read_from_the_api(url: str | None
 )
 async def test_output_is_read_from_the_api_if_the_storage_fails(broken: Behaviour) -> None:
     async with raw_server(broken) as storage:
-        told = build([action(101, output_url=f"{storage.url}/s?{SIGNATURE}")])
-        assert await text_of(told, {PLAIN: answer(200, "plain")}) == "plain"
+        body = build([action(101, output_url=f"{storage.url}/s?{SIGNATURE}")])
+        assert await text_of(body, {PLAIN: answer(200, "plain")}) == "plain"
 
 
 @pytest.mark.parametrize("url", ["http://localhost:1/s?X-Amz-Signature=5ignatur3", "ftp://example.com/s", "s", "//"])
@@ -238,11 +238,11 @@ async def test_an_error_of_both_sources_names_both_and_no_signature() -> None:
     async with serving([ONE], {"/s": answer(403, "<Error>Request has expired</Error>")}) as (_, circle):
         with pytest.raises(ca.NotFound) as caught:
             await circle.jobs.output(PROJECT, 42, 101).text()
-        told = "".join(traceback.format_exception(caught.value))
+        shown = "".join(traceback.format_exception(caught.value))
         assert "output/101/0" in str(caught.value)
-        assert "the storage failed before: 403" in told
-        assert "5ignatur3" not in told
-        assert TOKEN not in told
+        assert "the storage failed before: 403" in shown
+        assert "5ignatur3" not in shown
+        assert TOKEN not in shown
 
 
 async def test_output_without_url_and_number_is_an_error() -> None:
@@ -253,14 +253,14 @@ async def test_output_without_url_and_number_is_an_error() -> None:
 
 
 async def test_the_error_of_the_storage_is_raised_without_a_number() -> None:
-    told = build([action(None, output_url="/s?signed")])
-    async with serving([told], {"/s": answer(403, "<Error/>")}) as (_, circle):
+    body = build([action(None, output_url="/s?signed")])
+    async with serving([body], {"/s": answer(403, "<Error/>")}) as (_, circle):
         (step,) = await circle.jobs.steps(PROJECT, 42).collect()
         with pytest.raises(ca.PermissionDenied):
             await circle.jobs.output(PROJECT, 42, step).text()
 
 
-# What comes broken
+# Malformed output
 
 
 @pytest.mark.parametrize(
@@ -291,9 +291,9 @@ async def test_gzip_is_decompressed(headers: dict[str, str]) -> None:
 
 def test_gzip_is_decompressed_from_any_pieces() -> None:
     packed = gzip.compress(b"0" * 200_000)
-    for cut_at in range(len(packed)):
+    for split_at in range(len(packed)):
         reader = GzipReader(TextMessages())
-        messages = [*reader.feed(packed[:cut_at]), *reader.feed(packed[cut_at:]), *reader.end()]
+        messages = [*reader.feed(packed[:split_at]), *reader.feed(packed[split_at:]), *reader.end()]
         assert sum(len(message.text) for message in messages) == 200_000
 
 
@@ -311,7 +311,7 @@ async def test_highly_compressed_gzip_is_decompressed_in_small_pieces() -> None:
 async def test_interrupted_output_is_resumed_and_yielded_once(resumable: dict[str, Any]) -> None:
     whole = stored_bytes(*MANY)
     third = len(whole) // 3
-    files = {"/s": in_turn(served(whole, cut=third, **resumable), served(whole, **resumable))}
+    files = {"/s": in_sequence(served(whole, cut=third, **resumable), served(whole, **resumable))}
     async with serving([ONE], files) as (server, circle):
         assert [line async for line in circle.jobs.output(PROJECT, 42, 101).lines()] == SHOWN.splitlines()
         ranges = [request.headers.get("range") for request in sent(server, "/s")]
@@ -328,7 +328,7 @@ async def test_output_that_stays_incomplete_continues_as_plain_text() -> None:
 
 async def test_interrupted_plain_text_is_yielded_once() -> None:
     whole = "".join(MANY).encode()
-    files = {PLAIN: in_turn(served(whole, cut=100_000, etag=None), served(whole, etag=None))}
+    files = {PLAIN: in_sequence(served(whole, cut=100_000, etag=None), served(whole, etag=None))}
     assert await text_of(build([action(101)]), files) == SHOWN
 
 

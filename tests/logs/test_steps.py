@@ -16,8 +16,8 @@ from .server import BUILD, FAILED, PROJECT, TOKEN, action, build, serving
 BEGIN = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-async def steps_of(*told: list[dict[str, Any]], **more: Any) -> list[ca.JobStep]:
-    async with serving([build(*told, **more)]) as (_, circle):
+async def steps_of(*steps: list[dict[str, Any]], **more: Any) -> list[ca.JobStep]:
+    async with serving([build(*steps, **more)]) as (_, circle):
         return await circle.jobs.steps(PROJECT, 42).collect()
 
 
@@ -58,9 +58,9 @@ async def test_nearly_every_field_can_be_null_or_absent() -> None:
     assert (bare.actions[0].name, bare.actions[0].node, nothing.name) == ("bare", 3, "")
 
 
-@pytest.mark.parametrize("told", [{"steps": None}, {"steps": []}, {}])
-async def test_a_job_can_have_no_steps(told: dict[str, Any]) -> None:
-    async with serving(answer(200, {"build_num": 42, **told})) as (_, circle):
+@pytest.mark.parametrize("fields", [{"steps": None}, {"steps": []}, {}])
+async def test_a_job_can_have_no_steps(fields: dict[str, Any]) -> None:
+    async with serving(answer(200, {"build_num": 42, **fields})) as (_, circle):
         assert await circle.jobs.steps(PROJECT, 42).collect() == []
 
 
@@ -71,7 +71,7 @@ async def test_a_step_can_have_no_actions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "status", "failed"),
+    ("fields", "status", "failed"),
     [
         ({"status": "timedout", "timedout": True, "failed": None, "exit_code": None}, "timedout", True),
         ({"status": "timedout"}, "timedout", True),
@@ -88,13 +88,13 @@ async def test_a_step_can_have_no_actions() -> None:
     ],
     ids=str,
 )
-async def test_the_status_or_a_flag_of_a_step_means_failure(told: dict[str, Any], status: str, failed: bool) -> None:
-    (step,) = await steps_of([action(**told)])
+async def test_the_status_or_a_flag_of_a_step_means_failure(fields: dict[str, Any], status: str, failed: bool) -> None:
+    (step,) = await steps_of([action(**fields)])
     assert (step.status, step.failed, step.actions[0].failed) == (status, failed, failed)
 
 
 @pytest.mark.parametrize(
-    ("statuses", "told"),
+    ("statuses", "expected"),
     [
         (("success", "failed", "running"), "failed"),
         (("success", "running", "canceled"), "running"),
@@ -104,14 +104,14 @@ async def test_the_status_or_a_flag_of_a_step_means_failure(told: dict[str, Any]
     ],
     ids=str,
 )
-async def test_a_step_has_the_status_of_its_worst_node(statuses: tuple[str, ...], told: str) -> None:
+async def test_a_step_has_the_status_of_its_worst_node(statuses: tuple[str, ...], expected: str) -> None:
     ends = {"running": None}
     actions = [
         action(node=node, status=status, exit_code=node, end_time=ends.get(status, "2026-11-24T12:00:05Z"))
         for node, status in enumerate(statuses)
     ]
     (step,) = await steps_of(actions)
-    assert (step.status, step.exit_code) == (told, statuses.index(told))
+    assert (step.status, step.exit_code) == (expected, statuses.index(expected))
     assert (step.ended_at is None) == ("running" in statuses)
 
 

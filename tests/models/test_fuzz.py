@@ -266,7 +266,7 @@ async def test_an_invalid_page_is_reported_with_its_location(operation: str, dat
 
 
 @pytest.mark.parametrize("operation", PAGES)
-async def test_items_are_optional_only_if_the_description_says_so(operation: str) -> None:
+async def test_items_are_optional_only_where_the_description_omits_them(operation: str) -> None:
     if "items" in resolve(whole(operation)).get("required", []):
         with pytest.raises(DecodeError, match=r"\$\.items: required, but absent"):
             await called(operation, {})

@@ -27,7 +27,7 @@ def ids(*workflows: Workflow) -> list[str]:
     return [each.id for each in newest_of_each_name(workflows)]
 
 
-def test_a_rerun_replaces_the_earlier_run_whatever_the_order() -> None:
+def test_a_rerun_replaces_the_earlier_run_in_any_order() -> None:
     first, rerun = workflow("build", "1"), workflow("build", "2", minute=5)
     assert ids(first, rerun) == ids(rerun, first) == ["2"]
 

@@ -222,13 +222,15 @@ def counting(running: list[int]) -> Behaviour:
     return behave
 
 
-@pytest.mark.parametrize(("concurrency", "gate", "most"), [(5, 32, 5), (16, 3, 3), (1, 32, 1)])
-async def test_concurrency_is_limited_by_the_argument_and_by_the_client(concurrency: int, gate: int, most: int) -> None:
+@pytest.mark.parametrize(("concurrency", "client_concurrency", "expected"), [(5, 32, 5), (16, 3, 3), (1, 32, 1)])
+async def test_concurrency_is_limited_by_the_argument_and_by_the_client(
+    concurrency: int, client_concurrency: int, expected: int
+) -> None:
     running: list[int] = []
-    async with raw_server(counting(running)) as server, client(server, concurrency=gate) as circle:
+    async with raw_server(counting(running)) as server, client(server, concurrency=client_concurrency) as circle:
         projects = [f"gh/acme/{n}" for n in range(20)]
         found = [entry async for entry in circle.insights.snapshot(projects, concurrency=concurrency)]
-    assert (len(found), max(running)) == (20, most)
+    assert (len(found), max(running)) == (20, expected)
 
 
 async def test_snapshots_and_other_calls_share_the_limiter_of_the_client() -> None:

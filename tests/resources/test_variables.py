@@ -24,11 +24,11 @@ Set = Callable[..., Awaitable[dict[str, Any]]]
 
 
 @attrs.frozen
-class Way:
-    """One of the two ways to set many variables."""
+class Setter:
+    """The setter of many variables of a context or a project."""
 
     to: Callable[[ca.CircleCI], Set]
-    """What sets them, given the place and the variables."""
+    """Returns the method, which takes the place and the variables."""
     place: Any
     stored: Callable[[], Mapping[str, Any]]
 
@@ -49,44 +49,44 @@ def project(world: World) -> Project:
 
 
 @pytest.fixture(params=["context", "project"])
-def way(request: pytest.FixtureRequest, context: Context, project: Project) -> Way:
+def setter(request: pytest.FixtureRequest, context: Context, project: Project) -> Setter:
     if request.param == "context":
-        return Way(lambda c: c.contexts.set_variables, context.id, lambda: context.variables)
-    return Way(lambda c: c.environment_variables.set_variables, P, lambda: project.environment_variables)
+        return Setter(lambda c: c.contexts.set_variables, context.id, lambda: context.variables)
+    return Setter(lambda c: c.environment_variables.set_variables, P, lambda: project.environment_variables)
 
 
 def name_of(request: Request) -> str:
-    """The variable that a request is about."""
+    """Return the name of the variable in a request."""
     return str(json.loads(request.body).get("name") or request.path.rpartition("/")[2])
 
 
-def told_of(request: Request) -> dict[str, str]:
+def stored_variable(request: Request) -> dict[str, str]:
     return {"name": name_of(request), "variable": name_of(request), "value": "xxxx"}
 
 
-async def test_the_results_have_the_order_of_the_variables(way: Way, world: World) -> None:
+async def test_the_results_have_the_order_of_the_variables(setter: Setter, world: World) -> None:
     async with FakeCircleCI(world) as fake, fake.client() as circle:
-        answers = await way.to(circle)(way.place, MANY)
+        answers = await setter.to(circle)(setter.place, MANY)
     assert list(answers) == list(MANY)
-    assert {name: each.value for name, each in way.stored().items()} == MANY
+    assert {name: each.value for name, each in setter.stored().items()} == MANY
     assert {getattr(each, "variable", None) or each.name for each in answers.values()} == set(MANY)
 
 
-async def test_existing_values_are_replaced(way: Way, world: World) -> None:
+async def test_existing_values_are_replaced(setter: Setter, world: World) -> None:
     async with FakeCircleCI(world) as fake, fake.client() as circle:
-        await way.to(circle)(way.place, {"A": "old", "B": "kept"})
-        await way.to(circle)(way.place, UserDict({"A": "new"}))
-    assert {name: each.value for name, each in way.stored().items()} == {"A": "new", "B": "kept"}
+        await setter.to(circle)(setter.place, {"A": "old", "B": "kept"})
+        await setter.to(circle)(setter.place, UserDict({"A": "new"}))
+    assert {name: each.value for name, each in setter.stored().items()} == {"A": "new", "B": "kept"}
 
 
-async def test_no_variables_send_no_request(way: Way) -> None:
+async def test_no_variables_send_no_request(setter: Setter) -> None:
     async with ca.CircleCI("t", host="http://localhost:1") as circle:
-        assert await way.to(circle)(way.place, {}) == {}
+        assert await setter.to(circle)(setter.place, {}) == {}
         assert circle.stats.requests == 0
 
 
 @pytest.mark.parametrize(("options", "at_once"), [({}, 8), ({"concurrency": 3}, 3), ({"concurrency": 1}, 1)])
-async def test_concurrency_limits_the_requests_in_flight(way: Way, options: dict[str, int], at_once: int) -> None:
+async def test_concurrency_limits_the_requests_in_flight(setter: Setter, options: dict[str, int], at_once: int) -> None:
     waiting = 0
     full = asyncio.Event()
 
@@ -96,22 +96,22 @@ async def test_concurrency_limits_the_requests_in_flight(way: Way, options: dict
         if waiting == at_once:
             full.set()
         await full.wait()
-        return await answer(201, told_of(request))(request, writer)
+        return await answer(201, stored_variable(request))(request, writer)
 
     async with raw_server(behave) as server, ca.CircleCI("token", host=server.url) as circle:
-        await way.to(circle)(way.place, MANY, **options)
-        assert server.most_in_flight == at_once
+        await setter.to(circle)(setter.place, MANY, **options)
+        assert server.max_in_flight == at_once
         assert len(server.requests) == len(MANY)
 
 
 def failing(*names: str) -> Behaviour:
-    """Refuse some variables, and send back what came; the first of them as the last."""
+    """Refuse some variables and echo the requests; the first refusal comes last."""
     others = asyncio.Event()
 
     async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
         name = name_of(request)
         if name not in names:
-            return await answer(201, told_of(request))(request, writer)
+            return await answer(201, stored_variable(request))(request, writer)
         if name == names[0]:
             await others.wait()
         if name == names[-1]:
@@ -122,10 +122,10 @@ def failing(*names: str) -> Behaviour:
     return behave
 
 
-async def test_a_failure_does_not_stop_the_others(way: Way) -> None:
+async def test_a_failure_does_not_stop_the_others(setter: Setter) -> None:
     async with raw_server(failing("V3", "V17")) as server, ca.CircleCI("token", host=server.url) as circle:
         with pytest.raises(ca.PartialFailure) as caught:
-            await way.to(circle)(way.place, MANY)
+            await setter.to(circle)(setter.place, MANY)
         assert len(server.requests) == len(MANY)
     error = caught.value
     assert list(error.failed) == ["V3", "V17"]
@@ -138,62 +138,62 @@ async def test_a_failure_does_not_stop_the_others(way: Way) -> None:
     assert error.hint is not None
 
 
-async def test_values_are_not_in_the_error(way: Way) -> None:
+async def test_values_are_not_in_the_error(setter: Setter) -> None:
     async with raw_server(failing("V3", "V17")) as server, ca.CircleCI("token", host=server.url) as circle:
         with pytest.raises(ca.PartialFailure) as caught:
-            await way.to(circle)(way.place, MANY)
+            await setter.to(circle)(setter.place, MANY)
     error = caught.value
-    for told in (str(error), repr(error), repr(vars(error)), repr(pickle.dumps(error))):
-        assert "s3cret" not in told
+    for text in (str(error), repr(error), repr(vars(error)), repr(pickle.dumps(error))):
+        assert "s3cret" not in text
     for each in error.failed.values():
         assert "s3cret" not in f"{each} {each!r} {vars(each)}"
     for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
         assert (str(twin), list(twin.done), list(twin.failed)) == (str(error), list(error.done), list(error.failed))
 
 
-async def test_failed_variables_can_be_set_again(way: Way, world: World) -> None:
+async def test_failed_variables_can_be_set_again(setter: Setter, world: World) -> None:
     async with FakeCircleCI(world) as fake, fake.client(retry=ca.RetryPolicy(attempts=1)) as circle:
         fake.fail(times=2, status=500)
         with pytest.raises(ca.PartialFailure) as caught:
-            await way.to(circle)(way.place, MANY)
+            await setter.to(circle)(setter.place, MANY)
         assert len(caught.value.failed) == 2
-        await way.to(circle)(way.place, {name: MANY[name] for name in caught.value.failed})
-    assert {name: each.value for name, each in way.stored().items()} == MANY
+        await setter.to(circle)(setter.place, {name: MANY[name] for name in caught.value.failed})
+    assert {name: each.value for name, each in setter.stored().items()} == MANY
 
 
-async def test_all_variables_can_fail(way: Way) -> None:
+async def test_all_variables_can_fail(setter: Setter) -> None:
     denied = answer(403, {"message": "Permission denied"})
     async with raw_server(denied) as server, ca.CircleCI("token", host=server.url) as circle:
         with pytest.raises(ca.PartialFailure, match=r"^2 of 2 variables were not set: A, B \(") as caught:
-            await way.to(circle)(way.place, {"A": "x", "B": "y"})
+            await setter.to(circle)(setter.place, {"A": "x", "B": "y"})
     assert caught.value.done == {}
 
 
 @pytest.mark.parametrize("name", ["", "A-B", "1A", "A B", "A\n", "\u00c4", "A=1", 5, None], ids=repr)
-async def test_an_invalid_name_sends_no_request(way: Way, name: Any) -> None:
-    message = await refusal(lambda c: way.to(c)(way.place, {"A": "s3cret", name: "s3cret"}))
+async def test_an_invalid_name_sends_no_request(setter: Setter, name: Any) -> None:
+    message = await refusal(lambda c: setter.to(c)(setter.place, {"A": "s3cret", name: "s3cret"}))
     expected = f"variable name must have only letters, digits and _, and not start with a digit, got {name!r}"
     assert message == expected
 
 
 @pytest.mark.parametrize("value", [None, b"s3cret", 5353, ["s3cret"], "s3cret\udc80"], ids=ascii)
-async def test_an_invalid_value_sends_no_request_and_is_not_shown(way: Way, value: Any) -> None:
-    message = await refusal(lambda c: way.to(c)(way.place, {"A": "s3cret", "_b2": value}))
+async def test_an_invalid_value_sends_no_request_and_is_not_shown(setter: Setter, value: Any) -> None:
+    message = await refusal(lambda c: setter.to(c)(setter.place, {"A": "s3cret", "_b2": value}))
     assert message.startswith("the value of '_b2' must be ")
     assert "s3cret" not in message
     assert "5353" not in message
 
 
 @pytest.mark.parametrize("variables", ["A=s3cret", [("A", "s3cret")], None], ids=repr)
-async def test_variables_are_a_mapping(way: Way, variables: Any) -> None:
-    message = await refusal(lambda c: way.to(c)(way.place, variables))
+async def test_variables_are_a_mapping(setter: Setter, variables: Any) -> None:
+    message = await refusal(lambda c: setter.to(c)(setter.place, variables))
     expected = 'variables must be a mapping such as {"AWS_REGION": "eu-west-1"}, got a '
     assert message == f"{expected}{type(variables).__name__}"
 
 
 @pytest.mark.parametrize("concurrency", [0, -1, 1.5, None, True], ids=repr)
-async def test_concurrency_is_a_positive_integer(way: Way, concurrency: Any) -> None:
-    message = await refusal(lambda c: way.to(c)(way.place, {"A": "x"}, concurrency=concurrency))
+async def test_concurrency_is_a_positive_integer(setter: Setter, concurrency: Any) -> None:
+    message = await refusal(lambda c: setter.to(c)(setter.place, {"A": "x"}, concurrency=concurrency))
     assert message.startswith("concurrency must be a positive integer, got")
 
 
@@ -204,9 +204,9 @@ async def test_an_invalid_context_or_project_raises_one_error() -> None:
     )
 
 
-async def test_cancelling_stops_all_requests(way: Way) -> None:
+async def test_cancelling_stops_all_requests(setter: Setter) -> None:
     async with raw_server(hang) as server, ca.CircleCI("token", host=server.url) as circle:
-        setting = asyncio.ensure_future(way.to(circle)(way.place, MANY))
+        setting = asyncio.ensure_future(setter.to(circle)(setter.place, MANY))
         while server.in_flight < 8:
             await asyncio.sleep(0.001)
         setting.cancel()
@@ -216,11 +216,11 @@ async def test_cancelling_stops_all_requests(way: Way) -> None:
         assert len(server.requests) == 8
 
 
-async def test_changing_the_mapping_during_the_call_has_no_effect(way: Way, world: World) -> None:
+async def test_changing_the_mapping_during_the_call_has_no_effect(setter: Setter, world: World) -> None:
     variables = dict(MANY)
     async with FakeCircleCI(world) as fake, fake.client() as circle:
-        setting = asyncio.ensure_future(way.to(circle)(way.place, variables))
+        setting = asyncio.ensure_future(setter.to(circle)(setter.place, variables))
         await asyncio.sleep(0)
         variables.clear()
         assert list(await setting) == list(MANY)
-    assert len(way.stored()) == len(MANY)
+    assert len(setter.stored()) == len(MANY)

@@ -55,7 +55,7 @@ async def test_contexts_are_paged(http: Any, world: World) -> None:
         ("owner-slug=gh/acme&owner-type=team", 400),
         (f"owner-id={UNKNOWN}&owner-type=account", 400),
         (f"owner-id={UNKNOWN}", 404),
-        ("owner-slug=gh/nobody", 404),
+        ("owner-slug=gh/unknown", 404),
         ("owner-slug=acme", 404),
     ],
 )
@@ -64,7 +64,7 @@ async def test_an_invalid_owner_is_rejected(api: Caller, context: Context, query
 
 
 async def test_unknown_query_parameters_are_ignored(api: Caller, context: Context) -> None:
-    [found] = (await api.get("/context?owner-slug=gh/acme&names=nonsense&owner=nobody"))["items"]
+    [found] = (await api.get("/context?owner-slug=gh/acme&names=nonsense&owner=unknown"))["items"]
     assert found["id"] == context.id
 
 
@@ -81,7 +81,7 @@ async def test_unknown_query_parameters_are_ignored(api: Caller, context: Contex
         ({"name": "gcp", "owner": {"id": "acme"}}, 400),
         ({"name": "", "owner": {"slug": "gh/acme"}}, 400),
         ({"name": 1, "owner": {"slug": "gh/acme"}}, 400),
-        ({"name": "gcp", "owner": {"slug": "gh/nobody"}}, 404),
+        ({"name": "gcp", "owner": {"slug": "gh/unknown"}}, 404),
         ({"name": "gcp", "owner": {"id": UNKNOWN}}, 404),
         ({"name": "aws", "owner": {"slug": "gh/acme"}}, 409),
     ],

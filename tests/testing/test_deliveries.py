@@ -250,8 +250,8 @@ async def test_each_webhook_receives_the_events_that_it_subscribes_to(
 
     await run(api, clock)
 
-    told = {(taken.path, taken.event["type"]) for taken in receiver.taken}
-    assert told == {("/hook/jobs", "job-completed"), ("/hook/workflows", "workflow-completed")}
+    delivered = {(taken.path, taken.event["type"]) for taken in receiver.taken}
+    assert delivered == {("/hook/jobs", "job-completed"), ("/hook/workflows", "workflow-completed")}
     assert len(receiver.taken) == 3
 
 

@@ -9,7 +9,7 @@ from circleci_async.testing import Project, World
 from .caller import Caller
 from .clock import Clock
 
-NOBODY = "00000000-0000-4000-8000-000000000000"
+UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 ZEROS = "00000000-0000-0000-0000-000000000000"
 
 
@@ -31,7 +31,7 @@ async def test_environments_are_listed_and_read(api: Caller, world: World, proje
         "created_at": "2026-05-04T10:00:00.250Z",
         "updated_at": "2026-05-04T10:00:00.250Z",
     }
-    await api.get(f"/deploy/environments/{NOBODY}", status=404)
+    await api.get(f"/deploy/environments/{UNKNOWN_ID}", status=404)
     await api.get("/deploy/environments/production", status=400)
 
 
@@ -40,7 +40,7 @@ async def test_page_size_limits_a_page(api: Caller, world: World, project: Proje
         world.deploy_environment("gh/acme", f"e-{number}")
     path = f"/deploy/environments?org-id={project.organization.id}"
     assert [len(page) for page in await api.walk(f"{path}&page-size=10")] == [10, 10, 5]
-    assert [len(page) for page in await api.walk(f"{path}&page-size=100")] == [20, 5], "the fake's maximum is 20"
+    assert [len(page) for page in await api.walk(f"{path}&page-size=100")] == [20, 5], "the maximum is 20"
 
 
 @pytest.mark.parametrize("kind", ["environments", "components"])
@@ -49,7 +49,7 @@ async def test_a_list_requires_an_organization_and_a_page_size(api: Caller, proj
     for query in ("", f"org-id={id}", "page-size=20", f"org-id={id}&page-size=0", "org-id=gh&page-size=1"):
         await api.get(f"/deploy/{kind}?{query}", status=400)
     await api.get(f"/deploy/{kind}?org-id={id}&page-size=1&page-token=x", status=400)
-    await api.get(f"/deploy/{kind}?org-id={NOBODY}&page-size=20", status=404)
+    await api.get(f"/deploy/{kind}?org-id={UNKNOWN_ID}&page-size=20", status=404)
     await api.get(f"/deploy/{kind}?org-id={id}&page-size=20", status=401, headers={})
 
 
@@ -66,7 +66,7 @@ async def test_components_are_filtered_by_project_and_part_of_a_name(
 
     assert await found("") == ["api", "api-worker", "web"]
     assert await found(f"&project-id={project.id}") == ["api", "api-worker"]
-    assert await found(f"&project-id={NOBODY}") == []
+    assert await found(f"&project-id={UNKNOWN_ID}") == []
     assert await found("&component-name=work") == ["api-worker"]
     assert await found(f"&component-name=api&project-id={web.id}") == []
     await api.get(f"/deploy/components?org-id={project.organization.id}&page-size=20&project-id=x", status=400)
@@ -92,7 +92,7 @@ async def test_the_release_count_is_zero_in_lists(api: Caller, world: World, pro
     assert listed["items"] == [{**found, "release_count": 0}]
     component.archived_at = clock()
     assert (await api.get(f"/deploy/components/{component.id}"))["archived_at"] == "2026-05-04T10:01:00.250Z"
-    await api.get(f"/deploy/components/{NOBODY}", status=404)
+    await api.get(f"/deploy/components/{UNKNOWN_ID}", status=404)
 
 
 async def test_versions_are_listed_newest_first_with_one_live_per_environment(
@@ -122,9 +122,9 @@ async def test_versions_are_listed_newest_first_with_one_live_per_environment(
 
     (of_staging,) = (await api.get(f"{path}?environment-id={staging.id}"))["items"]
     assert (of_staging["name"], of_staging["namespace"]) == ("1.1", "eu")
-    assert (await api.get(f"{path}?environment-id={NOBODY}"))["items"] == []
+    assert (await api.get(f"{path}?environment-id={UNKNOWN_ID}"))["items"] == []
     await api.get(f"{path}?environment-id=x", status=400)
-    await api.get(f"/deploy/components/{NOBODY}/versions", status=404)
+    await api.get(f"/deploy/components/{UNKNOWN_ID}/versions", status=404)
 
 
 async def test_versions_are_paged(api: Caller, world: World, project: Project) -> None:

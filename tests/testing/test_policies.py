@@ -10,7 +10,7 @@ from circleci_async.testing import Organization, Verdict, World
 from .caller import Caller
 from .clock import Clock
 
-NOBODY = "00000000-0000-4000-8000-000000000000"
+UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 RULE = 'package org\n\npolicy_name["image"]\n\nenable_rule["check_image"]\nenable_rule contains "check_size"\n'
 
 
@@ -131,8 +131,8 @@ async def test_decisions_are_logged_with_the_policies_of_their_time(
     }
     assert len(log["policies"]["image.rego"]) == 128
     assert (await api.get(f"{config}/decision/{record.id}/policy-bundle"))["image.rego"]["content"] == RULE
-    await api.get(f"{config}/decision/{NOBODY}", status=404)
-    await api.get(f"{config}/decision/{NOBODY}/policy-bundle", status=404)
+    await api.get(f"{config}/decision/{UNKNOWN_ID}", status=404)
+    await api.get(f"{config}/decision/{UNKNOWN_ID}/policy-bundle", status=404)
     await api.get(f"{config}/decision/none", status=400)
 
 
@@ -172,10 +172,10 @@ async def test_settings_can_be_read_and_set(api: Caller, config: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["policy-bundle", "policy-bundle/a", "decision", f"decision/{NOBODY}", "decision/settings"]
+    "path", ["policy-bundle", "policy-bundle/a", "decision", f"decision/{UNKNOWN_ID}", "decision/settings"]
 )
 async def test_a_missing_owner_or_context_is_rejected(api: Caller, organization: Organization, path: str) -> None:
     await api.get(f"/owner/{organization.id}/context/other/{path}", status=400)
-    await api.get(f"/owner/{NOBODY}/context/config/{path}", status=404)
+    await api.get(f"/owner/{UNKNOWN_ID}/context/config/{path}", status=404)
     await api.get(f"/owner/gh%2Facme/context/config/{path}", status=400)
     await api.get(f"/owner/{organization.id}/context/config/{path}", status=401, headers={})

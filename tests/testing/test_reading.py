@@ -10,7 +10,7 @@ from circleci_async.testing import World
 from .caller import Caller
 
 
-async def test_the_token_belongs_to_the_worlds_own_user(api: Caller, world: World) -> None:
+async def test_the_token_belongs_to_the_user_of_the_world(api: Caller, world: World) -> None:
     me = await api.get("/me")
 
     assert (me["id"], me["login"], me["name"]) == (world.me.id, "octo-dev", "Octo Dev")

@@ -209,7 +209,7 @@ async def test_a_disconnected_client_logs_nothing(
 ) -> None:
     async def is_left(request: web.BaseRequest) -> web.StreamResponse:
         assert request.transport is not None
-        request.transport.abort()  # like a reset by the client that the handler does not know of yet
+        request.transport.abort()  # like a reset by the client that the handler has not noticed yet
         return await send(request, Response(200, Extract(Content.generated(1_000_000, "a"), 0, 1_000_000), {}))
 
     listener = Listener(is_left)

@@ -18,7 +18,7 @@ def project(world: World) -> Project:
     return world.project("gh/acme/api")
 
 
-async def look(api: Caller, id: str) -> tuple[str, dict[str, str]]:
+async def state_of(api: Caller, id: str) -> tuple[str, dict[str, str]]:
     """Return the state of a pipeline and the statuses of its workflows."""
     state = (await api.get(f"/pipeline/{id}"))["state"]
     workflows = (await api.get(f"/pipeline/{id}/workflow"))["items"]
@@ -31,10 +31,10 @@ async def trigger(api: Caller) -> str:
 
 async def follow(api: Caller, clock: Clock, id: str, seconds: float) -> list[tuple[str, dict[str, str]]]:
     """Poll every half second, and return the distinct results."""
-    seen = [await look(api, id)]
+    seen = [await state_of(api, id)]
     for _ in range(round(seconds * 2)):
         clock.wait(0.5)
-        now = await look(api, id)
+        now = await state_of(api, id)
         if now != seen[-1]:
             seen.append(now)
     return seen
@@ -79,7 +79,7 @@ async def test_a_setup_and_its_continuation_do_not_depend_on_when_they_are_read(
     id = await trigger(api)
     clock.wait(3600)
 
-    assert await look(api, id) == ("created", {"setup": "success", "build": "success"})
+    assert await state_of(api, id) == ("created", {"setup": "success", "build": "success"})
     assert project.pipelines.all[0].updated_at.isoformat() == "2026-05-04T10:00:11.250000+00:00"
 
 
@@ -88,7 +88,7 @@ async def test_a_failed_setup_continues_after_a_rerun(api: Caller, project: Proj
     project.on_trigger("build", jobs=("test",))
     id = await trigger(api)
     clock.wait(1000)
-    assert await look(api, id) == ("setup", {"setup": "failed"})
+    assert await state_of(api, id) == ("setup", {"setup": "failed"})
 
     [workflow] = (await api.get(f"/pipeline/{id}/workflow"))["items"]
     project.on_trigger("setup", jobs=("generate",), setup=True)
@@ -112,13 +112,13 @@ async def test_a_setup_without_other_workflows_waits_for_a_continue_call(
     body = {"continuation-key": key, "configuration": "version: 2.1\n"}
     await api.post("/pipeline/continue", body, status=400)  # the setup has not started
     clock.wait(1000)
-    assert await look(api, id) == ("setup", {"setup": "success"})
+    assert await state_of(api, id) == ("setup", {"setup": "success"})
 
     await api.post("/pipeline/continue", body, status=200)
 
-    assert (await look(api, id))[0] == "pending"
+    assert (await state_of(api, id))[0] == "pending"
     clock.wait(1000)
-    assert await look(api, id) == ("created", {"setup": "success", "build": "success"})
+    assert await state_of(api, id) == ("created", {"setup": "success", "build": "success"})
     assert (await api.get(f"/pipeline/{id}/config"))["source"] == "version: 2.1\n"
 
 
@@ -130,7 +130,7 @@ async def test_a_pipeline_is_continued_once(
     project.on_trigger("build", jobs=("test",))
     id = await trigger(api)
     clock.wait(seconds)
-    assert await look(api, id) == ("setup", {"setup": status})
+    assert await state_of(api, id) == ("setup", {"setup": status})
     key = project.pipelines.all[0].continuation_key
 
     await api.post("/pipeline/continue", {"continuation-key": key, "configuration": "x"}, status=200)
@@ -149,7 +149,7 @@ async def test_the_config_of_the_setup_or_of_the_continuation_can_be_invalid(
     id = await trigger(api)
     clock.wait(1000)
 
-    assert await look(api, id) == ("errored", workflows)
+    assert await state_of(api, id) == ("errored", workflows)
     assert (await api.get(f"/pipeline/{id}"))["errors"] == [{"type": "config", "message": "no good"}]
 
 
@@ -205,7 +205,7 @@ async def test_a_triggered_pipeline_is_not_found_before_creation_lag(
     clock.wait(0.1)
     for path in paths:
         await api.get(path)
-    assert (await look(api, id))[0] == "created"
+    assert (await state_of(api, id))[0] == "created"
 
 
 async def test_pipelines_of_project_pipeline_are_found_at_once(api: Caller, project: Project) -> None:

@@ -11,7 +11,7 @@ from circleci_async.testing import FakeCircleCI, Organization, World
 from .caller import Caller
 from .clock import Clock
 
-NOBODY = "00000000-0000-4000-8000-000000000000"
+UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 SPAN = {"start": "2026-05-01T00:00:00Z", "end": "2026-05-31T23:59:59Z"}
 
 
@@ -48,14 +48,14 @@ async def test_an_export_is_created_processed_and_completed(
         "download_urls": None,
     }
 
-    async def look() -> Any:
+    async def poll() -> Any:
         return await api.get(f"{exports}/{id}")
 
-    assert await look() == {"usage_export_job_id": id, "state": "created", "download_urls": None}
+    assert await poll() == {"usage_export_job_id": id, "state": "created", "download_urls": None}
     clock.wait(20)
-    assert await look() == {"usage_export_job_id": id, "state": "processing", "download_urls": None}
+    assert await poll() == {"usage_export_job_id": id, "state": "processing", "download_urls": None}
     clock.wait(80)
-    done = await look()
+    done = await poll()
     assert (done["state"], len(done["download_urls"])) == ("completed", 1)
     (row,) = await rows_at(api, done["download_urls"][0])
     project = api.fake.world.projects["gh/acme/api"]
@@ -153,7 +153,7 @@ async def test_shared_organizations_are_exported_with_it(api: Caller, world: Wor
     other = world.project("gh/other/web").pipeline().workflow().job("theirs").workflow.pipeline.project.organization
     urls = await completed(api, exports, clock, {**SPAN, "shared_org_ids": [other.id]})
     assert {row["ORGANIZATION_NAME"] for url in urls for row in await rows_at(api, url)} == {"acme", "other"}
-    await api.post(exports, {**SPAN, "shared_org_ids": [NOBODY]}, status=404)
+    await api.post(exports, {**SPAN, "shared_org_ids": [UNKNOWN_ID]}, status=404)
     for wrong in ("x", None, 5):
         await api.post(exports, {**SPAN, "shared_org_ids": [wrong]}, status=400)
 
@@ -246,7 +246,7 @@ async def test_10_status_requests_per_minute_and_organization(
         await api.get(path)
     await api.get(path, status=429)
     assert api.answer.headers["Retry-After"] == "60"
-    await api.get(f"/organizations/{other.id}/usage_export_job/{NOBODY}", status=404)
+    await api.get(f"/organizations/{other.id}/usage_export_job/{UNKNOWN_ID}", status=404)
     clock.wait(60)
     await api.get(path)
     organization.usage.poll_quota.limit = 100
@@ -257,10 +257,10 @@ async def test_10_status_requests_per_minute_and_organization(
 
 
 async def test_missing_exports_answer_404(api: Caller, exports: str, fake: FakeCircleCI) -> None:
-    await api.get(f"{exports}/{NOBODY}", status=404)
+    await api.get(f"{exports}/{UNKNOWN_ID}", status=404)
     await api.get(f"{exports}/x", status=400)
-    await api.get(f"/organizations/{NOBODY}/usage_export_job/{NOBODY}", status=404)
-    await api.post(f"/organizations/{NOBODY}/usage_export_job", SPAN, status=404)
+    await api.get(f"/organizations/{UNKNOWN_ID}/usage_export_job/{UNKNOWN_ID}", status=404)
+    await api.post(f"/organizations/{UNKNOWN_ID}/usage_export_job", SPAN, status=404)
     await api.post("/organizations/gh%2Facme/usage_export_job", SPAN, status=400)
-    await api.get(f"{exports}/{NOBODY}", status=401, headers={})
+    await api.get(f"{exports}/{UNKNOWN_ID}", status=401, headers={})
     assert fake.rate_limited == 0

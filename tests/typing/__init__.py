@@ -1,1 +1,1 @@
-"""What a caller writes, as type checkers see it."""
+"""Code of callers, for type checkers."""

@@ -73,7 +73,7 @@ def test_a_table_is_parsed_from_any_pieces(
 ) -> None:
     columns = [f"COLUMN {number}" for number in range(len(rows[0]) if rows else 1)]
     if any("\r" in cell for row in rows for cell in row):
-        quoting = csv.QUOTE_ALL  # Python's own writer forgets that this has to be quoted
+        quoting = csv.QUOTE_ALL  # Python's csv.writer does not quote this
     written = io.StringIO(newline="")
     csv.writer(written, lineterminator=end, quoting=quoting).writerows([columns, *rows])  # type: ignore[arg-type]  # a constant of csv
     text = mark + (written.getvalue() if is_ended else written.getvalue().removesuffix(end))

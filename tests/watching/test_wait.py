@@ -90,8 +90,8 @@ async def test_delays_grow_from_the_start_to_the_end_of_the_interval() -> None:
         assert waits[0] == pytest.approx(4, abs=0.3)
         assert waits[-1] == pytest.approx(4, abs=0.3)  # the second poll confirms the final state
         for number, wait in enumerate(waits[1:-1], start=1):
-            most = min(4 * 1.5**number, 20)
-            assert 0.8 * most - 0.3 <= wait <= most + 0.3
+            longest = min(4 * 1.5**number, 20)
+            assert 0.8 * longest - 0.3 <= wait <= longest + 0.3
 
 
 @fast_clock
@@ -389,16 +389,16 @@ async def test_the_options_of_one_client_do_not_fail_the_waits_of_another() -> N
     pipeline = it.project(SLUG).pipeline()
     pipeline.workflow("build")
     async with running(it, latency=0.5) as (_, circle):
-        impatient = circle.with_options(timeout=0.1, retry=RetryPolicy(attempts=1))
+        quick = circle.with_options(timeout=0.1, retry=RetryPolicy(attempts=1))
         async with asyncio.TaskGroup() as group:
-            for client in (impatient, circle):
+            for client in (quick, circle):
                 group.create_task(client.pipelines.wait(pipeline.id))
         with pytest.raises(RequestTimeout):
-            await impatient.pipelines.wait(pipeline.id)
+            await quick.pipelines.wait(pipeline.id)
 
 
 class Sealed(Exception):
-    """An exception that can't be copied, as in some libraries."""
+    """An exception that cannot be copied, as in some libraries."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(f"{code}: {text}")

@@ -94,12 +94,12 @@ async def test_all_waits_for_a_pipeline_share_its_polls() -> None:
         one = len(poll_times(fake))
         fake.requests.clear()
         created = await circle.pipelines.trigger(SLUG)
-        patient = circle.with_options(retry=RetryPolicy(attempts=9))
+        client = circle.with_options(retry=RetryPolicy(attempts=9))
         async with asyncio.TaskGroup() as group:
-            waits = [group.create_task(each.pipelines.wait(created.id)) for each in [circle, patient] * 10]
-            watches = [group.create_task(changes_of(circle, created.id, jobs=False)) for _ in range(10)]
+            waits = [group.create_task(each.pipelines.wait(created.id)) for each in [circle, client] * 10]
+            tasks = [group.create_task(changes_of(circle, created.id, jobs=False)) for _ in range(10)]
         assert {each.result().status for each in waits} == {"success"}
-        assert len({tuple(described(each.result())) for each in watches}) == 1
+        assert len({tuple(described(each.result())) for each in tasks}) == 1
         assert len(poll_times(fake)) <= one + 1
 
 
@@ -110,7 +110,7 @@ async def test_waits_for_a_pipeline_have_their_own_interval_timeout_and_cancella
         at(100, lambda: setattr(workflow, "status", "success"))
         id = workflow.pipeline.id
         hasty = asyncio.create_task(circle.pipelines.wait(id, timeout=10, interval=(1, 1)))
-        patient = asyncio.create_task(circle.pipelines.wait(id, interval=(40, 40)))
+        slow = asyncio.create_task(circle.pipelines.wait(id, interval=(40, 40)))
         given_up = asyncio.create_task(circle.pipelines.wait(id))
         await asyncio.sleep(3)
         given_up.cancel()
@@ -118,7 +118,7 @@ async def test_waits_for_a_pipeline_have_their_own_interval_timeout_and_cancella
             await hasty
         early = len(poll_times(fake))
         assert early >= 8
-        assert (await patient).status == "success"
+        assert (await slow).status == "success"
         assert len(poll_times(fake)) - early <= 6
         assert given_up.cancelled()
         await check_nothing_is_left(circle)
@@ -211,7 +211,7 @@ async def test_an_event_ends_the_wait_at_once() -> None:
 
 
 @fast_clock
-async def test_an_event_counts_although_the_api_is_outdated() -> None:
+async def test_an_event_is_applied_although_the_api_is_outdated() -> None:
     workflow = under_way()
     async with running(workflow.pipeline.project.world) as (_, circle):
         waiting = asyncio.create_task(changes_of(circle, workflow.pipeline.id))

@@ -187,7 +187,7 @@ def _lifespan(receiver: Receiver) -> Callable[[Any], AbstractAsyncContextManager
 
 @asynccontextmanager
 async def _uvicorn(app: Any) -> AsyncGenerator[str, None]:
-    with socket.create_server(("127.0.0.1", 0)) as listening:  # whoever connects too early waits
+    with socket.create_server(("127.0.0.1", 0)) as listening:  # earlier connections wait
         server = uvicorn.Server(uvicorn.Config(app, lifespan="on", log_config=None))
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         try:

@@ -5,21 +5,21 @@ import asyncio
 from circleci_async import WebhookEvent
 
 
-class Held:
+class BlockingHandler:
     """An async `on_event` that blocks until it is released."""
 
     def __init__(self) -> None:
         self.begun: list[str] = []
         self.done: list[str] = []
         self.cancelled: list[str] = []
-        self.at_work = 0
-        self.most_at_work = 0
+        self.running = 0
+        self.max_running = 0
         self.let_go = asyncio.Event()
         self._changed = asyncio.Condition()
 
     async def __call__(self, event: WebhookEvent) -> None:
-        self.at_work += 1
-        self.most_at_work = max(self.most_at_work, self.at_work)
+        self.running += 1
+        self.max_running = max(self.max_running, self.running)
         await self._note(self.begun, event)
         try:
             await self.let_go.wait()
@@ -27,7 +27,7 @@ class Held:
             self.cancelled.append(event.id)
             raise
         finally:
-            self.at_work -= 1
+            self.running -= 1
         await self._note(self.done, event)
 
     async def has_begun(self, count: int) -> None:

@@ -13,7 +13,7 @@ from circleci_async.webhooks import Receiver
 from tests.fastclock import fast_clock
 
 from .deliveries import SECRET, ping, signed
-from .handlers import Held
+from .handlers import BlockingHandler
 
 
 async def deliver(receiver: Receiver, *ids: str) -> list[int]:
@@ -21,7 +21,7 @@ async def deliver(receiver: Receiver, *ids: str) -> list[int]:
 
 
 async def test_closing_waits_for_running_and_waiting_events() -> None:
-    handler = Held()
+    handler = BlockingHandler()
     receiver = Receiver(SECRET, handler, concurrency=1)
     await deliver(receiver, "a", "b", "c")
     await handler.has_begun(1)
@@ -34,7 +34,7 @@ async def test_closing_waits_for_running_and_waiting_events() -> None:
 
 
 async def test_a_closing_receiver_refuses_deliveries_without_remembering_them() -> None:
-    handler = Held()
+    handler = BlockingHandler()
     receiver = Receiver(SECRET, handler)
     await deliver(receiver, "a")
     closing = asyncio.create_task(receiver.aclose())
@@ -51,7 +51,7 @@ async def test_a_closing_receiver_refuses_deliveries_without_remembering_them() 
 
 
 async def test_a_delivery_that_is_read_while_the_receiver_closes_is_refused() -> None:
-    handler = Held()
+    handler = BlockingHandler()
     receiver = Receiver(SECRET, handler)
     rest = asyncio.Event()
 
@@ -72,7 +72,7 @@ async def test_a_delivery_that_is_read_while_the_receiver_closes_is_refused() ->
 async def test_events_beyond_drain_are_cancelled_returned_and_accepted_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    handler = Held()
+    handler = BlockingHandler()
     receiver = Receiver(SECRET, handler, concurrency=2, drain=600.0)
     await deliver(receiver, "a", "b", "c")
     await handler.has_begun(2)
@@ -91,7 +91,7 @@ async def test_events_beyond_drain_are_cancelled_returned_and_accepted_again(
 
 
 async def test_closing_with_drain_0_cancels_at_once() -> None:
-    handler = Held()
+    handler = BlockingHandler()
     receiver = Receiver(SECRET, handler, concurrency=1)
     await deliver(receiver, "a", "b")
     await handler.has_begun(1)
@@ -121,7 +121,7 @@ async def test_work_that_resists_its_cancellation_does_not_block_closing() -> No
 
 
 async def test_cancelling_the_close_cancels_the_work() -> None:
-    handler = Held()
+    handler = BlockingHandler()
     receiver = Receiver(SECRET, handler, concurrency=1)
     await deliver(receiver, "a", "b")
     await handler.has_begun(1)
@@ -138,7 +138,7 @@ async def test_cancelling_the_close_cancels_the_work() -> None:
 
 @pytest.mark.parametrize("concurrency", [1, 2])
 async def test_an_event_handler_can_close_the_receiver(concurrency: int) -> None:
-    handler = Held()
+    handler = BlockingHandler()
     handler.let_go.set()
     ended = asyncio.Event()
 
@@ -157,7 +157,7 @@ async def test_an_event_handler_can_close_the_receiver(concurrency: int) -> None
 
 
 async def test_two_concurrent_closes_both_wait() -> None:
-    handler = Held()
+    handler = BlockingHandler()
     receiver = Receiver(SECRET, handler)
     await deliver(receiver, "a")
     await handler.has_begun(1)
@@ -229,7 +229,7 @@ async def test_waiting_events_are_handled_although_running_work_is_cancelled() -
 
 
 async def test_an_event_lost_without_a_close_is_accepted_again() -> None:
-    handler = Held()
+    handler = BlockingHandler()
     receiver = Receiver(SECRET, handler, concurrency=1)
     assert await deliver(receiver, "a", "b") == [202, 202]
     await handler.has_begun(1)

@@ -9,11 +9,11 @@ from circleci_async.testing import FakeCircleCI, World
 from circleci_async.webhooks import Receiver
 
 from .deliveries import SECRET, aiohttp_server, starlette_server
-from .handlers import Held
+from .handlers import BlockingHandler
 
 
 @asynccontextmanager
-async def told(
+async def served_receiver(
     receiver: Receiver, *, secret: str = SECRET, duplicates: int = 0, slug: str = "gh/acme/api"
 ) -> AsyncGenerator[FakeCircleCI, None]:
     """Serve the receiver, and run a CircleCI whose only project has a webhook to it."""
@@ -39,7 +39,7 @@ async def run_pipeline(fake: FakeCircleCI, circle: ca.CircleCI) -> str:
 async def test_the_events_of_a_pipeline_identify_it() -> None:
     for slug in ("gh/acme/api", "circleci/9YytKzouJxzu4TjCRFqAoD/44n9wujWcTnVZ2b5S8Fnat"):
         events: list[ca.WebhookEvent] = []
-        async with told(Receiver(SECRET, events.append), slug=slug) as fake, fake.client() as circle:
+        async with served_receiver(Receiver(SECRET, events.append), slug=slug) as fake, fake.client() as circle:
             id = await run_pipeline(fake, circle)
             jobs = {event.job.name: event.job.status for event in events if event.job is not None}
             assert jobs == {"lint": "success", "test": "failed"}
@@ -56,16 +56,16 @@ async def test_the_events_of_a_pipeline_identify_it() -> None:
 async def test_repeated_deliveries_of_an_event_are_handled_once() -> None:
     events: list[ca.WebhookEvent] = []
     receiver = Receiver(SECRET, events.append)
-    async with told(receiver, duplicates=2) as fake, fake.client() as circle:
+    async with served_receiver(receiver, duplicates=2) as fake, fake.client() as circle:
         await run_pipeline(fake, circle)
     assert len(events) == len({event.id for event in events}) == 3
     assert (receiver.stats.accepted, receiver.stats.duplicates) == (3, 6)
 
 
 async def test_a_refused_event_is_delivered_again_and_handled() -> None:
-    handler = Held()
+    handler = BlockingHandler()
     receiver = Receiver(SECRET, handler, concurrency=1, queue=0)
-    async with told(receiver) as fake, fake.client() as circle:
+    async with served_receiver(receiver) as fake, fake.client() as circle:
         running = asyncio.create_task(run_pipeline(fake, circle))
         async with asyncio.timeout(20):
             while receiver.stats.turned_away < 2:
@@ -77,7 +77,7 @@ async def test_a_refused_event_is_delivered_again_and_handled() -> None:
 
 
 async def test_events_signed_with_another_secret_are_never_handled() -> None:
-    handler = Held()
+    handler = BlockingHandler()
     receiver = Receiver([SECRET, "another"], handler)
     world = World()
     project = world.project("gh/acme/api")
@@ -96,7 +96,7 @@ async def test_an_event_ends_the_wait_for_its_pipeline() -> None:
         circle.notify(event)
 
     receiver = Receiver(SECRET, wake)
-    async with told(receiver) as fake, fake.client() as circle:
+    async with served_receiver(receiver) as fake, fake.client() as circle:
         created = await circle.pipelines.trigger("gh/acme/api")
         async with asyncio.timeout(20):
             result = await circle.pipelines.wait(created.id, interval=(600.0, 600.0))  # and not: ten minutes later

@@ -66,7 +66,7 @@ def test_a_completed_job_has_its_workflow_without_status_and_its_revision() -> N
     assert event.pipeline is not None
     assert event.pipeline.vcs is None
     assert (event.pipeline.branch, event.pipeline.tag, event.pipeline.revision) == ("main", None, "9e2e4bed")
-    assert event.pipeline.trigger_parameters == JOB_COMPLETED["pipeline"]["trigger_parameters"]  # keys as they came
+    assert event.pipeline.trigger_parameters == JOB_COMPLETED["pipeline"]["trigger_parameters"]  # keys are unchanged
 
 
 def test_a_ping_has_only_its_webhook() -> None:

@@ -14,7 +14,7 @@ from circleci_async import WebhookEvent
 from circleci_async.webhooks import Answer, Receiver
 
 from .deliveries import PING, SECRET, WORKFLOW_COMPLETED, body_of, ping, signed
-from .handlers import Held
+from .handlers import BlockingHandler
 
 
 async def deliver(receiver: Receiver, body: bytes, secret: str = SECRET) -> Answer:
@@ -75,7 +75,7 @@ async def test_on_event_can_be_plain_or_async() -> None:
 
 
 async def test_the_answer_does_not_wait_for_on_event() -> None:
-    handler = Held()
+    handler = BlockingHandler()
     async with Receiver(SECRET, handler) as receiver:
         assert (await deliver(receiver, ping("e"))).status == 202
         await handler.has_begun(1)
@@ -86,7 +86,7 @@ async def test_the_answer_does_not_wait_for_on_event() -> None:
 
 
 async def test_a_duplicate_is_answered_with_200_and_handled_once() -> None:
-    handler = Held()
+    handler = BlockingHandler()
     async with Receiver(SECRET, handler) as receiver:
         assert await statuses(receiver, ["a", "a", "b"]) == [202, 200, 202]
         handler.let_go.set()
@@ -211,7 +211,7 @@ async def test_an_event_of_a_cancelled_request_can_be_delivered_again() -> None:
 
 
 async def test_cancelling_an_answered_request_does_not_cancel_on_event() -> None:
-    handler = Held()
+    handler = BlockingHandler()
     async with Receiver(SECRET, handler) as receiver:
 
         async def connection() -> None:
@@ -228,21 +228,21 @@ async def test_cancelling_an_answered_request_does_not_cancel_on_event() -> None
 
 
 async def test_events_are_handled_in_order_within_the_concurrency() -> None:
-    handler = Held()
+    handler = BlockingHandler()
     ids = [f"e{number}" for number in range(10)]
     async with Receiver(SECRET, handler, concurrency=3) as receiver:
         assert await statuses(receiver, ids) == [202] * 10
         await handler.has_begun(3)
         assert receiver.stats.pending == 10
         handler.let_go.set()
-    assert handler.most_at_work == 3
+    assert handler.max_running == 3
     assert handler.begun == ids
     assert sorted(handler.done) == ids
     assert receiver.stats.pending == 0
 
 
 async def test_an_event_refused_by_a_full_queue_can_be_delivered_again() -> None:
-    handler = Held()
+    handler = BlockingHandler()
     async with Receiver(SECRET, handler, concurrency=1, queue=2) as receiver:
         assert await statuses(receiver, ["a", "b", "c", "d", "d", "a"]) == [202, 202, 202, 503, 503, 200]
         answer = await deliver(receiver, ping("d"))
@@ -255,7 +255,7 @@ async def test_an_event_refused_by_a_full_queue_can_be_delivered_again() -> None
 
 
 async def test_without_a_queue_only_events_that_can_start_are_accepted() -> None:
-    handler = Held()
+    handler = BlockingHandler()
     async with Receiver(SECRET, handler, concurrency=2, queue=0) as receiver:
         assert await statuses(receiver, ["a", "b", "c"]) == [202, 202, 503]
         handler.let_go.set()
@@ -299,7 +299,7 @@ async def test_a_cancellation_of_something_that_on_event_awaits_is_an_error_of_o
 
 
 async def test_a_handler_that_cancels_itself_does_not_delay_the_others(caplog: pytest.LogCaptureFixture) -> None:
-    handler = Held()
+    handler = BlockingHandler()
     handler.let_go.set()
 
     async def handle(event: WebhookEvent) -> None:
@@ -322,13 +322,13 @@ async def test_a_handler_that_cancels_itself_does_not_delay_the_others(caplog: p
 
 
 async def test_on_error_gets_the_failure_and_can_fail_itself(caplog: pytest.LogCaptureFixture) -> None:
-    told: list[tuple[str, str]] = []
+    reported: list[tuple[str, str]] = []
 
     async def handle(event: WebhookEvent) -> None:
         raise ValueError(event.id)
 
     async def note(event: WebhookEvent, error: BaseException) -> None:
-        told.append((event.id, str(error)))
+        reported.append((event.id, str(error)))
 
     def fail(event: WebhookEvent, error: BaseException) -> None:
         raise RuntimeError("nor this")
@@ -337,7 +337,7 @@ async def test_on_error_gets_the_failure_and_can_fail_itself(caplog: pytest.LogC
         async with Receiver(SECRET, handle, on_error=on_error) as receiver:
             await statuses(receiver, ["a", "b"])
         assert receiver.stats.failed == 2
-    assert told == [("a", "a"), ("b", "b")]
+    assert reported == [("a", "a"), ("b", "b")]
     assert "on_error failed for webhook event b (ping)" in caplog.text
     assert "RuntimeError: nor this" in caplog.text
 
@@ -373,7 +373,7 @@ async def test_a_handler_can_deliver_another_event() -> None:
 
 
 async def test_the_counters_add_up() -> None:
-    handler = Held()
+    handler = BlockingHandler()
     async with Receiver(SECRET, handler, concurrency=1, queue=1) as receiver:
         before = receiver.stats
         await statuses(receiver, ["a", "a", "b", "c"])

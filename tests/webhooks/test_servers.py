@@ -16,7 +16,7 @@ from circleci_async import InvalidArgument, WebhookEvent
 from circleci_async.webhooks import Receiver
 
 from .deliveries import JOB_COMPLETED, SECRET, SERVERS, WORKFLOW_COMPLETED, Serve, body_of, ping, signed
-from .handlers import Held
+from .handlers import BlockingHandler
 
 
 @pytest.fixture(params=SERVERS)
@@ -81,7 +81,7 @@ async def test_any_method_but_post_is_refused(serve: Serve, http: aiohttp.Client
 
 
 async def test_the_answer_does_not_wait_for_on_event(serve: Serve, http: aiohttp.ClientSession) -> None:
-    handler = Held()
+    handler = BlockingHandler()
     async with serve(Receiver(SECRET, handler)) as url:
         assert (await post(http, url, ping("e"), signed(ping("e"))))[0] == 202  # and not: never
         await handler.has_begun(1)
@@ -91,7 +91,7 @@ async def test_the_answer_does_not_wait_for_on_event(serve: Serve, http: aiohttp
 
 
 async def test_stopping_the_server_waits_for_on_event(serve: Serve, http: aiohttp.ClientSession) -> None:
-    handler = Held()
+    handler = BlockingHandler()
     receiver = Receiver(SECRET, handler, concurrency=1)
 
     async def let_go_when_closing() -> list[str]:
@@ -111,7 +111,7 @@ async def test_stopping_the_server_waits_for_on_event(serve: Serve, http: aiohtt
 
 
 async def test_a_full_queue_is_answered_with_retry_after(serve: Serve, http: aiohttp.ClientSession) -> None:
-    handler = Held()
+    handler = BlockingHandler()
     async with serve(Receiver(SECRET, handler, concurrency=1, queue=1)) as url:
         for id in ("a", "b"):
             assert (await post(http, url, ping(id), signed(ping(id))))[0] == 202
@@ -128,13 +128,13 @@ async def test_a_full_queue_is_answered_with_retry_after(serve: Serve, http: aio
 async def test_many_concurrent_deliveries_are_handled_within_the_concurrency(
     serve: Serve, http: aiohttp.ClientSession
 ) -> None:
-    handler = Held()
+    handler = BlockingHandler()
     ids = [f"event {number}" for number in range(60)]
     async with serve(Receiver(SECRET, handler, concurrency=4)) as url:
         answers = await asyncio.gather(*(post(http, url, ping(id), signed(ping(id))) for id in ids + ids))
         assert sorted(status for status, _ in answers) == [200] * 60 + [202] * 60
         handler.let_go.set()
-    assert handler.most_at_work == 4
+    assert handler.max_running == 4
     assert sorted(handler.done) == sorted(ids)
 
 
@@ -215,7 +215,7 @@ async def test_the_bound_of_the_receiver_applies_instead_of_the_applications(htt
 
 
 async def drive(app: Any, scope: dict[str, Any], *incoming: dict[str, Any]) -> list[dict[str, Any]]:
-    """Run an ASGI application with these messages, and return those that it sends."""
+    """Run an ASGI application with these messages, and return its own messages."""
     waiting = list(incoming)
     sent: list[dict[str, Any]] = []
 
@@ -257,7 +257,7 @@ async def test_serve_yields_its_url_and_ends_with_its_block(http: aiohttp.Client
     assert (await receiver.receive(body, signed(body))).status == 503
     async with receiver.serve("::1", port or 0) as again:
         assert again == f"http://[::1]:{port}/"
-        assert (await post(http, again, body, signed(body)))[0] == 200  # it is remembered
+        assert (await post(http, again, body, signed(body)))[0] == 200  # its id is stored
 
 
 async def test_an_invalid_path_and_a_port_in_use_are_refused() -> None:

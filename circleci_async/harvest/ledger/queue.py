@@ -13,9 +13,10 @@ COLUMNS = "artifacts.id, turn, tries, jobs.project, jobs.number, node, path, url
 
 
 class LedgerQueue:
-    """Hands out the pending artifacts of a run, in the order of their discovery, and records what became of each.
+    """Hands out the pending artifacts of a run, in the order of their discovery, and records the result of each.
 
-    A claimed artifact stays pending in the ledger until it is committed or failed, so that a killed run loses nothing.
+    A claimed artifact stays pending in the ledger until it is committed or failed, so that the run
+    after a killed one downloads it.
     """
 
     def __init__(self, writer: LedgerWriter, run: Run) -> None:

@@ -17,7 +17,7 @@ class Run:
 
     id: int
     selection: str
-    """The key of its selection: later runs with the same key continue what this run leaves."""
+    """The key of its selection: later runs with the same key continue this one."""
     first_position: int
     """The queue position after which this run adds artifacts."""
 

@@ -46,6 +46,6 @@ def cancel_by_id(call: Call) -> Json:
 
 def _cancel(call: Call, job: Job) -> Json:
     if job.status not in CANCELABLE:
-        raise HttpError(400, f"The job can't be canceled: its status is {job.status}.")
+        raise HttpError(400, f"The job cannot be canceled: its status is {job.status}.")
     call.engine.cancel_job(job, by=call.caller())
     return {"message": "Accepted."}

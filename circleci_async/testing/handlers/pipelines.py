@@ -87,9 +87,9 @@ def trigger(call: Call) -> Json:
     body = call.body({"branch": str, "tag": str, "parameters": dict})
     branch, tag = body.get("branch"), body.get("tag")
     if branch is not None and tag is not None:
-        raise HttpError(400, "Branch and tag can't be given together.")
+        raise HttpError(400, "Branch and tag cannot be given together.")
     if "" in (branch, tag):
-        raise HttpError(400, "Branch and tag can't be empty.")
+        raise HttpError(400, "Branch and tag cannot be empty.")
     pipeline = call.engine.trigger(project, branch=branch, tag=tag, parameters=parameters(body), actor=call.caller())
     return bodies.pipeline_creation(pipeline)
 

@@ -97,7 +97,7 @@ def _timetable(body: Json) -> Json:
     if not 1 <= given.get("per-hour", 1) <= 60:
         raise HttpError(400, "timetable.per-hour: expected a number from 1 to 60.")
     if "days-of-week" in given and "days-of-month" in given:
-        raise HttpError(400, "timetable: days-of-week and days-of-month can't be given together.")
+        raise HttpError(400, "timetable: days-of-week and days-of-month cannot be given together.")
     numbers(given.get("hours-of-day", []), 0, 23, "timetable.hours-of-day")
     numbers(given.get("days-of-month", []), 1, 31, "timetable.days-of-month")
     words(given.get("days-of-week", []), _DAYS, "timetable.days-of-week")

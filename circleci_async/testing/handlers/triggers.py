@@ -82,18 +82,18 @@ def create(call: Call) -> Json:
 @ROUTES.get("/projects/{project_id}/triggers/{trigger_id}", public=False)
 def trigger(call: Call) -> Json:
     """Answer GET /projects/{project_id}/triggers/{trigger_id}."""
-    definition, trigger = _found(call)
+    definition, trigger = _trigger(call)
     return _described(definition.project, trigger)
 
 
 @ROUTES.patch("/projects/{project_id}/triggers/{trigger_id}")
 def update(call: Call) -> Json:
     """Answer PATCH /projects/{project_id}/triggers/{trigger_id}; another repository is ignored."""
-    definition, trigger = _found(call)
+    definition, trigger = _trigger(call)
     body = call.body(_BODY)
     source = nested(body, "event_source", _SOURCE)
     if source.get("provider", trigger.provider) != trigger.provider:
-        raise HttpError(400, "event_source.provider: can't be changed.")
+        raise HttpError(400, "event_source.provider: cannot be changed.")
     _change(call, trigger, body)
     return _described(definition.project, trigger)
 
@@ -101,12 +101,12 @@ def update(call: Call) -> Json:
 @ROUTES.delete("/projects/{project_id}/triggers/{trigger_id}")
 def delete(call: Call) -> Json:
     """Answer DELETE /projects/{project_id}/triggers/{trigger_id}."""
-    definition, trigger = _found(call)
+    definition, trigger = _trigger(call)
     del definition.triggers[trigger.id]
     return {"message": "Trigger deleted."}
 
 
-def _found(call: Call) -> tuple[PipelineDefinition, Trigger]:
+def _trigger(call: Call) -> tuple[PipelineDefinition, Trigger]:
     project = call.project_by_id("project_id")
     id = call.uuid("trigger_id")
     for definition in project.definitions.values():

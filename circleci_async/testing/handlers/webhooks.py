@@ -42,7 +42,7 @@ def create(call: Call) -> Json:
     one_of("scope.type", scope["type"], ("project",))
     project = call.project_with_id("scope.id", scope["id"])
     if len(project.webhooks) >= MAX_WEBHOOKS:
-        raise HttpError(400, f"A project can't have more than {MAX_WEBHOOKS} webhooks.")
+        raise HttpError(400, f"A project cannot have more than {MAX_WEBHOOKS} webhooks.")
     now = call.world.clock()
     webhook = Webhook(
         world=call.world,

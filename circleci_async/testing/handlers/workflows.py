@@ -32,7 +32,7 @@ def cancel(call: Call) -> Json:
     """Answer POST /workflow/{id}/cancel."""
     workflow = call.workflow("id")
     if workflow.ended:
-        raise HttpError(400, f"The workflow can't be canceled: its status is {workflow.status}.")
+        raise HttpError(400, f"The workflow cannot be canceled: its status is {workflow.status}.")
     call.engine.cancel_workflow(workflow, by=call.caller())
     return _ACCEPTED
 
@@ -44,7 +44,7 @@ def approve(call: Call) -> Json:
     id = call.uuid("approval")
     job = found(next((job for job in workflow.jobs if job.id == id and job.type == "approval"), None), "Job")
     if job.status != "on_hold":
-        raise HttpError(400, f"The job can't be approved: its status is {job.status}.")
+        raise HttpError(400, f"The job cannot be approved: its status is {job.status}.")
     call.engine.approve(job, by=call.caller())
     return _ACCEPTED
 
@@ -56,11 +56,11 @@ def rerun(call: Call) -> Json:
     body = call.body({"enable_ssh": bool, "from_failed": bool, "jobs": list, "sparse_tree": bool})
     ids = cast(list[Any], body.get("jobs", []))
     if ids and body.get("from_failed"):
-        raise HttpError(400, "jobs and from_failed can't be given together.")
+        raise HttpError(400, "jobs and from_failed cannot be given together.")
     if not ids and (body.get("enable_ssh") or body.get("sparse_tree")):
         raise HttpError(400, "enable_ssh and sparse_tree need jobs.")
     if not workflow.ended:
-        raise HttpError(400, f"The workflow can't be rerun: its status is {workflow.status}.")
+        raise HttpError(400, f"The workflow cannot be rerun: its status is {workflow.status}.")
     if ids:
         jobs = _chosen(workflow, ids)
     elif body.get("from_failed"):
@@ -68,7 +68,7 @@ def rerun(call: Call) -> Json:
     else:
         jobs = workflow.jobs
     if body.get("from_failed") and not jobs:
-        raise HttpError(400, "The workflow can't be rerun from failed: no job of it failed.")
+        raise HttpError(400, "The workflow cannot be rerun from failed: no job of it failed.")
     return {"workflow_id": call.engine.rerun(workflow, jobs=jobs, by=call.caller()).id}
 
 

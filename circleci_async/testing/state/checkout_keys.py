@@ -1,4 +1,4 @@
-"""Checkout keys, with public halves and fingerprints as SSH has them."""
+"""Checkout keys, with SSH public keys and fingerprints."""
 
 import hashlib
 from base64 import b64encode

@@ -31,7 +31,7 @@ class World(Registry):
     `world.project("gh/acme/api").pipeline(branch="main").workflow("build").job("test").artifact("a.txt", b"...")`.
     Records can be changed at any time, also between requests. Ids depend only on `seed` and the order of the calls.
 
-    `clock` returns the current time as an aware datetime; replace it to test waiting without waiting.
+    `clock` returns the current time as an aware datetime; replace it to test waits without delays.
     """
 
     def __init__(self, *, seed: int = 0, clock: Callable[[], datetime] = utc_now) -> None:

@@ -1,1 +1,1 @@
-"""One call, end to end, over real sockets."""
+"""Calls from the session to a raw server, over real sockets."""

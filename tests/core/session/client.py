@@ -1,4 +1,4 @@
-"""What the tests of this folder share: a client of a raw server."""
+"""Helpers of the tests in this folder: a client of a raw server."""
 
 import asyncio
 from collections.abc import Mapping
@@ -21,5 +21,5 @@ def limited(headers: Mapping[str, str] | None = None) -> Behaviour:
 
 
 def now() -> float:
-    """The event loop's time."""
+    """Return the event loop's time."""
     return asyncio.get_running_loop().time()

@@ -1,4 +1,4 @@
-"""The end of a client while calls are under way: they are given time, and then cut; nothing new begins."""
+"""Closing a client while calls are running: they finish within `drain` or are cancelled; new calls fail."""
 
 import asyncio
 import math
@@ -21,10 +21,10 @@ CLOSED = "the client is closed"
 
 
 @asynccontextmanager
-async def under_way(
+async def running_calls(
     circle: CircleCI, server: RawServer, count: int = 1
 ) -> AsyncGenerator[list[asyncio.Task[Any]], None]:
-    """Calls that the server has received and not answered yet."""
+    """Start calls, and wait until the server has received them."""
     calls = [asyncio.create_task(circle.users.me()) for _ in range(count)]
     while len(server.requests) < count:
         await asyncio.sleep(0.001)
@@ -32,7 +32,7 @@ async def under_way(
 
 
 def on(released: asyncio.Event, behaviour: Behaviour) -> Behaviour:
-    """Do it when the event is set."""
+    """Return a behaviour that waits for the event."""
 
     async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
         await released.wait()
@@ -41,8 +41,8 @@ def on(released: asyncio.Event, behaviour: Behaviour) -> Behaviour:
     return behave
 
 
-async def turns(until: Callable[[], bool]) -> None:
-    """Let the event loop turn until something is so."""
+async def wait_until(until: Callable[[], bool]) -> None:
+    """Wait until the condition is true."""
     async with asyncio.timeout(10):
         while not until():
             await asyncio.sleep(0.001)
@@ -61,7 +61,7 @@ async def test_running_calls_finish_while_draining_and_new_ones_fail() -> None:
     released = asyncio.Event()
     async with raw_server(on(released, answer(200, ME))) as server:
         circle = connect(server)
-        async with under_way(circle, server, 3) as calls:
+        async with running_calls(circle, server, 3) as calls:
             closing = asyncio.create_task(circle.aclose(drain=math.inf))
             await asyncio.sleep(0)
             for refused in (circle, circle.with_options(timeout=5)):
@@ -82,7 +82,7 @@ async def test_an_admitted_call_is_still_retried_while_draining() -> None:
     released = asyncio.Event()
     async with raw_server(on(released, answer(503, {})), answer(200, ME)) as server:
         circle = connect(server)
-        async with under_way(circle, server) as calls:
+        async with running_calls(circle, server) as calls:
             closing = asyncio.create_task(circle.aclose(drain=math.inf))
             await asyncio.sleep(0)
             released.set()
@@ -95,7 +95,7 @@ async def test_an_admitted_call_is_still_retried_while_draining() -> None:
 async def test_calls_still_running_after_draining_are_cancelled() -> None:
     async with raw_server(hang) as server:
         circle = connect(server)
-        async with under_way(circle, server, 2) as calls:
+        async with running_calls(circle, server, 2) as calls:
             began = now()
             await circle.aclose(drain=60)
             assert now() - began == pytest.approx(60, abs=2)
@@ -107,18 +107,18 @@ async def test_calls_still_running_after_draining_are_cancelled() -> None:
 
 @pytest.mark.parametrize("deadline", [None, 1000.0])
 async def test_closing_without_draining_cancels_calls_at_any_point(deadline: float | None) -> None:
-    patient = RetryPolicy(deadline=deadline)
+    policy = RetryPolicy(deadline=deadline)
     async with raw_server(answer(503, {}, {"Retry-After": "100"}), hang) as server:
-        circle = connect(server, retry=patient, concurrency=1)
+        circle = connect(server, retry=policy, concurrency=1)
         pausing = asyncio.create_task(circle.users.me())
-        await turns(lambda: circle.stats.retries == 1)
+        await wait_until(lambda: circle.stats.retries == 1)
         answering = asyncio.create_task(circle.users.me())
-        await turns(lambda: len(server.requests) == 2)
-        at_the_gate = asyncio.create_task(circle.users.me())
-        await turns(lambda: circle.stats.waiting == 1)
+        await wait_until(lambda: len(server.requests) == 2)
+        queued = asyncio.create_task(circle.users.me())
+        await wait_until(lambda: circle.stats.waiting == 1)
         await circle.aclose()
-        assert [call.done() for call in (pausing, answering, at_the_gate)] == [True] * 3
-        assert are_closed(await outcomes([pausing, answering, at_the_gate]))
+        assert [call.done() for call in (pausing, answering, queued)] == [True] * 3
+        assert are_closed(await outcomes([pausing, answering, queued]))
         assert (circle.stats.waiting, circle.stats.in_flight) == (0, 0)
         assert len(server.requests) == 2
         await server.all_closed()
@@ -128,16 +128,16 @@ async def test_closing_cancels_calls_waiting_for_a_pause() -> None:
     async with raw_server(limited({"Retry-After": "100"})) as server:
         circle = connect(server)
         calls = [asyncio.create_task(circle.users.me()) for _ in range(2)]
-        await turns(lambda: circle.stats.paused > 0)
+        await wait_until(lambda: circle.stats.paused > 0)
         await circle.aclose()
         assert are_closed(await outcomes(calls))
-        assert circle.stats.waited < 100, "what was body is incomplete is not counted as waited for"
+        assert circle.stats.waited < 100, "the rest of the pause is not counted as waited"
 
 
 async def test_a_call_cancelled_while_closing_raises_the_cancellation() -> None:
     async with raw_server(hang) as server:
         circle = connect(server)
-        async with under_way(circle, server, 2) as (cancelled, cut):
+        async with running_calls(circle, server, 2) as (cancelled, cut):
             closing = asyncio.create_task(circle.aclose())
             await asyncio.sleep(0)
             cancelled.cancel()
@@ -199,7 +199,7 @@ async def test_a_download_can_finish_while_draining(tmp_path: Path) -> None:
     async with raw_server(begins(10, b"12345", released, b"67890")) as server:
         circle = connect(server)
         download = asyncio.create_task(circle.artifacts.download(file_at(server), tmp_path))
-        await turns(lambda: circle.stats.received == 5)
+        await wait_until(lambda: circle.stats.received == 5)
         closing = asyncio.create_task(circle.aclose(drain=math.inf))
         await asyncio.sleep(0)
         released.set()
@@ -211,7 +211,7 @@ async def test_a_cancelled_download_leaves_no_file(tmp_path: Path) -> None:
     async with raw_server(begins(10, b"12345", asyncio.Event(), b"")) as server:
         circle = connect(server)
         download = asyncio.create_task(circle.artifacts.download(file_at(server), tmp_path / "out"))
-        await turns(lambda: circle.stats.received == 5)
+        await wait_until(lambda: circle.stats.received == 5)
         await circle.aclose()
         assert are_closed(await outcomes([download]))
         assert list((tmp_path / "out").iterdir()) == []
@@ -222,9 +222,9 @@ async def test_a_cancelled_download_leaves_no_file(tmp_path: Path) -> None:
 async def test_of_several_closings_the_shortest_drain_counts() -> None:
     async with raw_server(hang) as server:
         circle = connect(server)
-        async with under_way(circle, server) as calls:
+        async with running_calls(circle, server) as calls:
             began = now()
-            await asyncio.gather(*(circle.aclose(drain=grace) for grace in (3000, 30, 300)))
+            await asyncio.gather(*(circle.aclose(drain=drain) for drain in (3000, 30, 300)))
             assert now() - began == pytest.approx(30, abs=2)
             assert are_closed(await outcomes(calls))
         await circle.aclose(drain=3000)
@@ -235,7 +235,7 @@ async def test_of_several_closings_the_shortest_drain_counts() -> None:
 async def test_cancelling_aclose_cancels_calls_at_once() -> None:
     async with raw_server(hang) as server:
         circle = connect(server)
-        async with under_way(circle, server) as calls:
+        async with running_calls(circle, server) as calls:
             closing = asyncio.create_task(circle.aclose(drain=math.inf))
             await asyncio.sleep(0)
             closing.cancel()
@@ -263,7 +263,7 @@ async def test_cancelling_aclose_at_any_point_leaves_no_connection_open(number: 
 async def test_a_block_that_raises_does_not_drain() -> None:
     async with raw_server(hang) as server:
         with pytest.raises(LookupError):
-            async with connect(server) as circle, under_way(circle, server) as calls:
+            async with connect(server) as circle, running_calls(circle, server) as calls:
                 raise LookupError
         assert are_closed(await outcomes(calls))
 
@@ -285,7 +285,7 @@ async def test_a_call_that_closes_its_own_client_is_cancelled() -> None:
 async def test_closing_cancels_calls_on_a_caller_session_and_keeps_it_open() -> None:
     async with raw_server(hang, answer(200, ME)) as server, aiohttp.ClientSession() as http:
         circle = CircleCI("t", host=server.url, http=http)
-        async with under_way(circle, server) as calls:
+        async with running_calls(circle, server) as calls:
             await circle.aclose()
             assert are_closed(await outcomes(calls))
         assert not http.closed
@@ -299,11 +299,11 @@ async def test_closing_a_derived_client_does_nothing() -> None:
         assert (await circle.users.me()).login == "octo"
 
 
-@pytest.mark.parametrize("grace", [-1, math.nan, -math.inf, None, "5"])
-async def test_an_invalid_drain_is_rejected_without_closing(grace: Any) -> None:
+@pytest.mark.parametrize("drain", [-1, math.nan, -math.inf, None, "5"])
+async def test_an_invalid_drain_is_rejected_without_closing(drain: Any) -> None:
     async with raw_server(answer(200, ME)) as server, connect(server) as circle:
         with pytest.raises(InvalidArgument, match="drain must be "):
-            await circle.aclose(drain=grace)
+            await circle.aclose(drain=drain)
         assert (await circle.users.me()).login == "octo"
 
 
@@ -315,7 +315,7 @@ async def test_an_unused_client_can_be_closed() -> None:
 
 
 async def test_on_close_functions_are_awaited_before_draining() -> None:
-    told: list[str] = []
+    events: list[str] = []
     released = asyncio.Event()
     async with raw_server(on(released, answer(200, ME))) as server:
         circle = connect(server)
@@ -326,7 +326,7 @@ async def test_on_close_functions_are_awaited_before_draining() -> None:
                 await asyncio.Event().wait()
             finally:
                 await asyncio.sleep(0)
-                told.append("ended")
+                events.append("ended")
 
         task = asyncio.create_task(background())
 
@@ -337,15 +337,15 @@ async def test_on_close_functions_are_awaited_before_draining() -> None:
             await asyncio.wait([task])
 
         lifetime.on_close(end)
-        async with under_way(circle, server) as calls:
+        async with running_calls(circle, server) as calls:
             closing = asyncio.create_task(circle.aclose(drain=math.inf))
             await asyncio.wait([task])
-            assert (told, closing.done()) == (["ended"], False)
+            assert (events, closing.done()) == (["ended"], False)
             released.set()
             await closing
             assert [me.login for me in await outcomes(calls)] == ["octo"]
         await circle.aclose()
-        assert told == ["ended"], "it is notified once"
+        assert events == ["ended"], "the function is called once"
         with pytest.raises(ConfigurationError, match=CLOSED):
             lifetime.on_close(end)
 

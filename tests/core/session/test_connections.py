@@ -1,4 +1,4 @@
-"""Connections that are kept, and that a server closes without a word."""
+"""Pooled connections, and connections that the server closes without announcing it."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ ONCE = RetryPolicy(attempts=1)
 
 
 def and_closed(behaviour: Behaviour) -> Behaviour:
-    """Answer, and close the connection without having said so."""
+    """Answer, and close the connection without `Connection: close`."""
 
     async def behave(request: Request, writer: asyncio.StreamWriter) -> None:
         await behaviour(request, writer)
@@ -22,7 +22,7 @@ def and_closed(behaviour: Behaviour) -> Behaviour:
 
 
 @pytest.mark.parametrize("method", SAFE + UNSAFE)
-async def test_a_reused_connection_that_the_server_closed_costs_no_attempt(method: str) -> None:
+async def test_a_reused_connection_that_the_server_closed_uses_no_attempt(method: str) -> None:
     async with raw_server(and_closed(answer(200, ME))) as server, connect(server, ONCE) as circle:
         for _ in range(30):
             assert await circle.request(method, "/me") == ME
@@ -43,7 +43,7 @@ async def test_a_loss_on_a_reused_connection_is_resent_only_once() -> None:
         await circle.request("GET", "/me")
         with pytest.raises(TransportError):
             await circle.request("GET", "/me")
-        assert len(server.requests) == 3  # on the kept connection, and once on a new one
+        assert len(server.requests) == 3  # on the pooled connection, and once on a new one
 
 
 async def test_posts_do_not_use_pooled_connections() -> None:

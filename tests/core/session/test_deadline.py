@@ -53,15 +53,15 @@ async def test_the_deadline_cancels_a_running_attempt() -> None:
 @fast_clock
 async def test_a_call_whose_deadline_is_before_the_end_of_the_pause_fails_at_once() -> None:
     async with raw_server(limited({"Retry-After": "30"}), answer(200, ME)) as server, connect(server) as circle:
-        patient = asyncio.create_task(circle.users.me())
+        waiting = asyncio.create_task(circle.users.me())
         while not server.requests or not circle.stats.paused:
             await asyncio.sleep(0.01)
-        hasty = circle.with_options(retry=RetryPolicy(deadline=5))
+        quick = circle.with_options(retry=RetryPolicy(deadline=5))
         began = now()
         with pytest.raises(RateLimited, match="not sent"):
-            await hasty.users.me()
+            await quick.users.me()
         assert now() - began < 1
-        assert (await patient).login == "octo"
+        assert (await waiting).login == "octo"
         assert len(server.requests) == 2
 
 

@@ -1,4 +1,4 @@
-"""Servers that fail and connections that break: what is sent again, and what never is."""
+"""Server errors and lost connections: which requests are retried."""
 
 import asyncio
 import contextlib
@@ -133,7 +133,7 @@ async def test_a_lost_response_is_retried_but_a_post_is_never_sent_twice(
 
 
 @pytest.mark.parametrize(("method", "connections"), [("GET", 5), ("POST", 1)])
-async def test_a_request_on_a_reset_connection_may_have_been_received(method: str, connections: int) -> None:
+async def test_a_request_on_a_reset_connection_counts_as_sent(method: str, connections: int) -> None:
     async with resetting_server() as (url, accepted), CircleCI("t", host=url, retry=QUICK) as circle:
         with pytest.raises(TransportError) as caught:
             await circle.request(method, "/me", json={})
@@ -216,7 +216,7 @@ async def test_a_connection_timeout_means_not_sent() -> None:
     silent: list[asyncio.StreamWriter] = []
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        silent.append(writer)  # and never a word of TLS
+        silent.append(writer)  # without a TLS handshake
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0)
     url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"

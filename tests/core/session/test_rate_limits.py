@@ -1,4 +1,4 @@
-"""429 and the rate-limit headers: how long calls wait, and which ones."""
+"""429 and the rate-limit headers: which calls wait, and for how long."""
 
 import asyncio
 import contextlib
@@ -74,7 +74,7 @@ async def test_a_429_is_raised_after_the_last_attempt() -> None:
 
 @fast_clock
 async def test_a_retry_after_of_a_day_fails_every_call_without_sending_it() -> None:
-    day = {"Retry-After": "86400", "Connection": "close"}  # an idle connection would be looked after all day long
+    day = {"Retry-After": "86400", "Connection": "close"}  # an idle connection would set timers for a day
     async with raw_server(limited(day), answer(200, ME)) as server, connect(server) as circle:
         began = now()
         with pytest.raises(RateLimited) as caught:
@@ -144,10 +144,10 @@ def one_in_ten_limited(seconds: int, moments: list[float]) -> Behaviour:
 
 @fast_clock
 async def test_one_429_pauses_all_tasks_and_slow_start_follows() -> None:
-    told: list[float] = []
-    async with raw_server(one_in_ten_limited(30, told)) as server, connect(server, concurrency=16) as circle:
+    refusals: list[float] = []
+    async with raw_server(one_in_ten_limited(30, refusals)) as server, connect(server, concurrency=16) as circle:
         await asyncio.gather(*(circle.users.me() for _ in range(50)))
-        arrivals = [request.at - told[0] for request in server.requests]
+        arrivals = [request.at - refusals[0] for request in server.requests]
         assert len(arrivals) == 51
         assert sum(arrival < 0 for arrival in arrivals) == 16
         assert not [arrival for arrival in arrivals if 0 <= arrival < 30], "a request was sent during the pause"
@@ -163,7 +163,7 @@ async def test_error_responses_widen_the_limiter_again() -> None:
             with pytest.raises(NotFound):
                 await circle.users.me()
             await asyncio.gather(*(circle.users.me() for _ in range(60)), return_exceptions=True)
-        assert server.most_in_flight == 8
+        assert server.max_in_flight == 8
 
 
 @fast_clock
@@ -184,8 +184,8 @@ async def test_an_open_stream_does_not_prolong_a_pause() -> None:
                 await asyncio.gather(*(circle.users.me() for _ in range(20)))
 
 
-class HastyLoop(FastClockLoop):
-    """Its timers ring a little early, as they do where the clock is coarse: on Windows, and in uvloop."""
+class EarlyTimerLoop(FastClockLoop):
+    """An event loop whose timers fire slightly early, as on Windows and in uvloop, whose clocks are coarse."""
 
     def call_at(
         self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
@@ -201,7 +201,7 @@ def test_a_pause_ends_even_if_its_timer_fires_early() -> None:
             async with asyncio.timeout(60):
                 await circle.users.me()
 
-    with asyncio.Runner(loop_factory=HastyLoop) as runner:
+    with asyncio.Runner(loop_factory=EarlyTimerLoop) as runner:
         runner.run(run())
 
 
@@ -311,10 +311,10 @@ async def test_a_refused_call_precedes_calls_that_arrived_during_its_pause() -> 
 async def test_a_refused_call_is_not_overtaken_by_later_calls() -> None:
     async with FakeCircleCI(rate_limit=RateLimit(2, headers=None)) as fake, fake.client() as circle:
 
-        async def call_again_and_again() -> None:
+        async def call_repeatedly() -> None:
             for _ in range(15):
                 await circle.users.me()
 
-        await asyncio.gather(*(call_again_and_again() for _ in range(8)))  # with five attempts for each call
+        await asyncio.gather(*(call_repeatedly() for _ in range(8)))  # with five attempts for each call
         assert circle.stats.retries == fake.rate_limited > 0
         assert len(fake.requests) == 8 * 15 + fake.rate_limited, "every call succeeded"

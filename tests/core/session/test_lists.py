@@ -1,4 +1,4 @@
-"""Lists that the API gives whole, by offset, or only in part; over real sockets."""
+"""Lists without paging, by offset, and truncated by the API; over real sockets."""
 
 import warnings
 from typing import Any
@@ -18,7 +18,7 @@ def page(token: str | None, *names: str) -> Behaviour:
     return answer(200, {"items": artifacts(*names), "next_page_token": token})
 
 
-async def test_a_list_without_paging_is_returned_whole() -> None:
+async def test_a_list_without_paging_is_returned_completely() -> None:
     async with raw_server(answer(200, {"items": artifacts("a", "b")})) as server, connect(server) as circle:
         found = await circle._session.listed(Artifact, "/x")
         assert [artifact.path for artifact in found] == ["a", "b"]
@@ -111,7 +111,7 @@ async def test_a_list_that_ignores_the_offset_ends_with_an_error() -> None:
         assert len(server.requests) == 3
 
 
-async def test_two_pages_of_a_list_may_be_the_same() -> None:
+async def test_two_pages_of_a_list_can_be_equal() -> None:
     async with raw_server(page("t", "a"), page("u", "a"), page(None, "b")) as server, connect(server) as circle:
         assert len(await circle._session.paged(Artifact, "/x").collect()) == 3
 

@@ -1,4 +1,4 @@
-"""What is counted, logged, and let out at once."""
+"""Counters, log records, and the concurrency limit."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ from tests.raw_server import (
 async def test_no_more_than_the_concurrency_are_in_flight() -> None:
     async with raw_server(after(0.02, answer(200, ME))) as server, connect(server, concurrency=3) as circle:
         await asyncio.gather(*(circle.users.me() for _ in range(20)))
-        assert server.most_in_flight == 3
+        assert server.max_in_flight == 3
 
 
 @fast_clock

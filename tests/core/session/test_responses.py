@@ -1,4 +1,4 @@
-"""What becomes of an answer: models, faults, errors, counters, log."""
+"""Responses become models, or errors with faults and an address."""
 
 import asyncio
 import threading
@@ -60,8 +60,8 @@ async def test_any_2xx_is_a_success(status: int) -> None:
 
 
 @attrs.frozen(kw_only=True)
-class Witness:
-    """Notes the thread that it is made in."""
+class ThreadRecord:
+    """Records the thread in which it is created."""
 
     text: str
     thread: int = attrs.field(factory=threading.get_ident)
@@ -71,9 +71,9 @@ class Witness:
 async def test_a_large_body_is_decoded_off_the_event_loop(size: int, elsewhere: bool) -> None:
     frame = len('{"text":""}')
     async with raw_server(answer(200, '{"text":"' + "x" * (size - frame) + '"}')) as server, connect(server) as circle:
-        witness = await circle._session.request(Witness, "GET", "/x")
-        assert len(witness.text) == size - frame
-        assert (witness.thread != threading.get_ident()) is elsewhere
+        record = await circle._session.request(ThreadRecord, "GET", "/x")
+        assert len(record.text) == size - frame
+        assert (record.thread != threading.get_ident()) is elsewhere
         assert circle.stats.received == size
 
 

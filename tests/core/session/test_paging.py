@@ -1,4 +1,4 @@
-"""Lists that come in pages, over real sockets."""
+"""Lists with page tokens, over real sockets."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

@@ -17,7 +17,7 @@ REFUSED = {"message": "Invalid token provided."}
 
 
 def accepting(*tokens: str, and_then: Callable[[], object] | None = None) -> Behaviour:
-    """Accept these tokens and refuse all others; `and_then` is what happens while a request is refused."""
+    """Accept these tokens and refuse all others; `and_then` is called before each refusal."""
 
     async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
         if request.headers.get("circle-token") in tokens:
@@ -44,7 +44,7 @@ async def test_a_401_is_retried_once_with_the_changed_token(method: str, tmp_pat
         assert sent(server) == ["old", "new"]
         assert server.requests[0].body == server.requests[1].body
         expected = 2 if method == "POST" else 1  # each POST opens a connection
-        assert server.connections == expected, "the refusal was read, and its connection kept"
+        assert server.connections == expected, "the body of the 401 was read, and its connection reused"
 
 
 async def test_a_401_is_retried_only_once() -> None:
@@ -121,7 +121,7 @@ async def test_a_401_of_a_stream_or_redirect_target_is_retried_once() -> None:
 
 
 async def test_an_anonymous_401_is_raised_at_once() -> None:
-    """A storage is not sent the token, and its 401 does not concern it."""
+    """A 401 of the storage does not concern the token, which it does not receive."""
     tokens = iter(range(100))
     async with (
         raw_server(answer(401, REFUSED)) as storage,

@@ -1,4 +1,4 @@
-"""Nothing waits without a bound: not for a proxy, not for the text of an error."""
+"""Timeouts for proxies and for the bodies of error responses."""
 
 import asyncio
 from pathlib import Path

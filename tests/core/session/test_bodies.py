@@ -1,4 +1,4 @@
-"""What is sent in a body, and what becomes of a success that made nothing."""
+"""Request bodies, and `NotCreated` for a success that created nothing."""
 
 import json
 from datetime import UTC, datetime
