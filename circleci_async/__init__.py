@@ -14,10 +14,14 @@ if TYPE_CHECKING:  # for type checkers and editors; `_HOMES` says the same for t
     from .client import CircleCI as CircleCI
     from .config.tokens import TokenFile as TokenFile
     from .core.attempts import Attempt as Attempt
+    from .core.capture import CapturedResponse as CapturedResponse
+    from .core.capture import ResponseCapture as ResponseCapture
+    from .core.capture import capture_responses as capture_responses
     from .core.codec import to_dict as to_dict
     from .core.codec import to_json as to_json
     from .core.paging import Page as Page
     from .core.paging import Paged as Paged
+    from .core.rate_limit_status import RateLimitStatus as RateLimitStatus
     from .core.retry import RetryPolicy as RetryPolicy
     from .core.stats import Stats as Stats
     from .downloads.download import Download as Download
@@ -545,6 +549,12 @@ _HOMES = {
         "Page",
         "Paged",
     ),
+    "core.capture": (
+        "CapturedResponse",
+        "ResponseCapture",
+        "capture_responses",
+    ),
+    "core.rate_limit_status": ("RateLimitStatus",),
     "core.retry": ("RetryPolicy",),
     "slug": (
         "OrgSlug",

@@ -73,6 +73,11 @@ class Limiter:
         """Whether no request is sent for now."""
         return bool(self._paused_until)
 
+    @property
+    def rate(self) -> float | None:
+        """The estimated rate of the server's limit in requests per second, or None before the first estimate."""
+        return None
+
     def permit(self, wait_limit: WaitLimit, *, counted: bool = True) -> "Permit":
         """Return a permit: `async with` it, or `acquire()` and `release()`."""
         return Permit(self, wait_limit, counted=counted)

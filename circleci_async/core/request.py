@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -19,6 +19,7 @@ from ..errors import (
     TransportError,
 )
 from .attempts import UNOBSERVED, AttemptObserver, AttemptSpan, OnAttempt, check_hook
+from .capture import CallRecorder, captures
 from .lifetime import CLOSED
 from .limiter import WaitLimit
 from .rate_limit import UNKNOWN
@@ -54,7 +55,8 @@ class RequestOptions:
 class Request:
     """One request: its deadline, which starts now, and its attempts.
 
-    `isolated_limit`: a 429 concerns this request alone and pauses no other. `sent`: bytes of the body.
+    `isolated_limit`: a 429 concerns this request alone and pauses no other. `sent`: bytes of the body. `extra_headers`:
+    headers that are sent to the origin of `url` only.
     Raises `ConfigurationError` if the client is closed or belongs to another event loop or process.
     """
 
@@ -65,7 +67,9 @@ class Request:
         "_schedule",
         "_state",
         "deadline",
+        "extra_headers",
         "method",
+        "recorder",
         "url",
         "wait_limit",
     )
@@ -79,6 +83,7 @@ class Request:
         *,
         isolated_limit: bool = False,
         sent: int = 0,
+        extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         state.lifetime.check()
         self._state = state
@@ -87,6 +92,8 @@ class Request:
         self._schedule: RetrySchedule | None = None
         self.method = method
         self.url = url
+        self.extra_headers = extra_headers
+        self.recorder = CallRecorder(found, state.transport, method) if (found := captures()) else None
         self.deadline = asyncio.get_running_loop().time() + policy.deadline if policy.deadline else None
         self.wait_limit = WaitLimit(policy.max_wait, self.deadline)
         self._observer = (
@@ -103,6 +110,9 @@ class Request:
         lifetime = self._state.lifetime
         timeout = asyncio.timeout_at(self.deadline)  # closing the client reschedules it
         self._schedule = None
+        recorder = self.recorder
+        if recorder is not None:
+            recorder.start()
         try:
             async with timeout:
                 lifetime.begin(timeout)
@@ -119,6 +129,8 @@ class Request:
                 raise
         finally:
             lifetime.end(timeout)
+            if recorder is not None:
+                recorder.end(self._retries.attempts)
         if lifetime.has_ended:
             raise ConfigurationError(CLOSED)
         message = f"not completed within the deadline of {self._policy.deadline:g} s"

@@ -1,6 +1,7 @@
 """One HTTP hop: send a request, return the response. The only importer of aiohttp, and the only user of the token.
 
-Redirects are not followed here, so that each hop decides again whether its origin is sent the token (aiohttp itself
+The token is set by the innermost middleware, from the address that is finally requested, so that no other middleware
+sees it. Redirects are not followed here: each hop decides again whether its origin is sent the token (aiohttp itself
 forwards custom headers to the target of every redirect).
 """
 
@@ -8,21 +9,24 @@ import asyncio
 import inspect
 from base64 import b64encode
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import SimpleNamespace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeAlias, TypeVar, get_args
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from ..config.tokens import Token, clean_token
 from ..config.trust import Origin, Trust
-from ..errors import ConfigurationError, RequestTimeout, TransportError
+from ..errors import ConfigurationError, InvalidArgument, RequestTimeout, TransportError
 from .lifetime import CLOSED
 from .response import Response
 from .retry import IDEMPOTENT
 from .uninterrupted import uninterrupted
+
+E = TypeVar("E", bound=BaseException)
 
 Auth = Literal["circle-token", "bearer", "basic"]
 """How the token is sent: the header `Circle-Token`, `Authorization: Bearer`, or basic authentication as user name."""
@@ -34,6 +38,9 @@ MAX_SECRETS = 64
 """Tokens, plain and encoded, that are remembered for redaction: a token function may return many."""
 
 USER_AGENT = "circleci-async/0.1.0"
+
+Middleware: TypeAlias = aiohttp.ClientMiddlewareType
+"""An aiohttp client middleware: an async function of a `ClientRequest` and the handler that sends it."""
 
 Timeout = aiohttp.ClientTimeout
 """Seconds: `total` of an attempt, `sock_connect` for connecting, `sock_read` between two reads."""
@@ -50,6 +57,8 @@ class Transport:
         auth: Auth = "circle-token",
         http: aiohttp.ClientSession | None = None,
         trust_env: bool = True,
+        middlewares: Iterable[Middleware] = (),
+        user_agent: str | None = None,
     ) -> None:
         if auth not in get_args(Auth):
             raise ConfigurationError(f"auth must be one of {', '.join(map(repr, get_args(Auth)))}, got {auth!r}")
@@ -59,9 +68,13 @@ class Transport:
         self._http = http
         self._unpooled_http: aiohttp.ClientSession | None = None
         self._owns_http = http is None
+        self._headers = _default_headers(http, user_agent)
+        # the middlewares of a request replace those of its session, which has no public accessor for them
+        self._middlewares: tuple[Middleware, ...] = (*getattr(http, "_middlewares", ()), *_checked(middlewares))
         self._proxies = getproxies() if trust_env and http is None else {}
         self._secrets: deque[str] = deque(maxlen=MAX_SECRETS)
-        self._static_header = self._token_header(token) if token and isinstance(token, str) else None
+        self.static_header = self._token_header(token) if token and isinstance(token, str) else None
+        """Name and value of the header that carries the token, unless a function returns the token."""
         self._is_closed = False
 
     async def send(
@@ -83,9 +96,10 @@ class Transport:
         """
         address = URL(url, encoded=url.isascii() and " " not in url)
         is_raw = headers.get("Accept-Encoding") == "identity"
-        use = ConnectionUse()
+        hop = Hop(self, anonymous=anonymous)
         options: dict[str, Any] = {
             "data": body,
+            "headers": {**self._headers, **headers},
             "timeout": timeout,
             "proxy": self._proxy(address),
             "auto_decompress": not is_raw,
@@ -94,30 +108,25 @@ class Transport:
             "skip_auto_headers": ("Content-Type",) if body is None else None,
             "allow_redirects": False,
             "raise_for_status": False,
-            "trace_request_ctx": use,
+            "trace_request_ctx": hop,
+            "middlewares": (*self._middlewares, hop),
         }
         session = self._session(method)
-        if not self._owns_http:  # the middlewares of a request replace those of its session
-            options["middlewares"] = (*getattr(session, "_middlewares", ()), _send_once)
-        with_token = {"User-Agent": USER_AGENT, **headers}
-        fingerprint = None
-        if not anonymous and self._token is not None and self._trust.trusts(address):
-            fingerprint = await self._add_token(with_token)
         try:
             try:
-                raw = await session.request(method, address, headers=with_token, **options)
+                raw = await session.request(method, address, **options)
             except ConnectionLost:
-                if self._is_closed or not use.reused or method not in IDEMPOTENT:
+                if self._is_closed or not hop.reused or method not in IDEMPOTENT:
                     raise
-                raw = await self._unpooled().request(method, address, headers=with_token, **options)
+                raw = await self._unpooled().request(method, address, **options)
         except asyncio.CancelledError as cancelled:
             raise cancelled.with_traceback(None) from None
-        except Exception as caught:  # noqa: BLE001  # no error of aiohttp is raised from here
+        except Exception as caught:
+            if caught is hop.token_error or self._is_of_middleware(caught):
+                raise
             error = _translate(caught.error if isinstance(caught, ConnectionLost) else caught, method, url)
         else:
-            return Response(raw.status, raw.headers, raw.url, _Body(raw, method), fingerprint)
-        finally:
-            del with_token  # a traceback that prints local variables must not print the token
+            return Response(raw.status, raw.headers, raw.url, _Body(raw, method), hop.token_fingerprint)
         raise error  # outside of the except block: without aiohttp's error as its context
 
     async def aclose(self) -> None:
@@ -155,6 +164,22 @@ class Transport:
             text = text.replace(secret, "[token]")
         return text
 
+    def redact_bytes(self, body: bytes) -> bytes:
+        """Replace the token in a body from outside."""
+        for secret in self._secrets:
+            body = body.replace(secret.encode(), b"[token]")
+        return body
+
+    def public_headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the headers of a response without the token, and a `Location` as `public_url` returns it."""
+        public = CIMultiDict((name, self.redact(value)) for name, value in headers.items())
+        if "Location" in public:
+            try:
+                public["Location"] = self.public_url(public["Location"])
+            except ValueError:  # not an address
+                public["Location"] = public["Location"].partition("?")[0]
+        return CIMultiDictProxy(public)
+
     def public_url(self, url: str) -> str:
         """Return an address without user, and without the query if it is signed or of an untrusted origin."""
         shown = URL(url, encoded=True).with_user(None).with_fragment(None)
@@ -179,14 +204,20 @@ class Transport:
         self._unpooled_http = self._unpooled_http or _open_session(force_close=True)
         return self._unpooled_http
 
-    async def _add_token(self, headers: dict[str, str]) -> int | None:
-        """Add the token to the headers; return its fingerprint, if the token may change."""
-        if self._static_header is not None:
-            headers.update((self._static_header,))
-        elif callable(self._token) and (token := await _call(self._token)) is not None:
-            headers.update((self._token_header(token),))
-            return hash(token)
+    def sends_token_to(self, url: URL) -> bool:
+        """Return whether there is a token, and it may be sent to this address."""
+        return self._token is not None and self._trust.trusts(url)
+
+    async def new_header(self) -> tuple[tuple[str, str], int] | None:
+        """Call the token function; return the header that carries its token, and the token's fingerprint."""
+        if callable(self._token) and (token := await _call(self._token)) is not None:
+            return self._token_header(token), hash(token)
         return None
+
+    def _is_of_middleware(self, error: Exception) -> bool:
+        """Return whether an error is a middleware's own, which is raised as it is."""
+        is_http_error = isinstance(error, aiohttp.ClientError | OSError | TransportError | ConnectionLost)
+        return bool(self._middlewares) and not is_http_error and not self._is_closed
 
     def _token_header(self, token: str) -> tuple[str, str]:
         """Return the header that carries the token, and remember the token for redaction."""
@@ -222,13 +253,54 @@ _ABANDONED: list[object] = []
 """Connections of the parent process: garbage collection would close them."""
 
 
-class ConnectionUse:
-    """Whether a request was sent on a connection that an earlier request had used."""
+class Hop:
+    """One request on its way: the innermost middleware, which sets the token and sends the request once."""
 
-    __slots__ = ("reused",)
+    __slots__ = ("_anonymous", "_transport", "reused", "token_error", "token_fingerprint")
 
-    def __init__(self) -> None:
+    def __init__(self, transport: Transport, *, anonymous: bool) -> None:
+        self._transport = transport
+        self._anonymous = anonymous
         self.reused = False
+        """Whether the request was sent on a connection that an earlier request had used."""
+        self.token_error: Exception | None = None
+        """The error of the token function."""
+        self.token_fingerprint: int | None = None
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Send the request with the token, and remove the token again, so that outer middlewares never see it.
+
+        The errors of aiohttp lose their tracebacks, since its frames hold the token.
+        """
+        if self._anonymous or not self._transport.sends_token_to(request.url):
+            return await _send_once(request, handler)
+        header = self._transport.static_header or await self._new_header()
+        if header is None:
+            return await _send_once(request, handler)
+        name = header[0]
+        before = request.headers.get(name)
+        request.headers[name] = header[1]
+        del header  # a traceback that prints local variables must not print the token
+        try:
+            return await _send_once(request, handler)
+        finally:
+            if before is None:
+                del request.headers[name]
+            else:
+                request.headers[name] = before
+
+    async def _new_header(self) -> tuple[str, str] | None:
+        try:
+            found = await self._transport.new_header()
+        except Exception as error:
+            self.token_error = error
+            raise
+        if found is None:
+            return None
+        self.token_fingerprint = found[1]
+        return found[0]
 
 
 class _Body:
@@ -270,7 +342,6 @@ def _open_session(*, force_close: bool) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, force_close=force_close),  # the limiter bounds what is in flight
         cookie_jar=aiohttp.DummyCookieJar(),
-        middlewares=(_send_once,),
         trace_configs=[tracing],
     )
 
@@ -278,12 +349,12 @@ def _open_session(*, force_close: bool) -> aiohttp.ClientSession:
 async def _mark_reused(
     session: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceConnectionReuseconnParams
 ) -> None:
-    if isinstance(context.trace_request_ctx, ConnectionUse):
+    if isinstance(context.trace_request_ctx, Hop):
         context.trace_request_ctx.reused = True
 
 
-class ConnectionLost(Exception):
-    """Replaces an error of aiohttp, which would send the request again. Tracing of the session sees it."""
+class ConnectionLost(aiohttp.ClientConnectionError):
+    """Replaces an error of aiohttp, which would send the request again. Middlewares and tracing see it."""
 
     def __init__(self, error: aiohttp.ClientError) -> None:
         super().__init__(str(error))
@@ -293,15 +364,56 @@ class ConnectionLost(Exception):
 async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
     """Keep aiohttp from sending a lost request again: it would do so even on a new connection.
 
-    aiohttp's errors about invalid HTTP quote the server and the signed address: tracing of the session sees others.
+    aiohttp's errors about invalid HTTP quote the server and the signed address: middlewares and tracing see others.
     """
     try:
         return await handler(request)
+    except asyncio.CancelledError as cancelled:
+        raise _without_frames(cancelled) from None
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as lost:
-        raise ConnectionLost(lost) from None
+        error: Exception = ConnectionLost(_without_frames(lost))
     except aiohttp.ClientResponseError as caught:
         error = _translate(caught, request.method, str(request.url))
+    except Exception as caught:  # noqa: BLE001  # it is raised below
+        error = _without_frames(caught)
     raise error
+
+
+def _without_frames(error: E) -> E:
+    """Remove the tracebacks of an error and of all that led to it: aiohttp's frames hold the token."""
+    linked: BaseException | None = error
+    while linked is not None:
+        linked.__traceback__ = None
+        linked = linked.__cause__ or linked.__context__
+    return error
+
+
+def _default_headers(http: aiohttp.ClientSession | None, user_agent: Any) -> dict[str, str]:
+    """Return the headers of every request. The `User-Agent` of a caller's session is kept, unless another is asked for.
+
+    Raises `InvalidArgument`.
+    """
+    if user_agent is None:
+        return {} if http is not None and "User-Agent" in http.headers else {"User-Agent": USER_AGENT}
+    if (
+        not isinstance(user_agent, str)
+        or not user_agent.isascii()
+        or not user_agent.isprintable()
+        or not user_agent.strip()
+    ):
+        raise InvalidArgument(f"user_agent must be printable ASCII text such as 'my-bot/1.2', got {user_agent!r}")
+    return {"User-Agent": f"{user_agent.strip()} {USER_AGENT}"}
+
+
+def _checked(middlewares: Iterable[Middleware]) -> tuple[Middleware, ...]:
+    """Return the middlewares as a tuple. Raises `InvalidArgument`."""
+    try:
+        found = tuple(middlewares)
+    except TypeError:
+        found = (None,)  # type: ignore[assignment]  # it is rejected below
+    if not all(map(callable, found)):
+        raise InvalidArgument(f"middlewares must be aiohttp client middlewares (async functions), got {middlewares!r}")
+    return found
 
 
 async def _call(token: Callable[[], str | Awaitable[str | None] | None]) -> str | None:
