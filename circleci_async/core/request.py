@@ -26,6 +26,7 @@ from .rate_limit import UNKNOWN
 from .response import Response
 from .retry import RetryPolicy, RetrySchedule
 from .state import ClientState
+from .wait_monitor import WARN_AFTER
 
 T = TypeVar("T")
 
@@ -95,7 +96,7 @@ class Request:
         self.extra_headers = extra_headers
         self.recorder = CallRecorder(found, state.transport, method) if (found := captures()) else None
         self.deadline = asyncio.get_running_loop().time() + policy.deadline if policy.deadline else None
-        self.wait_limit = WaitLimit(policy.max_wait, self.deadline)
+        self.wait_limit = WaitLimit(policy.max_wait, self.deadline, method=method, url=url)
         self._observer = (
             AttemptObserver(options.on_attempt, state.transport, state.api, method, url, sent)
             if options.on_attempt
@@ -110,6 +111,8 @@ class Request:
         lifetime = self._state.lifetime
         timeout = asyncio.timeout_at(self.deadline)  # closing the client reschedules it
         self._schedule = None
+        if self.wait_limit.waited:  # a body is read by many runs
+            self.wait_limit.waited, self.wait_limit.next_warning = 0.0, WARN_AFTER
         recorder = self.recorder
         if recorder is not None:
             recorder.start()
@@ -123,7 +126,9 @@ class Request:
                         delay = self._delay_after(error)
                         if delay is None:
                             raise
-                    await self._sleep(delay)
+                        failure = _summary(error)
+                    if delay:
+                        await self._sleep(delay, failure)
         except TimeoutError:
             if not timeout.expired():
                 raise
@@ -170,7 +175,7 @@ class Request:
         if delay is None:
             return None
         self._state.stats.retries += 1
-        failure = f"status {error.status}" if isinstance(error, ApiError) else error.message
+        failure = _summary(error)
         path = urlsplit(self.url).path
         log.info("%s %s: attempt %d failed (%s), retry in %.2f s", self.method, path, attempts, failure, delay)
         # During a pause of the limiter the request waits there, where it keeps its position.
@@ -180,14 +185,19 @@ class Request:
         is_shared = isinstance(error, RateLimited) and not (self._isolated_limit or error.redirected)
         return is_shared and self._state.limiter.is_paused
 
-    async def _sleep(self, delay: float) -> None:
-        if not delay:
-            return
+    async def _sleep(self, delay: float, failure: str) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        stats = self._state.stats
+        stats, monitor = self._state.stats, self._state.waits
         stats.waits += 1
+        wait = monitor.begin(self.wait_limit, began, reason=f"retry after {failure}", until=began + delay)
         try:
             await asyncio.sleep(delay)
         finally:
-            stats.waited += loop.time() - began
+            now = loop.time()
+            stats.waited += now - began
+            monitor.end(wait, now)
+
+
+def _summary(error: ApiError | TransportError) -> str:
+    return f"status {error.status}" if isinstance(error, ApiError) else error.message

@@ -12,6 +12,7 @@ from .response import Response
 from .retry import RetryBudget
 from .stats import Stats
 from .transport import Transport
+from .wait_monitor import WaitMonitor
 
 T = TypeVar("T")
 
@@ -33,6 +34,11 @@ class ClientState:
     async def aclose(self, *, drain: float) -> None:
         """Close the lifetime and the connections; see `Lifetime.close`."""
         await self.lifetime.close(self.transport, drain=drain)
+
+    @property
+    def waits(self) -> WaitMonitor:
+        """Logs the calls that have been waiting for long."""
+        return self.limiter.monitor
 
     @property
     def rate_limit(self) -> RateLimitStatus:
