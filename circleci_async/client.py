@@ -6,6 +6,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from .config.log import configure_logging
 from .config.settings import discover
 from .config.tokens import Token
 from .config.trust import Trust
@@ -79,6 +80,8 @@ class CircleCI:
     - `trust_env`: whether `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are used.
     - `on_attempt`: a plain function that is called with each completed `Attempt`, for metrics. Its errors are logged.
 
+    `CIRCLECI_ASYNC_LOG=info` or `debug` in the environment logs to stderr.
+
     Raises `ConfigurationError` or `InvalidArgument` for a malformed or unsafe setting.
     (API developer's guide, "Authentication")
     """
@@ -99,6 +102,7 @@ class CircleCI:
         trust_env: bool = True,
         on_attempt: OnAttempt | None = None,
     ) -> None:
+        configure_logging()
         options = RequestOptions(timeout, retry or RetryPolicy(), on_attempt)
         settings = discover(token, host, artifact_hosts)
         trust = Trust(settings.host, settings.artifact_hosts)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from ..config.log import LOG_VARIABLE
 from ..errors import CircleCIError, InvalidArgument, RateLimited, RequestTimeout
 from .formatting import printable
 from .output import Output
@@ -86,18 +87,33 @@ class _Printable(logging.Formatter):
         return "\n".join(printable(line) for line in super().format(record).split("\n"))
 
 
+class _Warnings(logging.Handler):
+    """Shows warnings as notes, such as of a call that has been waiting for long."""
+
+    def __init__(self, out: Output) -> None:
+        super().__init__(logging.WARNING)
+        self._out = out
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._out.note(record.getMessage(), style="yellow")
+
+
 @contextmanager
 def _log_on_stderr(out: Output) -> Generator[None, None, None]:
-    """Show the SDK's log while it works, if the user wants to see it."""
-    if not out.is_verbose:
+    """Show the SDK's log on stderr: warnings, or all of it if the command is verbose."""
+    log = logging.getLogger("circleci_async")
+    before = log.level
+    handler: logging.Handler
+    if out.is_verbose:
+        handler = logging.StreamHandler()
+        handler.setFormatter(_Printable("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+        log.setLevel(logging.DEBUG)
+    elif os.environ.get(LOG_VARIABLE, "").strip():  # the client adds its own handler
         yield
         return
-    log = logging.getLogger("circleci_async")
-    handler = logging.StreamHandler()
-    handler.setFormatter(_Printable("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
-    before = log.level
+    else:
+        handler = _Warnings(out)
     log.addHandler(handler)
-    log.setLevel(logging.DEBUG)
     try:
         yield
     finally:
