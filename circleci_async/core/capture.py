@@ -17,7 +17,9 @@ from .response import Response
 if TYPE_CHECKING:
     from .transport import Transport
 
-DEFAULT_MAX_RESPONSES = 100
+__all__ = ["CapturedResponse", "ResponseCapture", "capture_responses"]
+
+DEFAULT_MAX_RESPONSES: int = 100
 """Responses that a capture holds by default."""
 
 
@@ -69,7 +71,7 @@ class ResponseCapture(Sequence[CapturedResponse]):
             raise InvalidArgument(f"max_responses must be a positive integer, got {max_responses!r}")
         self._responses: deque[CapturedResponse] = deque(maxlen=max_responses)
         self._is_open = True
-        self.dropped = 0
+        self.dropped: int = 0
         """Responses that were dropped, oldest first, to keep `max_responses`."""
 
     @overload

@@ -5,6 +5,8 @@ from math import isfinite
 
 from attrs import frozen
 
+__all__ = ["RateLimitStatus"]
+
 
 @frozen
 class RateLimitStatus:

@@ -6,25 +6,27 @@ forwards custom headers to the target of every redirect).
 """
 
 import asyncio
-import inspect
 from base64 import b64encode
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any, Literal, TypeAlias, TypeVar, get_args
-from urllib.request import getproxies, proxy_bypass
+from urllib.request import getproxies
 
 import aiohttp
-from multidict import CIMultiDict, CIMultiDictProxy
+from multidict import CIMultiDict, CIMultiDictProxy, istr
 from yarl import URL
 
-from ..config.tokens import Token, clean_token
-from ..config.trust import Origin, Trust
+from ..config.tokens import Token, call_token
+from ..config.trust import Trust
 from ..errors import ConfigurationError, InvalidArgument, RequestTimeout, TransportError
 from .lifetime import CLOSED
+from .proxies import proxy_for
 from .response import Response
 from .retry import IDEMPOTENT
 from .uninterrupted import uninterrupted
+
+__all__ = ["Auth", "Middleware"]
 
 E = TypeVar("E", bound=BaseException)
 
@@ -36,6 +38,8 @@ STREAM_BUFFER = 1024 * 1024
 
 MAX_SECRETS = 64
 """Tokens, plain and encoded, that are remembered for redaction: a token function may return many."""
+
+_CIRCLE_TOKEN, _AUTHORIZATION = istr("Circle-Token"), istr("Authorization")
 
 USER_AGENT = "circleci-async/0.1.0"
 
@@ -101,7 +105,7 @@ class Transport:
             "data": body,
             "headers": {**self._headers, **headers},
             "timeout": timeout,
-            "proxy": self._proxy(address),
+            "proxy": proxy_for(address, self._proxies) if self._proxies else None,
             "auto_decompress": not is_raw,
             "read_bufsize": STREAM_BUFFER if is_raw else None,
             # without this, aiohttp declares a missing body to be application/octet-stream
@@ -146,7 +150,7 @@ class Transport:
         if response.token_fingerprint is None or self._token is None or isinstance(self._token, str):
             return False
         try:
-            token = await _call(self._token)
+            token = await call_token(self._token)
         except asyncio.CancelledError:
             response.close()
             raise
@@ -210,7 +214,7 @@ class Transport:
 
     async def new_header(self) -> tuple[tuple[str, str], int] | None:
         """Call the token function; return the header that carries its token, and the token's fingerprint."""
-        if callable(self._token) and (token := await _call(self._token)) is not None:
+        if callable(self._token) and (token := await call_token(self._token)) is not None:
             return self._token_header(token), hash(token)
         return None
 
@@ -226,27 +230,11 @@ class Transport:
             self._secrets.extend((token, basic))
         match self._auth:
             case "circle-token":
-                return "Circle-Token", token
+                return _CIRCLE_TOKEN, token
             case "bearer":
-                return "Authorization", f"Bearer {token}"
+                return _AUTHORIZATION, f"Bearer {token}"
             case _:
-                return "Authorization", f"Basic {basic}"
-
-    def _proxy(self, address: URL) -> str | None:
-        # Not aiohttp's trust_env: that also sends credentials from ~/.netrc, to every host that is named there.
-        if not self._proxies:
-            return None
-        proxy = self._proxies.get(address.scheme) or self._proxies.get("all")
-        if not proxy or proxy_bypass(address.authority):
-            return None
-        if "://" not in proxy:
-            proxy = f"http://{proxy}"
-        if Origin.of(proxy) is None:  # the value is not shown: it may contain a password
-            raise ConfigurationError(
-                f"{address.scheme.upper()}_PROXY or ALL_PROXY must be an http proxy, such as"
-                " http://proxy.example.com:3128 (SOCKS is not supported): change it, or pass trust_env=False"
-            )
-        return proxy
+                return _AUTHORIZATION, f"Basic {basic}"
 
 
 _ABANDONED: list[object] = []
@@ -254,14 +242,14 @@ _ABANDONED: list[object] = []
 
 
 class Hop:
-    """One request on its way: the innermost middleware, which sets the token and sends the request once."""
+    """One request on its way: the innermost middleware, which sets the token and keeps aiohttp from sending twice."""
 
     __slots__ = ("_anonymous", "_transport", "reused", "token_error", "token_fingerprint")
 
     def __init__(self, transport: Transport, *, anonymous: bool) -> None:
         self._transport = transport
         self._anonymous = anonymous
-        self.reused = False
+        self.reused: bool = False
         """Whether the request was sent on a connection that an earlier request had used."""
         self.token_error: Exception | None = None
         """The error of the token function."""
@@ -272,24 +260,36 @@ class Hop:
     ) -> aiohttp.ClientResponse:
         """Send the request with the token, and remove the token again, so that outer middlewares never see it.
 
-        The errors of aiohttp lose their tracebacks, since its frames hold the token.
+        The errors lose their tracebacks, since aiohttp's frames hold the token. Errors about invalid HTTP quote the
+        server and the signed address, and after a lost connection aiohttp would send the request again, even on a new
+        one: middlewares and tracing see other errors instead.
         """
-        if self._anonymous or not self._transport.sends_token_to(request.url):
-            return await _send_once(request, handler)
-        header = self._transport.static_header or await self._new_header()
-        if header is None:
-            return await _send_once(request, handler)
-        name = header[0]
-        before = request.headers.get(name)
-        request.headers[name] = header[1]
-        del header  # a traceback that prints local variables must not print the token
+        header = None
+        if not self._anonymous and self._transport.sends_token_to(request.url):
+            header = self._transport.static_header or await self._new_header()
+        name = before = None
+        if header is not None:
+            name = header[0]
+            before = request.headers.get(name)
+            request.headers[name] = header[1]
+            del header  # a traceback that prints local variables must not print the token
         try:
-            return await _send_once(request, handler)
+            return await handler(request)
+        except asyncio.CancelledError as cancelled:
+            raise _without_frames(cancelled) from None
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as lost:
+            error: Exception = ConnectionLost(_without_frames(lost))
+        except aiohttp.ClientResponseError as caught:
+            error = _translate(caught, request.method, str(request.url))
+        except Exception as caught:  # noqa: BLE001  # it is raised below
+            error = _without_frames(caught)
         finally:
-            if before is None:
-                del request.headers[name]
-            else:
-                request.headers[name] = before
+            if name is not None:
+                if before is None:
+                    del request.headers[name]
+                else:
+                    request.headers[name] = before
+        raise error
 
     async def _new_header(self) -> tuple[str, str] | None:
         try:
@@ -361,24 +361,6 @@ class ConnectionLost(aiohttp.ClientConnectionError):
         self.error = error
 
 
-async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keep aiohttp from sending a lost request again: it would do so even on a new connection.
-
-    aiohttp's errors about invalid HTTP quote the server and the signed address: middlewares and tracing see others.
-    """
-    try:
-        return await handler(request)
-    except asyncio.CancelledError as cancelled:
-        raise _without_frames(cancelled) from None
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as lost:
-        error: Exception = ConnectionLost(_without_frames(lost))
-    except aiohttp.ClientResponseError as caught:
-        error = _translate(caught, request.method, str(request.url))
-    except Exception as caught:  # noqa: BLE001  # it is raised below
-        error = _without_frames(caught)
-    raise error
-
-
 def _without_frames(error: E) -> E:
     """Remove the tracebacks of an error and of all that led to it: aiohttp's frames hold the token."""
     linked: BaseException | None = error
@@ -414,22 +396,6 @@ def _checked(middlewares: Iterable[Middleware]) -> tuple[Middleware, ...]:
     if not all(map(callable, found)):
         raise InvalidArgument(f"middlewares must be aiohttp client middlewares (async functions), got {middlewares!r}")
     return found
-
-
-async def _call(token: Callable[[], str | Awaitable[str | None] | None]) -> str | None:
-    """Call a token function and return its token."""
-    given = token()
-    if inspect.isawaitable(given):
-        given = await given
-    try:
-        return clean_token(given, "the token function")
-    except ConfigurationError as caught:
-        error = caught.with_traceback(None)
-    except (AttributeError, TypeError):
-        error = ConfigurationError("the token function must return a string, or None for no token")
-    finally:
-        del given  # a traceback that prints local variables must not print the value
-    raise error
 
 
 def _translate(error: Exception, method: str, url: str) -> TransportError:
