@@ -5,6 +5,8 @@ from math import isfinite
 
 from attrs import frozen
 
+from .rate_limit import MAX_RESET
+
 __all__ = ["RateLimitStatus"]
 
 
@@ -12,7 +14,7 @@ __all__ = ["RateLimitStatus"]
 class RateLimitStatus:
     """The rate limit, as the `RateLimit-*` and `X-RateLimit-*` headers of a response state it.
 
-    A field is None if it is not stated. If the two kinds of headers differ, the stricter value counts.
+    A field is None if it is not stated. Of several headers the stricter value counts.
     """
 
     limit: int | None = None
@@ -22,7 +24,7 @@ class RateLimitStatus:
     """Requests that it accepted until the reset, at the time of the response."""
 
     reset: float | None = None
-    """Seconds from the response until the reset, as stated. Some servers state a point in time as epoch seconds."""
+    """Seconds from the response until the reset. A point in time instead of seconds is ignored."""
 
     rate: float | None = None
     """The limiter's estimate, in requests per second; None for a captured response, and before the first estimate."""
@@ -32,10 +34,12 @@ def parse_status(headers: Mapping[str, str], *, rate: float | None = None) -> Ra
     """Return the status that the headers of a response state."""
     found: dict[str, list[float]] = {"limit": [], "remaining": [], "reset": []}
     for name, value in headers.items():
-        family, _, kind = name.lower().rpartition("ratelimit-")
+        family, _, rest = name.lower().partition("ratelimit-")
+        kind = rest.partition("-")[0]  # some servers append the window: X-RateLimit-Limit-Second
         if family in {"", "x-"} and kind in found and (number := _number(value)) is not None:
             found[kind].append(number)
     limits, remaining, resets = found.values()
+    resets = [reset for reset in resets if reset < MAX_RESET]
     return RateLimitStatus(
         limit=int(min(limits)) if limits else None,
         remaining=int(min(remaining)) if remaining else None,

@@ -8,6 +8,7 @@ import pytest
 
 import circleci_async as ca
 from circleci_async import Artifact, CircleCI, DecodeError, InvalidArgument, NotFound, RetryPolicy, TransportError
+from circleci_async.core.rate_limit_status import parse_status
 from circleci_async.core.transport import Auth
 from tests.fastclock import fast_clock
 from tests.raw_server import Request, after, answer, cut, hang, hang_up, raw_server
@@ -311,6 +312,21 @@ async def test_the_rate_limit_is_the_last_that_was_stated() -> None:
         (stated.limit, stated.remaining, stated.reset),
         (None, 7, None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, ca.RateLimitStatus()),
+        ({"x-ratelimit-limit-second": "10", "X-RateLimit-Remaining-Second": "9"}, ca.RateLimitStatus(10, 9)),
+        ({"RateLimit-Limit": "50", "X-RateLimit-Limit": "40", "RateLimit-Reset": "2"}, ca.RateLimitStatus(40, None, 2)),
+        ({"X-RateLimit-Reset": "1767225600", "X-RateLimit-Remaining": "0.0"}, ca.RateLimitStatus(None, 0)),
+        ({"RateLimit-Limit": "many", "RateLimit-Remaining": "-1", "RateLimit-Reset": "inf"}, ca.RateLimitStatus()),
+        ({"My-RateLimit-Limit": "1", "RateLimit": "limit=1", "RateLimit-Policy": "1;w=1"}, ca.RateLimitStatus()),
+    ],
+)
+def test_rate_limit_headers_of_several_kinds_are_parsed(headers: dict[str, str], status: ca.RateLimitStatus) -> None:
+    assert parse_status(headers) == status
 
 
 async def test_the_rate_limit_includes_the_limiters_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
