@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, get_args
 from urllib.request import getproxies
 
 import aiohttp
-from multidict import CIMultiDict, CIMultiDictProxy, istr
+from multidict import CIMultiDict, istr
 from yarl import URL
 
 from ..config.tokens import Token, call_token
@@ -182,7 +182,7 @@ class Transport:
                 public["Location"] = self.public_url(public["Location"])
             except ValueError:  # not an address
                 public["Location"] = public["Location"].partition("?")[0]
-        return CIMultiDictProxy(public)
+        return public
 
     def public_url(self, url: str) -> str:
         """Return an address without user, and without the query if it is signed or of an untrusted origin."""
@@ -286,7 +286,7 @@ class Hop:
         finally:
             if name is not None:
                 if before is None:
-                    del request.headers[name]
+                    request.headers.pop(name, None)
                 else:
                     request.headers[name] = before
         raise error
@@ -392,8 +392,8 @@ def _checked(middlewares: Iterable[Middleware]) -> tuple[Middleware, ...]:
     try:
         found = tuple(middlewares)
     except TypeError:
-        found = (None,)  # type: ignore[assignment]  # it is rejected below
-    if not all(map(callable, found)):
+        found = None
+    if found is None or not all(map(callable, found)):
         raise InvalidArgument(f"middlewares must be aiohttp client middlewares (async functions), got {middlewares!r}")
     return found
 

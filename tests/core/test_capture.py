@@ -1,6 +1,7 @@
 """Captured responses: which calls they come from, what they hold, and that they hold no secret."""
 
 import asyncio
+import pickle
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -34,6 +35,8 @@ async def test_a_response_holds_what_the_server_sent() -> None:
     assert 0 < response.seconds < 10
     assert response.body == b'{"id": "u-1", "login": "octo"}'
     assert response.json() == ME
+    copied = pickle.loads(pickle.dumps(response))
+    assert (copied, copied.headers["x-request-id"]) == (response, "r-1")
 
 
 async def test_a_response_without_headers_states_nothing() -> None:
