@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
 
-from .routes import route_label
+from .routes import route_of
 
 log = logging.getLogger("circleci_async")
 
@@ -23,8 +24,9 @@ class Deprecations:
         self._logged: set[str] = set()
 
     def log(self, api: str, method: str, url: str, headers: Mapping[str, str], *, redact: Callable[[str], str]) -> None:
-        """Log the operation at WARNING, unless it has been logged."""
-        operation = f"{method} {route_label(api, url)}"
+        """Log the operation of an address below `api` at WARNING, unless it has been logged."""
+        path = urlsplit(url.removeprefix(api)).path
+        operation = f"{method} {route_of(path) or path}"
         if operation in self._logged or len(self._logged) >= MAX_OPERATIONS:
             return
         self._logged.add(operation)

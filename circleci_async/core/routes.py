@@ -2,7 +2,6 @@
 
 from functools import cache
 from typing import Final
-from urllib.parse import urlsplit
 
 _SEGMENTS: Final = {"{project-slug}": 3, "{org-slug}": 2}
 
@@ -102,12 +101,6 @@ def route_of(path: str) -> str | None:
         if all(word is None or word == segment for word, segment in zip(pattern, segments, strict=True)):
             return template
     return None
-
-
-def route_label(api: str, url: str) -> str:
-    """Return the template of an operation's address, else its path. `api` is the root address of the API."""
-    path = urlsplit(url.removeprefix(api)).path
-    return route_of(path) or path
 
 
 @cache

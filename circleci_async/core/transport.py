@@ -242,7 +242,7 @@ _ABANDONED: list[object] = []
 
 
 class Hop:
-    """One request on its way: the innermost middleware, which sets the token and keeps aiohttp from sending twice."""
+    """The innermost middleware of one request, which sets the token and keeps aiohttp from sending twice."""
 
     __slots__ = ("_anonymous", "_transport", "reused", "token_error", "token_fingerprint")
 

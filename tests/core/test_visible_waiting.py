@@ -1,4 +1,4 @@
-"""A call that waits for long says so in the log: once after ten seconds, then once a minute."""
+"""A call that waits for long is logged: after ten seconds, then each minute."""
 
 import asyncio
 import logging
