@@ -74,7 +74,7 @@ class Limiter:
         self._queues: dict[bool, Queue] = {True: [], False: []}  # by `counted`
         self._arrivals = count()
         self._resume_timer: asyncio.TimerHandle | None = None
-        self.monitor = WaitMonitor(self, stats)
+        self.monitor: WaitMonitor = WaitMonitor(self, stats)
 
     @property
     def is_paused(self) -> bool:

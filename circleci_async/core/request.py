@@ -93,8 +93,9 @@ class Request:
         self._schedule: RetrySchedule | None = None
         self.method = method
         self.url = url
-        self.extra_headers = extra_headers
-        self.recorder = CallRecorder(found, state.transport, method) if (found := captures()) else None
+        self.extra_headers: Mapping[str, str] | None = extra_headers
+        found = captures()
+        self.recorder: CallRecorder | None = CallRecorder(found, state.transport, method) if found else None
         self.deadline = asyncio.get_running_loop().time() + policy.deadline if policy.deadline else None
         self.wait_limit = WaitLimit(policy.max_wait, self.deadline, method=method, url=url)
         self._observer = (

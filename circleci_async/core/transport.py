@@ -77,8 +77,10 @@ class Transport:
         self._middlewares: tuple[Middleware, ...] = (*getattr(http, "_middlewares", ()), *_checked(middlewares))
         self._proxies = getproxies() if trust_env and http is None else {}
         self._secrets: deque[str] = deque(maxlen=MAX_SECRETS)
-        self.static_header = self._token_header(token) if token and isinstance(token, str) else None
+        self.static_header: tuple[str, str] | None = None
         """Name and value of the header that carries the token, unless a function returns the token."""
+        if token and isinstance(token, str):
+            self.static_header = self._token_header(token)
         self._is_closed = False
 
     async def send(
