@@ -110,8 +110,8 @@ class Transport:
             "proxy": proxy_for(address, self._proxies) if self._proxies else None,
             "auto_decompress": not is_raw,
             "read_bufsize": STREAM_BUFFER if is_raw else None,
-            # without this, aiohttp declares a missing body to be application/octet-stream
-            "skip_auto_headers": ("Content-Type",) if body is None else None,
+            # without this, aiohttp declares a missing body to be application/octet-stream, except of a GET
+            "skip_auto_headers": ("Content-Type",) if body is None and method != "GET" else None,
             "allow_redirects": False,
             "raise_for_status": False,
             "trace_request_ctx": hop,
@@ -246,16 +246,17 @@ _ABANDONED: list[object] = []
 class Hop:
     """The innermost middleware of one request, which sets the token and keeps aiohttp from sending twice."""
 
-    __slots__ = ("_anonymous", "_transport", "reused", "token_error", "token_fingerprint")
+    reused: bool = False
+    """Whether the request was sent on a connection that an earlier request had used."""
+
+    token_error: Exception | None = None
+    """The error of the token function."""
+
+    token_fingerprint: int | None = None
 
     def __init__(self, transport: Transport, *, anonymous: bool) -> None:
         self._transport = transport
         self._anonymous = anonymous
-        self.reused: bool = False
-        """Whether the request was sent on a connection that an earlier request had used."""
-        self.token_error: Exception | None = None
-        """The error of the token function."""
-        self.token_fingerprint: int | None = None
 
     async def __call__(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
