@@ -18,11 +18,13 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .client import *
     from .config.tokens import *
     from .core.attempts import *
+    from .core.capture import *
     from .core.codec import *
     from .core.encoding import *
     from .core.lazy_exports import LazyExports
     from .core.paging import *
     from .core.polling import *
+    from .core.rate_limit_status import *
     from .core.retry import *
     from .core.stats import *
     from .core.transport import *
@@ -82,10 +84,12 @@ _MODULES = (
     "client",
     "config.tokens",
     "core.attempts",
+    "core.capture",
     "core.codec",
     "core.encoding",
     "core.paging",
     "core.polling",
+    "core.rate_limit_status",
     "core.retry",
     "core.stats",
     "core.transport",

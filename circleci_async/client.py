@@ -1,23 +1,26 @@
 """The client: settings, shared state, and a property for each group of calls."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from .config.log import configure_logging
 from .config.settings import discover
 from .config.tokens import Token
 from .config.trust import Trust
 from .core.attempts import OnAttempt
 from .core.encoding import Query
 from .core.limiter import Limiter
+from .core.paging import Paged
+from .core.rate_limit_status import RateLimitStatus
 from .core.request import RequestOptions
 from .core.retry import RetryPolicy
 from .core.session import Session
 from .core.state import ClientState
 from .core.stats import Stats
-from .core.transport import Auth, Transport
+from .core.transport import Auth, Middleware, Transport
 
 if TYPE_CHECKING:
     import aiohttp
@@ -73,8 +76,13 @@ class CircleCI:
     - `artifact_hosts`: hosts besides `host` that are sent the token, as "host" or "host:port"; globs are allowed. None:
       `CIRCLE_ARTIFACT_HOSTS`, then `*.circle-artifacts.com`.
     - `http`: an `aiohttp.ClientSession` of yours, with its own proxy and TLS settings. It is never closed.
+    - `middlewares`: aiohttp client middlewares, which run for every request, inside those of `http`. They never see the
+      token.
+    - `user_agent`: text such as "my-bot/1.2", put before "circleci-async/VERSION". None: the header of `http` is kept.
     - `trust_env`: whether `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are used.
     - `on_attempt`: a plain function that is called with each completed `Attempt`, for metrics. Its errors are logged.
+
+    `CIRCLECI_ASYNC_LOG=info` or `debug` in the environment logs to stderr.
 
     Raises `ConfigurationError` or `InvalidArgument` for a malformed or unsafe setting.
     (API developer's guide, "Authentication")
@@ -91,13 +99,24 @@ class CircleCI:
         concurrency: int = 32,
         artifact_hosts: Iterable[str] | None = None,
         http: "aiohttp.ClientSession | None" = None,
+        middlewares: Iterable[Middleware] = (),
+        user_agent: str | None = None,
         trust_env: bool = True,
         on_attempt: OnAttempt | None = None,
     ) -> None:
+        configure_logging()
         options = RequestOptions(timeout, retry or RetryPolicy(), on_attempt)
         settings = discover(token, host, artifact_hosts)
         trust = Trust(settings.host, settings.artifact_hosts)
-        transport = Transport(token=settings.token, trust=trust, auth=auth, http=http, trust_env=trust_env)
+        transport = Transport(
+            token=settings.token,
+            trust=trust,
+            auth=auth,
+            http=http,
+            trust_env=trust_env,
+            middlewares=middlewares,
+            user_agent=user_agent,
+        )
         stats = Stats()
         state = ClientState(settings.host, transport, Limiter(concurrency, stats), stats)
         self._settings = settings
@@ -138,15 +157,34 @@ class CircleCI:
         derived._owns_state = False
         return derived
 
-    async def request(self, method: str, path: str, *, query: Query | None = None, json: Any = None) -> Any:
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
         """Send any request with the client's authentication, retries and limiter; return parsed JSON (None if empty).
 
         `path` is below `/api/v2`, or below the host if it begins with `/api/` (`/api/v1.1/me`); quote its segments with
-        `circleci_async.segment`. It may contain a query, to which `query` adds; `query` takes precedence.
+        `circleci_async.segment`. It may contain a query, to which `query` adds; `query` takes precedence. `headers` add
+        to the client's own and take precedence; the token's are refused.
 
-        Raises `InvalidArgument` for a path or method that is invalid, else as every call does.
+        Raises `InvalidArgument` for an invalid path, method or header, else as every call does.
         """
-        return await self._session.request_json(method, path, query=query, json=json)
+        return await self._session.request_json(method, path, query=query, json=json, headers=headers)
+
+    def paginate(self, path: str, *, query: Query | None = None) -> Paged[dict[str, Any]]:
+        """Return any list of the API as dicts, with the client's authentication, retries and limiter.
+
+        The server must return pages as API v2 does: `items`, and `next_page_token` for the query `page-token`. `path`
+        and `query` are as in `request`.
+
+        Raises `InvalidArgument` for an invalid path or query.
+        """
+        return self._session.paged_json(path, query=query)
 
     async def harvest(
         self,
@@ -214,6 +252,11 @@ class CircleCI:
     def stats(self) -> Stats:
         """The client's counters: live; `circle.stats()` returns a copy."""
         return self._session.state.stats
+
+    @property
+    def rate_limit(self) -> RateLimitStatus:
+        """The rate limit as the API last stated it, and the estimated rate. Fields are None before."""
+        return self._session.state.rate_limit
 
     def notify(self, event: "WebhookEvent") -> bool:
         """Pass a webhook event to the calls that wait for its pipeline or workflow; return whether there are any.

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from types import MappingProxyType
 from typing import Any
 
+import aiohttp
 import pytest
 
 from circleci_async import (
@@ -109,6 +110,25 @@ async def test_with_options_replaces_only_the_given_options() -> None:
 def test_with_options_validates_its_options() -> None:
     with pytest.raises(InvalidArgument, match=r"timeout must be .*, got 0"):
         CircleCI("t").with_options(timeout=0)
+
+
+async def test_derived_clients_share_middlewares_rate_limit_and_user_agent() -> None:
+    seen: list[str] = []
+
+    async def record(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        seen.append(request.headers["User-Agent"].partition(" ")[0])
+        return await handler(request)
+
+    headers = {"RateLimit-Limit": "10", "RateLimit-Remaining": "9"}
+    async with (
+        raw_server(answer(200, ME, headers)) as server,
+        CircleCI("t", host=server.url, middlewares=[record], user_agent="my-bot/1.2") as circle,
+    ):
+        other = circle.with_options(timeout=5)
+        await other.users.me()
+        assert (circle.rate_limit.limit, circle.rate_limit.remaining) == (10, 9)
+        assert circle.rate_limit == other.rate_limit
+    assert seen == ["my-bot/1.2"]
 
 
 # Closing

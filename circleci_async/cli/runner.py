@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from ..config.log import LOG_VARIABLE
 from ..errors import CircleCIError, InvalidArgument, RateLimited, RequestTimeout
 from .formatting import printable
 from .output import Output
@@ -87,18 +88,33 @@ class _PrintableFormatter(logging.Formatter):
         return "\n".join(printable(line) for line in super().format(record).split("\n"))
 
 
+class _Warnings(logging.Handler):
+    """Shows warnings as notes, such as of a call that has been waiting for long."""
+
+    def __init__(self, out: Output) -> None:
+        super().__init__(logging.WARNING)
+        self._out = out
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._out.note(record.getMessage(), style="yellow")
+
+
 @contextmanager
 def _log_to_stderr(out: Output) -> Generator[None, None, None]:
-    """Print the SDK's log to stderr if `--verbose` is set."""
-    if not out.is_verbose:
+    """Show the SDK's log on stderr: warnings, or all of it if the command is verbose."""
+    log = logging.getLogger("circleci_async")
+    level = log.level
+    handler: logging.Handler
+    if out.is_verbose:
+        handler = logging.StreamHandler()
+        handler.setFormatter(_PrintableFormatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+        log.setLevel(logging.DEBUG)
+    elif os.environ.get(LOG_VARIABLE, "").strip():  # the client adds its own handler
         yield
         return
-    log = logging.getLogger("circleci_async")
-    handler = logging.StreamHandler()
-    handler.setFormatter(_PrintableFormatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
-    level = log.level
+    else:
+        handler = _Warnings(out)
     log.addHandler(handler)
-    log.setLevel(logging.DEBUG)
     try:
         yield
     finally:

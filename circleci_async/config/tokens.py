@@ -1,5 +1,6 @@
 """Tokens, and a token that is read from a file again whenever the file changes."""
 
+import inspect
 import os
 import re
 import time
@@ -32,6 +33,22 @@ def clean_token(text: str | None, source: str) -> str | None:
             f"the token from {source} is invalid: it contains white space, control or non-ASCII characters"
         )
     return text
+
+
+async def call_token(token: Callable[[], str | Awaitable[str | None] | None]) -> str | None:
+    """Call a token function and return its token. Raises `ConfigurationError` for an invalid one."""
+    given = token()
+    if inspect.isawaitable(given):
+        given = await given
+    try:
+        return clean_token(given, "the token function")
+    except ConfigurationError as caught:
+        error = caught.with_traceback(None)
+    except (AttributeError, TypeError):
+        error = ConfigurationError("the token function must return a string, or None for no token")
+    finally:
+        del given  # a traceback that prints local variables must not print the value
+    raise error
 
 
 class TokenFile:

@@ -77,7 +77,7 @@ class Trust:
     https only, except on this machine (127.0.0.0/8, ::1, localhost). Raises `ConfigurationError` for an invalid entry.
     """
 
-    __slots__ = ("_api", "_artifact_hosts")
+    __slots__ = ("_api", "_artifact_hosts", "_private_api")
 
     def __init__(self, host: str, artifact_hosts: Iterable[str]) -> None:
         self._api = Origin.of(host)
@@ -85,11 +85,14 @@ class Trust:
             raise ConfigurationError(
                 f"host {host!r} is invalid: expected the root address, such as https://circleci.com"
             )
+        self._private_api = self._api if self._api.is_private else None
         self._artifact_hosts = tuple(_entry(text) for text in artifact_hosts)
 
     def trusts(self, url: str | URL) -> bool:
         """Return whether the token may be sent to this address. False for an ambiguous address."""
         origin = Origin.of(url)
+        if origin is self._private_api is not None:  # nearly always: equal origins are cached
+            return True
         if origin is None or not origin.is_private:
             return False
         return origin == self._api or any(

@@ -1,6 +1,7 @@
 """Encode requests: queries and bodies of plain values, dates, enums, ids and models."""
 
 import json as json_module
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
@@ -18,6 +19,11 @@ __all__ = ["Query"]
 Value: TypeAlias = str | int | bool | datetime | Enum | UUID | OrgSlug | None
 Query: TypeAlias = Mapping[str, Value | Sequence[str]]
 """Query parameters by name. None is omitted; a sequence repeats the key."""
+
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+_TOKEN_HEADERS = frozenset({"authorization", "circle-token"})
 
 
 def omit_none(**fields: Any) -> dict[str, Any]:
@@ -80,6 +86,18 @@ def checked_method(method: str) -> str:
     if not (method.isascii() and method.isalpha()):
         raise InvalidArgument(f"method must be an HTTP method such as 'GET', got {method!r}")
     return method.upper()
+
+
+def checked_headers(headers: Mapping[Any, Any]) -> Mapping[str, str]:
+    """Return the headers of a request. Raises `InvalidArgument`, which shows no value, for one that cannot be sent."""
+    for name, value in headers.items():
+        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+            raise InvalidArgument(f"headers must be named as in HTTP, such as 'X-Trace-Id', got {name!r}")
+        if name.lower() in _TOKEN_HEADERS:
+            raise InvalidArgument(f"headers must not contain {name!r}: pass the token to CircleCI(token)")
+        if not isinstance(value, str) or not (value.isascii() and value.isprintable()):
+            raise InvalidArgument(f"headers must be strings of printable ASCII: the value of {name!r} is not")
+    return headers
 
 
 def split_query(path: str, query: Query | None) -> tuple[str, Query]:

@@ -18,6 +18,7 @@ from ..errors import ApiError, RateLimited
 from .arguments import check_positive_integer
 from .rate_limit import RateLimitState
 from .stats import Stats
+from .wait_monitor import WARN_AFTER, WaitMonitor
 
 MAX_PAUSE = 86_400.0
 """Seconds (a day). A longer pause, which one absurd header could cause, is shortened to it."""
@@ -36,6 +37,12 @@ class WaitLimit:
     """In the event loop's time."""
     sequence: int = field(factory=count().__next__)
     """Position in the queue. A call that was refused is queued before every later call."""
+    method: str = ""
+    url: str = ""
+    waited: float = 0.0
+    """Seconds that the call has waited so far."""
+    next_warning: float = WARN_AFTER
+    """Seconds of waiting after which the call is logged."""
 
     def is_exceeded_by(self, moment: float, now: float) -> bool:
         """Return whether a pause until `moment` is longer than this call may wait."""
@@ -66,11 +73,22 @@ class Limiter:
         self._queues: dict[bool, Queue] = {True: [], False: []}  # by `counted`
         self._arrivals = count()
         self._resume_timer: asyncio.TimerHandle | None = None
+        self.monitor: WaitMonitor = WaitMonitor(self, stats)
 
     @property
     def is_paused(self) -> bool:
         """Whether no request is sent for now."""
         return bool(self._paused_until)
+
+    @property
+    def paused_until(self) -> float:
+        """End of the pause in the event loop's time; 0 without one."""
+        return self._paused_until
+
+    @property
+    def rate(self) -> float | None:
+        """The estimated rate of the server's limit in requests per second, or None before the first estimate."""
+        return None
 
     def permit(self, wait_limit: WaitLimit, *, counted: bool = True) -> "Permit":
         """Return a permit: `async with` it, or `acquire()` and `release()`."""
@@ -126,6 +144,7 @@ class Limiter:
         heappush(queue, (wait_limit.sequence, next(self._arrivals), admitted, wait_limit))
         self._admit()  # all earlier waiters may have been cancelled
         self._stats.waiting += 1
+        wait = self.monitor.begin(wait_limit, now)
         try:
             await admitted
         except asyncio.CancelledError:
@@ -136,6 +155,7 @@ class Limiter:
             self._stats.waiting -= 1
             self._stats.waits += 1
             self._stats.waited += loop.time() - now
+            self.monitor.end(wait, loop.time())
 
     def release(self, *, answered: bool = False, counted: bool = True) -> None:
         """Return a permit. `answered`: the server responded and did not refuse, so that more may be sent at a time."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -19,12 +19,14 @@ from ..errors import (
     TransportError,
 )
 from .attempts import UNOBSERVED, AttemptObserver, AttemptSpan, OnAttempt, check_hook
+from .capture import CallRecorder, captures
 from .lifetime import CLOSED
 from .limiter import WaitLimit
 from .rate_limit import UNKNOWN
 from .response import Response
 from .retry import RetryPolicy, RetrySchedule
 from .state import ClientState
+from .wait_monitor import WARN_AFTER
 
 T = TypeVar("T")
 
@@ -54,7 +56,8 @@ class RequestOptions:
 class Request:
     """One request: its deadline, which starts now, and its attempts.
 
-    `isolated_limit`: a 429 concerns this request alone and pauses no other. `sent`: bytes of the body.
+    `isolated_limit`: a 429 concerns this request alone and pauses no other. `sent`: bytes of the body. `extra_headers`:
+    headers that are sent to the origin of `url` only.
     Raises `ConfigurationError` if the client is closed or belongs to another event loop or process.
     """
 
@@ -65,7 +68,9 @@ class Request:
         "_schedule",
         "_state",
         "deadline",
+        "extra_headers",
         "method",
+        "recorder",
         "url",
         "wait_limit",
     )
@@ -79,6 +84,7 @@ class Request:
         *,
         isolated_limit: bool = False,
         sent: int = 0,
+        extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         state.lifetime.check()
         self._state = state
@@ -87,9 +93,12 @@ class Request:
         self._schedule: RetrySchedule | None = None
         self.method: str = method
         self.url: str = url
+        self.extra_headers: Mapping[str, str] | None = extra_headers
+        found = captures()
+        self.recorder: CallRecorder | None = CallRecorder(found, state.transport, method) if found else None
         now = asyncio.get_running_loop().time
         self.deadline: float | None = now() + policy.deadline if policy.deadline else None
-        self.wait_limit: WaitLimit = WaitLimit(policy.max_wait, self.deadline)
+        self.wait_limit: WaitLimit = WaitLimit(policy.max_wait, self.deadline, method=method, url=url)
         self._observer = (
             AttemptObserver(options.on_attempt, state.transport, state.api, method, url, sent)
             if options.on_attempt
@@ -104,6 +113,11 @@ class Request:
         lifetime = self._state.lifetime
         timeout = asyncio.timeout_at(self.deadline)  # closing the client reschedules it
         self._schedule = None
+        if self.wait_limit.waited:  # a body is read by many runs
+            self.wait_limit.waited, self.wait_limit.next_warning = 0.0, WARN_AFTER
+        recorder = self.recorder
+        if recorder is not None:
+            recorder.start()
         try:
             async with timeout:
                 lifetime.begin(timeout)
@@ -114,12 +128,16 @@ class Request:
                         delay = self._delay_after(error)
                         if delay is None:
                             raise
-                    await self._sleep(delay)
+                        failure = _summary(error)
+                    if delay:
+                        await self._sleep(delay, failure)
         except TimeoutError:
             if not timeout.expired():
                 raise
         finally:
             lifetime.end(timeout)
+            if recorder is not None:
+                recorder.end(self._retries.attempts)
         if lifetime.has_ended:
             raise ConfigurationError(CLOSED)
         message = f"not completed within the deadline of {self._policy.deadline:g} s"
@@ -159,7 +177,7 @@ class Request:
         if delay is None:
             return None
         self._state.stats.retries += 1
-        failure = f"status {error.status}" if isinstance(error, ApiError) else error.message
+        failure = _summary(error)
         path = urlsplit(self.url).path
         log.info("%s %s: attempt %d failed (%s), retry in %.2f s", self.method, path, attempts, failure, delay)
         # During a pause of the limiter the request waits there, where it keeps its position.
@@ -169,14 +187,19 @@ class Request:
         is_shared = isinstance(error, RateLimited) and not (self._isolated_limit or error.redirected)
         return is_shared and self._state.limiter.is_paused
 
-    async def _sleep(self, delay: float) -> None:
-        if not delay:
-            return
+    async def _sleep(self, delay: float, failure: str) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        stats = self._state.stats
+        stats, monitor = self._state.stats, self._state.waits
         stats.waits += 1
+        wait = monitor.begin(self.wait_limit, began, reason=f"retry after {failure}", until=began + delay)
         try:
             await asyncio.sleep(delay)
         finally:
-            stats.waited += loop.time() - began
+            now = loop.time()
+            stats.waited += now - began
+            monitor.end(wait, now)
+
+
+def _summary(error: ApiError | TransportError) -> str:
+    return f"status {error.status}" if isinstance(error, ApiError) else error.message

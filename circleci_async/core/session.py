@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 
 from ..errors import ApiError, DecodeError, InvalidArgument, NotCreated, TransportError, api_error_type
 from .attempts import AttemptSpan, OnAttempt
-from .encoding import Query, checked_method, query_string, split_query, to_bytes
+from .encoding import Query, checked_headers, checked_method, query_string, split_query, to_bytes
 from .error_bodies import error_message, request_id
 from .limiter import Permit, is_answer
 from .paging import Page, Paged
+from .rate_limit import UNKNOWN
 from .request import Request, RequestOptions
 from .response import Response
 from .retry import RetryPolicy
@@ -115,16 +116,31 @@ class Session:
         )
 
     def request_json(
-        self, method: str, path: str, *, query: Query | None = None, json: Any = None
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Coroutine[Any, Any, Any]:
         """Return the response to any request as parsed JSON, or None if it is empty.
 
-        `path` is checked and may contain a query, to which `query` adds. Raises `InvalidArgument`.
+        `path` is checked and may contain a query, to which `query` adds. `headers` are sent to the API only. Raises
+        `InvalidArgument`.
         """
         from . import codec
 
         path, query = split_query(path, query)
-        return self._fetch(codec.loads, checked_method(method), path, query, json)
+        extra = checked_headers(headers) if headers else None
+        return self._fetch(codec.loads, checked_method(method), path, query, json, extra_headers=extra)
+
+    def paged_json(self, path: str, *, query: Query | None = None) -> Paged[dict[str, Any]]:
+        """Return any list as plain data. `path` is checked and may contain a query. Raises `InvalidArgument`."""
+        path, query = split_query(path, query)
+        if "page-token" in query:
+            raise InvalidArgument("query must not contain 'page-token': pass the token to `.pages(start=...)`")
+        return self.paged(dict[str, Any], path, query=query)
 
     def paged(
         self,
@@ -188,7 +204,9 @@ class Session:
                 request, headers, None, self._stream_timeout, span, anonymous=anonymous, counted=False
             )
             if response.status >= 300:
-                raise await self._error(response, "GET", redirected=redirected)
+                raise await self._error(response, request, redirected=redirected)
+            if request.recorder is not None:
+                request.recorder.received(response, None)
         except BaseException as error:
             permit.release(answered=is_answer(error))
             span.end(error)
@@ -223,12 +241,19 @@ class Session:
         *,
         expect_status: int | None = None,
         isolated_limit: bool = False,
+        extra_headers: Mapping[str, str] | None = None,
     ) -> T:
         """Send one request, with retries, and decode the response."""
         url = self.api_url(path) + (query_string(query) if query else "")
         headers, body = (_JSON_HEADERS, None) if json is None else (_JSON_BODY_HEADERS, to_bytes(json))
         request = Request(
-            self.state, self.options, method, url, isolated_limit=isolated_limit, sent=len(body) if body else 0
+            self.state,
+            self.options,
+            method,
+            url,
+            isolated_limit=isolated_limit,
+            sent=len(body) if body else 0,
+            extra_headers=extra_headers,
         )
         try:
             content = await request.run(partial(self._attempt, request, headers, body, expect_status))
@@ -258,8 +283,11 @@ class Session:
                 response, redirected = await self._send(request, headers, body, self._call_timeout, span)
                 try:
                     if response.status >= 300 or (expect_status is not None and response.status != expect_status):
-                        raise await self._error(response, request.method, redirected=redirected)
-                    return await response.read()
+                        raise await self._error(response, request, redirected=redirected)
+                    content = await response.read()
+                    if request.recorder is not None:
+                        request.recorder.received(response, content)
+                    return content
                 finally:
                     self.state.stats.received += response.received
                     response.close()
@@ -280,6 +308,7 @@ class Session:
         After a 401 the request is sent once more if the token has changed since.
         """
         method, url, transport = request.method, request.url, self.state.transport
+        sent_headers = {**headers, **request.extra_headers} if request.extra_headers else headers
         redirects = 0
         redirected = token_replaced = False
         while True:
@@ -287,13 +316,18 @@ class Session:
             self.state.stats.requests += 1
             self.state.stats.sent += len(body) if body else 0
             response = await transport.send(
-                method, url, headers=headers, body=body, timeout=timeout, anonymous=anonymous
+                method, url, headers=sent_headers, body=body, timeout=timeout, anonymous=anonymous
             )
             if began is not None:
                 milliseconds = (time.perf_counter() - began) * 1000
                 log.debug("%s %s: %d in %.0f ms", method, urlsplit(url).path, response.status, milliseconds)
             span.responded(response)
             request.apply_rate_limit(response, counted=counted)
+            if counted and not redirected:  # it is the API's own response
+                if response.rate_limit is not UNKNOWN:
+                    self.state.note_rate_limit(response)
+                if "Deprecation" in response.headers or "Sunset" in response.headers:
+                    self._log_deprecation(request, response)
             if response.status == 401 and not token_replaced and await transport.has_new_token(response):
                 token_replaced = True
                 await response.discard()
@@ -308,12 +342,19 @@ class Session:
             elif redirects > MAX_REDIRECTS:
                 problem = f"more than {MAX_REDIRECTS} redirects"
             else:
-                redirected = redirected or target.is_cross_origin
+                if target.is_cross_origin:
+                    redirected, sent_headers = True, headers
                 url = target.url
                 continue
             raise ApiError(response.status, problem, method=method, url=self.public_url(url))
 
-    async def _error(self, response: Response, method: str, *, redirected: bool) -> ApiError:
+    def _log_deprecation(self, request: Request, response: Response) -> None:
+        from .deprecations import Deprecations
+
+        deprecations = self.state.singleton(Deprecations)
+        deprecations.log(self.state.api, request.method, request.url, response.headers, redact=self.redact)
+
+    async def _error(self, response: Response, request: Request, *, redirected: bool) -> ApiError:
         """Return the error that a response describes."""
         try:
             async with asyncio.timeout(self.options.timeout):
@@ -322,6 +363,8 @@ class Session:
             body = b""
         finally:
             response.close()
+        if request.recorder is not None:
+            request.recorder.received(response, body)
         text = self.redact(body.decode("utf-8-sig", "replace"))
         message = error_message(response.status, text)
         if target := response.redirect:
@@ -329,7 +372,7 @@ class Session:
         error = api_error_type(response.status)(
             response.status,
             message,
-            method=method,
+            method=request.method,
             url=self.public_url(response.url),
             request_id=request_id(response.headers),
             body=text,

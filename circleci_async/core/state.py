@@ -1,14 +1,18 @@
 """What all calls of a client share."""
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from attrs import define, field
 
 from .lifetime import Lifetime
 from .limiter import Limiter
+from .rate_limit_status import RateLimitStatus, parse_status
+from .response import Response
 from .retry import RetryBudget
 from .stats import Stats
 from .transport import Transport
+from .wait_monitor import WaitMonitor
 
 T = TypeVar("T")
 
@@ -24,11 +28,27 @@ class ClientState:
     stats: Stats
     retry_budget: RetryBudget = field(factory=RetryBudget, init=False)
     lifetime: Lifetime = field(factory=Lifetime, init=False)
+    _rate_limit_headers: Mapping[str, str] = field(factory=dict[str, str], init=False, repr=False)
     _singletons: dict[type[Any], Any] = field(factory=dict[type[Any], Any], init=False, repr=False)
 
     async def aclose(self, *, drain: float) -> None:
         """Close the lifetime and the connections; see `Lifetime.close`."""
         await self.lifetime.close(self.transport, drain=drain)
+
+    @property
+    def waits(self) -> WaitMonitor:
+        """Logs the calls that have been waiting for long."""
+        return self.limiter.monitor
+
+    @property
+    def rate_limit(self) -> RateLimitStatus:
+        """The rate limit as the last response that stated one did, and the limiter's estimate."""
+        return parse_status(self._rate_limit_headers, rate=self.limiter.rate)
+
+    def note_rate_limit(self, response: Response) -> None:
+        """Keep what a response of the API states about the rate limit. It is parsed when it is read."""
+        if response.status != 429 or parse_status(response.headers) != RateLimitStatus():
+            self._rate_limit_headers = response.headers
 
     def singleton(self, kind: type[T]) -> T:
         """Return the client's only instance of `kind`, such as its registry of pollers; create it on first use."""

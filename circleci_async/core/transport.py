@@ -1,30 +1,34 @@
 """One HTTP hop: send a request, return the response. The only importer of aiohttp, and the only user of the token.
 
-Redirects are not followed here, so that each hop decides again whether its origin is sent the token (aiohttp itself
+The token is set by the innermost middleware, from the address that is finally requested, so that no other middleware
+sees it. Redirects are not followed here: each hop decides again whether its origin is sent the token (aiohttp itself
 forwards custom headers to the target of every redirect).
 """
 
 import asyncio
-import inspect
 from base64 import b64encode
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from types import SimpleNamespace
-from typing import Any, Literal, get_args
-from urllib.request import getproxies, proxy_bypass
+from typing import Any, Literal, TypeAlias, TypeVar, get_args
+from urllib.request import getproxies
 
 import aiohttp
+from multidict import CIMultiDict, istr
 from yarl import URL
 
-from ..config.tokens import Token, clean_token
-from ..config.trust import Origin, Trust
-from ..errors import ConfigurationError, RequestTimeout, TransportError
+from ..config.tokens import Token, call_token
+from ..config.trust import Trust
+from ..errors import ConfigurationError, InvalidArgument, RequestTimeout, TransportError
 from .lifetime import CLOSED
+from .proxies import proxy_for
 from .response import Response
 from .retry import IDEMPOTENT
 from .uninterrupted import uninterrupted
 
-__all__ = ["Auth"]
+__all__ = ["Auth", "Middleware"]
+
+E = TypeVar("E", bound=BaseException)
 
 Auth = Literal["circle-token", "bearer", "basic"]
 """How the token is sent: the header `Circle-Token`, `Authorization: Bearer`, or basic authentication as user name."""
@@ -35,7 +39,12 @@ STREAM_BUFFER = 1024 * 1024
 MAX_SECRETS = 64
 """Tokens, plain and encoded, that are remembered for redaction: a token function may return many."""
 
+_CIRCLE_TOKEN, _AUTHORIZATION = istr("Circle-Token"), istr("Authorization")
+
 USER_AGENT = "circleci-async/0.1.0"
+
+Middleware: TypeAlias = aiohttp.ClientMiddlewareType
+"""An aiohttp client middleware: an async function of a `ClientRequest` and the handler that sends it."""
 
 Timeout = aiohttp.ClientTimeout
 """Seconds: `total` of an attempt, `sock_connect` for connecting, `sock_read` between two reads."""
@@ -52,6 +61,8 @@ class Transport:
         auth: Auth = "circle-token",
         http: aiohttp.ClientSession | None = None,
         trust_env: bool = True,
+        middlewares: Iterable[Middleware] = (),
+        user_agent: str | None = None,
     ) -> None:
         if auth not in get_args(Auth):
             raise ConfigurationError(f"auth must be one of {', '.join(map(repr, get_args(Auth)))}, got {auth!r}")
@@ -61,9 +72,15 @@ class Transport:
         self._http = http
         self._unpooled_http: aiohttp.ClientSession | None = None
         self._owns_http = http is None
+        self._headers = _default_headers(http, user_agent)
+        # the middlewares of a request replace those of its session, which has no public accessor for them
+        self._middlewares: tuple[Middleware, ...] = (*getattr(http, "_middlewares", ()), *_checked(middlewares))
         self._proxies = getproxies() if trust_env and http is None else {}
         self._secrets: deque[str] = deque(maxlen=MAX_SECRETS)
-        self._static_header = self._token_header(token) if token and isinstance(token, str) else None
+        self.static_header: tuple[str, str] | None = None
+        """Name and value of the header that carries the token, unless a function returns the token."""
+        if token and isinstance(token, str):
+            self.static_header = self._token_header(token)
         self._is_closed = False
 
     async def send(
@@ -85,41 +102,37 @@ class Transport:
         """
         address = URL(url, encoded=url.isascii() and " " not in url)
         is_raw = headers.get("Accept-Encoding") == "identity"
-        use = ConnectionUse()
+        hop = Hop(self, anonymous=anonymous)
         options: dict[str, Any] = {
             "data": body,
+            "headers": {**self._headers, **headers},
             "timeout": timeout,
-            "proxy": self._proxy(address),
+            "proxy": proxy_for(address, self._proxies) if self._proxies else None,
             "auto_decompress": not is_raw,
             "read_bufsize": STREAM_BUFFER if is_raw else None,
-            # without this, aiohttp declares a missing body to be application/octet-stream
-            "skip_auto_headers": ("Content-Type",) if body is None else None,
+            # without this, aiohttp declares a missing body to be application/octet-stream, except of a GET
+            "skip_auto_headers": ("Content-Type",) if body is None and method != "GET" else None,
             "allow_redirects": False,
             "raise_for_status": False,
-            "trace_request_ctx": use,
+            "trace_request_ctx": hop,
+            "middlewares": (*self._middlewares, hop),
         }
         session = self._session(method)
-        if not self._owns_http:  # the middlewares of a request replace those of its session
-            options["middlewares"] = (*getattr(session, "_middlewares", ()), _send_once)
-        with_token = {"User-Agent": USER_AGENT, **headers}
-        fingerprint = None
-        if not anonymous and self._token is not None and self._trust.trusts(address):
-            fingerprint = await self._add_token(with_token)
         try:
             try:
-                raw = await session.request(method, address, headers=with_token, **options)
+                raw = await session.request(method, address, **options)
             except ConnectionLost:
-                if self._is_closed or not use.reused or method not in IDEMPOTENT:
+                if self._is_closed or not hop.reused or method not in IDEMPOTENT:
                     raise
-                raw = await self._unpooled().request(method, address, headers=with_token, **options)
+                raw = await self._unpooled().request(method, address, **options)
         except asyncio.CancelledError as cancelled:
             raise cancelled.with_traceback(None) from None
-        except Exception as caught:  # noqa: BLE001  # no error of aiohttp is raised from here
+        except Exception as caught:
+            if caught is hop.token_error or self._is_of_middleware(caught):
+                raise
             error = _translate(caught.error if isinstance(caught, ConnectionLost) else caught, method, url)
         else:
-            return Response(raw.status, raw.headers, raw.url, _Body(raw, method), fingerprint)
-        finally:
-            del with_token  # a traceback that prints local variables must not print the token
+            return Response(raw.status, raw.headers, raw.url, _Body(raw, method), hop.token_fingerprint)
         raise error  # outside of the except block: without aiohttp's error as its context
 
     async def aclose(self) -> None:
@@ -139,7 +152,7 @@ class Transport:
         if response.token_fingerprint is None or self._token is None or isinstance(self._token, str):
             return False
         try:
-            token = await _call(self._token)
+            token = await call_token(self._token)
         except asyncio.CancelledError:
             response.close()
             raise
@@ -156,6 +169,22 @@ class Transport:
         for secret in self._secrets:
             text = text.replace(secret, "[token]")
         return text
+
+    def redact_bytes(self, body: bytes) -> bytes:
+        """Replace the token in a body from outside."""
+        for secret in self._secrets:
+            body = body.replace(secret.encode(), b"[token]")
+        return body
+
+    def public_headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the headers of a response without the token, and a `Location` as `public_url` returns it."""
+        public = CIMultiDict((name, self.redact(value)) for name, value in headers.items())
+        if "Location" in public:
+            try:
+                public["Location"] = self.public_url(public["Location"])
+            except ValueError:  # not an address
+                public["Location"] = public["Location"].partition("?")[0]
+        return public
 
     def public_url(self, url: str) -> str:
         """Return an address without user, and without the query if it is signed or of an untrusted origin."""
@@ -181,14 +210,20 @@ class Transport:
         self._unpooled_http = self._unpooled_http or _open_session(force_close=True)
         return self._unpooled_http
 
-    async def _add_token(self, headers: dict[str, str]) -> int | None:
-        """Add the token to the headers; return its fingerprint, if the token may change."""
-        if self._static_header is not None:
-            headers.update((self._static_header,))
-        elif callable(self._token) and (token := await _call(self._token)) is not None:
-            headers.update((self._token_header(token),))
-            return hash(token)
+    def sends_token_to(self, url: URL) -> bool:
+        """Return whether there is a token, and it may be sent to this address."""
+        return self._token is not None and self._trust.trusts(url)
+
+    async def new_header(self) -> tuple[tuple[str, str], int] | None:
+        """Call the token function; return the header that carries its token, and the token's fingerprint."""
+        if callable(self._token) and (token := await call_token(self._token)) is not None:
+            return self._token_header(token), hash(token)
         return None
+
+    def _is_of_middleware(self, error: Exception) -> bool:
+        """Return whether an error is a middleware's own, which is raised as it is."""
+        is_http_error = isinstance(error, aiohttp.ClientError | OSError | TransportError | ConnectionLost)
+        return bool(self._middlewares) and not is_http_error and not self._is_closed
 
     def _token_header(self, token: str) -> tuple[str, str]:
         """Return the header that carries the token, and remember the token for redaction."""
@@ -197,40 +232,78 @@ class Transport:
             self._secrets.extend((token, basic))
         match self._auth:
             case "circle-token":
-                return "Circle-Token", token
+                return _CIRCLE_TOKEN, token
             case "bearer":
-                return "Authorization", f"Bearer {token}"
+                return _AUTHORIZATION, f"Bearer {token}"
             case _:
-                return "Authorization", f"Basic {basic}"
-
-    def _proxy(self, address: URL) -> str | None:
-        # Not aiohttp's trust_env: that also sends credentials from ~/.netrc, to every host that is named there.
-        if not self._proxies:
-            return None
-        proxy = self._proxies.get(address.scheme) or self._proxies.get("all")
-        if not proxy or proxy_bypass(address.authority):
-            return None
-        if "://" not in proxy:
-            proxy = f"http://{proxy}"
-        if Origin.of(proxy) is None:  # the value is not shown: it may contain a password
-            raise ConfigurationError(
-                f"{address.scheme.upper()}_PROXY or ALL_PROXY must be an http proxy, such as"
-                " http://proxy.example.com:3128 (SOCKS is not supported): change it, or pass trust_env=False"
-            )
-        return proxy
+                return _AUTHORIZATION, f"Basic {basic}"
 
 
 _ABANDONED: list[object] = []
 """Connections of the parent process: garbage collection would close them."""
 
 
-class ConnectionUse:
-    """Whether a request was sent on a connection that an earlier request had used."""
+class Hop:
+    """The innermost middleware of one request, which sets the token and keeps aiohttp from sending twice."""
 
-    __slots__ = ("reused",)
+    reused: bool = False
+    """Whether the request was sent on a connection that an earlier request had used."""
 
-    def __init__(self) -> None:
-        self.reused: bool = False
+    token_error: Exception | None = None
+    """The error of the token function."""
+
+    token_fingerprint: int | None = None
+
+    def __init__(self, transport: Transport, *, anonymous: bool) -> None:
+        self._transport = transport
+        self._anonymous = anonymous
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Send the request with the token, and remove the token again, so that outer middlewares never see it.
+
+        The errors lose their tracebacks, since aiohttp's frames hold the token. Errors about invalid HTTP quote the
+        server and the signed address, and after a lost connection aiohttp would send the request again, even on a new
+        one: middlewares and tracing see other errors instead.
+        """
+        header = None
+        if not self._anonymous and self._transport.sends_token_to(request.url):
+            header = self._transport.static_header or await self._new_header()
+        name = before = None
+        if header is not None:
+            name = header[0]
+            before = request.headers.get(name)
+            request.headers[name] = header[1]
+            del header  # a traceback that prints local variables must not print the token
+        try:
+            return await handler(request)
+        except asyncio.CancelledError as cancelled:
+            raise _without_frames(cancelled) from None
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as lost:
+            error: Exception = ConnectionLost(_without_frames(lost))
+        except aiohttp.ClientResponseError as caught:
+            error = _translate(caught, request.method, str(request.url))
+        except Exception as caught:  # noqa: BLE001  # it is raised below
+            error = _without_frames(caught)
+        finally:
+            if name is not None:
+                if before is None:
+                    request.headers.pop(name, None)
+                else:
+                    request.headers[name] = before
+        raise error
+
+    async def _new_header(self) -> tuple[str, str] | None:
+        try:
+            found = await self._transport.new_header()
+        except Exception as error:
+            self.token_error = error
+            raise
+        if found is None:
+            return None
+        self.token_fingerprint = found[1]
+        return found[0]
 
 
 class _Body:
@@ -272,7 +345,6 @@ def _open_session(*, force_close: bool) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, force_close=force_close),  # the limiter bounds what is in flight
         cookie_jar=aiohttp.DummyCookieJar(),
-        middlewares=(_send_once,),
         trace_configs=[tracing],
     )
 
@@ -280,46 +352,53 @@ def _open_session(*, force_close: bool) -> aiohttp.ClientSession:
 async def _mark_reused(
     session: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceConnectionReuseconnParams
 ) -> None:
-    if isinstance(context.trace_request_ctx, ConnectionUse):
+    if isinstance(context.trace_request_ctx, Hop):
         context.trace_request_ctx.reused = True
 
 
-class ConnectionLost(Exception):
-    """Replaces an error of aiohttp, which would send the request again. Tracing of the session sees it."""
+class ConnectionLost(aiohttp.ClientConnectionError):
+    """Replaces an error of aiohttp, which would send the request again. Middlewares and tracing see it."""
 
     def __init__(self, error: aiohttp.ClientError) -> None:
         super().__init__(str(error))
         self.error = error
 
 
-async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keep aiohttp from sending a lost request again: it would do so even on a new connection.
+def _without_frames(error: E) -> E:
+    """Remove the tracebacks of an error and of all that led to it: aiohttp's frames hold the token."""
+    linked: BaseException | None = error
+    while linked is not None:
+        linked.__traceback__ = None
+        linked = linked.__cause__ or linked.__context__
+    return error
 
-    aiohttp's errors about invalid HTTP quote the server and the signed address: tracing of the session sees others.
+
+def _default_headers(http: aiohttp.ClientSession | None, user_agent: Any) -> dict[str, str]:
+    """Return the headers of every request. The `User-Agent` of a caller's session is kept, unless another is asked for.
+
+    Raises `InvalidArgument`.
     """
-    try:
-        return await handler(request)
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as lost:
-        raise ConnectionLost(lost) from None
-    except aiohttp.ClientResponseError as caught:
-        error = _translate(caught, request.method, str(request.url))
-    raise error
+    if user_agent is None:
+        return {} if http is not None and "User-Agent" in http.headers else {"User-Agent": USER_AGENT}
+    if (
+        not isinstance(user_agent, str)
+        or not user_agent.isascii()
+        or not user_agent.isprintable()
+        or not user_agent.strip()
+    ):
+        raise InvalidArgument(f"user_agent must be printable ASCII text such as 'my-bot/1.2', got {user_agent!r}")
+    return {"User-Agent": f"{user_agent.strip()} {USER_AGENT}"}
 
 
-async def _call(token: Callable[[], str | Awaitable[str | None] | None]) -> str | None:
-    """Call a token function and return its token."""
-    given = token()
-    if inspect.isawaitable(given):
-        given = await given
+def _checked(middlewares: Iterable[Middleware]) -> tuple[Middleware, ...]:
+    """Return the middlewares as a tuple. Raises `InvalidArgument`."""
     try:
-        return clean_token(given, "the token function")
-    except ConfigurationError as caught:
-        error = caught.with_traceback(None)
-    except (AttributeError, TypeError):
-        error = ConfigurationError("the token function must return a string, or None for no token")
-    finally:
-        del given  # a traceback that prints local variables must not print the value
-    raise error
+        found = tuple(middlewares)
+    except TypeError:
+        found = None
+    if found is None or not all(map(callable, found)):
+        raise InvalidArgument(f"middlewares must be aiohttp client middlewares (async functions), got {middlewares!r}")
+    return found
 
 
 def _translate(error: Exception, method: str, url: str) -> TransportError:

@@ -43,7 +43,50 @@ def clients(http: aiohttp.ClientSession) -> list[CircleCI]:
         CircleCI(on_attempt=on_attempt).with_options(on_attempt=lambda attempt: attempt.seconds),
         CircleCI(retry=RetryPolicy(attempts=1), artifact_hosts=["a.example.com"], trust_env=False),
         CircleCI().with_options(timeout=5, retry=RetryPolicy(deadline=60)),
+        CircleCI(middlewares=[add_request_id], user_agent="my-bot/1.2"),
+        CircleCI(middlewares=(add_request_id, Tracing()), http=http),
     ]
+
+
+async def add_request_id(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    request.headers["X-Request-Id"] = "r-1"
+    return await handler(request)
+
+
+class Tracing:
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        return await handler(request)
+
+
+async def responses_at_hand(circle: CircleCI) -> list[int]:
+    with ca.capture_responses(max_responses=10) as responses:
+        await circle.users.me()
+    assert_type(responses, ca.ResponseCapture)
+    assert_type(responses[-1], ca.CapturedResponse)
+    assert_type(responses[1:], list[ca.CapturedResponse])
+    assert_type(responses[-1].status, int)
+    assert_type(responses[-1].headers["X-Request-Id"], str)
+    assert_type(responses[-1].request_id, str | None)
+    assert_type(responses[-1].rate_limit, ca.RateLimitStatus)
+    assert_type(responses[-1].attempts, int)
+    assert_type(responses[-1].seconds, float)
+    assert_type(responses[-1].body, bytes | None)
+    assert_type(responses[-1].json(), Any)
+    assert_type(circle.rate_limit.remaining, int | None)
+    assert_type(circle.rate_limit.reset, float | None)
+    assert_type(circle.rate_limit.rate, float | None)
+    return [response.status for response in responses]
+
+
+async def undocumented(circle: CircleCI) -> None:
+    assert_type(await circle.request("GET", "/anything/new", headers={"X-Trace-Id": "1"}), Any)
+    listed = circle.paginate("/anything/listed", query={"a": 1})
+    assert_type(listed, ca.Paged[dict[str, Any]])
+    async for item in listed:
+        assert_type(item, dict[str, Any])
+    assert_type(await listed.first(), dict[str, Any] | None)
 
 
 async def first_steps() -> None:

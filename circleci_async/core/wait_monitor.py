@@ -1,0 +1,117 @@
+"""Log calls that have been waiting for long: before a retry, during a pause, or for a permit."""
+
+import asyncio
+import logging
+import math
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from attrs import frozen
+
+from .stats import Stats
+
+if TYPE_CHECKING:
+    from .limiter import Limiter, WaitLimit
+
+log = logging.getLogger("circleci_async")
+
+WARN_AFTER = 10.0
+"""Seconds of waiting after which a call is logged."""
+
+WARN_EVERY = 60.0
+"""Seconds until the same call is logged again."""
+
+MIN_INTERVAL = 10.0
+"""Seconds between two lines of one client, however many calls are waiting."""
+
+TOLERANCE = 1.0
+"""Seconds by which calls that began to wait later share a line with an earlier one."""
+
+
+@frozen(eq=False)
+class Wait:
+    """One wait of a call. Times are in the event loop's time."""
+
+    call: "WaitLimit"
+    since: float
+    reason: str | None
+    """None: the limiter's."""
+    until: float | None
+
+    def total(self, now: float) -> float:
+        """Return the seconds that the call has waited, earlier waits included."""
+        return self.call.waited + now - self.since
+
+    @property
+    def warning_at(self) -> float:
+        """When the call is logged next."""
+        return self.since + self.call.next_warning - self.call.waited
+
+
+class WaitMonitor:
+    """Logs the waiting calls of one client at WARNING. One timer serves all; a call that does not wait costs nothing.
+
+    All waits of a call add up. A line names the call that has been waiting longest, and the number of others.
+    """
+
+    def __init__(self, limiter: "Limiter", stats: Stats) -> None:
+        self._limiter = limiter
+        self._stats = stats
+        self._waits: set[Wait] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = math.inf
+        self._quiet_until = 0.0
+
+    def begin(self, call: "WaitLimit", now: float, *, reason: str | None = None, until: float | None = None) -> Wait:
+        """Register a wait, until `end`. `reason`, `until`: of a wait outside the limiter."""
+        wait = Wait(call, now, reason, until)
+        self._waits.add(wait)
+        self._wake_at(wait.warning_at)
+        return wait
+
+    def end(self, wait: Wait, now: float) -> None:
+        """Unregister a wait that has ended."""
+        self._waits.remove(wait)
+        wait.call.waited += now - wait.since
+        if not self._waits and self._timer is not None:
+            self._timer.cancel()
+            self._timer, self._timer_at = None, math.inf
+
+    def _wake_at(self, moment: float) -> None:
+        moment = max(moment, self._quiet_until)
+        if moment < self._timer_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer_at = moment
+            self._timer = asyncio.get_running_loop().call_at(moment, self._warn)
+
+    def _warn(self) -> None:
+        # The timer may fire slightly early: its own time counts.
+        now = max(asyncio.get_running_loop().time(), self._timer_at)
+        self._timer, self._timer_at = None, math.inf
+        due = [wait for wait in self._waits if wait.warning_at <= now + TOLERANCE]
+        if due:
+            self._log(max(due, key=lambda wait: wait.total(now)), now)
+            self._quiet_until = now + MIN_INTERVAL
+            for wait in due:
+                wait.call.next_warning = wait.total(now) + WARN_EVERY
+        if self._waits:
+            self._wake_at(min(wait.warning_at for wait in self._waits))
+
+    def _log(self, wait: Wait, now: float) -> None:
+        call = wait.call
+        reason, until = (wait.reason, wait.until) if wait.reason else self._of_limiter(now)
+        left = "" if until is None else f", {max(0.0, until - now):.0f} s left"
+        others = len(self._waits) - 1
+        more = f" ({others} other call{'s are' if others > 1 else ' is'} waiting)" if others else ""
+        path = urlsplit(call.url).path
+        log.warning("%s %s has been waiting for %.0f s: %s%s%s", call.method, path, wait.total(now), reason, left, more)
+
+    def _of_limiter(self, now: float) -> tuple[str, float | None]:
+        """Return why the limiter sends nothing, and until when, if that is known."""
+        limiter, stats = self._limiter, self._stats
+        if limiter.is_paused:
+            return "rate limited", limiter.paused_until
+        if rate := limiter.rate:
+            return f"rate limited to about {rate:.3g} requests per second", now + stats.waiting / rate
+        return f"for one of the {stats.in_flight} requests in flight to end", None
