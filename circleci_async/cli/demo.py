@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from .. import CircleCI, WebhookEvent
     from ..testing import Artifact, FakeCircleCI, Fault, Pipeline
 
-RATE = 8
-LATENCY = 0.02
-RUN_TIME = 1.2
+RATE, LATENCY, RUN_TIME = 8, 0.02, 1.2
 KILLED_AFTER = 48
 """Files that the storage serves before the harvest is killed."""
 POLL_INTERVAL = 600.0
@@ -46,9 +44,8 @@ class Demo:
         self.harvest: Path = harvest
         self.pipeline: Pipeline = fake.world.projects[API].pipelines.all[-1]
         jobs = [job for workflow in self.pipeline.workflows for job in workflow.jobs]
-        self.stored: list[Artifact] = sorted(
-            (artifact for job in jobs for artifact in job.artifacts), key=lambda each: -each.size
-        )
+        stored = [artifact for job in jobs for artifact in job.artifacts]
+        self.stored: list[Artifact] = sorted(stored, key=lambda each: -each.size)
         """What the jobs of the pipeline stored, the largest artifact first."""
         self.checks: dict[str, bool] = {}
         self.numbers: dict[str, Any] = {}
@@ -205,18 +202,16 @@ async def kill_and_resume_harvest(demo: Demo) -> None:
     verified = await demo.verify(demo.harvest)
     kept_keys = {artifact.key for artifact in demo.stored if artifact.sha256 in kept}
     again = sum(request.origin == "storage" and request.path in kept_keys for request in demo.fake.requests[mark:])
-    resumed = len(demo.ranges(mark)) == 1
     demo.numbers |= {"kept_after_kill": len(kept), "downloaded_again": again, "verified_after_resume": verified}
     demo.checks["the second harvest downloaded no complete file again"] = 0 < len(kept) < len(demo.stored) and not again
-    demo.checks["the second harvest resumed the partial file"] = resumed
+    demo.checks["the second harvest resumed the partial file"] = len(demo.ranges(mark)) == 1
     is_intact = complete == mismatch == 0 and verified == len(demo.stored)
     demo.checks["the files match the ledger and the server"] = is_intact
 
 
 async def _harvest_and_kill(demo: Demo, workflow: str) -> None:
     """Start a harvest, stall the storage in the middle of the largest file and later for all files, and kill it."""
-    key = escape(demo.stored[0].key)
-    fail = demo.fake.fail
+    key, fail = escape(demo.stored[0].key), demo.fake.fail
     fail(key, origin="storage", cut=demo.stored[0].size * 2 // 3)
     stalls = (
         fail(key, origin="storage", delay=60, times=None),
