@@ -66,6 +66,7 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .models.schedules import *
     from .models.steps import *
     from .models.summaries import *
+    from .models.trigger_parameters import *
     from .models.triggers import *
     from .models.url_orb_allow_list import *
     from .models.usage import *

@@ -136,7 +136,7 @@ SHARED_MODELS = {
     "insights": {"summaries"},
     "jobs": {"steps"},
     "pipeline_definitions": {"repositories"},
-    "pipelines": {"jobs", "workflows"},
+    "pipelines": {"jobs", "trigger_parameters", "workflows"},
     "schedules": {"attribution", "users"},
     "triggers": {"attribution", "repositories"},
     "workflows": {"jobs"},

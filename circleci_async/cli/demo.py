@@ -214,8 +214,7 @@ async def kill_and_resume_harvest(demo: Demo) -> None:
 
 async def _harvest_and_kill(demo: Demo, workflow: str) -> None:
     """Start a harvest, stall the storage in the middle of the largest file and later for all files, and kill it."""
-    key = escape(demo.stored[0].key)
-    fail = demo.fake.fail
+    key, fail = escape(demo.stored[0].key), demo.fake.fail
     fail(key, origin="storage", cut=demo.stored[0].size * 2 // 3)
     stalls = (
         fail(key, origin="storage", delay=60, times=None),

@@ -7,13 +7,10 @@ MAX_PENDING = 5_000
 
 
 class Backpressure:
-    """Counts the artifacts that discovery queued and the fetcher has not claimed yet.
-
-    `changed` is set when artifacts were queued. The fetcher also sets it when discovery has ended.
-    """
+    """Counts the artifacts that discovery queued and the fetcher has not claimed yet."""
 
     def __init__(self) -> None:
-        self.changed: asyncio.Event = asyncio.Event()
+        self._changed = asyncio.Event()
         self._pending = 0
         self._is_disabled = False
         self._has_room = asyncio.Event()
@@ -23,9 +20,21 @@ class Backpressure:
         """Count artifacts that were queued."""
         if count:
             self._pending += count
-            self.changed.set()
+            self._changed.set()
         if self._pending > MAX_PENDING and not self._is_disabled:
             self._has_room.clear()
+
+    def discovery_ended(self) -> None:
+        """End `wait_for_change`: no more is queued."""
+        self._changed.set()
+
+    def expect_change(self) -> None:
+        """Let `wait_for_change` ignore what was queued before now."""
+        self._changed.clear()
+
+    async def wait_for_change(self) -> None:
+        """Wait until artifacts were queued, or discovery has ended, since `expect_change`."""
+        await self._changed.wait()
 
     def claimed(self, count: int) -> None:
         """Count artifacts that were claimed; 0 means that the queue is empty."""

@@ -54,7 +54,7 @@ class Fetcher:
     async def run(self, discovery: "asyncio.Task[None]", concurrency: int) -> None:
         """Download until discovery has ended and the queue is empty, or the run is stopped. Raises `LedgerError`."""
         claimed: asyncio.Queue[QueuedArtifact | None] = asyncio.Queue(maxsize=concurrency)
-        discovery.add_done_callback(lambda _: self._backpressure.changed.set())
+        discovery.add_done_callback(lambda _: self._backpressure.discovery_ended())
         feeder = asyncio.create_task(self._feed(claimed, discovery))
         stopping = asyncio.create_task(self._stop.requested())
         failing = asyncio.create_task(self._stop.failed())
@@ -90,7 +90,7 @@ class Fetcher:
 
     async def _feed(self, claimed: "asyncio.Queue[QueuedArtifact | None]", discovery: "asyncio.Task[None]") -> None:
         while True:
-            self._backpressure.changed.clear()
+            self._backpressure.expect_change()
             has_discovered_all = discovery.done()
             batch = await self._queue.claim(CLAIM_SIZE)
             for artifact in batch:
@@ -99,7 +99,7 @@ class Fetcher:
             if batch:
                 continue
             if not has_discovered_all:
-                await self._backpressure.changed.wait()
+                await self._backpressure.wait_for_change()
                 continue
             await claimed.join()
             await self._committer.flush()

@@ -1,17 +1,12 @@
 """The pipelines API, with waiting for the end of a pipeline and watching its changes."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
-from attrs import evolve
-
 from ..core.polling import Interval
-from ..core.session import Session
 from ..endpoints.pipelines import Parameters
 from ..endpoints.pipelines import Pipelines as Endpoints
 from ..endpoints.resource import Id, ProjectRef
-from ..models.pipelines import Ref
 from ..watching.arguments import GRACE, INTERVAL, OnHold, WaitOptions
 
 if TYPE_CHECKING:
@@ -99,25 +94,19 @@ class Pipelines(Endpoints):
         `timeout`. An error during the wait carries `pipeline_id`; the pipeline itself continues.
         """
         options = WaitOptions(timeout, interval, grace, on_hold)
-        started = asyncio.get_running_loop().time()
-        endpoints = self if timeout is None else Endpoints(_with_max_wait(self._session, timeout))
-        if definition_id is None:
-            created = await endpoints.trigger(project, branch=branch, tag=tag, parameters=parameters)
-        else:
-            ref = None if branch is None and tag is None else Ref(branch=branch, tag=tag)
-            created = await endpoints.run(
-                project, definition_id=definition_id, config=ref, checkout=ref, parameters=parameters
-            )
-        return await self._wait(created.id, options, started=started).result()
+        from ..watching.triggering import trigger_and_wait  # only now: it loads the models of other groups
 
-    def _wait(self, pipeline_id: Id, options: WaitOptions, *, started: float | None = None) -> "Wait[PipelineResult]":
+        return await trigger_and_wait(
+            self._session,
+            project,
+            options,
+            branch=branch,
+            tag=tag,
+            parameters=parameters,
+            definition_id=definition_id,
+        )
+
+    def _wait(self, pipeline_id: Id, options: WaitOptions) -> "Wait[PipelineResult]":
         from ..watching.wait import wait_for_pipeline  # only now: it loads the models of other groups
 
-        return wait_for_pipeline(self._session, pipeline_id, options, started=started)
-
-
-def _with_max_wait(session: Session, seconds: float) -> Session:
-    """Return a session whose calls wait at most that long before they are sent."""
-    retry = session.options.retry
-    retry = evolve(retry, max_wait=min(retry.max_wait, seconds))
-    return Session(session.state, evolve(session.options, retry=retry))
+        return wait_for_pipeline(self._session, pipeline_id, options)

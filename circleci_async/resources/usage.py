@@ -1,7 +1,6 @@
 """The usage API, with exports from their creation to their rows."""
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
 from datetime import datetime
 
 from ..core.polling import Interval
@@ -11,7 +10,7 @@ from ..endpoints.usage import export_request
 from ..errors import InvalidArgument
 from ..models.usage import UsageExport, UsageExportState
 from ..slug import segment
-from ..usage.export import INTERVAL, MAX_EXPORT_TIME, ExportWait, naming_export, rows_of
+from ..usage.export import INTERVAL, MAX_EXPORT_TIME, ExportWait, export_rows, naming_export, rows_of
 from ..usage.progress import OnUsageProgress, UsageProgressTracker
 from ..usage.table import Row
 
@@ -44,7 +43,7 @@ class Usage(Endpoints):
         export_request(start, end, shared_org_ids)
         segment(organization_id)
         wait = ExportWait(self._session, organization_id, interval, timeout)
-        return self._export(wait, start, end, shared_org_ids, on_progress)
+        return export_rows(wait, start, end, shared_org_ids, on_progress)
 
     async def wait(
         self,
@@ -85,20 +84,3 @@ class Usage(Endpoints):
                 " with `usage.wait`"
             )
         return rows_of(self._session, export, UsageProgressTracker(export.usage_export_job_id, on_progress))
-
-    async def _export(
-        self,
-        wait: ExportWait,
-        start: datetime | str,
-        end: datetime | str,
-        shared_org_ids: Sequence[Id] | None,
-        on_progress: OnUsageProgress | None,
-    ) -> AsyncGenerator[Row, None]:
-        created = await self.create_export(wait.organization_id, start=start, end=end, shared_org_ids=shared_org_ids)
-        tracker = UsageProgressTracker(created.usage_export_job_id, on_progress)
-        with naming_export(tracker.export_id):
-            tracker.update(state=created.state)
-            export = await wait.until_completed(tracker, is_new=True)
-        async with aclosing(rows_of(self._session, export, tracker)) as rows:
-            async for row in rows:
-                yield row

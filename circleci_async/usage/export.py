@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import aclosing, contextmanager
+from datetime import datetime
 from typing import Any
 
 from attrs import frozen
@@ -17,7 +18,7 @@ from ..errors import CircleCIError, ExportFailed, InvalidArgument, WaitTimeout
 from ..models.usage import UsageExport, UsageExportState
 from .pace import Pace
 from .part import read
-from .progress import UsageProgressTracker
+from .progress import OnUsageProgress, UsageProgressTracker
 from .table import Row
 
 log: logging.Logger = logging.getLogger("circleci_async")
@@ -84,6 +85,25 @@ class ExportWait:
                     reason = export.error_reason or "CircleCI gives no reason"
                     raise ExportFailed(f"usage export {tracker.export_id} failed: {reason}", reason=export.error_reason)
             await asyncio.sleep(schedule.next_delay())
+
+
+async def export_rows(
+    wait: ExportWait,
+    start: datetime | str,
+    end: datetime | str,
+    shared_org_ids: Sequence[Id] | None,
+    on_progress: OnUsageProgress | None,
+) -> AsyncGenerator[Row, None]:
+    """Create an export, wait until it is completed, and iterate its rows; see `usage.export`."""
+    usage = Usage(wait.session)
+    created = await usage.create_export(wait.organization_id, start=start, end=end, shared_org_ids=shared_org_ids)
+    tracker = UsageProgressTracker(created.usage_export_job_id, on_progress)
+    with naming_export(tracker.export_id):
+        tracker.update(state=created.state)
+        export = await wait.until_completed(tracker, is_new=True)
+    async with aclosing(rows_of(wait.session, export, tracker)) as rows:
+        async for row in rows:
+            yield row
 
 
 async def rows_of(session: Session, export: UsageExport, tracker: UsageProgressTracker) -> AsyncGenerator[Row, None]:

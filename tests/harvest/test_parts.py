@@ -59,10 +59,12 @@ def test_only_the_latest_folders_are_remembered(tmp_path: Path, monkeypatch: pyt
 async def test_backpressure_pauses_discovery_while_much_is_pending(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backpressure, "MAX_PENDING", 10)
     pending = Backpressure()
+    changed = asyncio.create_task(pending.wait_for_change())
     pending.queued(0)
-    assert not pending.changed.is_set()
+    await asyncio.sleep(0)
+    assert not changed.done()
     pending.queued(10)
-    assert pending.changed.is_set()
+    await changed
     await pending.wait()
     pending.queued(1)
     waiting = asyncio.create_task(pending.wait())
@@ -76,6 +78,12 @@ async def test_backpressure_pauses_discovery_while_much_is_pending(monkeypatch: 
     pending.disable()
     pending.queued(1_000)
     await pending.wait()
+    pending.expect_change()
+    ended = asyncio.create_task(pending.wait_for_change())
+    await asyncio.sleep(0)
+    assert not ended.done()
+    pending.discovery_ended()
+    await ended
 
 
 @pytest.mark.parametrize(
