@@ -11,7 +11,7 @@ from ..endpoints.usage import export_request
 from ..errors import InvalidArgument
 from ..models.usage import UsageExport, UsageExportState
 from ..slug import segment
-from ..usage.export import INTERVAL, MAX_EXPORT_TIME, ExportWait, naming_export, rows_of
+from ..usage.export import INTERVAL, MAX_EXPORT_TIME, ExportWait, rows_of, with_export_id
 from ..usage.progress import OnUsageProgress, UsageProgressTracker
 from ..usage.table import Row
 
@@ -66,7 +66,7 @@ class Usage(Endpoints):
         wait = ExportWait(self._session, organization_id, interval, timeout)
         segment(export_id)
         tracker = UsageProgressTracker(str(export_id), on_progress)
-        with naming_export(tracker.export_id):
+        with with_export_id(tracker.export_id):
             return await wait.until_completed(tracker)
 
     def rows(self, export: UsageExport, *, on_progress: OnUsageProgress | None = None) -> AsyncGenerator[Row, None]:
@@ -96,7 +96,7 @@ class Usage(Endpoints):
     ) -> AsyncGenerator[Row, None]:
         created = await self.create_export(wait.organization_id, start=start, end=end, shared_org_ids=shared_org_ids)
         tracker = UsageProgressTracker(created.usage_export_job_id, on_progress)
-        with naming_export(tracker.export_id):
+        with with_export_id(tracker.export_id):
             tracker.update(state=created.state)
             export = await wait.until_completed(tracker, is_new=True)
         async with aclosing(rows_of(self._session, export, tracker)) as rows:

@@ -14,8 +14,8 @@ from ..endpoints.resource import Id
 from ..endpoints.usage import Usage
 from ..errors import CircleCIError, ExportFailed, InvalidArgument, WaitTimeout
 from ..models.usage import UsageExport, UsageExportState
-from .pace import Pace
 from .part import read
+from .poll_rate import PollRateLimiter
 from .progress import UsageProgressTracker
 from .table import Row
 
@@ -60,13 +60,13 @@ class ExportWait:
         )
 
     async def _poll(self, tracker: UsageProgressTracker, *, is_new: bool) -> UsageExport:
-        usage, pace = Usage(self.session), self.session.state.singleton(Pace)
+        usage, poll_rate = Usage(self.session), self.session.state.singleton(PollRateLimiter)
         schedule = PollSchedule(self.interval)
         was_seen = is_new
         if is_new:
             await asyncio.sleep(schedule.next_delay())
         while True:
-            await pace.acquire(str(self.organization_id))
+            await poll_rate.acquire(str(self.organization_id))
             try:
                 export = await usage.get_export(self.organization_id, tracker.export_id)
             except CircleCIError as error:
@@ -90,7 +90,7 @@ async def rows_of(session: Session, export: UsageExport, tracker: UsageProgressT
     urls = export.download_urls or ()
     tracker.update(state=export.state, parts_total=len(urls))
     received = 0
-    with naming_export(tracker.export_id):
+    with with_export_id(tracker.export_id):
         for number, url in enumerate(urls, 1):
             before = received
 
@@ -108,7 +108,7 @@ async def rows_of(session: Session, export: UsageExport, tracker: UsageProgressT
 
 
 @contextmanager
-def naming_export(export_id: str) -> Generator[None, None, None]:
+def with_export_id(export_id: str) -> Generator[None, None, None]:
     """Set the `export_id` of errors."""
     try:
         yield
