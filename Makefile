@@ -22,7 +22,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
-demo: .venv/.package  ## show the command line at work on an embedded CircleCI
+demo: .venv/.package  ## run the main commands against an embedded CircleCI
 	@.venv/bin/circleci-async demo
 
 test: .venv/.test  ## run all tests in parallel
@@ -57,7 +57,7 @@ docs: .venv/.docs  ## build the documentation into docs/_build
 build: .venv/.test  ## build sdist and wheel into dist/
 	$(python) -m build --no-isolation
 
-clean:  ## remove everything that the targets made
+clean:  ## remove everything that the targets created
 	rm -rf .venv .nox build dist docs/_build htmlcov .coverage .coverage.* .import_linter_cache
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

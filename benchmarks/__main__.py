@@ -52,7 +52,7 @@ def print_calls(rounds: int, only: str) -> None:
             ),
             ("500 pages of 20 pipelines, into models", cases.pages_sdk, cases.pages_bare, 1.5, 99),
             ("2,000 artifacts of 1 to 64 KiB", cases.files_sdk, cases.files_bare, 1.5, 99),
-            ("1 artifact of 1 GiB, with SHA-256 on our side", cases.big_sdk, cases.big_bare, 1.2, 5),
+            ("1 artifact of 1 GiB, with SHA-256 in this SDK", cases.big_sdk, cases.big_bare, 1.2, 5),
         ):
             if only in name:
                 print(compare(name, place, sdk, bare, goal, min(rounds, max_rounds)), flush=True)

@@ -9,9 +9,9 @@ from json import dumps
 from ..errors import ApiError, CircleCIError, DecodeError, InvalidArgument
 from .error_bodies import error_message
 
-_ESCAPED_TOO = re.compile("[&<>]")  # some servers escape these in JSON too
+_HTML_CHARACTERS = re.compile("[&<>]")  # some servers escape these in JSON too
 
-MAX_UNHIDDEN = 4
+MAX_UNREDACTED = 4
 """Characters. The API itself shows the last four of a value, so shorter ones are not replaced."""
 
 
@@ -31,10 +31,10 @@ def redact_errors(*values: str | None) -> Generator[None]:
         yield
     except CircleCIError as error:
         spellings = {
-            spelling for value in values if value and len(value) > MAX_UNHIDDEN for spelling in _spellings(value)
+            spelling for value in values if value and len(value) > MAX_UNREDACTED for spelling in _spellings(value)
         }
         if spellings:
-            _hide(re.compile("|".join(map(re.escape, sorted(spellings, key=len, reverse=True)))), error)
+            _redact(re.compile("|".join(map(re.escape, sorted(spellings, key=len, reverse=True)))), error)
         raise
 
 
@@ -45,12 +45,12 @@ def _spellings(value: str) -> Iterator[str]:
     yield escape(value)
     yield escape(value, quote=False)
     for text in (dumps(value)[1:-1], dumps(value, ensure_ascii=False)[1:-1]):
-        for written in (text, _ESCAPED_TOO.sub(lambda found: f"\\u{ord(found[0]):04x}", text)):
+        for written in (text, _HTML_CHARACTERS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)):
             yield written
             yield written.replace("/", "\\/")
 
 
-def _hide(values: "re.Pattern[str]", error: BaseException | None) -> None:
+def _redact(values: "re.Pattern[str]", error: BaseException | None) -> None:
     """Replace the values in an error and its causes."""
     while error is not None:
         if isinstance(error, ApiError):

@@ -64,9 +64,7 @@ class Search(NamedTuple):
         for name in ("branch", "tag", "workflow", "job", "path"):
             check_glob(name, getattr(self, name))
         if self.branch is not None and self.tag is not None:
-            raise InvalidArgument(
-                f"only one of branch and tag can be given, got branch={self.branch!r}, tag={self.tag!r}"
-            )
+            raise InvalidArgument(f"branch and tag cannot be combined, got branch={self.branch!r}, tag={self.tag!r}")
         if type(self.look_back) is not int or self.look_back < 1:
             raise InvalidArgument(f"look_back must be a positive number of pipelines, got {self.look_back!r}")
 

@@ -225,7 +225,7 @@ class Insights(Resource):
 
 def _check_branch(branch: str | None, all_branches: bool | None) -> None:
     if branch is not None and all_branches:
-        raise InvalidArgument(f"branch and all_branches exclude each other, got branch={branch!r}, all_branches=True")
+        raise InvalidArgument(f"branch and all_branches cannot be combined, got branch={branch!r}, all_branches=True")
 
 
 def _parse_range(

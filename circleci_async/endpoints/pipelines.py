@@ -104,7 +104,7 @@ class Pipelines(Resource):
         except after a 429.
         """
         if branch is not None and tag is not None:
-            raise InvalidArgument(f"branch and tag exclude each other, got branch={branch!r}, tag={tag!r}")
+            raise InvalidArgument(f"branch and tag cannot be combined, got branch={branch!r}, tag={tag!r}")
         return await self._session.request(
             PipelineCreated,
             "POST",

@@ -116,7 +116,7 @@ def _check_timetable(timetable: object, *, complete: bool) -> None:
     if any(day not in range(1, 32) for day in days):
         raise InvalidArgument(f"timetable: days_of_month must be days from 1 to 31, got {days!r}")
     if days and timetable.days_of_week:
-        raise InvalidArgument("timetable: days_of_week and days_of_month exclude each other")
+        raise InvalidArgument("timetable: days_of_week and days_of_month cannot be combined")
     if complete and not (days or timetable.days_of_week):
         raise InvalidArgument("timetable: days_of_week or days_of_month is required")
 

@@ -54,7 +54,7 @@ class Workflows(Resource):
         that have these ids. `enable_ssh` and `sparse_tree` require `jobs`.
         """
         if from_failed and jobs is not None:
-            raise InvalidArgument(f"from_failed and jobs exclude each other, got from_failed=True, jobs={jobs!r}")
+            raise InvalidArgument(f"from_failed and jobs cannot be combined, got from_failed=True, jobs={jobs!r}")
         if isinstance(jobs, str):
             raise InvalidArgument(f"jobs must be a list of ids, got {jobs!r}")
         if jobs is not None and not jobs:

@@ -35,7 +35,7 @@ class JobListed(HarvestEvent):
     discovered: int
     """Artifacts to download."""
     skipped: int
-    """Artifacts whose files exist already."""
+    """Artifacts whose files already exist."""
 
 
 @frozen(kw_only=True)
@@ -106,7 +106,7 @@ class HarvestProgress(HarvestEvent):
     done: int
     """Files that this run downloaded. While the list of a job is incomplete, its files do not have their names yet."""
     skipped: int
-    """Files that existed already."""
+    """Files that already existed."""
     failed: int
     """Artifacts and lists that failed."""
     bytes: int

@@ -133,7 +133,7 @@ class HarvestReport:
     files: Sequence[HarvestedFile] = field(repr=counted)
     """The files that this run downloaded."""
     skipped: Sequence[HarvestedFile] = field(repr=counted)
-    """The files that existed already."""
+    """The files that already existed."""
     failed: Sequence[HarvestFailure] = field(repr=counted)
     """The artifacts that could not be downloaded, and the lists that could not be read to the end."""
     bytes: int

@@ -126,9 +126,11 @@ class Selection:
         if type(self.latest) is not bool:
             raise InvalidArgument(f"latest must be True or False, got {self.latest!r}")
         if self.branch is not None and self.tag is not None:
-            raise InvalidArgument(f"branch and tag exclude each other, got branch={self.branch!r} and tag={self.tag!r}")
+            raise InvalidArgument(f"branch and tag cannot be combined, got branch={self.branch!r}, tag={self.tag!r}")
         if self.latest and (self.pipeline_id or self.workflow_id):
-            raise InvalidArgument("latest=True excludes pipeline_id and workflow_id: it finds the pipeline itself")
+            raise InvalidArgument(
+                "latest=True cannot be combined with pipeline_id or workflow_id: it selects the pipeline"
+            )
         since, until = self.window(datetime.now(UTC))
         if since and until and since >= until:
             raise InvalidArgument(f"since must be earlier than until, got since={self.since} and until={self.until}")

@@ -10,7 +10,7 @@ from ..endpoints.usage import export_request
 from ..errors import InvalidArgument
 from ..models.usage import UsageExport, UsageExportState
 from ..slug import segment
-from ..usage.export import INTERVAL, MAX_EXPORT_TIME, ExportWait, export_rows, naming_export, rows_of
+from ..usage.export import INTERVAL, MAX_EXPORT_TIME, ExportWait, export_rows, rows_of, with_export_id
 from ..usage.progress import OnUsageProgress, UsageProgressTracker
 from ..usage.table import Row
 
@@ -65,7 +65,7 @@ class Usage(Endpoints):
         wait = ExportWait(self._session, organization_id, interval, timeout)
         segment(export_id)
         tracker = UsageProgressTracker(str(export_id), on_progress)
-        with naming_export(tracker.export_id):
+        with with_export_id(tracker.export_id):
             return await wait.until_completed(tracker)
 
     def rows(self, export: UsageExport, *, on_progress: OnUsageProgress | None = None) -> AsyncGenerator[Row, None]:

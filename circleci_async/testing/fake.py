@@ -106,7 +106,7 @@ class FakeCircleCI:
     async def start(self) -> None:
         """Start listening. `async with` does this."""
         if self._listeners:
-            raise RuntimeError("this FakeCircleCI is running already")
+            raise RuntimeError("this FakeCircleCI is already running")
         origins: tuple[Origin, ...] = ("api", "artifacts", "storage")
         try:
             for origin, port in zip(origins, self._ports, strict=True):

@@ -16,8 +16,8 @@ from ..endpoints.resource import Id
 from ..endpoints.usage import Usage
 from ..errors import CircleCIError, ExportFailed, InvalidArgument, WaitTimeout
 from ..models.usage import UsageExport, UsageExportState
-from .pace import Pace
 from .part import read
+from .poll_rate import PollRateLimiter
 from .progress import OnUsageProgress, UsageProgressTracker
 from .table import Row
 
@@ -62,13 +62,13 @@ class ExportWait:
         )
 
     async def _poll(self, tracker: UsageProgressTracker, *, is_new: bool) -> UsageExport:
-        usage, pace = Usage(self.session), self.session.state.singleton(Pace)
+        usage, poll_rate = Usage(self.session), self.session.state.singleton(PollRateLimiter)
         schedule = PollSchedule(self.interval)
         was_seen = is_new
         if is_new:
             await asyncio.sleep(schedule.next_delay())
         while True:
-            await pace.acquire(str(self.organization_id))
+            await poll_rate.acquire(str(self.organization_id))
             try:
                 export = await usage.get_export(self.organization_id, tracker.export_id)
             except CircleCIError as error:
@@ -98,7 +98,7 @@ async def export_rows(
     usage = Usage(wait.session)
     created = await usage.create_export(wait.organization_id, start=start, end=end, shared_org_ids=shared_org_ids)
     tracker = UsageProgressTracker(created.usage_export_job_id, on_progress)
-    with naming_export(tracker.export_id):
+    with with_export_id(tracker.export_id):
         tracker.update(state=created.state)
         export = await wait.until_completed(tracker, is_new=True)
     async with aclosing(rows_of(wait.session, export, tracker)) as rows:
@@ -111,7 +111,7 @@ async def rows_of(session: Session, export: UsageExport, tracker: UsageProgressT
     urls = export.download_urls or ()
     tracker.update(state=export.state, parts_total=len(urls))
     received = 0
-    with naming_export(tracker.export_id):
+    with with_export_id(tracker.export_id):
         for number, url in enumerate(urls, 1):
             before = received
 
@@ -129,7 +129,7 @@ async def rows_of(session: Session, export: UsageExport, tracker: UsageProgressT
 
 
 @contextmanager
-def naming_export(export_id: str) -> Generator[None, None, None]:
+def with_export_id(export_id: str) -> Generator[None, None, None]:
     """Set the `export_id` of errors."""
     try:
         yield

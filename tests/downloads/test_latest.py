@@ -369,7 +369,7 @@ async def test_a_cancellation_leaves_nothing_behind(world: World, project: Proje
 @pytest.mark.parametrize(
     ("criteria", "message"),
     [
-        ({"branch": "main", "tag": "v1"}, "only one of branch and tag can be given"),
+        ({"branch": "main", "tag": "v1"}, "branch and tag cannot be combined"),
         ({"branch": ""}, "branch must be a name or a glob such as 'test-*', got ''"),
         ({"path": 7}, "path must be a name or a glob such as 'test-*', got 7"),
         ({"job": ["a"]}, "job must be a name or a glob such as 'test-*', got ['a']"),

@@ -155,7 +155,7 @@ REFUSALS: dict[str, list[Start]] = {
         f"limit must be a positive integer or None, got {wrong!r}": [call("groups.list", "o", limit=wrong)]
         for wrong in (0, -1, "5")
     },
-    "branch and all_branches exclude each other, got branch='a', all_branches=True": insights(
+    "branch and all_branches cannot be combined, got branch='a', all_branches=True": insights(
         branch="a", all_branches=True
     ),
     **{
@@ -225,7 +225,7 @@ REFUSALS: dict[str, list[Start]] = {
         call("pipeline_definitions.update", "p", "d", config_source=ca.ConfigSource(provider="circleci")),
         call("pipeline_definitions.update", "p", "d", config_source=ca.ConfigSource(repo=REPOSITORY)),
     ],
-    "branch and tag exclude each other, got branch='a', tag='b'": [call("pipelines.trigger", P, branch="a", tag="b")],
+    "branch and tag cannot be combined, got branch='a', tag='b'": [call("pipelines.trigger", P, branch="a", tag="b")],
     "config must be Ref(branch='main') or Ref(tag='main'), got 'main'": [call("pipelines.run", P, config="main")],
     "checkout must be Ref(branch='main') or Ref(tag='main'), got 'main'": [call("pipelines.run", P, checkout="main")],
     **{
@@ -255,7 +255,7 @@ REFUSALS: dict[str, list[Start]] = {
     "timetable: days_of_month must be days from 1 to 31, got (1, 32)": timetable(
         days_of_week=(), days_of_month=(1, 32)
     ),
-    "timetable: days_of_week and days_of_month exclude each other": timetable(days_of_month=(1,)),
+    "timetable: days_of_week and days_of_month cannot be combined": timetable(days_of_month=(1,)),
     "timetable: days_of_week or days_of_month is required": schedule(
         timetable=ca.Timetable(per_hour=1, hours_of_day=(3,))
     ),
@@ -304,7 +304,7 @@ REFUSALS: dict[str, list[Start]] = {
         *any_webhook(events=ca.WebhookEventType.JOB_COMPLETED),
     ],
     "events must have at least one item, such as 'workflow-completed', got []": any_webhook(events=[]),
-    "from_failed and jobs exclude each other, got from_failed=True, jobs=['j']": [
+    "from_failed and jobs cannot be combined, got from_failed=True, jobs=['j']": [
         call("workflows.rerun", "w", from_failed=True, jobs=["j"])
     ],
     "jobs must be a list of ids, got 'j-1'": [call("workflows.rerun", "w", jobs="j-1")],

@@ -97,7 +97,7 @@ def test_one_id_or_several(ids: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"branch": "main", "tag": "v1"}, "branch and tag exclude each other, got branch='main' and tag='v1'"),
+        ({"branch": "main", "tag": "v1"}, "branch and tag cannot be combined, got branch='main', tag='v1'"),
         ({"branch": ""}, "branch must be a name or a glob .*, got ''"),
         ({"job": 7}, "job must be a name or a glob .*, got 7"),
         ({"path": ["*.xml"]}, "path must be a name or a glob"),
@@ -112,8 +112,8 @@ def test_one_id_or_several(ids: Any) -> None:
         ({"since": "2026-11-02", "until": "2026-11-01"}, "since must be earlier than until, got since="),
         ({"status": "sucess"}, "status must be one of blocked, .*success.*, got 'sucess'"),
         ({"latest": "yes"}, "latest must be True or False, got 'yes'"),
-        ({"latest": True, "pipeline_id": ID}, "latest=True excludes pipeline_id and workflow_id"),
-        ({"latest": True, "workflow_id": ID}, "latest=True excludes pipeline_id and workflow_id"),
+        ({"latest": True, "pipeline_id": ID}, "latest=True cannot be combined with pipeline_id or workflow_id"),
+        ({"latest": True, "workflow_id": ID}, "latest=True cannot be combined with pipeline_id or workflow_id"),
         ({"pipeline_id": 7}, "pipeline_id must be an id such as .*, got 7"),
         ({"pipeline_id": []}, r"pipeline_id must be an id such as .*, got \[\]"),
         ({"workflow_id": "build"}, "workflow_id must be an id such as .*, got 'build'"),

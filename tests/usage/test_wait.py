@@ -18,7 +18,7 @@ from circleci_async import (
     UsageProgress,
     WaitTimeout,
 )
-from circleci_async.usage.pace import MAX_POLLS
+from circleci_async.usage.poll_rate import MAX_POLLS
 from tests.fastclock import fast_clock
 from tests.leftovers import check_nothing_is_left
 from tests.raw_server import answer, hang, raw_server

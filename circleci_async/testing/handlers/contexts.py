@@ -36,7 +36,7 @@ def create(call: Call) -> Json:
     if not body["name"]:
         raise HttpError(400, "name: expected a name.")
     if any(context.name == body["name"] for context in owner.contexts.values()):
-        raise HttpError(409, "The organization has a context of this name already.")
+        raise HttpError(409, "The organization already has a context of this name.")
     return _describe(call.world.context(owner.slug, body["name"]))
 
 

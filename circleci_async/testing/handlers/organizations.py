@@ -19,7 +19,7 @@ def create(call: Call) -> Json:
     name, vcs_type = body["name"], one_of("vcs_type", body["vcs_type"], _SLUGS)
     slug = f"{_SLUGS[vcs_type]}/{call.world.new_opaque() if vcs_type == 'circleci' else name}"
     if slug in call.world.organizations:
-        raise HttpError(400, "There is an organization of this name already.")
+        raise HttpError(400, "An organization of this name already exists.")
     try:
         organization = call.world.organization(slug)
     except InvalidArgument:

@@ -37,7 +37,7 @@ def create(call: Call) -> Json:
         return bodies.project(call.world.project(slug, name=name))
     except InvalidArgument:
         taken = slug in call.world.projects
-        raise HttpError(400, "The project exists already." if taken else "name: not valid for a project.") from None
+        raise HttpError(400, "The project already exists." if taken else "name: not valid for a project.") from None
 
 
 @ROUTES.delete("/project/{project}")

@@ -25,7 +25,7 @@ class ArtifactOrigin:
         self._token = token
 
     def answer(self, request: Request, *, expired: bool = False) -> Response:
-        """Answer a request; with `expired`, the signature of the redirect has expired already."""
+        """Answer a request; with `expired`, the signature of the redirect has already expired."""
         self._engine.advance()
         if request.method not in ("GET", "HEAD"):
             return error_response(405, "Method not allowed.", {"Allow": "GET, HEAD"})

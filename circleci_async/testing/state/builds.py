@@ -123,7 +123,7 @@ class Job:
         self._check_node(node)
         if (node, path) in self._by_location:
             raise InvalidArgument(
-                f"path: node {node} of this job has an artifact {path!r} already: use Artifact.replace to change it"
+                f"path: node {node} of this job already has an artifact {path!r}: use Artifact.replace to change it"
             )
         artifact = Artifact(self, path, node, content, self.stopped_at or self.created_at)
         self._by_location[node, path] = artifact

@@ -91,7 +91,7 @@ class Project(Repository):
         is `setup` until `POST /pipeline/continue` with its `continuation_key`.
         """
         if branch is not None and tag is not None:
-            raise InvalidArgument("branch and tag: only one of the two can be given")
+            raise InvalidArgument("branch and tag cannot be combined")
         world = self.world
         at = created_at or world.clock() - _AGE
         if at.tzinfo is None:

@@ -118,7 +118,7 @@ class World(Registry):
         """
         slug = canonical(slug, parts=3)
         if slug in self.projects:
-            raise InvalidArgument(f"slug: project {slug!r} exists already: use World.projects[{slug!r}]")
+            raise InvalidArgument(f"slug: project {slug!r} already exists: use World.projects[{slug!r}]")
         org_slug, _, last = slug.rpartition("/")
         organization = self.organization(org_slug)
         project = Project(self, organization, self.new_id(), slug, name or last, default_branch, public)

@@ -10,7 +10,7 @@ WINDOW = 61.0
 """Seconds. The API counts per minute, and requests reach it with different delays."""
 
 
-class Pace:
+class PollRateLimiter:
     """Spaces out the polls of all waits of a client, first come, first served."""
 
     def __init__(self) -> None:
