@@ -135,8 +135,8 @@ class ApiError(CircleCIError):
             )
             if part
         )
-        said = reason if reason.endswith(self.message) else f"{reason}: {self.message}"
-        return f"{said} ({where})" if where else said
+        text = reason if reason.endswith(self.message) else f"{reason}: {self.message}"
+        return f"{text} ({where})" if where else text
 
 
 class NotCreated(ApiError):

@@ -53,14 +53,14 @@ async def download(
         listed = [("", each) async for each in circle.artifacts.list(slug, number)]
     else:
         raise InvalidArgument("either PROJECT and JOB_NUMBER or --pipeline must be given")
-    wanted = [
+    matching = [
         _placed(folder, each)
         for folder, each in listed
         if not match or any(fnmatchcase(each.path, glob) for glob in match)
     ]
-    if not wanted:
+    if not matching:
         out.note(f"no artifact of {len(listed)} matches" if listed else "no artifacts")
-    report = await _fetch(circle, out, wanted, into, concurrency)
+    report = await _fetch(circle, out, matching, into, concurrency)
     _show_report(out, report, into)
     return 1 if report.failed else 0
 

@@ -105,9 +105,9 @@ def split_query(path: str, query: Query | None) -> tuple[str, Query]:
 
     Raises `InvalidArgument` for a path that is not below the API: an address, '.' or '..', unquoted characters.
     """
-    whole, (path, _, written) = path, path.partition("?")
-    if "://" in path or path.startswith("//") or "#" in whole:
-        raise InvalidArgument(f"path must be a path below the API, such as '/me', got {whole!r}")
+    full_path, (path, _, written) = path, path.partition("?")
+    if "://" in path or path.startswith("//") or "#" in full_path:
+        raise InvalidArgument(f"path must be a path below the API, such as '/me', got {full_path!r}")
     path = f"/{path.removeprefix('/')}"
     if any(part in {".", ".."} for part in path.split("/")):
         raise InvalidArgument(f"path must not contain '.' or '..' as a segment, got {path!r}")

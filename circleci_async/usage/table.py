@@ -56,8 +56,8 @@ class Table:
             text = self._utf_8.decode(data, final)
         except UnicodeDecodeError:
             raise MalformedTable("not UTF-8") from None
-        *whole, self._rest = f"{self._rest}{text}".split("\n")  # not `splitlines`, which splits at more characters
-        lines = [*self._lines, *(f"{line}\n" for line in whole)]
+        *complete, self._rest = f"{self._rest}{text}".split("\n")  # not `splitlines`, which splits at more characters
+        lines = [*self._lines, *(f"{line}\n" for line in complete)]
         if final and self._rest:
             lines.append(self._rest)
         # A row can span lines, and only the parser finds its end. An incomplete row is parsed again with more lines.

@@ -143,11 +143,11 @@ class _History:
 
     def _artifacts(self, unit: Job, package: Job, number: int | None) -> None:
         """Add a report and other files, `number` in all; every fifth file belongs to the last job."""
-        wanted = self.random.randrange(4) if number is None else number
-        if wanted:
+        count = self.random.randrange(4) if number is None else number
+        if count:
             unit.artifact("reports/junit.xml", _junit(unit))
         round_size = len(_FILES) * unit.parallelism
-        for index in range(wanted - 1):
+        for index in range(count - 1):
             number_of_round, place = divmod(index, round_size)
             name = _FILES[index % len(_FILES)]
             job, node = (package, 0) if index % 5 == 4 else (unit, place // len(_FILES))

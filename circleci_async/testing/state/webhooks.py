@@ -92,13 +92,13 @@ class Webhook:
         # Not one of the world's own ids: those must not depend on whether a webhook exists.
         self._event_count += 1
         id = str(uuid5(UUID(self.id), f"event {self._event_count}"))
-        whole = {
+        payload = {
             "id": id,
             "type": type,
             "happened_at": timestamp(at),
             "webhook": {"id": self.id, "name": self.name},
             **body,
         }
-        self.waiting.append(Event(id, type, json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()))
+        self.waiting.append(Event(id, type, json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()))
         self.world.notify()
         return id
