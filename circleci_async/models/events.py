@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from .jobs import JobStatus
 from .pipelines import TriggerType
-from .trigger_parameters import trigger_parameter
+from .trigger_parameters import WithRevision
 from .webhooks import WebhookEventType
 from .workflows import WorkflowStatus
 
@@ -101,7 +101,7 @@ class EventVcs:
 
 
 @frozen(kw_only=True)
-class EventPipeline:
+class EventPipeline(WithRevision):
     """The pipeline of an event."""
 
     id: str
@@ -112,21 +112,6 @@ class EventPipeline:
     """None for GitLab, GitHub App and Bitbucket Data Center; `trigger_parameters` has the revision instead."""
     trigger_parameters: Mapping[str, Any] | None = field(default=None, hash=False)
     """Data from the provider, by provider (`git`, `gitlab`, `github_app`, `circleci`). Its structure is not fixed."""
-
-    @property
-    def branch(self) -> str | None:
-        """The branch, from `vcs` or `trigger_parameters`."""
-        return self.vcs.branch if self.vcs else trigger_parameter(self.trigger_parameters, "branch")
-
-    @property
-    def tag(self) -> str | None:
-        """The tag, from `vcs` or `trigger_parameters`."""
-        return self.vcs.tag if self.vcs else trigger_parameter(self.trigger_parameters, "tag")
-
-    @property
-    def revision(self) -> str | None:
-        """The commit hash, from `vcs` or `trigger_parameters`."""
-        return self.vcs.revision if self.vcs else trigger_parameter(self.trigger_parameters, "checkout_sha")
 
 
 @frozen(kw_only=True)

@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 from ..errors import InvalidArgument
 from .open_enum import OpenEnum
-from .trigger_parameters import trigger_parameter
+from .trigger_parameters import WithRevision
 
 __all__ = [
     "Actor",
@@ -121,7 +121,7 @@ class PipelineVcs:
 
 
 @frozen(kw_only=True)
-class Pipeline:
+class Pipeline(WithRevision):
     """A pipeline: `GET /pipeline/{pipeline-id}` and every list of pipelines."""
 
     id: str
@@ -138,21 +138,6 @@ class Pipeline:
     """Data from the provider, by provider (`git`, `github_app`, `gitlab`, `webhook`). Its structure is not fixed."""
     errors: tuple[PipelineError, ...] = ()
     warnings: tuple[PipelineWarning, ...] = ()
-
-    @property
-    def branch(self) -> str | None:
-        """The branch, from `vcs` or `trigger_parameters`."""
-        return self.vcs.branch if self.vcs else trigger_parameter(self.trigger_parameters, "branch")
-
-    @property
-    def tag(self) -> str | None:
-        """The tag, from `vcs` or `trigger_parameters`."""
-        return self.vcs.tag if self.vcs else trigger_parameter(self.trigger_parameters, "tag")
-
-    @property
-    def revision(self) -> str | None:
-        """The commit hash, from `vcs` or `trigger_parameters`."""
-        return self.vcs.revision if self.vcs else trigger_parameter(self.trigger_parameters, "checkout_sha")
 
 
 @frozen(kw_only=True)
