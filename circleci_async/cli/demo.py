@@ -22,13 +22,10 @@ if TYPE_CHECKING:
     from .. import CircleCI, WebhookEvent
     from ..testing import Artifact, FakeCircleCI, Fault, Pipeline
 
-RATE = 8
-LATENCY = 0.02
-RUN_TIME = 1.2
+RATE, LATENCY, RUN_TIME = 8, 0.02, 1.2
 KILLED_AFTER = 48  # files that the storage serves before the harvest is killed
 POLL_INTERVAL = 600.0  # seconds, so that only the webhook can end the wait for the pipeline that fails
 SECRET = "signing secret of the demo"  # noqa: S105
-
 API, WEB = "gh/acme/api", "gh/acme/web"
 STATS = ("requests", "retries", "rate_limited", "paused", "received")
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, overload
@@ -103,7 +103,7 @@ class ResponseCapture(Sequence[CapturedResponse]):
 
 _CAPTURES: ContextVar[tuple[ResponseCapture, ...]] = ContextVar("circleci_async_captures", default=())
 
-captures = _CAPTURES.get
+captures: Callable[[], tuple[ResponseCapture, ...]] = _CAPTURES.get
 """Return the captures that are open in this context."""
 
 

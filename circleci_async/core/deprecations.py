@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from .routes import route_of
 
-log = logging.getLogger("circleci_async")
+log: logging.Logger = logging.getLogger("circleci_async")
 
 MAX_OPERATIONS = 200
 """Operations that are remembered by a client; more are not logged, since undocumented paths are unlimited."""

@@ -13,7 +13,7 @@ from .stats import Stats
 if TYPE_CHECKING:
     from .limiter import Limiter, WaitLimit
 
-log = logging.getLogger("circleci_async")
+log: logging.Logger = logging.getLogger("circleci_async")
 
 WARN_AFTER = 10.0
 """Seconds of waiting after which a call is logged."""
