@@ -19,7 +19,12 @@ from circleci_async.core.lazy_exports import LazyExports
 
 GROUPS = [module.name for module in pkgutil.iter_modules(endpoints.__path__) if module.name != "resource"]
 NAMES = set(circleci_async._exports().homes())
-PUBLIC_MODULES = ["errors", *(f"models.{module.name}" for module in pkgutil.iter_modules(models.__path__))]
+INTERNAL_MODULES = {"newest_workflows", "trigger_parameters"}
+"""Modules of rules that models and their users share, without public names."""
+PUBLIC_MODULES = [
+    "errors",
+    *(f"models.{each.name}" for each in pkgutil.iter_modules(models.__path__) if each.name not in INTERNAL_MODULES),
+]
 
 
 def own_classes(module: ModuleType) -> list[str]:
