@@ -86,7 +86,7 @@ class Catalog:
             " AND artifacts.run IN (SELECT id FROM runs WHERE selection = ?) ORDER BY turn LIMIT ?"
         )
         values = (project, self._run.id, self._run.selection, MAX_ROWS)
-        outcomes: list[_Outcome] = []
+        outcomes: list[str] = []
         while rows := sql.execute(query, values).fetchall():  # queued rows belong to this run and leave the result
             outcomes.extend(self._queue(sql, *row) for row in rows)
         return _summary(outcomes)
@@ -168,7 +168,7 @@ class Catalog:
         return size == (self._folder.part_size(id) if target is None else self._folder.size(target))
 
 
-def _summary(outcomes: Iterable[_Outcome]) -> Recorded:
+def _summary(outcomes: Iterable[str]) -> Recorded:
     counts = Counter(outcomes)
     return Recorded(discovered=counts["discovered"], skipped=counts["skipped"], failed=counts["failed"])
 
