@@ -83,12 +83,15 @@ async def sound_client(server: RawServer) -> AsyncGenerator[CircleCI, None]:
     async with CircleCI("t", host=server.url, retry=retry, concurrency=CONCURRENCY) as circle:
         yield circle
         server.behaviours = [after(0.03, answer(200, PAGE))]
+        limiter = circle._session.state.limiter
         async with asyncio.timeout(10):
             await asyncio.gather(*(circle.users.me() for _ in range(4 * CONCURRENCY)))
-            server.most_in_flight = 0
-            await asyncio.gather(*(circle.users.me() for _ in range(4 * CONCURRENCY)))
-        assert server.most_in_flight == CONCURRENCY
-        assert circle._session.state.limiter._in_flight == 0
+            assert limiter._in_flight == limiter._control.in_flight == 0
+            permits = [limiter.permit(WaitLimit(max_wait=10), counted=False) for _ in range(CONCURRENCY)]
+            for permit in permits:  # all of them are free
+                await permit.acquire()
+            for permit in permits:
+                permit.release()
         assert server.open_connections <= CONCURRENCY, "unused connections are kept"
     await server.all_closed()
     gc.collect()  # what was never awaited or closed speaks up now, and fails the test
@@ -180,7 +183,7 @@ async def test_cancelled_at_the_moment_the_limiter_fails_the_call(cancelled_firs
     await asyncio.sleep(0)
     if cancelled_first:
         waiting.cancel()
-    limiter.pause(2, refused=False)
+    limiter.pause(2)
     waiting.cancel()
     await asyncio.wait([waiting])
     assert waiting.cancelled()
