@@ -28,7 +28,7 @@ A call that returns a list in pages is not awaited but [iterated](../guide/pagin
 `InvalidArgument` before anything is sent; the [other errors](../guide/errors.md) come after.
 
 There is no method for the seven operations that CircleCI does not document: certificates, signing configurations, and
-the settings of deploys. [`circle.request`](../guide/quickstart.md#call-what-has-no-method-yet) reaches them, and
+the settings of deploys. [`circle.request`](../guide/quickstart.md#call-other-endpoints) reaches them, and
 whatever comes next.
 """
 

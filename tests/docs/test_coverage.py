@@ -99,8 +99,8 @@ def _options_of_commands(command: Any, line: str = "circleci-async") -> Iterator
         yield line, {option for parameter in command.params for option in parameter.opts}
 
 
-def test_the_page_on_the_command_line_shows_every_command_and_no_option_that_is_not_there() -> None:
-    page = (DOCS / "guide" / "cli.md").read_text("utf-8")
+def test_the_pages_on_the_command_line_show_every_command_and_no_unknown_option() -> None:
+    page = "\n".join(each.read_text("utf-8") for each in (DOCS / "guide").glob("cli*.md"))
     options_of = dict(_options_of_commands(get_command(app)))
     assert {line for line in options_of if f"$ {line}" not in page} == set()
     assert set(_OPTION.findall(page)) - {option for options in options_of.values() for option in options} == {"--help"}
