@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from . import bots, cases, harvest
+from . import bots, cases, harvest, quota
 from .cases import Place, Work
 from .measure import MIB, Row, empty, machine, timed
 
@@ -19,7 +19,7 @@ def main() -> None:
     """Parse the arguments, run, print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
     parser.add_argument(
-        "what", nargs="?", choices=("calls", "bots", "harvest"), help="only these tables (default: both)"
+        "what", nargs="?", choices=("calls", "bots", "quota", "harvest"), help="only these tables (default: both)"
     )
     parser.add_argument("--rounds", type=int, help="runs of each side, taken in turn (default: 7; 5 of the harvest)")
     parser.add_argument("--only", default="", help="only the comparisons whose name holds this text")
@@ -32,6 +32,8 @@ def main() -> None:
     if options.what in {None, "bots"}:
         with servers() as place:
             bots.run(place, _peak, rounds or 5, options.only)
+    if options.what in {None, "quota"}:
+        quota.run(options.rounds or 1, options.only)
     if options.what in {None, "harvest"}:
         harvest.run(harvest.QUICK if options.quick else harvest.Scale(), rounds or 5, options.only)
 

@@ -41,7 +41,8 @@ def test_the_burst_is_what_a_full_bucket_accepted_beyond_its_rate(sends: list[fl
 
 @given(rate=st.floats(1, 200), burst=st.integers(1, 100), pause=st.floats(0.1, 3))
 def test_two_refusals_give_the_rate(rate: float, burst: int, pause: float) -> None:
-    pace, moment, moments = rate / 4, pause, []
+    pace, moment = rate / 4, pause
+    moments: list[float] = []
     while len(moments) < 2000:  # a search
         moments.append(moment)
         moment += 1 / pace
