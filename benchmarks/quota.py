@@ -67,9 +67,7 @@ class Usage:
 
 def run(rounds: int, only: str) -> None:
     """Print the table of shapes whose name contains `only`: medians of some rounds."""
-    print(
-        f"| quota: rate per second, burst, calls, tasks | share | goal | refused per call | goal | first {FIRST}, s | met |"
-    )
+    print(f"| quota (rate, burst, calls, tasks) | share | goal | refused per call | goal | first {FIRST}, s | met |")
     print("|---|--:|--:|--:|--:|--:|---|")
     shares: list[float] = []
     for shape in SHAPES:

@@ -41,7 +41,7 @@ MIN_EVIDENCE = 4
 MARGIN = 0.97
 """Factor of the estimate at which requests are paced where a refusal costs quota."""
 
-PROBE_COST = 0.03
+PROBE_COST = 0.05
 """Share of the time, and of the requests, that probing may cost. It gives the length of the hold."""
 
 MIN_HOLD, MAX_HOLD = 4.0, 60.0
@@ -285,15 +285,18 @@ class RateControl:
             if is_reliable:
                 return self._cruise(estimate, pause)
             self.rate = None
-            doubling = 1.5 * self._plan.doubling if sends else PROBE_DOUBLING
+            doubling = 1.5 * self._plan.doubling if sends else 2.0 * SEARCH_DOUBLING
             return self._search(max(MIN_PACE, BACKOFF * estimate), doubling)
         if is_reliable and (self._plan.is_probing(self._progress) or not refused):
             return self._cruise(max(estimate, REPEATED_REDUCTION * self.rate), pause)
+        if is_reliable and REDUCTION * self.rate <= estimate <= self.rate:
+            return self._cruise(estimate, pause)  # the previous estimate was slightly too high
         # Unexpected: another client, a lowered limit, or an overestimated burst.
         self._opening, self.burst = [], max(1.0, BACKOFF * self.burst)
-        least = REDUCTION if self._progress >= self._plan.recovery else REPEATED_REDUCTION
-        rate = min(self.rate, max(estimate, least * self.rate))
-        return self._cruise(rate, pause, start=BACKOFF * min(self.pace, rate))
+        is_repeated = self._progress < self._plan.recovery
+        served = len(sends) / (until - self._empty_at)
+        rate = max(min(estimate, served), (REPEATED_REDUCTION if is_repeated else REDUCTION) * self.rate)
+        return self._cruise(min(rate, self.rate), pause, start=BACKOFF * min(self.pace, rate))
 
     def _first_plan(self, until: float, pause: float, *, refused: bool) -> Plan:
         self._window = self._concurrency
@@ -301,7 +304,7 @@ class RateControl:
         served = [t.sent_at for t in self._opening if t.is_accepted and t.sent_at > until - RECENT]
         self.burst = max(1.0, len(served))
         if not (served and refused):
-            return self._search(START_PACE, SEARCH_DOUBLING)
+            return self._search(START_PACE, SEARCH_DOUBLING / 2.0)
         return self._search(max(START_PACE, len(served) / (until - served[0] + max(pause, MIN_PAUSE))), SEARCH_DOUBLING)
 
     def _search(self, start: float, doubling: float) -> Plan:
@@ -315,6 +318,8 @@ class RateControl:
         lost = max(0.0, pause - self.burst / rate)  # seconds of the pause during which the bucket is full
         target = MARGIN * rate if lost else rate
         hold = max(lost / PROBE_COST, (1.0 + rate * self._round_trip) / (PROBE_COST * rate))
+        if start < target:  # after an unexpected refusal, the estimate is in doubt
+            hold = MIN_HOLD
         return Plan(
             min(start, target),
             target,
