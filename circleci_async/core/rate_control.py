@@ -41,6 +41,9 @@ MIN_EVIDENCE = 4
 MARGIN = 0.97
 """Factor of the estimate at which requests are paced where a refusal costs quota."""
 
+STRICT_MARGIN = 0.92
+"""The same for a burst of one: a request that is sent late makes the next one too early."""
+
 PROBE_COST = 0.05
 """Share of the time, and of the requests, that probing may cost. It gives the length of the hold."""
 
@@ -290,7 +293,8 @@ class RateControl:
         if is_reliable and (self._plan.is_probing(self._progress) or not refused):
             return self._cruise(max(estimate, REPEATED_REDUCTION * self.rate), pause)
         if is_reliable and REDUCTION * self.rate <= estimate <= self.rate:
-            return self._cruise(estimate, pause)  # the previous estimate was slightly too high
+            # The previous estimate was slightly too high, or a request reached the server late.
+            return self._cruise((estimate + self.rate) / 2.0, pause)
         # Unexpected: another client, a lowered limit, or an overestimated burst.
         self._opening, self.burst = [], max(1.0, BACKOFF * self.burst)
         is_repeated = self._progress < self._plan.recovery
@@ -316,7 +320,8 @@ class RateControl:
         self.rate = rate
         self._saved = max(0.0, BURST_SHARE * self.burst - 1.0)
         lost = max(0.0, pause - self.burst / rate)  # seconds of the pause during which the bucket is full
-        target = MARGIN * rate if lost else rate
+        margin = STRICT_MARGIN if self.burst < 2.0 else MARGIN
+        target = margin * rate if lost else rate
         hold = max(lost / PROBE_COST, (1.0 + rate * self._round_trip) / (PROBE_COST * rate))
         if start < target:  # after an unexpected refusal, the estimate is in doubt
             hold = MIN_HOLD
