@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from . import bots, cases, harvest
+from . import bots, cases, harvest, quota
 from .cases import Place, Work
 from .measure import MIB, Row, empty, machine, timed
 
@@ -19,7 +19,7 @@ def main() -> None:
     """Run the benchmarks and print them as tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
     parser.add_argument(
-        "what", nargs="?", choices=("calls", "bots", "harvest"), help="print only these tables (default: all)"
+        "what", nargs="?", choices=("calls", "bots", "quota", "harvest"), help="print only these tables (default: all)"
     )
     parser.add_argument("--rounds", type=int, help="alternating runs of each side (default: 7; harvest: 5)")
     parser.add_argument("--only", default="", help="run only comparisons whose name contains this text")
@@ -32,6 +32,8 @@ def main() -> None:
     if options.what in {None, "bots"}:
         with servers() as place:
             bots.run(place, _peak, rounds or 5, options.only)
+    if options.what in {None, "quota"}:
+        quota.run(options.rounds or 1, options.only)
     if options.what in {None, "harvest"}:
         harvest.run(harvest.QUICK if options.quick else harvest.Scale(), rounds or 5, options.only)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import bots, cases, harvest, nginx, rivals
+from benchmarks import bots, cases, harvest, nginx, quota, rivals
 from benchmarks.cases import Place
 from benchmarks.measure import Row, empty
 from benchmarks.server import file_sizes
@@ -133,3 +133,11 @@ def test_missing_programs_are_reported_and_skipped(
     assert shown.startswith("Not installed, and skipped: aria2c, curl, wget, nginx (")
     assert shown.count("bare aiohttp, 32 at once") == 1
     assert "`wget -i`" not in shown
+
+
+def test_the_quota_benchmark_counts_what_the_server_accepted_and_refused() -> None:
+    shape = quota.Shape("two clients", 200, 20, 60, 8, 0.0, 1.0, headers="all", clients=2)
+    usage = quota.measure(shape)
+    assert 0 < usage.share <= 1.1
+    assert 0 <= usage.refusals < 1
+    assert 0 < usage.first < 10

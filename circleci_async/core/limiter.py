@@ -1,10 +1,4 @@
-"""One limiter per client: how many requests are in flight, and the pause after a 429.
-
-Every request acquires a permit first. A refusal pauses all requests; when the pause ends, one request is sent, and each
-response admits one more (slow start), up to half of what was in flight at the refusal, then one more per round trip
-(congestion avoidance, as in TCP). Requests to the API are also limited to the number that the last response stated as
-remaining.
-"""
+"""One limiter per client: admits waiting calls in order, as concurrency, pauses and the pace allow."""
 
 import asyncio
 import math
@@ -14,8 +8,9 @@ from types import TracebackType
 
 from attrs import define, field
 
-from ..errors import ApiError, RateLimited
+from ..errors import RateLimited
 from .arguments import check_positive_integer
+from .rate_control import RateControl, Ticket
 from .rate_limit import RateLimitState
 from .stats import Stats
 from .wait_monitor import WARN_AFTER, WaitMonitor
@@ -23,16 +18,13 @@ from .wait_monitor import WARN_AFTER, WaitMonitor
 MAX_PAUSE = 86_400.0
 """Seconds (a day). A longer pause, which one absurd header could cause, is shortened to it."""
 
-STALE_AFTER = 1.0
-"""Seconds after which one more request is sent although nothing remained: quotas refill, and responses may be slow."""
-
 
 @define(eq=False)
 class WaitLimit:
     """How long one call may wait for a permit."""
 
     max_wait: float
-    """Seconds."""
+    """Longest pause in seconds."""
     deadline: float | None = None
     """In the event loop's time."""
     sequence: int = field(factory=count().__next__)
@@ -49,36 +41,28 @@ class WaitLimit:
         return moment - now > self.max_wait or (self.deadline is not None and moment >= self.deadline)
 
 
-Queue = list[tuple[int, int, asyncio.Future[None], WaitLimit]]
+Queue = list[tuple[int, int, asyncio.Future[Ticket | None], WaitLimit]]
 """A heap by sequence, then arrival. Cancelled waiters stay in the heap until popped."""
 
 
 class Limiter:
     """Admits at most `concurrency` requests at a time, first come, first served; none during a pause.
 
-    A request is `counted` if the API counts it against its rate limit: storage does not.
+    A request is `counted` if the API counts it against its rate limit: storage does not. Only counted requests are
+    paced; `RateControl` decides when the next one may be sent.
     """
 
     def __init__(self, concurrency: int, stats: Stats) -> None:
         self._concurrency = check_positive_integer("concurrency", concurrency)
         self._stats = stats
-        self._window = float(concurrency)
-        self._slow_start_until = float(concurrency)
-        self._window_at_refusal = float(concurrency)
+        self._control = RateControl(concurrency)
         self._in_flight = 0
-        self._counted_in_flight = 0
-        self._remaining = math.inf  # counted requests that may still be sent
-        self._stale_timer: asyncio.TimerHandle | None = None
-        self._paused_until = 0.0  # in the event loop's time; 0 without a pause, so that most calls read no clock
+        self._paused_until = 0.0  # in the event loop's time; 0 without a pause
         self._queues: dict[bool, Queue] = {True: [], False: []}  # by `counted`
         self._arrivals = count()
-        self._resume_timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None  # one for all waiters
+        self._timer_at = math.inf
         self.monitor: WaitMonitor = WaitMonitor(self, stats)
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether no request is sent for now."""
-        return bool(self._paused_until)
 
     @property
     def paused_until(self) -> float:
@@ -86,36 +70,42 @@ class Limiter:
         return self._paused_until
 
     @property
+    def is_paused(self) -> bool:
+        """Whether no request is sent for now."""
+        return bool(self._paused_until)
+
+    @property
     def rate(self) -> float | None:
-        """The estimated rate of the server's limit in requests per second, or None before the first estimate."""
-        return None
+        """The estimated limit of the server in requests per second, or None before the first estimate."""
+        return self._control.rate
+
+    @property
+    def pace(self) -> float:
+        """The most requests per second that are sent for now; infinity if they are not paced."""
+        return self._control.pace
 
     def permit(self, wait_limit: WaitLimit, *, counted: bool = True) -> "Permit":
         """Return a permit: `async with` it, or `acquire()` and `release()`."""
         return Permit(self, wait_limit, counted=counted)
 
-    def apply_rate_limit(self, state: RateLimitState, *, refused: bool = False, counted: bool = True) -> None:
-        """Apply what a response states about the rate limit.
+    def apply_rate_limit(self, state: RateLimitState, permit: "Permit", *, refused: bool = False) -> None:
+        """Apply the response to the request of a held permit. `refused`: it was a 429."""
+        now = asyncio.get_running_loop().time()
+        if permit.ticket is None:
+            pause = state.pause if refused else None
+        elif refused:
+            pause = self._control.refused(permit.ticket, now, state.pause)
+        else:
+            pause = self._control.accepted(permit.ticket, now, state)
+        if pause:
+            self.pause(pause)
+        elif self._queues[True]:
+            self._admit(now)
 
-        `refused`: it was a 429. `counted`: it answers a counted request, so that it also states what remains.
-        """
-        if state.pause:
-            self.pause(state.pause, refused=refused)
-        elif counted and not refused:
-            self._set_remaining(state.remaining if state.remaining and state.remaining > 0 else math.inf)
-
-    def pause(self, seconds: float, *, refused: bool) -> None:
-        """Send nothing for this many seconds. A shorter pause never shortens a longer one.
-
-        `refused`: too many requests were sent, so that fewer are sent at a time afterwards.
-        """
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+    def pause(self, seconds: float) -> None:
+        """Send nothing for this many seconds. A shorter pause never shortens a longer one."""
+        now = asyncio.get_running_loop().time()
         until = now + min(seconds, MAX_PAUSE)
-        if not self._paused_until:
-            self._window_at_refusal = max(self._window, self._slow_start_until)  # a pause may have just ended
-        if refused:
-            self._slow_start_until = max(1.0, self._window_at_refusal / 2)
         if until <= self._paused_until:
             return
         self._stats.paused += until - max(now, self._paused_until)
@@ -123,127 +113,141 @@ class Limiter:
         for _, _, admitted, wait_limit in chain.from_iterable(self._queues.values()):
             if wait_limit.is_exceeded_by(until, now) and not admitted.done():
                 admitted.set_exception(_rate_limited(seconds, wait_limit))
-        if self._resume_timer:
-            self._resume_timer.cancel()
-        self._resume_timer = loop.call_at(until, self._resume)
+        self._wake_at(until)
 
-    async def acquire(self, wait_limit: WaitLimit, *, counted: bool = True) -> None:
-        """Wait for a permit. Every `acquire` is followed by exactly one `release`.
+    async def acquire(self, wait_limit: WaitLimit, *, counted: bool = True) -> Ticket | None:
+        """Wait for a permit; return the ticket of a counted request. Every `acquire` is followed by one `release`.
 
-        Raises `RateLimited` at once if the pause exceeds `wait_limit`.
+        Raises `RateLimited` at once if the wait would exceed `wait_limit`.
         """
         queue = self._queues[counted]
-        if not queue and self._may_send(counted=counted):  # then no waiter of the other queue may be sent either
-            self._count(1, counted=counted)
-            return
         loop = asyncio.get_running_loop()
-        now = loop.time()
-        if wait_limit.is_exceeded_by(self._paused_until, now):
-            raise _rate_limited(self._paused_until - now, wait_limit)
-        admitted: asyncio.Future[None] = loop.create_future()
-        heappush(queue, (wait_limit.sequence, next(self._arrivals), admitted, wait_limit))
-        self._admit()  # all earlier waiters may have been cancelled
+        began = now = loop.time()
+        if not queue and self._may_send(now, counted=counted):  # then no waiter of the other queue may be sent either
+            return self._start(now, counted=counted)
         self._stats.waiting += 1
-        wait = self.monitor.begin(wait_limit, now)
+        wait = self.monitor.begin(wait_limit, began)
         try:
-            await admitted
-        except asyncio.CancelledError:
-            if not admitted.cancelled() and admitted.exception() is None:  # admitted and cancelled at the same time
-                self.release(counted=counted)
-            raise
+            while True:
+                self._check_wait(wait_limit, now, counted=counted)
+                admitted: asyncio.Future[Ticket | None] = loop.create_future()
+                heappush(queue, (wait_limit.sequence, next(self._arrivals), admitted, wait_limit))
+                self._admit(now)
+                try:
+                    ticket = await admitted
+                except asyncio.CancelledError:
+                    if not admitted.cancelled() and admitted.exception() is None:  # admitted and cancelled at once
+                        self._withdraw(admitted.result(), counted=counted)
+                        self._admit(loop.time())
+                    raise
+                if not self._paused_until:
+                    return ticket
+                self._withdraw(ticket, counted=counted)  # a pause began after it was admitted
+                now = loop.time()
         finally:
             self._stats.waiting -= 1
             self._stats.waits += 1
-            self._stats.waited += loop.time() - now
-            self.monitor.end(wait, loop.time())
+            ended = loop.time()
+            self._stats.waited += ended - began
+            self.monitor.end(wait, ended)
 
-    def release(self, *, answered: bool = False, counted: bool = True) -> None:
-        """Return a permit. `answered`: the server responded and did not refuse, so that more may be sent at a time."""
-        self._count(-1, counted=counted)
-        if answered and not self._paused_until:
-            step = 1.0 if self._window < self._slow_start_until else 1.0 / self._window
-            self._window = min(self._concurrency, self._window + step)
-        self._admit()
+    def release(self, *, counted: bool = True) -> None:
+        """Return a permit."""
+        self._end(counted=counted)
+        if self._queues[True] or self._queues[False]:
+            self._admit(asyncio.get_running_loop().time())
 
-    def _set_remaining(self, remaining: float) -> None:
-        """Limit the counted requests to `remaining`, those in flight included.
+    def _check_wait(self, wait_limit: WaitLimit, now: float, *, counted: bool) -> None:
+        moment = self._paused_until
+        if wait_limit.deadline is not None and counted and self.rate:
+            ahead = sum(sequence < wait_limit.sequence for sequence, *_ in self._queues[counted])
+            moment = max(moment, now) + ahead / self.rate
+            exceeded = moment >= wait_limit.deadline or self._paused_until - now > wait_limit.max_wait
+        else:
+            exceeded = wait_limit.is_exceeded_by(moment, now)
+        if exceeded:
+            raise _rate_limited(moment - now, wait_limit)
 
-        One is always sent, since its response updates the number.
-        """
-        if remaining == math.inf == self._remaining:  # nearly always
-            return
-        self._remaining = remaining - max(0, self._counted_in_flight - 1)
-        if self._remaining >= 1:
-            self._admit()
-
-    def _resume(self) -> None:
-        # The clock is not read: a timer may fire slightly early, and no other follows.
-        self._paused_until = 0.0
-        self._window = min(self._concurrency, self._in_flight + 1)  # requests still in flight may take long
-        self._remaining = math.inf
-        self._admit()
-
-    def _admit(self) -> None:
-        """Admit every waiter that may be sent, in order."""
-        while self._queues[True] or self._queues[False]:
-            sendable = [
-                (queue[0], counted) for counted, queue in self._queues.items() if self._has_next(queue, counted)
-            ]
-            if not sendable:
-                return
+    def _admit(self, now: float) -> None:
+        """Admit every waiter that may be sent, in order; set the timer for the next one."""
+        if self._paused_until and now >= self._paused_until:
+            self._paused_until = 0.0
+        while sendable := [
+            (queue[0], counted) for counted, queue in self._queues.items() if self._has_next(queue, now, counted)
+        ]:
             (_, _, admitted, _), counted = min(sendable)
             heappop(self._queues[counted])
-            self._count(1, counted=counted)
-            admitted.set_result(None)
+            admitted.set_result(self._start(now, counted=counted))
+        if self._paused_until:
+            self._wake_at(self._paused_until)
+        elif self._queues[True] and self._in_flight < self._concurrency:
+            self._wake_at(self._control.ready_at(now))
 
-    def _has_next(self, queue: Queue, counted: bool) -> bool:
+    def _has_next(self, queue: Queue, now: float, counted: bool) -> bool:
         while queue and queue[0][2].done():
             heappop(queue)
-        return bool(queue) and self._may_send(counted=counted)
+        return bool(queue) and self._may_send(now, counted=counted)
 
-    def _count(self, change: int, *, counted: bool) -> None:
-        self._in_flight += change
+    def _may_send(self, now: float, *, counted: bool) -> bool:
+        if self._paused_until or self._in_flight >= self._concurrency:
+            return False
+        return not counted or now >= self._control.ready_at(now)
+
+    def _start(self, now: float, *, counted: bool) -> Ticket | None:
+        self._in_flight += 1
+        self._stats.in_flight = self._in_flight
+        return self._control.send(now) if counted else None
+
+    def _end(self, *, counted: bool) -> None:
+        self._in_flight -= 1
         self._stats.in_flight = self._in_flight
         if counted:
-            self._counted_in_flight += change
-            self._remaining -= max(0, change)
+            self._control.ended()
 
-    def _may_send(self, *, counted: bool) -> bool:
-        if self._paused_until or self._in_flight + 1 > self._window:
-            return False
-        if not counted or self._remaining >= 1 or not self._counted_in_flight:
-            return True
-        if self._stale_timer is None:  # the next response may be slow
-            self._stale_timer = asyncio.get_running_loop().call_later(STALE_AFTER, self._allow_one)
-        return False
+    def _withdraw(self, ticket: Ticket | None, *, counted: bool) -> None:
+        if ticket is not None:
+            ticket.is_refused = True  # the server never received it
+        self._end(counted=counted)
 
-    def _allow_one(self) -> None:
-        self._stale_timer = None
-        self._remaining = max(self._remaining, 1.0)
-        self._admit()
+    def _wake_at(self, moment: float) -> None:
+        """Call `_admit` at a time. A timer that fires too early does no harm: `_admit` sets the next one."""
+        if moment < self._timer_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer_at = moment
+            self._timer = asyncio.get_running_loop().call_at(moment, self._on_timer)
+
+    def _on_timer(self) -> None:
+        # Timers may fire slightly early where the clock is coarse: use the time for which this one was set.
+        now = max(asyncio.get_running_loop().time(), self._timer_at)
+        self._timer = None
+        self._timer_at = math.inf
+        self._admit(now)
 
 
 class Permit:
     """The right to have one request in flight."""
 
-    __slots__ = ("_counted", "_is_held", "_limiter", "_wait_limit")
+    __slots__ = ("_counted", "_is_held", "_limiter", "_wait_limit", "ticket")
 
     def __init__(self, limiter: Limiter, wait_limit: WaitLimit, *, counted: bool = True) -> None:
         self._limiter = limiter
         self._wait_limit = wait_limit
         self._counted = counted
         self._is_held = False
+        self.ticket: Ticket | None = None
+        """Identifies a counted request, once the permit is held."""
 
     async def acquire(self) -> None:
-        """Wait for the permit. Raises `RateLimited` at once if a pause exceeds the call's wait limit."""
-        await self._limiter.acquire(self._wait_limit, counted=self._counted)
+        """Wait for the permit. Raises `RateLimited` at once if the wait would exceed the call's wait limit."""
+        self.ticket = await self._limiter.acquire(self._wait_limit, counted=self._counted)
         self._is_held = True
 
-    def release(self, *, answered: bool = False) -> None:
-        """Return the permit. Idempotent. `answered`: the server responded and did not refuse."""
+    def release(self) -> None:
+        """Return the permit. Idempotent."""
         if self._is_held:
             self._is_held = False
-            self._limiter.release(answered=answered, counted=self._counted)
+            self._limiter.release(counted=self._counted)
 
     async def __aenter__(self) -> "Permit":
         await self.acquire()
@@ -252,12 +256,7 @@ class Permit:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.release(answered=error is None or is_answer(error))
-
-
-def is_answer(error: BaseException) -> bool:
-    """Return whether an error is a response other than a refusal."""
-    return isinstance(error, ApiError) and not isinstance(error, RateLimited)
+        self.release()
 
 
 def _rate_limited(seconds: float, wait_limit: WaitLimit) -> RateLimited:

@@ -9,24 +9,29 @@ from typing import NamedTuple
 MAX_RESET = 10_000_000.0
 """Seconds (about four months). A larger `*-Reset` is a point in time or an error, and is ignored."""
 
+MAX_RETRY_AFTER = 86_400.0
+"""Seconds (a day). A longer `Retry-After` is an error, such as a date as seconds since the epoch, and is ignored."""
+
 _FAMILIES = ("ratelimit-", "x-ratelimit-")
 
 
 class RateLimitState(NamedTuple):
     """The rate limit as one response states it."""
 
-    pause: float | None
+    pause: float | None = None
     """Seconds to send nothing: `Retry-After` of a 429, else the reset of an exhausted quota."""
-    remaining: float | None
+    remaining: float | None = None
     """Requests that the server still accepts, those in flight included."""
+    limit: float | None = None
+    """Requests that the server accepts at once, or in one window."""
 
 
-UNKNOWN = RateLimitState(None, None)
+UNKNOWN = RateLimitState()
 """The state after a response without such headers."""
 
 
 def parse_retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
-    """Return `Retry-After` (seconds or a date) in seconds from now; None if it is absent or unreadable.
+    """Return `Retry-After` (seconds or a date) in seconds from now; None if it is absent, invalid or over a day.
 
     A date is compared with the response's own `Date` if there is one, else with `now` (seconds since the epoch).
     """
@@ -39,50 +44,60 @@ def parse_retry_after(headers: Mapping[str, str], *, now: float) -> float | None
         if due is None:
             return None
         seconds = due - (_date(headers.get("Date", "")) or now)
-    return max(0.0, seconds)
+    return max(0.0, seconds) if seconds <= MAX_RETRY_AFTER else None
 
 
 def parse_rate_limit(headers: Mapping[str, str], *, refused: bool) -> RateLimitState:
     """Return the state that the `RateLimit-*` and `X-RateLimit-*` headers describe.
 
-    An exhausted family gives its reset as the pause; of two families the longer pause and the smaller number remaining
-    count. `refused`: the response was a 429, so the quota is exhausted even if the headers state otherwise.
+    An exhausted family gives its reset as the pause. Of two families, the longer pause, the smaller number remaining
+    and the smaller limit count. `refused`: the response was a 429, so the quota is exhausted whatever the headers
+    state.
     """
     if "ratelimit" not in "".join(headers).lower():
         return UNKNOWN
     pauses: list[float] = []
     resets: list[float] = []
-    least: float | None = None
+    remaining: list[float] = []
+    limits: list[float] = []
     exhausted = False
     for prefix in _FAMILIES:
-        remaining, reset = _family(headers, prefix)
-        if remaining is not None:
-            least = remaining if least is None else min(least, remaining)
-        is_exhausted = refused if remaining is None else remaining <= 0
+        family = _family(headers, prefix)
+        is_exhausted = min(family.remaining) <= 0 if family.remaining else refused
         exhausted = exhausted or is_exhausted
-        if reset is not None:
-            resets.append(reset)
+        if family.resets:
+            resets.append(max(family.resets))
             if is_exhausted:
-                pauses.append(reset)
-    if pauses:
-        return RateLimitState(max(pauses), least)
-    return RateLimitState(max(resets) if exhausted and resets else None, least)
+                pauses.append(max(family.resets))
+        remaining += family.remaining
+        limits += family.limits
+    if not pauses and exhausted:
+        pauses = resets
+    return RateLimitState(max(pauses, default=None), min(remaining, default=None), min(limits, default=None))
 
 
-def _family(headers: Mapping[str, str], prefix: str) -> tuple[float | None, float | None]:
-    """Return the smallest number remaining and the longest reset of the headers with this prefix."""
-    remaining: float | None = None
-    reset: float | None = None
+class _Family(NamedTuple):
+    """The numbers in the headers of one prefix, which may state several windows."""
+
+    remaining: list[float]
+    resets: list[float]
+    limits: list[float]
+
+
+def _family(headers: Mapping[str, str], prefix: str) -> _Family:
+    family = _Family([], [], [])
     for name, value in headers.items():
         lower = name.lower()
         if not lower.startswith(prefix) or (number := _number(value)) is None:
             continue
         kind = lower.removeprefix(prefix)
         if kind.startswith("remaining"):
-            remaining = number if remaining is None else min(remaining, number)
+            family.remaining.append(number)
+        elif kind.startswith("limit"):
+            family.limits.append(number)
         elif kind.startswith("reset") and 0 <= number < MAX_RESET:
-            reset = number if reset is None else max(reset, number)
-    return remaining, reset
+            family.resets.append(number)
+    return family
 
 
 def _number(text: str) -> float | None:

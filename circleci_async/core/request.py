@@ -21,8 +21,7 @@ from ..errors import (
 from .attempts import UNOBSERVED, AttemptObserver, AttemptSpan, OnAttempt, check_hook
 from .capture import CallRecorder, captures
 from .lifetime import CLOSED
-from .limiter import WaitLimit
-from .rate_limit import UNKNOWN
+from .limiter import Permit, WaitLimit
 from .response import Response
 from .retry import RetryPolicy, RetrySchedule
 from .state import ClientState
@@ -147,19 +146,13 @@ class Request:
         """Start an attempt, after the limiter admitted it. Use it as a context manager, or call `end()`."""
         return self._observer.start() if self._observer is not None else UNOBSERVED
 
-    def apply_rate_limit(self, response: Response, *, counted: bool) -> None:
-        """Apply the rate limit that a response states to the limiter of the client."""
+    def apply_rate_limit(self, response: Response, permit: Permit) -> None:
+        """Pass on what a response states about the rate limit to the limiter, which decides what it means for all."""
         refused = response.status == 429
         self._state.stats.rate_limited += refused
-        limit = response.rate_limit
-        if self._isolated_limit:
-            return
-        if refused or limit != UNKNOWN:
-            if not self._state.transport.trusts(response.url):  # the limits of a storage are not the API's
-                return
-            if refused and not limit.pause:  # the server stated no delay
-                limit = limit._replace(pause=self._retries.backoff())
-        self._state.limiter.apply_rate_limit(limit, refused=refused, counted=counted)
+        if self._isolated_limit or not self._state.transport.trusts(response.url):
+            return  # its own quota, or that of a storage
+        self._state.limiter.apply_rate_limit(response.rate_limit, permit, refused=refused)
 
     @property
     def _retries(self) -> RetrySchedule:

@@ -70,7 +70,7 @@ class Response:
             asked = parse_retry_after(headers, now=time.time())
             self.retry_after = self.rate_limit.pause if refused and asked is None else asked
             if refused:
-                self.rate_limit = RateLimitState(self.retry_after, self.rate_limit.remaining)
+                self.rate_limit = self.rate_limit._replace(pause=self.retry_after)
 
     @property
     def url(self) -> str:

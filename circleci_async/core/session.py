@@ -12,7 +12,7 @@ from ..errors import ApiError, DecodeError, InvalidArgument, NotCreated, Transpo
 from .attempts import AttemptSpan, OnAttempt
 from .encoding import Query, checked_headers, checked_method, query_string, split_query, to_bytes
 from .error_bodies import error_message, request_id
-from .limiter import Permit, is_answer
+from .limiter import Permit
 from .paging import Page, Paged
 from .rate_limit import UNKNOWN
 from .request import Request, RequestOptions
@@ -61,7 +61,7 @@ class Stream:
     def close(self) -> None:
         """Release the connection and the permit. Idempotent."""
         self._response.close()
-        self._permit.release(answered=True)
+        self._permit.release()
         self._state.lifetime.closed(self)
         self._span.end()
 
@@ -201,14 +201,14 @@ class Session:
         span = request.span()
         try:
             response, redirected = await self._send(
-                request, headers, None, self._stream_timeout, span, anonymous=anonymous, counted=False
+                request, headers, None, self._stream_timeout, span, permit, anonymous=anonymous
             )
             if response.status >= 300:
                 raise await self._error(response, request, redirected=redirected)
             if request.recorder is not None:
                 request.recorder.received(response, None)
         except BaseException as error:
-            permit.release(answered=is_answer(error))
+            permit.release()
             span.end(error)
             raise
         stream = Stream(response, permit, self.state, span)
@@ -278,9 +278,9 @@ class Session:
         self, request: Request, headers: Mapping[str, str], body: bytes | None, expect_status: int | None
     ) -> bytes:
         """Make one attempt and return the body of the response."""
-        async with self.state.limiter.permit(request.wait_limit):
+        async with self.state.limiter.permit(request.wait_limit) as permit:
             with request.span() as span:
-                response, redirected = await self._send(request, headers, body, self._call_timeout, span)
+                response, redirected = await self._send(request, headers, body, self._call_timeout, span, permit)
                 try:
                     if response.status >= 300 or (expect_status is not None and response.status != expect_status):
                         raise await self._error(response, request, redirected=redirected)
@@ -299,9 +299,9 @@ class Session:
         body: bytes | None,
         timeout: Timeout,
         span: AttemptSpan,
+        permit: Permit,
         *,
         anonymous: bool = False,
-        counted: bool = True,
     ) -> tuple[Response, bool]:
         """Send a request and follow the redirects of a GET; return the response, and whether another origin sent it.
 
@@ -322,8 +322,8 @@ class Session:
                 milliseconds = (time.perf_counter() - began) * 1000
                 log.debug("%s %s: %d in %.0f ms", method, urlsplit(url).path, response.status, milliseconds)
             span.responded(response)
-            request.apply_rate_limit(response, counted=counted)
-            if counted and not redirected:  # it is the API's own response
+            request.apply_rate_limit(response, permit)
+            if permit.ticket is not None and not redirected:  # the response of the API itself
                 if response.rate_limit is not UNKNOWN:
                     self.state.note_rate_limit(response)
                 if "Deprecation" in response.headers or "Sunset" in response.headers:

@@ -82,13 +82,16 @@ async def checked_client(server: RawServer) -> AsyncGenerator[CircleCI, None]:
     retry = RetryPolicy(initial_delay=0.001, max_delay=0.001)
     async with CircleCI("t", host=server.url, retry=retry, concurrency=CONCURRENCY) as circle:
         yield circle
-        server.behaviours = [after(0.01, answer(200, PAGE))]
+        server.behaviours = [after(0.03, answer(200, PAGE))]
+        limiter = circle._session.state.limiter
         async with asyncio.timeout(10):
             await asyncio.gather(*(circle.users.me() for _ in range(4 * CONCURRENCY)))
-            server.max_in_flight = 0
-            await asyncio.gather(*(circle.users.me() for _ in range(4 * CONCURRENCY)))
-        assert server.max_in_flight == CONCURRENCY
-        assert circle.stats.in_flight == 0
+            assert limiter._in_flight == limiter._control.in_flight == 0
+            permits = [limiter.permit(WaitLimit(max_wait=10), counted=False) for _ in range(CONCURRENCY)]
+            for permit in permits:  # all of them are free
+                await permit.acquire()
+            for permit in permits:
+                permit.release()
         assert server.open_connections <= CONCURRENCY, "unused connections are kept"
     await server.all_closed()
     gc.collect()  # objects that were never awaited or closed warn now, which fails the test
@@ -181,7 +184,7 @@ async def test_cancelled_at_the_moment_the_limiter_refuses_it(cancelled_first: b
     await asyncio.sleep(0)
     if cancelled_first:
         waiting.cancel()
-    limiter.pause(2, refused=False)
+    limiter.pause(2)
     waiting.cancel()
     await asyncio.wait([waiting])
     assert waiting.cancelled()

@@ -24,6 +24,10 @@ NOW = 1_700_000_000.0
         ("soon", None),
         ("nan", None),
         ("inf", None),
+        ("86400", 86_400.0),
+        ("86401", None),
+        ("1700000030", None),  # a date as seconds since the epoch
+        (formatdate(NOW + 90_000, usegmt=True), None),
         ("Mon, 99 Foo 2026", None),
         ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
     ],
@@ -103,3 +107,17 @@ def test_rate_limit_headers_give_the_pause(headers: Mapping[str, str], refused: 
 )
 def test_rate_limit_headers_give_the_number_remaining(headers: Mapping[str, str], remaining: float | None) -> None:
     assert parse_rate_limit(headers, refused=False).remaining == remaining
+
+
+@pytest.mark.parametrize(
+    ("headers", "limit"),
+    [
+        ({}, None),
+        ({"RateLimit-Remaining": "7"}, None),
+        ({"RateLimit-Limit": "50"}, 50),
+        ({"X-RateLimit-Limit-Minute": "900", "X-RateLimit-Limit-Second": "20"}, 20),
+        ({"RateLimit-Limit": "50, 50;w=1"}, None),
+    ],
+)
+def test_rate_limit_headers_give_the_limit(headers: Mapping[str, str], limit: float | None) -> None:
+    assert parse_rate_limit(headers, refused=False).limit == limit
