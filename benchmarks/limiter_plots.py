@@ -117,7 +117,8 @@ def _legend(clients: int) -> str:
     entries = [("limit", LIMIT), ("accepted per second", ACCEPTED[0]), ("pace", PACE), ("refused", REFUSED)]
     if clients > 1:
         entries[1:3] = [("client 1, accepted per second", ACCEPTED[0]), ("client 2", ACCEPTED[1])]
-    parts, x = [], LEFT
+    parts: list[str] = []
+    x = LEFT
     for label, color in entries:
         parts.append(f'<rect x="{x}" y="{HEIGHT - 16}" width="12" height="4" fill="{color}"/>')
         parts.append(_text(x + 17, HEIGHT - 10, label, anchor="start"))

@@ -135,8 +135,8 @@ def _server(shape: Shape) -> Generator[str]:
 
 @frozen
 class _Log:
-    accepted: list[float] = field(factory=list)
-    refused: list[float] = field(factory=list)
+    accepted: list[float] = field(factory=list[float])
+    refused: list[float] = field(factory=list[float])
 
 
 class _Bucket:
