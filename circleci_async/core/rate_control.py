@@ -95,12 +95,12 @@ class Ticket:
     __slots__ = ("epoch", "is_accepted", "is_refused", "number", "sent_at")
 
     def __init__(self, number: int, sent_at: float, epoch: int) -> None:
-        self.number = number
-        self.sent_at = sent_at
-        self.epoch = epoch
+        self.number: int = number
+        self.sent_at: float = sent_at
+        self.epoch: int = epoch
         """Events before it was sent. All refusals of one epoch have the same cause: they are one event."""
-        self.is_accepted = False
-        self.is_refused = False
+        self.is_accepted: bool = False
+        self.is_refused: bool = False
 
 
 class Statement(NamedTuple):
