@@ -144,12 +144,12 @@ class RateControl:
     def __init__(self, concurrency: int) -> None:
         self._concurrency = concurrency
         self._window = min(START_WINDOW, concurrency)  # requests that may be in flight
-        self.in_flight = 0
-        self.pace = math.inf
+        self.in_flight: int = 0
+        self.pace: float = math.inf
         """Requests per second that may be sent now; infinity in the start phase."""
         self.rate: float | None = None
         """The estimated limit of the server in requests per second, or None before the first estimate."""
-        self.burst = 1.0
+        self.burst: float = 1.0
         """The estimated burst of the server: requests that it accepts at once."""
         self._plan = UNPACED
         self._progress = 0.0  # seconds of the plan, which pass only while the pace limits the requests
