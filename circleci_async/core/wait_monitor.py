@@ -3,15 +3,12 @@
 import asyncio
 import logging
 import math
-from typing import TYPE_CHECKING
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from attrs import frozen
 
 from .stats import Stats
-
-if TYPE_CHECKING:
-    from .limiter import Limiter, WaitLimit
 
 log: logging.Logger = logging.getLogger("circleci_async")
 
@@ -28,11 +25,41 @@ TOLERANCE = 1.0
 """Seconds by which calls that began to wait later share a line with an earlier one."""
 
 
+class WaitingCall(Protocol):
+    """What is logged of a call."""
+
+    method: str
+    url: str
+    waited: float
+    """Seconds that the call has waited so far."""
+    next_warning: float
+    """Seconds of waiting after which the call is logged."""
+
+
+class Throttle(Protocol):
+    """Why calls wait for a permit."""
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether no request is sent for now."""
+        ...
+
+    @property
+    def paused_until(self) -> float:
+        """End of the pause in the event loop's time."""
+        ...
+
+    @property
+    def rate(self) -> float | None:
+        """The estimated limit in requests per second, or None."""
+        ...
+
+
 @frozen(eq=False)
 class Wait:
     """One wait of a call. Times are in the event loop's time."""
 
-    call: "WaitLimit"
+    call: WaitingCall
     since: float
     reason: str | None
     """None: the limiter's."""
@@ -54,7 +81,7 @@ class WaitMonitor:
     All waits of a call add up. A line names the call that has been waiting longest, and the number of others.
     """
 
-    def __init__(self, limiter: "Limiter", stats: Stats) -> None:
+    def __init__(self, limiter: Throttle, stats: Stats) -> None:
         self._limiter = limiter
         self._stats = stats
         self._waits: set[Wait] = set()
@@ -62,7 +89,7 @@ class WaitMonitor:
         self._timer_at = math.inf
         self._quiet_until = 0.0
 
-    def begin(self, call: "WaitLimit", now: float, *, reason: str | None = None, until: float | None = None) -> Wait:
+    def begin(self, call: WaitingCall, now: float, *, reason: str | None = None, until: float | None = None) -> Wait:
         """Register a wait, until `end`. `reason`, `until`: of a wait outside the limiter."""
         wait = Wait(call, now, reason, until)
         self._waits.add(wait)
