@@ -10,7 +10,7 @@ from .stop_signal import StopSignal
 MIN_FAILING = 4
 """Different items that fail in a row, with no success between them, and make an outage."""
 
-MAX_OUTAGE = 300.0
+MAX_DOWNTIME = 300.0
 """Seconds that an outage is tolerated."""
 
 
@@ -31,7 +31,7 @@ class OutageDetector:
     """Classifies the failures of requests to one host.
 
     While the host seems to be down, `pause` delays all requests, and failures do not count as attempts. An outage that
-    exceeds `MAX_OUTAGE` ends the run.
+    exceeds `MAX_DOWNTIME` ends the run.
     """
 
     def __init__(self, policy: RetryPolicy, stop: StopSignal, *, attempts: int, requests: str) -> None:
@@ -69,8 +69,8 @@ class OutageDetector:
                 self.succeeded()
             return RetryDecision.GIVE_UP
         if self._is_outage(item):
-            if asyncio.get_running_loop().time() - self._began_at > MAX_OUTAGE:
-                minutes = round(MAX_OUTAGE / 60)
+            if asyncio.get_running_loop().time() - self._began_at > MAX_DOWNTIME:
+                minutes = round(MAX_DOWNTIME / 60)
                 self._stop.fail(error, f"no {self._requests} succeeded for {minutes} minutes: {error}")
             return RetryDecision.RETRY_AFTER_OUTAGE
         return RetryDecision.RETRY if attempts + 1 < self._attempts else RetryDecision.GIVE_UP

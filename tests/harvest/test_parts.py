@@ -12,7 +12,7 @@ from circleci_async.core.retry import is_transient
 from circleci_async.harvest import backpressure, folder
 from circleci_async.harvest.backpressure import Backpressure
 from circleci_async.harvest.folder import HarvestFolder
-from circleci_async.harvest.outage import MAX_OUTAGE, MIN_FAILING, OutageDetector, RetryDecision, is_fatal
+from circleci_async.harvest.outage import MAX_DOWNTIME, MIN_FAILING, OutageDetector, RetryDecision, is_fatal
 from circleci_async.harvest.stop_signal import StopSignal
 from tests.fastclock import fast_clock
 
@@ -152,7 +152,7 @@ async def test_pauses_grow_during_an_outage_until_the_run_ends(monkeypatch: pyte
         await outage.pause()
         pauses.append(round(loop.time() - before))
     assert pauses[:5] == [1, 2, 4, 8, 8]
-    assert MAX_OUTAGE < loop.time() - began < MAX_OUTAGE + 30
+    assert MAX_DOWNTIME < loop.time() - began < MAX_DOWNTIME + 30
     assert (stop.reason, stop.error) == ("no request succeeded for 5 minutes: reset", RESET)
 
 
