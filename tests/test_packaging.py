@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import circleci_async
-from circleci_async.core.transport import USER_AGENT
+from circleci_async.core.user_agent import USER_AGENT
 
 ROOT = Path(__file__).parents[1]
 

@@ -25,6 +25,7 @@ from .proxies import proxy_for
 from .response import Response
 from .retry import IDEMPOTENT
 from .uninterrupted import uninterrupted
+from .user_agent import user_agent_header
 
 __all__ = ["Auth", "Middleware"]
 
@@ -41,7 +42,6 @@ MAX_SECRETS = 64
 
 _CIRCLE_TOKEN, _AUTHORIZATION = istr("Circle-Token"), istr("Authorization")
 
-USER_AGENT = "circleci-async/0.1.0"
 
 Middleware: TypeAlias = aiohttp.ClientMiddlewareType
 """An aiohttp client middleware: an async function of a `ClientRequest` and the handler that sends it."""
@@ -72,7 +72,7 @@ class Transport:
         self._http = http
         self._unpooled_http: aiohttp.ClientSession | None = None
         self._owns_http = http is None
-        self._headers = _default_headers(http, user_agent)
+        self._headers = user_agent_header(user_agent, is_set=http is not None and "User-Agent" in http.headers)
         # the middlewares of a request replace those of its session, which has no public accessor for them
         self._middlewares: tuple[Middleware, ...] = (*getattr(http, "_middlewares", ()), *_checked(middlewares))
         self._proxies = getproxies() if trust_env and http is None else {}
@@ -371,23 +371,6 @@ def _without_frames(error: E) -> E:
         linked.__traceback__ = None
         linked = linked.__cause__ or linked.__context__
     return error
-
-
-def _default_headers(http: aiohttp.ClientSession | None, user_agent: Any) -> dict[str, str]:
-    """Return the headers of every request. The `User-Agent` of a caller's session is kept, unless another is asked for.
-
-    Raises `InvalidArgument`.
-    """
-    if user_agent is None:
-        return {} if http is not None and "User-Agent" in http.headers else {"User-Agent": USER_AGENT}
-    if (
-        not isinstance(user_agent, str)
-        or not user_agent.isascii()
-        or not user_agent.isprintable()
-        or not user_agent.strip()
-    ):
-        raise InvalidArgument(f"user_agent must be printable ASCII text such as 'my-bot/1.2', got {user_agent!r}")
-    return {"User-Agent": f"{user_agent.strip()} {USER_AGENT}"}
 
 
 def _checked(middlewares: Iterable[Middleware]) -> tuple[Middleware, ...]:
