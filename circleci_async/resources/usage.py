@@ -12,7 +12,7 @@ from ..models.usage import UsageExport, UsageExportState
 from ..slug import segment
 from ..usage.export import INTERVAL, MAX_EXPORT_TIME, ExportWait, export_rows, rows_of, with_export_id
 from ..usage.progress import OnUsageProgress, UsageProgressTracker
-from ..usage.table import Row
+from ..usage.table import UsageRow
 
 
 class Usage(Endpoints):
@@ -32,7 +32,7 @@ class Usage(Endpoints):
         interval: Interval = INTERVAL,
         timeout: float = MAX_EXPORT_TIME,
         on_progress: OnUsageProgress | None = None,
-    ) -> AsyncGenerator[Row, None]:
+    ) -> AsyncGenerator[UsageRow, None]:
         """Export an organization's usage, and iterate its rows as dicts of text by column name.
 
         Creates the export as `create_export` does, waits as `wait` does, and reads as `rows` does. An error carries
@@ -68,7 +68,9 @@ class Usage(Endpoints):
         with with_export_id(tracker.export_id):
             return await wait.until_completed(tracker)
 
-    def rows(self, export: UsageExport, *, on_progress: OnUsageProgress | None = None) -> AsyncGenerator[Row, None]:
+    def rows(
+        self, export: UsageExport, *, on_progress: OnUsageProgress | None = None
+    ) -> AsyncGenerator[UsageRow, None]:
         """Iterate the rows of a completed export; none if there was no usage.
 
         Each part is parsed while it is received, so that it needs little memory. The URLs of the parts are signed and

@@ -19,7 +19,7 @@ from ..models.usage import UsageExport, UsageExportState
 from .part import read
 from .poll_rate import PollRateLimiter
 from .progress import OnUsageProgress, UsageProgressTracker
-from .table import Row
+from .table import UsageRow
 
 log: logging.Logger = logging.getLogger("circleci_async")
 
@@ -93,7 +93,7 @@ async def export_rows(
     end: datetime | str,
     shared_org_ids: Sequence[Id] | None,
     on_progress: OnUsageProgress | None,
-) -> AsyncGenerator[Row, None]:
+) -> AsyncGenerator[UsageRow, None]:
     """Create an export, wait until it is completed, and iterate its rows; see `usage.export`."""
     usage = Usage(wait.session)
     created = await usage.create_export(wait.organization_id, start=start, end=end, shared_org_ids=shared_org_ids)
@@ -106,7 +106,9 @@ async def export_rows(
             yield row
 
 
-async def rows_of(session: Session, export: UsageExport, tracker: UsageProgressTracker) -> AsyncGenerator[Row, None]:
+async def rows_of(
+    session: Session, export: UsageExport, tracker: UsageProgressTracker
+) -> AsyncGenerator[UsageRow, None]:
     """Iterate the rows of all parts of a completed export."""
     urls = export.download_urls or ()
     tracker.update(state=export.state, parts_total=len(urls))

@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 from ..core.gzip_decoder import GzipDecoder
 
-__all__ = ["Row"]
+__all__ = ["UsageRow"]
 
-Row: TypeAlias = dict[str, str]
+UsageRow: TypeAlias = dict[str, str]
 
 BATCH = 64 * 1024
 """Decompressed bytes that are parsed at once, which takes one or two milliseconds."""
@@ -40,18 +40,18 @@ class Table:
         self._columns: list[str] | None = None
         self._count = 0
 
-    def feed(self, data: bytes) -> Iterator[list[Row]]:
+    def feed(self, data: bytes) -> Iterator[list[UsageRow]]:
         """Yield the rows that these bytes complete, in batches. Exhaust it before the next call."""
         for piece in self._gzip.feed(data):
             if rows := self._rows(piece):
                 yield rows
 
-    def end(self) -> list[Row]:
+    def end(self) -> list[UsageRow]:
         """Return the last rows, after all bytes."""
         self._gzip.end()
         return self._rows(b"", final=True)
 
-    def _rows(self, data: bytes, *, final: bool = False) -> list[Row]:
+    def _rows(self, data: bytes, *, final: bool = False) -> list[UsageRow]:
         try:
             text = self._utf_8.decode(data, final)
         except UnicodeDecodeError:
@@ -62,7 +62,7 @@ class Table:
             lines.append(self._rest)
         # A row can span lines, and only the parser finds its end. An incomplete row is parsed again with more lines.
         reader = csv.reader(lines if final else _until_exhausted(lines), strict=True)
-        rows: list[Row] = []
+        rows: list[UsageRow] = []
         parsed = 0
         try:
             for fields in reader:
@@ -78,7 +78,7 @@ class Table:
             raise MalformedTable(f"more than {MAX_RECORD} characters in row {self._count}")
         return rows
 
-    def _add(self, fields: list[str], rows: list[Row]) -> None:
+    def _add(self, fields: list[str], rows: list[UsageRow]) -> None:
         columns = self._columns
         if columns is None:
             if len(set(fields)) < len(fields):

@@ -386,7 +386,7 @@ def annotations(
     since: ca.When = "7d"
     ids: ca.IdOrIds = [id]
     source: ca.EventSource = ca.WebhookSource()
-    row: ca.Row = {"JOB_NAME": "test"}
+    row: ca.UsageRow = {"JOB_NAME": "test"}
     owner: ca.OrgSlugOrId = organization
     on_progress: ca.OnProgress = print
     on_event: ca.OnHarvestEvent = print
