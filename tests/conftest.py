@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,10 @@ _API = "/api/v2"
 # on a busy machine an example can take longer than the default of 200 ms
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
+
+# a shell without job control starts background commands with SIGINT ignored, which their child processes inherit
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
