@@ -11,7 +11,7 @@ from pathlib import Path
 from attrs import define, evolve, frozen
 
 from . import nginx, rivals
-from .measure import MIB, Lag, Row, empty, folder_for, peak_memory, timed
+from .measure import MIB, Lag, Row, empty, folder_for, peak_memory, server_process, timed
 from .rivals import ARIA2C, BY_HAND, CURL, RIVALS, WGET, Rival, Task
 from .world import World
 
@@ -58,14 +58,8 @@ class Comparison:
 def serving(world: World, folder: Path | None = None, delay: float = LATENCY) -> Generator[str]:
     """Serve a world from a subprocess of this project; yield the address."""
     command = [sys.executable, "-m", "benchmarks.world_server", *map(str, (world.count, world.size, delay))]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None
-    try:
-        yield server.stdout.readline().strip()
-    finally:
-        server.kill()
-        server.wait()
-        server.stdout.close()
+    with server_process(command) as url:
+        yield url
 
 
 def run(scale: Scale, rounds: int, only: str = "") -> None:

@@ -6,9 +6,10 @@ import os
 import platform
 import shutil
 import statistics
+import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -100,3 +101,16 @@ def machine() -> str:
     packages = ", ".join(f"{name} {version(name)}" for name in ("aiohttp", "attrs", "cattrs", "backoff"))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"Python {platform.python_version()}, {packages}; {platform.system()} {platform.machine()}, {cores} cores."
+
+
+@contextmanager
+def server_process(command: Sequence[str]) -> Generator[str]:
+    """Run a server in its own process; yield the URL that it prints."""
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    try:
+        yield server.stdout.readline().strip()
+    finally:
+        server.kill()
+        server.wait()
+        server.stdout.close()

@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 
 from attrs import field, frozen
 
+from .measure import server_process
+
 USER = b'{"id": "5f1a6e0c-6a7b-4c51-9f0e-8d6c5a3b2a10", "login": "octocat", "name": "Octo Cat"}'
 
 LATENCY = 0.02
@@ -123,14 +125,8 @@ def measure(shape: Shape) -> Usage:
 def _server(shape: Shape) -> Generator[str]:
     arguments = [str(shape.rate), str(shape.burst), shape.headers]
     command = [sys.executable, "-m", "benchmarks.quota", "serve", *arguments]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None
-    try:
-        yield server.stdout.readline().strip()
-    finally:
-        server.kill()
-        server.wait()
-        server.stdout.close()
+    with server_process(command) as url:
+        yield url
 
 
 @frozen

@@ -51,8 +51,8 @@ def parse_rate_limit(headers: Mapping[str, str], *, refused: bool) -> RateLimitS
     """Return the state that the `RateLimit-*` and `X-RateLimit-*` headers describe.
 
     An exhausted family gives its reset as the pause. Of two families, the longer pause, the smaller number remaining
-    and the smaller limit count. `refused`: the response was a 429, so the quota is exhausted whatever the headers
-    state.
+    and the smaller limit count. `refused`: the response was a 429, so the quota is exhausted even if the headers
+    state otherwise.
     """
     if "ratelimit" not in "".join(headers).lower():
         return UNKNOWN

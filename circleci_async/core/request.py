@@ -147,7 +147,7 @@ class Request:
         return self._observer.start() if self._observer is not None else UNOBSERVED
 
     def apply_rate_limit(self, response: Response, permit: Permit) -> None:
-        """Pass on what a response states about the rate limit to the limiter, which decides what it means for all."""
+        """Apply the rate limit that a response states to the limiter of the client."""
         refused = response.status == 429
         self._state.stats.rate_limited += refused
         if self._isolated_limit or not self._state.transport.trusts(response.url):

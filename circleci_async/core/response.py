@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from yarl import URL
@@ -113,9 +114,8 @@ class Response:
         """Discard the body. Keep the connection if reading the body is cheap."""
         try:
             if (self.length or MAX_DISCARDED) < MAX_DISCARDED:
-                await self.read()
-        except TransportError:
-            pass
+                with suppress(TransportError):  # an incomplete body is not needed either
+                    await self.read()
         finally:
             self.close()
 

@@ -112,22 +112,15 @@ class RetryBudget:
 class RetrySchedule:
     """Decides whether and when one call is retried."""
 
-    __slots__ = ("_budget", "_delays", "_drawn", "_method", "_policy", "attempts")
+    __slots__ = ("_budget", "_delays", "_method", "_policy", "attempts")
 
     def __init__(self, policy: RetryPolicy, budget: RetryBudget, method: str) -> None:
         self._policy = policy
         self._budget = budget
         self._method = method
         self._delays = policy.delays()
-        self._drawn: float | None = None
         self.attempts: int = 1
         """Attempts so far, the one in flight included."""
-
-    def backoff(self) -> float:
-        """Return the delay before the next retry, for when the server does not ask for one."""
-        if self._drawn is None:
-            self._drawn = next(self._delays)
-        return self._drawn
 
     def next_delay(self, error: CircleCIError, *, time_left: float | None) -> float | None:
         """Return the seconds to wait before the next attempt, or None if the error is final.
@@ -139,12 +132,11 @@ class RetrySchedule:
         asked: float | None = getattr(error, "retry_after", None)
         if asked and asked > self._policy.max_wait:
             return None
-        delay = asked or self.backoff()
+        delay = asked or next(self._delays)
         if time_left is not None and delay >= time_left:
             return None
         if not isinstance(error, RateLimited) and not self._budget.spend():
             return None
-        self._drawn = None
         self.attempts += 1
         return delay
 

@@ -183,11 +183,3 @@ def test_an_interrupted_download_is_transient_but_not_retried_by_its_call() -> N
 )
 def test_what_polling_and_harvests_tolerate(error: CircleCIError, transient: bool) -> None:
     assert is_transient(error) is transient
-
-
-def test_the_delay_for_a_refusal_without_retry_after_is_drawn_once() -> None:
-    schedule = RetrySchedule(RetryPolicy(), RetryBudget(), "GET")
-    pause = schedule.backoff()
-    assert schedule.backoff() == pause
-    assert schedule.next_delay(RateLimited(429, "x"), time_left=None) == pause
-    assert schedule.attempts == 2
