@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeVar
 
 from ..config.trust import Origin
 from ..errors import ApiError, DownloadError, DownloadInterrupted, RequestTimeout, TransportError
+from .encoding import is_text
 from .session import Session, Stream
 
 T = TypeVar("T")
@@ -189,7 +190,8 @@ class ResumableBody:
         self.size = stream.length
         self.content_encoding = stream.headers.get("Content-Encoding")
         etag = stream.headers.get("ETag", "")
-        self.etag = etag if etag.startswith('"') else None  # a weak one does not guarantee the same bytes
+        # A weak one does not guarantee the same bytes, and one that is not text cannot be sent back.
+        self.etag = etag if etag.startswith('"') and is_text(etag) else None
         return stream
 
     def _is_continued_by(self, stream: Stream) -> bool:

@@ -6,11 +6,15 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..core.encoding import is_text
 from ..errors import DownloadError, UnsafePath
 from ..models.artifacts import Artifact
 
 MAX_NAME = 255
 """Bytes that file systems allow in a name."""
+
+MAX_PATH = 4096
+"""Bytes that the path of a file must stay below, where the system does not tell."""
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -21,7 +25,7 @@ def checked_parts(path: str) -> tuple[str, ...]:
     parts = tuple(path.split("/"))
     if _CONTROL.search(path):
         reason = "it contains a control character"
-    elif not _is_text(path):
+    elif not is_text(path):
         reason = "it is not valid Unicode text"
     elif "\\" in path:
         reason = "it contains a backslash, which separates folders on Windows"
@@ -36,6 +40,14 @@ def checked_parts(path: str) -> tuple[str, ...]:
     else:
         return parts
     raise UnsafePath(f"artifact path {path!r} refused: {reason}")
+
+
+def max_path(root: str | os.PathLike[str]) -> int:
+    """Return how many bytes a path below `root` must stay below."""
+    try:
+        return os.pathconf(root, "PC_PATH_MAX")
+    except (AttributeError, OSError, ValueError):  # Windows, or the folder does not exist yet
+        return MAX_PATH
 
 
 class Destination:
@@ -107,14 +119,6 @@ class Destination:
         if folder not in self._entries:
             self._entries[folder] = {fold(entry.name): entry.name for entry in os.scandir(folder)}
         return self._entries[folder]
-
-
-def _is_text(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair
-        return False
-    return True
 
 
 def fold(name: str) -> str:

@@ -19,9 +19,6 @@ from .stop_signal import StopSignal
 MAX_PENDING_FILES = 256
 """Downloaded files that wait to be committed; `add` blocks beyond that."""
 
-MAX_PENDING_BYTES = 16 * 1024 * 1024
-"""Bytes of small files that wait to be committed."""
-
 
 class Committer:
     """Hands batches of files to the placement: one batch is written while the next one is collected.
@@ -38,7 +35,6 @@ class Committer:
         self._progress = progress
         self._stop = stop
         self._pending: list[FetchedArtifact] = []
-        self._pending_bytes = 0
         self._writing: asyncio.Future[list[CommitResult]] | None = None
         self._failure: Exception | None = None
         self._has_room = asyncio.Event()
@@ -59,8 +55,7 @@ class Committer:
     async def add(self, file: FetchedArtifact) -> None:
         """Add a downloaded artifact to the next batch; wait if too much is pending. Raises `LedgerError`."""
         self._pending.append(file)
-        self._pending_bytes += len(file.content or b"")
-        if len(self._pending) >= MAX_PENDING_FILES or self._pending_bytes >= MAX_PENDING_BYTES:
+        if len(self._pending) >= MAX_PENDING_FILES:
             self._has_room.clear()
         if self._writing is None:
             self._write()
@@ -101,7 +96,7 @@ class Committer:
         self._raise_failure()
 
     def _write(self) -> None:
-        batch, self._pending, self._pending_bytes = self._pending, [], 0
+        batch, self._pending = self._pending, []
         self._has_room.set()
         self._writing = self._writer.submit(self._placement.commit, batch)
         self._writing.add_done_callback(self._written)

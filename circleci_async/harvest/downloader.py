@@ -1,5 +1,7 @@
 """Downloads one artifact: a small one into memory, a large one into its partial file, which can be resumed."""
 
+import asyncio
+from contextlib import suppress
 from functools import partial
 
 from ..core.resumable_body import ResumableBody
@@ -48,6 +50,8 @@ class Downloader:
 
     async def _download(self, content: "_Content") -> FetchedArtifact:
         artifact = content.artifact
+        if (file := await content.take_over()) is not None:
+            return file
         if artifact.etag is not None and await content.resume() == artifact.size:
             return content.fetched(artifact.etag)  # killed after the last byte
         etag = artifact.etag if content.received else None
@@ -106,9 +110,20 @@ class _Content:
 
     def _open(self) -> PartFile:
         if self._file is None:
-            path = self._folder.part(self.artifact.id)
-            self._file = PartFile(path, path=path)
+            self._file = self._folder.open_part(self.artifact.id)
         return self._file
+
+    async def take_over(self) -> FetchedArtifact | None:
+        """Return the artifact if a killed run downloaded it completely."""
+        part = self._folder.leftovers.pop(self.artifact.id, None)
+        if part is None:
+            return None
+        with suppress(OSError):
+            size, digest = await asyncio.to_thread(self._folder.part_checksum, part)
+            if digest == part.sha256:
+                return FetchedArtifact(self.artifact, size, digest, self.artifact.etag)
+        self._folder.remove_part(part)
+        return None
 
     async def resume(self) -> int:
         """Read the partial file that an earlier attempt left, and return its size."""
@@ -146,11 +161,14 @@ class _Content:
         await self._worker.finish()
 
     def fetched(self, etag: str | None) -> FetchedArtifact:
-        """Return the complete artifact."""
-        self._is_complete = True
+        """Return the complete artifact. Its bytes are on the disk now, also if the process is killed."""
+        id = self.artifact.id
         if self._file is None:
-            return FetchedArtifact(self.artifact, b"".join(self._parts), self.received, "", etag)
-        return FetchedArtifact(self.artifact, None, self._file.size, self._file.sha256, etag)
+            part = self._folder.write_part(id, b"".join(self._parts))
+        else:
+            part = self._folder.complete_part(id, self._file.sha256)
+        self._is_complete = True
+        return FetchedArtifact(self.artifact, self.received, part.sha256 or "", etag)
 
     async def close(self) -> None:
         """Close the partial file. Keep it only if it is complete or can be resumed."""

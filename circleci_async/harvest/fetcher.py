@@ -1,6 +1,7 @@
 """Downloads the pending artifacts of the ledger's queue, several at a time, and retries failed ones."""
 
 import asyncio
+import logging
 from typing import Final
 
 from ..core.retry import RetryPolicy
@@ -14,6 +15,8 @@ from .ledger.records import QueuedArtifact
 from .outage import OutageDetector, RetryDecision
 from .progress import ProgressTracker
 from .stop_signal import StopSignal
+
+log: logging.Logger = logging.getLogger("circleci_async")
 
 CLAIM_SIZE: Final = 256
 """Artifacts that are claimed from the queue at once."""
@@ -136,6 +139,10 @@ class Fetcher:
         except CircleCIError as error:
             self._bounds.release(artifact.id)
             await self._handle(artifact, error)
+        except Exception as error:  # whatever is wrong with one artifact, the others are downloaded
+            log.exception("harvest: unexpected error in the download of %r", artifact.path)
+            self._bounds.release(artifact.id)
+            await self._give_up(artifact, error)
         else:
             self._outage.succeeded()
             await self._committer.add(file)

@@ -1,6 +1,7 @@
 """Reads lists of the API with retries, and records which ones a later run must read again."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
 from typing import TypeVar
@@ -10,11 +11,14 @@ from ..core.retry import RetryPolicy
 from ..errors import CircleCIError, LedgerError
 from .ledger.listings import IncompleteListings
 from .ledger.records import Listing
+from .ledger.values import error_text, valid_text
 from .outage import OutageDetector, RetryDecision, is_fatal
 from .progress import ProgressTracker
 from .stop_signal import StopSignal
 
 T = TypeVar("T")
+
+log: logging.Logger = logging.getLogger("circleci_async")
 
 
 class Reading:
@@ -22,6 +26,8 @@ class Reading:
 
     is_growing = False
     """Set it if items will be added later, such as in a running workflow: the next run reads the list again."""
+    has_failed = False
+    """Whether the block raised an error, which is recorded."""
 
 
 class ListReader:
@@ -59,7 +65,10 @@ class ListReader:
 
     @asynccontextmanager
     async def reading(self, listing: Listing, *, is_long: bool = False) -> AsyncGenerator[Reading]:
-        """Record the list as incomplete if the block fails; a long one from the start, until the block ends."""
+        """Record the list as incomplete if the block fails; a long one from the start, until the block ends.
+
+        Any error but a `LedgerError` is a failure of this list only.
+        """
         reading = Reading()
         earlier = self._earlier.pop(listing.id, None)
         if is_long:
@@ -68,10 +77,13 @@ class ListReader:
             yield reading
         except LedgerError:
             raise
-        except CircleCIError as error:
-            await self._incomplete.add(listing._replace(error=str(error)))
+        except Exception as error:  # whatever is wrong with one list, the others are read
+            reading.has_failed = True
+            await self._incomplete.add(listing._replace(error=error_text(error)))
             self._progress.listing_failed(listing, error)
-            if is_fatal(error, self._policy):
+            if not isinstance(error, CircleCIError):
+                log.exception("harvest: unexpected error in the %s of %s", listing.kind, valid_text(listing.name))
+            elif is_fatal(error, self._policy):
                 self._stop.fail(error)
         else:
             if self._stop.is_set:

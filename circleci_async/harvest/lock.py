@@ -1,24 +1,13 @@
 """Allows one harvest at a time in a destination."""
 
 import os
-import sys
 import time
 from pathlib import Path
 
+from ..downloads.file_lock import try_lock
 from ..errors import LedgerBusy, LedgerError
 
 LOCK_NAME = ".harvest.lock"
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(file: int) -> None:
-        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-else:
-    import fcntl
-
-    def _lock(file: int) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 class Lock:
@@ -45,7 +34,7 @@ class Lock:
     def _acquire(self) -> None:
         for attempts_left in range(5, -1, -1):
             try:
-                _lock(self._file)
+                try_lock(self._file)
             except (BlockingIOError, PermissionError):
                 if not attempts_left:
                     raise
@@ -67,7 +56,7 @@ def is_locked(root: Path) -> bool:
     except OSError:  # there was no harvest, or the file cannot be written
         return False
     try:
-        _lock(file)
+        try_lock(file)
     except OSError:
         return True
     finally:

@@ -95,7 +95,13 @@ async def check_agreement(into: Path) -> None:
         target: (size, sha256) for target, size, sha256 in done
     }
     known = rows(into, "SELECT id FROM artifacts WHERE state != 'done' AND etag IS NOT NULL OR target IS NULL")
-    assert set(parts(into)) <= {f".{id}.part" for (id,) in known}
+    incomplete = {name for name in parts(into) if name.count(".") == 2}
+    assert incomplete <= {f".{id}.part" for (id,) in known}
+    unfinished = {str(id) for (id,) in rows(into, "SELECT id FROM artifacts WHERE state != 'done'")}
+    for name in set(parts(into)) - incomplete:
+        _, id, sha256, _ = name.split(".")
+        assert id in unfinished
+        assert hashlib.sha256((into / PARTS_NAME / name).read_bytes()).hexdigest() == sha256
 
 
 def gets(fake: FakeCircleCI, *, origin: str = "storage") -> list[str]:

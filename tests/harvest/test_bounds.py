@@ -14,7 +14,7 @@ import pytest
 import circleci_async as ca
 from circleci_async.downloads.part_file import PartFile
 from circleci_async.harvest import committer
-from circleci_async.harvest.folder import HarvestFolder
+from circleci_async.harvest.folder import HarvestFolder, Part
 from circleci_async.testing import FakeCircleCI, World
 from tests.harvest.disks import MIB, small_disk, unprivileged
 from tests.harvest.harvests import (
@@ -171,9 +171,9 @@ def simulate_full_disk(monkeypatch: pytest.MonkeyPatch, size: int) -> Callable[[
     write_small = HarvestFolder.write_part
     write_part = PartFile.write
 
-    def small(self: Any, id: int, content: bytes) -> None:
+    def small(self: Any, id: int, content: bytes) -> Part:
         refuse(len(content))
-        write_small(self, id, content)
+        return write_small(self, id, content)
 
     def part(self: Any, pieces: list[bytes]) -> None:
         refuse(sum(map(len, pieces)))
@@ -273,11 +273,8 @@ async def test_files_in_a_read_only_folder_fail_until_it_becomes_writable() -> N
 # Not too much at once
 
 
-@pytest.mark.parametrize("name", ["MAX_PENDING_FILES", "MAX_PENDING_BYTES"])
-async def test_downloads_wait_while_too_much_is_to_be_committed(
-    name: str, into: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(committer, name, 2)
+async def test_downloads_wait_while_too_much_is_to_be_committed(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(committer, "MAX_PENDING_FILES", 2)
     world = small_world()
     async with FakeCircleCI(world) as fake:
         report = await harvest(fake, into)

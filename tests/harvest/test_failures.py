@@ -577,14 +577,33 @@ def test_a_harvest_cancelled_by_the_end_of_the_program_can_be_continued(into: Pa
 
 
 @pytest.mark.parametrize(
-    "where",
+    ("where", "count"),
     [
-        "ledger.queue.LedgerQueue.note_version",
-        "ledger.catalog.Catalog.add",
-        "list_reader.ListReader.items",
-        "placement.Placement.commit",
+        ("ledger.queue.LedgerQueue.note_version", 1),
+        ("ledger.catalog.Catalog.add", 6),
+        ("list_reader.ListReader.items", 1),
     ],
 )
+async def test_an_internal_error_of_one_item_is_a_failure(
+    where: str, count: int, into: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = small_world()
+    all_artifacts(world)[0].job.artifact("large", size=3_000_000)
+
+    def fail(*args: object, **kwargs: object) -> None:
+        raise ZeroDivisionError("a fault")
+
+    async with FakeCircleCI(world) as fake:
+        with monkeypatch.context() as patch:
+            patch.setattr(f"circleci_async.harvest.{where}", fail)
+            report = await harvest(fake, into)
+        assert [failure.error for failure in report.failed] == ["a fault"] * count
+        report = await harvest(fake, into)
+        report.raise_for_failures()
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+@pytest.mark.parametrize("where", ["backpressure.Backpressure.queued", "placement.Placement.commit"])
 async def test_an_internal_error_ends_the_run_cleanly(where: str, into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = small_world()
     all_artifacts(world)[0].job.artifact("large", size=3_000_000)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from circleci_async.harvest.folder import HarvestFolder
+from circleci_async.harvest.folder import PARTS_NAME, Part
 from circleci_async.harvest.ledger.schema import LEDGER_NAME
 from circleci_async.testing import Artifact, FakeCircleCI, World
 from tests.harvest.harvests import (
@@ -182,11 +182,9 @@ async def test_a_committed_file_that_was_damaged_before_its_rename_is_downloaded
     artifact = world.project("gh/acme/api").pipeline().workflow("build").job("test").artifact("a", b"abc")
     async with FakeCircleCI(world) as fake:
         await harvest(fake, into)
-        [(id, target)] = rows(into, "SELECT id, target FROM artifacts")
+        [(id, sha256, target)] = rows(into, "SELECT id, sha256, target FROM artifacts")
         (into / target).unlink()
-        part = HarvestFolder(into).part(id)
-        Path(part).parent.mkdir(exist_ok=True)
-        Path(part).write_bytes(b"ab\0")  # as after a power failure between commit and rename
+        (into / PARTS_NAME / Part(id, sha256).name).write_bytes(b"ab\0")  # as after a power failure before the rename
         (await harvest(fake, into)).raise_for_failures()
     assert tree(into) == usual_tree([artifact])
     assert parts(into) == []

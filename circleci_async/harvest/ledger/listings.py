@@ -3,9 +3,9 @@
 import json
 import sqlite3
 
-from .queue import valid_text
 from .records import Listing
 from .runs import Run
+from .values import valid_text
 from .writer import LedgerWriter, transactional
 
 

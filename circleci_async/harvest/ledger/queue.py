@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from .records import FetchedArtifact, QueuedArtifact
 from .runs import Run
+from .values import error_text
 from .writer import LedgerWriter, transactional
 
 COLUMNS = "artifacts.id, turn, tries, jobs.project, jobs.number, node, path, url, target, size, etag"
@@ -80,13 +81,3 @@ class LedgerQueue:
 def mark_failed(sql: sqlite3.Connection, run: int, id: int, error: Exception) -> None:
     """Set an artifact's state to failed, with the error's text."""
     sql.execute("UPDATE artifacts SET state = 'failed', run = ?, error = ? WHERE id = ?", (run, error_text(error), id))
-
-
-def error_text(error: Exception) -> str:
-    """Return the message of an error as text that SQLite accepts."""
-    return valid_text(str(error) or type(error).__name__)
-
-
-def valid_text(value: str) -> str:
-    """Escape unpaired surrogates, which a build can put into names and SQLite refuses."""
-    return value.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,208 @@
+"""One bad item never costs another: it is a failure of the report, and everything else arrives."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import circleci_async as ca
+from circleci_async.testing import FakeCircleCI, World
+from tests.harvest.harvests import QUICK, all_artifacts, fill, harvest, small_world, states, tree, usual_tree
+
+HUGE = 2**63
+HALF = "half \ud800"
+
+Items = list[dict[str, Any]]
+
+
+async def change_list(fake: FakeCircleCI, path: str, change: Callable[[Items], object]) -> None:
+    """Let the API answer a list with its items changed, as a faulty server would."""
+    async with fake.client(retry=QUICK) as circle:
+        page = await circle.request("GET", path)
+    change(page["items"])
+    fake.fail(f"/api/v2{path}", origin="api", body=page, times=None)
+    fake.requests.clear()
+
+
+def two_pipelines() -> World:
+    """Two pipelines with two jobs each, of which the tests spoil one."""
+    return small_world(pipelines=2, jobs=2, artifacts=3)
+
+
+def spoil(field: str, value: object, **which: str) -> Callable[[Items], None]:
+    """Change a field of the first item, or the first with these fields."""
+
+    def change(items: Items) -> None:
+        next(item for item in items if which.items() <= item.items())[field] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("number", HUGE),
+        ("number", 10**40),
+        ("number", -1),
+        ("id", HALF),
+        ("id", "nul\0 and\nnewline"),
+        ("id", "../.."),
+        ("id", ""),
+    ],
+)
+async def test_a_bad_pipeline_is_one_failure(field: str, value: object, into: Path) -> None:
+    world = two_pipelines()
+    async with FakeCircleCI(world) as fake:
+        await change_list(fake, "/project/gh/acme/api/pipeline", spoil(field, value))
+        for _ in range(2):
+            report = await harvest(fake, into)
+            assert [failure.kind for failure in report.failed] == ["workflows"]
+            assert str(report.failed[0]).isprintable()
+            assert not report.is_complete
+    good = [each for each in all_artifacts(world) if each.job.workflow.pipeline.number == 1]
+    assert tree(into) == usual_tree(good)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("name", HALF), ("id", HALF), ("id", "nul\0 and\nnewline"), ("id", ".."), ("id", "")]
+)
+async def test_a_bad_workflow_is_one_failure(field: str, value: object, into: Path) -> None:
+    world = two_pipelines()
+    pipeline = world.projects["gh/acme/api"].pipelines.all[0]
+    fill(pipeline.workflow("other").job("also"), 3)
+    async with FakeCircleCI(world) as fake:
+        path = f"/pipeline/{pipeline.id}/workflow"
+        await change_list(fake, path, spoil(field, value, name="other"))
+        for _ in range(2):
+            report = await harvest(fake, into)
+            assert [failure.kind for failure in report.failed] == ["jobs"]
+            assert str(report.failed[0]).isprintable()
+    good = [each for each in all_artifacts(world) if each.job.workflow.name == "build"]
+    assert tree(into) == usual_tree(good)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("name", HALF), ("job_number", HUGE), ("job_number", 10**30), ("job_number", -7)]
+)
+async def test_a_bad_job_is_one_failure(field: str, value: object, into: Path) -> None:
+    world = two_pipelines()
+    bad = next(iter(world.jobs.values()))
+    async with FakeCircleCI(world) as fake:
+        await change_list(fake, f"/workflow/{bad.workflow.id}/job", spoil(field, value, id=bad.id))
+        for _ in range(2):
+            report = await harvest(fake, into)
+            assert [failure.kind for failure in report.failed] == ["artifacts"]
+            assert str(report.failed[0]).isprintable()
+    assert tree(into) == usual_tree(each for each in all_artifacts(world) if each.job is not bad)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("path", HALF),
+        ("path", "\udcff"),
+        ("path", "nul\0"),
+        ("path", "new\nline"),
+        ("path", ""),
+        ("node_index", HUGE),
+        ("node_index", 10**40),
+        ("node_index", -1),
+        ("node_index", -HUGE - 1),
+        ("url", HALF),
+        ("url", "http://[::1"),
+        ("url", "http://127.0.0.1:99999/x"),
+        ("url", "http://x.circle-artifacts.com.\ud800/"),
+        ("url", ""),
+    ],
+)
+async def test_a_bad_artifact_is_one_failure(field: str, value: object, into: Path) -> None:
+    world = two_pipelines()
+    bad = all_artifacts(world)[0]
+    async with FakeCircleCI(world) as fake:
+        path = f"/project/gh/acme/api/{bad.job.number}/artifacts"
+        await change_list(fake, path, spoil(field, value, path=bad.path))
+        for _ in range(2):
+            report = await harvest(fake, into)
+            [failure] = report.failed
+            assert (failure.kind, failure.number) == ("artifact", bad.job.number)
+            assert str(failure).isprintable()
+            assert len(tree(into)) == 11
+    assert tree(into) == usual_tree(each for each in all_artifacts(world) if each is not bad)
+
+
+async def test_two_artifacts_with_impossible_nodes_are_two_failures(into: Path) -> None:
+    world = two_pipelines()
+    job = next(iter(world.jobs.values()))
+    async with FakeCircleCI(world) as fake:
+
+        def add(items: Items) -> None:
+            items += [{**items[0], "node_index": node} for node in (HUGE, HUGE + 1)]
+
+        await change_list(fake, f"/project/gh/acme/api/{job.number}/artifacts", add)
+        report = await harvest(fake, into)
+    assert sorted(failure.name for failure in report.failed) == [
+        f"logs/0.txt (node {HUGE})",
+        f"logs/0.txt (node {HUGE + 1})",
+    ]
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+async def test_names_with_control_characters_are_escaped_in_paths(into: Path) -> None:
+    world = World()
+    workflow = world.project("gh/acme/api").pipeline().workflow("nul\0 new\nline")
+    workflow.job("a\0b\nc\u2028").artifact("a", b"1")
+    async with FakeCircleCI(world) as fake:
+        report = await harvest(fake, into)
+    report.raise_for_failures()
+    assert tree(into) == {"gh/acme/api/1/nul%00 new%0Aline/a%00b%0Ac\u2028-1/a": b"1"}
+
+
+@pytest.mark.parametrize("size", [2_000, 1_500_000])
+@pytest.mark.parametrize("etag", ['"v\udcff"', '"\udcc3"', 'W/"\udcff"', "\udcff"])
+async def test_an_etag_that_is_not_text_is_ignored(size: int, etag: str, into: Path) -> None:
+    world = two_pipelines()
+    odd = all_artifacts(world)[0].job.artifact("odd", size=size)
+    async with FakeCircleCI(world) as fake:
+        fake.fail(f"*/{odd.path}", origin="storage", headers={"ETag": etag}, times=None)
+        report = await harvest(fake, into)
+        report.raise_for_failures()
+        assert report.is_complete
+        assert len(report.files) == 13
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+async def test_a_file_that_the_ledger_cannot_record_is_one_failure(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The writer isolates the item of a batch, whatever the reason."""
+    from circleci_async.harvest.downloader import Downloader
+
+    world = two_pipelines()
+    download = Downloader.download
+    reasons: Iterator[Any] = iter(["\ud800", b"bytes", object(), HUGE])
+
+    async def spoiled(self: Downloader, artifact: Any) -> Any:
+        file = await download(self, artifact)
+        return file._replace(etag=next(reasons)) if artifact.path == "logs/1.txt" else file
+
+    async with FakeCircleCI(world) as fake:
+        with monkeypatch.context() as patch:
+            patch.setattr(Downloader, "download", spoiled)
+            async with fake.client(retry=QUICK) as circle:
+                report = await circle.harvest("gh/acme/api", into)
+        assert {failure.name for failure in report.failed} == {"logs/1.txt"}
+        assert states(into).keys() <= {"done", "failed"}
+        report = await harvest(fake, into)
+        report.raise_for_failures()
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+async def test_the_latest_pipeline_is_harvested_although_one_job_is_bad(into: Path) -> None:
+    world = two_pipelines()
+    latest = world.projects["gh/acme/api"].pipelines.all[1]
+    bad = latest.workflows[0].jobs[0]
+    async with FakeCircleCI(world) as fake:
+        await change_list(fake, f"/workflow/{latest.workflows[0].id}/job", spoil("name", HALF, id=bad.id))
+        report = await harvest(fake, into, select=ca.Selection(latest=True))
+        assert [failure.kind for failure in report.failed] == ["artifacts"]
+    good = [each for each in all_artifacts(world) if each.job.workflow.pipeline is latest and each.job is not bad]
+    assert tree(into) == usual_tree(good)
