@@ -48,13 +48,13 @@ class Directory:
         return Directory(path, None)
 
     def open_file(self, name: str, flags: int) -> int:
-        """Open a regular file; raises `OSError` for a link, a FIFO and so on. Fits as `opener`."""
+        """Open a regular file, as the `opener` of `open`. Raises `UnsafePath` for a link, a folder, a FIFO etc."""
         if self.fd is None and (status := self.lstat(name)) is not None and not stat.S_ISREG(status.st_mode):
             raise self._not_a_file(name)
         try:
             file = os.open(self.at(name), flags | _FILE, 0o666, dir_fd=self.fd)
         except OSError as error:
-            if error.errno not in {errno.ELOOP, errno.ENXIO}:
+            if error.errno not in {errno.ELOOP, errno.ENXIO, errno.EISDIR}:
                 raise
             raise self._not_a_file(name) from None
         if not flags & os.O_EXCL and not stat.S_ISREG(os.fstat(file).st_mode):
@@ -62,8 +62,8 @@ class Directory:
             raise self._not_a_file(name)
         return file
 
-    def _not_a_file(self, name: str) -> OSError:
-        return OSError(errno.EINVAL, "it is not a regular file: delete it", f"{self.path}/{name}")
+    def _not_a_file(self, name: str) -> UnsafePath:
+        return UnsafePath(f"{self.path}/{name} refused: it is not a regular file: delete it")
 
     def lstat(self, name: str) -> os.stat_result | None:
         """Return the status of a name, of a link itself; None if it does not exist."""

@@ -82,6 +82,15 @@ class Committer:
                     self._progress.file_withdrawn(result)
                     self._fail(result, result.error)
 
+    async def check(self) -> None:
+        """Count the files on the disk, at the end of the run. Raises `LedgerError`."""
+        is_complete = not self._stop.is_set and not self._progress.failed
+        for result in await self._writer.run(self._placement.check, is_complete=is_complete):
+            if result.error is not None:
+                if result.target is not None:
+                    self._progress.file_lost(result)
+                self._fail(result, result.error)
+
     async def close(self) -> None:
         """Commit what is pending, even if cancelled. Raises `LedgerError`."""
         batch, self._pending = self._pending, []

@@ -8,7 +8,7 @@ from ..core.resumable_body import ResumableBody
 from ..core.session import Session
 from ..downloads.download import BATCH, INLINE
 from ..downloads.part_file import PartFile, Worker
-from ..errors import CircleCIError
+from ..errors import CircleCIError, UnsafePath
 from .bounds import Bounds
 from .folder import HarvestFolder
 from .ledger.queue import LedgerQueue
@@ -118,7 +118,7 @@ class _Content:
         part = self._folder.leftovers.pop(self.artifact.id, None)
         if part is None:
             return None
-        with suppress(OSError):
+        with suppress(OSError, UnsafePath):
             size, digest = await asyncio.to_thread(self._folder.part_checksum, part)
             if digest == part.sha256:
                 return FetchedArtifact(self.artifact, size, digest, self.artifact.etag)

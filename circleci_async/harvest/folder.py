@@ -286,10 +286,16 @@ class HarvestFolder:
 
 
 def _checked(target: str) -> tuple[str, ...]:
-    """Split a path that the ledger names; raises `UnsafePath` for one that a harvest does not assign."""
-    names = checked_parts(target)
+    """Split a path that the ledger names; raises `UnsafePath` for one that no harvest assigns."""
+    try:
+        names = checked_parts(target)
+    except UnsafePath:
+        names = (".",)
     if any(name.startswith(".") for name in names):
-        raise UnsafePath(f"target {target!r} refused: it contains a name that begins with a dot")
+        raise UnsafePath(
+            f"path {target!r} in the ledger refused: no harvest uses it, so the ledger was changed: choose another"
+            " destination"
+        )
     return names
 
 

@@ -4,8 +4,9 @@ import os
 import time
 from pathlib import Path
 
+from ..downloads.directory import Directory
 from ..downloads.file_lock import try_lock
-from ..errors import LedgerBusy, LedgerError
+from ..errors import LedgerBusy, LedgerError, UnsafePath
 
 LOCK_NAME = ".harvest.lock"
 
@@ -16,7 +17,10 @@ class Lock:
     def __init__(self, root: Path) -> None:
         path = root / LOCK_NAME
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
+            with Directory.open(os.fspath(root)) as folder:
+                self._file = folder.open_file(LOCK_NAME, os.O_RDWR | os.O_CREAT)
+        except UnsafePath as error:
+            raise LedgerError(str(error)) from None
         except OSError as error:
             raise LedgerError(f"cannot write to {root}: {error.strerror or error}") from error
         try:
@@ -28,8 +32,9 @@ class Lock:
                 raise LedgerError(f"cannot lock {path}: {error.strerror or error}") from error
             harvest = f"another harvest (process {owner})" if owner.isdigit() else "another harvest"
             raise LedgerBusy(f"{harvest} is running in {root}") from None
-        os.ftruncate(self._file, 0)
-        os.write(self._file, f" {os.getpid()}\n".encode())  # Windows locks the first byte, which cannot be read then
+        if os.fstat(self._file).st_nlink == 1:  # otherwise it can be another file of the user, too
+            os.ftruncate(self._file, 0)
+            os.write(self._file, f" {os.getpid()}\n".encode())  # Windows locks the first byte: it cannot be read then
 
     def _acquire(self) -> None:
         for attempts_left in range(5, -1, -1):
@@ -52,8 +57,9 @@ class Lock:
 def is_locked(root: Path) -> bool:
     """Return whether a harvest is running in a destination."""
     try:
-        file = os.open(root / LOCK_NAME, os.O_RDWR)
-    except OSError:  # there was no harvest, or the file cannot be written
+        with Directory.open(os.fspath(root)) as folder:
+            file = folder.open_file(LOCK_NAME, os.O_RDWR)
+    except (OSError, UnsafePath):  # there was no harvest, or the file cannot be written
         return False
     try:
         try_lock(file)

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
+from ..errors import DownloadError
 from .folder import HarvestFolder, Part
 from .layout import JobRef
 from .ledger.queue import COLUMNS, LedgerQueue, mark_failed
@@ -110,6 +111,28 @@ class Placement:
         results = [(run, self._rename(sql, each, each.size or 0, digest)) for digest, run, each in files]
         self._folder.forget()
         return [result for run, result in results if run == self._run.id], len(rows) == MAX_RENAMES
+
+    def check(self, sql: sqlite3.Connection, *, is_complete: bool) -> list[CommitResult]:
+        """Return the files of this run that are missing or have another size, and record them as failed.
+
+        `is_complete`: the run claims to have downloaded all that it selected, so that others are failures too.
+        """
+        done = f"SELECT {COLUMNS} FROM artifacts JOIN jobs ON jobs.id = job WHERE fetched_by = ? AND state = 'done'"
+        lost = [
+            CommitResult(each, each.size or 0, each.target, DownloadError("the file was changed or deleted meanwhile"))
+            for each in map(QueuedArtifact._make, sql.execute(done, (self._run.id,)))
+            if self._folder.size(each.target or "") != each.size
+        ]
+        self._folder.forget()
+        if is_complete:
+            rest = f"SELECT {COLUMNS} FROM artifacts JOIN jobs ON jobs.id = job WHERE artifacts.run = ? AND state IN"
+            rows = sql.execute(f"{rest} ('found', 'fetched')", (self._run.id,)).fetchall()
+            unknown = DownloadError("the artifact was not downloaded: run the same command again")
+            lost += [CommitResult(QueuedArtifact(*row), 0, None, unknown) for row in rows]
+        with transaction(sql):
+            for artifact, _, _, error in lost:
+                mark_failed(sql, self._run.id, artifact.id, error or unknown)
+        return lost
 
     def _rename(self, sql: sqlite3.Connection, artifact: QueuedArtifact, size: int, digest: str) -> CommitResult:
         target = artifact.target

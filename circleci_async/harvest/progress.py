@@ -107,6 +107,12 @@ class ProgressTracker:
         self.done -= 1
         self.bytes -= result.size
 
+    def file_lost(self, result: CommitResult) -> None:
+        """Stop counting a file that had its final name and is missing now."""
+        self.file_withdrawn(result)
+        self.named_files -= 1
+        self.named_bytes -= result.size
+
     def file_failed(self, artifact: QueuedArtifact, error: Exception, *, is_final: bool) -> None:
         """Count a failed download, if it is final."""
         self.failed += is_final

@@ -145,6 +145,8 @@ class _HarvestRun:
         with self._stop_if_disk_is_full():
             async with committer:
                 await self._run_both(discovery, fetcher, concurrency)
+            if stop.error is None:
+                await committer.check()
             if not stop.is_set:
                 await end_run(writer, run)
         return run.id

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 from attrs import frozen
 
 from ..core.fan_out import fan_out
-from ..errors import DownloadError, LedgerBusy
+from ..errors import DownloadError, LedgerBusy, UnsafePath
 from .folder import HarvestFolder
 from .ledger.schema import connect_to_read, ledger_errors
 from .lock import is_locked
@@ -76,7 +76,7 @@ async def verify_harvest(into: str | os.PathLike[str]) -> VerifyReport:
     """
     root = Path(into)
     began = time.monotonic()
-    connection = await asyncio.to_thread(connect_to_read, root)
+    connection = await asyncio.to_thread(connect_to_read, root, is_checked=False)
     with closing(connection), ledger_errors(root):
         if await asyncio.to_thread(is_locked, root):
             raise LedgerBusy(f"a harvest is running in {root}: verify after it has ended")
@@ -155,7 +155,7 @@ def _verdict(folder: HarvestFolder, row: _Row) -> str:
         return "changed"
     try:
         return "intact" if folder.checksum(row.target) == (row.size, row.sha256) else "changed"
-    except OSError:
+    except (OSError, UnsafePath):
         return "missing"
 
 

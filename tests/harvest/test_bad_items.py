@@ -197,7 +197,7 @@ async def test_a_file_that_the_ledger_cannot_record_is_one_failure(into: Path, m
 
     world = two_pipelines()
     download = Downloader.download
-    reasons: Iterator[Any] = iter(["\ud800", b"bytes", object(), HUGE])
+    reasons: Iterator[Any] = iter(["\ud800", "\udfff", object(), HUGE])
 
     async def spoiled(self: Downloader, artifact: Any) -> Any:
         file = await download(self, artifact)

@@ -490,6 +490,29 @@ async def test_downloaded_files_that_cannot_get_their_names_are_failures_in_the_
     assert parts(into) == []
 
 
+async def test_a_file_that_is_deleted_or_changed_meanwhile_is_a_failure(into: Path) -> None:
+    """A report that claims to be complete has counted the files on the disk."""
+    world = small_world(pipelines=1)
+
+    async def spoil(event: ca.HarvestEvent) -> None:
+        if isinstance(event, ca.FileDone) and event.path == "logs/0.txt":
+            (into / event.target).unlink()
+        if isinstance(event, ca.FileDone) and event.path == "logs/1.txt":
+            (into / event.target).write_bytes(b"other")
+
+    async with FakeCircleCI(world, latency=0.005) as fake, fake.client(retry=QUICK) as circle:
+        fake.fail("*logs/3.txt", origin="storage", delay=0.1, times=2)
+        report = await circle.harvest("gh/acme/api", into, on_progress=spoil)
+        assert (len(report.files), report.bytes, len(list(report.files))) == (4, 4 * 3_000, 4)
+        assert sorted(failure.name for failure in report.failed) == ["logs/0.txt"] * 2 + ["logs/1.txt"] * 2
+        assert all("changed or deleted" in str(failure) for failure in report.failed)
+        assert not report.is_complete
+        report = await harvest(fake, into)
+        report.raise_for_failures()
+        assert (len(report.files), len(report.skipped)) == (4, 4)
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
 # Cancelled
 
 
