@@ -84,7 +84,7 @@ class Committer:
 
     async def check(self) -> None:
         """Count the files on the disk, at the end of the run. Raises `LedgerError`."""
-        is_complete = not self._stop.is_set and not self._progress.failed
+        is_complete = self._stop.reason is None and not self._progress.failed
         for result in await self._writer.run(self._placement.check, is_complete=is_complete):
             if result.error is not None:
                 if result.target is not None:

@@ -9,7 +9,7 @@ from ..core.session import Session
 from ..downloads.download import BATCH, INLINE
 from ..downloads.part_file import PartFile, Worker
 from ..errors import CircleCIError, UnsafePath
-from .bounds import Bounds
+from .bounds import Bounds, TooLarge
 from .folder import HarvestFolder
 from .ledger.queue import LedgerQueue
 from .ledger.records import FetchedArtifact, QueuedArtifact
@@ -44,6 +44,9 @@ class Downloader:
         content = _Content(artifact, self._queue, self._folder)
         try:
             return await self._download(content)
+        except TooLarge as error:
+            content.is_kept = error.bound is not None  # others need the space
+            raise
         finally:
             self._large -= content.is_large
             await content.close()
@@ -64,7 +67,8 @@ class Downloader:
                 content.add(part.data)
                 expected = max(body.size or 0, content.received)
                 if expected > admitted:
-                    if not self._bounds.admit_bytes(artifact.id, expected - admitted):
+                    is_growing = body.size is None
+                    if not self._bounds.admit_bytes(artifact.id, expected - admitted, is_growing=is_growing):
                         raise BoundReached(artifact.path)
                     admitted = expected
                 self._progress.file_advanced(artifact, content.received, body.size)
@@ -72,6 +76,7 @@ class Downloader:
                     self._large += 1
                     content.is_large = True
                 if content.is_large and content.pending >= self._batch_size(content.received):
+                    self._bounds.wrote(artifact.id, content.pending)
                     await content.write(body)
             if content.has_part or content.pending > INLINE:
                 await content.write(body)
@@ -95,6 +100,8 @@ class _Content:
         self.pending = 0
         """Bytes in memory."""
         self.is_large = False
+        self.is_kept = True
+        """Whether a later attempt can resume it."""
         self._queue = queue
         self._folder = folder
         self._parts: list[bytes] = []
@@ -176,7 +183,7 @@ class _Content:
             await self._worker.aclose()
         finally:
             if self._file is not None:
-                if self._is_complete or (self._noted_etag is not None and self._file.size):
+                if self._is_complete or (self.is_kept and self._noted_etag is not None and self._file.size):
                     self._file.close()
                 else:
                     self._file.discard()

@@ -7,7 +7,7 @@ from typing import Final
 from ..core.retry import RetryPolicy
 from ..errors import CircleCIError, LedgerError
 from .backpressure import Backpressure
-from .bounds import Bounds
+from .bounds import Bounds, TooLarge
 from .committer import Committer
 from .downloader import BoundReached, Downloader
 from .ledger.queue import LedgerQueue
@@ -130,6 +130,12 @@ class Fetcher:
         except BoundReached:
             self._bounds.release(artifact.id)
             self._stop.request(self._bounds.reached)
+        except TooLarge as error:
+            self._bounds.release(artifact.id)
+            if error.bound is None:
+                await self._give_up(artifact, error)
+            else:
+                self._stop.note(error.bound)
         except OSError as error:
             self._bounds.release(artifact.id)
             if not self._stop.fail_if_disk_full(error):

@@ -1,6 +1,6 @@
 """One bad item never costs another: it is a failure of the report, and everything else arrives."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,14 @@ from circleci_async.testing import FakeCircleCI, World
 from tests.downloads.file_server import random_bytes
 from tests.harvest.harvests import (
     QUICK,
+    Items,
     all_artifacts,
+    change_list,
     check_agreement,
     fill,
     harvest,
     small_world,
+    spoil,
     states,
     tree,
     usual_tree,
@@ -25,30 +28,10 @@ from tests.raw_server import raw, raw_server
 HUGE = 2**63
 HALF = "half \ud800"
 
-Items = list[dict[str, Any]]
-
-
-async def change_list(fake: FakeCircleCI, path: str, change: Callable[[Items], object]) -> None:
-    """Let the API answer a list with its items changed, as a faulty server would."""
-    async with fake.client(retry=QUICK) as circle:
-        page = await circle.request("GET", path)
-    change(page["items"])
-    fake.fail(f"/api/v2{path}", origin="api", body=page, times=None)
-    fake.requests.clear()
-
 
 def two_pipelines() -> World:
     """Two pipelines with two jobs each, of which the tests spoil one."""
     return small_world(pipelines=2, jobs=2, artifacts=3)
-
-
-def spoil(field: str, value: object, **which: str) -> Callable[[Items], None]:
-    """Change a field of the first item, or the first with these fields."""
-
-    def change(items: Items) -> None:
-        next(item for item in items if which.items() <= item.items())[field] = value
-
-    return change
 
 
 @pytest.mark.parametrize(
