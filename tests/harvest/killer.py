@@ -16,6 +16,7 @@ import asyncio, json, os, signal, sys, threading, time
 import circleci_async as ca
 import circleci_async.core.codec, circleci_async.harvest.run
 from circleci_async.downloads.part_file import PartFile
+from circleci_async.harvest.placement import Placement
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -29,6 +30,17 @@ def die_after_bytes(size):
         if written[0] >= size:
             die()
     PartFile.write = deadly
+
+def die_at_second_commit(seconds):
+    commit, calls = Placement.commit, [0]
+    def deadly(self, sql, files):
+        calls[0] += 1
+        if calls[0] == 2:
+            die()
+        results = commit(self, sql, files)
+        time.sleep(seconds)
+        return results
+    Placement.commit = deadly
 
 async def harvest(host, artifact_host, into, options):
     retry = ca.RetryPolicy(attempts=3, initial_delay=0.001, max_delay=0.01)
@@ -45,6 +57,8 @@ for line in sys.stdin:
             threading.Timer(order["seconds"], die).start()
         if order["written"] is not None:
             die_after_bytes(order["written"])
+        if order["committing"] is not None:
+            die_at_second_commit(order["committing"])
         asyncio.run(harvest(order["host"], order["artifact_host"], order["into"], order["options"]))
         os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -69,10 +83,16 @@ class Killer:
         *,
         seconds: float | None = None,
         written: int | None = None,
+        committing: float | None = None,
         **options: Any,
     ) -> None:
-        """Harvest in a process that is killed after `seconds`, or after `written` bytes of large files."""
-        assert await self._order(fake, into, options, seconds=seconds, written=written) == "killed"
+        """Harvest in a process that is killed.
+
+        After `seconds`, after `written` bytes of large files, or when the second batch is committed, the first of which
+        took `committing` seconds.
+        """
+        when = {"seconds": seconds, "written": written, "committing": committing}
+        assert await self._order(fake, into, options, **when) == "killed"
 
     async def _order(
         self,
@@ -81,9 +101,10 @@ class Killer:
         options: dict[str, Any],
         *,
         seconds: float | None = None,
-        written: int | None = None,
+        written: float | None = None,
+        committing: float | None = None,
     ) -> str:
-        order: dict[str, Any] = {"seconds": seconds, "written": written, "options": options}
+        order: dict[str, Any] = {"seconds": seconds, "written": written, "committing": committing, "options": options}
         order |= {"host": fake.url, "artifact_host": fake.artifact_host, "into": str(into)}
         return await asyncio.to_thread(self._send, json.dumps(order))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import circleci_async as ca
 from circleci_async.harvest.folder import PARTS_NAME, Part
 from circleci_async.harvest.ledger.schema import LEDGER_NAME
 from circleci_async.testing import Artifact, FakeCircleCI, World
@@ -17,6 +18,7 @@ from tests.harvest.harvests import (
     harvest,
     parts,
     rows,
+    small_world,
     states,
     tree,
     usual_place,
@@ -162,6 +164,58 @@ async def test_a_file_killed_after_its_last_byte_is_not_requested_again(into: Pa
         assert gets(fake) == []
     assert tree(into) == usual_tree([artifact])
     await check_agreement(into)
+
+
+@pytest.mark.parametrize("etags", [True, False])
+async def test_files_that_had_arrived_but_were_not_committed_are_not_requested_again(
+    etags: bool, into: Path, killing: Killer
+) -> None:
+    world = small_world()
+    job = all_artifacts(world)[0].job
+    for size in (200_000, 400_000, 1_500_000):
+        job.artifact(f"{size}.bin", size=size)
+    async with FakeCircleCI(world, etags=etags) as fake:
+        await killing.kill(fake, into, committing=0.7)
+        assert len(gets(fake)) == 27
+        assert len(tree(into)) + len(parts(into)) == 27
+        assert len(parts(into)) > 20
+        fake.requests.clear()
+        await killing.harvest(fake, into)
+        assert gets(fake) == []
+    assert tree(into) == usual_tree(all_artifacts(world))
+    assert parts(into) == []
+    await check_agreement(into)
+
+
+async def test_a_file_that_was_cut_off_while_it_was_written_is_requested_again(into: Path, killing: Killer) -> None:
+    world = small_world()
+    async with FakeCircleCI(world) as fake:
+        await killing.kill(fake, into, committing=0.3)
+        first, second, *_ = sorted((into / PARTS_NAME).iterdir())
+        first.write_bytes(first.read_bytes()[:-1])
+        second.write_bytes(bytes(second.stat().st_size))  # as after a power failure
+        fake.requests.clear()
+        await killing.harvest(fake, into)
+        assert len(gets(fake)) == 2
+    assert tree(into) == usual_tree(all_artifacts(world))
+    assert parts(into) == []
+    await check_agreement(into)
+
+
+async def test_complete_files_of_a_killed_run_belong_to_the_run_that_selects_them(into: Path, killing: Killer) -> None:
+    world = small_world()
+    async with FakeCircleCI(world) as fake:
+        await killing.kill(fake, into, committing=0.3)
+        fake.requests.clear()
+        report = await harvest(fake, into, select=ca.Selection(path="logs/3.txt"))
+        assert sorted(each.artifact for each in (*report.files, *report.skipped)) == ["logs/3.txt"] * 6
+        assert len(tree(into)) <= 7
+        report = await harvest(fake, into)
+        report.raise_for_failures()
+        assert len(report.files) + len(report.skipped) == 24
+        assert gets(fake) == []
+    assert tree(into) == usual_tree(all_artifacts(world))
+    assert parts(into) == []
 
 
 async def test_unknown_partial_files_are_deleted(into: Path, killing: Killer) -> None:
