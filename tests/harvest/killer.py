@@ -31,15 +31,17 @@ def die_after_bytes(size):
             die()
     PartFile.write = deadly
 
-def die_at_second_commit(seconds):
-    commit, calls = Placement.commit, [0]
+def die_after_files(count, into):
+    commit = Placement.commit
     def deadly(self, sql, files):
-        calls[0] += 1
-        if calls[0] == 2:
-            die()
         results = commit(self, sql, files)
-        time.sleep(seconds)
-        return results
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            waiting = [name for name in os.listdir(into + "/.harvest.parts") if name.count(".") == 3]
+            if len(waiting) + len(files) >= count:
+                break
+            time.sleep(0.005)
+        die()
     Placement.commit = deadly
 
 async def harvest(host, artifact_host, into, options):
@@ -57,8 +59,8 @@ for line in sys.stdin:
             threading.Timer(order["seconds"], die).start()
         if order["written"] is not None:
             die_after_bytes(order["written"])
-        if order["committing"] is not None:
-            die_at_second_commit(order["committing"])
+        if order["files"] is not None:
+            die_after_files(order["files"], order["into"])
         asyncio.run(harvest(order["host"], order["artifact_host"], order["into"], order["options"]))
         os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -83,15 +85,15 @@ class Killer:
         *,
         seconds: float | None = None,
         written: int | None = None,
-        committing: float | None = None,
+        files: int | None = None,
         **options: Any,
     ) -> None:
         """Harvest in a process that is killed.
 
-        After `seconds`, after `written` bytes of large files, or when the second batch is committed, the first of which
-        took `committing` seconds.
+        After `seconds`, after `written` bytes of large files, or when so many `files` have arrived, of which only the
+        first batch is committed.
         """
-        when = {"seconds": seconds, "written": written, "committing": committing}
+        when = {"seconds": seconds, "written": written, "files": files}
         assert await self._order(fake, into, options, **when) == "killed"
 
     async def _order(
@@ -102,9 +104,9 @@ class Killer:
         *,
         seconds: float | None = None,
         written: float | None = None,
-        committing: float | None = None,
+        files: int | None = None,
     ) -> str:
-        order: dict[str, Any] = {"seconds": seconds, "written": written, "committing": committing, "options": options}
+        order: dict[str, Any] = {"seconds": seconds, "written": written, "files": files, "options": options}
         order |= {"host": fake.url, "artifact_host": fake.artifact_host, "into": str(into)}
         return await asyncio.to_thread(self._send, json.dumps(order))
 

@@ -166,16 +166,16 @@ async def test_a_file_killed_after_its_last_byte_is_not_requested_again(into: Pa
     await check_agreement(into)
 
 
-@pytest.mark.parametrize("etags", [True, False])
+@pytest.mark.parametrize(("etags", "sizes"), [(True, (50, 9_000, 200_000)), (False, (200_000, 400_000, 1_500_000))])
 async def test_files_that_had_arrived_but_were_not_committed_are_not_requested_again(
-    etags: bool, into: Path, killing: Killer
+    etags: bool, sizes: tuple[int, ...], into: Path, killing: Killer
 ) -> None:
     world = small_world()
     job = all_artifacts(world)[0].job
-    for size in (200_000, 400_000, 1_500_000):
+    for size in sizes:
         job.artifact(f"{size}.bin", size=size)
     async with FakeCircleCI(world, etags=etags) as fake:
-        await killing.kill(fake, into, committing=0.7)
+        await killing.kill(fake, into, files=27)
         assert len(gets(fake)) == 27
         assert len(tree(into)) + len(parts(into)) == 27
         assert len(parts(into)) > 20
@@ -190,7 +190,7 @@ async def test_files_that_had_arrived_but_were_not_committed_are_not_requested_a
 async def test_a_file_that_was_cut_off_while_it_was_written_is_requested_again(into: Path, killing: Killer) -> None:
     world = small_world()
     async with FakeCircleCI(world) as fake:
-        await killing.kill(fake, into, committing=0.3)
+        await killing.kill(fake, into, files=24)
         first, second, *_ = sorted((into / PARTS_NAME).iterdir())
         first.write_bytes(first.read_bytes()[:-1])
         second.write_bytes(bytes(second.stat().st_size))  # as after a power failure
@@ -205,7 +205,7 @@ async def test_a_file_that_was_cut_off_while_it_was_written_is_requested_again(i
 async def test_complete_files_of_a_killed_run_belong_to_the_run_that_selects_them(into: Path, killing: Killer) -> None:
     world = small_world()
     async with FakeCircleCI(world) as fake:
-        await killing.kill(fake, into, committing=0.3)
+        await killing.kill(fake, into, files=24)
         fake.requests.clear()
         report = await harvest(fake, into, select=ca.Selection(path="logs/3.txt"))
         assert sorted(each.artifact for each in (*report.files, *report.skipped)) == ["logs/3.txt"] * 6
