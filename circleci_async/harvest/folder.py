@@ -152,7 +152,7 @@ class HarvestFolder:
 
     def part_checksum(self, part: Part) -> tuple[int, str]:
         """Read a partial file and return its size and its SHA-256 in hex."""
-        return _checksum(self._parts, part.name)
+        return file_checksum(self._parts, part.name)
 
     def remove_part(self, part: Part) -> None:
         """Delete a partial file, if it exists and can be deleted."""
@@ -172,7 +172,7 @@ class HarvestFolder:
     def checksum(self, target: str) -> tuple[int, str]:
         """Read a finished file and return its size and its SHA-256 in hex. Raises `OSError`, `UnsafePath`."""
         folder, name = self._located(target)
-        return _checksum(folder, name)
+        return file_checksum(folder, name)
 
     def place(self, part: Part, target: str, *, identical: str | None = None) -> None:
         """Move a partial file to its final path, atomically. Nothing is left of a path that cannot be created.
@@ -228,7 +228,7 @@ class HarvestFolder:
             version = _version(folder.lstat(name))
             known, digest = self._contents.get(target, ((), ""))
             if known != version:
-                _, digest = _checksum(folder, name)
+                _, digest = file_checksum(folder, name)
                 self._contents[target] = version, digest
         except (OSError, UnsafePath):
             return False
@@ -305,7 +305,8 @@ def _version(status: os.stat_result | None) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def _checksum(folder: Directory, name: str) -> tuple[int, str]:
+def file_checksum(folder: Directory, name: str) -> tuple[int, str]:
+    """Read a file in a folder and return its size and its SHA-256 in hex. Raises `OSError`, `UnsafePath`."""
     digest = hashlib.sha256()
     size = 0
     with open(name, "rb", buffering=0, opener=folder.open_file) as file:

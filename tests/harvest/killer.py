@@ -93,7 +93,7 @@ class Killer:
         After `seconds`, after `written` bytes of large files, or when so many `files` have arrived, of which only the
         first batch is committed.
         """
-        when = {"seconds": seconds, "written": written, "files": files}
+        when: dict[str, Any] = {"seconds": seconds, "written": written, "files": files}
         assert await self._order(fake, into, options, **when) == "killed"
 
     async def _order(
