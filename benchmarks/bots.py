@@ -258,7 +258,7 @@ def run(place: Place, peak_of: Callable[[Place, str], float], rounds: int, only:
             ("`pipelines.wait` with webhooks", partial(wait_sdk, webhooks=True)),
         ):
             requests, late = asyncio.run(wait(PIPELINES))
-            print(f"| {name} | {requests} | {late:.1f} |", flush=True)
+            print(f"| {name} | {requests:,} | {late:.1f} |", flush=True)
         print()
     if only in "memory" and peak_memory() is not None:
         print(f"| peak memory of the process, MiB | log of {SHORT // MIB} MiB | log of {LONG // MIB} MiB |")
