@@ -3,12 +3,14 @@
 import os
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ..core.encoding import is_text
-from ..errors import DownloadError, UnsafePath
+from ..errors import DownloadError, InvalidArgument, UnsafePath
 from ..models.artifacts import Artifact
+from .part_file import MAX_ADDED, remove_abandoned, stem, target_stem
 
 MAX_NAME = 255
 """Bytes that file systems allow in a name."""
@@ -42,6 +44,17 @@ def checked_parts(path: str) -> tuple[str, ...]:
     raise UnsafePath(f"artifact path {path!r} refused: {reason}")
 
 
+def local_path(name: str, path: str | os.PathLike[str]) -> Path:
+    """Return a folder given as the argument `name`. Raises `InvalidArgument` for text that no path can have."""
+    try:
+        is_valid = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        is_valid = False
+    if not is_valid:
+        raise InvalidArgument(f"{name} must be the path of a folder, without NUL and surrogates, got {path!r}")
+    return Path(path)
+
+
 def max_path(root: str | os.PathLike[str]) -> int:
     """Return how many bytes a path below `root` must stay below."""
     try:
@@ -58,7 +71,11 @@ class Destination:
     """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
-        self.root: Path = Path(root)
+        self.root: Path = local_path("folder", root)
+        self._max_path = max_path(self.root)
+        self._abandoned: dict[Path, dict[str, list[str]]] = {}
+        """The partial files that were in a folder before, by folder and stem of the target."""
+        self._created: list[Path] = []
         self._entries: dict[Path, dict[str, str]] = {}
         self._files: set[Path] = set()
         self._folders: dict[tuple[Path, str], Path] = {}
@@ -66,23 +83,47 @@ class Destination:
     def place(self, artifact: Artifact) -> Path:
         """Return the path for an artifact, and create its folder. No other artifact gets the same path.
 
-        Raises `UnsafePath` for a path that could leave the destination, and `DownloadError` if the folder cannot be
-        created.
+        Deletes what a killed process left of the same file. Raises `UnsafePath` for a path that could leave the
+        destination, and `DownloadError` if the folder cannot be created; nothing is left of it then.
         """
         parts = checked_parts(artifact.path)
         if artifact.node_index:
             parts = (f"node-{artifact.node_index}", *parts)
+        self._check_length(artifact, parts)
         folder = self.root
+        self._created.clear()
         try:
             if not self._entries:  # the first artifact
                 self.root.mkdir(parents=True, exist_ok=True)
             for name in parts[:-1]:
                 folder = self._folder(folder, name)
             file = self._claim(folder, parts[-1])
+            self._remove_abandoned(folder, file.name)
         except OSError as error:
+            self._forget_created()
             raise DownloadError(f"{artifact.path}: cannot be placed in {self.root}: {error}") from error
         self._files.add(file)
         return file
+
+    def _check_length(self, artifact: Artifact, parts: Sequence[str]) -> None:
+        length = len(os.fsencode(self.root.joinpath(*parts))) + MAX_ADDED
+        if length >= self._max_path:
+            raise DownloadError(
+                f"{artifact.path}: cannot be placed in {self.root}: the path would have more than {self._max_path - 1}"
+                " bytes: choose a folder with a shorter path"
+            )
+
+    def _remove_abandoned(self, folder: Path, name: str) -> None:
+        for part in self._abandoned.get(folder, {}).pop(stem(name), ()):
+            remove_abandoned(folder / part)
+
+    def _forget_created(self) -> None:
+        """Delete the folders that were created for an artifact that cannot be placed."""
+        for folder in reversed(self._created):
+            self._folders = {key: value for key, value in self._folders.items() if value != folder}
+            with suppress(OSError):
+                folder.rmdir()
+                self._listing(folder.parent).pop(fold(folder.name), None)
 
     def _folder(self, parent: Path, name: str) -> Path:
         key = (parent, name)
@@ -93,8 +134,12 @@ class Destination:
                     folder = self.root / folder.resolve().relative_to(self.root.resolve())
                 except ValueError:
                     raise UnsafePath(f"{folder} refused: it is a link to a folder outside of {self.root}") from None
-            folder.mkdir(exist_ok=True)
+            with suppress(FileExistsError):
+                folder.mkdir()
+                self._created.append(folder)
             self._folders[key] = folder
+        elif self._folders[key].is_symlink():  # swapped meanwhile
+            raise UnsafePath(f"{self._folders[key]} refused: it is a link now, which is not followed: delete it")
         return self._folders[key]
 
     def _claim(self, parent: Path, name: str, *, is_folder: bool = False) -> Path:
@@ -118,6 +163,10 @@ class Destination:
         """Return the names in a folder by their case-folded form; cached."""
         if folder not in self._entries:
             self._entries[folder] = {fold(entry.name): entry.name for entry in os.scandir(folder)}
+            abandoned = self._abandoned[folder] = {}
+            for name in self._entries[folder].values():
+                if (target := target_stem(name)) is not None:
+                    abandoned.setdefault(target, []).append(name)
         return self._entries[folder]
 
 

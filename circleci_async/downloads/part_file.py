@@ -16,6 +16,9 @@ from .file_lock import try_lock
 MAX_STEM = 200
 """Bytes of the target's name within the temporary one, which must stay below the 255 bytes of file systems."""
 
+MAX_ADDED = len("..01234567.part")
+"""Characters that a temporary name has more than the target's."""
+
 _NAME = re.compile(r"\.(.+)\.[0-9a-f]{8}\.part", re.DOTALL)
 
 _LOCKS = os.name != "nt"

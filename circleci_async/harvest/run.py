@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 from ..core.arguments import check_positive_integer
 from ..core.session import Session
 from ..core.uninterrupted import uninterrupted
+from ..downloads.destination import local_path
 from ..endpoints.resource import ProjectRef
 from ..errors import InvalidArgument, LedgerError
 from ..slug import ProjectSlug
@@ -68,7 +69,7 @@ async def harvest(
     check_positive_integer("attempts", attempts)
     if dedupe not in (None, "hardlink"):
         raise InvalidArgument(f"dedupe must be 'hardlink', or None for a separate copy of each file, got {dedupe!r}")
-    root = Path(into)
+    root = local_path("into", into)
     bounds = Bounds(root, max_files=max_files, max_bytes=max_bytes, min_free=MIN_FREE if min_free is None else min_free)
     lock = await _acquire_lock(root)
     try:

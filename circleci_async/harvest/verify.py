@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeVar
 from attrs import frozen
 
 from ..core.fan_out import fan_out
+from ..downloads.destination import local_path
 from ..errors import DownloadError, LedgerBusy, UnsafePath
 from .folder import HarvestFolder
 from .ledger.schema import connect_to_read, ledger_errors
@@ -74,7 +75,7 @@ async def verify_harvest(into: str | os.PathLike[str]) -> VerifyReport:
     Raises `LedgerError` if the destination contains no harvest or its ledger cannot be read, and `LedgerBusy` while a
     harvest is running.
     """
-    root = Path(into)
+    root = local_path("into", into)
     began = time.monotonic()
     connection = await asyncio.to_thread(connect_to_read, root, is_checked=False)
     with closing(connection), ledger_errors(root):

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 import circleci_async as ca
+from circleci_async.downloads import destination
+from circleci_async.harvest import layout
 from circleci_async.testing import FakeCircleCI, Fault, RateLimit, World
 from circleci_async.testing.server.exchange import Origin
 from tests.fastclock import fast_clock
@@ -386,6 +388,43 @@ async def test_a_path_that_is_not_valid_text_fails_and_is_never_written(into: Pa
         report = await harvest(fake, into)
         assert ["half \\ud800" in str(failure) for failure in report.failed] == [True]
     assert tree(into) == {}
+
+
+async def test_paths_that_are_too_long_together_fail_and_leave_nothing(into: Path) -> None:
+    world = World()
+    job = world.project("gh/acme/api").pipeline().workflow("build").job("test")
+    left = 4096 - len(str(into)) - len("/gh/acme/api/1/build/test-1/")
+    longest = f"{'/'.join(['x' * 200] * (left // 201))}/{'y' * (left % 201 - 1)}"
+    for path in ("/".join(["n" * 255] * 20), "/".join(["ä" * 127] * 20), f"{longest}z"):
+        job.artifact(path, b"bad")
+    job.artifact(longest, b"good")
+    async with FakeCircleCI(world) as fake:
+        for _ in range(2):
+            report = await harvest(fake, into)
+            assert len(report.failed) == 3
+            assert all("more than 4095 bytes" in str(failure) for failure in report.failed)
+            assert parts(into) == []
+    folders = [path for path in into.rglob("*") if path.is_dir() and not path.name.startswith(".")]
+    assert len(folders) == 6 + left // 201
+    assert (into / f"gh/acme/api/1/build/test-1/{longest}").read_bytes() == b"good"
+
+
+async def test_a_file_system_with_shorter_names_leaves_nothing(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit of the file system is unknown."""
+    monkeypatch.setattr(destination, "MAX_NAME", 10_000)
+    world = small_world(pipelines=1, jobs=1)
+    job = all_artifacts(world)[0].job
+    good = usual_tree(all_artifacts(world))
+    for path in (f"a/b/{'n' * 300}/c", f"a/b/{'n' * 300}"):
+        job.artifact(path, b"bad")
+    async with FakeCircleCI(world) as fake:
+        with monkeypatch.context() as patch:
+            patch.setattr(layout, "MAX_NAME", 10_000)
+            report = await harvest(fake, into)
+    assert ["File name too long" in str(failure) for failure in report.failed] == [True, True]
+    assert tree(into) == good
+    assert parts(into) == []
+    assert not (into / "gh/acme/api/1/build/test-0-1/a").exists()
 
 
 async def test_colliding_names_get_the_same_separate_paths_in_every_run(tmp_path: Path) -> None:
