@@ -395,7 +395,7 @@ async def test_paths_that_are_too_long_together_fail_and_leave_nothing(into: Pat
     job = world.project("gh/acme/api").pipeline().workflow("build").job("test")
     left = 4096 - len(str(into)) - len("/gh/acme/api/1/build/test-1/")
     longest = f"{'/'.join(['x' * 200] * (left // 201))}/{'y' * (left % 201 - 1)}"
-    for path in ("/".join(["n" * 255] * 20), "/".join(["ä" * 127] * 20), f"{longest}z"):
+    for path in ("/".join(["n" * 255] * 20), "/".join(["n"] * 2_500), f"{longest}z"):
         job.artifact(path, b"bad")
     job.artifact(longest, b"good")
     async with FakeCircleCI(world) as fake:
