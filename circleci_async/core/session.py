@@ -286,6 +286,7 @@ class Session:
         except DecodeError as caught:
             faults = tuple(map(self.redact, caught.faults))
             error = DecodeError(faults, method=method, url=self.public_url(url), body=self.redact(caught.body))
+            error.page = caught.page
         finally:
             del content  # a traceback that prints local variables must not print a token that the server returned
         raise error

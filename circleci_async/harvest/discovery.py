@@ -311,18 +311,21 @@ class Discovery:
                 self._count_job(job, visit)
             return
         discovered = skipped = 0
+        faults: list[CircleCIError] = []
         artifacts = self._artifacts.list(job.project, job.number).empty_if_missing()
-        async with aclosing(self._reader.pages(artifacts, ignores_stop=True)) as pages:
+        async with aclosing(self._reader.pages(artifacts, faults, ignores_stop=True)) as pages:
             async for page in pages:
                 recorded = await self._catalog.add(job, page.items, glob, is_queued=is_queued)
                 self._count(recorded)
                 discovered += recorded.discovered
                 skipped += recorded.skipped
                 await self._backpressure.wait()
-        await self._catalog.complete(job, is_final=is_finished)
+        await self._catalog.complete(job, is_final=is_finished and not faults)
         await self._committer.rename_waiting(job)
         if is_queued:
             self._progress.job_listed(job, discovered, skipped)
+        if faults:
+            raise faults[0]
 
     def _count_job(self, job: JobRef, recorded: Recorded) -> None:
         self._count(recorded)

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from ..core.paging import Page, Paged
 from ..core.retry import RetryPolicy
-from ..errors import CircleCIError, LedgerError
+from ..errors import CircleCIError, DecodeError, LedgerError
 from .ledger.listings import IncompleteListings
 from .ledger.records import Listing
 from .ledger.values import error_text, valid_text
@@ -17,6 +17,9 @@ from .progress import ProgressTracker
 from .stop_signal import StopSignal
 
 T = TypeVar("T")
+
+MAX_FAULTY_PAGES = 100
+"""Pages of a list with faulty items, after which the next one ends the list."""
 
 log: logging.Logger = logging.getLogger("circleci_async")
 
@@ -94,14 +97,25 @@ class ListReader:
                 await self._incomplete.remove(listing)
 
     async def items(self, paged: Paged[T]) -> AsyncGenerator[T]:
-        """Iterate the items of a list. Ends early when the run is stopped."""
-        async with aclosing(self.pages(paged)) as pages:
+        """Iterate the items of a list. Ends early when the run is stopped.
+
+        If some items are faulty, yields the others, then raises their `DecodeError`.
+        """
+        faults: list[CircleCIError] = []
+        async with aclosing(self.pages(paged, faults)) as pages:
             async for page in pages:
                 for item in page.items:
                     yield item
+        if faults:
+            raise faults[0]
 
-    async def pages(self, paged: Paged[T], *, ignores_stop: bool = False) -> AsyncGenerator[Page[T]]:
-        """Iterate the pages of a list. Ends early when the run is stopped, unless `ignores_stop`."""
+    async def pages(
+        self, paged: Paged[T], faults: list[CircleCIError], *, ignores_stop: bool = False
+    ) -> AsyncGenerator[Page[T]]:
+        """Iterate the pages of a list. Ends early when the run is stopped, unless `ignores_stop`.
+
+        Pages with faulty items are yielded without them, and their errors appended to `faults`.
+        """
         token: str | None = None
         attempts = 0
         while ignores_stop or not self._stop.is_set:
@@ -116,7 +130,16 @@ class ListReader:
                             break
                 return
             except CircleCIError as error:
-                attempts = await self._wait_to_retry(paged, error, attempts)
+                rest = error.page if isinstance(error, DecodeError) else None
+                if rest is None or len(faults) == MAX_FAULTY_PAGES:
+                    attempts = await self._wait_to_retry(paged, error, attempts)
+                    continue
+                faults.append(error)
+            self._outage.succeeded()
+            items, token = rest
+            yield Page(items, token)
+            if token is None:
+                return
 
     async def call(self, request: Callable[[], Awaitable[T]]) -> T:
         """Make one call, with the same retries."""

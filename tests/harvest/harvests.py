@@ -112,12 +112,14 @@ def gets(fake: FakeCircleCI, *, origin: str = "storage") -> list[str]:
     return [each.path for each in fake.requests if each.origin == origin and each.status in {200, 206, 302}]
 
 
-async def change_list(fake: FakeCircleCI, path: str, change: Callable[[Items], object]) -> None:
+async def change_list(
+    fake: FakeCircleCI, path: str, change: Callable[[Items], object], *, times: int | None = None
+) -> None:
     """Let the API answer a list with its items changed, as a faulty server would."""
     async with fake.client(retry=QUICK) as circle:
         page = await circle.request("GET", path)
     change(page["items"])
-    fake.fail(f"/api/v2{path}", origin="api", body=page, times=None)
+    fake.fail(f"/api/v2{path}", origin="api", body=page, times=times)
     fake.requests.clear()
 
 

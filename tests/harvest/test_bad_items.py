@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import circleci_async as ca
+from circleci_async.harvest import list_reader
 from circleci_async.testing import FakeCircleCI, World
 from tests.downloads.file_server import random_bytes
 from tests.harvest.harvests import (
@@ -124,6 +125,53 @@ async def test_a_bad_artifact_is_one_failure(field: str, value: object, into: Pa
             assert str(failure).isprintable()
             assert len(tree(into)) == 11
     assert tree(into) == usual_tree(each for each in all_artifacts(world) if each is not bad)
+
+
+WRONG: list[object] = [None, "seven", 7, [], {"a": 1}, 1.5, True]
+
+
+@pytest.mark.parametrize("value", WRONG)
+async def test_items_that_do_not_match_their_models_are_one_failure_of_each_list(value: object, into: Path) -> None:
+    world = small_world(pipelines=3, jobs=2, artifacts=3)
+    first, second, bad = world.projects["gh/acme/api"].pipelines.all
+    fill(first.workflow("other").job("also"), 3)
+    workflow, job = first.workflows[0], second.workflows[0].jobs[0]
+    text = 7 if isinstance(value, str) else value
+    number = "x" if type(value) is int else value
+    async with FakeCircleCI(world) as fake:
+        await change_list(fake, "/project/gh/acme/api/pipeline", spoil("number", number, id=bad.id))
+        await change_list(fake, f"/pipeline/{first.id}/workflow", spoil("id", text, name="other"))
+        await change_list(fake, f"/workflow/{workflow.id}/job", spoil("name", text, id=workflow.jobs[0].id))
+        await change_list(fake, f"/project/gh/acme/api/{job.number}/artifacts", spoil("path", text, path="logs/0.txt"))
+        for _ in range(2):
+            report = await harvest(fake, into)
+            assert sorted(failure.kind for failure in report.failed) == ["artifacts", "jobs", "pipelines", "workflows"]
+            assert all("cannot be decoded: $.items[" in failure.error for failure in report.failed)
+    rest = [each for each in all_artifacts(world) if each.job.workflow.pipeline is not bad]
+    rest = [each for each in rest if each.job.workflow.name != "other" and each.job is not workflow.jobs[0]]
+    assert tree(into) == usual_tree(each for each in rest if each is not job.artifacts[0])
+
+
+async def test_the_pages_after_a_faulty_item_are_read(into: Path) -> None:
+    world = small_world(pipelines=5)
+    newest = world.projects["gh/acme/api"].pipelines.all[-1]
+    async with FakeCircleCI(world, page_size=2) as fake:
+        await change_list(fake, "/project/gh/acme/api/pipeline", spoil("number", "x", id=newest.id), times=1)
+        report = await harvest(fake, into)
+        assert [failure.kind for failure in report.failed] == ["pipelines"]
+        assert tree(into) == usual_tree(e for e in all_artifacts(world) if e.job.workflow.pipeline is not newest)
+        report = await harvest(fake, into)  # the list is correct now
+        report.raise_for_failures()
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+async def test_endless_pages_with_faulty_items_end(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(list_reader, "MAX_FAULTY_PAGES", 3)
+    async with FakeCircleCI(two_pipelines()) as fake:
+        page = {"items": [{"id": 7}], "next_page_token": "again"}
+        fake.fail("*/api/pipeline", origin="api", body=page, times=None)
+        report = await harvest(fake, into)
+    assert [failure.kind for failure in report.failed] == ["pipelines"]
 
 
 async def test_two_artifacts_with_impossible_nodes_are_two_failures(into: Path) -> None:
