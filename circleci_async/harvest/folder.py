@@ -18,8 +18,8 @@ from ..errors import LedgerError, UnsafePath
 
 PARTS_NAME: Final = ".harvest.parts"
 
-MAX_OPEN_FOLDERS: Final = 8
-"""Folders that are kept open while files are placed."""
+MAX_OPEN_FOLDERS: Final = 24
+"""Folders that are kept open, so that they need not be looked up for each file."""
 
 MAX_KNOWN_CONTENTS: Final = 256
 """Finished files whose checksum is known, because this run read them."""
@@ -69,7 +69,7 @@ class HarvestFolder:
             self._opened_parts = None
 
     def forget(self) -> None:
-        """Close the folders of finished files, so that the next use looks at them again."""
+        """Close the folders of finished files, so that their names are looked up again."""
         while self._folders:
             self._folders.popitem()[1].close()
 
@@ -191,33 +191,38 @@ class HarvestFolder:
         if len(os.fsencode(f"{self._root}/{target}")) >= self._max_path:
             reason = f"the path has more than {self._max_path - 1} bytes: use a shorter layout or destination"
             raise OSError(errno.ENAMETOOLONG, reason)
+        link = None if identical is None else self._link(identical, part)
         created: list[int] = []
         try:
-            folder = self._folder(tuple(names), created)
-            if identical is None or not self._link(identical, part, folder, name):
-                self._parts.replace(part.name, folder, name)
+            self._parts.replace(link or part.name, self._folder(tuple(names), created), name)
         except OSError:
             self._remove_folders(names, created)
             raise
+        finally:
+            if link is not None:
+                with suppress(FileNotFoundError):  # replacing one link to a file by another link to it does nothing
+                    self._parts.unlink(link)
+        if identical is not None and link is not None:
+            self._parts.unlink(part.name)
+            self._note_link(identical)
 
-    def _link(self, identical: str, part: Part, folder: Directory, name: str) -> bool:
+    def _link(self, identical: str, part: Part) -> str | None:
+        """Make a link to a finished file among the partial files and return its name, if that is possible."""
         link = f"{part.name}.link"
         try:
             with suppress(FileNotFoundError):
                 self._parts.unlink(link)
-            twin_folder, twin = self._located(identical)
-            twin_folder.link(twin, self._parts, link)
+            folder, name = self._located(identical)
+            folder.link(name, self._parts, link)
         except (OSError, UnsafePath):  # unsupported by the file system, too many links, or the file is gone
-            return False
-        try:
-            self._parts.replace(link, folder, name)
-        finally:
-            with suppress(FileNotFoundError):  # replacing one link to a file by another link to it does nothing
-                self._parts.unlink(link)
-        if identical in self._contents:  # the new link changed its status
-            self._contents[identical] = _version(twin_folder.lstat(twin)), self._contents[identical][1]
-        self._parts.unlink(part.name)
-        return True
+            return None
+        return link
+
+    def _note_link(self, target: str) -> None:
+        """Note the status of a file, which a new link has changed."""
+        if target in self._contents:
+            folder, name = self._located(target)
+            self._contents[target] = _version(folder.lstat(name)), self._contents[target][1]
 
     def is_intact(self, target: str, size: int, sha256: str) -> bool:
         """Return whether a finished file has this content. It is read once, until it changes."""
@@ -244,18 +249,23 @@ class HarvestFolder:
         """Open a folder; with `created`, create missing ones and append their positions."""
         folder = self._folders.get(names)
         if folder is not None:
+            self._folders.move_to_end(names)
             return folder
-        folder = Directory.open(self._root)
-        for position, name in enumerate(names):
-            with folder as parent:
-                try:
-                    folder = parent.folder(name)
-                except FileNotFoundError:
-                    if created is None:
-                        raise
-                    parent.mkdir(name)
-                    created.append(position)
-                    folder = parent.folder(name)
+        if not names:
+            folder = Directory.open(self._root)
+        else:
+            *parents, name = names
+            parent = self._folder(tuple(parents), created)
+            try:
+                folder = parent.folder(name)
+            except FileNotFoundError:
+                if created is None:
+                    raise
+                parent.mkdir(name)
+                created.append(len(parents))
+                folder = parent.folder(name)
+        if folder.fd is None:  # a path can lead elsewhere the next time
+            return folder
         self._folders[names] = folder
         if len(self._folders) > MAX_OPEN_FOLDERS:
             self._folders.popitem(last=False)[1].close()

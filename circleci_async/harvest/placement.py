@@ -58,20 +58,16 @@ class Placement:
                 self._folder.leftovers[part.id] = part
             elif etag is None:  # cannot be resumed
                 self._folder.remove_part(part)
-        self._folder.forget()
 
     def commit(self, sql: sqlite3.Connection, files: Sequence[FetchedArtifact]) -> list[CommitResult]:
         """Record downloaded artifacts, and rename their partial files."""
         errors = self._record(sql, files)
-        try:
-            return [
-                self._rename(sql, file.artifact, file.size, file.sha256)
-                if file.artifact.id not in errors
-                else CommitResult(file.artifact, file.size, None, errors[file.artifact.id])
-                for file in files
-            ]
-        finally:
-            self._folder.forget()
+        return [
+            self._rename(sql, file.artifact, file.size, file.sha256)
+            if file.artifact.id not in errors
+            else CommitResult(file.artifact, file.size, None, errors[file.artifact.id])
+            for file in files
+        ]
 
     def _record(self, sql: sqlite3.Connection, files: Sequence[FetchedArtifact]) -> dict[int, Exception]:
         """Record files in one transaction or, if SQLite refuses one, each in its own. Return the errors by id."""
@@ -109,7 +105,6 @@ class Placement:
         with transaction(sql):
             sql.executemany("UPDATE artifacts SET state = 'done' WHERE id = ?", [(each.id,) for *_, each in files])
         results = [(run, self._rename(sql, each, each.size or 0, digest)) for digest, run, each in files]
-        self._folder.forget()
         return [result for run, result in results if run == self._run.id], len(rows) == MAX_RENAMES
 
     def check(self, sql: sqlite3.Connection, *, is_complete: bool) -> list[CommitResult]:
@@ -117,13 +112,13 @@ class Placement:
 
         `is_complete`: the run claims to have downloaded all that it selected, so that others are failures too.
         """
+        self._folder.forget()  # a folder can have been moved, with its files
         done = f"SELECT {COLUMNS} FROM artifacts JOIN jobs ON jobs.id = job WHERE fetched_by = ? AND state = 'done'"
         lost = [
             CommitResult(each, each.size or 0, each.target, DownloadError("the file was changed or deleted meanwhile"))
             for each in map(QueuedArtifact._make, sql.execute(done, (self._run.id,)))
             if self._folder.size(each.target or "") != each.size
         ]
-        self._folder.forget()
         if is_complete:
             rest = f"SELECT {COLUMNS} FROM artifacts JOIN jobs ON jobs.id = job WHERE artifacts.run = ? AND state IN"
             rows = sql.execute(f"{rest} ('found', 'fetched')", (self._run.id,)).fetchall()

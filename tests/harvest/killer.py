@@ -41,6 +41,7 @@ def die_after_files(count, into):
             if len(waiting) + len(files) >= count:
                 break
             time.sleep(0.005)
+        time.sleep(0.05)  # the last one is written
         die()
     Placement.commit = deadly
 
