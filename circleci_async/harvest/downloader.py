@@ -128,7 +128,7 @@ class _Content:
         with suppress(OSError, UnsafePath):
             size, digest = await asyncio.to_thread(self._folder.part_checksum, part)
             if digest == part.sha256:
-                return FetchedArtifact(self.artifact, size, digest, self.artifact.etag)
+                return FetchedArtifact(self.artifact, None, size, digest, self.artifact.etag)
         self._folder.remove_part(part)
         return None
 
@@ -168,14 +168,12 @@ class _Content:
         await self._worker.finish()
 
     def fetched(self, etag: str | None) -> FetchedArtifact:
-        """Return the complete artifact. Its bytes are on the disk now, also if the process is killed."""
-        id = self.artifact.id
-        if self._file is None:
-            part = self._folder.write_part(id, b"".join(self._parts))
-        else:
-            part = self._folder.complete_part(id, self._file.sha256)
+        """Return the complete artifact. Its partial file is marked as complete."""
         self._is_complete = True
-        return FetchedArtifact(self.artifact, self.received, part.sha256 or "", etag)
+        if self._file is None:
+            return FetchedArtifact(self.artifact, b"".join(self._parts), self.received, "", etag)
+        self._folder.complete_part(self.artifact.id, self._file.sha256)
+        return FetchedArtifact(self.artifact, None, self.received, self._file.sha256, etag)
 
     async def close(self) -> None:
         """Close the partial file. Keep it only if it is complete or can be resumed."""

@@ -15,10 +15,11 @@ from ..downloads.destination import checked_parts, max_path
 from ..downloads.directory import Directory
 from ..downloads.part_file import PartFile
 from ..errors import LedgerError, UnsafePath
+from .arrivals import Arrivals, read_arrivals
 
 PARTS_NAME: Final = ".harvest.parts"
 
-MAX_OPEN_FOLDERS: Final = 24
+MAX_OPEN_FOLDERS: Final = 4
 """Folders that are kept open, so that they need not be looked up for each file."""
 
 MAX_KNOWN_CONTENTS: Final = 256
@@ -55,6 +56,7 @@ class HarvestFolder:
         self.root = root
         self._root = os.path.realpath(root)
         self._opened_parts: Directory | None = None
+        self._opened_arrivals: Arrivals | None = None
         self._folders: OrderedDict[tuple[str, ...], Directory] = OrderedDict()
         self._contents: OrderedDict[str, tuple[tuple[int, ...], str]] = OrderedDict()
         self._max_path = max_path(self._root)
@@ -64,6 +66,9 @@ class HarvestFolder:
     def close(self) -> None:
         """Close the folders. Idempotent."""
         self.forget()
+        if self._opened_arrivals is not None:
+            self._opened_arrivals.close()
+            self._opened_arrivals = None
         if self._opened_parts is not None:
             self._opened_parts.close()
             self._opened_parts = None
@@ -85,6 +90,13 @@ class HarvestFolder:
                 self._opened_parts = root.folder(PARTS_NAME)
             except (UnsafePath, NotADirectoryError):
                 raise LedgerError(f"{path} is not a folder: delete it, then run the same command again") from None
+
+    @property
+    def arrivals(self) -> Arrivals:
+        """The small files that are not committed yet."""
+        if self._opened_arrivals is None:
+            self._opened_arrivals = Arrivals(self._parts)
+        return self._opened_arrivals
 
     @property
     def _parts(self) -> Directory:
@@ -110,6 +122,10 @@ class HarvestFolder:
                 self._parts.unlink(entry.name)
             else:
                 yield Part(int(match[1]), match[2])
+
+    def arrived(self) -> Iterator[tuple[int, bytes]]:
+        """Yield id and content of the small files that a killed harvest left, then delete its records."""
+        return read_arrivals(self._parts)
 
     def write_part(self, id: int, content: bytes) -> Part:
         """Write a complete partial file at once; nothing is left if that fails."""
@@ -251,19 +267,17 @@ class HarvestFolder:
         if folder is not None:
             self._folders.move_to_end(names)
             return folder
-        if not names:
-            folder = Directory.open(self._root)
-        else:
-            *parents, name = names
-            parent = self._folder(tuple(parents), created)
-            try:
-                folder = parent.folder(name)
-            except FileNotFoundError:
-                if created is None:
-                    raise
-                parent.mkdir(name)
-                created.append(len(parents))
-                folder = parent.folder(name)
+        folder = Directory.open(self._root)
+        for position, name in enumerate(names):
+            with folder as parent:
+                try:
+                    folder = parent.folder(name)
+                except FileNotFoundError:
+                    if created is None:
+                        raise
+                    parent.mkdir(name)
+                    created.append(position)
+                    folder = parent.folder(name)
         if folder.fd is None:  # a path can lead elsewhere the next time
             return folder
         self._folders[names] = folder

@@ -40,6 +40,9 @@ class Placement:
         Complete files that the run did not record are kept: they are `leftovers` of the folder.
         """
         self._folder.create()
+        for id, content in self._folder.arrived():
+            if sql.execute("SELECT 1 FROM artifacts WHERE id = ? AND state = 'found'", (id,)).fetchone() is not None:
+                self._folder.write_part(id, content)
         for part in self._folder.parts():
             query = "SELECT state, target, size, sha256, etag FROM artifacts WHERE id = ?"
             row = sql.execute(query, (part.id,)).fetchone()
@@ -59,15 +62,28 @@ class Placement:
             elif etag is None:  # cannot be resumed
                 self._folder.remove_part(part)
 
-    def commit(self, sql: sqlite3.Connection, files: Sequence[FetchedArtifact]) -> list[CommitResult]:
-        """Record downloaded artifacts, and rename their partial files."""
-        errors = self._record(sql, files)
-        return [
-            self._rename(sql, file.artifact, file.size, file.sha256)
-            if file.artifact.id not in errors
-            else CommitResult(file.artifact, file.size, None, errors[file.artifact.id])
-            for file in files
-        ]
+    def commit(self, sql: sqlite3.Connection, files: Sequence[FetchedArtifact], batch: str) -> list[CommitResult]:
+        """Write, record and rename downloaded artifacts. `batch`: their batch of the `Arrivals`."""
+        errors: dict[int, Exception] = {}
+        written: list[FetchedArtifact] = []
+        for file in files:
+            try:
+                written.append(self._written(file))
+            except OSError as error:
+                errors[file.artifact.id] = error
+        errors |= self._record(sql, written)
+        results = [CommitResult(each.artifact, each.size, None, errors.get(each.artifact.id)) for each in files]
+        results = [result for result in results if result.error is not None]
+        for file in written:
+            if file.artifact.id not in errors:
+                results.append(self._rename(sql, file.artifact, file.size, file.sha256))
+        self._folder.arrivals.end_batch(batch)
+        return results
+
+    def _written(self, file: FetchedArtifact) -> FetchedArtifact:
+        if file.content is None:
+            return file
+        return file._replace(content=None, sha256=self._folder.write_part(file.artifact.id, file.content).sha256 or "")
 
     def _record(self, sql: sqlite3.Connection, files: Sequence[FetchedArtifact]) -> dict[int, Exception]:
         """Record files in one transaction or, if SQLite refuses one, each in its own. Return the errors by id."""

@@ -16,6 +16,7 @@ import asyncio, json, os, signal, sys, threading, time
 import circleci_async as ca
 import circleci_async.core.codec, circleci_async.harvest.run
 from circleci_async.downloads.part_file import PartFile
+from circleci_async.harvest.committer import Committer
 from circleci_async.harvest.placement import Placement
 
 def die(*_):
@@ -31,19 +32,20 @@ def die_after_bytes(size):
             die()
     PartFile.write = deadly
 
-def die_after_files(count, into):
-    commit = Placement.commit
-    def deadly(self, sql, files):
-        results = commit(self, sql, files)
+def die_after_files(count):
+    commit, add, added = Placement.commit, Committer.add, []
+    async def note(self, file):
+        adding = asyncio.ensure_future(add(self, file))
+        await asyncio.sleep(0)
+        added.append(file)
+        await adding
+    def deadly(self, sql, files, batch):
+        results = commit(self, sql, files, batch)
         deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            waiting = [name for name in os.listdir(into + "/.harvest.parts") if name.count(".") == 3]
-            if len(waiting) + len(files) >= count:
-                break
+        while time.monotonic() < deadline and len(added) < count:
             time.sleep(0.005)
-        time.sleep(0.05)  # the last one is written
         die()
-    Placement.commit = deadly
+    Placement.commit, Committer.add = deadly, note
 
 async def harvest(host, artifact_host, into, options):
     retry = ca.RetryPolicy(attempts=3, initial_delay=0.001, max_delay=0.01)
@@ -61,7 +63,7 @@ for line in sys.stdin:
         if order["written"] is not None:
             die_after_bytes(order["written"])
         if order["files"] is not None:
-            die_after_files(order["files"], order["into"])
+            die_after_files(order["files"])
         asyncio.run(harvest(order["host"], order["artifact_host"], order["into"], order["options"]))
         os._exit(0)
     _, status = os.waitpid(child, 0)

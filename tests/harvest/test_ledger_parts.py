@@ -92,7 +92,7 @@ async def test_what_is_released_is_claimed_again_and_what_is_committed_or_failed
     await queue.fail(failed, ERROR)
     await queue.release(charged, ERROR, counts_attempt=True)
     await queue.release(free, ERROR, counts_attempt=False)
-    await writer.execute(queue.commit, [FetchedArtifact(done, 0, "", None)])
+    await writer.execute(queue.commit, [FetchedArtifact(done, b"", 0, "", None)])
     assert await queue.claim(10) == []
     queue.rewind()
     assert [(each.path, each.attempts) for each in await queue.claim(10)] == [("2", 1), ("3", 0)]
@@ -105,7 +105,7 @@ async def test_the_next_run_queues_what_is_left_and_skips_what_is_there(writer: 
     await queue_artifacts(writer, into, run, 3)
     done, failed, _ = await queue.claim(3)
     await queue.fail(failed, ERROR)
-    await writer.execute(queue.commit, [FetchedArtifact(done, 1, "", None)])
+    await writer.execute(queue.commit, [FetchedArtifact(done, None, 1, "", None)])
     (into / "gh/acme/api/1/build/test-7").mkdir(parents=True)
     (into / "gh/acme/api/1/build/test-7/0").write_bytes(b"0")
     await end_run(writer, run)

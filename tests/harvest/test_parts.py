@@ -40,7 +40,7 @@ def test_a_deleted_folder_is_created_again(files: HarvestFolder) -> None:
 
 
 def test_only_the_latest_folders_stay_open(files: HarvestFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder, "MAX_OPEN_FOLDERS", 4)
+    monkeypatch.setattr(folder, "MAX_OPEN_FOLDERS", 3)
     opened: list[str] = []
     open_folder = Directory.folder
 

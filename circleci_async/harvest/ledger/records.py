@@ -23,9 +23,10 @@ class QueuedArtifact(NamedTuple):
 
 
 class FetchedArtifact(NamedTuple):
-    """A downloaded artifact. Its bytes are in its partial file, which is named after the checksum."""
+    """A downloaded artifact. Its bytes are in `content` or, if that is None, in its complete partial file."""
 
     artifact: QueuedArtifact
+    content: bytes | None
     size: int
     sha256: str
     etag: str | None
