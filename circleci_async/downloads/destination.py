@@ -18,6 +18,9 @@ MAX_NAME = 255
 MAX_PATH = 4096
 """Bytes that the path of a file must stay below, where the system does not tell."""
 
+_PLAIN = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.%+~=@-]{0,200}(?:/|$))+(?<!/)")
+"""Paths that need no further check: most of them."""
+
 _DRIVE = re.compile(r"[A-Za-z]:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -25,6 +28,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 def checked_parts(path: str) -> tuple[str, ...]:
     """Split an artifact's path into names; raises `UnsafePath` for one that could leave the destination."""
     parts = tuple(path.split("/"))
+    if _PLAIN.fullmatch(path):
+        return parts
     if _CONTROL.search(path):
         reason = "it contains a control character"
     elif not is_text(path):
