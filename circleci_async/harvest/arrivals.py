@@ -16,7 +16,7 @@ NAMES: Final = ("arrived.0", "arrived.1")
 MAX_CONTENT: Final = 16 * 1024 * 1024
 """Bytes of a file; a record that claims more is damaged."""
 
-_HEADER = struct.Struct("<QQI")  # id, length, checksum
+_HEADER = struct.Struct("<qQI")  # id, length, checksum
 
 
 class Arrivals:

@@ -128,6 +128,7 @@ class Placement:
 
         `is_complete`: the run claims to have downloaded all that it selected, so that others are failures too.
         """
+        unknown = DownloadError("the artifact was not downloaded: run the same command again")
         self._folder.forget()  # a folder can have been moved, with its files
         done = f"SELECT {COLUMNS} FROM artifacts JOIN jobs ON jobs.id = job WHERE fetched_by = ? AND state = 'done'"
         lost = [
@@ -138,7 +139,6 @@ class Placement:
         if is_complete:
             rest = f"SELECT {COLUMNS} FROM artifacts JOIN jobs ON jobs.id = job WHERE artifacts.run = ? AND state IN"
             rows = sql.execute(f"{rest} ('found', 'fetched')", (self._run.id,)).fetchall()
-            unknown = DownloadError("the artifact was not downloaded: run the same command again")
             lost += [CommitResult(QueuedArtifact(*row), 0, None, unknown) for row in rows]
         with transaction(sql):
             for artifact, _, _, error in lost:

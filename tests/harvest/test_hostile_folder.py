@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -350,7 +350,7 @@ async def test_rows_that_no_harvest_wrote(into: Path) -> None:
 
 
 @contextmanager
-def allowed(error: type[Exception], match: str) -> Iterator[None]:
+def allowed(error: type[Exception], match: str) -> Generator[None]:
     """Accept an error with this message."""
     try:
         yield
