@@ -10,6 +10,7 @@ from attrs import define, field
 
 from ..errors import RateLimited
 from .arguments import check_positive_integer
+from .permit_timeout import PermitTimer
 from .rate_control import RateControl, Ticket
 from .rate_limit import RateLimitState
 from .stats import Stats
@@ -27,6 +28,8 @@ class WaitLimit:
     """Longest pause in seconds."""
     deadline: float | None = None
     """In the event loop's time."""
+    permit_timeout: float = math.inf
+    """Seconds after which the call fails if every permit is held and none has been released."""
     sequence: int = field(factory=count().__next__)
     """Position in the queue. A call that was refused is queued before every later call."""
     method: str = ""
@@ -57,6 +60,7 @@ class Limiter:
         self._stats = stats
         self._control = RateControl(concurrency)
         self._in_flight = 0
+        self._full_since = 0.0  # in the event loop's time
         self._paused_until = 0.0  # in the event loop's time; 0 without a pause
         self._queues: dict[bool, Queue] = {True: [], False: []}  # by `counted`
         self._arrivals = count()
@@ -73,6 +77,11 @@ class Limiter:
     def is_paused(self) -> bool:
         """Whether no request is sent for now."""
         return bool(self._paused_until)
+
+    @property
+    def full_since(self) -> float | None:
+        """Since when every permit is held, in the event loop's time. None during a pause, or if a permit is free."""
+        return None if self._paused_until or self._in_flight < self._concurrency else self._full_since
 
     @property
     def rate(self) -> float | None:
@@ -118,7 +127,7 @@ class Limiter:
     async def acquire(self, wait_limit: WaitLimit, *, counted: bool = True) -> Ticket | None:
         """Wait for a permit; return the ticket of a counted request. Every `acquire` is followed by one `release`.
 
-        Raises `RateLimited` at once if the wait would exceed `wait_limit`.
+        Raises `RateLimited` at once if the wait would exceed `wait_limit`, and `PoolTimeout`.
         """
         queue = self._queues[counted]
         loop = asyncio.get_running_loop()
@@ -133,6 +142,7 @@ class Limiter:
                 admitted: asyncio.Future[Ticket | None] = loop.create_future()
                 heappush(queue, (wait_limit.sequence, next(self._arrivals), admitted, wait_limit))
                 self._admit(now)
+                timer = PermitTimer(self, self._stats, admitted, wait_limit.permit_timeout)
                 try:
                     ticket = await admitted
                 except asyncio.CancelledError:
@@ -140,6 +150,8 @@ class Limiter:
                         self._withdraw(admitted.result(), counted=counted)
                         self._admit(loop.time())
                     raise
+                finally:
+                    timer.cancel()
                 if not self._paused_until:
                     return ticket
                 self._withdraw(ticket, counted=counted)  # a pause began after it was admitted
@@ -171,7 +183,7 @@ class Limiter:
     def _admit(self, now: float) -> None:
         """Admit every waiter that may be sent, in order; set the timer for the next one."""
         if self._paused_until and now >= self._paused_until:
-            self._paused_until = 0.0
+            self._paused_until, self._full_since = 0.0, now
         while sendable := [
             (queue[0], counted) for counted, queue in self._queues.items() if self._has_next(queue, now, counted)
         ]:
@@ -195,6 +207,8 @@ class Limiter:
 
     def _start(self, now: float, *, counted: bool) -> Ticket | None:
         self._in_flight += 1
+        if self._in_flight == self._concurrency:
+            self._full_since = now
         self._stats.in_flight = self._in_flight
         return self._control.send(now) if counted else None
 

@@ -97,7 +97,7 @@ class Request:
         self.recorder: CallRecorder | None = CallRecorder(found, state.transport, method) if found else None
         now = asyncio.get_running_loop().time
         self.deadline: float | None = now() + policy.deadline if policy.deadline else None
-        self.wait_limit: WaitLimit = WaitLimit(policy.max_wait, self.deadline, method=method, url=url)
+        self.wait_limit: WaitLimit = WaitLimit(policy.max_wait, self.deadline, options.timeout, method=method, url=url)
         self._observer = (
             AttemptObserver(options.on_attempt, state.transport, state.api, method, url, sent)
             if options.on_attempt
@@ -162,7 +162,7 @@ class Request:
 
     def _delay_after(self, error: ApiError | TransportError) -> float | None:
         """Return the seconds to wait before the next attempt, or None if the error is final."""
-        if isinstance(error, RateLimited) and not error.method:  # raised by the limiter, without the request
+        if not error.method:  # raised by the limiter, without the request
             error.method, error.url = self.method, self._state.transport.public_url(self.url)
         now = asyncio.get_running_loop().time()
         attempts = self._retries.attempts

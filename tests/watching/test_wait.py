@@ -425,7 +425,7 @@ async def test_a_running_workflow_that_the_list_lacks_is_requested_by_its_id() -
     pipeline = it.project(SLUG).pipeline()
     workflow = pipeline.workflow("build", status="running")
     async with running(it) as (fake, circle):
-        empty = {"items": [], "next_page_token": None}
+        empty: dict[str, Any] = {"items": [], "next_page_token": None}
         at(20, lambda: fake.fail("*/pipeline/*/workflow", status=200, body=empty, times=None))
         at(60, lambda: setattr(workflow, "status", "failed"))
         assert (await circle.pipelines.wait(pipeline.id)).status == "failed"
