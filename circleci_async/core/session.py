@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from ..errors import ApiError, DecodeError, InvalidArgument, NotCreated, TransportError, api_error_type
+from ..errors import ApiError, DecodeError, InvalidArgument, NotCreated, RequestTimeout, TransportError, api_error_type
 from .attempts import AttemptSpan, OnAttempt
 from .encoding import Query, checked_headers, checked_method, query_string, split_query, to_bytes
 from .error_bodies import error_message, request_id
@@ -28,6 +28,9 @@ log: logging.Logger = logging.getLogger("circleci_async")
 MAX_REDIRECTS = 10
 
 MAX_CONNECT_TIMEOUT = 15.0
+
+TIMER_MARGIN = 0.1
+"""Seconds by which aiohttp's timers of the same length, whose errors are more precise, end first."""
 
 MAX_INLINE_BODY = 1024 * 1024
 """Bytes. A larger body is decoded in a thread, so that the event loop is not blocked."""
@@ -200,9 +203,7 @@ class Session:
         await permit.acquire()
         span = request.span()
         try:
-            response, redirected = await self._send(
-                request, headers, None, self._stream_timeout, span, permit, anonymous=anonymous
-            )
+            response, redirected = await self._send_for_stream(request, headers, span, permit, anonymous=anonymous)
             if response.status >= 300:
                 raise await self._error(response, request, redirected=redirected)
             if request.recorder is not None:
@@ -291,6 +292,21 @@ class Session:
                 finally:
                     self.state.stats.received += response.received
                     response.close()
+
+    async def _send_for_stream(
+        self, request: Request, headers: Mapping[str, str], span: AttemptSpan, permit: Permit, *, anonymous: bool
+    ) -> tuple[Response, bool]:
+        """Send a request as `_send` does; its `timeout` ends with the headers, as the body has no time limit."""
+        timeout = self.options.timeout
+        deadline = asyncio.timeout(timeout + TIMER_MARGIN)
+        try:
+            async with deadline:
+                return await self._send(request, headers, None, self._stream_timeout, span, permit, anonymous=anonymous)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+        message = f"response timed out: no complete headers within {timeout:g} s"
+        raise RequestTimeout(message, method=request.method, url=self.public_url(request.url))
 
     async def _send(
         self,
