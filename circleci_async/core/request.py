@@ -18,6 +18,7 @@ from ..errors import (
     RequestTimeout,
     TransportError,
 )
+from .arguments import is_number
 from .attempts import UNOBSERVED, AttemptObserver, AttemptSpan, OnAttempt, check_hook
 from .capture import CallRecorder, captures
 from .lifetime import CLOSED
@@ -34,12 +35,14 @@ log: logging.Logger = logging.getLogger("circleci_async")
 
 @frozen
 class RequestOptions:
-    """What `with_options` can change."""
+    """The options of calls. `with_options` can change all but `min_speed`."""
 
     timeout: float
     """Seconds for one attempt."""
     retry: RetryPolicy
     on_attempt: OnAttempt | None = None
+    min_speed: float | None = 1024.0
+    """Bytes per second below which a body that is read in parts counts as interrupted; None: no limit."""
 
     def __attrs_post_init__(self) -> None:
         try:
@@ -48,6 +51,8 @@ class RequestOptions:
             is_valid = False
         if not is_valid:
             raise InvalidArgument(f"timeout must be a positive number of seconds, got {self.timeout!r}")
+        if self.min_speed is not None and not (is_number(self.min_speed) and 0 <= self.min_speed < math.inf):
+            raise InvalidArgument(f"min_speed must be a number of bytes per second, or None, got {self.min_speed!r}")
         if self.on_attempt is not None:
             check_hook(self.on_attempt)
 

@@ -1,5 +1,6 @@
 """The body of one GET, resumed after an interruption where it stopped."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeVar
@@ -7,6 +8,7 @@ from typing import NamedTuple, TypeVar
 from ..config.trust import Origin
 from ..errors import ApiError, DownloadError, DownloadInterrupted, RequestTimeout, TransportError
 from .session import Session, Stream
+from .speed import SpeedMeter
 
 T = TypeVar("T")
 
@@ -30,7 +32,8 @@ class ResumableBody:
 
     After an interruption the original URL is requested again (a redirect target is signed for a short time only), from
     where the body stopped if the server supports it (`Range`, and `If-Range` with a strong ETag, so that two versions
-    never mix), otherwise from the start: the next part is then `restarted`.
+    never mix), otherwise from the start: the next part is then `restarted`. A response slower than the client's
+    `min_speed` counts as interrupted.
 
     - `offset`, `etag` (a strong one): continue a body whose first `offset` bytes were received earlier.
     - `anonymous`: never send the token.
@@ -49,6 +52,8 @@ class ResumableBody:
         self._anonymous = anonymous
         self._request = session.start_request("GET", url)
         self._stream: Stream | None = None
+        self._speed = SpeedMeter(session.options.min_speed)
+        self._now = asyncio.get_running_loop().time
         self._offset = self._progress_offset = offset
         self._responses = 0
         """Responses since the body last advanced by `PROGRESS`."""
@@ -110,7 +115,10 @@ class ResumableBody:
     async def _read(self) -> bytes:
         stream = await self._connect()
         try:
+            self._check_speed()
+            began = self._now()
             data = await stream.read_some()
+            self._speed.add(len(data), self._now() - began)
             self._check_length(data)
         except BaseException:
             self._disconnect()
@@ -145,6 +153,12 @@ class ResumableBody:
         if self._responses >= self._session.options.retry.attempts:
             raise self._interrupted(f"interrupted {self._responses} times")
 
+    def _check_speed(self) -> None:
+        speed = self._speed
+        if speed.is_too_slow:
+            received = f"received {speed.received} bytes in {speed.waited:.0f} s"
+            raise self._failed(f"slower than min_speed={speed.min_speed:g} bytes per second: {received}")
+
     def _check_length(self, data: bytes) -> None:
         """Refuse an early end, and bytes beyond the end: a resumed body may be chunked and endless."""
         end = self._offset + len(data)
@@ -177,6 +191,7 @@ class ResumableBody:
             raise self._failed(f"the download cannot be resumed: {error.message}") from None
         self._stream = stream
         self._responses += 1
+        self._speed.restart()
         self._is_started = True
         self._is_counted = False
         if resuming and self._is_continued_by(stream):

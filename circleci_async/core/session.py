@@ -91,6 +91,7 @@ class Session:
             now.timeout if timeout is None else timeout,
             now.retry if retry is None else retry,
             now.on_attempt if on_attempt is None else on_attempt,
+            now.min_speed,
         )
         return Session(self.state, options)
 
