@@ -69,6 +69,7 @@ class ResumableBody:
         self.size: int | None = None
         """Length according to the server, or None if it is unknown."""
         self.etag = etag
+        self._last_modified: str | None = None
         self.content_encoding: str | None = None
         self.resumed: int = 0
         """How often the body was resumed after an interruption."""
@@ -203,18 +204,23 @@ class ResumableBody:
             raise self._failed(f"unexpected status {stream.status}")
         self.size = stream.length
         self.content_encoding = stream.headers.get("Content-Encoding")
+        self._last_modified = stream.headers.get("Last-Modified")
         etag = stream.headers.get("ETag", "")
         self.etag = etag if etag.startswith('"') else None  # a weak one does not guarantee the same bytes
         return stream
 
     def _is_continued_by(self, stream: Stream) -> bool:
-        """Return whether a response is exactly the rest of the same body. Take the length from it if it is unknown."""
+        """Return whether a response is exactly the rest of the same body. Take the length from it if it is unknown.
+
+        It must have the ETag, which RFC 9110 requires of a 206 if the whole body has one.
+        """
         match = _CONTENT_RANGE.fullmatch(stream.headers.get("Content-Range", ""))
         if (
             stream.status != 206
             or match is None
             or int(match[1]) != self._offset
-            or stream.headers.get("ETag", self.etag) != self.etag
+            or stream.headers.get("ETag") != self.etag
+            or self._last_modified not in {None, stream.headers.get("Last-Modified", self._last_modified)}
         ):
             return False
         size = self.size if match[2] == "*" else int(match[2])
