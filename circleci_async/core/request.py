@@ -21,6 +21,7 @@ from ..errors import (
 from .arguments import is_number
 from .attempts import UNOBSERVED, AttemptObserver, AttemptSpan, OnAttempt, check_hook
 from .capture import CallRecorder, captures
+from .deletion import may_have_deleted
 from .lifetime import CLOSED
 from .limiter import Permit, WaitLimit
 from .response import Response
@@ -73,6 +74,7 @@ class Request:
         "_state",
         "deadline",
         "extra_headers",
+        "is_repeated",
         "method",
         "recorder",
         "url",
@@ -97,6 +99,8 @@ class Request:
         self._schedule: RetrySchedule | None = None
         self.method: str = method
         self.url: str = url
+        self.is_repeated: bool = False
+        """Whether an earlier attempt may have been carried out, although it failed."""
         self.extra_headers: Mapping[str, str] | None = extra_headers
         found = captures()
         self.recorder: CallRecorder | None = CallRecorder(found, state.transport, method) if found else None
@@ -175,6 +179,7 @@ class Request:
         if delay is None:
             return None
         self._state.stats.retries += 1
+        self.is_repeated = self.is_repeated or may_have_deleted(error)
         failure = _summary(error)
         path = urlsplit(self.url).path
         log.info("%s %s: attempt %d failed (%s), retry in %.2f s", self.method, path, attempts, failure, delay)

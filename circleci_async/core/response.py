@@ -54,10 +54,27 @@ class Redirect(NamedTuple):
 class Response:
     """Status, headers and unread body of one hop. Read it, or close it."""
 
-    __slots__ = ("_body", "_url", "headers", "rate_limit", "received", "retry_after", "status", "token_fingerprint")
+    __slots__ = (
+        "_body",
+        "_url",
+        "headers",
+        "is_resent",
+        "rate_limit",
+        "received",
+        "retry_after",
+        "status",
+        "token_fingerprint",
+    )
 
     def __init__(
-        self, status: int, headers: Mapping[str, str], url: URL, body: BodyReader, token_fingerprint: int | None = None
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        url: URL,
+        body: BodyReader,
+        token_fingerprint: int | None = None,
+        *,
+        is_resent: bool = False,
     ) -> None:
         self._url = url
         self._body = body
@@ -65,6 +82,8 @@ class Response:
         self.headers: Mapping[str, str] = headers
         self.token_fingerprint: int | None = token_fingerprint
         """Identifies the token that was sent, if the token may change."""
+        self.is_resent: bool = is_resent
+        """Whether the request was sent twice, since its first connection was lost."""
         self.received: int = 0
         """Bytes of the body that were read, decompressed."""
         refused = status == 429

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from ..errors import ApiError, DecodeError, InvalidArgument, NotCreated, RequestTimeout, TransportError, api_error_type
 from .attempts import AttemptSpan, OnAttempt
+from .deletion import DELETED
 from .encoding import Query, checked_headers, checked_method, query_string, split_query, to_bytes
 from .error_bodies import error_message, request_id
 from .limiter import Permit
@@ -285,14 +286,25 @@ class Session:
                 response, redirected = await self._send(request, headers, body, self._call_timeout, span, permit)
                 try:
                     if response.status >= 300 or (expect_status is not None and response.status != expect_status):
+                        if request.method == "DELETE" and self._is_deleted(response, request):
+                            return b""
                         raise await self._error(response, request, redirected=redirected)
-                    content = await response.read()
+                    try:
+                        content = await response.read()
+                    except TransportError:
+                        if request.method != "DELETE":
+                            raise
+                        content = b""  # a success whatever its body
                     if request.recorder is not None:
                         request.recorder.received(response, content)
                     return content
                 finally:
                     self.state.stats.received += response.received
                     response.close()
+
+    def _is_deleted(self, response: Response, request: Request) -> bool:
+        """Return whether a refused DELETE is a success: an earlier attempt has deleted, but its response was lost."""
+        return response.status == DELETED and (request.is_repeated or response.is_resent)
 
     async def _send_for_stream(
         self, request: Request, headers: Mapping[str, str], span: AttemptSpan, permit: Permit, *, anonymous: bool

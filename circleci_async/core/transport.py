@@ -118,12 +118,14 @@ class Transport:
             "middlewares": (*self._middlewares, hop),
         }
         session = self._session(method)
+        is_resent = False
         try:
             try:
                 raw = await session.request(method, address, **options)
             except ConnectionLost:
                 if self._is_closed or not hop.reused or method not in IDEMPOTENT:
                     raise
+                is_resent = True
                 raw = await self._unpooled().request(method, address, **options)
         except asyncio.CancelledError as cancelled:
             raise cancelled.with_traceback(None) from None
@@ -132,7 +134,8 @@ class Transport:
                 raise
             error = _translate(caught.error if isinstance(caught, ConnectionLost) else caught, method, url)
         else:
-            return Response(raw.status, raw.headers, raw.url, _Body(raw, method), hop.token_fingerprint)
+            body_reader = _Body(raw, method)
+            return Response(raw.status, raw.headers, raw.url, body_reader, hop.token_fingerprint, is_resent=is_resent)
         raise error  # outside of the except block: without aiohttp's error as its context
 
     async def aclose(self) -> None:

@@ -1,0 +1,14 @@
+"""When a DELETE that was sent again has succeeded."""
+
+from ..errors import CircleCIError, ServerError, TransportError
+
+DELETED = 404
+"""Status that then means success. Not 410, by which CircleCI says that it has removed the operation itself."""
+
+
+def may_have_deleted(error: CircleCIError) -> bool:
+    """Return whether an attempt that failed with this error may have been carried out, and only its response was lost.
+
+    A gateway answers 5xx for a server whose response it lost. A 429 or 408 states that nothing was done.
+    """
+    return isinstance(error, ServerError) or (isinstance(error, TransportError) and error.sent)
