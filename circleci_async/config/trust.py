@@ -43,7 +43,7 @@ class Origin:
         Pass the `yarl.URL` that is requested, if there is one, so that both agree.
         """
         try:
-            url = URL(url)
+            url = URL(url) if isinstance(url, str) else url
             return _origin(url.scheme, url.raw_host or "", url.port)
         except ValueError:
             return None

@@ -4,7 +4,6 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -94,9 +93,9 @@ class AttemptObserver:
         """Start the span of an attempt."""
         self._attempts += 1
         now = asyncio.get_running_loop().time()
-        return ObservedSpan(self, self._attempts, now, now - self._idle_since)
+        return AttemptSpan(self, self._attempts, now, now - self._idle_since)
 
-    def report(self, span: "ObservedSpan", error: BaseException | None) -> None:
+    def report(self, span: "AttemptSpan", error: BaseException | None) -> None:
         """Call the hook for an attempt that ends now. An error of the hook is logged."""
         now = self._idle_since = asyncio.get_running_loop().time()
         response = span.response
@@ -130,30 +129,7 @@ class AttemptObserver:
 
 
 class AttemptSpan:
-    """The span of an attempt without a hook: does nothing. Use it as a context manager, or call `end()`."""
-
-    __slots__ = ()
-
-    def responded(self, response: Response) -> None:
-        """Record a response; the last one counts."""
-
-    def end(self, error: BaseException | None = None) -> None:
-        """Record the end of the attempt and its error. Idempotent."""
-
-    def __enter__(self) -> "AttemptSpan":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.end(error)
-
-
-UNOBSERVED = AttemptSpan()
-
-
-class ObservedSpan(AttemptSpan):
-    """The span of an attempt that is reported to a hook."""
+    """The span of one attempt, which is reported to the hook."""
 
     __slots__ = ("_observer", "number", "response", "started", "waited")
 
@@ -169,7 +145,7 @@ class ObservedSpan(AttemptSpan):
         self.response = response
 
     def end(self, error: BaseException | None = None) -> None:
-        """Report the attempt, once."""
+        """Report the attempt and its error, once."""
         observer, self._observer = self._observer, None
         if observer is not None:
             observer.report(self, error)

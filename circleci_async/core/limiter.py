@@ -124,16 +124,22 @@ class Limiter:
                 admitted.set_exception(_rate_limited(seconds, wait_limit))
         self._wake_at(until)
 
+    def try_acquire(self, *, counted: bool = True) -> tuple[bool, Ticket | None]:
+        """Take a permit if the request may be sent now. Return whether it may, and the ticket of a counted one."""
+        now = asyncio.get_running_loop().time()
+        # A call of the other kind cannot be waiting then: it would have been admitted.
+        if self._queues[counted] or not self._may_send(now, counted=counted):
+            return False, None
+        return True, self._start(now, counted=counted)
+
     async def acquire(self, wait_limit: WaitLimit, *, counted: bool = True) -> Ticket | None:
-        """Wait for a permit; return the ticket of a counted request. Every `acquire` is followed by one `release`.
+        """Wait for a permit; return the ticket of a counted request. Call `release` once for each permit.
 
         Raises `RateLimited` at once if the wait would exceed `wait_limit`, and `PoolTimeout`.
         """
         queue = self._queues[counted]
         loop = asyncio.get_running_loop()
         began = now = loop.time()
-        if not queue and self._may_send(now, counted=counted):  # then no waiter of the other queue may be sent either
-            return self._start(now, counted=counted)
         self._stats.waiting += 1
         wait = self.monitor.begin(wait_limit, began)
         try:
@@ -166,7 +172,7 @@ class Limiter:
     def release(self, *, counted: bool = True) -> None:
         """Return a permit."""
         self._end(counted=counted)
-        if self._queues[True] or self._queues[False]:
+        if self._stats.waiting:
             self._admit(asyncio.get_running_loop().time())
 
     def _check_wait(self, wait_limit: WaitLimit, now: float, *, counted: bool) -> None:
@@ -252,10 +258,16 @@ class Permit:
         self.ticket: Ticket | None = None
         """Identifies a counted request, once the permit is held."""
 
+    def try_acquire(self) -> bool:
+        """Take the permit if that needs no wait. Return whether it is held."""
+        self._is_held, self.ticket = self._limiter.try_acquire(counted=self._counted)
+        return self._is_held
+
     async def acquire(self) -> None:
         """Wait for the permit. Raises `RateLimited` at once if the wait would exceed the call's wait limit."""
-        self.ticket = await self._limiter.acquire(self._wait_limit, counted=self._counted)
-        self._is_held = True
+        if not self.try_acquire():
+            self.ticket = await self._limiter.acquire(self._wait_limit, counted=self._counted)
+            self._is_held = True
 
     def release(self) -> None:
         """Return the permit. Idempotent."""

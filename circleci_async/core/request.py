@@ -19,9 +19,9 @@ from ..errors import (
     TransportError,
 )
 from .arguments import is_number
-from .attempts import UNOBSERVED, AttemptObserver, AttemptSpan, OnAttempt, check_hook
+from .attempts import AttemptObserver, AttemptSpan, OnAttempt, check_hook
 from .capture import CallRecorder, captures
-from .deletion import may_have_deleted
+from .deletion import may_be_done
 from .lifetime import CLOSED
 from .limiter import Permit, WaitLimit
 from .response import Response
@@ -151,15 +151,15 @@ class Request:
         message = f"not completed within the deadline of {self._policy.deadline:g} s"
         raise RequestTimeout(message, method=self.method, url=self._state.transport.public_url(self.url))
 
-    def span(self) -> AttemptSpan:
-        """Start an attempt, after the limiter admitted it. Use it as a context manager, or call `end()`."""
-        return self._observer.start() if self._observer is not None else UNOBSERVED
+    def span(self) -> AttemptSpan | None:
+        """Start an attempt, after the limiter admitted it. None without an `on_attempt` function."""
+        return None if self._observer is None else self._observer.start()
 
     def apply_rate_limit(self, response: Response, permit: Permit) -> None:
         """Apply the rate limit that a response states to the limiter of the client."""
         refused = response.status == 429
         self._state.stats.rate_limited += refused
-        if self._isolated_limit or not self._state.transport.trusts(response.url):
+        if self._isolated_limit or not response.is_trusted:
             return  # its own quota, or that of a storage
         self._state.limiter.apply_rate_limit(response.rate_limit, permit, refused=refused)
 
@@ -179,7 +179,7 @@ class Request:
         if delay is None:
             return None
         self._state.stats.retries += 1
-        self.is_repeated = self.is_repeated or may_have_deleted(error)
+        self.is_repeated = self.is_repeated or may_be_done(error)
         failure = _summary(error)
         path = urlsplit(self.url).path
         log.info("%s %s: attempt %d failed (%s), retry in %.2f s", self.method, path, attempts, failure, delay)

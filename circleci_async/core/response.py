@@ -59,6 +59,7 @@ class Response:
         "_url",
         "headers",
         "is_resent",
+        "is_trusted",
         "rate_limit",
         "received",
         "retry_after",
@@ -72,18 +73,21 @@ class Response:
         headers: Mapping[str, str],
         url: URL,
         body: BodyReader,
-        token_fingerprint: int | None = None,
         *,
+        is_trusted: bool = False,
         is_resent: bool = False,
+        token_fingerprint: int | None = None,
     ) -> None:
         self._url = url
         self._body = body
         self.status: int = status
         self.headers: Mapping[str, str] = headers
-        self.token_fingerprint: int | None = token_fingerprint
-        """Identifies the token that was sent, if the token may change."""
+        self.is_trusted: bool = is_trusted
+        """Whether the token may be sent to the address: only then do the rate-limit headers count."""
         self.is_resent: bool = is_resent
         """Whether the request was sent twice, since its first connection was lost."""
+        self.token_fingerprint: int | None = token_fingerprint
+        """Identifies the token that was sent, if the token may change."""
         self.received: int = 0
         """Bytes of the body that were read, decompressed."""
         refused = status == 429

@@ -3,19 +3,28 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from ..errors import ApiError, DecodeError, InvalidArgument, NotCreated, RequestTimeout, TransportError, api_error_type
+from ..errors import (
+    ApiError,
+    DecodeError,
+    InvalidArgument,
+    NotCreated,
+    RequestTimeout,
+    TransportError,
+    api_error_type,
+)
 from .attempts import AttemptSpan, OnAttempt
-from .deletion import DELETED
+from .deletion import is_deleted
 from .encoding import Query, checked_headers, checked_method, query_string, split_query, to_bytes
 from .error_bodies import error_message, request_id
 from .limiter import Permit
 from .paging import Page, Paged
 from .rate_limit import UNKNOWN
+from .redirects import Redirects
 from .request import Request, RequestOptions
 from .response import Response
 from .retry import RetryPolicy
@@ -26,8 +35,6 @@ T = TypeVar("T")
 
 log: logging.Logger = logging.getLogger("circleci_async")
 
-MAX_REDIRECTS = 10
-
 MAX_CONNECT_TIMEOUT = 15.0
 
 TIMER_MARGIN = 0.1
@@ -36,38 +43,69 @@ TIMER_MARGIN = 0.1
 MAX_INLINE_BODY = 1024 * 1024
 """Bytes. A larger body is decoded in a thread, so that the event loop is not blocked."""
 
-_JSON_HEADERS = {"Accept": "application/json"}
-_JSON_BODY_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
+_JSON_BODY = {"Content-Type": "application/json"}
 
 
 class Stream:
-    """A response whose body is read in parts. It holds a permit of the limiter until it is closed."""
+    """The response to one attempt, whose body has not been read. Holds a permit of the limiter until it is closed."""
 
-    def __init__(self, response: Response, permit: Permit, state: ClientState, span: AttemptSpan) -> None:
-        self._response = response
+    __slots__ = ("_is_registered", "_permit", "_span", "_state", "response")
+
+    def __init__(self, response: Response, permit: Permit, state: ClientState, span: AttemptSpan | None) -> None:
+        self.response: Response = response
+        self._is_registered = False
         self._permit = permit
         self._state = state
         self._span = span
-        self.status: int = response.status
-        self.headers: Mapping[str, str] = response.headers
-        self.length: int | None = response.length
 
-    async def read_some(self) -> bytes:
-        """Read the bytes that have arrived, at least one; b"" at the end. Raises `TransportError`."""
+    def register(self) -> None:
+        """Let the client close this stream when it is closed itself."""
+        self._is_registered = True
+        self._state.lifetime.opened(self)
+
+    @property
+    def status(self) -> int:
+        """Such as 200."""
+        return self.response.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers; names match in any case."""
+        return self.response.headers
+
+    @property
+    def length(self) -> int | None:
+        """Bytes of the body as the header states them, or None."""
+        return self.response.length
+
+    async def read(self) -> bytes:
+        """Read the whole body. Raises `TransportError` if it is incomplete."""
         try:
-            data = await self._response.read_some()
+            data = await self.response.read()
         except BaseException as error:
-            self._span.end(error)
+            self.close(error)
             raise
         self._state.stats.received += len(data)
         return data
 
-    def close(self) -> None:
-        """Release the connection and the permit. Idempotent."""
-        self._response.close()
+    async def read_some(self) -> bytes:
+        """Read the bytes that have arrived, at least one; b"" at the end. Raises `TransportError`."""
+        try:
+            data = await self.response.read_some()
+        except BaseException as error:
+            self.close(error)
+            raise
+        self._state.stats.received += len(data)
+        return data
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Release the connection and the permit; report the attempt, and its error. Idempotent."""
+        self.response.close()
         self._permit.release()
-        self._state.lifetime.closed(self)
-        self._span.end()
+        if self._is_registered:
+            self._state.lifetime.closed(self)
+        if self._span is not None:
+            self._span.end(error)
 
 
 class Session:
@@ -113,11 +151,10 @@ class Session:
         `expect_status`: the only status that means success; another 2xx raises `NotCreated`.
         `isolated_limit`: a 429 concerns this call alone, which has its own quota, and pauses no other.
         """
-        from . import codec
+        from .codec import decode
 
-        decode = partial(codec.decode, kind)
         return self._fetch(
-            decode, method, path, query, json, expect_status=expect_status, isolated_limit=isolated_limit
+            partial(decode, kind), method, path, query, json, expect_status=expect_status, isolated_limit=isolated_limit
         )
 
     def request_json(
@@ -134,11 +171,11 @@ class Session:
         `path` is checked and may contain a query, to which `query` adds. `headers` are sent to the API only. Raises
         `InvalidArgument`.
         """
-        from . import codec
+        from .codec import loads
 
         path, query = split_query(path, query)
         extra = checked_headers(headers) if headers else None
-        return self._fetch(codec.loads, checked_method(method), path, query, json, extra_headers=extra)
+        return self._fetch(loads, checked_method(method), path, query, json, extra_headers=extra)
 
     def paged_json(self, path: str, *, query: Query | None = None) -> Paged[dict[str, Any]]:
         """Return any list as plain data. `path` is checked and may contain a query. Raises `InvalidArgument`."""
@@ -163,9 +200,9 @@ class Session:
         """
 
         async def fetch(token: str | None) -> Page[T]:
-            from . import codec
+            from .codec import decode_page
 
-            decode = partial(codec.decode_page, kind, items_optional=items_optional)
+            decode = partial(decode_page, kind, items_optional=items_optional)
             items, next_token = await self._fetch(decode, "GET", path, {**(query or {}), "page-token": token})
             return Page(items, next_token)
 
@@ -187,9 +224,9 @@ class Session:
 
     async def listed(self, kind: type[T], path: str, *, items_optional: bool = False) -> list[T]:
         """Return the list at `path`, which the API returns in one page. `items_optional` is as in `paged`."""
-        from . import codec
+        from .codec import decode_page
 
-        items, _ = await self._fetch(partial(codec.decode_page, kind, items_optional=items_optional), "GET", path)
+        items, _ = await self._fetch(partial(decode_page, kind, items_optional=items_optional), "GET", path)
         return list(items)
 
     def start_request(self, method: str, url: str) -> Request:
@@ -201,21 +238,18 @@ class Session:
 
         `anonymous`: never send the token.
         """
-        permit = self.state.limiter.permit(request.wait_limit, counted=False)
-        await permit.acquire()
-        span = request.span()
-        try:
-            response, redirected = await self._send_for_stream(request, headers, span, permit, anonymous=anonymous)
-            if response.status >= 300:
-                raise await self._error(response, request, redirected=redirected)
-            if request.recorder is not None:
-                request.recorder.received(response, None)
-        except BaseException as error:
-            permit.release()
-            span.end(error)
-            raise
-        stream = Stream(response, permit, self.state, span)
-        self.state.lifetime.opened(stream)
+        stream = await self._open(
+            request,
+            headers,
+            None,
+            self._stream_timeout,
+            headers_timeout=self.options.timeout,
+            counted=False,
+            anonymous=anonymous,
+        )
+        if request.recorder is not None:
+            request.recorder.received(stream.response, None)
+        stream.register()
         return stream
 
     def api_url(self, path: str) -> str:
@@ -248,7 +282,7 @@ class Session:
     ) -> T:
         """Send one request, with retries, and decode the response."""
         url = self.api_url(path) + (query_string(query) if query else "")
-        headers, body = (_JSON_HEADERS, None) if json is None else (_JSON_BODY_HEADERS, to_bytes(json))
+        headers, body = (None, None) if json is None else (_JSON_BODY, to_bytes(json))
         request = Request(
             self.state,
             self.options,
@@ -278,104 +312,113 @@ class Session:
         raise error
 
     async def _attempt(
-        self, request: Request, headers: Mapping[str, str], body: bytes | None, expect_status: int | None
+        self, request: Request, headers: Mapping[str, str] | None, body: bytes | None, expect_status: int | None
     ) -> bytes:
         """Make one attempt and return the body of the response."""
-        async with self.state.limiter.permit(request.wait_limit) as permit:
-            with request.span() as span:
-                response, redirected = await self._send(request, headers, body, self._call_timeout, span, permit)
-                try:
-                    if response.status >= 300 or (expect_status is not None and response.status != expect_status):
-                        if request.method == "DELETE" and self._is_deleted(response, request):
-                            return b""
-                        raise await self._error(response, request, redirected=redirected)
-                    try:
-                        content = await response.read()
-                    except TransportError:
-                        if request.method != "DELETE":
-                            raise
-                        content = b""  # a success whatever its body
-                    if request.recorder is not None:
-                        request.recorder.received(response, content)
-                    return content
-                finally:
-                    self.state.stats.received += response.received
-                    response.close()
-
-    def _is_deleted(self, response: Response, request: Request) -> bool:
-        """Return whether a refused DELETE is a success: an earlier attempt has deleted, but its response was lost."""
-        return response.status == DELETED and (request.is_repeated or response.is_resent)
-
-    async def _send_for_stream(
-        self, request: Request, headers: Mapping[str, str], span: AttemptSpan, permit: Permit, *, anonymous: bool
-    ) -> tuple[Response, bool]:
-        """Send a request as `_send` does; its `timeout` ends with the headers, as the body has no time limit."""
-        timeout = self.options.timeout
-        deadline = asyncio.timeout(timeout + TIMER_MARGIN)
+        stream = await self._open(request, headers, body, self._call_timeout, expect_status=expect_status)
         try:
-            async with deadline:
-                return await self._send(request, headers, None, self._stream_timeout, span, permit, anonymous=anonymous)
-        except TimeoutError:
-            if not deadline.expired():
-                raise
-        message = f"response timed out: no complete headers within {timeout:g} s"
-        raise RequestTimeout(message, method=request.method, url=self.public_url(request.url))
+            try:
+                content = await stream.read()
+            except TransportError:
+                if request.method != "DELETE":
+                    raise
+                content = b""  # a success whatever its body
+            if request.recorder is not None:
+                request.recorder.received(stream.response, content)
+            return content if stream.status < 300 else b""
+        finally:
+            stream.close()
 
-    async def _send(
+    async def _open(
         self,
         request: Request,
-        headers: Mapping[str, str],
+        headers: Mapping[str, str] | None,
         body: bytes | None,
         timeout: Timeout,
-        span: AttemptSpan,
-        permit: Permit,
         *,
+        expect_status: int | None = None,
+        headers_timeout: float | None = None,
+        counted: bool = True,
         anonymous: bool = False,
-    ) -> tuple[Response, bool]:
-        """Send a request and follow the redirects of a GET; return the response, and whether another origin sent it.
+    ) -> Stream:
+        """Send a request, when the limiter admits it, and return its response as a stream, or raise its error.
 
-        After a 401 the request is sent once more if the token has changed since.
+        `headers_timeout`: seconds until the headers of the last response, for a `timeout` without a total.
+        Redirects of a GET are followed. After a 401 the request is sent once more if the token has changed since.
         """
-        method, url, transport = request.method, request.url, self.state.transport
-        sent_headers = {**headers, **request.extra_headers} if request.extra_headers else headers
-        redirects = 0
-        redirected = token_replaced = False
-        while True:
-            began = time.perf_counter() if log.isEnabledFor(logging.DEBUG) else None
-            self.state.stats.requests += 1
-            self.state.stats.sent += len(body) if body else 0
-            response = await transport.send(
-                method, url, headers=sent_headers, body=body, timeout=timeout, anonymous=anonymous
-            )
-            if began is not None:
-                milliseconds = (time.perf_counter() - began) * 1000
-                log.debug("%s %s: %d in %.0f ms", method, urlsplit(url).path, response.status, milliseconds)
-            span.responded(response)
-            request.apply_rate_limit(response, permit)
-            if permit.ticket is not None and not redirected:  # the response of the API itself
-                if response.rate_limit is not UNKNOWN:
-                    self.state.note_rate_limit(response)
-                if "Deprecation" in response.headers or "Sunset" in response.headers:
-                    self._log_deprecation(request, response)
-            if response.status == 401 and not token_replaced and await transport.has_new_token(response):
-                token_replaced = True
+        state, method, url = self.state, request.method, request.url
+        permit = state.limiter.permit(request.wait_limit, counted=counted)
+        if not permit.try_acquire():
+            await permit.acquire()
+        span = request.span()
+        response: Response | None = None
+        try:
+            sent_headers = {**(headers or {}), **request.extra_headers} if request.extra_headers else headers
+            redirects: Redirects | None = None
+            redirected = token_replaced = False
+            deadline = None if headers_timeout is None else asyncio.get_running_loop().time() + headers_timeout
+            while True:
+                state.stats.requests += 1
+                if body:
+                    state.stats.sent += len(body)
+                began = time.perf_counter()
+                sending = state.transport.send(
+                    method, url, headers=sent_headers, body=body, timeout=timeout, anonymous=anonymous
+                )
+                response = await (sending if deadline is None else self._headers_by(deadline, sending, request))
+                if span is not None:
+                    span.responded(response)
+                self._note(request, response, permit, began, redirected=redirected)
+                if response.status < 300:
+                    break
+                if response.status == 401 and not token_replaced and await state.transport.has_new_token(response):
+                    token_replaced = True
+                else:
+                    redirects = redirects or Redirects()
+                    target = redirects.target_of(response, method, self.public_url(url))
+                    if target is None:
+                        break
+                    url, redirected = target, redirects.is_cross_origin
+                    if redirected:
+                        sent_headers = headers
                 await response.discard()
-                continue
-            target = response.redirect
-            if target is None or method not in {"GET", "HEAD"}:
-                return response, redirected
-            await response.discard()
-            redirects += 1
-            if target.is_downgrade:
-                problem = "refused to follow a redirect from https to http"
-            elif redirects > MAX_REDIRECTS:
-                problem = f"more than {MAX_REDIRECTS} redirects"
-            else:
-                if target.is_cross_origin:
-                    redirected, sent_headers = True, headers
-                url = target.url
-                continue
-            raise ApiError(response.status, problem, method=method, url=self.public_url(url))
+            is_success = response.status < 300 if expect_status is None else response.status == expect_status
+            if not is_success and not is_deleted(
+                method, response.status, is_repeated=request.is_repeated or response.is_resent
+            ):
+                raise await self._error(response, request, redirected=redirected)
+            return Stream(response, permit, state, span)
+        except BaseException as error:
+            if response is not None:
+                response.close()
+            permit.release()
+            if span is not None:
+                span.end(error)
+            raise
+
+    async def _headers_by(self, deadline: float, sending: Awaitable[Response], request: Request) -> Response:
+        """Return the response that is being waited for, or raise `RequestTimeout` at the deadline."""
+        timeout = asyncio.timeout_at(deadline + TIMER_MARGIN)
+        try:
+            async with timeout:
+                return await sending
+        except TimeoutError:
+            if not timeout.expired():
+                raise
+        message = f"response timed out: no complete headers within {self.options.timeout:g} s"
+        raise RequestTimeout(message, method=request.method, url=self.public_url(request.url))
+
+    def _note(self, request: Request, response: Response, permit: Permit, began: float, *, redirected: bool) -> None:
+        """Log a response and apply what its headers state. `redirected`: another origin than the API's sent it."""
+        if log.isEnabledFor(logging.DEBUG):
+            path, milliseconds = urlsplit(response.url).path, (time.perf_counter() - began) * 1000
+            log.debug("%s %s: %d in %.0f ms", request.method, path, response.status, milliseconds)
+        request.apply_rate_limit(response, permit)
+        if permit.ticket is not None and not redirected:  # the response of the API itself
+            if response.rate_limit is not UNKNOWN:
+                self.state.note_rate_limit(response)
+            if "Deprecation" in response.headers or "Sunset" in response.headers:
+                self._log_deprecation(request, response)
 
     def _log_deprecation(self, request: Request, response: Response) -> None:
         from .deprecations import Deprecations
@@ -392,6 +435,7 @@ class Session:
             body = b""
         finally:
             response.close()
+        self.state.stats.received += len(body)
         if request.recorder is not None:
             request.recorder.received(response, body)
         text = self.redact(body.decode("utf-8-sig", "replace"))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from circleci_async import ApiError, CircleCI, Gone, Message, NotFound, OidcClaimSet, UrlOrbConfirmation
-from circleci_async.core.deletion import may_have_deleted
+from circleci_async.core.deletion import may_be_done
 from circleci_async.errors import (
     CircleCIError,
     PermissionDenied,
@@ -175,5 +175,5 @@ async def test_a_3xx_is_an_error_and_not_followed(status: int) -> None:
     ],
     ids=repr,
 )
-def test_which_failures_may_have_deleted(error: CircleCIError, expected: bool) -> None:
-    assert may_have_deleted(error) is expected
+def test_after_which_failures_a_request_may_be_done(error: CircleCIError, expected: bool) -> None:
+    assert may_be_done(error) is expected
