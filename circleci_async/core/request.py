@@ -23,11 +23,10 @@ from .attempts import AttemptObserver, AttemptSpan, OnAttempt, check_hook
 from .capture import CallRecorder, captures
 from .deletion import may_be_done
 from .lifetime import CLOSED
-from .limiter import Permit, WaitLimit
+from .limiter import Permit, WaitLimit, next_sequence
 from .response import Response
 from .retry import RetryPolicy, RetrySchedule
 from .state import ClientState
-from .wait_monitor import WARN_AFTER
 
 T = TypeVar("T")
 
@@ -71,14 +70,16 @@ class Request:
         "_observer",
         "_policy",
         "_schedule",
+        "_sequence",
         "_state",
+        "_timeout",
+        "_wait_limit",
         "deadline",
         "extra_headers",
         "is_repeated",
         "method",
         "recorder",
         "url",
-        "wait_limit",
     )
 
     def __init__(
@@ -95,6 +96,7 @@ class Request:
         state.lifetime.check()
         self._state = state
         self._policy = policy = options.retry
+        self._timeout = options.timeout
         self._isolated_limit = isolated_limit
         self._schedule: RetrySchedule | None = None
         self.method: str = method
@@ -104,9 +106,11 @@ class Request:
         self.extra_headers: Mapping[str, str] | None = extra_headers
         found = captures()
         self.recorder: CallRecorder | None = CallRecorder(found, state.transport, method) if found else None
-        now = asyncio.get_running_loop().time
-        self.deadline: float | None = now() + policy.deadline if policy.deadline else None
-        self.wait_limit: WaitLimit = WaitLimit(policy.max_wait, self.deadline, options.timeout, method=method, url=url)
+        self.deadline: float | None = None
+        if policy.deadline:
+            self.deadline = asyncio.get_running_loop().time() + policy.deadline
+        self._sequence = next_sequence()
+        self._wait_limit: WaitLimit | None = None
         self._observer = (
             AttemptObserver(options.on_attempt, state.transport, state.api, method, url, sent)
             if options.on_attempt
@@ -121,8 +125,7 @@ class Request:
         lifetime = self._state.lifetime
         timeout = asyncio.timeout_at(self.deadline)  # closing the client reschedules it
         self._schedule = None
-        if self.wait_limit.waited:  # a body is read by many runs
-            self.wait_limit.waited, self.wait_limit.next_warning = 0.0, WARN_AFTER
+        self._wait_limit = None  # a body is read by many runs
         recorder = self.recorder
         if recorder is not None:
             recorder.start()
@@ -162,6 +165,15 @@ class Request:
         if self._isolated_limit or not response.is_trusted:
             return  # its own quota, or that of a storage
         self._state.limiter.apply_rate_limit(response.rate_limit, permit, refused=refused)
+
+    @property
+    def wait_limit(self) -> WaitLimit:
+        """How long this run may wait for a permit, and how long it has waited."""
+        if self._wait_limit is None:
+            self._wait_limit = WaitLimit(
+                self._policy.max_wait, self.deadline, self._sequence, self._timeout, method=self.method, url=self.url
+            )
+        return self._wait_limit
 
     @property
     def _retries(self) -> RetrySchedule:

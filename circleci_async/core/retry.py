@@ -107,7 +107,8 @@ class RetryBudget:
 
     def earn(self) -> None:
         """Add one, up to the capacity."""
-        self.left = min(self.capacity, self.left + 1)
+        if self.left < self.capacity:
+            self.left += 1
 
 
 class RetrySchedule:

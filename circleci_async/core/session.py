@@ -299,7 +299,7 @@ class Session:
                 return decode(refusal.body.encode(), method=method, url=url)
             except DecodeError:
                 raise refusal from None
-        self.earn_retry()
+        self.state.retry_budget.earn()
         try:
             if len(content) > MAX_INLINE_BODY:
                 return await asyncio.to_thread(decode, content, method=method, url=url)
@@ -347,9 +347,9 @@ class Session:
         Redirects of a GET are followed. After a 401 the request is sent once more if the token has changed since.
         """
         state, method, url = self.state, request.method, request.url
-        permit = state.limiter.permit(request.wait_limit, counted=counted)
-        if not permit.try_acquire():
-            await permit.acquire()
+        permit = state.limiter.try_acquire(counted=counted)
+        if permit is None:
+            permit = await state.limiter.acquire(request.wait_limit, counted=counted)
         span = request.span()
         response: Response | None = None
         try:

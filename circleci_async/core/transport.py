@@ -25,6 +25,7 @@ from .proxies import proxy_for
 from .response import Response
 from .retry import IDEMPOTENT
 from .uninterrupted import uninterrupted
+from .unread_data import has_unread_data
 from .user_agent import user_agent_header
 
 __all__ = ["Auth", "Middleware"]
@@ -388,7 +389,10 @@ class _Connector(aiohttp.TCPConnector):
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
     ) -> aiohttp.connector.Connection:
-        """Return a connection for a request. A reused one with unread data is discarded: no request asked for it."""
+        """Return a connection for a request. A reused one with unread data is discarded: no request asked for it.
+
+        `should_close` knows what aiohttp has read of it. The rest is still in the socket.
+        """
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
@@ -396,13 +400,18 @@ class _Connector(aiohttp.TCPConnector):
                 self._used = {used for used in self._used if used.is_connected()} | {protocol}
                 self._first.add(req)
                 return connection
-            if protocol is not None and not protocol.should_close:
+            if protocol is not None and not protocol.should_close and not _has_unread_data(connection.transport):
                 return connection
             connection.close()
 
     def has_reused(self, request: aiohttp.ClientRequest) -> bool:
         """Return whether a request was sent on a connection that an earlier request had used."""
         return request not in self._first
+
+
+def _has_unread_data(transport: asyncio.Transport | None) -> bool:
+    connected = None if transport is None else transport.get_extra_info("socket")
+    return connected is not None and has_unread_data(connected)
 
 
 class ConnectionLost(aiohttp.ClientConnectionError):

@@ -113,13 +113,13 @@ async def test_a_stream_that_receives_data_is_progress() -> None:
 async def test_a_pause_does_not_count() -> None:
     limiter = Limiter(1, Stats())
     wait_limit = WaitLimit(max_wait=1000, permit_timeout=60)
-    async with limiter.permit(wait_limit, counted=False):
+    with await limiter.acquire(wait_limit, counted=False):
         began = now()
         for start in (0, 50):  # during the wait, and before it
             asyncio.get_running_loop().call_at(began + start, limiter.pause, 100)
         await asyncio.sleep(1)
         with pytest.raises(PoolTimeout):
-            await limiter.permit(wait_limit).acquire()
+            await limiter.acquire(wait_limit)
         assert now() - began == 150 + 60
 
 
@@ -128,7 +128,7 @@ async def test_pacing_does_not_count() -> None:
     limiter = Limiter(2, Stats())
     wait_limit = WaitLimit(max_wait=1000, permit_timeout=2)
     for _ in range(6):  # one request in 100 s is accepted
-        async with limiter.permit(wait_limit) as permit:
+        with await limiter.acquire(wait_limit) as permit:
             limiter.apply_rate_limit(RateLimitState(100.0), permit, refused=True)
         await _send(limiter, wait_limit)
     assert limiter.pace < 0.5
@@ -136,5 +136,5 @@ async def test_pacing_does_not_count() -> None:
 
 
 async def _send(limiter: Limiter, wait_limit: WaitLimit) -> None:
-    async with limiter.permit(wait_limit) as permit:
+    with await limiter.acquire(wait_limit) as permit:
         limiter.apply_rate_limit(UNKNOWN, permit)
