@@ -28,7 +28,7 @@ from tests.harvest.harvests import (
     usual_tree,
 )
 from tests.leftovers import check_nothing_in_use, tasks_of_the_package
-from tests.raw_server import answer, raw_server
+from tests.raw_server import Request, answer, raw_server
 
 # 429
 
@@ -296,6 +296,28 @@ async def test_jobs_of_expired_urls_are_listed_again(status: int, is_redirected:
         assert tree(into) == {**usual_tree(others), usual_place(first): content}
         lists = [each.path.split("/")[-2] for each in fake.requests if each.path.endswith("/artifacts")]
         assert sorted(lists) == ["1", "1", "2"]
+
+
+@fast_clock
+async def test_an_artifact_that_trickles_fails_and_the_others_arrive(tmp_path: Path) -> None:
+    async def trickle(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'HTTP/1.1 200 X\r\nETag: "v1"\r\nContent-Length: 1000000\r\n\r\n')
+        while not writer.is_closing():
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(5)
+
+    world = small_world(pipelines=1, jobs=1, artifacts=4)
+    slow, *others = all_artifacts(world)
+    async with FakeCircleCI(world) as fake, raw_server(trickle) as server:
+        urls = [f"{server.url}/slow", *(f"http://{fake.artifact_host}{each.location}" for each in others)]
+        named = zip(slow.job.artifacts, urls, strict=True)
+        items = [{"path": each.path, "node_index": 0, "url": url} for each, url in named]
+        fake.fail("*/artifacts", origin="api", status=200, body={"items": items, "next_page_token": None})
+        report = await harvest(fake, tmp_path, attempts=2)
+        assert ["incomplete download: interrupted 3 times" in str(failure) for failure in report.failed] == [True]
+        assert tree(tmp_path) == usual_tree(others)
+        assert len(server.requests) == 2 * QUICK.attempts
 
 
 async def test_urls_that_stay_refused_end_after_the_attempts(into: Path) -> None:
