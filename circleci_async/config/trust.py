@@ -5,9 +5,8 @@ import re
 from collections.abc import Iterable
 from fnmatch import translate
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
-import attrs
 from yarl import URL
 
 from ..errors import ConfigurationError
@@ -28,8 +27,7 @@ _ENTRY = re.compile(
 )
 
 
-@attrs.frozen
-class Origin:
+class Origin(NamedTuple):
     """Scheme, host and port of an http(s) address, normalized as the HTTP client does."""
 
     scheme: str
