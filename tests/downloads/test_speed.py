@@ -106,9 +106,14 @@ def test_an_invalid_min_speed_is_refused(value: Any) -> None:
         ca.CircleCI("t", min_speed=value)
 
 
-async def test_options_keep_the_min_speed() -> None:
-    async with ca.CircleCI("t", min_speed=7) as circle:
-        assert circle.with_options(timeout=1)._session.options.min_speed == 7
+@fast_clock
+async def test_a_client_with_other_options_keeps_the_min_speed(tmp_path: Path) -> None:
+    async with (
+        raw_server(at_speed(50, after=len(CONTENT) - 2_000)) as server,
+        connect(server, min_speed=None) as circle,
+    ):
+        other = circle.with_options(timeout=20)
+        assert (await other.artifacts.download(artifact_at(server), tmp_path)).resumed == 0
 
 
 def test_each_window_is_measured_alone() -> None:
