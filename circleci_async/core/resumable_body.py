@@ -9,6 +9,7 @@ from ..config.trust import Origin
 from ..errors import ApiError, DownloadError, DownloadInterrupted, RequestTimeout, TransportError
 from .session import Session, Stream
 from .speed import SpeedMeter
+from .time_limit import within
 
 T = TypeVar("T")
 
@@ -118,7 +119,7 @@ class ResumableBody:
         try:
             self._check_speed()
             began = self._now()
-            data = await stream.read_some()
+            data = await within(self._session.options.timeout, stream.read_some(), self._timed_out)
             self._speed.add(len(data), self._now() - began)
             self._check_length(data)
         except BaseException:
@@ -172,6 +173,10 @@ class ResumableBody:
 
     def _failed(self, message: str) -> TransportError:
         return TransportError(message, method="GET", url=self._shown)
+
+    def _timed_out(self) -> RequestTimeout:  # aiohttp counts the bytes of chunk headers as progress
+        message = f"response timed out: no data within {self._session.options.timeout:g} s"
+        return RequestTimeout(message, method="GET", url=self._shown)
 
     def _interrupted(self, message: str) -> DownloadInterrupted:
         return DownloadInterrupted(f"incomplete download: {message}", method="GET", url=self._shown)

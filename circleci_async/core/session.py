@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -29,6 +29,7 @@ from .request import Request, RequestOptions
 from .response import Response
 from .retry import RetryPolicy
 from .state import ClientState
+from .time_limit import within
 from .transport import Timeout
 
 T = TypeVar("T")
@@ -36,9 +37,6 @@ T = TypeVar("T")
 log: logging.Logger = logging.getLogger("circleci_async")
 
 MAX_CONNECT_TIMEOUT = 15.0
-
-TIMER_MARGIN = 0.1
-"""Seconds by which aiohttp's timers of the same length, whose errors are more precise, end first."""
 
 MAX_INLINE_BODY = 1024 * 1024
 """Bytes. A larger body is decoded in a thread, so that the event loop is not blocked."""
@@ -365,7 +363,10 @@ class Session:
                 sending = state.transport.send(
                     method, url, headers=sent_headers, body=body, timeout=timeout, anonymous=anonymous
                 )
-                response = await (sending if deadline is None else self._headers_by(deadline, sending, request))
+                if deadline is not None:
+                    left = deadline - asyncio.get_running_loop().time()
+                    sending = within(left, sending, partial(self._headers_timed_out, request))
+                response = await sending
                 if span is not None:
                     span.responded(response)
                 self._note(request, response, permit, began, redirected=redirected)
@@ -396,17 +397,9 @@ class Session:
                 span.end(error)
             raise
 
-    async def _headers_by(self, deadline: float, sending: Awaitable[Response], request: Request) -> Response:
-        """Return the response that is being waited for, or raise `RequestTimeout` at the deadline."""
-        timeout = asyncio.timeout_at(deadline + TIMER_MARGIN)
-        try:
-            async with timeout:
-                return await sending
-        except TimeoutError:
-            if not timeout.expired():
-                raise
+    def _headers_timed_out(self, request: Request) -> RequestTimeout:
         message = f"response timed out: no complete headers within {self.options.timeout:g} s"
-        raise RequestTimeout(message, method=request.method, url=self.public_url(request.url))
+        return RequestTimeout(message, method=request.method, url=self.public_url(request.url))
 
     def _note(self, request: Request, response: Response, permit: Permit, began: float, *, redirected: bool) -> None:
         """Log a response and apply what its headers state. `redirected`: another origin than the API's sent it."""

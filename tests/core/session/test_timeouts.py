@@ -67,6 +67,18 @@ async def test_headers_that_trickle_time_out(tmp_path: Path, head: bytes) -> Non
         await check_nothing_is_left(circle)
 
 
+@pytest.mark.parametrize("framing", [b"5;extension=", b"1\r\nx\r\n0\r\nTrailer: "], ids=["chunk header", "trailer"])
+@fast_clock
+async def test_the_framing_of_a_body_that_trickles_times_out(tmp_path: Path, framing: bytes) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with raw_server(trickling(head + framing)) as server, connect(server, ONCE, timeout=20) as circle:
+        began = now()
+        with pytest.raises(RequestTimeout, match="response timed out: no data within 20 s"):
+            await asyncio.wait_for(circle.artifacts.download(artifact_at(server), tmp_path), 100)
+        assert now() - began == pytest.approx(20, abs=0.3)
+        await check_nothing_is_left(circle)
+
+
 @fast_clock
 async def test_redirects_that_take_longer_than_the_timeout_together_time_out(tmp_path: Path) -> None:
     slow = after(15, answer(302, "", {"Location": "/file"}))
