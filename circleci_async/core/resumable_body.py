@@ -16,7 +16,7 @@ T = TypeVar("T")
 PROGRESS = 1024 * 1024
 """Bytes that a body must advance for its attempts to be counted anew. For a small one, a twentieth is enough."""
 
-_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 
 
 class Part(NamedTuple):
@@ -223,12 +223,14 @@ class ResumableBody:
         if (
             stream.status != 206
             or match is None
-            or int(match[1]) != self._offset
             or stream.headers.get("ETag") != self.etag
             or self._last_modified not in {None, stream.headers.get("Last-Modified", self._last_modified)}
         ):
             return False
-        size = self.size if match[2] == "*" else int(match[2])
+        begin, end = int(match[1]), int(match[2])
+        size = self.size if match[3] == "*" else int(match[3])
+        if begin != self._offset or stream.length not in {None, end - begin + 1} or (size is not None and end >= size):
+            return False
         if self.size is None:
             self.size = size
         return size == self.size
