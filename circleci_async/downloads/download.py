@@ -12,17 +12,12 @@ from ..core.resumable_body import ResumableBody
 from ..core.session import Session
 from ..errors import DownloadError
 from ..models.artifacts import Artifact
-from .part_file import PartFile, Worker
+from .file_threads import INLINE, FileThreads, FileWorker
+from .part_file import PartFile
 
 __all__ = ["Download", "OnProgress", "Progress"]
 
 log: logging.Logger = logging.getLogger("circleci_async")
-
-BATCH = 4 * 1024 * 1024
-"""Bytes that a thread hashes and writes at once."""
-
-INLINE = 256 * 1024
-"""Bytes up to which the last batch is written on the event loop, which is faster than a thread switch."""
 
 
 @frozen(kw_only=True)
@@ -71,7 +66,7 @@ async def download(session: Session, artifact: Artifact, target: Path, on_progre
     body = ResumableBody(session, artifact.url)
     try:
         part = PartFile(target)
-        worker = Worker()
+        worker = FileWorker(session.state.singleton(FileThreads))
         try:
             await _receive(body, part, worker, report)
             sha256 = part.commit()
@@ -98,7 +93,7 @@ async def download(session: Session, artifact: Artifact, target: Path, on_progre
 
 
 async def _receive(
-    body: ResumableBody, part: PartFile, worker: Worker, report: Callable[[int, int | None, bool], None]
+    body: ResumableBody, part: PartFile, worker: FileWorker, report: Callable[[int, int | None, bool], None]
 ) -> None:
     """Receive each batch while a thread hashes and writes the previous one."""
     pending: list[bytes] = []
@@ -112,7 +107,7 @@ async def _receive(
         pending.append(received.data)
         waiting += len(received.data)
         report(body.received, body.size, False)
-        if waiting >= BATCH:
+        if worker.is_due(waiting, body.received):
             await worker.begin(partial(part.write, pending))
             pending, waiting = [], 0
     await worker.finish()
