@@ -47,7 +47,7 @@ class Destination:
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root: Path = Path(root)
-        self._root = os.fspath(self.root)
+        self._root = self.root.as_posix()
         self._entries: dict[str, dict[str, str]] = {}
         self._files: set[str] = set()
         self._folders: dict[tuple[str, str], str] = {}
@@ -79,7 +79,7 @@ class Destination:
             folder = self._claim(parent, name, is_folder=True)
             if Path(folder).is_symlink():
                 try:  # the real path, so that its files cannot be claimed twice
-                    folder = str(self.root / Path(folder).resolve().relative_to(self.root.resolve()))
+                    folder = (self.root / Path(folder).resolve().relative_to(self.root.resolve())).as_posix()
                 except ValueError:
                     raise UnsafePath(f"{folder} refused: it is a link to a folder outside of {self.root}") from None
             Path(folder).mkdir(exist_ok=True)
