@@ -60,7 +60,7 @@ class Downloader:
                 if content.is_due:
                     await content.write(body)
             if content.has_part or content.pending > INLINE:
-                await content.write(body)
+                await content.write(body, is_last=True)
                 await content.finish()
             return content.fetched(body.etag)
         finally:
@@ -121,9 +121,13 @@ class _Content:
         if self._file is not None:
             self._file.start_over()
 
-    async def write(self, body: ResumableBody) -> None:
-        """Start writing the bytes in memory. The ledger records their version first, so that two never mix."""
-        if body.etag != self._noted_etag:
+    async def write(self, body: ResumableBody, *, is_last: bool = False) -> None:
+        """Start writing the bytes in memory. The ledger records their version first, so that two never mix.
+
+        A file that is complete in memory needs no version, unless an earlier one is recorded: it is never resumed.
+        """
+        is_whole = is_last and self._file is None and self._noted_etag is None
+        if body.etag != self._noted_etag and not is_whole:
             await self._worker.finish()
             await self._queue.note_version(self.artifact.id, body.etag, body.size)
             self._noted_etag = body.etag
