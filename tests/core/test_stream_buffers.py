@@ -24,13 +24,12 @@ def test_the_buffers_of_32_streams_opened_one_after_another_are_small() -> None:
 def test_closed_and_deleted_streams_do_not_count() -> None:
     buffers = StreamBuffers()
     streams = [_Stream() for _ in range(63)]
-    for stream in streams:
-        buffers.opened(stream)
+    for number in range(63):
+        buffers.opened(streams[number])
     assert buffers.next_size == MIN_BUFFER
-    for stream in streams[:32]:
-        buffers.closed(stream)
-        buffers.closed(stream)
+    for _ in range(32):
+        buffers.closed(streams[0])
+        buffers.closed(streams.pop(0))
     assert buffers.next_size == TOTAL // 32
-    del stream
     streams.clear()
     assert buffers.next_size == MAX_BUFFER
