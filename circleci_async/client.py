@@ -70,7 +70,9 @@ class CircleCI:
     - `host`: root address of a CircleCI Server installation. None: `CIRCLE_HOST`, `CIRCLECI_HOST`,
       `CIRCLECI_CLI_HOST`, the same files, then `https://circleci.com`.
     - `auth`: how the token is sent: "circle-token" (a header of that name), "bearer" or "basic" (as user name).
-    - `timeout`: seconds for one attempt of a call; for artifacts, for connecting and between two reads.
+    - `timeout`: seconds for one attempt of a call; for artifacts, until the headers, and between two reads.
+    - `min_speed`: bytes per second below which an artifact counts as interrupted, measured over 30 s of waiting for the
+      network; None for no limit.
     - `retry`: which failures are retried, and for how long.
     - `concurrency`: maximum number of requests in flight, over all tasks.
     - `artifact_hosts`: hosts besides `host` that are sent the token, as "host" or "host:port"; globs are allowed. None:
@@ -95,6 +97,7 @@ class CircleCI:
         host: str | None = None,
         auth: Auth = "circle-token",
         timeout: float = 60.0,
+        min_speed: float | None = 1024.0,
         retry: RetryPolicy | None = None,
         concurrency: int = 32,
         artifact_hosts: Iterable[str] | None = None,
@@ -105,7 +108,7 @@ class CircleCI:
         on_attempt: OnAttempt | None = None,
     ) -> None:
         configure_logging()
-        options = RequestOptions(timeout, retry or RetryPolicy(), on_attempt)
+        options = RequestOptions(timeout, retry or RetryPolicy(), on_attempt, min_speed)
         settings = discover(token, host, artifact_hosts)
         trust = Trust(settings.host, settings.artifact_hosts)
         transport = Transport(

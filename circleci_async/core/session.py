@@ -8,8 +8,17 @@ from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from ..errors import ApiError, DecodeError, InvalidArgument, NotCreated, TransportError, api_error_type
+from ..errors import (
+    ApiError,
+    DecodeError,
+    InvalidArgument,
+    NotCreated,
+    RequestTimeout,
+    TransportError,
+    api_error_type,
+)
 from .attempts import AttemptSpan, OnAttempt
+from .deletion import is_deleted
 from .encoding import Query, checked_headers, checked_method, query_string, split_query, to_bytes
 from .error_bodies import error_message, request_id
 from .limiter import Permit
@@ -20,6 +29,7 @@ from .request import Request, RequestOptions
 from .response import Response
 from .retry import RetryPolicy
 from .state import ClientState
+from .time_limit import within
 from .transport import Timeout
 
 T = TypeVar("T")
@@ -118,6 +128,7 @@ class Session:
             now.timeout if timeout is None else timeout,
             now.retry if retry is None else retry,
             now.on_attempt if on_attempt is None else on_attempt,
+            now.min_speed,
         )
         return Session(self.state, options)
 
@@ -225,7 +236,15 @@ class Session:
 
         `anonymous`: never send the token.
         """
-        stream = await self._open(request, headers, None, self._stream_timeout, counted=False, anonymous=anonymous)
+        stream = await self._open(
+            request,
+            headers,
+            None,
+            self._stream_timeout,
+            headers_timeout=self.options.timeout,
+            counted=False,
+            anonymous=anonymous,
+        )
         if request.recorder is not None:
             request.recorder.received(stream.response, None)
         stream.register()
@@ -297,10 +316,15 @@ class Session:
         """Make one attempt and return the body of the response."""
         stream = await self._open(request, headers, body, self._call_timeout, expect_status=expect_status)
         try:
-            content = await stream.read()
+            try:
+                content = await stream.read()
+            except TransportError:
+                if request.method != "DELETE":
+                    raise
+                content = b""  # a success whatever its body
             if request.recorder is not None:
                 request.recorder.received(stream.response, content)
-            return content
+            return content if stream.status < 300 else b""
         finally:
             stream.close()
 
@@ -312,11 +336,13 @@ class Session:
         timeout: Timeout,
         *,
         expect_status: int | None = None,
+        headers_timeout: float | None = None,
         counted: bool = True,
         anonymous: bool = False,
     ) -> Stream:
         """Send a request, when the limiter admits it, and return its response as a stream, or raise its error.
 
+        `headers_timeout`: seconds until the headers of the last response, for a `timeout` without a total.
         Redirects of a GET are followed. After a 401 the request is sent once more if the token has changed since.
         """
         state, method, url = self.state, request.method, request.url
@@ -329,14 +355,19 @@ class Session:
             sent_headers = {**(headers or {}), **request.extra_headers} if request.extra_headers else headers
             redirects: Redirects | None = None
             redirected = token_replaced = False
+            deadline = None if headers_timeout is None else asyncio.get_running_loop().time() + headers_timeout
             while True:
                 state.stats.requests += 1
                 if body:
                     state.stats.sent += len(body)
                 began = time.perf_counter()
-                response = await state.transport.send(
+                sending = state.transport.send(
                     method, url, headers=sent_headers, body=body, timeout=timeout, anonymous=anonymous
                 )
+                if deadline is not None:
+                    left = deadline - asyncio.get_running_loop().time()
+                    sending = within(left, sending, partial(self._headers_timed_out, request))
+                response = await sending
                 if span is not None:
                     span.responded(response)
                 self._note(request, response, permit, began, redirected=redirected)
@@ -353,7 +384,10 @@ class Session:
                     if redirected:
                         sent_headers = headers
                 await response.discard()
-            if response.status >= 300 or (expect_status is not None and response.status != expect_status):
+            is_success = response.status < 300 if expect_status is None else response.status == expect_status
+            if not is_success and not is_deleted(
+                method, response.status, is_repeated=request.is_repeated or response.is_resent
+            ):
                 raise await self._error(response, request, redirected=redirected)
             return Stream(response, permit, state, span)
         except BaseException as error:
@@ -363,6 +397,10 @@ class Session:
             if span is not None:
                 span.end(error)
             raise
+
+    def _headers_timed_out(self, request: Request) -> RequestTimeout:
+        message = f"response timed out: no complete headers within {self.options.timeout:g} s"
+        return RequestTimeout(message, method=request.method, url=self.public_url(request.url))
 
     def _note(self, request: Request, response: Response, permit: Permit, began: float, *, redirected: bool) -> None:
         """Log a response and apply what its headers state. `redirected`: another origin than the API's sent it."""

@@ -24,7 +24,9 @@ from .lifetime import CLOSED
 from .proxies import proxy_for
 from .response import Response
 from .retry import IDEMPOTENT
+from .stream_buffers import StreamBuffers
 from .uninterrupted import uninterrupted
+from .unread_data import has_unread_data
 from .user_agent import user_agent_header
 
 __all__ = ["Auth", "Middleware"]
@@ -33,9 +35,6 @@ E = TypeVar("E", bound=BaseException)
 
 Auth = Literal["circle-token", "bearer", "basic"]
 """How the token is sent: the header `Circle-Token`, `Authorization: Bearer`, or basic authentication as user name."""
-
-STREAM_BUFFER = 1024 * 1024
-"""Bytes of a stream that are buffered before reading pauses (twice that, at most)."""
 
 MAX_SECRETS = 64
 """Tokens, plain and encoded, that are remembered for redaction: a token function may return many."""
@@ -85,6 +84,7 @@ class Transport:
         """Name and value of the header that carries the token, unless a function returns the token."""
         if token and isinstance(token, str):
             self.static_header = self._token_header(token)
+        self._buffers = StreamBuffers()
         self._is_closed = False
 
     async def send(
@@ -122,17 +122,19 @@ class Transport:
             "middlewares": (*self._middlewares, hop),
         }
         if is_raw:
-            options["read_bufsize"] = STREAM_BUFFER
+            options["read_bufsize"] = self._buffers.next_size
         if body is None and method != "GET":  # aiohttp would declare it to be application/octet-stream
             options["skip_auto_headers"] = _CONTENT_TYPE
         if self._proxies:
             options["proxy"] = proxy_for(address, self._proxies)
+        is_resent = False
         try:
             try:
                 raw = await session.request(method, address, **options)
             except ConnectionLost:
                 if self._is_closed or not hop.was_reused or method not in IDEMPOTENT:
                     raise
+                is_resent = True
                 raw = await self._unpooled().request(method, address, **options)
         except asyncio.CancelledError as cancelled:
             raise cancelled.with_traceback(None) from None
@@ -145,8 +147,9 @@ class Transport:
                 raw.status,
                 raw.headers,
                 raw.url,
-                _Body(raw, method),
+                _Body(raw, method, self._buffers if is_raw and raw.status < 300 else None),
                 is_trusted=hop.is_trusted,
+                is_resent=is_resent,
                 token_fingerprint=hop.token_fingerprint,
             )
         raise error  # outside of the except block: without aiohttp's error as its context
@@ -343,11 +346,14 @@ _READ_ERRORS = (aiohttp.ClientError, TimeoutError, OSError, RuntimeError)  # the
 class _Body:
     """The body of an aiohttp response; its errors are `TransportError`s."""
 
-    __slots__ = ("_method", "_raw")
+    __slots__ = ("__weakref__", "_buffers", "_method", "_raw")
 
-    def __init__(self, raw: aiohttp.ClientResponse, method: str) -> None:
+    def __init__(self, raw: aiohttp.ClientResponse, method: str, buffers: StreamBuffers | None) -> None:
         self._raw = raw
         self._method = method
+        self._buffers = buffers
+        if buffers is not None:
+            buffers.opened(self)
 
     @property
     def length(self) -> int | None:
@@ -368,6 +374,8 @@ class _Body:
         raise error
 
     def close(self) -> None:
+        if self._buffers is not None:
+            self._buffers.closed(self)
         if self._raw.content.is_eof():
             self._raw.release()
         else:
@@ -378,14 +386,18 @@ class _Connector(aiohttp.TCPConnector):
     """A pool of connections that knows which requests were sent on a reused one."""
 
     def __init__(self, *, force_close: bool) -> None:
-        super().__init__(limit=0, force_close=force_close)  # the limiter bounds what is in flight
+        # The limiter bounds what is in flight.
+        super().__init__(limit=0, force_close=force_close)  # pyright: ignore[reportUnknownMemberType]  # aiohttp's `socket_factory` has an incomplete type
         self._used: set[Any] = set()  # the protocols of connections on which a request was sent
         self._first = WeakSet[aiohttp.ClientRequest]()  # requests that were the first of their connection
 
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
     ) -> aiohttp.connector.Connection:
-        """Return a connection for a request. A reused one with unread data is discarded: no request asked for it."""
+        """Return a connection for a request. A reused one with unread data is discarded: no request asked for it.
+
+        `should_close` knows what aiohttp has read of it. The rest is still in the socket.
+        """
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
@@ -393,13 +405,18 @@ class _Connector(aiohttp.TCPConnector):
                 self._used = {used for used in self._used if used.is_connected()} | {protocol}
                 self._first.add(req)
                 return connection
-            if protocol is not None and not protocol.should_close:
+            if protocol is not None and not protocol.should_close and not _has_unread_data(connection.transport):
                 return connection
             connection.close()
 
     def has_reused(self, request: aiohttp.ClientRequest) -> bool:
         """Return whether a request was sent on a connection that an earlier request had used."""
         return request not in self._first
+
+
+def _has_unread_data(transport: asyncio.Transport | None) -> bool:
+    connected = None if transport is None else transport.get_extra_info("socket")
+    return connected is not None and has_unread_data(connected)
 
 
 class ConnectionLost(aiohttp.ClientConnectionError):

@@ -77,13 +77,14 @@ class Destination:
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root: Path = local_path("folder", root)
-        self._max_path = max_path(self.root)
-        self._abandoned: dict[Path, dict[str, list[str]]] = {}
+        self._root = self.root.as_posix()
+        self._max_path = max_path(self._root)
+        self._entries: dict[str, dict[str, str]] = {}
+        self._files: set[str] = set()
+        self._folders: dict[tuple[str, str], str] = {}
+        self._abandoned: dict[str, dict[str, list[str]]] = {}
         """The partial files that were in a folder before, by folder and stem of the target."""
-        self._created: list[Path] = []
-        self._entries: dict[Path, dict[str, str]] = {}
-        self._files: set[Path] = set()
-        self._folders: dict[tuple[Path, str], Path] = {}
+        self._created: list[str] = []
 
     def place(self, artifact: Artifact) -> Path:
         """Return the path for an artifact, and create its folder. No other artifact gets the same path.
@@ -95,7 +96,7 @@ class Destination:
         if artifact.node_index:
             parts = (f"node-{artifact.node_index}", *parts)
         self._check_length(artifact, parts)
-        folder = self.root
+        folder = self._root
         self._created.clear()
         try:
             if not self._entries:  # the first artifact
@@ -103,74 +104,77 @@ class Destination:
             for name in parts[:-1]:
                 folder = self._folder(folder, name)
             file = self._claim(folder, parts[-1])
-            self._remove_abandoned(folder, file.name)
+            self._remove_abandoned(folder, file)
         except OSError as error:
             self._forget_created()
             raise DownloadError(f"{artifact.path}: cannot be placed in {self.root}: {error}") from error
         self._files.add(file)
-        return file
+        return Path(file)
 
     def _check_length(self, artifact: Artifact, parts: Sequence[str]) -> None:
-        length = len(os.fsencode(self.root.joinpath(*parts))) + MAX_ADDED
+        length = len(os.fsencode("/".join((self._root, *parts)))) + MAX_ADDED
         if length >= self._max_path:
             raise DownloadError(
                 f"{artifact.path}: cannot be placed in {self.root}: the path would have more than {self._max_path - 1}"
                 " bytes: choose a folder with a shorter path"
             )
 
-    def _remove_abandoned(self, folder: Path, name: str) -> None:
-        for part in self._abandoned.get(folder, {}).pop(stem(name), ()):
-            remove_abandoned(folder / part)
+    def _remove_abandoned(self, folder: str, file: str) -> None:
+        if abandoned := self._abandoned.get(folder):
+            for part in abandoned.pop(stem(file.rpartition("/")[2]), ()):
+                remove_abandoned(f"{folder}/{part}")
 
     def _forget_created(self) -> None:
         """Delete the folders that were created for an artifact that cannot be placed."""
         for folder in reversed(self._created):
             self._folders = {key: value for key, value in self._folders.items() if value != folder}
             with suppress(OSError):
-                folder.rmdir()
-                self._listing(folder.parent).pop(fold(folder.name), None)
+                Path(folder).rmdir()
+                parent, _, name = folder.rpartition("/")
+                self._listing(parent).pop(fold(name), None)
 
-    def _folder(self, parent: Path, name: str) -> Path:
+    def _folder(self, parent: str, name: str) -> str:
         key = (parent, name)
         if key not in self._folders:
             folder = self._claim(parent, name, is_folder=True)
-            if folder.is_symlink():
+            if Path(folder).is_symlink():
                 try:  # the real path, so that its files cannot be claimed twice
-                    folder = self.root / folder.resolve().relative_to(self.root.resolve())
+                    folder = (self.root / Path(folder).resolve().relative_to(self.root.resolve())).as_posix()
                 except ValueError:
                     raise UnsafePath(f"{folder} refused: it is a link to a folder outside of {self.root}") from None
             with suppress(FileExistsError):
-                folder.mkdir()
+                Path(folder).mkdir()
                 self._created.append(folder)
             self._folders[key] = folder
-        elif self._folders[key].is_symlink():  # swapped meanwhile
+        elif Path(self._folders[key]).is_symlink():  # swapped meanwhile
             raise UnsafePath(f"{self._folders[key]} refused: it is a link now, which is not followed: delete it")
         return self._folders[key]
 
-    def _claim(self, parent: Path, name: str, *, is_folder: bool = False) -> Path:
+    def _claim(self, parent: str, name: str, *, is_folder: bool = False) -> str:
         entries = self._listing(parent)
-        free = next(
-            path
-            for candidate in numbered(name)
-            if self._is_free(path := parent / candidate, entries.get(fold(candidate)), is_folder=is_folder)
-        )
-        entries[fold(free.name)] = free.name
-        return free
+        names = numbered(name)
+        while True:
+            candidate = next(names)
+            path, key = f"{parent}/{candidate}", fold(candidate)
+            if key not in entries or self._is_free(path, candidate == entries[key], is_folder=is_folder):
+                entries[key] = candidate
+                return path
 
-    def _is_free(self, path: Path, present: str | None, *, is_folder: bool) -> bool:
-        if present is None:
-            return True
-        if present != path.name or path in self._files:
-            return False  # differs by case only, or belongs to another artifact
-        return path.is_dir() == is_folder or not os.path.lexists(path)
+    def _is_free(self, path: str, is_same: bool, *, is_folder: bool) -> bool:
+        """Return whether an existing name may be used. `is_same`: it does not differ by case."""
+        if not is_same or path in self._files:
+            return False
+        return Path(path).is_dir() == is_folder or not os.path.lexists(path)
 
-    def _listing(self, folder: Path) -> dict[str, str]:
+    def _listing(self, folder: str) -> dict[str, str]:
         """Return the names in a folder by their case-folded form; cached."""
         if folder not in self._entries:
-            self._entries[folder] = {fold(entry.name): entry.name for entry in os.scandir(folder)}
+            with os.scandir(folder) as entries:
+                names = [entry.name for entry in entries]
+            self._entries[folder] = {fold(name): name for name in names}
             abandoned = self._abandoned[folder] = {}
-            for name in self._entries[folder].values():
-                if (target := target_stem(name)) is not None:
+            for name in names:
+                if name.endswith(".part") and (target := target_stem(name)) is not None:
                     abandoned.setdefault(target, []).append(name)
         return self._entries[folder]
 

@@ -1,15 +1,13 @@
-"""An incomplete file under a temporary name, and the thread that writes it."""
+"""An incomplete file under a temporary name."""
 
-import asyncio
 import hashlib
 import os
 import re
 import secrets
-from collections.abc import Callable
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 
-from ..core.uninterrupted import uninterrupted
 from .directory import Directory
 from .file_lock import try_lock
 
@@ -28,6 +26,10 @@ READ_SIZE = 1024 * 1024
 """Bytes of an existing partial file that are read and hashed at once."""
 
 
+MIN_PIECE = 64 * 1024
+"""Bytes. Shorter parts are joined before they are written: hashing and writing each alone costs two thread switches."""
+
+
 class PartFile:
     """A partial file beside its target, hashed (SHA-256) while it is written. Blocking.
 
@@ -41,11 +43,11 @@ class PartFile:
         # Open until `commit`, `close` or `discard`.
         if directory is not None:
             self._path = str(target)
-            self._file = open(target, "a+b", buffering=0, opener=directory.open_file)
+            self._file = FileIO(self._path, "a+", opener=directory.open_file)
         else:
             folder, name = os.path.split(target)
             self._path = os.path.join(folder, f".{stem(name)}.{secrets.token_hex(4)}.part")
-            self._file = open(self._path, "xb", buffering=0)
+            self._file = FileIO(self._path, "x")
             if _LOCKS:
                 with suppress(OSError):  # unsupported by the file system
                     try_lock(self._file.fileno())
@@ -67,13 +69,17 @@ class PartFile:
 
     def write(self, parts: list[bytes]) -> None:
         """Append the parts, and empty the list."""
-        data = b"".join(parts)  # one piece: a thread switch per part costs more than this copy
-        parts.clear()
-        self.size += len(data)
-        self._hash.update(data)
-        view = memoryview(data)
-        while view:
-            view = view[self._file.write(view) :]
+        size = sum(map(len, parts))
+        if size < len(parts) * MIN_PIECE:
+            parts[:] = [b"".join(parts)]
+        self.size += size
+        parts.reverse()
+        while parts:
+            data = parts.pop()
+            self._hash.update(data)
+            written = self._file.write(data)
+            while written < len(data):
+                written += self._file.write(memoryview(data)[written:])
 
     def start_over(self) -> None:
         """Discard all bytes."""
@@ -129,30 +135,3 @@ def remove_abandoned(path: str | Path) -> None:
 def stem(name: str) -> str:
     """Return the part of a target's name that its partial file's name contains."""
     return os.fsencode(name)[:MAX_STEM].decode("utf-8", "ignore")
-
-
-class Worker:
-    """Runs blocking work in a thread, one piece at a time, while its owner continues."""
-
-    def __init__(self) -> None:
-        self._running: asyncio.Future[None] | None = None
-
-    async def begin(self, work: Callable[[], None]) -> None:
-        """Start a piece of work after the previous one. Raises the error of the previous one."""
-        await self.finish()
-        # Not a task: `asyncio.run` cancels all tasks at its end, and nothing would wait for the thread.
-        self._running = asyncio.get_running_loop().run_in_executor(None, work)
-
-    async def finish(self) -> None:
-        """Wait for the work. Raises its error. A cancellation ends the wait, but not the work: see `aclose`."""
-        if self._running is not None:
-            await asyncio.wait([self._running])
-            running, self._running = self._running, None
-            running.result()
-
-    async def aclose(self) -> None:
-        """Wait for the work even if cancelled, and ignore its error: the thread must not outlive the open file."""
-        running, self._running = self._running, None
-        if running is not None:
-            with suppress(Exception):
-                await uninterrupted(running)

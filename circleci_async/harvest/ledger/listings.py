@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from .records import Listing
 from .runs import Run
@@ -51,7 +51,7 @@ class IncompleteListings:
 def _detail(text: str) -> Sequence[Any]:
     """Parse what is needed to read a list again; nothing if another program wrote it."""
     try:
-        detail: Any = json.loads(text)
+        detail: Sequence[Any] = json.loads(text) if text.startswith("[") else ()
     except (ValueError, RecursionError):
         return ()
-    return cast("list[Any]", detail) if isinstance(detail, list) else ()
+    return detail
