@@ -237,8 +237,10 @@ class HarvestFolder:
     def _note_link(self, target: str) -> None:
         """Note the status of a file, which a new link has changed."""
         if target in self._contents:
-            folder, name = self._located(target)
-            self._contents[target] = _version(folder.lstat(name)), self._contents[target][1]
+            _, digest = self._contents.pop(target)
+            with suppress(OSError, UnsafePath):
+                folder, name = self._located(target)
+                self._contents[target] = _version(folder.lstat(name)), digest
 
     def is_intact(self, target: str, size: int, sha256: str) -> bool:
         """Return whether a finished file has this content. It is read once, until it changes."""
