@@ -376,7 +376,7 @@ class Session:
                     token_replaced = True
                 else:
                     redirects = redirects or Redirects()
-                    target = redirects.target_of(response, method, self.public_url(url))
+                    target = redirects.target_of(response, method, public_url=self.public_url)
                     if target is None:
                         break
                     url, redirected = target, redirects.is_cross_origin
