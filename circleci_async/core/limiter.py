@@ -30,7 +30,7 @@ class WaitLimit:
     sequence: int = field(factory=count().__next__)
     """Position in the queue. A call that was refused is queued before every later call."""
     method: str = ""
-    url: str = ""
+    url: str = field(default="", repr=False)  # it can be signed
     waited: float = 0.0
     """Seconds that the call has waited so far."""
     next_warning: float = WARN_AFTER

@@ -4,10 +4,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from ..config.redacted import NotPicklable, Redacted
 from ..errors import ApiError, DecodeError, InvalidArgument, NotCreated, TransportError, api_error_type
 from .attempts import AttemptSpan, OnAttempt
 from .encoding import Query, checked_headers, checked_method, query_string, split_query, to_bytes
@@ -16,7 +18,7 @@ from .limiter import Permit
 from .paging import Page, Paged
 from .rate_limit import UNKNOWN
 from .request import Request, RequestOptions
-from .response import Response
+from .response import Redirect, Response
 from .retry import RetryPolicy
 from .state import ClientState
 from .transport import Timeout
@@ -66,7 +68,7 @@ class Stream:
         self._span.end()
 
 
-class Session:
+class Session(NotPicklable):
     """Sends requests with one set of options, and decodes the responses.
 
     The codec is imported with the first call: importing cattrs with the client would slow that import by a tenth.
@@ -111,8 +113,9 @@ class Session:
         from . import codec
 
         decode = partial(codec.decode, kind)
+        body = None if json is None else Redacted(json)
         return self._fetch(
-            decode, method, path, query, json, expect_status=expect_status, isolated_limit=isolated_limit
+            decode, method, path, query, body, expect_status=expect_status, isolated_limit=isolated_limit
         )
 
     def request_json(
@@ -121,8 +124,8 @@ class Session:
         path: str,
         *,
         query: Query | None = None,
-        json: Any = None,
-        headers: Mapping[str, str] | None = None,
+        json: Redacted[Any] | None = None,
+        headers: Redacted[Mapping[str, str]] | None = None,
     ) -> Coroutine[Any, Any, Any]:
         """Return the response to any request as parsed JSON, or None if it is empty.
 
@@ -132,7 +135,7 @@ class Session:
         from . import codec
 
         path, query = split_query(path, query)
-        extra = checked_headers(headers) if headers else None
+        extra = checked_headers(headers) if headers is not None else None
         return self._fetch(codec.loads, checked_method(method), path, query, json, extra_headers=extra)
 
     def paged_json(self, path: str, *, query: Query | None = None) -> Paged[dict[str, Any]]:
@@ -187,7 +190,7 @@ class Session:
         items, _ = await self._fetch(partial(codec.decode_page, kind, items_optional=items_optional), "GET", path)
         return list(items)
 
-    def start_request(self, method: str, url: str) -> Request:
+    def start_request(self, method: str, url: Redacted[str]) -> Request:
         """Return a request whose deadline starts now. Raises `ConfigurationError` if the client is closed."""
         return Request(self.state, self.options, method, url)
 
@@ -201,7 +204,7 @@ class Session:
         span = request.span()
         try:
             response, redirected = await self._send(
-                request, headers, None, self._stream_timeout, span, permit, anonymous=anonymous
+                request, headers, self._stream_timeout, span, permit, anonymous=anonymous
             )
             if response.status >= 300:
                 raise await self._error(response, request, redirected=redirected)
@@ -237,11 +240,11 @@ class Session:
         method: str,
         path: str,
         query: Query | None = None,
-        json: Any = None,
+        json: Redacted[Any] | None = None,
         *,
         expect_status: int | None = None,
         isolated_limit: bool = False,
-        extra_headers: Mapping[str, str] | None = None,
+        extra_headers: Redacted[Mapping[str, str]] | None = None,
     ) -> T:
         """Send one request, with retries, and decode the response."""
         url = self.api_url(path) + (query_string(query) if query else "")
@@ -252,35 +255,36 @@ class Session:
             method,
             url,
             isolated_limit=isolated_limit,
-            sent=len(body) if body else 0,
+            body=body,
             extra_headers=extra_headers,
         )
         try:
-            content = await request.run(partial(self._attempt, request, headers, body, expect_status))
+            content = await request.run(partial(self._attempt, request, headers, expect_status))
         except NotCreated as refusal:
-            try:  # another 2xx, but its body may describe what was created
+            with suppress(DecodeError):  # another 2xx, but its body may describe what was created
                 return decode(refusal.body.encode(), method=method, url=url)
-            except DecodeError:
-                raise refusal from None
+            raise
         self.earn_retry()
         try:
             if len(content) > MAX_INLINE_BODY:
                 return await asyncio.to_thread(decode, content, method=method, url=url)
             return decode(content, method=method, url=url)
         except DecodeError as caught:
-            faults = tuple(map(self.redact, caught.faults))
-            error = DecodeError(faults, method=method, url=self.public_url(url), body=self.redact(caught.body))
+            error = DecodeError(
+                tuple(map(self.redact, caught.faults)),
+                method=method,
+                url=self.public_url(url),
+                body=self.redact(caught.body),
+            )
         finally:
             del content  # a traceback that prints local variables must not print a token that the server returned
         raise error
 
-    async def _attempt(
-        self, request: Request, headers: Mapping[str, str], body: bytes | None, expect_status: int | None
-    ) -> bytes:
+    async def _attempt(self, request: Request, headers: Mapping[str, str], expect_status: int | None) -> bytes:
         """Make one attempt and return the body of the response."""
         async with self.state.limiter.permit(request.wait_limit) as permit:
             with request.span() as span:
-                response, redirected = await self._send(request, headers, body, self._call_timeout, span, permit)
+                response, redirected = await self._send(request, headers, self._call_timeout, span, permit)
                 try:
                     if response.status >= 300 or (expect_status is not None and response.status != expect_status):
                         raise await self._error(response, request, redirected=redirected)
@@ -296,7 +300,6 @@ class Session:
         self,
         request: Request,
         headers: Mapping[str, str],
-        body: bytes | None,
         timeout: Timeout,
         span: AttemptSpan,
         permit: Permit,
@@ -307,20 +310,29 @@ class Session:
 
         After a 401 the request is sent once more if the token has changed since.
         """
-        method, url, transport = request.method, request.url, self.state.transport
-        sent_headers = {**headers, **request.extra_headers} if request.extra_headers else headers
+        method, body, transport = request.method, request.body, self.state.transport
+        sent_headers: Mapping[str, str] | Redacted[Mapping[str, str]] = headers
+        if request.extra_headers is not None:
+            sent_headers = Redacted({**headers, **request.extra_headers.reveal()})
+        redirect: Redirect | None = None
         redirects = 0
         redirected = token_replaced = False
         while True:
             began = time.perf_counter() if log.isEnabledFor(logging.DEBUG) else None
             self.state.stats.requests += 1
-            self.state.stats.sent += len(body) if body else 0
+            if body is not None:
+                self.state.stats.sent += request.sent
             response = await transport.send(
-                method, url, headers=sent_headers, body=body, timeout=timeout, anonymous=anonymous
+                method,
+                request.url if redirect is None else redirect.url.reveal(),  # no local variable holds a signed address
+                headers=sent_headers,
+                body=body,
+                timeout=timeout,
+                anonymous=anonymous,
             )
             if began is not None:
                 milliseconds = (time.perf_counter() - began) * 1000
-                log.debug("%s %s: %d in %.0f ms", method, urlsplit(url).path, response.status, milliseconds)
+                log.debug("%s %s: %d in %.0f ms", method, urlsplit(response.url).path, response.status, milliseconds)
             span.responded(response)
             request.apply_rate_limit(response, permit)
             if permit.ticket is not None and not redirected:  # the response of the API itself
@@ -332,21 +344,20 @@ class Session:
                 token_replaced = True
                 await response.discard()
                 continue
-            target = response.redirect
-            if target is None or method not in {"GET", "HEAD"}:
+            redirect = response.redirect
+            if redirect is None or method not in {"GET", "HEAD"}:
                 return response, redirected
             await response.discard()
             redirects += 1
-            if target.is_downgrade:
+            if redirect.is_downgrade:
                 problem = "refused to follow a redirect from https to http"
             elif redirects > MAX_REDIRECTS:
                 problem = f"more than {MAX_REDIRECTS} redirects"
             else:
-                if target.is_cross_origin:
+                if redirect.is_cross_origin:
                     redirected, sent_headers = True, headers
-                url = target.url
                 continue
-            raise ApiError(response.status, problem, method=method, url=self.public_url(url))
+            raise ApiError(response.status, problem, method=method, url=self.public_url(response.url))
 
     def _log_deprecation(self, request: Request, response: Response) -> None:
         from .deprecations import Deprecations
@@ -368,7 +379,7 @@ class Session:
         text = self.redact(body.decode("utf-8-sig", "replace"))
         message = error_message(response.status, text)
         if target := response.redirect:
-            message = f"unexpected redirect to {self.public_url(target.url)}"
+            message = f"unexpected redirect to {self.public_url(target.url.reveal())}"
         error = api_error_type(response.status)(
             response.status,
             message,

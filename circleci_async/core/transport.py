@@ -17,11 +17,12 @@ import aiohttp
 from multidict import CIMultiDict, istr
 from yarl import URL
 
+from ..config.redacted import NotPicklable, Redacted, reveal
 from ..config.tokens import Token, call_token
 from ..config.trust import Trust
 from ..errors import ConfigurationError, InvalidArgument, RequestTimeout, TransportError
 from .lifetime import CLOSED
-from .proxies import proxy_for
+from .proxies import is_local, proxy_for
 from .response import Response
 from .retry import IDEMPOTENT
 from .uninterrupted import uninterrupted
@@ -50,13 +51,13 @@ Timeout = aiohttp.ClientTimeout
 """Seconds: `total` of an attempt, `sock_connect` for connecting, `sock_read` between two reads."""
 
 
-class Transport:
+class Transport(NotPicklable):
     """Sends requests, with the token to trusted origins only."""
 
     def __init__(
         self,
         *,
-        token: Token | None,
+        token: Redacted[Token | None],
         trust: Trust,
         auth: Auth = "circle-token",
         http: aiohttp.ClientSession | None = None,
@@ -66,10 +67,15 @@ class Transport:
     ) -> None:
         if auth not in get_args(Auth):
             raise ConfigurationError(f"auth must be one of {', '.join(map(repr, get_args(Auth)))}, got {auth!r}")
-        self._token = token
+        self._token = token.reveal()
         self._trust = trust
         self._auth = auth
         self._http = http
+        # aiohttp's own proxies of the environment: it uses them unless the session has one of its own
+        self.bypasses_proxies: bool = (
+            http is not None and http.trust_env and getattr(http, "_default_proxy", None) is None
+        )
+        """Whether aiohttp would send requests to this machine through a proxy."""
         self._unpooled_http: aiohttp.ClientSession | None = None
         self._owns_http = http is None
         self._headers = user_agent_header(user_agent, is_set=http is not None and "User-Agent" in http.headers)
@@ -79,8 +85,8 @@ class Transport:
         self._secrets: deque[str] = deque(maxlen=MAX_SECRETS)
         self.static_header: tuple[str, str] | None = None
         """Name and value of the header that carries the token, unless a function returns the token."""
-        if token and isinstance(token, str):
-            self.static_header = self._token_header(token)
+        if self._token and isinstance(self._token, str):
+            self.static_header = self._token_header(self._token)
         self._is_closed = False
 
     async def send(
@@ -88,8 +94,8 @@ class Transport:
         method: str,
         url: str,
         *,
-        headers: Mapping[str, str],
-        body: bytes | None,
+        headers: Mapping[str, str] | Redacted[Mapping[str, str]],
+        body: Redacted[bytes] | None,
         timeout: Timeout,
         anonymous: bool = False,
     ) -> Response:
@@ -100,14 +106,14 @@ class Transport:
 
         Raises `TransportError` or `RequestTimeout`, never an error of aiohttp: their frames hold the token.
         """
-        address = URL(url, encoded=url.isascii() and " " not in url)
-        is_raw = headers.get("Accept-Encoding") == "identity"
-        hop = Hop(self, anonymous=anonymous)
-        options: dict[str, Any] = {
-            "data": body,
-            "headers": {**self._headers, **headers},
+        hop = Hop(self, URL(url, encoded=url.isascii() and " " not in url), anonymous=anonymous)
+        del url  # it can be signed: the hop holds it, and what is sent, so that no local variable does
+        is_raw = reveal(headers).get("Accept-Encoding") == "identity"
+        hop.options = {
+            "data": None if body is None else body.reveal(),
+            "headers": {**self._headers, **reveal(headers)},
             "timeout": timeout,
-            "proxy": proxy_for(address, self._proxies) if self._proxies else None,
+            "proxy": proxy_for(hop.address, self._proxies) if self._proxies else None,
             "auto_decompress": not is_raw,
             "read_bufsize": STREAM_BUFFER if is_raw else None,
             # without this, aiohttp declares a missing body to be application/octet-stream, except of a GET
@@ -120,17 +126,17 @@ class Transport:
         session = self._session(method)
         try:
             try:
-                raw = await session.request(method, address, **options)
+                raw = await session.request(method, hop.address, **hop.options)
             except ConnectionLost:
                 if self._is_closed or not hop.reused or method not in IDEMPOTENT:
                     raise
-                raw = await self._unpooled().request(method, address, **options)
+                raw = await self._unpooled().request(method, hop.address, **hop.options)
         except asyncio.CancelledError as cancelled:
             raise cancelled.with_traceback(None) from None
         except Exception as caught:
             if caught is hop.token_error or self._is_of_middleware(caught):
                 raise
-            error = _translate(caught.error if isinstance(caught, ConnectionLost) else caught, method, url)
+            error = _translate(caught.error if isinstance(caught, ConnectionLost) else caught, method, hop.address)
         else:
             return Response(raw.status, raw.headers, raw.url, _Body(raw, method), hop.token_fingerprint)
         raise error  # outside of the except block: without aiohttp's error as its context
@@ -254,7 +260,11 @@ class Hop:
 
     token_fingerprint: int | None = None
 
-    def __init__(self, transport: Transport, *, anonymous: bool) -> None:
+    options: dict[str, Any]
+    """Arguments of the request."""
+
+    def __init__(self, transport: Transport, address: URL, *, anonymous: bool) -> None:
+        self.address = address
         self._transport = transport
         self._anonymous = anonymous
 
@@ -276,6 +286,8 @@ class Hop:
             before = request.headers.get(name)
             request.headers[name] = header[1]
             del header  # a traceback that prints local variables must not print the token
+        if self._transport.bypasses_proxies and is_local(request.url):
+            request.update_proxy(None, None, None)
         try:
             return await handler(request)
         except asyncio.CancelledError as cancelled:
@@ -283,7 +295,7 @@ class Hop:
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as lost:
             error: Exception = ConnectionLost(_without_frames(lost))
         except aiohttp.ClientResponseError as caught:
-            error = _translate(caught, request.method, str(request.url))
+            error = _translate(caught, request.method, request.url)
         except Exception as caught:  # noqa: BLE001  # it is raised below
             error = _without_frames(caught)
         finally:
@@ -329,7 +341,7 @@ class _Body:
         try:
             return await reading
         except (aiohttp.ClientError, TimeoutError, OSError, RuntimeError) as caught:  # the last: closed meanwhile
-            error = _translate(caught, self._method, str(self._raw.url))
+            error = _translate(caught, self._method, self._raw.url)
         raise error
 
     def close(self) -> None:
@@ -384,9 +396,9 @@ def _checked(middlewares: Iterable[Middleware]) -> tuple[Middleware, ...]:
     return found
 
 
-def _translate(error: Exception, method: str, url: str) -> TransportError:
+def _translate(error: Exception, method: str, url: URL) -> TransportError:
     """Return the error of this package for an error of aiohttp."""
-    shown = str(URL(url, encoded=True).with_user(None).with_query(None))
+    shown = str(url.with_user(None).with_query(None).with_fragment(None))
     match error:
         case aiohttp.ConnectionTimeoutError():
             return RequestTimeout("connection timed out", method=method, url=shown, sent=False)
@@ -409,5 +421,7 @@ def _translate(error: Exception, method: str, url: str) -> TransportError:
             return TransportError(f"invalid HTTP response: {what.rstrip(':')}", method=method, url=shown)
         case TransportError():
             return error.with_traceback(None)
+        case aiohttp.InvalidURL():
+            return TransportError("the address is invalid", method=method, url=shown, sent=False)
         case _:
             return TransportError(f"connection lost: {str(error) or type(error).__name__}", method=method, url=shown)

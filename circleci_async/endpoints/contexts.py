@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..config.redacted import Redacted
 from ..core.paging import Paged
 from ..core.redaction import checked_value, redact_errors
 from ..errors import InvalidArgument
@@ -95,9 +96,11 @@ class Contexts(Resource):
 
         `PUT /context/{context_id}/environment-variable/{env_var_name}`
         """
+        secret = Redacted(value)
+        del value  # a traceback that prints local variables must not print it
         path = f"/context/{segment(context_id)}/environment-variable/{segment(name)}"
-        with redact_errors(checked_value(name, value)):
-            return await self._session.request(ContextVariableResult, "PUT", path, json={"value": value})
+        with redact_errors(checked_value(name, secret)):
+            return await self._session.request(ContextVariableResult, "PUT", path, json={"value": secret})
 
     async def delete_variable(self, context_id: Id, name: str) -> Message:
         """Remove a variable from a context.
