@@ -303,13 +303,16 @@ async def test_a_cancelled_read_does_not_show_the_signed_address(read: str, end:
 
 @pytest.mark.parametrize("failure", [name for name in STORAGES if name != "hang"])
 async def test_output_that_cannot_be_read_does_not_show_the_signed_address(failure: str) -> None:
-    async with raw_server(STORAGES[failure]) as storage:
-        action = {"name": "x", "status": "success", "has_output": True, "output_url": f"{storage.url}/o?{SIGNATURE}"}
-        build = answer(200, {"steps": [{"name": "x", "actions": [action]}]})
-        async with raw_server(build) as server, CircleCI(TOKEN, host=server.url, retry=QUICK) as circle:
+    async def api(request: Request, writer: asyncio.StreamWriter) -> bool | None:
+        return await (answer(503, "") if "/output/" in request.path else answer(200, build))(request, writer)
+
+    async with raw_server(STORAGES[failure]) as storage, raw_server(api) as server:
+        action: dict[str, Any] = {"name": "x", "step": 1, "index": 0, "status": "success", "has_output": True}
+        action |= {"output_url": f"{storage.url}/o?{SIGNATURE}"}
+        build = {"steps": [{"name": "x", "actions": [action]}]}
+        async with CircleCI(TOKEN, host=server.url, retry=QUICK) as circle:
             with pytest.raises(CircleCIError) as caught:
-                async for _ in circle.jobs.output(PROJECT, 42, step="x"):
-                    pass
+                await circle.jobs.output(PROJECT, 42, 1).text()
     assert exposed(caught.value, TOKEN, SIGNATURE) == []
 
 
