@@ -15,7 +15,7 @@ from .attempts import AttemptSpan, OnAttempt
 from .encoding import Query, checked_headers, checked_method, query_string, split_query, to_bytes
 from .error_bodies import error_message, request_id
 from .limiter import Permit
-from .paging import Page, Paged
+from .paging import IfTruncated, Page, Paged
 from .rate_limit import UNKNOWN
 from .request import Request, RequestOptions
 from .response import Redirect, Response
@@ -153,11 +153,13 @@ class Session(NotPicklable):
         query: Query | None = None,
         items_optional: bool = False,
         truncation_warning: str | None = None,
+        if_truncated: IfTruncated = "warn",
     ) -> Paged[T]:
         """Return the list at `path`. Nothing is sent yet.
 
         `items_optional`: a response without `items` is an empty page. `truncation_warning`: the text of the
-        `TruncatedListWarning` for a list that the server truncates: it repeats its one page.
+        `TruncatedListWarning` for a list that the server truncates: it repeats its one page. `if_truncated`: what the
+        iteration does then.
         """
 
         async def fetch(token: str | None) -> Page[T]:
@@ -167,7 +169,7 @@ class Session(NotPicklable):
             items, next_token = await self._fetch(decode, "GET", path, {**(query or {}), "page-token": token})
             return Page(items, next_token)
 
-        return Paged(fetch, truncation_warning=truncation_warning)
+        return Paged(fetch, truncation_warning=truncation_warning, if_truncated=if_truncated)
 
     def paged_by_offset(self, kind: type[T], path: str, *, query: Query | None = None) -> Paged[T]:
         """Return the list at `path`, whose pages are requested by offset until one is empty.

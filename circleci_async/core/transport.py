@@ -21,6 +21,7 @@ from ..config.redacted import NotPicklable, Redacted, reveal
 from ..config.tokens import Token, call_token
 from ..config.trust import Trust
 from ..errors import ConfigurationError, InvalidArgument, RequestTimeout, TransportError
+from .arguments import check_word
 from .lifetime import CLOSED
 from .proxies import is_local, proxy_for
 from .response import Response
@@ -65,8 +66,7 @@ class Transport(NotPicklable):
         middlewares: Iterable[Middleware] = (),
         user_agent: str | None = None,
     ) -> None:
-        if auth not in get_args(Auth):
-            raise ConfigurationError(f"auth must be one of {', '.join(map(repr, get_args(Auth)))}, got {auth!r}")
+        check_word("auth", auth, get_args(Auth), required=True, error=ConfigurationError)
         self._token = token.reveal()
         self._trust = trust
         self._auth = auth

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from ..config.redacted import Redacted
+from ..core.arguments import check_word
 from ..core.encoding import omit_none
 from ..core.redaction import checked_value, redact_errors
 from ..errors import InvalidArgument
@@ -50,6 +51,7 @@ class Otel(Resource):
         """
         secrets = None if headers is None else {name: Redacted(value) for name, value in headers.items()}
         del headers  # a traceback that prints local variables must not print their values
+        check_word("protocol", protocol, OtelProtocol, required=True)
         if secrets is not None and len(secrets) > MAX_HEADERS:
             raise InvalidArgument(f"headers must have at most {MAX_HEADERS} items, got {len(secrets)}")
         for name, value in (secrets or {}).items():

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..config.redacted import Redacted
+from ..core.arguments import check_word, check_words
 from ..core.encoding import omit_none
 from ..core.paging import Paged
 from ..core.redaction import checked_value, redact_errors
@@ -12,6 +13,9 @@ from ..models.messages import Message
 from ..models.webhooks import Webhook, WebhookEventType
 from ..slug import segment
 from .resource import Id, Resource, require_id
+
+_SCOPES = ("project",)
+_EVENTS = (WebhookEventType.WORKFLOW_COMPLETED, WebhookEventType.JOB_COMPLETED)  # a ping needs no subscription
 
 
 class Webhooks(Resource):
@@ -25,6 +29,7 @@ class Webhooks(Resource):
 
         `GET /webhook`
         """
+        check_word("scope_type", scope_type, _SCOPES, required=True)
         return self._session.paged(
             Webhook, "/webhook", query={"scope-id": require_id("scope_id", scope_id), "scope-type": scope_type}
         )
@@ -50,6 +55,7 @@ class Webhooks(Resource):
         """
         address, secret = Redacted(url), None if signing_secret is None else Redacted(signing_secret)
         del url, signing_secret  # a traceback that prints local variables must not print them
+        check_word("scope_type", scope_type, _SCOPES, required=True)
         _check(address, events, secret)
         with redact_errors(secret):
             return await self._session.request(
@@ -128,6 +134,7 @@ def _check(
         raise InvalidArgument(
             f"events must have at least one item, such as {str(WebhookEventType.WORKFLOW_COMPLETED)!r}, got {events!r}"
         )
+    check_words("events", events, _EVENTS)
 
 
 def _both_spellings(**fields: Any) -> dict[str, Any]:
