@@ -316,3 +316,25 @@ def test_every_command_has_help(cli: Cli) -> None:
 
 def test_the_version_is_printed(cli: Cli) -> None:
     assert cli("--version") == (0, f"circleci-async {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("harvest", "run", "gh/acme/api", "--into"),
+        ("harvest", "status"),
+        ("harvest", "verify"),
+        ("artifacts", "download", "gh/acme/api", "1", "--into"),
+        ("usage", "export", "5034460f-c7c4-4c43-9457-de07e2029e7b", "--into"),
+    ],
+    ids=" ".join,
+)
+def test_an_address_as_destination_is_a_usage_error(
+    cli: Cli, command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    ran = cli.on_terminal(*command, "s3://bucket/x", columns=200)
+    assert ran.code == 2
+    assert "must be a path on this machine, got an address that begins with 's3://': use a local folder" in ran.err
+    assert sorted(tmp_path.iterdir()) == before
