@@ -109,11 +109,10 @@ class CircleCI(NotPicklable):
         del token, host  # a traceback that prints local variables must not print them
         configure_logging()
         options = RequestOptions(timeout, retry or RetryPolicy(), on_attempt)
-        settings = discover(given_token, given_host, artifact_hosts)
-        trust = Trust(settings.host, settings.artifact_hosts)
+        self._settings = discover(given_token, given_host, artifact_hosts)
         transport = Transport(
-            token=Redacted(settings.token),
-            trust=trust,
+            token=Redacted(self._settings.token),
+            trust=Trust(self._settings.host, self._settings.artifact_hosts),
             auth=auth,
             http=http,
             trust_env=trust_env,
@@ -121,8 +120,7 @@ class CircleCI(NotPicklable):
             user_agent=user_agent,
         )
         stats = Stats()
-        state = ClientState(settings.host, transport, Limiter(concurrency, stats), stats)
-        self._settings = settings
+        state = ClientState(self._settings.host, transport, Limiter(concurrency, stats), stats)
         self._session = Session(state, options)
         self._owns_state = True
 

@@ -169,9 +169,9 @@ def _token_for(root: str, files: Iterable["_ConfigFile"]) -> tuple[Redacted[Toke
     """Return token and source of the first file for this host, or None and the reason."""
     why = "no token found"
     for file in files:
-        if file.token and _same_origin(file.host, root):
-            return Redacted(file.token), str(file.path)
-        if file.token:
+        if file.token.reveal() and _same_origin(file.host, root):
+            return file.token, str(file.path)
+        if file.token.reveal():
             why = f"the token in {file.path} is for {file.host}, not for {root}"
     return Redacted(None), why
 
@@ -180,7 +180,7 @@ def _token_for(root: str, files: Iterable["_ConfigFile"]) -> tuple[Redacted[Toke
 class _ConfigFile:
     path: Path
     host: str
-    token: str | None = attrs.field(repr=False)
+    token: Redacted[str | None]
 
 
 def _config_files(environ: Redacted[Mapping[str, str]], home: Path | None) -> Iterator[_ConfigFile]:
@@ -192,7 +192,7 @@ def _config_files(environ: Redacted[Mapping[str, str]], home: Path | None) -> It
         token = Redacted(clean_token(Redacted(entries.reveal().get("token")), str(path)))
         host = Redacted(entries.reveal().get("host", "").strip())
         if token.reveal() or host.reveal():
-            yield _ConfigFile(path, _root(host, str(path)) if host.reveal() else DEFAULT_HOST, token.reveal())
+            yield _ConfigFile(path, _root(host, str(path)) if host.reveal() else DEFAULT_HOST, token)
 
 
 def _config_paths(environ: Redacted[Mapping[str, str]], home: Path | None) -> Iterator[Path]:

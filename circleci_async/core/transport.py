@@ -263,6 +263,9 @@ class Hop:
     options: dict[str, Any]
     """Arguments of the request."""
 
+    replaced: str | None = None
+    """The header that the token replaces while the request is sent."""
+
     def __init__(self, transport: Transport, address: URL, *, anonymous: bool) -> None:
         self.address = address
         self._transport = transport
@@ -280,10 +283,10 @@ class Hop:
         header = None
         if not self._anonymous and self._transport.sends_token_to(request.url):
             header = self._transport.static_header or await self._new_header()
-        name = before = None
+        name = None
         if header is not None:
             name = header[0]
-            before = request.headers.get(name)
+            self.replaced = request.headers.get(name)
             request.headers[name] = header[1]
             del header  # a traceback that prints local variables must not print the token
         if self._transport.bypasses_proxies and is_local(request.url):
@@ -300,10 +303,10 @@ class Hop:
             error = _without_frames(caught)
         finally:
             if name is not None:
-                if before is None:
+                if self.replaced is None:
                     request.headers.pop(name, None)
                 else:
-                    request.headers[name] = before
+                    request.headers[name] = self.replaced
         raise error
 
     async def _new_header(self) -> tuple[str, str] | None:

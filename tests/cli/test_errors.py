@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from circleci_async import __main__, __version__
+from circleci_async.cli.app import main
 from circleci_async.testing import FakeCircleCI, World
+from tests.frames import exposed
 
 from .conftest import Cli, running, signal_when
 from .process import start
@@ -338,3 +340,16 @@ def test_an_address_as_destination_is_a_usage_error(
     assert ran.code == 2
     assert "must be a path on this machine, got an address that begins with 's3://': use a local folder" in ran.err
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("body", [f'{{"value": "{SECRET}"}}', f"{{{SECRET}"], ids=["refused", "malformed"])
+def test_no_frame_shows_the_token_or_the_body(
+    body: str, fake: FakeCircleCI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CIRCLE_TOKEN", f"{SECRET}-token")
+    file = tmp_path / "body.json"
+    file.write_text(body)
+    with pytest.raises(SystemExit) as ended:
+        main(["api", "/context", "--body", f"@{file}"])
+    assert ended.value.code in {1, 2}
+    assert exposed(ended.value, SECRET) == []
