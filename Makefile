@@ -44,7 +44,7 @@ check: .venv/.check  ## lint; check formatting, types, type completeness and lay
 	PATH="$(CURDIR)/.venv/bin:$$PATH" $(python) -m pyright --verifytypes circleci_async --ignoreexternal
 	.venv/bin/lint-imports --no-logo
 
-bench: .venv/.package  ## compare with bare aiohttp, aria2, curl and wget
+bench: .venv/.bench  ## compare with bare aiohttp, httpx, pycircleci, aria2, curl and wget
 	$(python) -m benchmarks
 
 MINUTES ?= 1
@@ -68,7 +68,7 @@ clean:  ## remove everything that the targets created
 	@$(install) --editable '.[cli]'
 	@touch $@
 
-.venv/.test .venv/.check .venv/.docs: .venv/.package
+.venv/.test .venv/.check .venv/.docs .venv/.bench: .venv/.package
 	@echo "Installing what 'make $(patsubst .%,%,$(notdir $@))' needs into .venv ..."
 	@$(install) 'pip>=25.1'  # the first release with --group
 	@$(install) --group $(patsubst .%,%,$(notdir $@))

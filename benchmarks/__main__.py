@@ -10,16 +10,19 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from . import bots, cases, harvest, quota
+from . import bots, cases, clients, harvest, quota
 from .cases import Place, Work
-from .measure import MIB, Row, empty, machine, timed
+from .measure import MIB, Row, empty, machine, timed, timed_imports
 
 
 def main() -> None:
     """Run the benchmarks and print them as tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
     parser.add_argument(
-        "what", nargs="?", choices=("calls", "bots", "quota", "harvest"), help="print only these tables (default: all)"
+        "what",
+        nargs="?",
+        choices=("calls", "clients", "bots", "quota", "harvest"),
+        help="print only these tables (default: all)",
     )
     parser.add_argument("--rounds", type=int, help="alternating runs of each side (default: 7; harvest: 5)")
     parser.add_argument("--only", default="", help="run only comparisons whose name contains this text")
@@ -29,6 +32,9 @@ def main() -> None:
     print(machine(), end="\n\n")
     if options.what in {None, "calls"}:
         print_calls(rounds or 7, options.only)
+    if options.what in {None, "clients"}:
+        with servers() as place:
+            clients.run(place, rounds or 5, options.only)
     if options.what in {None, "bots"}:
         with servers() as place:
             bots.run(place, _peak, rounds or 5, options.only)
@@ -40,13 +46,13 @@ def main() -> None:
 
 def print_calls(rounds: int, only: str) -> None:
     """Compare calls and downloads with bare aiohttp; run only comparisons whose name contains `only`."""
-    print("| what | this SDK, ms | bare aiohttp, ms | ratio of medians | goal | met |")
+    print("| operation | this SDK, ms | bare aiohttp, ms | ratio of medians | goal | met |")
     print("|---|--:|--:|--:|--:|---|")
     with servers() as place:
         for name, sdk, bare, goal, max_rounds in (
-            (f"{cases.CALLS:,} calls, one after another", cases.calls_sdk, cases.calls_bare, 1.25, 99),
+            (f"{cases.CALLS:,} sequential calls", cases.calls_sdk, cases.calls_bare, 1.25, 99),
             (
-                f"{2 * cases.CALLS:,} calls, {cases.CONCURRENCY} at once",
+                f"{2 * cases.CALLS:,} calls, {cases.CONCURRENCY} concurrent",
                 cases.concurrent_sdk,
                 cases.concurrent_bare,
                 1.35,
@@ -79,16 +85,9 @@ def compare(name: str, place: Place, sdk: Work, bare: Work, goal: float, rounds:
 
 
 def compare_imports(rounds: int) -> Row:
-    """Time the imports of the client and of aiohttp, each in a new interpreter."""
-    times: dict[str, list[float]] = {"from circleci_async import CircleCI": [], "import aiohttp": []}
-    for round_number in range(rounds + 1):
-        for statement, seconds in times.items():
-            code = f"import time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
-            out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-            if round_number:
-                seconds.append(float(out))
-    sdk, bare = times.values()
-    return Row("`from circleci_async import CircleCI` against `import aiohttp`", sdk, bare, goal=1.15)
+    """Time the imports of the client and of aiohttp."""
+    sdk, bare = timed_imports((clients.SDK.statement, clients.AIOHTTP.statement), rounds).values()
+    return Row(f"`{clients.SDK.statement}` against `{clients.AIOHTTP.statement}`", sdk, bare, goal=1.15)
 
 
 def print_memory(place: Place) -> None:
@@ -96,7 +95,7 @@ def print_memory(place: Place) -> None:
     print("| peak memory of the process, MiB | small | large |")
     print("|---|--:|--:|")
     for name, call, small, large in (
-        ("walking 50 and 500 pages", "pages_sdk", 50, 500),
+        ("iterating 50 and 500 pages", "pages_sdk", 50, 500),
         ("downloading 32 MiB and 1 GiB", "big_sdk", 32 * MIB, 1024 * MIB),
     ):
         found = [_peak(place, f"cases.{call}(place, {amount})") for amount in (small, large)]

@@ -231,12 +231,12 @@ def run(place: Place, peak_of: Callable[[Place, str], float], rounds: int, only:
     """Print the tables."""
     events = [(body, signed(body)) for body in map(body_of, range(EVENTS))]
     few = events[:DELIVERIES]
-    print("| what | this SDK, ms | by hand, ms | ratio of medians | | |")
-    print("|---|--:|--:|--:|---|---|")
+    print("| operation | this SDK, ms | by hand, ms | ratio of medians |")
+    print("|---|--:|--:|--:|")
     for name, sdk, by_hand in (
         (f"{EVENTS:,} webhook events verified and parsed", lambda: unwrap_sdk(events), lambda: unwrap_by_hand(events)),
         (
-            f"{DELIVERIES:,} deliveries answered, {CONCURRENCY} at once",
+            f"{DELIVERIES:,} deliveries acknowledged, {CONCURRENCY} concurrent",
             lambda: asyncio.run(deliver_sdk(few)),
             lambda: asyncio.run(deliver_by_hand(few)),
         ),
@@ -247,7 +247,7 @@ def run(place: Place, peak_of: Callable[[Place, str], float], rounds: int, only:
         ),
     ):
         if only in name:
-            print(compare(name, sdk, by_hand, rounds), flush=True)
+            print(compare(name, sdk, by_hand, rounds).measured, flush=True)
     print()
     if only in "waiting":
         print(f"| waiting for {PIPELINES} pipelines of 2 to 20 minutes | requests | end noticed after, s |")
@@ -255,13 +255,13 @@ def run(place: Place, peak_of: Callable[[Place, str], float], rounds: int, only:
         for name, wait in (
             ("by hand, polling every 5 s", wait_by_hand),
             ("`pipelines.wait`", wait_sdk),
-            ("`pipelines.wait`, woken by webhooks", partial(wait_sdk, webhooks=True)),
+            ("`pipelines.wait` with webhooks", partial(wait_sdk, webhooks=True)),
         ):
             requests, late = asyncio.run(wait(PIPELINES))
-            print(f"| {name} | {requests} | {late:.1f} |", flush=True)
+            print(f"| {name} | {requests:,} | {late:.1f} |", flush=True)
         print()
     if only in "memory" and peak_memory() is not None:
-        print(f"| peak memory of the process, MiB | a log of {SHORT // MIB} MiB | of {LONG // MIB} MiB |")
+        print(f"| peak memory of the process, MiB | log of {SHORT // MIB} MiB | log of {LONG // MIB} MiB |")
         print("|---|--:|--:|")
         for name, call in (("this SDK", "tail_sdk"), ("by hand", "tail_by_hand")):
             short, long = (peak_of(place, f"bots.{call}(place, {job})") for job in LOGS)

@@ -70,7 +70,8 @@ async def concurrent_sdk(place: Place) -> None:
 
         async def work() -> None:
             for _ in range(2 * CALLS // CONCURRENCY):
-                await circle.users.me()
+                me = await circle.users.me()
+                assert me.login == "octocat"
 
         await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
 
@@ -83,7 +84,8 @@ async def concurrent_bare(place: Place) -> None:
             for _ in range(2 * CALLS // CONCURRENCY):
                 async with http.get(f"{place.api}/api/v2/me") as response:
                     response.raise_for_status()
-                    json.loads(await response.read())
+                    me = json.loads(await response.read())
+                    assert me["login"] == "octocat"
 
         await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
 
@@ -99,8 +101,12 @@ async def pages_sdk(place: Place, pages: int = PAGES) -> None:
     assert count == pages * PAGE_SIZE
 
 
-async def pages_bare(place: Place, pages: int = PAGES) -> None:
-    """List the same pages by hand, as the same models."""
+async def pages_bare(
+    place: Place,
+    pages: int = PAGES,
+    number_of: Callable[[dict[str, Any]], int] = lambda item: pipeline_model(item).number,
+) -> None:
+    """List the same pages by hand; by default as the same models."""
     count = 0
     token = None
     async with place.http() as http:
@@ -110,7 +116,7 @@ async def pages_bare(place: Place, pages: int = PAGES) -> None:
                 response.raise_for_status()
                 page = json.loads(await response.read())
             for item in page["items"]:
-                count += pipeline_model(item).number > 0
+                count += number_of(item) > 0
             token = page["next_page_token"]
             if token is None or count == pages * PAGE_SIZE:
                 break

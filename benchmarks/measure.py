@@ -7,11 +7,12 @@ import platform
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
-from importlib.metadata import version
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from attrs import frozen
@@ -34,11 +35,17 @@ class Row:
     bare: list[float]
     goal: float | None = None
 
-    def __str__(self) -> str:
+    @property
+    def measured(self) -> str:
+        """The row of a table without goals."""
         ours, theirs = statistics.median(self.sdk), statistics.median(self.bare)
-        ratio = ours / theirs
-        goal = "| | |" if self.goal is None else f"| {self.goal:.2f} | {'yes' if ratio <= self.goal else 'no'} |"
-        return f"| {self.name} | {ours * 1000:,.0f} | {theirs * 1000:,.0f} | {ratio:.2f} {goal}"
+        return f"| {self.name} | {ours * 1000:,.0f} | {theirs * 1000:,.0f} | {ours / theirs:.2f} |"
+
+    def __str__(self) -> str:
+        if self.goal is None:
+            return f"{self.measured} | |"
+        ratio = statistics.median(self.sdk) / statistics.median(self.bare)
+        return f"{self.measured} {self.goal:.2f} | {'yes' if ratio <= self.goal else 'no'} |"
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -47,6 +54,26 @@ def timed(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
+
+
+def timed_imports(statements: Iterable[str], rounds: int) -> dict[str, list[float]]:
+    """Return the seconds that import statements take, alternately, each in a new interpreter.
+
+    One more round, which is not counted, writes the bytecode of all modules to a temporary folder. Otherwise modules
+    without bytecode (as in an editable installation with PYTHONDONTWRITEBYTECODE) would be compiled each time.
+    """
+    times: dict[str, list[float]] = {statement: [] for statement in statements}
+    with tempfile.TemporaryDirectory() as cache:
+        environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": cache}
+        for round_number in range(rounds + 1):
+            for statement, seconds in times.items():
+                code = f"import time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
+                done = subprocess.run(
+                    [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True
+                )
+                if round_number:
+                    seconds.append(float(done.stdout))
+    return times
 
 
 def peak_memory() -> float | None:
@@ -97,10 +124,14 @@ def empty(folder: Path) -> None:
 
 
 def machine() -> str:
-    """Describe the machine and the versions of the packages."""
-    packages = ", ".join(f"{name} {version(name)}" for name in ("aiohttp", "attrs", "cattrs", "backoff"))
+    """Describe the machine and the versions of the installed packages."""
+    packages: list[str] = []
+    for name in ("aiohttp", "attrs", "cattrs", "backoff", "httpx", "pycircleci"):
+        with suppress(PackageNotFoundError):
+            packages.append(f"{name} {version(name)}")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"Python {platform.python_version()}, {packages}; {platform.system()} {platform.machine()}, {cores} cores."
+    system = f"{platform.system()} {platform.machine()}, {cores} cores"
+    return f"Python {platform.python_version()}, {', '.join(packages)}; {system}."
 
 
 @contextmanager

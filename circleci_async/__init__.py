@@ -17,8 +17,10 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from . import webhooks as webhooks
     from .client import *
     from .config.tokens import *
+    from .core.attempt import *
     from .core.attempts import *
     from .core.capture import *
+    from .core.captured_response import *
     from .core.codec import *
     from .core.encoding import *
     from .core.lazy_exports import LazyExports
@@ -84,8 +86,10 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
 _MODULES = (
     "client",
     "config.tokens",
+    "core.attempt",
     "core.attempts",
     "core.capture",
+    "core.captured_response",
     "core.codec",
     "core.encoding",
     "core.paging",

@@ -15,7 +15,6 @@ from .core.attempts import OnAttempt
 from .core.encoding import Query
 from .core.limiter import Limiter
 from .core.paging import Paged
-from .core.rate_limit_status import RateLimitStatus
 from .core.request import RequestOptions
 from .core.retry import RetryPolicy
 from .core.session import Session
@@ -26,6 +25,7 @@ from .core.transport import Auth, Middleware, Transport
 if TYPE_CHECKING:
     import aiohttp
 
+    from .core.rate_limit_status import RateLimitStatus
     from .endpoints.checkout_keys import CheckoutKeys
     from .endpoints.deploys import Deploys
     from .endpoints.groups import Groups
@@ -258,7 +258,7 @@ class CircleCI(NotPicklable):
         return self._session.state.stats
 
     @property
-    def rate_limit(self) -> RateLimitStatus:
+    def rate_limit(self) -> "RateLimitStatus":
         """The rate limit as the API last stated it, and the estimated rate. Fields are None before."""
         return self._session.state.rate_limit
 

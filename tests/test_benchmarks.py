@@ -1,16 +1,18 @@
 """Both sides of each benchmark do the same work. No test asserts a time."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import bots, cases, harvest, nginx, quota, rivals
+from benchmarks import bots, cases, clients, harvest, nginx, quota, rivals
 from benchmarks.cases import Place
-from benchmarks.measure import Row, empty
+from benchmarks.measure import Row, empty, timed_imports
 from benchmarks.server import file_sizes
 from benchmarks.world import World
 
@@ -46,6 +48,44 @@ async def test_both_sides_of_each_comparison_do_the_same_work(place: Place, monk
         empty(place.folder)
 
 
+CLIENTS = [
+    pytest.param(client, marks=pytest.mark.skipif(not client.is_here, reason=f"{client.name} is not installed"))
+    for client in clients.CLIENTS
+]
+
+
+@pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
+async def test_each_client_does_the_same_work(
+    client: clients.Client, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cases, "CALLS", 32)
+    calls, concurrent, _ = client.works
+    await calls(place)
+    await concurrent(place)
+    pages: Any = client.works[2]
+    await pages(place, pages=2)
+
+
+def test_clients_that_are_not_installed_are_reported_and_skipped(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cases, "CALLS", 32)
+    monkeypatch.setattr(clients, "find_spec", lambda name: None)
+    clients.run(place, rounds=1, only="sequential")
+    note, _, header, _, row, end = capsys.readouterr().out.split("\n", 5)
+    assert note == "Not installed, and skipped: httpx, pycircleci (`make bench` installs them)."
+    assert header == "| ms (multiple of bare aiohttp) | this SDK | bare aiohttp |"
+    assert re.fullmatch(r"\| 1,000 sequential calls \| \d+ \(\d+\.\d\d\) \| \d+ \(1\.00\) \|", row)
+    assert end == "\n"
+
+
+def test_imports_are_timed_with_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    statement = "import os, circleci_async; assert os.path.exists(circleci_async.__spec__.cached)"
+    times = timed_imports([statement, "pass"], rounds=2)
+    assert {each: len(seconds) for each, seconds in times.items()} == {statement: 2, "pass": 2}
+
+
 async def test_a_page_by_hand_gives_the_same_models(place: Place) -> None:
     async with place.client() as circle:
         async for page in circle.pipelines.list(cases.PROJECT).pages():
@@ -76,6 +116,8 @@ def test_a_row_shows_whether_its_goal_was_met() -> None:
     assert str(met) == "| calls | 120 | 100 | 1.20 | 1.25 | yes |"
     missed = Row("calls", [0.13], [0.1], goal=1.25)
     assert str(missed) == "| calls | 130 | 100 | 1.30 | 1.25 | no |"
+    assert str(Row("calls", [0.13], [0.1])) == "| calls | 130 | 100 | 1.30 | | |"
+    assert missed.measured == "| calls | 130 | 100 | 1.30 |"
 
 
 SERVERS = [

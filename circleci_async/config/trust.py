@@ -5,9 +5,8 @@ import re
 from collections.abc import Iterable
 from fnmatch import translate
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
-import attrs
 from yarl import URL
 
 from ..errors import ConfigurationError
@@ -28,8 +27,7 @@ _ENTRY = re.compile(
 )
 
 
-@attrs.frozen
-class Origin:
+class Origin(NamedTuple):
     """Scheme, host and port of an http(s) address, normalized as the HTTP client does."""
 
     scheme: str
@@ -43,7 +41,7 @@ class Origin:
         Pass the `yarl.URL` that is requested, if there is one, so that both agree.
         """
         try:
-            url = URL(url)
+            url = URL(url) if isinstance(url, str) else url
             return _origin(url.scheme, url.raw_host or "", url.port)
         except ValueError:
             return None

@@ -4,66 +4,22 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
-
-from attrs import frozen
 
 from ..errors import ApiError, InvalidArgument
 from .response import Response
 from .transport import Transport
 
-__all__ = ["Attempt", "OnAttempt"]
+if TYPE_CHECKING:
+    from .attempt import Attempt
+
+__all__ = ["OnAttempt"]
 
 log: logging.Logger = logging.getLogger("circleci_async")
 
 
-@frozen
-class Attempt:
-    """One completed attempt of a call. A call that is retried has several.
-
-    It starts when the limiter admits it, and ends when the response has been read or the attempt has failed. It
-    includes the redirects it followed and, for an artifact, the time in which the body is read.
-    """
-
-    method: str
-    """Such as `GET`."""
-
-    route: str | None
-    """The operation's path as the API documents it, such as `/project/{project-slug}/job/{job-number}`; None for files
-    and undocumented operations. Its few values fit a metric's label."""
-
-    url: str
-    """The address of the request, without signatures and tokens."""
-
-    number: int
-    """1 for the first attempt of a call."""
-
-    status: int | None
-    """Status of the last response, or None if there was none."""
-
-    error: BaseException | None
-    """What the attempt failed with: a `CircleCIError`, or `asyncio.CancelledError` if it was cancelled or reached the
-    deadline of its call. None if it succeeded."""
-
-    seconds: float
-    """Duration."""
-
-    waited: float
-    """Seconds of waiting before the attempt: for the retry delay and for the limiter."""
-
-    retry_after: float | None
-    """Seconds that the server asked to wait, or None."""
-
-    sent: int
-    """Bytes of the request's body."""
-
-    received: int
-    """Bytes of the response's body, decompressed."""
-
-
-OnAttempt: TypeAlias = Callable[[Attempt], object]
+OnAttempt: TypeAlias = Callable[["Attempt"], object]
 """A plain function. It is called on the event loop, so it should be fast."""
 
 
@@ -94,10 +50,12 @@ class AttemptObserver:
         """Start the span of an attempt."""
         self._attempts += 1
         now = asyncio.get_running_loop().time()
-        return ObservedSpan(self, self._attempts, now, now - self._idle_since)
+        return AttemptSpan(self, self._attempts, now, now - self._idle_since)
 
-    def report(self, span: "ObservedSpan", error: BaseException | None) -> None:
+    def report(self, span: "AttemptSpan", error: BaseException | None) -> None:
         """Call the hook for an attempt that ends now. An error of the hook is logged."""
+        from .attempt import Attempt
+
         now = self._idle_since = asyncio.get_running_loop().time()
         response = span.response
         failure = error if isinstance(error, ApiError) else None
@@ -130,30 +88,7 @@ class AttemptObserver:
 
 
 class AttemptSpan:
-    """The span of an attempt without a hook: does nothing. Use it as a context manager, or call `end()`."""
-
-    __slots__ = ()
-
-    def responded(self, response: Response) -> None:
-        """Record a response; the last one counts."""
-
-    def end(self, error: BaseException | None = None) -> None:
-        """Record the end of the attempt and its error. Idempotent."""
-
-    def __enter__(self) -> "AttemptSpan":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.end(error)
-
-
-UNOBSERVED = AttemptSpan()
-
-
-class ObservedSpan(AttemptSpan):
-    """The span of an attempt that is reported to a hook."""
+    """The span of one attempt, which is reported to the hook."""
 
     __slots__ = ("_observer", "number", "response", "started", "waited")
 
@@ -169,7 +104,7 @@ class ObservedSpan(AttemptSpan):
         self.response = response
 
     def end(self, error: BaseException | None = None) -> None:
-        """Report the attempt, once."""
+        """Report the attempt and its error, once."""
         observer, self._observer = self._observer, None
         if observer is not None:
             observer.report(self, error)

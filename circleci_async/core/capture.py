@@ -2,68 +2,25 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 
-from attrs import field, frozen
-
-from ..errors import DecodeError, InvalidArgument
-from .error_bodies import request_id
-from .rate_limit_status import RateLimitStatus, parse_status
+from ..errors import InvalidArgument
 from .response import Response
 
 if TYPE_CHECKING:
+    from .captured_response import CapturedResponse
     from .transport import Transport
 
-__all__ = ["CapturedResponse", "ResponseCapture", "capture_responses"]
+__all__ = ["ResponseCapture", "capture_responses"]
 
 DEFAULT_MAX_RESPONSES: int = 100
 """Responses that a capture holds by default."""
 
 
-@frozen
-class CapturedResponse:
-    """The last response of a call, without the token. A call that is retried has only one."""
-
-    method: str
-    """Such as `GET`."""
-
-    url: str
-    """The address that sent the response, without signatures and tokens."""
-
-    status: int
-    """Such as 200."""
-
-    headers: Mapping[str, str] = field(repr=False)
-    """The headers; names match in any case."""
-
-    request_id: str | None
-    """The server's id of the request, which CircleCI's support asks for."""
-
-    rate_limit: RateLimitStatus
-    """The rate limit, as the headers state it."""
-
-    attempts: int
-    """Attempts of the call, the first included."""
-
-    seconds: float
-    """Duration of the call, with all attempts and waits."""
-
-    body: bytes | None = field(repr=False)
-    """The body, decompressed; None if it was streamed, as of an artifact."""
-
-    def json(self) -> Any:
-        """Return the body as parsed JSON, or None if it is empty. Raises `DecodeError`."""
-        from . import codec
-
-        if self.body is None:
-            raise DecodeError(("not kept: the body was streamed",), method=self.method, url=self.url)
-        return codec.loads(self.body, method=self.method, url=self.url)
-
-
-class ResponseCapture(Sequence[CapturedResponse]):
+class ResponseCapture(Sequence["CapturedResponse"]):
     """The responses captured so far, in the order in which their calls ended."""
 
     def __init__(self, max_responses: int) -> None:
@@ -75,22 +32,22 @@ class ResponseCapture(Sequence[CapturedResponse]):
         """Responses that were dropped, oldest first, to keep `max_responses`."""
 
     @overload
-    def __getitem__(self, index: int) -> CapturedResponse: ...
+    def __getitem__(self, index: int) -> "CapturedResponse": ...
     @overload
-    def __getitem__(self, index: slice) -> list[CapturedResponse]: ...
-    def __getitem__(self, index: int | slice) -> CapturedResponse | list[CapturedResponse]:
+    def __getitem__(self, index: slice) -> "list[CapturedResponse]": ...
+    def __getitem__(self, index: int | slice) -> "CapturedResponse | list[CapturedResponse]":
         return list(self._responses)[index] if isinstance(index, slice) else self._responses[index]
 
     def __len__(self) -> int:
         return len(self._responses)
 
-    def __iter__(self) -> Iterator[CapturedResponse]:
+    def __iter__(self) -> "Iterator[CapturedResponse]":
         return iter(tuple(self._responses))  # a task may add to it meanwhile
 
     def __repr__(self) -> str:
         return f"<ResponseCapture of {len(self)} responses>"
 
-    def add(self, response: CapturedResponse) -> None:
+    def add(self, response: "CapturedResponse") -> None:
         """Add a response, unless the block has ended. Drops the oldest one if the capture is full."""
         if self._is_open:
             self.dropped += len(self._responses) == self._responses.maxlen
@@ -155,6 +112,10 @@ class CallRecorder:
         response, self._response = self._response, None
         if response is None:
             return
+        from .captured_response import CapturedResponse
+        from .error_bodies import request_id
+        from .rate_limit_status import parse_status
+
         headers = self._transport.public_headers(response.headers)
         captured = CapturedResponse(
             method=self._method,

@@ -53,10 +53,11 @@ def decode(kind: type[T], body: bytes, *, method: str = "", url: str = "") -> T:
     Raises `DecodeError`, which lists every faulty field. `method` and `url` of the request are kept in the error.
     """
     data = loads(body, method=method, url=url)
-    if data is None and (method == "DELETE" or _is_confirmation(kind)):  # also without a body
-        return kind()
-    if _is_blank(body):
-        raise DecodeError(("the body is empty",), method=method, url=url)
+    if data is None:
+        if method == "DELETE" or _is_confirmation(kind):  # also without a body
+            return kind()
+        if _is_blank(body):
+            raise DecodeError(("the body is empty",), method=method, url=url)
     return structure(kind, data, body=body, method=method, url=url)
 
 
@@ -66,7 +67,7 @@ def structure(kind: type[T], data: Any, *, body: bytes = b"", method: str = "", 
     Raises `DecodeError` as `decode` does. `body` is the source of the data, whose text the error keeps.
     """
     try:
-        return _converter(detailed=False).structure(data, kind)
+        return cast(T, _fast_structure(cast(Any, kind))(data, kind))
     except Exception:  # noqa: BLE001  # the fast converter raises various errors for a fault
         structure_in_detail = _converter(detailed=True).get_structure_hook(kind)
     try:
@@ -285,6 +286,11 @@ def _converter(*, detailed: bool) -> Converter:
     converter.register_structure_hook_factory(_is_list, _list_factory)
     converter.register_structure_hook_factory(attrs.has, _model_factory)
     return converter
+
+
+@functools.cache
+def _fast_structure(kind: Any) -> Hook:
+    return _converter(detailed=False).get_structure_hook(kind)
 
 
 def _faults(error: BaseException, place: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from urllib.parse import parse_qs, quote, urlencode
 from uuid import UUID
 
@@ -13,12 +13,14 @@ from attrs import fields, has
 
 from ..config.redacted import Redacted
 from ..errors import InvalidArgument
-from ..slug import OrgSlug
+
+if TYPE_CHECKING:
+    from ..slug import OrgSlug
 
 __all__ = ["Query"]
 
-Value: TypeAlias = str | int | bool | datetime | Enum | UUID | OrgSlug | None
-Query: TypeAlias = Mapping[str, Value | Sequence[str]]
+Value: TypeAlias = "str | int | bool | datetime | Enum | UUID | OrgSlug | None"
+Query: TypeAlias = Mapping[str, "Value | Sequence[str]"]
 """Query parameters by name. None is omitted; a sequence repeats the key."""
 
 
@@ -55,8 +57,12 @@ def _to_text(name: str, value: object) -> str:
         if value.tzinfo is None:
             raise InvalidArgument(f"{name} must have a time zone, such as datetime.now(UTC), got {value!r}")
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    if isinstance(value, str | int | float | Enum | UUID | OrgSlug):
+    if isinstance(value, str | int | float | Enum | UUID):
         return str(value.value if isinstance(value, Enum) else value)
+    from ..slug import OrgSlug
+
+    if isinstance(value, OrgSlug):
+        return str(value)
     raise InvalidArgument(f"{name} must be a string, a number, a datetime or a list of strings, got {value!r}")
 
 

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Mapping
-from html import unescape
 from http import HTTPStatus
 from typing import cast
 
@@ -55,6 +54,8 @@ def _from_text(text: str) -> str:
         if match := re.search(rf"<{tag}\b[^>]*>(.*?)</{tag}>", text, re.IGNORECASE | re.DOTALL):
             text = match[1]
             break
+    from html import unescape
+
     return unescape(re.sub(r"<[^>]*>", " ", re.sub(r"(?is)<(script|style)\b.*?</\1>", " ", text)))
 
 

@@ -1,13 +1,9 @@
 """Lazy exports: find the module that defines a public name without importing the other modules."""
 
-import re
 from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
-
-_ALL = re.compile(r"^__all__(?:: list\[str\])? = \[(.*?)\]", re.MULTILINE | re.DOTALL)
-_NAME = re.compile(r'"(\w+)"')
 
 
 class LazyExports:
@@ -49,5 +45,5 @@ class LazyExports:
         except OSError:  # installed without its source, in a frozen application for example
             names: list[str] = import_module(f"{self._package}.{module}").__all__
             return names
-        found = _ALL.search(text)
-        return _NAME.findall(found[1]) if found else []
+        listed = text.partition("\n__all__")[2].partition("= [")[2].partition("]")[0]
+        return listed.split('"')[1::2]

@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Protocol, TypeAlias
+from typing import ClassVar, Protocol, TypeAlias
 
 from ..errors import ConfigurationError, InvalidArgument
 
@@ -42,9 +42,12 @@ class Lifetime:
     The first call binds it to its process and its event loop.
     """
 
+    forks: ClassVar[int] = 0
+    """How often this process, or one that it descends from, was forked. A new number means a new process."""
+
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._process = 0
+        self._forks = 0
         self._is_open = True
         self._has_ended = False
         self._is_done = False
@@ -75,10 +78,11 @@ class Lifetime:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # as in a child that was forked inside of a running loop
             loop = None
-        if self._loop is None and loop is not None:
-            self._loop, self._process = loop, os.getpid()
-        elif self._loop is not loop or self._process != os.getpid():
+        if loop is not None and loop is self._loop and self._forks == Lifetime.forks:
+            return
+        if loop is None or self._loop is not None:
             raise ConfigurationError(self._wrong_place())
+        self._loop, self._forks = loop, Lifetime.forks
 
     def begin(self, timeout: asyncio.Timeout) -> None:
         """Register a running call by its timeout, which closing reschedules to cancel it. `end` unregisters it.
@@ -128,7 +132,7 @@ class Lifetime:
             raise InvalidArgument(f"drain must be 0 or more seconds, got {drain!r}")
         if self._is_done:
             return
-        if self._loop is not None and self._process != os.getpid():
+        if self._loop is not None and self._forks != Lifetime.forks:
             self._is_open, self._has_ended = False, True
             connections.abandon()
         elif self._loop is not None and self._loop.is_closed():  # its tasks have ended, so there is nothing to cancel
@@ -177,7 +181,7 @@ class Lifetime:
     def _wrong_place(self) -> str:
         if self._loop is None:
             return "no event loop is running: await the call inside `asyncio.run(main())`"
-        if self._process != os.getpid():
+        if self._forks != Lifetime.forks:
             return (
                 "this client was in use when the process was forked, and its connections belong to the parent: create a"
                 " new client in the child"
@@ -191,3 +195,11 @@ class Lifetime:
             "this client belongs to another event loop: create one client for each, or submit the call with"
             " `asyncio.run_coroutine_threadsafe(call, loop)`"
         )
+
+
+def _note_fork() -> None:
+    Lifetime.forks += 1
+
+
+if hasattr(os, "register_at_fork"):  # absent on Windows, which has no fork
+    os.register_at_fork(after_in_child=_note_fork)

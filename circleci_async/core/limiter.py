@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import chain, count
 from types import TracebackType
@@ -19,6 +20,10 @@ MAX_PAUSE = 86_400.0
 """Seconds (a day). A longer pause, which one absurd header could cause, is shortened to it."""
 
 
+next_sequence: Callable[[], int] = count().__next__
+"""Return the next position in the queue."""
+
+
 @define(eq=False)
 class WaitLimit:
     """How long one call may wait for a permit."""
@@ -27,7 +32,7 @@ class WaitLimit:
     """Longest pause in seconds."""
     deadline: float | None = None
     """In the event loop's time."""
-    sequence: int = field(factory=count().__next__)
+    sequence: int = field(factory=next_sequence)
     """Position in the queue. A call that was refused is queued before every later call."""
     method: str = ""
     url: str = field(default="", repr=False)  # it can be signed
@@ -41,7 +46,7 @@ class WaitLimit:
         return moment - now > self.max_wait or (self.deadline is not None and moment >= self.deadline)
 
 
-Queue = list[tuple[int, int, asyncio.Future[Ticket | None], WaitLimit]]
+Queue = list[tuple[int, int, "asyncio.Future[Permit]", WaitLimit]]
 """A heap by sequence, then arrival. Cancelled waiters stay in the heap until popped."""
 
 
@@ -56,7 +61,6 @@ class Limiter:
         self._concurrency = check_positive_integer("concurrency", concurrency)
         self._stats = stats
         self._control = RateControl(concurrency)
-        self._in_flight = 0
         self._paused_until = 0.0  # in the event loop's time; 0 without a pause
         self._queues: dict[bool, Queue] = {True: [], False: []}  # by `counted`
         self._arrivals = count()
@@ -84,12 +88,8 @@ class Limiter:
         """The most requests per second that are sent for now; infinity if they are not paced."""
         return self._control.pace
 
-    def permit(self, wait_limit: WaitLimit, *, counted: bool = True) -> "Permit":
-        """Return a permit: `async with` it, or `acquire()` and `release()`."""
-        return Permit(self, wait_limit, counted=counted)
-
     def apply_rate_limit(self, state: RateLimitState, permit: "Permit", *, refused: bool = False) -> None:
-        """Apply the response to the request of a held permit. `refused`: it was a 429."""
+        """Apply the response to the request of a permit. `refused`: it was a 429."""
         now = asyncio.get_running_loop().time()
         if permit.ticket is None:
             pause = state.pause if refused else None
@@ -115,34 +115,41 @@ class Limiter:
                 admitted.set_exception(_rate_limited(seconds, wait_limit))
         self._wake_at(until)
 
-    async def acquire(self, wait_limit: WaitLimit, *, counted: bool = True) -> Ticket | None:
-        """Wait for a permit; return the ticket of a counted request. Every `acquire` is followed by one `release`.
+    def try_acquire(self, *, counted: bool = True) -> "Permit | None":
+        """Return a permit if the request may be sent now. Else return None: use `acquire`."""
+        now = asyncio.get_running_loop().time()
+        # A call of the other kind cannot be waiting then: it would have been admitted.
+        if self._queues[counted] or not self._may_send(now, counted=counted):
+            return None
+        return self._start(now, counted=counted)
+
+    async def acquire(self, wait_limit: WaitLimit, *, counted: bool = True) -> "Permit":
+        """Wait for a permit. Release it after the request.
 
         Raises `RateLimited` at once if the wait would exceed `wait_limit`.
         """
+        if permit := self.try_acquire(counted=counted):
+            return permit
         queue = self._queues[counted]
         loop = asyncio.get_running_loop()
         began = now = loop.time()
-        if not queue and self._may_send(now, counted=counted):  # then no waiter of the other queue may be sent either
-            return self._start(now, counted=counted)
         self._stats.waiting += 1
         wait = self.monitor.begin(wait_limit, began)
         try:
             while True:
                 self._check_wait(wait_limit, now, counted=counted)
-                admitted: asyncio.Future[Ticket | None] = loop.create_future()
+                admitted: asyncio.Future[Permit] = loop.create_future()
                 heappush(queue, (wait_limit.sequence, next(self._arrivals), admitted, wait_limit))
                 self._admit(now)
                 try:
-                    ticket = await admitted
+                    permit = await admitted
                 except asyncio.CancelledError:
                     if not admitted.cancelled() and admitted.exception() is None:  # admitted and cancelled at once
-                        self._withdraw(admitted.result(), counted=counted)
-                        self._admit(loop.time())
+                        self._withdraw(admitted.result())
                     raise
                 if not self._paused_until:
-                    return ticket
-                self._withdraw(ticket, counted=counted)  # a pause began after it was admitted
+                    return permit
+                self._withdraw(permit)  # a pause began after it was admitted
                 now = loop.time()
         finally:
             self._stats.waiting -= 1
@@ -151,10 +158,15 @@ class Limiter:
             self._stats.waited += ended - began
             self.monitor.end(wait, ended)
 
-    def release(self, *, counted: bool = True) -> None:
-        """Return a permit."""
-        self._end(counted=counted)
-        if self._queues[True] or self._queues[False]:
+    def release(self, permit: "Permit") -> None:
+        """Take a permit back. Idempotent."""
+        if permit.is_released:
+            return
+        permit.is_released = True
+        self._stats.in_flight -= 1
+        if permit.ticket is not None:
+            self._control.ended()
+        if self._stats.waiting:
             self._admit(asyncio.get_running_loop().time())
 
     def _check_wait(self, wait_limit: WaitLimit, now: float, *, counted: bool) -> None:
@@ -180,7 +192,7 @@ class Limiter:
             admitted.set_result(self._start(now, counted=counted))
         if self._paused_until:
             self._wake_at(self._paused_until)
-        elif self._queues[True] and self._in_flight < self._concurrency:
+        elif self._queues[True] and self._stats.in_flight < self._concurrency:
             self._wake_at(self._control.ready_at(now))
 
     def _has_next(self, queue: Queue, now: float, counted: bool) -> bool:
@@ -189,25 +201,18 @@ class Limiter:
         return bool(queue) and self._may_send(now, counted=counted)
 
     def _may_send(self, now: float, *, counted: bool) -> bool:
-        if self._paused_until or self._in_flight >= self._concurrency:
+        if self._paused_until or self._stats.in_flight >= self._concurrency:
             return False
         return not counted or now >= self._control.ready_at(now)
 
-    def _start(self, now: float, *, counted: bool) -> Ticket | None:
-        self._in_flight += 1
-        self._stats.in_flight = self._in_flight
-        return self._control.send(now) if counted else None
+    def _start(self, now: float, *, counted: bool) -> "Permit":
+        self._stats.in_flight += 1
+        return Permit(self, self._control.send(now) if counted else None)
 
-    def _end(self, *, counted: bool) -> None:
-        self._in_flight -= 1
-        self._stats.in_flight = self._in_flight
-        if counted:
-            self._control.ended()
-
-    def _withdraw(self, ticket: Ticket | None, *, counted: bool) -> None:
-        if ticket is not None:
-            ticket.is_refused = True  # the server never received it
-        self._end(counted=counted)
+    def _withdraw(self, permit: "Permit") -> None:
+        if permit.ticket is not None:
+            permit.ticket.is_refused = True  # the server never received it
+        self.release(permit)
 
     def _wake_at(self, moment: float) -> None:
         """Call `_admit` at a time. A timer that fires too early does no harm: `_admit` sets the next one."""
@@ -226,34 +231,24 @@ class Limiter:
 
 
 class Permit:
-    """The right to have one request in flight."""
+    """The right to have one request in flight, until it is released."""
 
-    __slots__ = ("_counted", "_is_held", "_limiter", "_wait_limit", "ticket")
+    __slots__ = ("_limiter", "is_released", "ticket")
 
-    def __init__(self, limiter: Limiter, wait_limit: WaitLimit, *, counted: bool = True) -> None:
+    def __init__(self, limiter: Limiter, ticket: Ticket | None) -> None:
         self._limiter = limiter
-        self._wait_limit = wait_limit
-        self._counted = counted
-        self._is_held = False
-        self.ticket: Ticket | None = None
-        """Identifies a counted request, once the permit is held."""
-
-    async def acquire(self) -> None:
-        """Wait for the permit. Raises `RateLimited` at once if the wait would exceed the call's wait limit."""
-        self.ticket = await self._limiter.acquire(self._wait_limit, counted=self._counted)
-        self._is_held = True
+        self.ticket: Ticket | None = ticket
+        """Identifies the request, if it is counted."""
+        self.is_released: bool = False
 
     def release(self) -> None:
         """Return the permit. Idempotent."""
-        if self._is_held:
-            self._is_held = False
-            self._limiter.release(counted=self._counted)
+        self._limiter.release(self)
 
-    async def __aenter__(self) -> "Permit":
-        await self.acquire()
+    def __enter__(self) -> "Permit":
         return self
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.release()

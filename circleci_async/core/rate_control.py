@@ -12,8 +12,6 @@ import math
 from collections import deque
 from typing import NamedTuple
 
-from attrs import frozen
-
 from .rate_estimate import estimate_burst, estimate_rate
 from .rate_limit import RateLimitState
 
@@ -114,8 +112,7 @@ class Statement(NamedTuple):
     """Requests sent before the response arrived."""
 
 
-@frozen
-class Plan:
+class Plan(NamedTuple):
     """The pace over time: from `start` to `target` in `recovery` seconds, there for `hold` seconds, then doubling."""
 
     start: float

@@ -19,14 +19,13 @@ from ..errors import (
     RequestTimeout,
     TransportError,
 )
-from .attempts import UNOBSERVED, AttemptObserver, AttemptSpan, OnAttempt, check_hook
+from .attempts import AttemptObserver, AttemptSpan, OnAttempt, check_hook
 from .capture import CallRecorder, captures
 from .lifetime import CLOSED
-from .limiter import Permit, WaitLimit
+from .limiter import Permit, WaitLimit, next_sequence
 from .response import Response
 from .retry import RetryPolicy, RetrySchedule
 from .state import ClientState
-from .wait_monitor import WARN_AFTER
 
 T = TypeVar("T")
 
@@ -66,14 +65,15 @@ class Request:
         "_observer",
         "_policy",
         "_schedule",
+        "_sequence",
         "_state",
+        "_wait_limit",
         "body",
         "deadline",
         "extra_headers",
         "method",
         "recorder",
         "url",
-        "wait_limit",
     )
 
     def __init__(
@@ -99,9 +99,11 @@ class Request:
         self.extra_headers: Redacted[Mapping[str, str]] | None = extra_headers
         found = captures()
         self.recorder: CallRecorder | None = CallRecorder(found, state.transport, method) if found else None
-        now = asyncio.get_running_loop().time
-        self.deadline: float | None = now() + policy.deadline if policy.deadline else None
-        self.wait_limit: WaitLimit = WaitLimit(policy.max_wait, self.deadline, method=method, url=self.url)
+        self.deadline: float | None = None
+        if policy.deadline:
+            self.deadline = asyncio.get_running_loop().time() + policy.deadline
+        self._sequence = next_sequence()
+        self._wait_limit: WaitLimit | None = None
         self._observer = (
             AttemptObserver(options.on_attempt, state.transport, state.api, method, self.url, self.sent)
             if options.on_attempt
@@ -116,8 +118,7 @@ class Request:
         lifetime = self._state.lifetime
         timeout = asyncio.timeout_at(self.deadline)  # closing the client reschedules it
         self._schedule = None
-        if self.wait_limit.waited:  # a body is read by many runs
-            self.wait_limit.waited, self.wait_limit.next_warning = 0.0, WARN_AFTER
+        self._wait_limit = None  # a body is read by many runs
         recorder = self.recorder
         if recorder is not None:
             recorder.start()
@@ -151,17 +152,26 @@ class Request:
         """Bytes of the body."""
         return 0 if self.body is None else len(self.body.reveal())
 
-    def span(self) -> AttemptSpan:
-        """Start an attempt, after the limiter admitted it. Use it as a context manager, or call `end()`."""
-        return self._observer.start() if self._observer is not None else UNOBSERVED
+    def span(self) -> AttemptSpan | None:
+        """Start an attempt, after the limiter admitted it. None without an `on_attempt` function."""
+        return None if self._observer is None else self._observer.start()
 
     def apply_rate_limit(self, response: Response, permit: Permit) -> None:
         """Apply the rate limit that a response states to the limiter of the client."""
         refused = response.status == 429
         self._state.stats.rate_limited += refused
-        if self._isolated_limit or not self._state.transport.trusts(response.url):
+        if self._isolated_limit or not response.is_trusted:
             return  # its own quota, or that of a storage
         self._state.limiter.apply_rate_limit(response.rate_limit, permit, refused=refused)
+
+    @property
+    def wait_limit(self) -> WaitLimit:
+        """How long this run may wait for a permit, and how long it has waited."""
+        if self._wait_limit is None:
+            self._wait_limit = WaitLimit(
+                self._policy.max_wait, self.deadline, self._sequence, method=self.method, url=self.url
+            )
+        return self._wait_limit
 
     @property
     def _retries(self) -> RetrySchedule:

@@ -52,15 +52,34 @@ class Redirect(NamedTuple):
 class Response:
     """Status, headers and unread body of one hop. Read it, or close it."""
 
-    __slots__ = ("_body", "_url", "headers", "rate_limit", "received", "retry_after", "status", "token_fingerprint")
+    __slots__ = (
+        "_body",
+        "_url",
+        "headers",
+        "is_trusted",
+        "rate_limit",
+        "received",
+        "retry_after",
+        "status",
+        "token_fingerprint",
+    )
 
     def __init__(
-        self, status: int, headers: Mapping[str, str], url: URL, body: BodyReader, token_fingerprint: int | None = None
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        url: URL,
+        body: BodyReader,
+        *,
+        is_trusted: bool = False,
+        token_fingerprint: int | None = None,
     ) -> None:
         self._url = url
         self._body = body
         self.status: int = status
         self.headers: Mapping[str, str] = headers
+        self.is_trusted: bool = is_trusted
+        """Whether the token may be sent to the address: only then do the rate-limit headers count."""
         self.token_fingerprint: int | None = token_fingerprint
         """Identifies the token that was sent, if the token may change."""
         self.received: int = 0

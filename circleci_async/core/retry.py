@@ -5,7 +5,6 @@ from http import HTTPStatus
 from itertools import islice, repeat
 from typing import Any
 
-import backoff
 from attrs import define, field, frozen
 from attrs import validators as valid
 
@@ -75,6 +74,8 @@ class RetryPolicy:
         bound = min(self.max_delay, self.max_wait)
         if not (self.initial_delay and bound):
             return repeat(0.0)
+        import backoff  # with the first call, so that importing the client stays fast
+
         bounds = backoff.expo(factor=self.initial_delay, max_value=bound)
         next(bounds)  # backoff expects generators to be primed
         return map(backoff.full_jitter, bounds)
@@ -106,7 +107,8 @@ class RetryBudget:
 
     def earn(self) -> None:
         """Add one, up to the capacity."""
-        self.left = min(self.capacity, self.left + 1)
+        if self.left < self.capacity:
+            self.left += 1
 
 
 class RetrySchedule:

@@ -17,8 +17,9 @@ from .error_bodies import error_message, request_id
 from .limiter import Permit
 from .paging import IfTruncated, Page, Paged
 from .rate_limit import UNKNOWN
+from .redirects import Redirects
 from .request import Request, RequestOptions
-from .response import Redirect, Response
+from .response import Response
 from .retry import RetryPolicy
 from .state import ClientState
 from .transport import Timeout
@@ -27,45 +28,74 @@ T = TypeVar("T")
 
 log: logging.Logger = logging.getLogger("circleci_async")
 
-MAX_REDIRECTS = 10
-
 MAX_CONNECT_TIMEOUT = 15.0
 
 MAX_INLINE_BODY = 1024 * 1024
 """Bytes. A larger body is decoded in a thread, so that the event loop is not blocked."""
 
-_JSON_HEADERS = {"Accept": "application/json"}
-_JSON_BODY_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
+_JSON_BODY = {"Content-Type": "application/json"}
 
 
 class Stream:
-    """A response whose body is read in parts. It holds a permit of the limiter until it is closed."""
+    """The response to one attempt, whose body has not been read. Holds a permit of the limiter until it is closed."""
 
-    def __init__(self, response: Response, permit: Permit, state: ClientState, span: AttemptSpan) -> None:
-        self._response = response
+    __slots__ = ("_is_registered", "_permit", "_span", "_state", "response")
+
+    def __init__(self, response: Response, permit: Permit, state: ClientState, span: AttemptSpan | None) -> None:
+        self.response: Response = response
+        self._is_registered = False
         self._permit = permit
         self._state = state
         self._span = span
-        self.status: int = response.status
-        self.headers: Mapping[str, str] = response.headers
-        self.length: int | None = response.length
 
-    async def read_some(self) -> bytes:
-        """Read the bytes that have arrived, at least one; b"" at the end. Raises `TransportError`."""
+    def register(self) -> None:
+        """Let the client close this stream when it is closed itself."""
+        self._is_registered = True
+        self._state.lifetime.opened(self)
+
+    @property
+    def status(self) -> int:
+        """Such as 200."""
+        return self.response.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers; names match in any case."""
+        return self.response.headers
+
+    @property
+    def length(self) -> int | None:
+        """Bytes of the body as the header states them, or None."""
+        return self.response.length
+
+    async def read(self) -> bytes:
+        """Read the whole body. Raises `TransportError` if it is incomplete."""
         try:
-            data = await self._response.read_some()
+            data = await self.response.read()
         except BaseException as error:
-            self._span.end(error)
+            self.close(error)
             raise
         self._state.stats.received += len(data)
         return data
 
-    def close(self) -> None:
-        """Release the connection and the permit. Idempotent."""
-        self._response.close()
+    async def read_some(self) -> bytes:
+        """Read the bytes that have arrived, at least one; b"" at the end. Raises `TransportError`."""
+        try:
+            data = await self.response.read_some()
+        except BaseException as error:
+            self.close(error)
+            raise
+        self._state.stats.received += len(data)
+        return data
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Release the connection and the permit; report the attempt, and its error. Idempotent."""
+        self.response.close()
         self._permit.release()
-        self._state.lifetime.closed(self)
-        self._span.end()
+        if self._is_registered:
+            self._state.lifetime.closed(self)
+        if self._span is not None:
+            self._span.end(error)
 
 
 class Session(NotPicklable):
@@ -110,12 +140,11 @@ class Session(NotPicklable):
         `expect_status`: the only status that means success; another 2xx raises `NotCreated`.
         `isolated_limit`: a 429 concerns this call alone, which has its own quota, and pauses no other.
         """
-        from . import codec
+        from .codec import decode
 
-        decode = partial(codec.decode, kind)
         body = None if json is None else Redacted(json)
         return self._fetch(
-            decode, method, path, query, body, expect_status=expect_status, isolated_limit=isolated_limit
+            partial(decode, kind), method, path, query, body, expect_status=expect_status, isolated_limit=isolated_limit
         )
 
     def request_json(
@@ -132,11 +161,11 @@ class Session(NotPicklable):
         `path` is checked and may contain a query, to which `query` adds. `headers` are sent to the API only. Raises
         `InvalidArgument`.
         """
-        from . import codec
+        from .codec import loads
 
         path, query = split_query(path, query)
         extra = checked_headers(headers) if headers is not None else None
-        return self._fetch(codec.loads, checked_method(method), path, query, json, extra_headers=extra)
+        return self._fetch(loads, checked_method(method), path, query, json, extra_headers=extra)
 
     def paged_json(self, path: str, *, query: Query | None = None) -> Paged[dict[str, Any]]:
         """Return any list as plain data. `path` is checked and may contain a query. Raises `InvalidArgument`."""
@@ -163,9 +192,9 @@ class Session(NotPicklable):
         """
 
         async def fetch(token: str | None) -> Page[T]:
-            from . import codec
+            from .codec import decode_page
 
-            decode = partial(codec.decode_page, kind, items_optional=items_optional)
+            decode = partial(decode_page, kind, items_optional=items_optional)
             items, next_token = await self._fetch(decode, "GET", path, {**(query or {}), "page-token": token})
             return Page(items, next_token)
 
@@ -187,9 +216,9 @@ class Session(NotPicklable):
 
     async def listed(self, kind: type[T], path: str, *, items_optional: bool = False) -> list[T]:
         """Return the list at `path`, which the API returns in one page. `items_optional` is as in `paged`."""
-        from . import codec
+        from .codec import decode_page
 
-        items, _ = await self._fetch(partial(codec.decode_page, kind, items_optional=items_optional), "GET", path)
+        items, _ = await self._fetch(partial(decode_page, kind, items_optional=items_optional), "GET", path)
         return list(items)
 
     def start_request(self, method: str, url: Redacted[str]) -> Request:
@@ -201,23 +230,10 @@ class Session(NotPicklable):
 
         `anonymous`: never send the token.
         """
-        permit = self.state.limiter.permit(request.wait_limit, counted=False)
-        await permit.acquire()
-        span = request.span()
-        try:
-            response, redirected = await self._send(
-                request, headers, self._stream_timeout, span, permit, anonymous=anonymous
-            )
-            if response.status >= 300:
-                raise await self._error(response, request, redirected=redirected)
-            if request.recorder is not None:
-                request.recorder.received(response, None)
-        except BaseException as error:
-            permit.release()
-            span.end(error)
-            raise
-        stream = Stream(response, permit, self.state, span)
-        self.state.lifetime.opened(stream)
+        stream = await self._open(request, headers, self._stream_timeout, counted=False, anonymous=anonymous)
+        if request.recorder is not None:
+            request.recorder.received(stream.response, None)
+        stream.register()
         return stream
 
     def api_url(self, path: str) -> str:
@@ -250,7 +266,7 @@ class Session(NotPicklable):
     ) -> T:
         """Send one request, with retries, and decode the response."""
         url = self.api_url(path) + (query_string(query) if query else "")
-        headers, body = (_JSON_HEADERS, None) if json is None else (_JSON_BODY_HEADERS, to_bytes(json))
+        headers, body = (None, None) if json is None else (_JSON_BODY, to_bytes(json))
         request = Request(
             self.state,
             self.options,
@@ -266,7 +282,7 @@ class Session(NotPicklable):
             with suppress(DecodeError):  # another 2xx, but its body may describe what was created
                 return decode(refusal.body.encode(), method=method, url=url)
             raise
-        self.earn_retry()
+        self.state.retry_budget.earn()
         try:
             if len(content) > MAX_INLINE_BODY:
                 return await asyncio.to_thread(decode, content, method=method, url=url)
@@ -282,84 +298,95 @@ class Session(NotPicklable):
             del content  # a traceback that prints local variables must not print a token that the server returned
         raise error
 
-    async def _attempt(self, request: Request, headers: Mapping[str, str], expect_status: int | None) -> bytes:
+    async def _attempt(self, request: Request, headers: Mapping[str, str] | None, expect_status: int | None) -> bytes:
         """Make one attempt and return the body of the response."""
-        async with self.state.limiter.permit(request.wait_limit) as permit:
-            with request.span() as span:
-                response, redirected = await self._send(request, headers, self._call_timeout, span, permit)
-                try:
-                    if response.status >= 300 or (expect_status is not None and response.status != expect_status):
-                        raise await self._error(response, request, redirected=redirected)
-                    content = await response.read()
-                    if request.recorder is not None:
-                        request.recorder.received(response, content)
-                    return content
-                finally:
-                    self.state.stats.received += response.received
-                    response.close()
+        stream = await self._open(request, headers, self._call_timeout, expect_status=expect_status)
+        try:
+            content = await stream.read()
+            if request.recorder is not None:
+                request.recorder.received(stream.response, content)
+            return content
+        finally:
+            stream.close()
 
-    async def _send(
+    async def _open(
         self,
         request: Request,
-        headers: Mapping[str, str],
+        headers: Mapping[str, str] | None,
         timeout: Timeout,
-        span: AttemptSpan,
-        permit: Permit,
         *,
+        expect_status: int | None = None,
+        counted: bool = True,
         anonymous: bool = False,
-    ) -> tuple[Response, bool]:
-        """Send a request and follow the redirects of a GET; return the response, and whether another origin sent it.
+    ) -> Stream:
+        """Send a request, when the limiter admits it, and return its response as a stream, or raise its error.
 
-        After a 401 the request is sent once more if the token has changed since.
+        Redirects of a GET are followed. After a 401 the request is sent once more if the token has changed since.
         """
-        method, body, transport = request.method, request.body, self.state.transport
-        sent_headers: Mapping[str, str] | Redacted[Mapping[str, str]] = headers
-        if request.extra_headers is not None:
-            sent_headers = Redacted({**headers, **request.extra_headers.reveal()})
-        redirect: Redirect | None = None
-        redirects = 0
-        redirected = token_replaced = False
-        while True:
-            began = time.perf_counter() if log.isEnabledFor(logging.DEBUG) else None
-            self.state.stats.requests += 1
-            if body is not None:
-                self.state.stats.sent += request.sent
-            response = await transport.send(
-                method,
-                request.url if redirect is None else redirect.url.reveal(),  # no local variable holds a signed address
-                headers=sent_headers,
-                body=body,
-                timeout=timeout,
-                anonymous=anonymous,
-            )
-            if began is not None:
-                milliseconds = (time.perf_counter() - began) * 1000
-                log.debug("%s %s: %d in %.0f ms", method, urlsplit(response.url).path, response.status, milliseconds)
-            span.responded(response)
-            request.apply_rate_limit(response, permit)
-            if permit.ticket is not None and not redirected:  # the response of the API itself
-                if response.rate_limit is not UNKNOWN:
-                    self.state.note_rate_limit(response)
-                if "Deprecation" in response.headers or "Sunset" in response.headers:
-                    self._log_deprecation(request, response)
-            if response.status == 401 and not token_replaced and await transport.has_new_token(response):
-                token_replaced = True
+        state, method, body = self.state, request.method, request.body
+        permit = state.limiter.try_acquire(counted=counted)
+        if permit is None:
+            permit = await state.limiter.acquire(request.wait_limit, counted=counted)
+        span = request.span()
+        response: Response | None = None
+        try:
+            sent_headers: Mapping[str, str] | Redacted[Mapping[str, str]] | None = headers
+            if request.extra_headers is not None:
+                sent_headers = Redacted({**(headers or {}), **request.extra_headers.reveal()})
+            redirects: Redirects | None = None
+            target: Redacted[str] | None = None
+            redirected = token_replaced = False
+            while True:
+                state.stats.requests += 1
+                if body is not None:
+                    state.stats.sent += request.sent
+                began = time.perf_counter()
+                response = await state.transport.send(
+                    method,
+                    request.url if target is None else target.reveal(),  # no local variable holds a signed address
+                    headers=sent_headers,
+                    body=body,
+                    timeout=timeout,
+                    anonymous=anonymous,
+                )
+                if span is not None:
+                    span.responded(response)
+                self._note(request, response, permit, began, redirected=redirected)
+                if response.status < 300:
+                    break
+                if response.status == 401 and not token_replaced and await state.transport.has_new_token(response):
+                    token_replaced = True
+                else:
+                    redirects = redirects or Redirects()
+                    target = redirects.target_of(response, method, self.public_url(response.url))
+                    if target is None:
+                        break
+                    redirected = redirects.is_cross_origin
+                    if redirected:
+                        sent_headers = headers
                 await response.discard()
-                continue
-            redirect = response.redirect
-            if redirect is None or method not in {"GET", "HEAD"}:
-                return response, redirected
-            await response.discard()
-            redirects += 1
-            if redirect.is_downgrade:
-                problem = "refused to follow a redirect from https to http"
-            elif redirects > MAX_REDIRECTS:
-                problem = f"more than {MAX_REDIRECTS} redirects"
-            else:
-                if redirect.is_cross_origin:
-                    redirected, sent_headers = True, headers
-                continue
-            raise ApiError(response.status, problem, method=method, url=self.public_url(response.url))
+            if response.status >= 300 or (expect_status is not None and response.status != expect_status):
+                raise await self._error(response, request, redirected=redirected)
+            return Stream(response, permit, state, span)
+        except BaseException as error:
+            if response is not None:
+                response.close()
+            permit.release()
+            if span is not None:
+                span.end(error)
+            raise
+
+    def _note(self, request: Request, response: Response, permit: Permit, began: float, *, redirected: bool) -> None:
+        """Log a response and apply what its headers state. `redirected`: another origin than the API's sent it."""
+        if log.isEnabledFor(logging.DEBUG):
+            path, milliseconds = urlsplit(response.url).path, (time.perf_counter() - began) * 1000
+            log.debug("%s %s: %d in %.0f ms", request.method, path, response.status, milliseconds)
+        request.apply_rate_limit(response, permit)
+        if permit.ticket is not None and not redirected:  # the response of the API itself
+            if response.rate_limit is not UNKNOWN:
+                self.state.note_rate_limit(response)
+            if "Deprecation" in response.headers or "Sunset" in response.headers:
+                self._log_deprecation(request, response)
 
     def _log_deprecation(self, request: Request, response: Response) -> None:
         from .deprecations import Deprecations
@@ -376,6 +403,7 @@ class Session(NotPicklable):
             body = b""
         finally:
             response.close()
+        self.state.stats.received += len(body)
         if request.recorder is not None:
             request.recorder.received(response, body)
         text = self.redact(body.decode("utf-8-sig", "replace"))

@@ -1,18 +1,20 @@
 """What all calls of a client share."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import define, field
 
 from .lifetime import Lifetime
 from .limiter import Limiter
-from .rate_limit_status import RateLimitStatus, parse_status
 from .response import Response
 from .retry import RetryBudget
 from .stats import Stats
 from .transport import Transport
 from .wait_monitor import WaitMonitor
+
+if TYPE_CHECKING:
+    from .rate_limit_status import RateLimitStatus
 
 T = TypeVar("T")
 
@@ -41,14 +43,20 @@ class ClientState:
         return self.limiter.monitor
 
     @property
-    def rate_limit(self) -> RateLimitStatus:
+    def rate_limit(self) -> "RateLimitStatus":
         """The rate limit as the last response that stated one did, and the limiter's estimate."""
+        from .rate_limit_status import parse_status
+
         return parse_status(self._rate_limit_headers, rate=self.limiter.rate)
 
     def note_rate_limit(self, response: Response) -> None:
         """Keep what a response of the API states about the rate limit. It is parsed when it is read."""
-        if response.status != 429 or parse_status(response.headers) != RateLimitStatus():
-            self._rate_limit_headers = response.headers
+        if response.status == 429:
+            from .rate_limit_status import RateLimitStatus, parse_status
+
+            if parse_status(response.headers) == RateLimitStatus():
+                return
+        self._rate_limit_headers = response.headers
 
     def singleton(self, kind: type[T]) -> T:
         """Return the client's only instance of `kind`, such as its registry of pollers; create it on first use."""

@@ -8,10 +8,10 @@ forwards custom headers to the target of every redirect).
 import asyncio
 from base64 import b64encode
 from collections import deque
-from collections.abc import Awaitable, Iterable, Mapping
-from types import SimpleNamespace
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias, TypeVar, get_args
 from urllib.request import getproxies
+from weakref import WeakSet
 
 import aiohttp
 from multidict import CIMultiDict, istr
@@ -42,6 +42,7 @@ STREAM_BUFFER = 1024 * 1024
 MAX_SECRETS = 64
 """Tokens, plain and encoded, that are remembered for redaction: a token function may return many."""
 
+_CONTENT_TYPE = ("Content-Type",)
 _CIRCLE_TOKEN, _AUTHORIZATION = istr("Circle-Token"), istr("Authorization")
 
 
@@ -78,7 +79,10 @@ class Transport(NotPicklable):
         """Whether aiohttp would send requests to this machine through a proxy."""
         self._unpooled_http: aiohttp.ClientSession | None = None
         self._owns_http = http is None
-        self._headers = user_agent_header(user_agent, is_set=http is not None and "User-Agent" in http.headers)
+        self._headers = {
+            "Accept": "application/json",
+            **user_agent_header(user_agent, is_set=http is not None and "User-Agent" in http.headers),
+        }
         # the middlewares of a request replace those of its session, which has no public accessor for them
         self._middlewares: tuple[Middleware, ...] = (*getattr(http, "_middlewares", ()), *_checked(middlewares))
         self._proxies = getproxies() if trust_env and http is None else {}
@@ -94,12 +98,14 @@ class Transport(NotPicklable):
         method: str,
         url: str,
         *,
-        headers: Mapping[str, str] | Redacted[Mapping[str, str]],
+        headers: Mapping[str, str] | Redacted[Mapping[str, str]] | None,
         body: Redacted[bytes] | None,
         timeout: Timeout,
         anonymous: bool = False,
     ) -> Response:
         """Send one request and return the response, whose body is unread. `anonymous`: never send the token.
+
+        `headers`: besides `User-Agent` and `Accept: application/json`, which they may replace.
 
         The body is as the server sent it with `Accept-Encoding: identity`, else decompressed. A request that was lost
         on a reused connection, which the server had closed, is sent once more on a new one.
@@ -108,27 +114,28 @@ class Transport(NotPicklable):
         """
         hop = Hop(self, URL(url, encoded=url.isascii() and " " not in url), anonymous=anonymous)
         del url  # it can be signed: the hop holds it, and what is sent, so that no local variable does
-        is_raw = reveal(headers).get("Accept-Encoding") == "identity"
+        session = self._session(method)
+        is_raw = headers is not None and reveal(headers).get("Accept-Encoding") == "identity"
         hop.options = {
             "data": None if body is None else body.reveal(),
-            "headers": {**self._headers, **reveal(headers)},
+            "headers": reveal(headers) if self._owns_http else self._headers_with(headers),
             "timeout": timeout,
-            "proxy": proxy_for(hop.address, self._proxies) if self._proxies else None,
-            "auto_decompress": not is_raw,
-            "read_bufsize": STREAM_BUFFER if is_raw else None,
-            # without this, aiohttp declares a missing body to be application/octet-stream, except of a GET
-            "skip_auto_headers": ("Content-Type",) if body is None and method != "GET" else None,
             "allow_redirects": False,
             "raise_for_status": False,
-            "trace_request_ctx": hop,
+            "auto_decompress": not is_raw,
             "middlewares": (*self._middlewares, hop),
         }
-        session = self._session(method)
+        if is_raw:
+            hop.options["read_bufsize"] = STREAM_BUFFER
+        if body is None and method != "GET":  # aiohttp would declare it to be application/octet-stream
+            hop.options["skip_auto_headers"] = _CONTENT_TYPE
+        if self._proxies:
+            hop.options["proxy"] = proxy_for(hop.address, self._proxies)
         try:
             try:
                 raw = await session.request(method, hop.address, **hop.options)
             except ConnectionLost:
-                if self._is_closed or not hop.reused or method not in IDEMPOTENT:
+                if self._is_closed or not hop.was_reused or method not in IDEMPOTENT:
                     raise
                 raw = await self._unpooled().request(method, hop.address, **hop.options)
         except asyncio.CancelledError as cancelled:
@@ -138,7 +145,14 @@ class Transport(NotPicklable):
                 raise
             error = _translate(caught.error if isinstance(caught, ConnectionLost) else caught, method, hop.address)
         else:
-            return Response(raw.status, raw.headers, raw.url, _Body(raw, method), hop.token_fingerprint)
+            return Response(
+                raw.status,
+                raw.headers,
+                raw.url,
+                _Body(raw, method),
+                is_trusted=hop.is_trusted,
+                token_fingerprint=hop.token_fingerprint,
+            )
         raise error  # outside of the except block: without aiohttp's error as its context
 
     async def aclose(self) -> None:
@@ -166,7 +180,7 @@ class Transport(NotPicklable):
             return False
         return token is not None and hash(token) != response.token_fingerprint
 
-    def trusts(self, url: str) -> bool:
+    def trusts(self, url: str | URL) -> bool:
         """Return whether the token may be sent to this address, and its rate-limit headers are applied."""
         return self._trust.trusts(url)
 
@@ -201,6 +215,11 @@ class Transport(NotPicklable):
             shown = shown.without_query_params("circle-token")
         return self.redact(str(shown))
 
+    def _headers_with(self, headers: Mapping[str, str] | Redacted[Mapping[str, str]] | None) -> Mapping[str, str]:
+        """Return headers with those that a session of the client has itself."""
+        given = reveal(headers)
+        return {**self._headers, **given} if given else self._headers
+
     def _session(self, method: str) -> aiohttp.ClientSession:
         if self._is_closed:
             raise ConfigurationError(CLOSED)
@@ -208,17 +227,27 @@ class Transport(NotPicklable):
             raise ConfigurationError("http: this aiohttp session is closed; keep it open as long as the client")
         if self._owns_http and method not in IDEMPOTENT:
             return self._unpooled()  # a server that is closing a reused connection would not receive the request
-        self._http = self._http or _open_session(force_close=False)
+        if self._http is None:
+            self._http = self._open_session(force_close=False)
         return self._http
 
     def _unpooled(self) -> aiohttp.ClientSession:
         """Return the session that opens a new connection for each request."""
-        self._unpooled_http = self._unpooled_http or _open_session(force_close=True)
+        if self._unpooled_http is None:
+            self._unpooled_http = self._open_session(force_close=True)
         return self._unpooled_http
 
-    def sends_token_to(self, url: URL) -> bool:
-        """Return whether there is a token, and it may be sent to this address."""
-        return self._token is not None and self._trust.trusts(url)
+    def _open_session(self, *, force_close: bool) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=_Connector(force_close=force_close),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=self._headers,
+        )
+
+    def has_reused_connection(self, request: aiohttp.ClientRequest) -> bool:
+        """Return whether a request was sent on a reused connection; False if the session is the caller's."""
+        connector = request.session.connector
+        return isinstance(connector, _Connector) and connector.has_reused(request)
 
     async def new_header(self) -> tuple[tuple[str, str], int] | None:
         """Call the token function; return the header that carries its token, and the token's fingerprint."""
@@ -252,8 +281,11 @@ _ABANDONED: list[object] = []
 class Hop:
     """The innermost middleware of one request, which sets the token and keeps aiohttp from sending twice."""
 
-    reused: bool = False
-    """Whether the request was sent on a connection that an earlier request had used."""
+    was_reused: bool = False
+    """Whether the connection that was lost had been used by an earlier request."""
+
+    is_trusted: bool = False
+    """Whether the token may be sent to the address that was requested."""
 
     token_error: Exception | None = None
     """The error of the token function."""
@@ -281,7 +313,8 @@ class Hop:
         one: middlewares and tracing see other errors instead.
         """
         header = None
-        if not self._anonymous and self._transport.sends_token_to(request.url):
+        self.is_trusted = self._transport.trusts(request.url)
+        if self.is_trusted and not self._anonymous:
             header = self._transport.static_header or await self._new_header()
         name = None
         if header is not None:
@@ -297,6 +330,7 @@ class Hop:
             raise _without_frames(cancelled) from None
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as lost:
             error: Exception = ConnectionLost(_without_frames(lost))
+            self.was_reused = self._transport.has_reused_connection(request)
         except aiohttp.ClientResponseError as caught:
             error = _translate(caught, request.method, request.url)
         except Exception as caught:  # noqa: BLE001  # it is raised below
@@ -321,6 +355,9 @@ class Hop:
         return found[0]
 
 
+_READ_ERRORS = (aiohttp.ClientError, TimeoutError, OSError, RuntimeError)  # the last: closed meanwhile
+
+
 class _Body:
     """The body of an aiohttp response; its errors are `TransportError`s."""
 
@@ -335,15 +372,16 @@ class _Body:
         return self._raw.content_length
 
     async def read(self) -> bytes:
-        return await self._translated(self._raw.read())
+        try:
+            return await self._raw.read()
+        except _READ_ERRORS as caught:
+            error = _translate(caught, self._method, self._raw.url)
+        raise error
 
     async def read_some(self) -> bytes:
-        return await self._translated(self._raw.content.readany())
-
-    async def _translated(self, reading: Awaitable[bytes]) -> bytes:
         try:
-            return await reading
-        except (aiohttp.ClientError, TimeoutError, OSError, RuntimeError) as caught:  # the last: closed meanwhile
+            return await self._raw.content.readany()
+        except _READ_ERRORS as caught:
             error = _translate(caught, self._method, self._raw.url)
         raise error
 
@@ -354,21 +392,32 @@ class _Body:
             self._raw.close()
 
 
-def _open_session(*, force_close: bool) -> aiohttp.ClientSession:
-    tracing = aiohttp.TraceConfig()
-    tracing.on_connection_reuseconn.append(_mark_reused)
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, force_close=force_close),  # the limiter bounds what is in flight
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trace_configs=[tracing],
-    )
+class _Connector(aiohttp.TCPConnector):
+    """A pool of connections that knows which requests were sent on a reused one."""
 
+    def __init__(self, *, force_close: bool) -> None:
+        super().__init__(limit=0, force_close=force_close)  # the limiter bounds what is in flight
+        self._used: set[Any] = set()  # the protocols of connections on which a request was sent
+        self._first = WeakSet[aiohttp.ClientRequest]()  # requests that were the first of their connection
 
-async def _mark_reused(
-    session: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceConnectionReuseconnParams
-) -> None:
-    if isinstance(context.trace_request_ctx, Hop):
-        context.trace_request_ctx.reused = True
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
+    ) -> aiohttp.connector.Connection:
+        """Return a connection for a request. A reused one with unread data is discarded: no request asked for it."""
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            protocol = connection.protocol
+            if protocol not in self._used:
+                self._used = {used for used in self._used if used.is_connected()} | {protocol}
+                self._first.add(req)
+                return connection
+            if protocol is not None and not protocol.should_close:
+                return connection
+            connection.close()
+
+    def has_reused(self, request: aiohttp.ClientRequest) -> bool:
+        """Return whether a request was sent on a connection that an earlier request had used."""
+        return request not in self._first
 
 
 class ConnectionLost(aiohttp.ClientConnectionError):

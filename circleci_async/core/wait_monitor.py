@@ -6,8 +6,6 @@ import math
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from attrs import frozen
-
 from .stats import Stats
 
 log: logging.Logger = logging.getLogger("circleci_async")
@@ -55,15 +53,16 @@ class Throttle(Protocol):
         ...
 
 
-@frozen(eq=False)
 class Wait:
-    """One wait of a call. Times are in the event loop's time."""
+    """One wait of a call. Times are in the event loop's time. `reason`: None for a wait for the limiter."""
 
-    call: WaitingCall
-    since: float
-    reason: str | None
-    """None: the limiter's."""
-    until: float | None
+    __slots__ = ("call", "reason", "since", "until")
+
+    def __init__(self, call: WaitingCall, since: float, reason: str | None, until: float | None) -> None:
+        self.call: WaitingCall = call
+        self.since: float = since
+        self.reason: str | None = reason
+        self.until: float | None = until
 
     def total(self, now: float) -> float:
         """Return the seconds that the call has waited, earlier waits included."""

@@ -186,8 +186,7 @@ class Simulation:
     async def attempt(self, client: Client, wait_limit: WaitLimit, chance: random.Random) -> bool:
         """Send one request; return whether it was accepted."""
         loop = asyncio.get_running_loop()
-        permit = client.limiter.permit(wait_limit)
-        await permit.acquire()
+        permit = await client.limiter.acquire(wait_limit)
         client.in_flight += 1
         client.max_in_flight = max(client.max_in_flight, client.in_flight)
         client.sent_during_pause += client.limiter.is_paused

@@ -86,11 +86,9 @@ async def checked_client(server: RawServer) -> AsyncGenerator[CircleCI, None]:
         limiter = circle._session.state.limiter
         async with asyncio.timeout(10):
             await asyncio.gather(*(circle.users.me() for _ in range(4 * CONCURRENCY)))
-            assert limiter._in_flight == limiter._control.in_flight == 0
-            permits = [limiter.permit(WaitLimit(max_wait=10), counted=False) for _ in range(CONCURRENCY)]
-            for permit in permits:  # all of them are free
-                await permit.acquire()
-            for permit in permits:
+            assert circle.stats.in_flight == limiter._control.in_flight == 0
+            permits = [await limiter.acquire(WaitLimit(max_wait=10), counted=False) for _ in range(CONCURRENCY)]
+            for permit in permits:  # all of them were free
                 permit.release()
         assert server.open_connections <= CONCURRENCY, "unused connections are kept"
     await server.all_closed()
@@ -178,9 +176,8 @@ async def test_cancelled_during_a_rate_limit_pause() -> None:
 async def test_cancelled_at_the_moment_the_limiter_refuses_it(cancelled_first: bool) -> None:
     stats = Stats()
     limiter = Limiter(1, stats)
-    holder = limiter.permit(WaitLimit(max_wait=1000))
-    await holder.acquire()
-    waiting = asyncio.create_task(limiter.permit(WaitLimit(max_wait=1)).acquire())
+    holder = await limiter.acquire(WaitLimit(max_wait=1000))
+    waiting = asyncio.create_task(limiter.acquire(WaitLimit(max_wait=1)))
     await asyncio.sleep(0)
     if cancelled_first:
         waiting.cancel()

@@ -37,7 +37,7 @@ class Holder:
         self.task = asyncio.create_task(self.hold(limiter, name, log, wait_limit))
 
     async def hold(self, limiter: Limiter, name: int, log: list[int], wait_limit: WaitLimit) -> None:
-        async with limiter.permit(wait_limit):
+        with await limiter.acquire(wait_limit):
             self.acquired = asyncio.get_running_loop().time()
             log.append(name)
             await self.go.wait()
@@ -76,7 +76,7 @@ async def respond(
     limiter: Limiter, state: RateLimitState = UNKNOWN, *, seconds: float = 1.0, refused: bool = False
 ) -> float:
     """Send one request whose response takes this long; return when it was sent."""
-    async with limiter.permit(TWO_MINUTES) as permit:
+    with await limiter.acquire(TWO_MINUTES) as permit:
         sent_at = asyncio.get_running_loop().time()
         await asyncio.sleep(seconds)
         limiter.apply_rate_limit(state, permit, refused=refused)
@@ -106,9 +106,8 @@ async def test_slow_start_begins_with_eight_in_flight_and_doubles_with_each_roun
 @fast_clock
 async def test_uncounted_requests_are_limited_by_concurrency_alone() -> None:
     limiter, _ = make(32)
-    permits = [limiter.permit(TWO_MINUTES, counted=False) for _ in range(32)]
-    for permit in permits:
-        await permit.acquire()
+    for _ in range(32):
+        permit = await limiter.acquire(TWO_MINUTES, counted=False)
         limiter.apply_rate_limit(RateLimitState(pause=9, remaining=0), permit)
     assert not limiter.is_paused
     assert limiter.pace == math.inf
@@ -119,7 +118,7 @@ async def test_a_pause_is_limited_to_a_day() -> None:
     limiter, _ = make(2)
     limiter.pause(1e12)
     began = asyncio.get_running_loop().time()
-    async with limiter.permit(WaitLimit(max_wait=1e6)):
+    with await limiter.acquire(WaitLimit(max_wait=1e6)):
         assert asyncio.get_running_loop().time() - began == pytest.approx(86_400, abs=1)
 
 
@@ -161,9 +160,9 @@ async def test_a_refused_request_keeps_its_position() -> None:
 
     async def call(name: str, wait_limit: WaitLimit, *, refused: bool) -> None:
         if refused:
-            async with limiter.permit(wait_limit) as permit:
+            with await limiter.acquire(wait_limit) as permit:
                 limiter.apply_rate_limit(RateLimitState(pause=5), permit, refused=True)
-        async with limiter.permit(wait_limit):
+        with await limiter.acquire(wait_limit):
             log.append(name)
             await asyncio.sleep(1)
 
@@ -182,7 +181,7 @@ async def test_a_shorter_pause_never_shortens_a_longer_one_nor_counts_twice() ->
     limiter.pause(3)
     await asyncio.sleep(10)
     limiter.pause(15)
-    async with limiter.permit(TWO_MINUTES):
+    with await limiter.acquire(TWO_MINUTES):
         assert asyncio.get_running_loop().time() - began == pytest.approx(25, abs=0.2)
     assert stats.paused == pytest.approx(25, abs=0.2)
 
@@ -195,7 +194,7 @@ async def test_acquire_fails_at_once_if_the_pause_exceeds_the_wait_limit() -> No
     began = loop.time()
     for wait_limit in (WaitLimit(max_wait=40), WaitLimit(max_wait=1000, deadline=loop.time() + 49)):
         with pytest.raises(RateLimited) as caught:
-            await limiter.permit(wait_limit).acquire()
+            await limiter.acquire(wait_limit)
         assert caught.value.retry_after == pytest.approx(50, abs=0.2)
     assert loop.time() - began < 1
 
@@ -249,7 +248,7 @@ async def test_a_waiter_cancelled_while_admitted_releases_its_permit() -> None:
     holders[2].go.set()
     await asyncio.wait_for(holders[2].task, 2)
     assert 2 in log
-    async with limiter.permit(TWO_MINUTES):
+    with await limiter.acquire(TWO_MINUTES):
         log.append(9)
     assert log[-1] == 9
 
@@ -257,23 +256,21 @@ async def test_a_waiter_cancelled_while_admitted_releases_its_permit() -> None:
 async def test_a_waiter_cancelled_just_before_admission_is_skipped() -> None:
     limiter, _ = make(1)
     log: list[int] = []
-    permit = limiter.permit(TWO_MINUTES)
-    await permit.acquire()
+    permit = await limiter.acquire(TWO_MINUTES)
     waiter = Holder(limiter, 1, log)
     await run_ready_tasks()
     waiter.task.cancel()  # its future is cancelled now, its task in the next iteration
     permit.release()
     results = await asyncio.gather(waiter.task, return_exceptions=True)
     assert isinstance(results[0], asyncio.CancelledError)
-    async with limiter.permit(TWO_MINUTES):
+    with await limiter.acquire(TWO_MINUTES):
         log.append(2)
     assert log == [2]
 
 
 async def test_release_is_idempotent() -> None:
     limiter, _ = make(1)
-    permit = limiter.permit(TWO_MINUTES)
-    await permit.acquire()
+    permit = await limiter.acquire(TWO_MINUTES)
     permit.release()
     permit.release()
     log: list[int] = []
@@ -287,7 +284,7 @@ async def test_release_is_idempotent() -> None:
 
 async def test_a_free_permit_is_acquired_without_suspending() -> None:
     limiter, _ = make(4)
-    acquiring = limiter.permit(TWO_MINUTES).acquire()
+    acquiring = limiter.acquire(TWO_MINUTES)
     with pytest.raises(StopIteration):
         acquiring.send(None)
 
@@ -343,7 +340,7 @@ async def test_uncounted_requests_do_not_wait_behind_paced_ones() -> None:
     calls = [asyncio.create_task(respond(limiter)) for _ in range(30)]
     await asyncio.sleep(1.01)
     began = loop.time()
-    async with limiter.permit(TWO_MINUTES, counted=False):
+    with await limiter.acquire(TWO_MINUTES, counted=False):
         assert loop.time() - began < 0.1
     await asyncio.gather(*calls)
 
@@ -360,8 +357,7 @@ async def test_a_slow_response_admits_one_more_request_each_second() -> None:
 async def test_a_call_admitted_just_before_a_refusal_waits_for_the_pause() -> None:
     limiter, _ = make(1)
     loop = asyncio.get_running_loop()
-    first = limiter.permit(TWO_MINUTES)
-    await first.acquire()
+    first = await limiter.acquire(TWO_MINUTES)
     waiting = asyncio.create_task(respond(limiter))
     await asyncio.sleep(0)
     first.release()  # admits the waiting call, which runs in the next iteration of the loop
@@ -379,7 +375,7 @@ async def test_a_call_whose_turn_comes_after_its_deadline_fails_at_once() -> Non
     await run_ready_tasks()
     began = asyncio.get_running_loop().time()
     with pytest.raises(RateLimited, match="deadline"):
-        await limiter.permit(WaitLimit(max_wait=120, deadline=began + 5)).acquire()
+        await limiter.acquire(WaitLimit(max_wait=120, deadline=began + 5))
     assert asyncio.get_running_loop().time() - began < 1
     for task in queued:
         task.cancel()
