@@ -4,7 +4,7 @@ A secret is held by a `Redacted`, or by an attribute of an object without a repr
 error can be raised.
 """
 
-from typing import Generic, NoReturn, TypeVar
+from typing import Generic, NoReturn, TypeVar, cast
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -40,9 +40,9 @@ class Redacted(NotPicklable, Generic[T_co]):
 
 def redacted(value: T | Redacted[T]) -> Redacted[T]:
     """Return a value redacted, also one that is already."""
-    return value if isinstance(value, Redacted) else Redacted(value)
+    return cast("Redacted[T]", value if isinstance(value, Redacted) else Redacted(value))
 
 
 def reveal(value: T | Redacted[T]) -> T:
     """Return the value itself, whether it is redacted or not."""
-    return value.reveal() if isinstance(value, Redacted) else value
+    return cast("T", value.reveal() if isinstance(value, Redacted) else value)
