@@ -48,13 +48,7 @@ async def test_both_sides_of_each_comparison_do_the_same_work(place: Place, monk
         empty(place.folder)
 
 
-CLIENTS = [
-    pytest.param(client, marks=pytest.mark.skipif(not client.is_here, reason=f"{client.name} is not installed"))
-    for client in clients.CLIENTS
-]
-
-
-@pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
+@pytest.mark.parametrize("client", clients.CLIENTS, ids=lambda client: client.name)
 async def test_each_client_does_the_same_work(
     client: clients.Client, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -396,7 +396,8 @@ class _Connector(aiohttp.TCPConnector):
     """A pool of connections that knows which requests were sent on a reused one."""
 
     def __init__(self, *, force_close: bool) -> None:
-        super().__init__(limit=0, force_close=force_close)  # the limiter bounds what is in flight
+        # The limiter bounds what is in flight.
+        super().__init__(limit=0, force_close=force_close)  # pyright: ignore[reportUnknownMemberType]  # aiohttp's `socket_factory` has an incomplete type
         self._used: set[Any] = set()  # the protocols of connections on which a request was sent
         self._first = WeakSet[aiohttp.ClientRequest]()  # requests that were the first of their connection
 
