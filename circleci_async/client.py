@@ -71,7 +71,9 @@ class CircleCI(NotPicklable):
     - `host`: root address of a CircleCI Server installation. None: `CIRCLE_HOST`, `CIRCLECI_HOST`,
       `CIRCLECI_CLI_HOST`, the same files, then `https://circleci.com`.
     - `auth`: how the token is sent: "circle-token" (a header of that name), "bearer" or "basic" (as user name).
-    - `timeout`: seconds for one attempt of a call; for artifacts, for connecting and between two reads.
+    - `timeout`: seconds for one attempt of a call; for artifacts, until the headers, and between two reads.
+    - `min_speed`: bytes per second below which an artifact counts as interrupted, measured over 30 s of waiting for the
+      network; None for no limit.
     - `retry`: which failures are retried, and for how long.
     - `concurrency`: maximum number of requests in flight, over all tasks.
     - `artifact_hosts`: hosts besides `host` that are sent the token, as "host" or "host:port"; globs are allowed. None:
@@ -96,6 +98,7 @@ class CircleCI(NotPicklable):
         host: str | None = None,
         auth: Auth = "circle-token",
         timeout: float = 60.0,
+        min_speed: float | None = 1024.0,
         retry: RetryPolicy | None = None,
         concurrency: int = 32,
         artifact_hosts: Iterable[str] | None = None,
@@ -108,7 +111,7 @@ class CircleCI(NotPicklable):
         given_token, given_host = Redacted(token), Redacted(host)
         del token, host  # a traceback that prints local variables must not print them
         configure_logging()
-        options = RequestOptions(timeout, retry or RetryPolicy(), on_attempt)
+        options = RequestOptions(timeout, retry or RetryPolicy(), on_attempt, min_speed)
         self._settings = discover(given_token, given_host, artifact_hosts)
         transport = Transport(
             token=Redacted(self._settings.token),

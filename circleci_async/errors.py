@@ -24,6 +24,7 @@ __all__ = [
     "PagingError",
     "PartialFailure",
     "PermissionDenied",
+    "PoolTimeout",
     "RateLimited",
     "RequestTimeout",
     "ServerError",
@@ -90,6 +91,15 @@ class RequestTimeout(TransportError):
     hint: str | None = (
         "Raise `timeout` (seconds for one attempt) or the retry policy's `deadline` (for the whole call)."
     )
+
+
+class PoolTimeout(RequestTimeout):
+    """The request was not sent: as many as `concurrency` allows are in flight, and none ended within the timeout.
+
+    Not retried. Open streams count until they are closed.
+    """
+
+    hint: str | None = "Read or close open streams (`artifacts.open`) before other calls, or raise `concurrency`."
 
 
 class ApiError(CircleCIError):

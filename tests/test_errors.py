@@ -56,6 +56,7 @@ def test_the_exception_hierarchy() -> None:
         "InvalidArgument": "CircleCIError",
         "TransportError": "CircleCIError",
         "RequestTimeout": "TransportError",
+        "PoolTimeout": "RequestTimeout",
         "ApiError": "CircleCIError",
         "BadRequest": "ApiError",
         "AuthenticationError": "ApiError",

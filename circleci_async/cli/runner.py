@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ..config.log import LOG_VARIABLE
-from ..errors import CircleCIError, InvalidArgument, RateLimited, RequestTimeout
+from ..errors import CircleCIError, InvalidArgument, PoolTimeout, RateLimited, RequestTimeout
 from .formatting import printable
 from .output import Output
 
@@ -24,6 +24,7 @@ PIPE_CLOSED = 128 + 13  # SIGPIPE, which Windows does not define
 Work = Callable[[], Coroutine[Any, Any, int | None]]
 
 _HINTS: dict[type[CircleCIError], str] = {  # the hints of the SDK name arguments that the command line does not have
+    PoolTimeout: "lower --concurrency if the command has it",
     RequestTimeout: "raise --timeout (seconds per attempt)",
     RateLimited: "send fewer requests, or lower --concurrency if the command has it",
 }

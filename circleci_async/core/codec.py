@@ -50,6 +50,8 @@ class _OptionalEnvelope(Generic[T]):
 def decode(kind: type[T], body: bytes, *, method: str = "", url: str = "") -> T:
     """Return the body as a `kind`: a model, a list of models such as `list[Collaboration]`, or `dict[str, Any]`.
 
+    The response to a DELETE is a success whatever its body: an unexpected one gives an empty `kind`.
+
     Raises `DecodeError`, which lists every faulty field. `method` and `url` of the request are kept in the error.
     """
     data = loads(body, method=method, url=url)
@@ -58,6 +60,11 @@ def decode(kind: type[T], body: bytes, *, method: str = "", url: str = "") -> T:
             return kind()
         if _is_blank(body):
             raise DecodeError(("the body is empty",), method=method, url=url)
+    if method == "DELETE":
+        try:
+            return structure(kind, data)
+        except DecodeError:
+            return kind()
     return structure(kind, data, body=body, method=method, url=url)
 
 
@@ -90,7 +97,10 @@ def decode_page(
 
 
 def loads(body: bytes, *, method: str = "", url: str = "") -> Any:
-    """Return the body as plain data; None for an empty one. Raises `DecodeError` if it is not JSON."""
+    """Return the body as plain data; None for an empty one. Raises `DecodeError` if it is not JSON.
+
+    The response to a DELETE need not be JSON: None then.
+    """
     if _is_blank(body):
         return None
     try:
@@ -103,6 +113,8 @@ def loads(body: bytes, *, method: str = "", url: str = "") -> Any:
         reason = str(error)
     except RecursionError:
         reason = "nested too deeply"
+    if method == "DELETE":
+        return None
     text = _text(body)
     raise DecodeError((f"not JSON: {_excerpt(text)} ({reason})",), method=method, url=url, body=text)
 

@@ -11,6 +11,7 @@ from attrs import define, field
 
 from ..errors import RateLimited
 from .arguments import check_positive_integer
+from .permit_timeout import PermitTimer
 from .rate_control import RateControl, Ticket
 from .rate_limit import RateLimitState
 from .stats import Stats
@@ -34,6 +35,8 @@ class WaitLimit:
     """In the event loop's time."""
     sequence: int = field(factory=next_sequence)
     """Position in the queue. A call that was refused is queued before every later call."""
+    permit_timeout: float = math.inf
+    """Seconds after which the call fails if every permit is held and none has been released."""
     method: str = ""
     url: str = field(default="", repr=False)  # it can be signed
     waited: float = 0.0
@@ -61,6 +64,7 @@ class Limiter:
         self._concurrency = check_positive_integer("concurrency", concurrency)
         self._stats = stats
         self._control = RateControl(concurrency)
+        self._full_since = 0.0  # in the event loop's time
         self._paused_until = 0.0  # in the event loop's time; 0 without a pause
         self._queues: dict[bool, Queue] = {True: [], False: []}  # by `counted`
         self._arrivals = count()
@@ -77,6 +81,11 @@ class Limiter:
     def is_paused(self) -> bool:
         """Whether no request is sent for now."""
         return bool(self._paused_until)
+
+    @property
+    def full_since(self) -> float | None:
+        """Since when every permit is held, in the event loop's time. None during a pause, or if a permit is free."""
+        return None if self._paused_until or self._stats.in_flight < self._concurrency else self._full_since
 
     @property
     def rate(self) -> float | None:
@@ -126,7 +135,7 @@ class Limiter:
     async def acquire(self, wait_limit: WaitLimit, *, counted: bool = True) -> "Permit":
         """Wait for a permit. Release it after the request.
 
-        Raises `RateLimited` at once if the wait would exceed `wait_limit`.
+        Raises `RateLimited` at once if the wait would exceed `wait_limit`, and `PoolTimeout`.
         """
         if permit := self.try_acquire(counted=counted):
             return permit
@@ -141,12 +150,15 @@ class Limiter:
                 admitted: asyncio.Future[Permit] = loop.create_future()
                 heappush(queue, (wait_limit.sequence, next(self._arrivals), admitted, wait_limit))
                 self._admit(now)
+                timer = PermitTimer(self, self._stats, admitted, wait_limit.permit_timeout)
                 try:
                     permit = await admitted
                 except asyncio.CancelledError:
                     if not admitted.cancelled() and admitted.exception() is None:  # admitted and cancelled at once
                         self._withdraw(admitted.result())
                     raise
+                finally:
+                    timer.cancel()
                 if not self._paused_until:
                     return permit
                 self._withdraw(permit)  # a pause began after it was admitted
@@ -183,7 +195,7 @@ class Limiter:
     def _admit(self, now: float) -> None:
         """Admit every waiter that may be sent, in order; set the timer for the next one."""
         if self._paused_until and now >= self._paused_until:
-            self._paused_until = 0.0
+            self._paused_until, self._full_since = 0.0, now
         while sendable := [
             (queue[0], counted) for counted, queue in self._queues.items() if self._has_next(queue, now, counted)
         ]:
@@ -207,6 +219,8 @@ class Limiter:
 
     def _start(self, now: float, *, counted: bool) -> "Permit":
         self._stats.in_flight += 1
+        if self._stats.in_flight == self._concurrency:
+            self._full_since = now
         return Permit(self, self._control.send(now) if counted else None)
 
     def _withdraw(self, permit: "Permit") -> None:

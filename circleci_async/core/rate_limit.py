@@ -1,9 +1,9 @@
 """Parse what a response's headers state about the rate limit. Pure: no clock and no I/O."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from math import isfinite
 from typing import NamedTuple
 
 MAX_RESET = 10_000_000.0
@@ -11,6 +11,8 @@ MAX_RESET = 10_000_000.0
 
 MAX_RETRY_AFTER = 86_400.0
 """Seconds (a day). A longer `Retry-After` is an error, such as a date as seconds since the epoch, and is ignored."""
+
+_NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{0,18})?")
 
 _FAMILIES = ("ratelimit-", "x-ratelimit-")
 
@@ -43,8 +45,8 @@ def parse_retry_after(headers: Mapping[str, str], *, now: float) -> float | None
         due = _date(text)
         if due is None:
             return None
-        seconds = due - (_date(headers.get("Date", "")) or now)
-    return max(0.0, seconds) if seconds <= MAX_RETRY_AFTER else None
+        seconds = max(0.0, due - (_date(headers.get("Date", "")) or now))
+    return seconds if 0 <= seconds <= MAX_RETRY_AFTER else None
 
 
 def parse_rate_limit(headers: Mapping[str, str], *, refused: bool) -> RateLimitState:
@@ -101,11 +103,7 @@ def _family(headers: Mapping[str, str], prefix: str) -> _Family:
 
 
 def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if isfinite(number) else None
+    return float(text) if _NUMBER.fullmatch(text.strip()) else None
 
 
 def _date(text: str) -> float | None:

@@ -19,8 +19,10 @@ from ..errors import (
     RequestTimeout,
     TransportError,
 )
+from .arguments import is_number
 from .attempts import AttemptObserver, AttemptSpan, OnAttempt, check_hook
 from .capture import CallRecorder, captures
+from .deletion import may_be_done
 from .lifetime import CLOSED
 from .limiter import Permit, WaitLimit, next_sequence
 from .response import Response
@@ -34,12 +36,14 @@ log: logging.Logger = logging.getLogger("circleci_async")
 
 @frozen
 class RequestOptions:
-    """What `with_options` can change."""
+    """The options of calls. `with_options` can change all but `min_speed`."""
 
     timeout: float
     """Seconds for one attempt."""
     retry: RetryPolicy
     on_attempt: OnAttempt | None = None
+    min_speed: float | None = 1024.0
+    """Bytes per second below which a body that is read in parts counts as interrupted; None: no limit."""
 
     def __attrs_post_init__(self) -> None:
         try:
@@ -48,6 +52,8 @@ class RequestOptions:
             is_valid = False
         if not is_valid:
             raise InvalidArgument(f"timeout must be a positive number of seconds, got {self.timeout!r}")
+        if self.min_speed is not None and not (is_number(self.min_speed) and 0 <= self.min_speed < math.inf):
+            raise InvalidArgument(f"min_speed must be a number of bytes per second, or None, got {self.min_speed!r}")
         if self.on_attempt is not None:
             check_hook(self.on_attempt)
 
@@ -67,10 +73,12 @@ class Request:
         "_schedule",
         "_sequence",
         "_state",
+        "_timeout",
         "_wait_limit",
         "body",
         "deadline",
         "extra_headers",
+        "is_repeated",
         "method",
         "recorder",
         "url",
@@ -92,10 +100,13 @@ class Request:
         state.lifetime.check()
         self._state = state
         self._policy = policy = options.retry
+        self._timeout = options.timeout
         self._isolated_limit = isolated_limit
         self._schedule: RetrySchedule | None = None
         self.method: str = method
         self.body: Redacted[bytes] | None = body
+        self.is_repeated: bool = False
+        """Whether an earlier attempt may have been carried out, although it failed."""
         self.extra_headers: Redacted[Mapping[str, str]] | None = extra_headers
         found = captures()
         self.recorder: CallRecorder | None = CallRecorder(found, state.transport, method) if found else None
@@ -169,7 +180,7 @@ class Request:
         """How long this run may wait for a permit, and how long it has waited."""
         if self._wait_limit is None:
             self._wait_limit = WaitLimit(
-                self._policy.max_wait, self.deadline, self._sequence, method=self.method, url=self.url
+                self._policy.max_wait, self.deadline, self._sequence, self._timeout, method=self.method, url=self.url
             )
         return self._wait_limit
 
@@ -181,7 +192,7 @@ class Request:
 
     def _delay_after(self, error: ApiError | TransportError) -> float | None:
         """Return the seconds to wait before the next attempt, or None if the error is final."""
-        if isinstance(error, RateLimited) and not error.method:  # raised by the limiter, without the request
+        if not error.method:  # raised by the limiter, without the request
             error.method, error.url = self.method, self._state.transport.public_url(self.url)
         now = asyncio.get_running_loop().time()
         attempts = self._retries.attempts
@@ -189,6 +200,7 @@ class Request:
         if delay is None:
             return None
         self._state.stats.retries += 1
+        self.is_repeated = self.is_repeated or may_be_done(error)
         failure = _summary(error)
         path = urlsplit(self.url).path
         log.info("%s %s: attempt %d failed (%s), retry in %.2f s", self.method, path, attempts, failure, delay)

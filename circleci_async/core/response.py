@@ -1,5 +1,6 @@
 """One HTTP response whose body has not been read yet."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,6 +15,9 @@ from .rate_limit import RateLimitState, parse_rate_limit, parse_retry_after
 
 MAX_DISCARDED = 64 * 1024
 """Bytes of an unwanted body that are read, so that its connection can be reused."""
+
+MAX_DISCARD_TIME = 1.0
+"""Seconds for which an unwanted body is read."""
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -56,6 +60,7 @@ class Response:
         "_body",
         "_url",
         "headers",
+        "is_resent",
         "is_trusted",
         "rate_limit",
         "received",
@@ -72,6 +77,7 @@ class Response:
         body: BodyReader,
         *,
         is_trusted: bool = False,
+        is_resent: bool = False,
         token_fingerprint: int | None = None,
     ) -> None:
         self._url = url
@@ -80,6 +86,8 @@ class Response:
         self.headers: Mapping[str, str] = headers
         self.is_trusted: bool = is_trusted
         """Whether the token may be sent to the address: only then do the rate-limit headers count."""
+        self.is_resent: bool = is_resent
+        """Whether the request was sent twice, since its first connection was lost."""
         self.token_fingerprint: int | None = token_fingerprint
         """Identifies the token that was sent, if the token may change."""
         self.received: int = 0
@@ -135,8 +143,10 @@ class Response:
         """Discard the body. Keep the connection if reading the body is cheap."""
         try:
             if (self.length or MAX_DISCARDED) < MAX_DISCARDED:
-                with suppress(TransportError):  # an incomplete body is not needed either
-                    await self.read()
+                with suppress(TransportError, TimeoutError):  # an incomplete body is not needed either
+                    async with asyncio.timeout(MAX_DISCARD_TIME):
+                        while self.received < MAX_DISCARDED and await self.read_some():
+                            pass
         finally:
             self.close()
 

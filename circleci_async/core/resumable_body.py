@@ -1,5 +1,6 @@
 """The body of one GET, resumed after an interruption where it stopped."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeVar
@@ -8,13 +9,15 @@ from ..config.redacted import Redacted, redacted
 from ..config.trust import Origin
 from ..errors import ApiError, DownloadError, DownloadInterrupted, RequestTimeout, TransportError
 from .session import Session, Stream
+from .speed import SpeedMeter
+from .time_limit import within
 
 T = TypeVar("T")
 
 PROGRESS = 1024 * 1024
 """Bytes that a body must advance for its attempts to be counted anew. For a small one, a twentieth is enough."""
 
-_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 
 
 class Part(NamedTuple):
@@ -31,7 +34,8 @@ class ResumableBody:
 
     After an interruption the original URL is requested again (a redirect target is signed for a short time only), from
     where the body stopped if the server supports it (`Range`, and `If-Range` with a strong ETag, so that two versions
-    never mix), otherwise from the start: the next part is then `restarted`.
+    never mix), otherwise from the start: the next part is then `restarted`. A response slower than the client's
+    `min_speed` counts as interrupted.
 
     - `offset`, `etag` (a strong one): continue a body whose first `offset` bytes were received earlier.
     - `anonymous`: never send the token.
@@ -57,6 +61,8 @@ class ResumableBody:
         self._anonymous = anonymous
         self._request = session.start_request("GET", self._url)
         self._stream: Stream | None = None
+        self._speed = SpeedMeter(session.options.min_speed)
+        self._now = asyncio.get_running_loop().time
         self._offset = self._progress_offset = offset
         self._responses = 0
         """Responses since the body last advanced by `PROGRESS`."""
@@ -72,6 +78,7 @@ class ResumableBody:
         self.size: int | None = None
         """Length according to the server, or None if it is unknown."""
         self.etag = etag
+        self._last_modified: str | None = None
         self.content_encoding: str | None = None
         self.resumed: int = 0
         """How often the body was resumed after an interruption."""
@@ -118,7 +125,10 @@ class ResumableBody:
     async def _read(self) -> bytes:
         stream = await self._connect()
         try:
-            data = await stream.read_some()
+            self._check_speed()
+            began = self._now()
+            data = await within(self._session.options.timeout, stream.read_some(), self._timed_out)
+            self._speed.add(len(data), self._now() - began)
             self._check_length(data)
         except BaseException:
             self._disconnect()
@@ -153,6 +163,12 @@ class ResumableBody:
         if self._responses >= self._session.options.retry.attempts:
             raise self._interrupted(f"interrupted {self._responses} times")
 
+    def _check_speed(self) -> None:
+        speed = self._speed
+        if speed.is_too_slow:
+            received = f"received {speed.received} bytes in {speed.waited:.0f} s"
+            raise self._failed(f"slower than min_speed={speed.min_speed:g} bytes per second: {received}")
+
     def _check_length(self, data: bytes) -> None:
         """Refuse an early end, and bytes beyond the end: a resumed body may be chunked and endless."""
         end = self._offset + len(data)
@@ -165,6 +181,10 @@ class ResumableBody:
 
     def _failed(self, message: str) -> TransportError:
         return TransportError(message, method="GET", url=self._shown)
+
+    def _timed_out(self) -> RequestTimeout:  # aiohttp counts the bytes of chunk headers as progress
+        message = f"response timed out: no data within {self._session.options.timeout:g} s"
+        return RequestTimeout(message, method="GET", url=self._shown)
 
     def _interrupted(self, message: str) -> DownloadInterrupted:
         return DownloadInterrupted(f"incomplete download: {message}", method="GET", url=self._shown)
@@ -185,6 +205,7 @@ class ResumableBody:
             raise self._failed(f"the download cannot be resumed: {error.message}") from None
         self._stream = stream
         self._responses += 1
+        self._speed.restart()
         self._is_started = True
         self._is_counted = False
         if resuming and self._is_continued_by(stream):
@@ -196,21 +217,28 @@ class ResumableBody:
             raise self._failed(f"unexpected status {stream.status}")
         self.size = stream.length
         self.content_encoding = stream.headers.get("Content-Encoding")
+        self._last_modified = stream.headers.get("Last-Modified")
         etag = stream.headers.get("ETag", "")
         self.etag = etag if etag.startswith('"') else None  # a weak one does not guarantee the same bytes
         return stream
 
     def _is_continued_by(self, stream: Stream) -> bool:
-        """Return whether a response is exactly the rest of the same body. Take the length from it if it is unknown."""
+        """Return whether a response is exactly the rest of the same body. Take the length from it if it is unknown.
+
+        It must have the ETag, which RFC 9110 requires of a 206 if the whole body has one.
+        """
         match = _CONTENT_RANGE.fullmatch(stream.headers.get("Content-Range", ""))
         if (
             stream.status != 206
             or match is None
-            or int(match[1]) != self._offset
-            or stream.headers.get("ETag", self.etag) != self.etag
+            or stream.headers.get("ETag") != self.etag
+            or self._last_modified not in {None, stream.headers.get("Last-Modified", self._last_modified)}
         ):
             return False
-        size = self.size if match[2] == "*" else int(match[2])
+        begin, end = int(match[1]), int(match[2])
+        size = self.size if match[3] == "*" else int(match[3])
+        if begin != self._offset or stream.length not in {None, end - begin + 1} or (size is not None and end >= size):
+            return False
         if self.size is None:
             self.size = size
         return size == self.size

@@ -14,6 +14,7 @@ from ..errors import (
     DecodeError,
     DownloadError,
     InvalidArgument,
+    PoolTimeout,
     RateLimited,
     TransportError,
 )
@@ -146,12 +147,13 @@ class RetrySchedule:
 def should_retry(error: Exception, method: str) -> bool:
     """Return whether the request that failed with this error may be sent again by the same call.
 
-    POST and PATCH: only after a 429, or if the request was never sent. A `DownloadError` has used up its own attempts.
+    POST and PATCH: only after a 429, or if the request was never sent. A `DownloadError` has used up its own attempts;
+    a `PoolTimeout` would only wait again.
     """
     if isinstance(error, RateLimited):
         return True
     if isinstance(error, TransportError):
-        return (method in IDEMPOTENT or not error.sent) and not isinstance(error, DownloadError)
+        return (method in IDEMPOTENT or not error.sent) and not isinstance(error, DownloadError | PoolTimeout)
     return method in IDEMPOTENT and isinstance(error, ApiError) and _is_transient_status(error)
 
 

@@ -10,8 +10,17 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from ..config.redacted import NotPicklable, Redacted
-from ..errors import ApiError, DecodeError, InvalidArgument, NotCreated, TransportError, api_error_type
+from ..errors import (
+    ApiError,
+    DecodeError,
+    InvalidArgument,
+    NotCreated,
+    RequestTimeout,
+    TransportError,
+    api_error_type,
+)
 from .attempts import AttemptSpan, OnAttempt
+from .deletion import is_deleted
 from .encoding import Query, checked_headers, checked_method, query_string, split_query, to_bytes
 from .error_bodies import error_message, request_id
 from .limiter import Permit
@@ -21,7 +30,9 @@ from .redirects import Redirects
 from .request import Request, RequestOptions
 from .response import Response
 from .retry import RetryPolicy
+from .signed_urls import redact_query
 from .state import ClientState
+from .time_limit import within
 from .transport import Timeout
 
 T = TypeVar("T")
@@ -120,6 +131,7 @@ class Session(NotPicklable):
             now.timeout if timeout is None else timeout,
             now.retry if retry is None else retry,
             now.on_attempt if on_attempt is None else on_attempt,
+            now.min_speed,
         )
         return Session(self.state, options)
 
@@ -230,7 +242,14 @@ class Session(NotPicklable):
 
         `anonymous`: never send the token.
         """
-        stream = await self._open(request, headers, self._stream_timeout, counted=False, anonymous=anonymous)
+        stream = await self._open(
+            request,
+            headers,
+            self._stream_timeout,
+            headers_timeout=self.options.timeout,
+            counted=False,
+            anonymous=anonymous,
+        )
         if request.recorder is not None:
             request.recorder.received(stream.response, None)
         stream.register()
@@ -302,10 +321,15 @@ class Session(NotPicklable):
         """Make one attempt and return the body of the response."""
         stream = await self._open(request, headers, self._call_timeout, expect_status=expect_status)
         try:
-            content = await stream.read()
+            try:
+                content = await stream.read()
+            except TransportError:
+                if request.method != "DELETE":
+                    raise
+                content = b""  # a success whatever its body
             if request.recorder is not None:
                 request.recorder.received(stream.response, content)
-            return content
+            return content if stream.status < 300 else b""
         finally:
             stream.close()
 
@@ -316,11 +340,13 @@ class Session(NotPicklable):
         timeout: Timeout,
         *,
         expect_status: int | None = None,
+        headers_timeout: float | None = None,
         counted: bool = True,
         anonymous: bool = False,
     ) -> Stream:
         """Send a request, when the limiter admits it, and return its response as a stream, or raise its error.
 
+        `headers_timeout`: seconds until the headers of the last response, for a `timeout` without a total.
         Redirects of a GET are followed. After a 401 the request is sent once more if the token has changed since.
         """
         state, method, body = self.state, request.method, request.body
@@ -336,12 +362,13 @@ class Session(NotPicklable):
             redirects: Redirects | None = None
             target: Redacted[str] | None = None
             redirected = token_replaced = False
+            deadline = None if headers_timeout is None else asyncio.get_running_loop().time() + headers_timeout
             while True:
                 state.stats.requests += 1
                 if body is not None:
                     state.stats.sent += request.sent
                 began = time.perf_counter()
-                response = await state.transport.send(
+                sending = state.transport.send(
                     method,
                     request.url if target is None else target.reveal(),  # no local variable holds a signed address
                     headers=sent_headers,
@@ -349,6 +376,10 @@ class Session(NotPicklable):
                     timeout=timeout,
                     anonymous=anonymous,
                 )
+                if deadline is not None:
+                    left = deadline - asyncio.get_running_loop().time()
+                    sending = within(left, sending, partial(self._headers_timed_out, request))
+                response = await sending
                 if span is not None:
                     span.responded(response)
                 self._note(request, response, permit, began, redirected=redirected)
@@ -365,7 +396,10 @@ class Session(NotPicklable):
                     if redirected:
                         sent_headers = headers
                 await response.discard()
-            if response.status >= 300 or (expect_status is not None and response.status != expect_status):
+            is_success = response.status < 300 if expect_status is None else response.status == expect_status
+            if not is_success and not is_deleted(
+                method, response.status, is_repeated=request.is_repeated or response.is_resent
+            ):
                 raise await self._error(response, request, redirected=redirected)
             return Stream(response, permit, state, span)
         except BaseException as error:
@@ -375,6 +409,10 @@ class Session(NotPicklable):
             if span is not None:
                 span.end(error)
             raise
+
+    def _headers_timed_out(self, request: Request) -> RequestTimeout:
+        message = f"response timed out: no complete headers within {self.options.timeout:g} s"
+        return RequestTimeout(message, method=request.method, url=self.public_url(request.url))
 
     def _note(self, request: Request, response: Response, permit: Permit, began: float, *, redirected: bool) -> None:
         """Log a response and apply what its headers state. `redirected`: another origin than the API's sent it."""
@@ -407,6 +445,8 @@ class Session(NotPicklable):
         if request.recorder is not None:
             request.recorder.received(response, body)
         text = self.redact(body.decode("utf-8-sig", "replace"))
+        if not response.is_trusted:
+            text = redact_query(text, response.url)
         message = error_message(response.status, text)
         if target := response.redirect:
             message = f"unexpected redirect to {self.public_url(target.url.reveal())}"

@@ -27,6 +27,7 @@ from .proxies import is_local, proxy_for
 from .response import Response
 from .retry import IDEMPOTENT
 from .uninterrupted import uninterrupted
+from .unread_data import has_unread_data
 from .user_agent import user_agent_header
 
 __all__ = ["Auth", "Middleware"]
@@ -131,12 +132,14 @@ class Transport(NotPicklable):
             hop.options["skip_auto_headers"] = _CONTENT_TYPE
         if self._proxies:
             hop.options["proxy"] = proxy_for(hop.address, self._proxies)
+        is_resent = False
         try:
             try:
                 raw = await session.request(method, hop.address, **hop.options)
             except ConnectionLost:
                 if self._is_closed or not hop.was_reused or method not in IDEMPOTENT:
                     raise
+                is_resent = True
                 raw = await self._unpooled().request(method, hop.address, **hop.options)
         except asyncio.CancelledError as cancelled:
             raise cancelled.with_traceback(None) from None
@@ -151,6 +154,7 @@ class Transport(NotPicklable):
                 raw.url,
                 _Body(raw, method),
                 is_trusted=hop.is_trusted,
+                is_resent=is_resent,
                 token_fingerprint=hop.token_fingerprint,
             )
         raise error  # outside of the except block: without aiohttp's error as its context
@@ -404,7 +408,10 @@ class _Connector(aiohttp.TCPConnector):
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
     ) -> aiohttp.connector.Connection:
-        """Return a connection for a request. A reused one with unread data is discarded: no request asked for it."""
+        """Return a connection for a request. A reused one with unread data is discarded: no request asked for it.
+
+        `should_close` knows what aiohttp has read of it. The rest is still in the socket.
+        """
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
@@ -412,13 +419,18 @@ class _Connector(aiohttp.TCPConnector):
                 self._used = {used for used in self._used if used.is_connected()} | {protocol}
                 self._first.add(req)
                 return connection
-            if protocol is not None and not protocol.should_close:
+            if protocol is not None and not protocol.should_close and not _has_unread_data(connection.transport):
                 return connection
             connection.close()
 
     def has_reused(self, request: aiohttp.ClientRequest) -> bool:
         """Return whether a request was sent on a connection that an earlier request had used."""
         return request not in self._first
+
+
+def _has_unread_data(transport: asyncio.Transport | None) -> bool:
+    connected = None if transport is None else transport.get_extra_info("socket")
+    return connected is not None and has_unread_data(connected)
 
 
 class ConnectionLost(aiohttp.ClientConnectionError):

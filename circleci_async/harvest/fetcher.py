@@ -14,6 +14,7 @@ from .ledger.records import QueuedArtifact
 from .outage import OutageDetector, RetryDecision
 from .progress import ProgressTracker
 from .stop_signal import StopSignal
+from .url_renewal import UrlRenewal
 
 CLAIM_SIZE: Final = 256
 """Artifacts that are claimed from the queue at once."""
@@ -22,7 +23,7 @@ CLAIM_SIZE: Final = 256
 class Fetcher:
     """Downloads artifacts from the ledger's queue while discovery appends to it.
 
-    A failed artifact is retried after all others, `attempts` times in total.
+    A failed artifact is retried after all others, `attempts` times in total, with a new URL if its storage refused it.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Fetcher:
         backpressure: Backpressure,
         progress: ProgressTracker,
         stop: StopSignal,
+        renewal: UrlRenewal,
         *,
         policy: RetryPolicy,
         attempts: int,
@@ -45,7 +47,9 @@ class Fetcher:
         self._backpressure = backpressure
         self._progress = progress
         self._stop = stop
+        self._renewal = renewal
         self._policy = policy
+        self._attempts = attempts
         self._outage = OutageDetector(policy, stop, attempts=attempts, requests="download")
         self._retries = 0
         self._max_attempts = 0
@@ -106,6 +110,7 @@ class Fetcher:
             if not self._retries:
                 return
             await asyncio.sleep(self._policy.delay(self._max_attempts + 1))
+            await self._renewal.renew()
             self._queue.rewind()
             self._retries = self._max_attempts = 0
 
@@ -142,6 +147,8 @@ class Fetcher:
 
     async def _handle(self, artifact: QueuedArtifact, error: CircleCIError) -> None:
         decision = self._outage.failed(artifact.id, error, artifact.attempts)
+        if self._renewal.note(artifact, error) and decision is RetryDecision.GIVE_UP:
+            decision = RetryDecision.RETRY if artifact.attempts + 1 < self._attempts else decision
         if decision is RetryDecision.GIVE_UP:
             await self._give_up(artifact, error)
             return

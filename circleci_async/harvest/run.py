@@ -39,6 +39,7 @@ from .progress import ProgressTracker
 from .report import HarvestReport, failures_of, files_of, skipped_by
 from .selection import Selection
 from .stop_signal import StopSignal
+from .url_renewal import UrlRenewal
 
 ATTEMPTS = 5
 
@@ -137,7 +138,16 @@ class _HarvestRun:
         )
         downloader = Downloader(session, queue, folder, bounds, progress)
         fetcher = Fetcher(
-            queue, downloader, committer, bounds, backpressure, progress, stop, policy=policy, attempts=attempts
+            queue,
+            downloader,
+            committer,
+            bounds,
+            backpressure,
+            progress,
+            stop,
+            UrlRenewal(session, queue),
+            policy=policy,
+            attempts=attempts,
         )
         with self._stop_if_disk_is_full():
             async with committer:

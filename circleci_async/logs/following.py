@@ -47,7 +47,7 @@ async def follow(
         has_news = False
         build: Build | None = None
         try:
-            build = await _build(job, details)
+            build = await (job.build() if was_seen else _build(job, details))
             was_seen = was_seen or build is not None
             for key, action in _actions(build):
                 progress = progress_by_action.setdefault(key, _Progress(splitter(ansi=ansi)))

@@ -32,8 +32,10 @@ def pipeline_poll(session: Session, pipeline_id: str) -> Poll:
         pipeline = before.pipeline
         if not _is_running(before):
             pipeline = await pipelines.get(pipeline_id)
-        listed = await pipelines.workflows(pipeline_id).empty_if_missing().collect()
-        found = merged(before.workflows, listed)
+        listed = pipelines.workflows(pipeline_id)
+        is_seen_running = not all(each.is_finished for each in before.workflows)  # then a 404 says that it is gone
+        found = await (listed if is_seen_running else listed.empty_if_missing()).collect()
+        found = merged(await _unlisted(workflows, found, before), found)
         return Snapshot(pipeline, in_order(found), await _jobs(workflows, found, before) if jobs else {})
 
     return poll
@@ -48,6 +50,13 @@ def workflow_poll(session: Session, workflow_id: str) -> Poll:
         return Snapshot(None, (workflow,), await _jobs(workflows, [workflow], before) if jobs else {})
 
     return poll
+
+
+async def _unlisted(workflows: Workflows, found: list[Workflow], before: Snapshot) -> list[Workflow]:
+    """Return the known workflows that a list lacks, since it can be outdated. Raises `NotFound` if one was deleted."""
+    ids = {each.id for each in found}
+    unlisted = [each for each in before.workflows if each.id not in ids]
+    return [each if each.is_finished else await workflows.get(each.id) for each in unlisted]
 
 
 def _is_running(snapshot: Snapshot) -> bool:

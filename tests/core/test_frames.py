@@ -217,7 +217,7 @@ async def test_a_cancelled_wait_for_a_proxy_does_not_show_its_password(monkeypat
 
 
 STORAGES: dict[str, Behaviour] = {
-    "403": answer(403, "<Error>no</Error>"),
+    "403": answer(403, f"<Error>{SIGNATURE}</Error>"),
     "404": answer(404, ""),
     "503": answer(503, ""),
     "cut": cut(b"[" * 100, 10),

@@ -16,6 +16,7 @@ from tests.raw_server import Behaviour, Request, answer, hang_up, raw, raw_serve
 SIZE = 50_000
 OLD = random_bytes(SIZE, "old")
 NEW = random_bytes(SIZE, "new")
+EARLIER, LATER = "Sun, 01 Mar 2026 12:00:00 GMT", "Sun, 01 Mar 2026 12:00:01 GMT"
 
 
 def content_of(result: Outcome) -> bytes:
@@ -117,26 +118,49 @@ async def test_a_refusal_of_a_request_without_range_is_raised_at_once(status: in
         f'Content-Range: bytes 20000-{SIZE - 1}/{"9" * 5000}\r\nETag: "v1"\r\n',
         f'Content-Range: bytes */{SIZE}\r\nETag: "v1"\r\n',
         'Content-Type: multipart/byteranges\r\nETag: "v1"\r\n',
+        f'Content-Range: bytes 20000-29999/{SIZE}\r\nETag: "v1"\r\n',
+        f'Content-Range: bytes 20000-{SIZE}/{SIZE}\r\nETag: "v1"\r\n',
+        f'Content-Range: bytes 20000-19999/{SIZE}\r\nETag: "v1"\r\n',
+        f"Content-Range: bytes 20000-{SIZE - 1}/{SIZE}\r\n",
+        f'Content-Range: bytes 20000-{SIZE - 1}/{SIZE}\r\nETag: ""\r\n',
+        f'Content-Range: bytes 20000-{SIZE - 1}/{SIZE}\r\nETag: "v1"\r\nLast-Modified: {LATER}\r\n',
     ],
-    ids=["earlier", "all", "other length", "other version", "weak version", "endless number", "no range", "multipart"],
+    ids=[
+        "earlier",
+        "all",
+        "other length",
+        "other version",
+        "weak version",
+        "endless number",
+        "no range",
+        "multipart",
+        "earlier end",
+        "later end",
+        "end before begin",
+        "no version",
+        "empty version",
+        "other date",
+    ],
 )
 async def test_a_range_that_was_not_requested_is_never_appended(headers: str, tmp_path: Path) -> None:
     wrong = partial(headers, NEW[20_000:])
-    result = await outcome(tmp_path, served(OLD, cut=20_000), wrong, served(OLD))
+    whole = served(OLD, headers={"Last-Modified": EARLIER})
+    result = await outcome(tmp_path, served(OLD, cut=20_000, headers={"Last-Modified": EARLIER}), wrong, whole)
     assert content_of(result) == OLD
     assert result.ranges == [None, "bytes=20000-", None]
 
 
-@pytest.mark.parametrize(
-    "headers", [f"Content-Range: bytes 20000-{SIZE - 1}/{SIZE}\r\n", f"Content-Range: bytes 20000-{SIZE - 1}/*\r\n"]
-)
-async def test_a_range_without_version_or_length_relies_on_if_range(headers: str, tmp_path: Path) -> None:
-    result = await outcome(tmp_path, served(OLD, cut=20_000), partial(headers, OLD[20_000:]))
+@pytest.mark.parametrize("date", ["", f"Last-Modified: {EARLIER}\r\n"])
+@pytest.mark.parametrize("length", [SIZE, "*"])
+async def test_a_range_of_the_same_version_is_appended(length: object, date: str, tmp_path: Path) -> None:
+    headers = f'Content-Range: bytes 20000-{SIZE - 1}/{length}\r\nETag: "v1"\r\n{date}'
+    first = served(OLD, cut=20_000, headers={"Last-Modified": EARLIER})
+    result = await outcome(tmp_path, first, partial(headers, OLD[20_000:]))
     assert (content_of(result), result.got.resumed, len(result.requests)) == (OLD, 1, 2)
 
 
 async def test_a_range_that_ends_early_is_continued(tmp_path: Path) -> None:
-    piece = partial(f"Content-Range: bytes 20000-29999/{SIZE}\r\n", OLD[20_000:30_000])
+    piece = partial(f'Content-Range: bytes 20000-29999/{SIZE}\r\nETag: "v1"\r\n', OLD[20_000:30_000])
     result = await outcome(tmp_path, served(OLD, cut=20_000), piece, served(OLD))
     assert content_of(result) == OLD
     assert result.ranges == [None, "bytes=20000-", "bytes=30000-"]
@@ -197,7 +221,7 @@ async def test_a_chunked_body_with_an_etag_is_resumed_and_then_has_a_length(tmp_
 
 
 async def test_a_length_from_a_range_is_checked(tmp_path: Path) -> None:
-    piece = partial(f"Content-Range: bytes 20000-29999/{SIZE}\r\n", OLD[20_000:30_000])
+    piece = partial(f'Content-Range: bytes 20000-29999/{SIZE}\r\nETag: "v1"\r\n', OLD[20_000:30_000])
     result = await outcome(tmp_path, chunked(OLD, cut=20_000, headers='ETag: "v1"\r\n'), piece, served(OLD))
     assert content_of(result) == OLD
     assert result.ranges == [None, "bytes=20000-", "bytes=30000-"]

@@ -240,7 +240,7 @@ import circleci_async as ca
 
 async def main():
     async with ca.CircleCI("t", host=sys.argv[1]) as circle:
-        print((await circle.users.me()).login)
+        print(*[(await circle.users.me()).login for _ in range(3)])
 
 asyncio.run(main())
 """
@@ -260,7 +260,8 @@ async def test_a_private_ca_is_named_with_ssl_cert_file(tmp_path: Path) -> None:
             stderr=asyncio.subprocess.PIPE,
         )
         printed, complaint = await process.communicate()
-        assert (printed.decode().strip(), complaint.decode()) == ("octo", "")
+        assert (printed.decode().strip(), complaint.decode()) == ("octo octo octo", "")
+        assert server.connections == 1  # session tickets of TLS are not unread data
 
 
 # Invalid HTTP

@@ -279,16 +279,16 @@ async def test_a_stalled_body_is_resumed_after_the_timeout(tmp_path: Path) -> No
 
 @fast_clock
 async def test_a_body_may_take_longer_than_the_timeout_while_bytes_arrive(tmp_path: Path) -> None:
-    async def trickle(request: object, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 X\r\nContent-Length: 20\r\n\r\n")
+    async def slow(request: object, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 X\r\nContent-Length: 2000000\r\n\r\n")
         for _ in range(20):
             await asyncio.sleep(50)
-            writer.write(b"x")
+            writer.write(b"x" * 100_000)
             await writer.drain()
 
-    async with raw_server(trickle) as server, client(server) as circle:
+    async with raw_server(slow) as server, client(server) as circle:
         got = await circle.artifacts.download(artifact_at(server), tmp_path)
-        assert (got.size, got.resumed, len(server.requests)) == (20, 0, 1)
+        assert (got.size, got.resumed, len(server.requests)) == (2_000_000, 0, 1)
 
 
 @fast_clock

@@ -12,6 +12,7 @@ import pytest
 import circleci_async as ca
 from circleci_async.testing import FakeCircleCI, Fault, RateLimit, World
 from circleci_async.testing.server.exchange import Origin
+from tests.downloads.file_server import by_path, random_bytes, redirect, served
 from tests.fastclock import fast_clock
 from tests.harvest.harvests import (
     QUICK,
@@ -27,6 +28,7 @@ from tests.harvest.harvests import (
     usual_tree,
 )
 from tests.leftovers import check_nothing_in_use, tasks_of_the_package
+from tests.raw_server import Request, answer, raw_server
 
 # 429
 
@@ -271,6 +273,70 @@ async def test_expired_signatures_are_requested_again(into: Path) -> None:
         fake.fail(origin="storage", expired=True, times=10, after=4)
         report = await harvest(fake, into)
     report.raise_for_failures()
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+@pytest.mark.parametrize("is_redirected", [True, False])
+@pytest.mark.parametrize("status", [400, 403])
+async def test_jobs_of_expired_urls_are_listed_again(status: int, is_redirected: bool, into: Path) -> None:
+    world = small_world(pipelines=1, jobs=2, artifacts=3)
+    first, *others = all_artifacts(world)
+    content = random_bytes(1_000)
+    files = by_path({"/old": answer(status, "Request has expired"), "/new": served(content)})
+    async with FakeCircleCI(world) as fake, raw_server(files) as storage, raw_server(redirect("")) as host:
+        host.behaviours = [redirect(f"{storage.url}/old")]
+        for url, times in ((host.url if is_redirected else f"{storage.url}/old", 1), (f"{storage.url}/new", None)):
+            urls = [url, *(f"http://{fake.artifact_host}{each.location}" for each in others[:2])]
+            named = zip(first.job.artifacts, urls, strict=True)
+            items = [{"path": each.path, "node_index": 0, "url": url} for each, url in named]
+            body = {"items": items, "next_page_token": None}
+            fake.fail(f"*/{first.job.number}/artifacts", origin="api", status=200, body=body, times=times)
+        report = await harvest(fake, into)
+        report.raise_for_failures()
+        assert tree(into) == {**usual_tree(others), usual_place(first): content}
+        lists = [each.path.split("/")[-2] for each in fake.requests if each.path.endswith("/artifacts")]
+        assert sorted(lists) == ["1", "1", "2"]
+
+
+@fast_clock
+async def test_an_artifact_that_trickles_fails_and_the_others_arrive(tmp_path: Path) -> None:
+    async def trickle(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'HTTP/1.1 200 X\r\nETag: "v1"\r\nContent-Length: 1000000\r\n\r\n')
+        while not writer.is_closing():
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(5)
+
+    world = small_world(pipelines=1, jobs=1, artifacts=4)
+    slow, *others = all_artifacts(world)
+    async with FakeCircleCI(world) as fake, raw_server(trickle) as server:
+        urls = [f"{server.url}/slow", *(f"http://{fake.artifact_host}{each.location}" for each in others)]
+        named = zip(slow.job.artifacts, urls, strict=True)
+        items = [{"path": each.path, "node_index": 0, "url": url} for each, url in named]
+        fake.fail("*/artifacts", origin="api", status=200, body={"items": items, "next_page_token": None})
+        report = await harvest(fake, tmp_path, attempts=2)
+        assert ["incomplete download: interrupted 3 times" in str(failure) for failure in report.failed] == [True]
+        assert tree(tmp_path) == usual_tree(others)
+        assert len(server.requests) == 2 * QUICK.attempts
+
+
+async def test_urls_that_stay_refused_end_after_the_attempts(into: Path) -> None:
+    world = small_world(pipelines=1, jobs=1, artifacts=3)
+    async with FakeCircleCI(world) as fake:
+        fake.fail(all_artifacts(world)[1].location, origin="artifacts", expired=True, times=None)
+        report = await harvest(fake, into, attempts=3)
+        assert [str(failure).partition(" (")[0] for failure in report.failed] == [
+            "gh/acme/api job 1: logs/1.txt: 403 Forbidden: Request has expired"
+        ]
+        assert len([each for each in fake.requests if each.path.endswith("/artifacts")]) == 3
+
+
+async def test_a_job_that_cannot_be_listed_again_keeps_its_urls(into: Path) -> None:
+    world = small_world(pipelines=1, jobs=1, artifacts=3)
+    async with FakeCircleCI(world) as fake:
+        fake.fail(all_artifacts(world)[1].location, origin="artifacts", expired=True, times=QUICK.attempts)
+        fake.fail("*/artifacts", origin="api", status=404, times=None, after=1)
+        (await harvest(fake, into)).raise_for_failures()
     assert tree(into) == usual_tree(all_artifacts(world))
 
 

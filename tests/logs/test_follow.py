@@ -153,6 +153,16 @@ async def test_a_404_of_a_job_that_was_seen_is_tolerated() -> None:
 
 
 @fast_clock
+async def test_steps_that_stay_404_after_they_were_seen_end_it() -> None:
+    world, job = running_job()
+    async with FakeCircleCI(world) as fake, fake.client() as circle:
+        assert job.number is not None
+        asyncio.get_running_loop().call_later(20, lambda: fake.fail("/api/v1.1/*", status=404, times=None))
+        with pytest.raises(ca.NotFound):
+            await asyncio.wait_for(texts(circle.jobs.follow(PROJECT, job.number)), 300)
+
+
+@fast_clock
 async def test_a_retry_after_beyond_max_wait_delays_the_next_poll() -> None:
     world, job = running_job()
     async with FakeCircleCI(world) as fake, fake.client() as circle:

@@ -1,6 +1,7 @@
 """Waiting for the end of pipelines and workflows."""
 
 import asyncio
+from collections.abc import AsyncIterable
 from itertools import pairwise
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from circleci_async import (
     BuildFailed,
+    Change,
     CheckoutSource,
     CircleCIError,
     ConfigSource,
@@ -23,6 +25,7 @@ from circleci_async import (
     ServerError,
     WaitTimeout,
 )
+from circleci_async.core import polling
 from circleci_async.testing import FakeCircleCI, RateLimit
 from tests.fastclock import fast_clock
 from tests.leftovers import check_nothing_is_left
@@ -363,6 +366,69 @@ async def test_a_pipeline_that_was_seen_may_answer_404_for_a_while() -> None:
         created = await circle.pipelines.trigger(SLUG)
         at(20, lambda: fake.fail("*/pipeline/*", status=404, times=2))
         assert (await circle.pipelines.wait(created.id, grace=10)).status == "success"
+
+
+@fast_clock
+async def test_a_pipeline_that_stays_404_after_it_was_seen_ends_the_wait() -> None:
+    it = world()
+    pipeline = it.project(SLUG).pipeline()
+    pipeline.workflow("build", status="running")
+    async with running(it) as (fake, circle):
+        at(20, lambda: fake.fail(f"*/pipeline/{pipeline.id}*", status=404, times=None))
+        with pytest.raises(NotFound) as caught:
+            await asyncio.wait_for(circle.pipelines.wait(pipeline.id), 400)
+        assert caught.value.pipeline_id == pipeline.id
+        missing = [each.at for each in fake.requests if each.status == 404]
+        assert polling.MAX_OUTAGE <= missing[-1] - missing[0] <= polling.MAX_OUTAGE + 31
+        await check_nothing_is_left(circle)
+
+
+@pytest.mark.parametrize("jobs", [False, True])
+@fast_clock
+async def test_watching_a_pipeline_or_workflow_ends_once_it_stays_404(jobs: bool) -> None:
+    it = world()
+    pipeline = it.project(SLUG).pipeline()
+    workflow = pipeline.workflow("build", status="running")
+    async with running(it) as (fake, circle):
+        at(20, lambda: fake.fail(f"*/{pipeline.id}*", status=404, times=None))
+        at(20, lambda: fake.fail(f"*/{workflow.id}*", status=404, times=None))
+        for waiting in (
+            circle.workflows.wait(workflow.id),
+            _all(circle.pipelines.watch(pipeline.id, jobs=jobs)),
+            _all(circle.workflows.watch(workflow.id, jobs=jobs)),
+        ):
+            with pytest.raises(NotFound):
+                await asyncio.wait_for(waiting, 400)
+
+
+async def _all(changes: AsyncIterable[Change]) -> list[Change]:
+    return [each async for each in changes]
+
+
+@pytest.mark.parametrize("listed", [(404, {"message": "not found"}), (200, {"items": [], "next_page_token": None})])
+@fast_clock
+async def test_a_running_workflow_that_was_deleted_ends_the_wait(listed: tuple[int, dict[str, Any]]) -> None:
+    it = world()
+    pipeline = it.project(SLUG).pipeline()
+    workflow = pipeline.workflow("build", status="running")
+    status, body = listed
+    async with running(it) as (fake, circle):
+        at(20, lambda: fake.fail("*/pipeline/*/workflow", status=status, body=body, times=None))
+        at(20, lambda: fake.fail(f"*/workflow/{workflow.id}", status=404, times=None))
+        with pytest.raises(NotFound):
+            await asyncio.wait_for(circle.pipelines.wait(pipeline.id), 400)
+
+
+@fast_clock
+async def test_a_running_workflow_that_the_list_lacks_is_requested_by_its_id() -> None:
+    it = world()
+    pipeline = it.project(SLUG).pipeline()
+    workflow = pipeline.workflow("build", status="running")
+    async with running(it) as (fake, circle):
+        empty: dict[str, Any] = {"items": [], "next_page_token": None}
+        at(20, lambda: fake.fail("*/pipeline/*/workflow", status=200, body=empty, times=None))
+        at(60, lambda: setattr(workflow, "status", "failed"))
+        assert (await circle.pipelines.wait(pipeline.id)).status == "failed"
 
 
 @fast_clock

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from ...models.artifacts import Artifact
 from .records import FetchedArtifact, QueuedArtifact
 from .runs import Run
 from .writer import LedgerWriter, transactional
@@ -57,6 +58,19 @@ class LedgerQueue:
         sql.execute(
             "UPDATE artifacts SET tries = tries + ?, error = ? WHERE id = ?",
             (counts_attempt, error_text(error), artifact.id),
+        )
+
+    @transactional
+    def renew_urls(self, sql: sqlite3.Connection, project: str, job: int, artifacts: Iterable[Artifact]) -> None:
+        """Update the URLs of the pending artifacts of a job."""
+        sql.executemany(
+            "UPDATE artifacts SET url = ? WHERE node = ? AND path = ? AND state = 'found'"
+            " AND job = (SELECT id FROM jobs WHERE project = ? AND number = ?)",
+            [
+                (valid_text(each.url), each.node_index, valid_text(each.path), project, job)
+                for each in artifacts
+                if abs(each.node_index) < 2**63
+            ],
         )
 
     @transactional

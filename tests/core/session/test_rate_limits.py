@@ -324,3 +324,18 @@ async def test_a_refused_call_is_not_overtaken_by_later_calls() -> None:
         await asyncio.gather(*(call_repeatedly() for _ in range(8)))  # with five attempts for each call
         assert circle.stats.retries == fake.rate_limited > 0
         assert len(fake.requests) == 8 * 15 + fake.rate_limited, "every call succeeded"
+
+
+@pytest.mark.parametrize("value", ["1735689600", "-5", "soon", "Fri, 01 Jan 2100 00:00:00 GMT"])
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("is_storage", [False, True])
+@fast_clock
+async def test_an_absurd_retry_after_counts_as_missing(value: str, status: int, is_storage: bool) -> None:
+    refusal = answer(status, "later", {"Retry-After": value})
+    async with raw_server(refusal, answer(200, ME)) as storage:
+        moved = answer(302, {}, {"Location": f"{storage.url}/bucket"})
+        async with raw_server(moved) as api, connect(api if is_storage else storage) as circle:
+            began = now()
+            assert (await circle.users.me()).login == "octo"
+            assert now() - began < 10
+            assert circle.stats.paused < 10

@@ -1,12 +1,18 @@
 """Timeouts for proxies and for the bodies of error responses."""
 
 import asyncio
+import gzip
 from pathlib import Path
 
 import pytest
 
 from circleci_async import Artifact, CircleCI, NotFound, RequestTimeout, RetryPolicy, TransportError
-from tests.raw_server import Request, answer, hang, raw_server
+from circleci_async.core.response import MAX_DISCARDED
+from tests.core.session.client import connect, now
+from tests.downloads.file_server import artifact_at
+from tests.fastclock import fast_clock
+from tests.leftovers import check_nothing_is_left
+from tests.raw_server import Behaviour, Request, after, answer, hang, raw_server
 
 ONCE = RetryPolicy(attempts=1)
 
@@ -34,6 +40,74 @@ async def test_a_post_refused_by_the_proxy_is_retried(
                 await circle.request("POST", "/x", json={})
         assert caught.value.sent is False
         assert len(proxy.requests) == 3
+
+
+def trickling(head: bytes, *, every: float = 5.0) -> Behaviour:
+    """Send a head at once, then a byte every few seconds for ever."""
+
+    async def behave(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(head)
+        while not writer.is_closing():
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(every)
+
+    return behave
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 302 Found\r\nLocation: "])
+@fast_clock
+async def test_headers_that_trickle_time_out(tmp_path: Path, head: bytes) -> None:
+    async with raw_server(trickling(head)) as server, connect(server, ONCE, timeout=20) as circle:
+        began = now()
+        with pytest.raises(RequestTimeout) as caught:
+            await asyncio.wait_for(circle.artifacts.download(artifact_at(server), tmp_path), 100)
+        assert now() - began == pytest.approx(20, abs=0.2)
+        assert str(caught.value) == (f"response timed out: no complete headers within 20 s (GET {server.url}/file)")
+        await check_nothing_is_left(circle)
+
+
+@pytest.mark.parametrize("framing", [b"5;extension=", b"1\r\nx\r\n0\r\nTrailer: "], ids=["chunk header", "trailer"])
+@fast_clock
+async def test_the_framing_of_a_body_that_trickles_times_out(tmp_path: Path, framing: bytes) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with raw_server(trickling(head + framing)) as server, connect(server, ONCE, timeout=20) as circle:
+        began = now()
+        with pytest.raises(RequestTimeout, match="response timed out: no data within 20 s"):
+            await asyncio.wait_for(circle.artifacts.download(artifact_at(server), tmp_path), 100)
+        assert now() - began == pytest.approx(20, abs=0.3)
+        await check_nothing_is_left(circle)
+
+
+@fast_clock
+async def test_redirects_that_take_longer_than_the_timeout_together_time_out(tmp_path: Path) -> None:
+    slow = after(15, answer(302, "", {"Location": "/file"}))
+    async with raw_server(slow) as server, connect(server, ONCE, timeout=40) as circle:
+        began = now()
+        with pytest.raises(RequestTimeout, match="response timed out"):
+            await asyncio.wait_for(circle.artifacts.download(artifact_at(server), tmp_path), 100)
+        assert now() - began == pytest.approx(40, abs=0.2)
+
+
+@pytest.mark.parametrize("framing", [b"Content-Length: 60000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\nffff\r\n"])
+@fast_clock
+async def test_a_redirect_whose_body_trickles_is_followed_without_it(tmp_path: Path, framing: bytes) -> None:
+    redirect = trickling(b"HTTP/1.1 302 Found\r\nLocation: /there\r\n" + framing)
+    async with raw_server(redirect, answer(200, b"content")) as server, connect(server, timeout=20) as circle:
+        began = now()
+        download = await circle.artifacts.download(artifact_at(server), tmp_path)
+        assert download.path.read_bytes() == b"content"
+        assert now() - began < 2
+        assert [request.path for request in server.requests] == ["/file", "/there"]
+
+
+async def test_a_redirect_whose_body_is_compressed_excessively_is_followed_without_it(tmp_path: Path) -> None:
+    bomb = gzip.compress(bytes(20_000_000))
+    assert len(bomb) < MAX_DISCARDED
+    fields = {"Location": "/api/v2/there", "Content-Encoding": "gzip"}
+    async with raw_server(answer(302, bomb, fields), answer(200, {})) as server, connect(server) as circle:
+        assert await circle.request("GET", "/here") == {}
+        assert circle.stats.received < 4_000_000
 
 
 async def test_an_error_whose_body_never_ends_keeps_its_status(tmp_path: Path) -> None:
