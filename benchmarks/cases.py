@@ -13,6 +13,7 @@ from attrs import frozen
 
 import circleci_async as ca
 
+from .measure import MIB
 from .server import FILES, PAGE_SIZE, PAGES
 
 TOKEN = "benchmark-token"
@@ -151,6 +152,15 @@ async def big_sdk(place: Place, size: int = 1024**3) -> None:
     async with place.client() as circle:
         got = await circle.artifacts.download(place.artifact(f"big-{size}"), place.folder)
     assert got.size == size
+
+
+async def large_files_sdk(place: Place, count: int, size: int = 64 * MIB) -> None:
+    """Download and hash large artifacts, all at once."""
+    artifacts = [place.artifact(f"big-{n}-{size}") for n in range(count)]
+    async with place.client() as circle:
+        report = await circle.artifacts.download_all(artifacts, place.folder, concurrency=count)
+    report.raise_for_failures()
+    assert report.bytes == count * size
 
 
 async def big_bare(place: Place, size: int = 1024**3) -> None:

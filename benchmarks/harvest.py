@@ -10,7 +10,7 @@ from pathlib import Path
 
 from attrs import define, evolve, frozen
 
-from . import nginx, rivals
+from . import hashing, nginx, rivals
 from .measure import MIB, Lag, Row, empty, folder_for, peak_memory, server_process, timed
 from .rivals import ARIA2C, BY_HAND, CURL, RIVALS, WGET, Rival, Task
 from .world import World
@@ -99,7 +99,7 @@ def _comparisons(scale: Scale, rounds: int) -> list[Comparison]:
             f"4 files of {scale.large // MIB} MiB, from {by}",
             large,
             serve,
-            dict.fromkeys(RIVALS, 1.2),
+            dict.fromkeys(RIVALS, None),
             rounds,
         ),
     ]
@@ -117,8 +117,11 @@ def _print(comparison: Comparison) -> None:
             (folder / name).mkdir()
         with comparison.serve(world, folder / "served") as base:
             task = Task(base, world.addresses(base), folder / "files", folder / "notes")
-            for row in compare(comparison, task):
+            rows = compare(comparison, task)
+            for row in rows:
                 print(row)
+            if world.size:
+                print(hashing.against_floor(rows[0], world.sizes, comparison.rounds))
     print(flush=True)
 
 
@@ -164,6 +167,7 @@ def _print_bounds(scale: Scale) -> None:
         (f"{scale.many:,} files of 1 KiB", World(scale.many, 1024)),
         (f"{scale.small:,} files of 1 to 64 KiB", World(scale.small)),
         (f"4 files of {scale.large // MIB} MiB", World(4, scale.large)),
+        (f"32 files of {scale.large // 4 // MIB} MiB, all at once", World(32, scale.large // 4)),
         (f"1 file of {scale.huge // 16 // MIB} MiB", World(1, scale.huge // 16)),
         (f"1 file of {scale.huge // MIB} MiB", World(1, scale.huge)),
     ):

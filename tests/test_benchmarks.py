@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import bots, cases, clients, harvest, nginx, quota, rivals
+from benchmarks import bots, cases, clients, harvest, hashing, nginx, quota, rivals
 from benchmarks.cases import Place
 from benchmarks.measure import Row, empty, timed_imports
 from benchmarks.server import file_sizes
@@ -46,6 +46,10 @@ async def test_both_sides_of_each_comparison_do_the_same_work(place: Place, monk
         await big(place, SMALL)
         assert [file.stat().st_size for file in place.folder.iterdir()] == [SMALL]
         empty(place.folder)
+
+    await cases.large_files_sdk(place, 3, SMALL)
+    assert [file.stat().st_size for file in place.folder.iterdir()] == [SMALL] * 3
+    empty(place.folder)
 
 
 @pytest.mark.parametrize("client", clients.CLIENTS, ids=lambda client: client.name)
@@ -112,6 +116,18 @@ def test_a_row_shows_whether_its_goal_was_met() -> None:
     assert str(missed) == "| calls | 130 | 100 | 1.30 | 1.25 | no |"
     assert str(Row("calls", [0.13], [0.1])) == "| calls | 130 | 100 | 1.30 | | |"
     assert missed.measured == "| calls | 130 | 100 | 1.30 |"
+
+
+def test_large_files_are_compared_with_the_larger_of_transfer_and_hashing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hashing, "SAMPLE", 1)
+    assert hashing.seconds_for([SMALL, SMALL]) > 0
+    row = Row("1 file", [0.6], [0.4])
+    for floor, shown in (
+        (0.5, "500 ms) | 600 | 500 | 1.20 | 1.20 | yes |"),
+        (0.3, "300 ms) | 600 | 400 | 1.50 | 1.20 | no |"),
+    ):
+        monkeypatch.setattr(hashing, "seconds_for", lambda sizes, floor=floor: floor)
+        assert str(hashing.against_floor(row, [SMALL], 3)).endswith(shown)
 
 
 SERVERS = [

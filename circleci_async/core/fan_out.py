@@ -1,7 +1,7 @@
 """Process many items with bounded concurrency."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Iterator
 from typing import TypeVar, cast
 
 from .arguments import check_positive_integer
@@ -25,17 +25,20 @@ def fan_out(
 async def _fan_out(
     items: Iterable[T] | AsyncIterable[T], work: Callable[[T], Awaitable[R]], concurrency: int
 ) -> AsyncGenerator[tuple[T, R | Exception], None]:
-    source = _stream(items)
+    source = _stream(items) if isinstance(items, AsyncIterable) else iter(items)
     source_lock = asyncio.Lock()
     done: asyncio.Queue[tuple[T, R | Exception] | BaseException | None] = asyncio.Queue(maxsize=concurrency)
 
     async def worker() -> None:
         while True:
-            async with source_lock:  # an async generator cannot be iterated concurrently
-                try:
-                    item = await anext(source)
-                except StopAsyncIteration:
-                    return
+            try:
+                if isinstance(source, Iterator):
+                    item = next(source)
+                else:
+                    async with source_lock:  # an async generator cannot be iterated concurrently
+                        item = await anext(source)
+            except (StopIteration, StopAsyncIteration):
+                return
             try:
                 outcome: R | Exception = await work(item)
             except Exception as error:  # noqa: BLE001  # the result of this item; the others continue
@@ -59,18 +62,15 @@ async def _fan_out(
         try:
             await asyncio.gather(waiter, *workers, return_exceptions=True)
         finally:
-            await source.aclose()
+            if not isinstance(source, Iterator):
+                await source.aclose()
 
 
-async def _stream(items: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[T, None]:
-    if isinstance(items, AsyncIterable):
-        iterator = aiter(items)
-        try:
-            async for item in iterator:
-                yield item
-        finally:
-            if iterator is not items and isinstance(iterator, AsyncGenerator):  # created here, so closed here
-                await cast("AsyncGenerator[T, None]", iterator).aclose()
-    else:
-        for item in items:
+async def _stream(items: AsyncIterable[T]) -> AsyncGenerator[T, None]:
+    iterator = aiter(items)
+    try:
+        async for item in iterator:
             yield item
+    finally:
+        if iterator is not items and isinstance(iterator, AsyncGenerator):  # created here, so closed here
+            await cast("AsyncGenerator[T, None]", iterator).aclose()

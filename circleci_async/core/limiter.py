@@ -11,7 +11,7 @@ from attrs import define, field
 
 from ..errors import RateLimited
 from .arguments import check_positive_integer
-from .permit_timeout import PermitTimer
+from .permit_timeout import PermitTimeouts
 from .rate_control import RateControl, Ticket
 from .rate_limit import RateLimitState
 from .stats import Stats
@@ -70,6 +70,7 @@ class Limiter:
         self._arrivals = count()
         self._timer: asyncio.TimerHandle | None = None  # one for all waiters
         self._timer_at = math.inf
+        self._timeouts = PermitTimeouts(self, stats)
         self.monitor: WaitMonitor = WaitMonitor(self, stats)
 
     @property
@@ -150,7 +151,7 @@ class Limiter:
                 admitted: asyncio.Future[Permit] = loop.create_future()
                 heappush(queue, (wait_limit.sequence, next(self._arrivals), admitted, wait_limit))
                 self._admit(now)
-                timer = PermitTimer(self, self._stats, admitted, wait_limit.permit_timeout)
+                self._timeouts.begin(admitted, wait_limit.permit_timeout, now)
                 try:
                     permit = await admitted
                 except asyncio.CancelledError:
@@ -158,7 +159,7 @@ class Limiter:
                         self._withdraw(admitted.result())
                     raise
                 finally:
-                    timer.cancel()
+                    self._timeouts.end(admitted)
                 if not self._paused_until:
                     return permit
                 self._withdraw(permit)  # a pause began after it was admitted

@@ -1,4 +1,4 @@
-"""Fail a call that waits for a permit while every permit is held by a request that makes no progress."""
+"""Fail calls that wait for a permit while every permit is held by a request that makes no progress."""
 
 import asyncio
 import math
@@ -17,40 +17,59 @@ class Permits(Protocol):
         ...
 
 
-class PermitTimer:
-    """Sets a `PoolTimeout` on a waiting future after `timeout` seconds without progress.
+class PermitTimeouts:
+    """Sets a `PoolTimeout` on each waiting future after its timeout, in seconds without progress. One timer for all.
 
     Progress is a permit that was released, or a stream that received data: streams that nobody reads hold their permits
     for ever. A pause and paced sending do not count either.
     """
 
-    __slots__ = ("_admitted", "_handle", "_loop", "_permits", "_received", "_since", "_stats", "_timeout")
-
-    def __init__(self, permits: Permits, stats: Stats, admitted: "asyncio.Future[Any]", timeout: float) -> None:
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, permits: Permits, stats: Stats) -> None:
         self._permits = permits
         self._stats = stats
-        self._admitted = admitted
-        self._timeout = timeout
-        self._since = self._loop.time()
-        self._received = stats.received
-        self._handle = self._loop.call_at(self._since + timeout, self._check) if timeout < math.inf else None
+        self._waits: dict[asyncio.Future[Any], tuple[float, float]] = {}
+        """When each wait began, and its timeout."""
+        self._progress_at = -math.inf
+        self._received = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = math.inf
 
-    def cancel(self) -> None:
-        """Stop the timer. Idempotent."""
-        if self._handle is not None:
-            self._handle.cancel()
+    def begin(self, admitted: "asyncio.Future[Any]", timeout: float, now: float) -> None:
+        """Register a wait, until `end`."""
+        if not self._waits:
+            self._received = self._stats.received
+        self._waits[admitted] = (now, timeout)
+        self._wake_at(now + timeout)
+
+    def end(self, admitted: "asyncio.Future[Any]") -> None:
+        """Unregister a wait."""
+        del self._waits[admitted]
+        if not self._waits and self._timer is not None:
+            self._timer.cancel()
+            self._timer, self._timer_at = None, math.inf
+
+    def _wake_at(self, moment: float) -> None:
+        if moment < self._timer_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer_at = moment
+            self._timer = asyncio.get_running_loop().call_at(moment, self._check)
 
     def _check(self) -> None:
-        now = max(self._loop.time(), self._since + self._timeout)
+        now = max(asyncio.get_running_loop().time(), self._timer_at)  # it may fire slightly early
+        self._timer, self._timer_at = None, math.inf
         full_since = self._permits.full_since
-        has_received = self._stats.received != self._received
+        if full_since is None or self._received != self._stats.received:
+            full_since = now
         self._received = self._stats.received
-        self._since = now if full_since is None or has_received else max(self._since, full_since)
-        if self._since + self._timeout > now:
-            self._handle = self._loop.call_at(self._since + self._timeout, self._check)
-        elif not self._admitted.done():
-            self._admitted.set_exception(PoolTimeout(_message(self._stats.in_flight, self._timeout), sent=False))
+        self._progress_at = max(self._progress_at, full_since)
+        pending = {admitted: wait for admitted, wait in self._waits.items() if not admitted.done()}
+        for admitted, (began, timeout) in pending.items():
+            due = max(began, self._progress_at) + timeout
+            if due > now:
+                self._wake_at(due)
+            else:
+                admitted.set_exception(PoolTimeout(_message(self._stats.in_flight, timeout), sent=False))
 
 
 def _message(in_flight: int, timeout: float) -> str:

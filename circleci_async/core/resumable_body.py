@@ -17,6 +17,7 @@ T = TypeVar("T")
 PROGRESS = 1024 * 1024
 """Bytes that a body must advance for its attempts to be counted anew. For a small one, a twentieth is enough."""
 
+_HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity"}
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 
 
@@ -190,12 +191,12 @@ class ResumableBody:
         return DownloadInterrupted(f"incomplete download: {message}", method="GET", url=self._shown)
 
     async def _open(self) -> Stream:
-        headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
+        headers = _HEADERS
         if self._offset > 0 and self.etag is None:
             self._start_over()
         resuming = self._offset > 0
         if resuming:
-            headers |= {"Range": f"bytes={self._offset}-", "If-Range": self.etag or ""}
+            headers = {**_HEADERS, "Range": f"bytes={self._offset}-", "If-Range": self.etag or ""}
         try:
             stream = await self._session.open(self._request, headers=headers, anonymous=self._anonymous)
         except ApiError as error:

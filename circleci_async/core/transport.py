@@ -26,6 +26,7 @@ from .lifetime import CLOSED
 from .proxies import is_local, proxy_for
 from .response import Response
 from .retry import IDEMPOTENT
+from .stream_buffers import StreamBuffers
 from .uninterrupted import uninterrupted
 from .unread_data import has_unread_data
 from .user_agent import user_agent_header
@@ -36,9 +37,6 @@ E = TypeVar("E", bound=BaseException)
 
 Auth = Literal["circle-token", "bearer", "basic"]
 """How the token is sent: the header `Circle-Token`, `Authorization: Bearer`, or basic authentication as user name."""
-
-STREAM_BUFFER = 1024 * 1024
-"""Bytes of a stream that are buffered before reading pauses (twice that, at most)."""
 
 MAX_SECRETS = 64
 """Tokens, plain and encoded, that are remembered for redaction: a token function may return many."""
@@ -92,6 +90,7 @@ class Transport(NotPicklable):
         """Name and value of the header that carries the token, unless a function returns the token."""
         if self._token and isinstance(self._token, str):
             self.static_header = self._token_header(self._token)
+        self._buffers = StreamBuffers()
         self._is_closed = False
 
     async def send(
@@ -127,7 +126,7 @@ class Transport(NotPicklable):
             "middlewares": (*self._middlewares, hop),
         }
         if is_raw:
-            hop.options["read_bufsize"] = STREAM_BUFFER
+            hop.options["read_bufsize"] = self._buffers.next_size
         if body is None and method != "GET":  # aiohttp would declare it to be application/octet-stream
             hop.options["skip_auto_headers"] = _CONTENT_TYPE
         if self._proxies:
@@ -152,7 +151,7 @@ class Transport(NotPicklable):
                 raw.status,
                 raw.headers,
                 raw.url,
-                _Body(raw, method),
+                _Body(raw, method, self._buffers if is_raw and raw.status < 300 else None),
                 is_trusted=hop.is_trusted,
                 is_resent=is_resent,
                 token_fingerprint=hop.token_fingerprint,
@@ -365,11 +364,14 @@ _READ_ERRORS = (aiohttp.ClientError, TimeoutError, OSError, RuntimeError)  # the
 class _Body:
     """The body of an aiohttp response; its errors are `TransportError`s."""
 
-    __slots__ = ("_method", "_raw")
+    __slots__ = ("__weakref__", "_buffers", "_method", "_raw")
 
-    def __init__(self, raw: aiohttp.ClientResponse, method: str) -> None:
+    def __init__(self, raw: aiohttp.ClientResponse, method: str, buffers: StreamBuffers | None) -> None:
         self._raw = raw
         self._method = method
+        self._buffers = buffers
+        if buffers is not None:
+            buffers.opened(self)
 
     @property
     def length(self) -> int | None:
@@ -390,6 +392,8 @@ class _Body:
         raise error
 
     def close(self) -> None:
+        if self._buffers is not None:
+            self._buffers.closed(self)
         if self._raw.content.is_eof():
             self._raw.release()
         else:

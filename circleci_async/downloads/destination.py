@@ -48,9 +48,10 @@ class Destination:
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root: Path = local_path("folder", root)
-        self._entries: dict[Path, dict[str, str]] = {}
-        self._files: set[Path] = set()
-        self._folders: dict[tuple[Path, str], Path] = {}
+        self._root = self.root.as_posix()
+        self._entries: dict[str, dict[str, str]] = {}
+        self._files: set[str] = set()
+        self._folders: dict[tuple[str, str], str] = {}
 
     def place(self, artifact: Artifact) -> Path:
         """Return the path for an artifact, and create its folder. No other artifact gets the same path.
@@ -61,7 +62,7 @@ class Destination:
         parts = checked_parts(artifact.path)
         if artifact.node_index:
             parts = (f"node-{artifact.node_index}", *parts)
-        folder = self.root
+        folder = self._root
         try:
             if not self._entries:  # the first artifact
                 self.root.mkdir(parents=True, exist_ok=True)
@@ -71,42 +72,42 @@ class Destination:
         except OSError as error:
             raise DownloadError(f"{artifact.path}: cannot be placed in {self.root}: {error}") from error
         self._files.add(file)
-        return file
+        return Path(file)
 
-    def _folder(self, parent: Path, name: str) -> Path:
+    def _folder(self, parent: str, name: str) -> str:
         key = (parent, name)
         if key not in self._folders:
             folder = self._claim(parent, name, is_folder=True)
-            if folder.is_symlink():
+            if Path(folder).is_symlink():
                 try:  # the real path, so that its files cannot be claimed twice
-                    folder = self.root / folder.resolve().relative_to(self.root.resolve())
+                    folder = (self.root / Path(folder).resolve().relative_to(self.root.resolve())).as_posix()
                 except ValueError:
                     raise UnsafePath(f"{folder} refused: it is a link to a folder outside of {self.root}") from None
-            folder.mkdir(exist_ok=True)
+            Path(folder).mkdir(exist_ok=True)
             self._folders[key] = folder
         return self._folders[key]
 
-    def _claim(self, parent: Path, name: str, *, is_folder: bool = False) -> Path:
+    def _claim(self, parent: str, name: str, *, is_folder: bool = False) -> str:
         entries = self._listing(parent)
-        free = next(
-            path
-            for candidate in numbered(name)
-            if self._is_free(path := parent / candidate, entries.get(fold(candidate)), is_folder=is_folder)
-        )
-        entries[fold(free.name)] = free.name
-        return free
+        names = numbered(name)
+        while True:
+            candidate = next(names)
+            path, key = f"{parent}/{candidate}", fold(candidate)
+            if key not in entries or self._is_free(path, candidate == entries[key], is_folder=is_folder):
+                entries[key] = candidate
+                return path
 
-    def _is_free(self, path: Path, present: str | None, *, is_folder: bool) -> bool:
-        if present is None:
-            return True
-        if present != path.name or path in self._files:
-            return False  # differs by case only, or belongs to another artifact
-        return path.is_dir() == is_folder or not os.path.lexists(path)
+    def _is_free(self, path: str, is_same: bool, *, is_folder: bool) -> bool:
+        """Return whether an existing name may be used. `is_same`: it does not differ by case."""
+        if not is_same or path in self._files:
+            return False
+        return Path(path).is_dir() == is_folder or not os.path.lexists(path)
 
-    def _listing(self, folder: Path) -> dict[str, str]:
+    def _listing(self, folder: str) -> dict[str, str]:
         """Return the names in a folder by their case-folded form; cached."""
         if folder not in self._entries:
-            self._entries[folder] = {fold(entry.name): entry.name for entry in os.scandir(folder)}
+            with os.scandir(folder) as entries:
+                self._entries[folder] = {fold(entry.name): entry.name for entry in entries}
         return self._entries[folder]
 
 

@@ -12,17 +12,12 @@ from ..core.resumable_body import ResumableBody
 from ..core.session import Session
 from ..errors import DownloadError
 from ..models.artifacts import Artifact
-from .part_file import PartFile, Worker
+from .file_threads import INLINE, FileThreads, FileWorker
+from .part_file import PartFile
 
 __all__ = ["Download", "OnProgress", "Progress"]
 
 log: logging.Logger = logging.getLogger("circleci_async")
-
-BATCH = 4 * 1024 * 1024
-"""Bytes that a thread hashes and writes at once."""
-
-INLINE = 256 * 1024
-"""Bytes up to which the last batch is written on the event loop, which is faster than a thread switch."""
 
 
 @frozen(kw_only=True)
@@ -60,6 +55,8 @@ class Progress:
 
 OnProgress: TypeAlias = Callable[[Progress], None]
 
+_Report: TypeAlias = Callable[[int, int | None, bool], None]
+
 
 async def download(session: Session, artifact: Artifact, target: Path, on_progress: OnProgress | None) -> Download:
     """Download `artifact` to `target`, replacing an existing file: partial file, bytes, checksum, rename.
@@ -67,24 +64,21 @@ async def download(session: Session, artifact: Artifact, target: Path, on_progre
     Raises `ApiError` (such as `NotFound`), `TransportError` when the retries are used up, and `DownloadError` if the
     body is incomplete or the file cannot be written. The target is unchanged then.
     """
-    report = _reporter(artifact, on_progress)
+    report = None if on_progress is None else _reporter(artifact, on_progress)
     body = ResumableBody(session, artifact.url)
     try:
         part = PartFile(target)
-        worker = Worker()
         try:
-            await _receive(body, part, worker, report)
+            await _receive(session, body, part, report)
             sha256 = part.commit()
         finally:
-            try:
-                await worker.aclose()
-            finally:
-                part.discard()
+            part.discard()
     except OSError as error:
         raise DownloadError(f"{artifact.path}: cannot be written to {target}: {error.strerror or error}") from error
     finally:
         body.close()
-    report(part.size, body.size, True)
+    if report is not None:
+        report(part.size, body.size, True)
     return Download(
         artifact=artifact,
         path=target,
@@ -97,36 +91,45 @@ async def download(session: Session, artifact: Artifact, target: Path, on_progre
     )
 
 
-async def _receive(
-    body: ResumableBody, part: PartFile, worker: Worker, report: Callable[[int, int | None, bool], None]
-) -> None:
-    """Receive each batch while a thread hashes and writes the previous one."""
+async def _receive(session: Session, body: ResumableBody, part: PartFile, report: _Report | None) -> None:
+    """Receive each batch while a thread hashes and writes the previous one. A small file is written at once."""
     pending: list[bytes] = []
     waiting = 0
-    async for received in body:
-        if received.restarted:
-            pending, waiting = [], 0
-            await worker.finish()
-            part.start_over()
-            report(0, body.size, False)
-        pending.append(received.data)
-        waiting += len(received.data)
-        report(body.received, body.size, False)
-        if waiting >= BATCH:
-            await worker.begin(partial(part.write, pending))
-            pending, waiting = [], 0
-    await worker.finish()
-    if waiting <= INLINE:
-        part.write(pending)
-    else:
-        await worker.begin(partial(part.write, pending))
-        await worker.finish()
-
-
-def _reporter(artifact: Artifact, on_progress: OnProgress | None) -> Callable[[int, int | None, bool], None]:
-    def report(received: int, size: int | None, done: bool) -> None:
-        if on_progress is None:
+    worker: FileWorker | None = None
+    try:
+        async for received in body:
+            if received.restarted:
+                pending, waiting = [], 0
+                if worker is not None:
+                    await worker.finish()
+                part.start_over()
+                if report is not None:
+                    report(0, body.size, False)
+            pending.append(received.data)
+            waiting += len(received.data)
+            if report is not None:
+                report(body.received, body.size, False)
+            if waiting > INLINE:
+                worker = worker or FileWorker(session.state.singleton(FileThreads))
+                if worker.is_due(waiting, body.received):
+                    await worker.begin(partial(part.write, pending))
+                    pending, waiting = [], 0
+        if worker is None:
+            part.write(pending)
             return
+        await worker.finish()
+        if waiting <= INLINE:
+            part.write(pending)
+        else:
+            await worker.begin(partial(part.write, pending))
+            await worker.finish()
+    finally:
+        if worker is not None:
+            await worker.aclose()
+
+
+def _reporter(artifact: Artifact, on_progress: OnProgress) -> _Report:
+    def report(received: int, size: int | None, done: bool) -> None:
         try:
             on_progress(Progress(artifact=artifact, received=received, size=size, done=done))
         except Exception:  # a faulty callback must not fail the download

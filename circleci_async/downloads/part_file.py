@@ -1,20 +1,21 @@
-"""An incomplete file under a temporary name, and the thread that writes it."""
+"""An incomplete file under a temporary name."""
 
-import asyncio
 import hashlib
 import os
 import secrets
-from collections.abc import Callable
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
-
-from ..core.uninterrupted import uninterrupted
 
 MAX_STEM = 200
 """Bytes of the target's name within the temporary one, which must stay below the 255 bytes of file systems."""
 
 READ_SIZE = 1024 * 1024
 """Bytes of an existing partial file that are read and hashed at once."""
+
+
+MIN_PIECE = 64 * 1024
+"""Bytes. Shorter parts are joined before they are written: hashing and writing each alone costs two thread switches."""
 
 
 class PartFile:
@@ -29,7 +30,7 @@ class PartFile:
         self._target = target
         self._path = path or os.path.join(folder, f".{stem}.{secrets.token_hex(4)}.part")
         # Open until `commit`, `close` or `discard`.
-        self._file = open(self._path, "xb" if path is None else "a+b", buffering=0)
+        self._file = FileIO(self._path, "x" if path is None else "a+")
         self._hash = hashlib.sha256()
         self._is_committed = False
         self.size: int = 0
@@ -48,13 +49,17 @@ class PartFile:
 
     def write(self, parts: list[bytes]) -> None:
         """Append the parts, and empty the list."""
-        data = b"".join(parts)  # one piece: a thread switch per part costs more than this copy
-        parts.clear()
-        self.size += len(data)
-        self._hash.update(data)
-        view = memoryview(data)
-        while view:
-            view = view[self._file.write(view) :]
+        size = sum(map(len, parts))
+        if size < len(parts) * MIN_PIECE:
+            parts[:] = [b"".join(parts)]
+        self.size += size
+        parts.reverse()
+        while parts:
+            data = parts.pop()
+            self._hash.update(data)
+            written = self._file.write(data)
+            while written < len(data):
+                written += self._file.write(memoryview(data)[written:])
 
     def start_over(self) -> None:
         """Discard all bytes."""
@@ -80,30 +85,3 @@ class PartFile:
             self._file.close()
             with suppress(FileNotFoundError):
                 os.unlink(self._path)
-
-
-class Worker:
-    """Runs blocking work in a thread, one piece at a time, while its owner continues."""
-
-    def __init__(self) -> None:
-        self._running: asyncio.Future[None] | None = None
-
-    async def begin(self, work: Callable[[], None]) -> None:
-        """Start a piece of work after the previous one. Raises the error of the previous one."""
-        await self.finish()
-        # Not a task: `asyncio.run` cancels all tasks at its end, and nothing would wait for the thread.
-        self._running = asyncio.get_running_loop().run_in_executor(None, work)
-
-    async def finish(self) -> None:
-        """Wait for the work. Raises its error. A cancellation ends the wait, but not the work: see `aclose`."""
-        if self._running is not None:
-            await asyncio.wait([self._running])
-            running, self._running = self._running, None
-            running.result()
-
-    async def aclose(self) -> None:
-        """Wait for the work even if cancelled, and ignore its error: the thread must not outlive the open file."""
-        running, self._running = self._running, None
-        if running is not None:
-            with suppress(Exception):
-                await uninterrupted(running)

@@ -4,20 +4,14 @@ from functools import partial
 
 from ..core.resumable_body import ResumableBody
 from ..core.session import Session
-from ..downloads.download import BATCH, INLINE
-from ..downloads.part_file import PartFile, Worker
+from ..downloads.file_threads import INLINE, FileThreads, FileWorker
+from ..downloads.part_file import PartFile
 from ..errors import CircleCIError
 from .bounds import Bounds
 from .folder import HarvestFolder
 from .ledger.queue import LedgerQueue
 from .ledger.records import FetchedArtifact, QueuedArtifact
 from .progress import ProgressTracker
-
-FIRST_BATCH = 1024 * 1024
-"""Bytes after which a download is first written to disk, so that a later run can resume it."""
-
-MAX_MEMORY = 20 * 1024 * 1024
-"""Bytes that all large downloads together hold in memory."""
 
 
 class BoundReached(CircleCIError):
@@ -35,15 +29,14 @@ class Downloader:
         self._folder = folder
         self._bounds = bounds
         self._progress = progress
-        self._large = 0
+        self._threads = session.state.singleton(FileThreads)
 
     async def download(self, artifact: QueuedArtifact) -> FetchedArtifact:
         """Download one artifact. Raises the errors of a download, `OSError` if writing fails, and `BoundReached`."""
-        content = _Content(artifact, self._queue, self._folder)
+        content = _Content(artifact, self._queue, self._folder, FileWorker(self._threads))
         try:
             return await self._download(content)
         finally:
-            self._large -= content.is_large
             await content.close()
 
     async def _download(self, content: "_Content") -> FetchedArtifact:
@@ -64,38 +57,29 @@ class Downloader:
                         raise BoundReached(artifact.path)
                     admitted = expected
                 self._progress.file_advanced(artifact, content.received, body.size)
-                if not content.is_large and expected > INLINE:
-                    self._large += 1
-                    content.is_large = True
-                if content.is_large and content.pending >= self._batch_size(content.received):
+                if content.is_due:
                     await content.write(body)
             if content.has_part or content.pending > INLINE:
-                await content.write(body)
+                await content.write(body, is_last=True)
                 await content.finish()
             return content.fetched(body.etag)
         finally:
             body.close()
 
-    def _batch_size(self, received: int) -> int:
-        """Return how many bytes to write at once: more for a long file, fewer while many large files are running."""
-        share = MAX_MEMORY // (3 * max(1, self._large))
-        return max(INLINE, min(BATCH, share, max(FIRST_BATCH, received // 2)))
-
 
 class _Content:
     """The received bytes of one artifact: in memory, and in its partial file."""
 
-    def __init__(self, artifact: QueuedArtifact, queue: LedgerQueue, folder: HarvestFolder) -> None:
+    def __init__(self, artifact: QueuedArtifact, queue: LedgerQueue, folder: HarvestFolder, worker: FileWorker) -> None:
         self.artifact = artifact
         self.received = 0
         self.pending = 0
         """Bytes in memory."""
-        self.is_large = False
         self._queue = queue
         self._folder = folder
         self._parts: list[bytes] = []
         self._file: PartFile | None = None
-        self._worker = Worker()
+        self._worker = worker
         self._noted_etag = artifact.etag
         self._is_complete = False
 
@@ -103,6 +87,11 @@ class _Content:
     def has_part(self) -> bool:
         """Whether there is a partial file."""
         return self._file is not None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether enough bytes are in memory to be written."""
+        return self._worker.is_due(self.pending, self.received)
 
     def _open(self) -> PartFile:
         if self._file is None:
@@ -132,9 +121,13 @@ class _Content:
         if self._file is not None:
             self._file.start_over()
 
-    async def write(self, body: ResumableBody) -> None:
-        """Start writing the bytes in memory. The ledger records their version first, so that two never mix."""
-        if body.etag != self._noted_etag:
+    async def write(self, body: ResumableBody, *, is_last: bool = False) -> None:
+        """Start writing the bytes in memory. The ledger records their version first, so that two never mix.
+
+        A file that is complete in memory needs no version, unless an earlier one is recorded: it is never resumed.
+        """
+        is_whole = is_last and self._file is None and self._noted_etag is None
+        if body.etag != self._noted_etag and not is_whole:
             await self._worker.finish()
             await self._queue.note_version(self.artifact.id, body.etag, body.size)
             self._noted_etag = body.etag

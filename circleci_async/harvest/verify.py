@@ -13,6 +13,7 @@ from attrs import frozen
 
 from ..core.arguments import local_path
 from ..core.fan_out import fan_out
+from ..downloads.file_threads import available_cores
 from ..errors import DownloadError, LedgerBusy
 from .folder import HarvestFolder, checksum
 from .ledger.schema import connect_to_read, ledger_errors
@@ -23,9 +24,6 @@ __all__ = ["VerifyReport", "verify_harvest"]
 __all__ = ["VerifyReport", "verify_harvest"]
 
 T = TypeVar("T")
-
-MAX_THREADS = 4
-"""Threads that read and hash."""
 
 BATCH_SIZE = 64
 """Files that a thread checks at a time."""
@@ -86,7 +84,7 @@ async def verify_harvest(into: str | os.PathLike[str]) -> VerifyReport:
         async def check(rows: list[_Row]) -> list[tuple[str, str, int]]:
             return await asyncio.to_thread(_check, folder, rows)
 
-        async with aclosing(fan_out(_batches(_finished(connection)), check, concurrency=MAX_THREADS)) as outcomes:
+        async with aclosing(fan_out(_batches(_finished(connection)), check, concurrency=available_cores())) as outcomes:
             async for _, outcome in outcomes:
                 if isinstance(outcome, Exception):
                     raise outcome

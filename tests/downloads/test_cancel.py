@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 import circleci_async as ca
-from circleci_async.downloads.download import BATCH, Progress
+from circleci_async.downloads.download import Progress
+from circleci_async.downloads.file_threads import MAX_BATCH
 from tests.downloads.file_server import all_files, artifact_at, by_path, client, in_sequence, random_bytes, served
 from tests.leftovers import check_nothing_in_use, tasks_of_the_package
 from tests.raw_server import RawServer, answer, hang, raw_server
 
-CONTENT = random_bytes(2 * BATCH + 1)
+CONTENT = random_bytes(2 * MAX_BATCH + 1)
 
 
 async def check_that_all_is_well(circle: ca.CircleCI, server: RawServer, folder: Path) -> None:
@@ -28,7 +29,7 @@ async def check_that_all_is_well(circle: ca.CircleCI, server: RawServer, folder:
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3, 5, 8, 12, 17, 23, 30, 50, 100, 200, 400])
 async def test_a_download_is_cancelled_after_some_iterations_of_the_loop(turns: int, tmp_path: Path) -> None:
-    faults = [served(CONTENT, cut=BATCH + 7), answer(503, "busy"), served(CONTENT)]
+    faults = [served(CONTENT, cut=MAX_BATCH + 7), answer(503, "busy"), served(CONTENT)]
     async with raw_server(*faults) as server, client(server, concurrency=1) as circle:
         task = asyncio.create_task(circle.artifacts.download(artifact_at(server), tmp_path / "out"))
         for _ in range(turns):
@@ -42,11 +43,11 @@ async def test_a_download_is_cancelled_after_some_iterations_of_the_loop(turns: 
 @pytest.mark.parametrize("step", [1, 2, 5, 9, 10, 15, 20])
 async def test_a_download_is_cancelled_after_some_bytes(step: int, tmp_path: Path) -> None:
     """After `step` tenths of a batch, so also while a thread writes the previous batch."""
-    faults = [served(CONTENT, cut=BATCH + 7), served(CONTENT)]
+    faults = [served(CONTENT, cut=MAX_BATCH + 7), served(CONTENT)]
     async with raw_server(*faults) as server, client(server, concurrency=1) as circle:
 
         def watch(progress: Progress) -> None:
-            if progress.received >= step * BATCH // 10:
+            if progress.received >= step * MAX_BATCH // 10:
                 task.cancel()
 
         task = asyncio.create_task(circle.artifacts.download(artifact_at(server), tmp_path / "out", on_progress=watch))
@@ -57,11 +58,11 @@ async def test_a_download_is_cancelled_after_some_bytes(step: int, tmp_path: Pat
 
 
 async def test_a_download_is_cancelled_repeatedly_while_a_thread_writes(tmp_path: Path) -> None:
-    async with raw_server(served(CONTENT, cut=BATCH, then=hang)) as server, client(server) as circle:
+    async with raw_server(served(CONTENT, cut=MAX_BATCH, then=hang)) as server, client(server) as circle:
         came = asyncio.Event()
 
         def watch(progress: Progress) -> None:
-            if progress.received >= BATCH:
+            if progress.received >= MAX_BATCH:
                 came.set()
 
         task = asyncio.create_task(circle.artifacts.download(artifact_at(server), tmp_path / "out", on_progress=watch))
@@ -75,7 +76,7 @@ async def test_a_download_is_cancelled_repeatedly_while_a_thread_writes(tmp_path
 
 
 async def test_a_timeout_of_the_caller_ends_a_download(tmp_path: Path) -> None:
-    async with raw_server(served(CONTENT, cut=BATCH, then=hang)) as server, client(server) as circle:
+    async with raw_server(served(CONTENT, cut=MAX_BATCH, then=hang)) as server, client(server) as circle:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
                 await circle.artifacts.download(artifact_at(server), tmp_path / "out")
@@ -125,7 +126,7 @@ async def test_many_cancelled_downloads_leave_only_complete_files(seed: int, tmp
 
 
 async def test_closing_the_client_ends_a_download(tmp_path: Path) -> None:
-    async with raw_server(served(CONTENT, cut=BATCH, then=hang)) as server, client(server) as circle:
+    async with raw_server(served(CONTENT, cut=MAX_BATCH, then=hang)) as server, client(server) as circle:
         came = asyncio.Event()
         download = circle.artifacts.download(
             artifact_at(server), tmp_path / "out", on_progress=lambda progress: came.set()
@@ -150,17 +151,17 @@ async def test_the_end_of_the_program_leaves_no_incomplete_file(tmp_path: Path) 
             came = asyncio.Event()
 
             def watch(progress: Progress) -> None:
-                if progress.received >= BATCH:
+                if progress.received >= MAX_BATCH:
                     came.set()
 
             asyncio.create_task(circle.artifacts.download(artifact, folder, on_progress=watch)).add_done_callback(
-                lambda task: task.cancelled()
+                lambda task: task.cancelled() or task.exception()
             )
             await came.wait()
             await circle.aclose()
 
         asyncio.run(main())
 
-    async with raw_server(served(CONTENT, cut=BATCH, then=hang)) as server:
+    async with raw_server(served(CONTENT, cut=MAX_BATCH, then=hang)) as server:
         await asyncio.to_thread(program, server.url)
     assert all_files(folder) == {}

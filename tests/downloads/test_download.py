@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import circleci_async as ca
-from circleci_async.downloads.download import BATCH, INLINE, Progress
+from circleci_async.downloads.download import Progress
+from circleci_async.downloads.file_threads import INLINE, MAX_BATCH
 from circleci_async.downloads.part_file import PartFile
 from tests.downloads.file_server import all_files, artifact_at, client, random_bytes, served
 from tests.downloads.outcome import outcome
@@ -19,7 +20,7 @@ from tests.fastclock import fast_clock
 from tests.leftovers import check_nothing_in_use
 from tests.raw_server import answer, hang, raw_server
 
-LARGE = random_bytes(2 * BATCH + 12_345)
+LARGE = random_bytes(2 * MAX_BATCH + 12_345)
 SMALL = random_bytes(1_000)
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="links, modes and limits as POSIX has them")
@@ -39,7 +40,19 @@ def no_file_larger_than(size: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    "size", [0, 1, INLINE - 1, INLINE, INLINE + 1, BATCH - 1, BATCH, BATCH + 1, 2 * BATCH, 2 * BATCH + INLINE + 1]
+    "size",
+    [
+        0,
+        1,
+        INLINE - 1,
+        INLINE,
+        INLINE + 1,
+        MAX_BATCH - 1,
+        MAX_BATCH,
+        MAX_BATCH + 1,
+        2 * MAX_BATCH,
+        2 * MAX_BATCH + INLINE + 1,
+    ],
 )
 async def test_files_of_all_sizes_are_complete(size: int, tmp_path: Path) -> None:
     content = LARGE[:size] if size <= len(LARGE) else random_bytes(size)
@@ -110,7 +123,7 @@ async def test_a_file_is_replaced_in_one_step(tmp_path: Path) -> None:
             during.append(target.read_bytes())
             beside.update(path.name for path in tmp_path.iterdir())
 
-    async with raw_server(served(LARGE, cut=BATCH + 1), served(LARGE)) as server, client(server) as circle:
+    async with raw_server(served(LARGE, cut=MAX_BATCH + 1), served(LARGE)) as server, client(server) as circle:
         with target.open("rb") as reader:
             await circle.artifacts.download(artifact_at(server), tmp_path, on_progress=check)
             assert reader.read() == b"old"
@@ -121,17 +134,17 @@ async def test_a_file_is_replaced_in_one_step(tmp_path: Path) -> None:
     assert {name for name in beside if not name.startswith(".")} == {"home", "report.bin"}
 
 
-@pytest.mark.parametrize("size", [10, BATCH + 10, len(LARGE)])
+@pytest.mark.parametrize("size", [10, MAX_BATCH + 10, len(LARGE)])
 async def test_a_restarted_body_replaces_the_bytes_written_so_far(size: int, tmp_path: Path) -> None:
     other = random_bytes(size, "other")
-    result = await outcome(tmp_path / "out", served(LARGE, cut=2 * BATCH + 1), served(other, etag='"v2"'))
+    result = await outcome(tmp_path / "out", served(LARGE, cut=2 * MAX_BATCH + 1), served(other, etag='"v2"'))
     assert result.files == {"report.bin": other}
 
 
 async def test_a_failure_keeps_the_existing_file(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "report.bin").write_bytes(b"old")
-    async with raw_server(served(LARGE, cut=BATCH + 1), answer(404, {})) as server, client(server) as circle:
+    async with raw_server(served(LARGE, cut=MAX_BATCH + 1), answer(404, {})) as server, client(server) as circle:
         with pytest.raises(ca.NotFound):
             await circle.artifacts.download(artifact_at(server), tmp_path / "out")
     assert all_files(tmp_path / "out") == {"report.bin": b"old"}
@@ -202,7 +215,7 @@ async def test_a_full_disk_is_an_error_that_names_the_file_and_the_reason(limit:
 
 
 @needs_posix
-@pytest.mark.parametrize("size", [BATCH, BATCH + INLINE, 2 * BATCH, 2 * BATCH + INLINE + 1])
+@pytest.mark.parametrize("size", [MAX_BATCH, MAX_BATCH + INLINE, 2 * MAX_BATCH, 2 * MAX_BATCH + INLINE + 1])
 async def test_a_disk_that_fills_up_during_a_large_file_is_an_error(size: int, tmp_path: Path) -> None:
     """In the writing thread, at the first, a middle or the last batch."""
     content = random_bytes(size)
@@ -225,10 +238,10 @@ async def test_a_destination_that_is_not_a_folder_is_an_error(folder: str, tmp_p
 
 @needs_posix
 async def test_a_full_disk_ends_the_download_of_a_large_file_early(tmp_path: Path) -> None:
-    content = random_bytes(4 * BATCH)
+    content = random_bytes(4 * MAX_BATCH)
     async with raw_server(served(content)) as server, client(server) as circle:
         seen: list[Progress] = []
-        with no_file_larger_than(BATCH // 2), pytest.raises(ca.DownloadError, match="File too large"):
+        with no_file_larger_than(MAX_BATCH // 2), pytest.raises(ca.DownloadError, match="File too large"):
             await circle.artifacts.download(artifact_at(server), tmp_path / "out", on_progress=seen.append)
         assert max(step.received for step in seen) < len(content)
         check_nothing_in_use(circle)
@@ -320,12 +333,12 @@ async def test_the_event_loop_never_writes_or_hashes_much(tmp_path: Path, monkey
         write(self, parts)
 
     monkeypatch.setattr(PartFile, "write", watched)
-    for number, size in enumerate([len(LARGE), BATCH, INLINE + 1, INLINE]):
+    for number, size in enumerate([len(LARGE), MAX_BATCH, INLINE + 1, INLINE]):
         await outcome(tmp_path / str(number), served(random_bytes(size)))
     assert max(size for on_loop, size in written if on_loop) <= INLINE
     assert sum(size for on_loop, size in written if not on_loop) >= len(LARGE)
     # And memory is bounded: no batch is much larger than it is meant to be.
-    assert max(size for _, size in written) < 2 * BATCH
+    assert max(size for _, size in written) < 2 * MAX_BATCH
 
 
 async def test_concurrent_downloads_of_one_artifact_leave_one_complete_file(tmp_path: Path) -> None:

@@ -1,14 +1,11 @@
-"""Partial files, and the thread that writes them."""
+"""Partial files."""
 
-import asyncio
-import gc
 import hashlib
-import threading
 from pathlib import Path
 
 import pytest
 
-from circleci_async.downloads.part_file import PartFile, Worker
+from circleci_async.downloads.part_file import PartFile
 
 
 def names(folder: Path) -> list[str]:
@@ -63,97 +60,3 @@ def test_two_partial_files_of_one_target_are_separate(tmp_path: Path) -> None:
     one.commit()
     other.discard()
     assert ((tmp_path / "a").read_bytes(), names(tmp_path)) == (b"one", ["a"])
-
-
-async def test_work_runs_beside_its_owner_one_piece_at_a_time() -> None:
-    go, order = threading.Event(), list[str]()
-
-    def first() -> None:
-        go.wait(10)
-        order.append("first")
-
-    worker = Worker()
-    await worker.begin(first)
-    order.append("owner")
-    second = asyncio.create_task(worker.begin(lambda: order.append("second")))
-    await asyncio.sleep(0.01)
-    assert order == ["owner"]
-    go.set()
-    await second
-    await worker.finish()
-    await worker.finish()
-    assert order == ["owner", "first", "second"]
-
-
-async def test_an_error_of_the_work_is_raised_once_by_the_next_wait() -> None:
-    def fail() -> None:
-        raise OSError("disk full")
-
-    worker = Worker()
-    await worker.begin(fail)
-    with pytest.raises(OSError, match="disk full"):
-        await worker.finish()
-    await worker.finish()
-    await worker.begin(fail)
-    with pytest.raises(OSError, match="disk full"):
-        await worker.begin(lambda: None)
-    await worker.aclose()
-
-
-async def test_closing_waits_for_the_work_although_cancelled() -> None:
-    go, done = threading.Event(), list[str]()
-
-    def work() -> None:
-        go.wait(10)
-        done.append("work")
-        raise OSError("ignored")
-
-    async def owner() -> None:
-        worker = Worker()
-        await worker.begin(work)
-        try:
-            await worker.finish()
-        finally:
-            await worker.aclose()
-            done.append("closed")  # not reached: the cancellation is raised
-
-    task = asyncio.create_task(owner())
-    await asyncio.sleep(0.01)
-    for _ in range(3):
-        task.cancel()
-        await asyncio.sleep(0.01)
-        assert not task.done()
-    go.set()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert done == ["work"]
-    del task
-    await asyncio.sleep(0)
-    gc.collect()  # asyncio would now log an exception that was never retrieved
-
-
-def test_the_end_of_the_program_waits_for_the_thread() -> None:
-    """`asyncio.run` cancels all remaining tasks: the work must not be one of them."""
-    go, order = threading.Event(), list[str]()
-
-    def work() -> None:
-        go.wait(10)
-        order.append("work")
-
-    async def owner() -> None:
-        worker = Worker()
-        await worker.begin(work)
-        try:
-            await asyncio.Event().wait()
-        finally:
-            asyncio.get_running_loop().call_later(0.01, go.set)
-            await worker.aclose()
-            order.append("file removed")
-
-    async def main() -> None:
-        order.append("main")
-        asyncio.create_task(owner()).add_done_callback(lambda _: None)
-        await asyncio.sleep(0.01)
-
-    asyncio.run(main())
-    assert order == ["main", "work", "file removed"]
