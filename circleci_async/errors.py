@@ -240,8 +240,11 @@ class PagingError(CircleCIError):
     """The server repeated a page token, so that the iteration would not end."""
 
 
-class TruncatedListWarning(UserWarning):
-    """A list has more items than the API returns. The message names it."""
+class TruncatedListWarning(PagingError, UserWarning):
+    """A list may have more items than the API returns. The message names it.
+
+    Raised as an error by `if_truncated="raise"`.
+    """
 
 
 class PartialFailure(CircleCIError):

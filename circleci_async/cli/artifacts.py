@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from ..errors import InvalidArgument
-from .arguments import JobNumber, Project, argument, concurrency_option, option
+from .arguments import JobNumber, Project, argument, concurrency_option, option, parse_path
 from .formatting import counted, duration, printable, size
 from .output import Column, Output
 from .progress import DownloadProgressBar
@@ -36,7 +36,10 @@ async def download(
         option("Instead of one job, all jobs of a pipeline, each into its own folder.", metavar="PIPELINE_ID"),
     ] = None,
     into: Annotated[
-        Path, option("Destination folder; created if it does not exist.", metavar="DIR", show_default=True)
+        Path,
+        option(
+            "Destination folder; created if it does not exist.", metavar="DIR", show_default=True, parser=parse_path
+        ),
     ] = Path(),
     match: Annotated[
         list[str] | None, option("Only matching paths; * matches '/' too. Repeatable.", metavar="GLOB")

@@ -3,15 +3,20 @@
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeAlias, TypeVar, get_args
 
 from attrs import frozen
 
 from ..errors import CircleCIError, InvalidArgument, NotFound, PagingError, TruncatedListWarning
+from .arguments import check_word
 
-__all__ = ["Page", "Paged"]
+__all__ = ["IfTruncated", "Page", "Paged"]
 
 T = TypeVar("T")
+
+IfTruncated: TypeAlias = Literal["warn", "raise", "ignore"]
+"""How the iteration of a list that the API truncates ends: with a `TruncatedListWarning`, with it as an error, or
+like any other."""
 
 MAX_REPEATS = 2
 """Consecutive pages that may equal the page before. Equal items are possible; a longer run would never end."""
@@ -33,11 +38,19 @@ class Paged(Generic[T]):
     """
 
     def __init__(
-        self, fetch: Callable[[str | None], Awaitable[Page[T]]], *, truncation_warning: str | None = None
+        self,
+        fetch: Callable[[str | None], Awaitable[Page[T]]],
+        *,
+        truncation_warning: str | None = None,
+        if_truncated: IfTruncated = "warn",
     ) -> None:
+        check_word("if_truncated", if_truncated, get_args(IfTruncated), required=True)
         self._fetch = fetch
         self._truncation_warning = truncation_warning
         """Text of the warning for a list that the server truncates: it repeats one page endlessly."""
+        self._if_truncated: IfTruncated = if_truncated
+        self.is_truncated: bool = False
+        """Whether the latest iteration ended because the API does not return the rest of the list."""
 
     async def __aiter__(self) -> AsyncGenerator[T, None]:
         async with aclosing(self.pages()) as pages:
@@ -49,8 +62,9 @@ class Paged(Generic[T]):
         """Iterate the pages, from the page that the token `start` names (None: the first).
 
         Raises `PagingError` if the server repeats a token, or one page endlessly. For a list that the API is known to
-        truncate, the iteration ends with a `TruncatedListWarning` instead, and no item is yielded twice.
+        truncate, the iteration ends as `if_truncated` says instead, and no item is yielded twice.
         """
+        self.is_truncated = False
         seen = {start}
         token = start
         before: tuple[T, ...] = ()
@@ -69,7 +83,15 @@ class Paged(Generic[T]):
             if token is None:
                 return
             if self._truncation_warning and (repeats or token in seen):
-                warnings.warn(self._truncation_warning, TruncatedListWarning, stacklevel=3)  # the line that iterates
+                self.is_truncated = True
+                if self._if_truncated == "raise":
+                    truncated = TruncatedListWarning(self._truncation_warning)
+                    truncated.page_token = token
+                    raise truncated
+                if self._if_truncated == "warn":
+                    warnings.warn(
+                        self._truncation_warning, TruncatedListWarning, stacklevel=3
+                    )  # the line that iterates
                 return
             if repeats == MAX_REPEATS:
                 raise PagingError(f"the server returned the same {len(before)} items on {repeats + 1} pages in a row")
@@ -111,4 +133,4 @@ class Paged(Generic[T]):
                     raise
                 return Page((), None)
 
-        return Paged(fetch, truncation_warning=self._truncation_warning)
+        return Paged(fetch, truncation_warning=self._truncation_warning, if_truncated=self._if_truncated)

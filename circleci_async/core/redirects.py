@@ -1,5 +1,8 @@
 """Follow the redirects of one attempt."""
 
+from collections.abc import Callable
+
+from ..config.redacted import Redacted
 from ..errors import ApiError
 from .response import Response
 
@@ -18,11 +21,11 @@ class Redirects:
         self.is_cross_origin: bool = False
         """Whether the last response came from another origin than the first."""
 
-    def target_of(self, response: Response, method: str, public_url: str) -> str | None:
+    def target_of(self, response: Response, method: str, *, public_url: Callable[[str], str]) -> Redacted[str] | None:
         """Return the address to request next, or None if the response is not a redirect that is followed.
 
-        `public_url`: the redirecting address, for errors. Raises `ApiError` for a redirect from https to http, and for
-        more than `MAX_REDIRECTS`.
+        `public_url`: a function that removes secrets from an address. Raises `ApiError` for a redirect from https to
+        http, and for more than `MAX_REDIRECTS`.
         """
         target = response.redirect if method in FOLLOWED_METHODS else None
         if target is None:
@@ -34,6 +37,6 @@ class Redirects:
         elif self._count > MAX_REDIRECTS:
             problem = f"more than {MAX_REDIRECTS} redirects"
         if problem is not None:
-            raise ApiError(response.status, problem, method=method, url=public_url)
+            raise ApiError(response.status, problem, method=method, url=public_url(response.url))
         self.is_cross_origin |= target.is_cross_origin
         return target.url

@@ -17,11 +17,13 @@ import aiohttp
 from multidict import CIMultiDict, istr
 from yarl import URL
 
+from ..config.redacted import NotPicklable, Redacted, reveal
 from ..config.tokens import Token, call_token
 from ..config.trust import Trust
 from ..errors import ConfigurationError, InvalidArgument, RequestTimeout, TransportError
+from .arguments import check_word
 from .lifetime import CLOSED
-from .proxies import proxy_for
+from .proxies import is_local, proxy_for
 from .response import Response
 from .retry import IDEMPOTENT
 from .stream_buffers import StreamBuffers
@@ -50,13 +52,13 @@ Timeout = aiohttp.ClientTimeout
 """Seconds: `total` of an attempt, `sock_connect` for connecting, `sock_read` between two reads."""
 
 
-class Transport:
+class Transport(NotPicklable):
     """Sends requests, with the token to trusted origins only."""
 
     def __init__(
         self,
         *,
-        token: Token | None,
+        token: Redacted[Token | None],
         trust: Trust,
         auth: Auth = "circle-token",
         http: aiohttp.ClientSession | None = None,
@@ -64,12 +66,16 @@ class Transport:
         middlewares: Iterable[Middleware] = (),
         user_agent: str | None = None,
     ) -> None:
-        if auth not in get_args(Auth):
-            raise ConfigurationError(f"auth must be one of {', '.join(map(repr, get_args(Auth)))}, got {auth!r}")
-        self._token = token
+        check_word("auth", auth, get_args(Auth), required=True, error=ConfigurationError)
+        self._token = token.reveal()
         self._trust = trust
         self._auth = auth
         self._http = http
+        # aiohttp's own proxies of the environment: it uses them unless the session has one of its own
+        self.bypasses_proxies: bool = (
+            http is not None and http.trust_env and getattr(http, "_default_proxy", None) is None
+        )
+        """Whether aiohttp would send requests to this machine through a proxy."""
         self._unpooled_http: aiohttp.ClientSession | None = None
         self._owns_http = http is None
         self._headers = {
@@ -82,8 +88,8 @@ class Transport:
         self._secrets: deque[str] = deque(maxlen=MAX_SECRETS)
         self.static_header: tuple[str, str] | None = None
         """Name and value of the header that carries the token, unless a function returns the token."""
-        if token and isinstance(token, str):
-            self.static_header = self._token_header(token)
+        if self._token and isinstance(self._token, str):
+            self.static_header = self._token_header(self._token)
         self._buffers = StreamBuffers()
         self._is_closed = False
 
@@ -92,8 +98,8 @@ class Transport:
         method: str,
         url: str,
         *,
-        headers: Mapping[str, str] | None,
-        body: bytes | None,
+        headers: Mapping[str, str] | Redacted[Mapping[str, str]] | None,
+        body: Redacted[bytes] | None,
         timeout: Timeout,
         anonymous: bool = False,
     ) -> Response:
@@ -106,15 +112,13 @@ class Transport:
 
         Raises `TransportError` or `RequestTimeout`, never an error of aiohttp: their frames hold the token.
         """
-        address = URL(url, encoded=url.isascii() and " " not in url)
+        hop = Hop(self, URL(url, encoded=url.isascii() and " " not in url), anonymous=anonymous)
+        del url  # it can be signed: the hop holds it, and what is sent, so that no local variable does
         session = self._session(method)
-        hop = Hop(self, anonymous=anonymous)
-        if not self._owns_http:
-            headers = {**self._headers, **(headers or {})}
-        is_raw = headers is not None and headers.get("Accept-Encoding") == "identity"
-        options: dict[str, Any] = {
-            "data": body,
-            "headers": headers,
+        is_raw = headers is not None and reveal(headers).get("Accept-Encoding") == "identity"
+        hop.options = {
+            "data": None if body is None else body.reveal(),
+            "headers": reveal(headers) if self._owns_http else self._headers_with(headers),
             "timeout": timeout,
             "allow_redirects": False,
             "raise_for_status": False,
@@ -122,26 +126,26 @@ class Transport:
             "middlewares": (*self._middlewares, hop),
         }
         if is_raw:
-            options["read_bufsize"] = self._buffers.next_size
+            hop.options["read_bufsize"] = self._buffers.next_size
         if body is None and method != "GET":  # aiohttp would declare it to be application/octet-stream
-            options["skip_auto_headers"] = _CONTENT_TYPE
+            hop.options["skip_auto_headers"] = _CONTENT_TYPE
         if self._proxies:
-            options["proxy"] = proxy_for(address, self._proxies)
+            hop.options["proxy"] = proxy_for(hop.address, self._proxies)
         is_resent = False
         try:
             try:
-                raw = await session.request(method, address, **options)
+                raw = await session.request(method, hop.address, **hop.options)
             except ConnectionLost:
                 if self._is_closed or not hop.was_reused or method not in IDEMPOTENT:
                     raise
                 is_resent = True
-                raw = await self._unpooled().request(method, address, **options)
+                raw = await self._unpooled().request(method, hop.address, **hop.options)
         except asyncio.CancelledError as cancelled:
             raise cancelled.with_traceback(None) from None
         except Exception as caught:
             if caught is hop.token_error or self._is_of_middleware(caught):
                 raise
-            error = _translate(caught.error if isinstance(caught, ConnectionLost) else caught, method, url)
+            error = _translate(caught.error if isinstance(caught, ConnectionLost) else caught, method, hop.address)
         else:
             return Response(
                 raw.status,
@@ -213,6 +217,11 @@ class Transport:
         elif "circle-token" in shown.query:
             shown = shown.without_query_params("circle-token")
         return self.redact(str(shown))
+
+    def _headers_with(self, headers: Mapping[str, str] | Redacted[Mapping[str, str]] | None) -> Mapping[str, str]:
+        """Return headers with those that a session of the client has itself."""
+        given = reveal(headers)
+        return {**self._headers, **given} if given else self._headers
 
     def _session(self, method: str) -> aiohttp.ClientSession:
         if self._is_closed:
@@ -286,7 +295,14 @@ class Hop:
 
     token_fingerprint: int | None = None
 
-    def __init__(self, transport: Transport, *, anonymous: bool) -> None:
+    options: dict[str, Any]
+    """Arguments of the request."""
+
+    replaced: str | None = None
+    """The header that the token replaces while the request is sent."""
+
+    def __init__(self, transport: Transport, address: URL, *, anonymous: bool) -> None:
+        self.address = address
         self._transport = transport
         self._anonymous = anonymous
 
@@ -303,12 +319,14 @@ class Hop:
         self.is_trusted = self._transport.trusts(request.url)
         if self.is_trusted and not self._anonymous:
             header = self._transport.static_header or await self._new_header()
-        name = before = None
+        name = None
         if header is not None:
             name = header[0]
-            before = request.headers.get(name)
+            self.replaced = request.headers.get(name)
             request.headers[name] = header[1]
             del header  # a traceback that prints local variables must not print the token
+        if self._transport.bypasses_proxies and is_local(request.url):
+            request.update_proxy(None, None, None)
         try:
             return await handler(request)
         except asyncio.CancelledError as cancelled:
@@ -317,15 +335,15 @@ class Hop:
             error: Exception = ConnectionLost(_without_frames(lost))
             self.was_reused = self._transport.has_reused_connection(request)
         except aiohttp.ClientResponseError as caught:
-            error = _translate(caught, request.method, str(request.url))
+            error = _translate(caught, request.method, request.url)
         except Exception as caught:  # noqa: BLE001  # it is raised below
             error = _without_frames(caught)
         finally:
             if name is not None:
-                if before is None:
+                if self.replaced is None:
                     request.headers.pop(name, None)
                 else:
-                    request.headers[name] = before
+                    request.headers[name] = self.replaced
         raise error
 
     async def _new_header(self) -> tuple[str, str] | None:
@@ -363,14 +381,14 @@ class _Body:
         try:
             return await self._raw.read()
         except _READ_ERRORS as caught:
-            error = _translate(caught, self._method, str(self._raw.url))
+            error = _translate(caught, self._method, self._raw.url)
         raise error
 
     async def read_some(self) -> bytes:
         try:
             return await self._raw.content.readany()
         except _READ_ERRORS as caught:
-            error = _translate(caught, self._method, str(self._raw.url))
+            error = _translate(caught, self._method, self._raw.url)
         raise error
 
     def close(self) -> None:
@@ -447,9 +465,9 @@ def _checked(middlewares: Iterable[Middleware]) -> tuple[Middleware, ...]:
     return found
 
 
-def _translate(error: Exception, method: str, url: str) -> TransportError:
+def _translate(error: Exception, method: str, url: URL) -> TransportError:
     """Return the error of this package for an error of aiohttp."""
-    shown = str(URL(url, encoded=True).with_user(None).with_query(None))
+    shown = str(url.with_user(None).with_query(None).with_fragment(None))
     match error:
         case aiohttp.ConnectionTimeoutError():
             return RequestTimeout("connection timed out", method=method, url=shown, sent=False)
@@ -472,5 +490,7 @@ def _translate(error: Exception, method: str, url: str) -> TransportError:
             return TransportError(f"invalid HTTP response: {what.rstrip(':')}", method=method, url=shown)
         case TransportError():
             return error.with_traceback(None)
+        case aiohttp.InvalidURL():
+            return TransportError("the address is invalid", method=method, url=shown, sent=False)
         case _:
             return TransportError(f"connection lost: {str(error) or type(error).__name__}", method=method, url=shown)

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from ..core.arguments import local_path
 from ..core.encoding import is_text
-from ..errors import DownloadError, InvalidArgument, UnsafePath
+from ..errors import DownloadError, UnsafePath
 from ..models.artifacts import Artifact
 from .part_file import MAX_ADDED, remove_abandoned, stem, target_stem
 
@@ -47,17 +48,6 @@ def checked_parts(path: str) -> tuple[str, ...]:
     else:
         return parts
     raise UnsafePath(f"artifact path {path!r} refused: {reason}")
-
-
-def local_path(name: str, path: str | os.PathLike[str]) -> Path:
-    """Return a folder given as the argument `name`. Raises `InvalidArgument` for text that no path can have."""
-    try:
-        is_valid = b"\0" not in os.fsencode(path)
-    except UnicodeEncodeError:
-        is_valid = False
-    if not is_valid:
-        raise InvalidArgument(f"{name} must be the path of a folder, without NUL and surrogates, got {path!r}")
-    return Path(path)
 
 
 def max_path(root: str | os.PathLike[str]) -> int:

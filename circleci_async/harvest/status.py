@@ -9,7 +9,7 @@ from pathlib import Path
 
 from attrs import field, frozen
 
-from ..downloads.destination import local_path
+from ..core.arguments import local_path
 from .ledger.schema import connect_to_read, ledger_errors
 from .lock import is_locked
 from .report import HarvestFailure, all_failures, counted

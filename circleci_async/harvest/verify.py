@@ -12,8 +12,8 @@ from typing import NamedTuple, TypeVar
 
 from attrs import frozen
 
+from ..core.arguments import local_path
 from ..core.fan_out import fan_out
-from ..downloads.destination import local_path
 from ..downloads.file_threads import available_cores
 from ..errors import DownloadError, LedgerBusy, UnsafePath
 from .folder import HarvestFolder
