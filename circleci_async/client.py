@@ -10,7 +10,9 @@ from .config.log import configure_logging
 from .config.settings import discover
 from .config.tokens import Token
 from .config.trust import Trust
+from .core.arguments import check_positive_integer
 from .core.attempts import OnAttempt
+from .core.bounded_body import MAX_RESPONSE
 from .core.encoding import Query
 from .core.limiter import Limiter
 from .core.paging import Paged
@@ -75,6 +77,8 @@ class CircleCI:
       network; None for no limit.
     - `retry`: which failures are retried, and for how long.
     - `concurrency`: maximum number of requests in flight, over all tasks.
+    - `max_response_bytes`: maximum size of a response, decompressed; a larger one raises `ResponseTooLarge`. Artifacts,
+      the output of steps and the rows of usage exports are streamed, and have no maximum.
     - `artifact_hosts`: hosts besides `host` that are sent the token, as "host" or "host:port"; globs are allowed. None:
       `CIRCLE_ARTIFACT_HOSTS`, then `*.circle-artifacts.com`.
     - `http`: an `aiohttp.ClientSession` of yours, with its own proxy and TLS settings. It is never closed.
@@ -100,6 +104,7 @@ class CircleCI:
         min_speed: float | None = 1024.0,
         retry: RetryPolicy | None = None,
         concurrency: int = 32,
+        max_response_bytes: int = MAX_RESPONSE,
         artifact_hosts: Iterable[str] | None = None,
         http: "aiohttp.ClientSession | None" = None,
         middlewares: Iterable[Middleware] = (),
@@ -120,8 +125,9 @@ class CircleCI:
             middlewares=middlewares,
             user_agent=user_agent,
         )
+        max_bytes = check_positive_integer("max_response_bytes", max_response_bytes)
         stats = Stats()
-        state = ClientState(settings.host, transport, Limiter(concurrency, stats), stats)
+        state = ClientState(settings.host, transport, Limiter(concurrency, stats), stats, max_bytes)
         self._settings = settings
         self._session = Session(state, options)
         self._owns_state = True

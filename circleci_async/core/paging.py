@@ -1,20 +1,31 @@
 """Lists that the API returns page by page."""
 
+import re
 import warnings
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Set
 from contextlib import aclosing
 from typing import Generic, TypeVar
 
 from attrs import frozen
 
 from ..errors import CircleCIError, InvalidArgument, NotFound, PagingError, TruncatedListWarning
+from ..untrusted_text import quoted
 
 __all__ = ["Page", "Paged"]
 
 T = TypeVar("T")
 
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
 MAX_REPEATS = 2
 """Consecutive pages that may equal the page before. Equal items are possible; a longer run would never end."""
+
+
+MAX_EMPTY = 100
+"""Consecutive empty pages. A filter can leave out many items; a longer run might never end."""
+
+MAX_TOKEN = 4_096
+"""Characters of a page token, which becomes part of an address."""
 
 
 @frozen
@@ -33,9 +44,14 @@ class Paged(Generic[T]):
     """
 
     def __init__(
-        self, fetch: Callable[[str | None], Awaitable[Page[T]]], *, truncation_warning: str | None = None
+        self,
+        fetch: Callable[[str | None], Awaitable[Page[T]]],
+        *,
+        truncation_warning: str | None = None,
+        redact: Callable[[str], str] = str,
     ) -> None:
         self._fetch = fetch
+        self._redact = redact
         self._truncation_warning = truncation_warning
         """Text of the warning for a list that the server truncates: it repeats one page endlessly."""
 
@@ -48,13 +64,14 @@ class Paged(Generic[T]):
     async def pages(self, start: str | None = None) -> AsyncGenerator[Page[T], None]:
         """Iterate the pages, from the page that the token `start` names (None: the first).
 
-        Raises `PagingError` if the server repeats a token, or one page endlessly. For a list that the API is known to
-        truncate, the iteration ends with a `TruncatedListWarning` instead, and no item is yielded twice.
+        Raises `PagingError` if the server repeats a token or one page, sends more than 100 empty pages in a row, or a
+        token that cannot be part of an address, because the iteration would not end. For a list that the API is known
+        to truncate, the iteration ends with a `TruncatedListWarning` instead, and no item is yielded twice.
         """
         seen = {start}
         token = start
         before: tuple[T, ...] = ()
-        repeats = 0
+        repeats = empty = 0
         while True:
             try:
                 page = await self._fetch(token)
@@ -62,6 +79,7 @@ class Paged(Generic[T]):
                 error.page_token = token
                 raise
             repeats = repeats + 1 if page.items and page.items == before else 0
+            empty = 0 if page.items else empty + 1
             if not (self._truncation_warning and repeats):
                 yield page
             before = page.items
@@ -73,11 +91,24 @@ class Paged(Generic[T]):
                 return
             if repeats == MAX_REPEATS:
                 raise PagingError(f"the server returned the same {len(before)} items on {repeats + 1} pages in a row")
-            if token in seen:
-                repeated = PagingError(f"the server repeated the page token {token!r}, so the list would never end")
-                repeated.page_token = token
-                raise repeated
+            if problem := self._problem(token, seen, empty):
+                failure = PagingError(problem)
+                failure.page_token = token
+                raise failure
             seen.add(token)
+
+    def _problem(self, token: str, seen: Set[str | None], empty: int) -> str | None:
+        """Return why the page of a token is not requested, or None."""
+        if token in seen:
+            shown = quoted(self._redact(token))
+            return f"the server repeated the page token {shown}, so the list would never end"
+        if empty > MAX_EMPTY:
+            return f"the server returned {empty} empty pages in a row"
+        if len(token) > MAX_TOKEN:
+            return f"the server returned a page token of {len(token)} characters, more than {MAX_TOKEN}"
+        if _SURROGATE.search(token):
+            return f"the server returned the page token {quoted(self._redact(token))}, which is not valid Unicode"
+        return None
 
     async def first(self) -> T | None:
         """Return the first item, or None of an empty list."""
@@ -111,4 +142,4 @@ class Paged(Generic[T]):
                     raise
                 return Page((), None)
 
-        return Paged(fetch, truncation_warning=self._truncation_warning)
+        return Paged(fetch, truncation_warning=self._truncation_warning, redact=self._redact)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from ..config.log import log
 from ..errors import (
     ApiError,
     DecodeError,
@@ -17,10 +18,12 @@ from ..errors import (
     TransportError,
     api_error_type,
 )
+from ..untrusted_text import shown
 from .attempts import AttemptSpan, OnAttempt
 from .deletion import is_deleted
 from .encoding import Query, checked_headers, checked_method, query_string, split_query, to_bytes
-from .error_bodies import error_message, request_id
+from .error_bodies import MAX_READ, error_message, kept_body, request_id
+from .json_parts import MAX_AT_ONCE
 from .limiter import Permit
 from .paging import Page, Paged
 from .rate_limit import UNKNOWN
@@ -34,12 +37,7 @@ from .transport import Timeout
 
 T = TypeVar("T")
 
-log: logging.Logger = logging.getLogger("circleci_async")
-
 MAX_CONNECT_TIMEOUT = 15.0
-
-MAX_INLINE_BODY = 1024 * 1024
-"""Bytes. A larger body is decoded in a thread, so that the event loop is not blocked."""
 
 _JSON_BODY = {"Content-Type": "application/json"}
 
@@ -77,9 +75,9 @@ class Stream:
         return self.response.length
 
     async def read(self) -> bytes:
-        """Read the whole body. Raises `TransportError` if it is incomplete."""
+        """Read the whole body. Raises `TransportError` if it is incomplete, `ResponseTooLarge` for a larger one."""
         try:
-            data = await self.response.read()
+            data = await self.response.read(self._state.max_response_bytes)
         except BaseException as error:
             self.close(error)
             raise
@@ -204,7 +202,7 @@ class Session:
             items, next_token = await self._fetch(decode, "GET", path, {**(query or {}), "page-token": token})
             return Page(items, next_token)
 
-        return Paged(fetch, truncation_warning=truncation_warning)
+        return Paged(fetch, truncation_warning=truncation_warning, redact=self.redact)
 
     def paged_by_offset(self, kind: type[T], path: str, *, query: Query | None = None) -> Paged[T]:
         """Return the list at `path`, whose pages are requested by offset until one is empty.
@@ -299,14 +297,17 @@ class Session:
                 raise refusal from None
         self.state.retry_budget.earn()
         try:
-            if len(content) > MAX_INLINE_BODY:
-                return await asyncio.to_thread(decode, content, method=method, url=url)
-            return decode(content, method=method, url=url)
+            if len(content) > MAX_AT_ONCE:
+                return await asyncio.to_thread(decode, content, method=method, in_detail=False)
+            return decode(content, method=method, in_detail=False)
+        except DecodeError:  # also for a traceback that prints local variables:
+            content = self.state.transport.redact_bytes(content)
+        try:  # finding all faults takes long
+            return await asyncio.to_thread(decode, content, method=method, url=self.public_url(url))
         except DecodeError as caught:
-            faults = tuple(map(self.redact, caught.faults))
-            error = DecodeError(faults, method=method, url=self.public_url(url), body=self.redact(caught.body))
+            error = caught.with_traceback(None)
         finally:
-            del content  # a traceback that prints local variables must not print a token that the server returned
+            del content  # the traceback would keep all of it
         raise error
 
     async def _attempt(
@@ -423,24 +424,25 @@ class Session:
         """Return the error that a response describes."""
         try:
             async with asyncio.timeout(self.options.timeout):
-                body = await response.read()
+                body = await response.read_start(MAX_READ)
         except (TransportError, TimeoutError):  # the status is known without the body
             body = b""
         finally:
             response.close()
         self.state.stats.received += len(body)
+        body = kept_body(body, redact=self.state.transport.redact_bytes)
         if request.recorder is not None:
             request.recorder.received(response, body)
-        text = self.redact(body.decode("utf-8-sig", "replace"))
+        text = body.decode("utf-8-sig", "replace")
         message = error_message(response.status, text)
         if target := response.redirect:
-            message = f"unexpected redirect to {self.public_url(target.url)}"
+            message = f"unexpected redirect to {shown(self.public_url(target.url))}"
         error = api_error_type(response.status)(
             response.status,
             message,
             method=request.method,
             url=self.public_url(response.url),
-            request_id=request_id(response.headers),
+            request_id=request_id(self.state.transport.public_headers(response.headers)),
             body=text,
             retry_after=response.retry_after,
         )

@@ -1,5 +1,6 @@
 """The paths of artifacts below a folder. Builds choose the names, so they are untrusted input."""
 
+import itertools
 import os
 import re
 import unicodedata
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from ..errors import DownloadError, UnsafePath
 from ..models.artifacts import Artifact
+from ..untrusted_text import MAX_SHOWN, quoted, shown
 
 MAX_NAME = 255
 """Bytes that file systems allow in a name."""
@@ -35,7 +37,7 @@ def checked_parts(path: str) -> tuple[str, ...]:
         reason = f"it contains a name of more than {MAX_NAME} bytes"
     else:
         return parts
-    raise UnsafePath(f"artifact path {path!r} refused: {reason}")
+    raise UnsafePath(f"artifact path {quoted(path, MAX_SHOWN)} refused: {reason}")
 
 
 class Destination:
@@ -51,6 +53,7 @@ class Destination:
         self._entries: dict[str, dict[str, str]] = {}
         self._files: set[str] = set()
         self._folders: dict[tuple[str, str], str] = {}
+        self._numbers = NextNumbers()
 
     def place(self, artifact: Artifact) -> Path:
         """Return the path for an artifact, and create its folder. No other artifact gets the same path.
@@ -69,7 +72,9 @@ class Destination:
                 folder = self._folder(folder, name)
             file = self._claim(folder, parts[-1])
         except OSError as error:
-            raise DownloadError(f"{artifact.path}: cannot be placed in {self.root}: {error}") from error
+            raise DownloadError(
+                f"{shown(artifact.path)}: cannot be placed in {self.root}: {error.strerror or error}"
+            ) from error
         self._files.add(file)
         return Path(file)
 
@@ -88,13 +93,12 @@ class Destination:
 
     def _claim(self, parent: str, name: str, *, is_folder: bool = False) -> str:
         entries = self._listing(parent)
-        names = numbered(name)
-        while True:
-            candidate = next(names)
+        for candidate in self._numbers.candidates(parent, name):
             path, key = f"{parent}/{candidate}", fold(candidate)
             if key not in entries or self._is_free(path, candidate == entries[key], is_folder=is_folder):
                 entries[key] = candidate
                 return path
+        raise AssertionError("the candidates are infinite")
 
     def _is_free(self, path: str, is_same: bool, *, is_folder: bool) -> bool:
         """Return whether an existing name may be used. `is_same`: it does not differ by case."""
@@ -125,11 +129,26 @@ def fold(name: str) -> str:
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
 
 
-def numbered(name: str) -> Iterator[str]:
-    """Yield a name, then the alternatives if it is taken: `a~2.txt`, `a~3.txt` and so on."""
-    yield name
+def numbered(name: str, start: int = 1) -> Iterator[str]:
+    """Yield a name, then the alternatives if it is taken: `a~2.txt`, `a~3.txt` and so on. `start`: skip the first."""
+    if start == 1:
+        yield name
     stem, dot, suffix = name.partition(".") if not name.startswith(".") else (name, "", "")
-    count = 2
-    while True:
+    for count in itertools.count(max(start, 2)):
         yield f"{stem}~{count}{dot}{suffix}"
-        count += 1
+
+
+class NextNumbers:
+    """Continues the numbers of equal names in a folder, so that numbering many takes linear time."""
+
+    def __init__(self) -> None:
+        self._next: dict[tuple[object, str], int] = {}
+
+    def candidates(self, folder: object, name: str) -> Iterator[str]:
+        """Yield a name, then its numbered alternatives that were not yielded for an equal name. Use the last one."""
+        yield name
+        key = (folder, fold(name))
+        start = self._next.get(key, 2)
+        for count, candidate in enumerate(numbered(name, start), start + 1):
+            self._next[key] = count
+            yield candidate
