@@ -21,9 +21,10 @@ from cattrs.cols import mapping_structure_factory as dict_structure_factory  # p
 from cattrs.gen import make_dict_structure_fn
 
 from ..errors import MAX_FAULTS, DecodeError
-from ..untrusted_text import MAX_QUOTED, quoted
+from ..untrusted_text import quoted
 from . import json_parts
 from .error_bodies import MAX_BODY
+from .faults import Fault, reason_of
 
 __all__ = ["to_dict", "to_json"]
 
@@ -170,17 +171,10 @@ def _refuse_constant(name: str) -> NoReturn:
 _JSON = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
-class _Fault(ValueError):
-    """A value does not match the model. Its message is shown to the user."""
-
-    def __init__(self, expected: str, value: object) -> None:
-        super().__init__(f"expected {expected}, got {_describe(value)}")
-
-
 def _structure_str(value: Any, _: Any) -> str:
     if type(value) is str:
         return value
-    raise _Fault("a string", value)
+    raise Fault("a string", value)
 
 
 def _structure_int(value: Any, _: Any) -> int:
@@ -188,7 +182,7 @@ def _structure_int(value: Any, _: Any) -> int:
         return value
     if type(value) is float and value.is_integer():  # JSON has one number type: 3.0 equals 3
         return int(value)
-    raise _Fault("an integer", value)
+    raise Fault("an integer", value)
 
 
 def _structure_float(value: Any, _: Any) -> float:
@@ -199,33 +193,33 @@ def _structure_float(value: Any, _: Any) -> float:
             number = math.inf
         if math.isfinite(number):
             return number
-    raise _Fault("a number", value)
+    raise Fault("a number", value)
 
 
 def _structure_bool(value: Any, _: Any) -> bool:
     if type(value) is bool:
         return value
-    raise _Fault("true or false", value)
+    raise Fault("true or false", value)
 
 
 def _structure_datetime(value: Any, _: Any) -> datetime:
     try:
         moment = _fromisoformat(value)
     except (TypeError, ValueError):
-        raise _Fault("a date and time", value) from None
+        raise Fault("a date and time", value) from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _structure_enum(value: Any, kind: Any) -> Any:
     if type(value) is str:
         return kind._value2member_map_.get(value) or kind(value)  # equals kind(value), but faster
-    raise _Fault("a string", value)
+    raise Fault("a string", value)
 
 
 def _structure_map(value: Any, _: Any) -> dict[str, Any]:
     if type(value) is dict:
         return cast(dict[str, Any], value)
-    raise _Fault("an object", value)
+    raise Fault("an object", value)
 
 
 def _optional_factory(kind: Any, converter: Converter) -> Hook:
@@ -248,7 +242,7 @@ def _list_factory(kind: Any, converter: Converter) -> Hook:
 
     def structure_list(value: Any, _: Any) -> list[Any] | tuple[Any, ...]:
         if type(value) is not list:
-            raise _Fault("a list", value)
+            raise Fault("a list", value)
         items: list[Any] = structure(value, kind)
         return tuple(items) if frozen else items
 
@@ -262,7 +256,7 @@ def _mapping_factory(kind: Any, converter: Converter) -> Hook:
 
     def structure_mapping(value: Any, _: Any) -> dict[str, Any]:
         if type(value) is not dict:
-            raise _Fault("an object", value)
+            raise Fault("an object", value)
         return structure(cast(dict[str, Any], value), kind)
 
     return structure_mapping
@@ -281,7 +275,7 @@ def _model_factory(kind: Any, converter: Converter) -> Hook:
     def structure_model(value: Any, _: Any) -> Any:
         given: dict[str, Any] = value
         if type(value) is not dict:
-            raise _Fault("an object", value)
+            raise Fault("an object", value)
         if not all_known(given) and "-" in "".join(given):
             given = {key.replace("-", "_"): item for key, item in given.items()} | given
         return structure(given, kind)
@@ -346,7 +340,7 @@ class _Faults(Exception):
         elif isinstance(error, _Faults):
             self._add([f"{place}{fault}" for fault in error.first], error.count)
         else:
-            self._add([f"{place}: {_reason(error)}"], 1)
+            self._add([f"{place}: {reason_of(error)}"], 1)
 
     def _add(self, first: list[str], count: int) -> None:
         self.first += first[: MAX_FAULTS - len(self.first)]
@@ -386,25 +380,6 @@ def _in_detail(values: Iterable[tuple[str, Any]], structure: Hook, kind: Any) ->
             yield structured
     if faults.count:
         raise faults
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, _Fault):
-        return str(error)
-    if isinstance(error, KeyError):
-        return "required, but absent"
-    return f"invalid ({type(error).__name__})"
-
-
-def _describe(value: object) -> str:
-    if isinstance(value, str):
-        return quoted(value)
-    if isinstance(value, dict):
-        return "an object"
-    if isinstance(value, list):
-        return "a list"
-    number = json.dumps(value)
-    return number if len(number) <= MAX_QUOTED else f"{number[:MAX_QUOTED]}…"
 
 
 def _unstructure_datetime(moment: datetime) -> str:
