@@ -140,7 +140,7 @@ class ApiError(CircleCIError):
     ) -> None:
         super().__init__(status, message)
         self.status = status
-        self.message = str(self.args[1])
+        self.message: str = str(self.args[1])
         self.method = method
         self.url = url
         self.request_id = request_id
@@ -245,7 +245,7 @@ class DecodeError(CircleCIError):
         body: str = "",
         fault_count: int | None = None,
     ) -> None:
-        self.faults = tuple(map(shown, faults[:MAX_FAULTS]))
+        self.faults: tuple[str, ...] = tuple(map(shown, faults[:MAX_FAULTS]))
         super().__init__(self.faults)
         self.fault_count: int = len(faults) if fault_count is None else fault_count
         more = self.fault_count - len(self.faults)
