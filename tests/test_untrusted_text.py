@@ -1,7 +1,9 @@
 """Text from outside in errors, logs and warnings: one line, clipped, escaped, without secrets."""
 
+import copy
 import json
 import logging
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,8 @@ def test_a_list_has_one_line_for_each_item() -> None:
     text = shown_list("2 failed:", ["a\nb", "c" * 5_000])
     assert text == f"2 failed:\n  a b\n  {shown('c' * 5_000, MAX_ERROR)}"
     assert shown(text, 10) == text
+    error = ca.DownloadError(text)
+    assert [str(twin) for twin in (error, copy.deepcopy(error), pickle.loads(pickle.dumps(error)))] == [text] * 3
 
 
 # Errors

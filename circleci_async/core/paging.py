@@ -68,7 +68,7 @@ class Paged(Generic[T]):
         token that cannot be part of an address, because the iteration would not end. For a list that the API is known
         to truncate, the iteration ends with a `TruncatedListWarning` instead, and no item is yielded twice.
         """
-        seen = {start}
+        seen = {hash(start)}  # hashes: a walk of a million pages needs little memory
         token = start
         before: tuple[T, ...] = ()
         repeats = empty = 0
@@ -86,7 +86,7 @@ class Paged(Generic[T]):
             token = page.next_page_token
             if token is None:
                 return
-            if self._truncation_warning and (repeats or token in seen):
+            if self._truncation_warning and (repeats or hash(token) in seen):
                 warnings.warn(self._truncation_warning, TruncatedListWarning, stacklevel=3)  # the line that iterates
                 return
             if repeats == MAX_REPEATS:
@@ -95,11 +95,11 @@ class Paged(Generic[T]):
                 failure = PagingError(problem)
                 failure.page_token = token
                 raise failure
-            seen.add(token)
+            seen.add(hash(token))
 
-    def _problem(self, token: str, seen: Set[str | None], empty: int) -> str | None:
+    def _problem(self, token: str, seen: Set[int], empty: int) -> str | None:
         """Return why the page of a token is not requested, or None."""
-        if token in seen:
+        if hash(token) in seen:
             shown = quoted(self._redact(token))
             return f"the server repeated the page token {shown}, so the list would never end"
         if empty > MAX_EMPTY:
