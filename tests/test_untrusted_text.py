@@ -87,7 +87,7 @@ ERRORS: dict[str, Behaviour] = {
     "faults": answer(200, {"items": [{"id": HOSTILE, HOSTILE: 1}] * 100}),
     "bad token": answer(200, {"items": [], "next_page_token": HOSTILE}),
     "repeated token": answer(200, {"items": [], "next_page_token": HOSTILE[:3_000]}),
-    "encoding": answer(200, "", {"Content-Encoding": "x\u202e" + "y" * 6_000}),
+    "encoding": answer(200, "", {"Content-Encoding": "x\u202e" + TOKEN + "y" * 6_000}),
     "reason": answer(999, {"error": {"detail": HOSTILE}}),
 }
 

@@ -17,7 +17,7 @@ PIECES_AT_ONCE = 16
 
 
 class UnknownEncoding(Exception):
-    """The coding of a body is not supported. The message names it."""
+    """The coding of a body is not supported. The message says so."""
 
 
 def content_encoding(headers: Mapping[str, str]) -> str:
@@ -55,5 +55,5 @@ async def read_bounded(
 
 def _decoder(encoding: str) -> GzipDecoder:
     if encoding not in {"gzip", "x-gzip", "deflate"}:
-        raise UnknownEncoding(f"Content-Encoding {encoding!r} is not supported")
+        raise UnknownEncoding("its Content-Encoding is neither gzip nor deflate")  # without quoting the server
     return GzipDecoder(max_piece=PIECE, is_deflate=encoding == "deflate")
