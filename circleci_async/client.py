@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from .config.log import configure_logging
+from .config.redacted import NotPicklable, Redacted
 from .config.settings import discover
 from .config.tokens import Token
 from .config.trust import Trust
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
 __all__ = ["CircleCI"]
 
 
-class CircleCI:
+class CircleCI(NotPicklable):
     """A client of one CircleCI installation, for one token.
 
     Use it as `async with CircleCI() as circle:`, or call `await circle.aclose()` at the end. All tasks of one event
@@ -112,13 +113,14 @@ class CircleCI:
         trust_env: bool = True,
         on_attempt: OnAttempt | None = None,
     ) -> None:
+        given_token, given_host = Redacted(token), Redacted(host)
+        del token, host  # a traceback that prints local variables must not print them
         configure_logging()
         options = RequestOptions(timeout, retry or RetryPolicy(), on_attempt, min_speed)
-        settings = discover(token, host, artifact_hosts)
-        trust = Trust(settings.host, settings.artifact_hosts)
+        self._settings = discover(given_token, given_host, artifact_hosts)
         transport = Transport(
-            token=settings.token,
-            trust=trust,
+            token=Redacted(self._settings.token),
+            trust=Trust(self._settings.host, self._settings.artifact_hosts),
             auth=auth,
             http=http,
             trust_env=trust_env,
@@ -127,8 +129,7 @@ class CircleCI:
         )
         max_bytes = check_positive_integer("max_response_bytes", max_response_bytes)
         stats = Stats()
-        state = ClientState(settings.host, transport, Limiter(concurrency, stats), stats, max_bytes)
-        self._settings = settings
+        state = ClientState(self._settings.host, transport, Limiter(concurrency, stats), stats, max_bytes)
         self._session = Session(state, options)
         self._owns_state = True
 
@@ -183,7 +184,10 @@ class CircleCI:
 
         Raises `InvalidArgument` for an invalid path, method or header, else as every call does.
         """
-        return await self._session.request_json(method, path, query=query, json=json, headers=headers)
+        body = None if json is None else Redacted(json)
+        extra = None if headers is None else Redacted(headers)
+        del json, headers  # a traceback that prints local variables must not print them
+        return await self._session.request_json(method, path, query=query, json=body, headers=extra)
 
     def paginate(self, path: str, *, query: Query | None = None) -> Paged[dict[str, Any]]:
         """Return any list of the API as dicts, with the client's authentication, retries and limiter.

@@ -264,8 +264,11 @@ class PagingError(CircleCIError):
     """The iteration would not end: the server repeats a page token or a page, or sends only empty pages."""
 
 
-class TruncatedListWarning(UserWarning):
-    """A list has more items than the API returns. The message names it."""
+class TruncatedListWarning(PagingError, UserWarning):
+    """A list may have more items than the API returns. The message names it.
+
+    Raised as an error by `if_truncated="raise"`.
+    """
 
 
 class PartialFailure(CircleCIError):

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
+from ..config.redacted import Redacted
 from ..errors import InvalidArgument, PagingError
 from .arguments import argument, option
 from .output import Output
@@ -37,7 +38,7 @@ async def api(
     method = method or ("GET" if body is None else "POST")
     pairs = _read_query(query or [])
     if not every_page:
-        out.data(await circle.request(method, path, query=pairs, json=content))
+        out.data(await circle.request(method, path, query=pairs, json=content and content.reveal()))
     elif method.upper() != "GET" or body is not None:
         raise InvalidArgument("--paginate requires a GET without --body")
     else:
@@ -73,10 +74,13 @@ def _read_query(given: Sequence[str]) -> dict[str, list[str]]:
     return query
 
 
-def _read_json(given: str) -> Any:
-    if given.startswith("@"):
-        given = sys.stdin.read() if given == "@-" else Path(given[1:]).read_text("utf-8")
+def _read_json(given: str) -> Redacted[Any]:
+    text = Redacted(given)
+    del given  # a traceback that prints local variables must not print the values in a body
+    if text.reveal().startswith("@"):
+        text = Redacted(sys.stdin.read() if text.reveal() == "@-" else Path(text.reveal()[1:]).read_text("utf-8"))
     try:
-        return json.loads(given)
+        return Redacted(json.loads(text.reveal()))
     except ValueError as error:
-        raise InvalidArgument(f"--body must be JSON: {error}") from None
+        problem = str(error)
+    raise InvalidArgument(f"--body must be JSON: {problem}")

@@ -1,9 +1,12 @@
 """Arguments and options that several commands declare."""
 
+import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ..core.arguments import local_path
 from ..errors import InvalidArgument
 
 
@@ -15,6 +18,15 @@ def argument(metavar: str, text: str, **more: Any) -> Any:
 def option(text: str, *names: str, metavar: str | None = None, **more: Any) -> Any:
     """Return a typer option; `text` is its help. Without `names` it is called like the parameter."""
     return typer.Option(*names, metavar=metavar, help=text, show_default=more.pop("show_default", False), **more)
+
+
+def parse_path(text: str | os.PathLike[str]) -> Path:
+    """Return the path that an argument or an option names; refuse an address as a usage error."""
+    try:
+        return local_path("path", text)
+    except InvalidArgument as error:
+        problem = str(error).partition(" ")[2]  # typer names the option
+    raise typer.BadParameter(problem)
 
 
 Project = Annotated[

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from ..errors import InvalidArgument
 from ..untrusted_text import printable
-from .arguments import JobNumber, Project, argument, concurrency_option, option
+from .arguments import JobNumber, Project, argument, concurrency_option, option, parse_path
 from .formatting import counted, duration, size
 from .output import Column, Output
 from .progress import DownloadProgressBar
@@ -37,7 +37,10 @@ async def download(
         option("Instead of one job, all jobs of a pipeline, each into its own folder.", metavar="PIPELINE_ID"),
     ] = None,
     into: Annotated[
-        Path, option("Destination folder; created if it does not exist.", metavar="DIR", show_default=True)
+        Path,
+        option(
+            "Destination folder; created if it does not exist.", metavar="DIR", show_default=True, parser=parse_path
+        ),
     ] = Path(),
     match: Annotated[
         list[str] | None, option("Only matching paths; * matches '/' too. Repeatable.", metavar="GLOB")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 
 from ..untrusted_text import printable
-from .arguments import Projects, argument, concurrency_option, option
+from .arguments import Projects, argument, concurrency_option, option, parse_path
 from .formatting import counted, duration, size
 from .output import Output
 from .progress import HarvestEventLines, HarvestProgressBar
@@ -41,14 +41,16 @@ def parse_size(text: str) -> int:
     return int(float(number) * (1024 if binary else 1000) ** " kmgt".index(unit.lower() or " "))
 
 
-Into = Annotated[Path, argument("DIR", "Folder of the harvest.")]
+Into = Annotated[Path, argument("DIR", "Folder of the harvest.", parser=parse_path)]
 
 
 async def run(
     circle: "CircleCI",
     out: Output,
     projects: Projects,
-    into: Annotated[Path, option("Destination folder; created if it does not exist.", metavar="DIR")],
+    into: Annotated[
+        Path, option("Destination folder; created if it does not exist.", metavar="DIR", parser=parse_path)
+    ],
     branch: Annotated[str | None, option("Pipelines of matching branches.", metavar="GLOB")] = None,
     tag: Annotated[str | None, option("Pipelines of matching tags.", metavar="GLOB")] = None,
     since: Annotated[

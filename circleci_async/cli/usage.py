@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self, TextIO
 
 from ..errors import CircleCIError, InvalidArgument
-from .arguments import Interval, argument, option, polling
+from .arguments import Interval, argument, option, parse_path, polling
 from .formatting import counted, size
 from .output import Output
 
@@ -33,7 +33,8 @@ async def export(
         str | None, option("End of the period, at most 31 days after --start; by default now.", metavar="DATE")
     ] = None,
     into: Annotated[
-        Path | None, option("Destination file, created when complete; by default stdout.", metavar="FILE")
+        Path | None,
+        option("Destination file, created when complete; by default stdout.", metavar="FILE", parser=parse_path),
     ] = None,
     export_id: Annotated[str | None, option("Resume an existing export.", metavar="ID")] = None,
     interval: Interval = None,

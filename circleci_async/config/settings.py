@@ -5,12 +5,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import attrs
 from yarl import URL
 
 from ..errors import ConfigurationError
+from .redacted import NotPicklable, Redacted, redacted
 from .tokens import Token, TokenFile, clean_token
 from .trust import Origin, Trust
 
@@ -43,7 +44,7 @@ _YAML_TEXT: Final = "tag:yaml.org,2002:str"
 
 
 @attrs.frozen
-class Settings:
+class Settings(NotPicklable):
     """Where requests are sent, and with which token. The repr never shows the token."""
 
     host: str
@@ -60,8 +61,8 @@ class Settings:
 
 
 def discover(
-    token: Token | None = None,
-    host: str | None = None,
+    token: Token | Redacted[Token | None] | None = None,
+    host: str | Redacted[str | None] | None = None,
     artifact_hosts: Iterable[str] | None = None,
     *,
     environ: Mapping[str, str] | None = None,
@@ -73,13 +74,15 @@ def discover(
     The token of a file is used only for the host of that file. A file is opened only if a setting is still missing.
     Raises `ConfigurationError`, which names the source, for a malformed or unsafe setting or file.
     """
-    if not callable(token):
-        _check_text(token, "token argument", "a string or a function")
-    _check_text(host, "host argument", "a string")
-    environ = os.environ if environ is None else environ
-    files = _config_files(environ, home)
+    given, given_host = redacted(token), redacted(host)
+    variables = Redacted(os.environ if environ is None else environ)
+    del token, host, environ  # a traceback that prints local variables must not print them
+    if not callable(given.reveal()):
+        _check_text(given, "token argument", "a string or a function")
+    _check_text(given_host, "host argument", "a string")
+    files = _config_files(variables, home)
 
-    named_host = (host, "argument host") if host is not None else _variable(environ, _HOST_VARIABLES)
+    named_host = _argument(given_host, "argument host") or _variable(variables, _HOST_VARIABLES)
     if named_host:
         root, host_source = _root(*named_host), named_host[1]
     elif first := next(files, None):
@@ -89,53 +92,68 @@ def discover(
         root, host_source = DEFAULT_HOST, "the default"
 
     default_artifact_hosts: tuple[str, ...] = DEFAULT_ARTIFACT_HOSTS
-    named_token = (token, "the token argument") if token is not None else _variable(environ, _TOKEN_VARIABLES)
+    named_token = _argument(given, "the token argument") or _variable(variables, _TOKEN_VARIABLES)
     if named_token:
-        given, source = named_token
-        if callable(given):
-            token, source = given, given.path if isinstance(given, TokenFile) else "the token function"
-        else:
-            token = clean_token(given, source)
-            source = source if token else "the token argument is blank"  # blank variables are skipped
+        found, source = _named_token(*named_token)
     else:
-        token, source = _token_for(root, files)
-        if token and not _same_origin(root, DEFAULT_HOST):  # nor is it for the artifacts of circleci.com
+        found, source = _token_for(root, files)
+        if found.reveal() and not _same_origin(root, DEFAULT_HOST):  # nor is it for the artifacts of circleci.com
             default_artifact_hosts = ()
 
-    if token and not Trust(root, ()).trusts(root):
+    if found.reveal() and not Trust(root, ()).trusts(root):
         raise ConfigurationError(
             f"{root} (from {host_source}) is not https, so the token (from {source}) would be sent unencrypted:"
             " use https, or a host on this machine"
         )
 
-    if artifact_hosts is None and (named_hosts := _variable(environ, _ARTIFACT_HOSTS_VARIABLES)):
-        artifact_hosts = named_hosts[0]
+    if artifact_hosts is None and (named_hosts := _variable(variables, _ARTIFACT_HOSTS_VARIABLES)):
+        artifact_hosts = named_hosts[0].reveal()
     if isinstance(artifact_hosts, str):  # one name, or a list as in the environment variable
         artifact_hosts = artifact_hosts.replace(",", " ").split()
-    return Settings(root, token, source, default_artifact_hosts if artifact_hosts is None else tuple(artifact_hosts))
+    hosts = default_artifact_hosts if artifact_hosts is None else tuple(artifact_hosts)
+    return Settings(root, found.reveal(), source, hosts)
 
 
-def _check_text(value: object, name: str, right: str) -> None:
-    if value is not None and not isinstance(value, str):
-        raise ConfigurationError(f"the {name} must be {right}, got {type(value).__name__}")
+def _check_text(value: Redacted[Any], name: str, right: str) -> None:
+    if value.reveal() is not None and not isinstance(value.reveal(), str):
+        raise ConfigurationError(f"the {name} must be {right}, got {type(value.reveal()).__name__}")
 
 
-def _variable(environ: Mapping[str, str], names: Iterable[str]) -> tuple[str, str] | None:
+def _argument(value: Redacted[Any], name: str) -> tuple[Redacted[Any], str] | None:
+    """Return value and name of an argument, unless it is None."""
+    return None if value.reveal() is None else (value, name)
+
+
+def _variable(environ: Redacted[Mapping[str, str]], names: Iterable[str]) -> tuple[Redacted[str], str] | None:
     """Return value and name of the first of these variables that is set and not blank."""
-    return next(((environ[name], name) for name in names if environ.get(name, "").strip()), None)
+    for name in names:
+        if environ.reveal().get(name, "").strip():
+            return Redacted(environ.reveal()[name]), name
+    return None
+
+
+def _named_token(given: Redacted[Any], source: str) -> tuple[Redacted[Token | None], str]:
+    """Return the token of an argument or of a variable, and its source."""
+    if callable(given.reveal()):
+        source = given.reveal().path if isinstance(given.reveal(), TokenFile) else "the token function"
+        return given, source
+    found = Redacted[Token | None](clean_token(given, source))
+    return found, source if found.reveal() else "the token argument is blank"  # blank variables are skipped
 
 
 def _same_origin(one: str, other: str) -> bool:
     return Origin.of(one) == Origin.of(other)
 
 
-def _root(text: str, source: str) -> str:
+def _root(host: Redacted[Any], source: str) -> str:
     """Return a host as a normalized root address. Raises `ConfigurationError`."""
+    text: str = host.reveal()
     match = _HOST.fullmatch(text)
     url = f"{match['scheme'] or 'https'}://{match['authority']}{match['path'] or ''}" if match else ""
     origin = Origin.of(url)
     if origin is None:
         shown = text.rpartition("@")[2].partition("?")[0].partition("#")[0]  # the rest may be secret
+        del text, match, url
         raise ConfigurationError(
             f"{source}: {shown!r} is not a valid host: expected the root address of an installation, such as"
             " https://circleci.com or https://ci.example.com:8443, without user name, query or fragment"
@@ -147,43 +165,43 @@ def _root(text: str, source: str) -> str:
     return f"{origin}{path}"
 
 
-def _token_for(root: str, files: Iterable["_ConfigFile"]) -> tuple[str | None, str]:
+def _token_for(root: str, files: Iterable["_ConfigFile"]) -> tuple[Redacted[Token | None], str]:
     """Return token and source of the first file for this host, or None and the reason."""
     why = "no token found"
     for file in files:
-        if file.token and _same_origin(file.host, root):
+        if file.token.reveal() and _same_origin(file.host, root):
             return file.token, str(file.path)
-        if file.token:
+        if file.token.reveal():
             why = f"the token in {file.path} is for {file.host}, not for {root}"
-    return None, why
+    return Redacted(None), why
 
 
 @attrs.frozen
 class _ConfigFile:
     path: Path
     host: str
-    token: str | None = attrs.field(repr=False)
+    token: Redacted[str | None]
 
 
-def _config_files(environ: Mapping[str, str], home: Path | None) -> Iterator[_ConfigFile]:
+def _config_files(environ: Redacted[Mapping[str, str]], home: Path | None) -> Iterator[_ConfigFile]:
     """Yield the official CLI's config files that contain a token or a host, those of the newer CLI first."""
     for path in _config_paths(environ, home):
         entries, fault = _entries(path)
         if fault:  # raised here, where no frame or chained exception holds the file's text
             raise ConfigurationError(f"{path}{fault}")
-        token = clean_token(entries.get("token"), str(path))
-        host = entries.get("host", "").strip()
-        if token or host:
-            yield _ConfigFile(path, _root(host, str(path)) if host else DEFAULT_HOST, token)
+        token = Redacted(clean_token(Redacted(entries.reveal().get("token")), str(path)))
+        host = Redacted(entries.reveal().get("host", "").strip())
+        if token.reveal() or host.reveal():
+            yield _ConfigFile(path, _root(host, str(path)) if host.reveal() else DEFAULT_HOST, token)
 
 
-def _config_paths(environ: Mapping[str, str], home: Path | None) -> Iterator[Path]:
+def _config_paths(environ: Redacted[Mapping[str, str]], home: Path | None) -> Iterator[Path]:
     if home is None:
         try:
             home = Path.home()
         except RuntimeError:  # a user without a home, as in some containers
             home = None
-    xdg = Path(environ.get("XDG_CONFIG_HOME", ""))
+    xdg = Path(environ.reveal().get("XDG_CONFIG_HOME", ""))
     if xdg.is_absolute():  # the XDG specification ignores relative paths
         yield xdg / "circleci" / "config.yml"
     elif home:
@@ -192,8 +210,13 @@ def _config_paths(environ: Mapping[str, str], home: Path | None) -> Iterator[Pat
         yield home / ".circleci" / "cli.yml"
 
 
-def _entries(path: Path) -> tuple[dict[str, str], str]:
+def _entries(path: Path) -> tuple[Redacted[dict[str, str]], str]:
     """Return the entries of a config file, and its fault ("" for none, also if the file does not exist)."""
+    entries, fault = _read_entries(path)
+    return Redacted(entries), fault
+
+
+def _read_entries(path: Path) -> tuple[dict[str, str], str]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):

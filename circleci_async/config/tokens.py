@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
 from ..errors import ConfigurationError
+from .redacted import Redacted, reveal
 
 __all__ = ["Token", "TokenFile"]
 
@@ -20,19 +21,20 @@ MTIME_RESOLUTION: Final = 2_000_000_000
 """Nanoseconds. A file modified more recently may change again without a new modification time."""
 
 
-def clean_token(text: str | None, source: str) -> str | None:
+def clean_token(text: str | Redacted[str | None] | None, source: str) -> str | None:
     """Return the token without surrounding white space, or None if it is blank.
 
     Raises `ConfigurationError`, which names `source` and never shows the token, if no header can carry it.
     """
-    text = (text or "").strip()
-    if not text:
+    token = (reveal(text) or "").strip()
+    if not token:
         return None
-    if not _TOKEN.fullmatch(text):
-        raise ConfigurationError(
-            f"the token from {source} is invalid: it contains white space, control or non-ASCII characters"
-        )
-    return text
+    if _TOKEN.fullmatch(token):
+        return token
+    del text, token  # a traceback that prints local variables must not print them
+    raise ConfigurationError(
+        f"the token from {source} is invalid: it contains white space, control or non-ASCII characters"
+    )
 
 
 async def call_token(token: Callable[[], str | Awaitable[str | None] | None]) -> str | None:
@@ -89,6 +91,9 @@ class TokenFile:
 
     def __repr__(self) -> str:
         return f"TokenFile({self._path!r})"
+
+    def __reduce__(self) -> tuple[type["TokenFile"], tuple[str]]:
+        return TokenFile, (self._path,)  # a copy reads the file itself
 
     def _read(self) -> None:
         self._state = None

@@ -54,7 +54,7 @@ class Origin(NamedTuple):
     @property
     def is_private(self) -> bool:
         """Whether requests are confidential in transit: by https, or on this machine."""
-        return self.scheme == "https" or _is_loopback(self.host)
+        return self.scheme == "https" or is_loopback(self.host)
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -112,7 +112,8 @@ def _normal_host(host: str) -> str | None:
 
 
 @lru_cache(maxsize=256)
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine: 127.0.0.0/8, ::1 or localhost."""
     if host in ("localhost", "::1"):
         return True
     try:

@@ -1,8 +1,14 @@
-"""Checks of arguments that many calls take: numbers of things, and seconds."""
+"""Checks of arguments that many calls take: numbers of things, seconds, words of closed lists, local paths."""
 
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
-from ..errors import InvalidArgument
+from ..errors import CircleCIError, InvalidArgument
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # at least two characters: `C:` is a drive
 
 
 def check_positive_integer(name: str, value: Any) -> int:
@@ -15,3 +21,38 @@ def check_positive_integer(name: str, value: Any) -> int:
 def is_number(value: Any) -> bool:
     """Return whether a value is an integer or a float; a bool is not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def check_word(
+    name: str,
+    value: Any,
+    words: Iterable[str],
+    *,
+    required: bool = False,
+    error: type[CircleCIError] = InvalidArgument,
+) -> None:
+    """Raise `InvalidArgument` unless the value is one of the words, which can be an enum; None, unless `required`.
+
+    Servers ignore an unknown word, or answer it with an error that does not name it.
+    """
+    allowed = [str(word) for word in words]
+    if (value is not None or required) and not (isinstance(value, str) and value in allowed):
+        right = f"one of {', '.join(map(repr, allowed))}" if len(allowed) > 2 else " or ".join(map(repr, allowed))
+        shown = str(value) if isinstance(value, str) else value  # the repr of an enum member has its class
+        raise error(f"{name} must be {right}, got {shown!r}")
+
+
+def check_words(name: str, values: Iterable[Any] | None, words: Iterable[str]) -> None:
+    """Check each value of a list, as `check_word` does."""
+    for value in values or ():
+        check_word(name, value, words, required=True)
+
+
+def local_path(name: str, path: str | os.PathLike[str]) -> Path:
+    """Return a path of this machine. Raises `InvalidArgument` for an address such as `s3://bucket/x`."""
+    if match := _SCHEME.match(os.fspath(path)):
+        raise InvalidArgument(
+            f"{name} must be a path on this machine, got an address that begins with {match[0]!r}: use a local folder,"
+            " and copy the files from there"
+        )
+    return Path(path)

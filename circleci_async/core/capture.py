@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, overload
 
 from ..errors import InvalidArgument
 from .response import Response
+from .signed_urls import redact_query
 
 if TYPE_CHECKING:
     from .captured_response import CapturedResponse
@@ -126,7 +127,13 @@ class CallRecorder:
             rate_limit=parse_status(headers),
             attempts=attempts,
             seconds=asyncio.get_running_loop().time() - self._started,
-            body=None if self._body is None else self._transport.redact_bytes(self._body),
+            body=None if self._body is None else self._public_body(response, self._body),
         )
         for capture in self._captures:
             capture.add(captured)
+
+    def _public_body(self, response: Response, body: bytes) -> bytes:
+        body = self._transport.redact_bytes(body)
+        if response.is_trusted:
+            return body
+        return redact_query(body.decode("latin-1"), response.url).encode("latin-1")

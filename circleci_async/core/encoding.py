@@ -11,6 +11,7 @@ from uuid import UUID
 
 from attrs import fields, has
 
+from ..config.redacted import Redacted
 from ..errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -65,16 +66,20 @@ def _to_text(name: str, value: object) -> str:
     raise InvalidArgument(f"{name} must be a string, a number, a datetime or a list of strings, got {value!r}")
 
 
-def to_bytes(json: Any) -> bytes:
+def to_bytes(json: Redacted[Any]) -> Redacted[bytes]:
     """Return a body as JSON, without the fields of models that are None. Raises `InvalidArgument`."""
     try:
-        return json_module.dumps(json, separators=(",", ":"), allow_nan=False, default=_plain).encode()
+        text = json_module.dumps(json.reveal(), separators=(",", ":"), allow_nan=False, default=_plain)
+        return Redacted(text.encode())
     except (TypeError, ValueError) as error:
-        raise InvalidArgument(f"json must be serializable as JSON: {error}") from None
+        problem = str(error)
+    raise InvalidArgument(f"json must be serializable as JSON: {problem}")  # without the frames that hold the values
 
 
 def _plain(value: object) -> object:
     """Return the JSON form of another type."""
+    if isinstance(value, Redacted):
+        return cast(Redacted[object], value).reveal()
     if isinstance(value, Mapping):
         return dict(cast(Mapping[str, object], value))
     if isinstance(value, datetime):
@@ -94,16 +99,20 @@ def checked_method(method: str) -> str:
     return method.upper()
 
 
-def checked_headers(headers: Mapping[Any, Any]) -> Mapping[str, str]:
+def checked_headers(headers: Redacted[Mapping[Any, Any]]) -> Redacted[Mapping[str, str]]:
     """Return the headers of a request. Raises `InvalidArgument`, which shows no value, for one that cannot be sent."""
-    for name, value in headers.items():
+    for name in headers.reveal():
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
             raise InvalidArgument(f"headers must be named as in HTTP, such as 'X-Trace-Id', got {name!r}")
         if name.lower() in _TOKEN_HEADERS:
             raise InvalidArgument(f"headers must not contain {name!r}: pass the token to CircleCI(token)")
-        if not isinstance(value, str) or not (value.isascii() and value.isprintable()):
+        if not _is_header_value(headers.reveal()[name]):
             raise InvalidArgument(f"headers must be strings of printable ASCII: the value of {name!r} is not")
     return headers
+
+
+def _is_header_value(value: object) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isprintable()
 
 
 def split_query(path: str, query: Query | None) -> tuple[str, Query]:

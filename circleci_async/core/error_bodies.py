@@ -9,7 +9,7 @@ from typing import cast
 from ..untrusted_text import printable, shown
 
 MAX_BODY = 64 * 1024
-"""Bytes of a body that an error keeps."""
+"""Characters of a body that an error keeps."""
 
 _MAX_SECRET = 4 * 1024
 
@@ -28,10 +28,10 @@ MAX_ID = 200
 _KEYS = ("message", "error", "detail", "title", "error_description", "reason")
 
 
-def kept_body(body: bytes, *, redact: Callable[[bytes], bytes]) -> bytes:
+def kept_text(body: bytes, *, redact: Callable[[str], str]) -> str:
     """Return the start of an error body without secrets, also without one that is cut at `MAX_READ`."""
-    redacted = redact(body)
-    return (redacted if len(body) < MAX_READ else redacted[:-_MAX_SECRET])[:MAX_BODY]
+    text = redact(body.decode("utf-8-sig", "replace"))
+    return (text if len(body) < MAX_READ else text[:-_MAX_SECRET])[:MAX_BODY]
 
 
 def error_message(status: int, body: str) -> str:

@@ -38,7 +38,7 @@ class WaitLimit:
     permit_timeout: float = math.inf
     """Seconds after which the call fails if every permit is held and none has been released."""
     method: str = ""
-    url: str = ""
+    url: str = field(default="", repr=False)  # it can be signed
     waited: float = 0.0
     """Seconds that the call has waited so far."""
     next_warning: float = WARN_AFTER

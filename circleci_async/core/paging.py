@@ -4,18 +4,23 @@ import re
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Set
 from contextlib import aclosing
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeAlias, TypeVar, get_args
 
 from attrs import frozen
 
 from ..errors import CircleCIError, InvalidArgument, NotFound, PagingError, TruncatedListWarning
 from ..untrusted_text import quoted
+from .arguments import check_word
 
-__all__ = ["Page", "Paged"]
+__all__ = ["IfTruncated", "Page", "Paged"]
 
 T = TypeVar("T")
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+IfTruncated: TypeAlias = Literal["warn", "raise", "ignore"]
+"""How the iteration of a list that the API truncates ends: with a `TruncatedListWarning`, with it as an error, or
+like any other."""
 
 MAX_REPEATS = 2
 """Consecutive pages that may equal the page before. Equal items are possible; a longer run would never end."""
@@ -48,12 +53,17 @@ class Paged(Generic[T]):
         fetch: Callable[[str | None], Awaitable[Page[T]]],
         *,
         truncation_warning: str | None = None,
+        if_truncated: IfTruncated = "warn",
         redact: Callable[[str], str] = str,
     ) -> None:
+        check_word("if_truncated", if_truncated, get_args(IfTruncated), required=True)
         self._fetch = fetch
         self._redact = redact
         self._truncation_warning = truncation_warning
         """Text of the warning for a list that the server truncates: it repeats one page endlessly."""
+        self._if_truncated: IfTruncated = if_truncated
+        self.is_truncated: bool = False
+        """Whether the latest iteration ended because the API does not return the rest of the list."""
 
     async def __aiter__(self) -> AsyncGenerator[T, None]:
         async with aclosing(self.pages()) as pages:
@@ -66,8 +76,9 @@ class Paged(Generic[T]):
 
         Raises `PagingError` if the server repeats a token or one page, sends more than 100 empty pages in a row, or a
         token that cannot be part of an address, because the iteration would not end. For a list that the API is known
-        to truncate, the iteration ends with a `TruncatedListWarning` instead, and no item is yielded twice.
+        to truncate, the iteration ends as `if_truncated` says instead, and no item is yielded twice.
         """
+        self.is_truncated = False
         seen = {hash(start)}  # hashes: a walk of a million pages needs little memory
         token = start
         before: tuple[T, ...] = ()
@@ -87,7 +98,15 @@ class Paged(Generic[T]):
             if token is None:
                 return
             if self._truncation_warning and (repeats or hash(token) in seen):
-                warnings.warn(self._truncation_warning, TruncatedListWarning, stacklevel=3)  # the line that iterates
+                self.is_truncated = True
+                if self._if_truncated == "raise":
+                    truncated = TruncatedListWarning(self._truncation_warning)
+                    truncated.page_token = token
+                    raise truncated
+                if self._if_truncated == "warn":
+                    warnings.warn(
+                        self._truncation_warning, TruncatedListWarning, stacklevel=3
+                    )  # the line that iterates
                 return
             if repeats == MAX_REPEATS:
                 raise PagingError(f"the server returned the same {len(before)} items on {repeats + 1} pages in a row")
@@ -142,4 +161,9 @@ class Paged(Generic[T]):
                     raise
                 return Page((), None)
 
-        return Paged(fetch, truncation_warning=self._truncation_warning, redact=self._redact)
+        return Paged(
+            fetch,
+            truncation_warning=self._truncation_warning,
+            if_truncated=self._if_truncated,
+            redact=self._redact,
+        )

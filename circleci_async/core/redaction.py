@@ -5,36 +5,44 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from html import escape
 from json import dumps
+from typing import Any
 
+from ..config.redacted import Redacted
 from ..errors import ApiError, CircleCIError, DecodeError, InvalidArgument
 from .error_bodies import error_message
 
 _HTML_CHARACTERS = re.compile("[&<>]")  # some servers escape these in JSON too
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 MAX_UNREDACTED = 4
 """Characters. The API itself shows the last four of a value, so shorter ones are not replaced."""
 
 
-def checked_value(name: str, value: object) -> str:
+def checked_value(name: str, value: Redacted[Any]) -> Redacted[str]:
     """Return the value of a variable. Raises `InvalidArgument`, which does not show the value."""
-    if not isinstance(value, str):
-        raise InvalidArgument(f"the value of {name!r} must be a string, got {type(value).__name__}")
-    if any("\ud800" <= character <= "\udfff" for character in value):  # a lone surrogate cannot be encoded
+    if not isinstance(value.reveal(), str):
+        raise InvalidArgument(f"the value of {name!r} must be a string, got {type(value.reveal()).__name__}")
+    if _SURROGATE.search(value.reveal()):  # it cannot be encoded
         raise InvalidArgument(f"the value of {name!r} must be valid Unicode: it contains a lone surrogate")
     return value
 
 
 @contextmanager
-def redact_errors(*values: str | None) -> Generator[None]:
+def redact_errors(*values: Redacted[str] | None) -> Generator[None]:
     """Redact values in the errors of the call that sends them: the server may quote them."""
     try:
         yield
     except CircleCIError as error:
         spellings = {
-            spelling for value in values if value and len(value) > MAX_UNREDACTED for spelling in _spellings(value)
+            spelling
+            for value in values
+            if value is not None and len(value.reveal()) > MAX_UNREDACTED
+            for spelling in _spellings(value.reveal())
         }
         if spellings:
             _redact(_Redactor(spellings), error)
+            del spellings  # a traceback that prints local variables must not print them
         raise
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from ..config.redacted import Redacted
 from ..errors import ApiError
 from .response import Response
 
@@ -20,7 +21,7 @@ class Redirects:
         self.is_cross_origin: bool = False
         """Whether the last response came from another origin than the first."""
 
-    def target_of(self, response: Response, method: str, *, public_url: Callable[[str], str]) -> str | None:
+    def target_of(self, response: Response, method: str, *, public_url: Callable[[str], str]) -> Redacted[str] | None:
         """Return the address to request next, or None if the response is not a redirect that is followed.
 
         `public_url`: a function that removes secrets from an address. Raises `ApiError` for a redirect from https to

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from ..config.log import log
+from ..config.redacted import Redacted, reveal
 from ..errors import (
     ApiError,
     CircleCIError,
@@ -58,8 +59,8 @@ class RequestOptions:
 class Request:
     """One request: its deadline, which starts now, and its attempts.
 
-    `isolated_limit`: a 429 concerns this request alone and pauses no other. `sent`: bytes of the body. `extra_headers`:
-    headers that are sent to the origin of `url` only.
+    `isolated_limit`: a 429 concerns this request alone and pauses no other. `extra_headers`: headers that are sent to
+    the origin of `url` only.
     Raises `ConfigurationError` if the client is closed or belongs to another event loop or process.
     """
 
@@ -72,6 +73,7 @@ class Request:
         "_state",
         "_timeout",
         "_wait_limit",
+        "body",
         "deadline",
         "extra_headers",
         "is_repeated",
@@ -85,12 +87,14 @@ class Request:
         state: ClientState,
         options: RequestOptions,
         method: str,
-        url: str,
+        url: str | Redacted[str],
         *,
         isolated_limit: bool = False,
-        sent: int = 0,
-        extra_headers: Mapping[str, str] | None = None,
+        body: Redacted[bytes] | None = None,
+        extra_headers: Redacted[Mapping[str, str]] | None = None,
     ) -> None:
+        self.url: str = reveal(url)
+        del url  # it can be signed: an attribute holds it, so that no local variable does
         state.lifetime.check()
         self._state = state
         self._policy = policy = options.retry
@@ -98,10 +102,10 @@ class Request:
         self._isolated_limit = isolated_limit
         self._schedule: RetrySchedule | None = None
         self.method: str = method
-        self.url: str = url
+        self.body: Redacted[bytes] | None = body
         self.is_repeated: bool = False
         """Whether an earlier attempt may have been carried out, although it failed."""
-        self.extra_headers: Mapping[str, str] | None = extra_headers
+        self.extra_headers: Redacted[Mapping[str, str]] | None = extra_headers
         found = captures()
         self.recorder: CallRecorder | None = CallRecorder(found, state.transport, method) if found else None
         self.deadline: float | None = None
@@ -110,7 +114,7 @@ class Request:
         self._sequence = next_sequence()
         self._wait_limit: WaitLimit | None = None
         self._observer = (
-            AttemptObserver(options.on_attempt, state.transport, state.api, method, url, sent)
+            AttemptObserver(options.on_attempt, state.transport, state.api, method, self.url, self.sent)
             if options.on_attempt
             else None
         )
@@ -151,6 +155,11 @@ class Request:
             raise ConfigurationError(CLOSED)
         message = f"not completed within the deadline of {self._policy.deadline:g} s"
         raise RequestTimeout(message, method=self.method, url=self._state.transport.public_url(self.url))
+
+    @property
+    def sent(self) -> int:
+        """Bytes of the body."""
+        return 0 if self.body is None else len(self.body.reveal())
 
     def span(self) -> AttemptSpan | None:
         """Start an attempt, after the limiter admitted it. None without an `on_attempt` function."""

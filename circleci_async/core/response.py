@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from yarl import URL
 
+from ..config.redacted import Redacted
 from ..config.trust import Origin
 from ..errors import TransportError
 from .rate_limit import RateLimitState, parse_rate_limit, parse_retry_after
@@ -49,7 +50,8 @@ class BodyReader(Protocol):
 class Redirect(NamedTuple):
     """The target of a redirect."""
 
-    url: str
+    url: Redacted[str]
+    """It can be signed."""
     is_cross_origin: bool
     is_downgrade: bool
     """Whether it leads from https to http."""
@@ -127,7 +129,7 @@ class Response:
         if here is None or there is None:
             return None
         is_downgrade = (here.scheme, there.scheme) == ("https", "http")
-        return Redirect(str(target), is_cross_origin=here != there, is_downgrade=is_downgrade)
+        return Redirect(Redacted(str(target)), is_cross_origin=here != there, is_downgrade=is_downgrade)
 
     async def read(self, max_bytes: int) -> bytes:
         """Read the whole body. Raises `TransportError` if it is incomplete, `ResponseTooLarge` beyond `max_bytes`."""

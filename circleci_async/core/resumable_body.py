@@ -5,6 +5,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeVar
 
+from ..config.redacted import Redacted, redacted
 from ..config.trust import Origin
 from ..errors import ApiError, DownloadError, DownloadInterrupted, RequestTimeout, TransportError
 from .session import Session, Stream
@@ -45,14 +46,21 @@ class ResumableBody:
     """
 
     def __init__(
-        self, session: Session, url: str, *, offset: int = 0, etag: str | None = None, anonymous: bool = False
+        self,
+        session: Session,
+        url: str | Redacted[str],
+        *,
+        offset: int = 0,
+        etag: str | None = None,
+        anonymous: bool = False,
     ) -> None:
-        if Origin.of(url) is None:
+        self._url = redacted(url)
+        del url  # it can be signed
+        if Origin.of(self._url.reveal()) is None:
             raise DownloadError("the url must be an http or https URL")
         self._session = session
-        self._url = url
         self._anonymous = anonymous
-        self._request = session.start_request("GET", url)
+        self._request = session.start_request("GET", self._url)
         self._stream: Stream | None = None
         self._speed = SpeedMeter(session.options.min_speed)
         self._now = asyncio.get_running_loop().time
@@ -170,7 +178,7 @@ class ResumableBody:
 
     @property
     def _shown(self) -> str:
-        return self._session.public_url(self._url)
+        return self._session.public_url(self._url.reveal())
 
     def _failed(self, message: str) -> TransportError:
         return TransportError(message, method="GET", url=self._shown)

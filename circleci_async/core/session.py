@@ -4,11 +4,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from ..config.log import log
+from ..config.redacted import NotPicklable, Redacted
 from ..errors import (
     ApiError,
     DecodeError,
@@ -22,15 +24,16 @@ from ..untrusted_text import shown
 from .attempts import AttemptSpan, OnAttempt
 from .deletion import is_deleted
 from .encoding import Query, checked_headers, checked_method, query_string, split_query, to_bytes
-from .error_bodies import MAX_READ, error_message, kept_body, request_id
+from .error_bodies import MAX_BODY, MAX_READ, error_message, kept_text, request_id
 from .json_parts import MAX_AT_ONCE
 from .limiter import Permit
-from .paging import Page, Paged
+from .paging import IfTruncated, Page, Paged
 from .rate_limit import UNKNOWN
 from .redirects import Redirects
 from .request import Request, RequestOptions
 from .response import Response
 from .retry import RetryPolicy
+from .signed_urls import redact_query
 from .state import ClientState
 from .time_limit import within
 from .transport import Timeout
@@ -104,7 +107,7 @@ class Stream:
             self._span.end(error)
 
 
-class Session:
+class Session(NotPicklable):
     """Sends requests with one set of options, and decodes the responses.
 
     The codec is imported with the first call: importing cattrs with the client would slow that import by a tenth.
@@ -149,8 +152,9 @@ class Session:
         """
         from .codec import decode
 
+        body = None if json is None else Redacted(json)
         return self._fetch(
-            partial(decode, kind), method, path, query, json, expect_status=expect_status, isolated_limit=isolated_limit
+            partial(decode, kind), method, path, query, body, expect_status=expect_status, isolated_limit=isolated_limit
         )
 
     def request_json(
@@ -159,8 +163,8 @@ class Session:
         path: str,
         *,
         query: Query | None = None,
-        json: Any = None,
-        headers: Mapping[str, str] | None = None,
+        json: Redacted[Any] | None = None,
+        headers: Redacted[Mapping[str, str]] | None = None,
     ) -> Coroutine[Any, Any, Any]:
         """Return the response to any request as parsed JSON, or None if it is empty.
 
@@ -170,7 +174,7 @@ class Session:
         from .codec import loads
 
         path, query = split_query(path, query)
-        extra = checked_headers(headers) if headers else None
+        extra = checked_headers(headers) if headers is not None else None
         return self._fetch(loads, checked_method(method), path, query, json, extra_headers=extra)
 
     def paged_json(self, path: str, *, query: Query | None = None) -> Paged[dict[str, Any]]:
@@ -188,11 +192,13 @@ class Session:
         query: Query | None = None,
         items_optional: bool = False,
         truncation_warning: str | None = None,
+        if_truncated: IfTruncated = "warn",
     ) -> Paged[T]:
         """Return the list at `path`. Nothing is sent yet.
 
         `items_optional`: a response without `items` is an empty page. `truncation_warning`: the text of the
-        `TruncatedListWarning` for a list that the server truncates: it repeats its one page.
+        `TruncatedListWarning` for a list that the server truncates: it repeats its one page. `if_truncated`: what the
+        iteration does then.
         """
 
         async def fetch(token: str | None) -> Page[T]:
@@ -202,7 +208,7 @@ class Session:
             items, next_token = await self._fetch(decode, "GET", path, {**(query or {}), "page-token": token})
             return Page(items, next_token)
 
-        return Paged(fetch, truncation_warning=truncation_warning, redact=self.redact)
+        return Paged(fetch, truncation_warning=truncation_warning, if_truncated=if_truncated, redact=self.redact)
 
     def paged_by_offset(self, kind: type[T], path: str, *, query: Query | None = None) -> Paged[T]:
         """Return the list at `path`, whose pages are requested by offset until one is empty.
@@ -225,7 +231,7 @@ class Session:
         items, _ = await self._fetch(partial(decode_page, kind, items_optional=items_optional), "GET", path)
         return list(items)
 
-    def start_request(self, method: str, url: str) -> Request:
+    def start_request(self, method: str, url: Redacted[str]) -> Request:
         """Return a request whose deadline starts now. Raises `ConfigurationError` if the client is closed."""
         return Request(self.state, self.options, method, url)
 
@@ -237,7 +243,6 @@ class Session:
         stream = await self._open(
             request,
             headers,
-            None,
             self._stream_timeout,
             headers_timeout=self.options.timeout,
             counted=False,
@@ -270,11 +275,11 @@ class Session:
         method: str,
         path: str,
         query: Query | None = None,
-        json: Any = None,
+        json: Redacted[Any] | None = None,
         *,
         expect_status: int | None = None,
         isolated_limit: bool = False,
-        extra_headers: Mapping[str, str] | None = None,
+        extra_headers: Redacted[Mapping[str, str]] | None = None,
     ) -> T:
         """Send one request, with retries, and decode the response."""
         url = self.api_url(path) + (query_string(query) if query else "")
@@ -285,16 +290,15 @@ class Session:
             method,
             url,
             isolated_limit=isolated_limit,
-            sent=len(body) if body else 0,
+            body=body,
             extra_headers=extra_headers,
         )
         try:
-            content = await request.run(partial(self._attempt, request, headers, body, expect_status))
+            content = await request.run(partial(self._attempt, request, headers, expect_status))
         except NotCreated as refusal:
-            try:  # another 2xx, but its body may describe what was created
+            with suppress(DecodeError):  # another 2xx, but its body may describe what was created
                 return decode(refusal.body.encode(), method=method, url=url)
-            except DecodeError:
-                raise refusal from None
+            raise
         self.state.retry_budget.earn()
         try:
             if len(content) > MAX_AT_ONCE:
@@ -310,11 +314,9 @@ class Session:
             del content  # the traceback would keep all of it
         raise error
 
-    async def _attempt(
-        self, request: Request, headers: Mapping[str, str] | None, body: bytes | None, expect_status: int | None
-    ) -> bytes:
+    async def _attempt(self, request: Request, headers: Mapping[str, str] | None, expect_status: int | None) -> bytes:
         """Make one attempt and return the body of the response."""
-        stream = await self._open(request, headers, body, self._call_timeout, expect_status=expect_status)
+        stream = await self._open(request, headers, self._call_timeout, expect_status=expect_status)
         try:
             try:
                 content = await stream.read()
@@ -332,7 +334,6 @@ class Session:
         self,
         request: Request,
         headers: Mapping[str, str] | None,
-        body: bytes | None,
         timeout: Timeout,
         *,
         expect_status: int | None = None,
@@ -345,24 +346,32 @@ class Session:
         `headers_timeout`: seconds until the headers of the last response, for a `timeout` without a total.
         Redirects of a GET are followed. After a 401 the request is sent once more if the token has changed since.
         """
-        state, method, url = self.state, request.method, request.url
+        state, method, body = self.state, request.method, request.body
         permit = state.limiter.try_acquire(counted=counted)
         if permit is None:
             permit = await state.limiter.acquire(request.wait_limit, counted=counted)
         span = request.span()
         response: Response | None = None
         try:
-            sent_headers = {**(headers or {}), **request.extra_headers} if request.extra_headers else headers
+            sent_headers: Mapping[str, str] | Redacted[Mapping[str, str]] | None = headers
+            if request.extra_headers is not None:
+                sent_headers = Redacted({**(headers or {}), **request.extra_headers.reveal()})
             redirects: Redirects | None = None
+            target: Redacted[str] | None = None
             redirected = token_replaced = False
             deadline = None if headers_timeout is None else asyncio.get_running_loop().time() + headers_timeout
             while True:
                 state.stats.requests += 1
-                if body:
-                    state.stats.sent += len(body)
+                if body is not None:
+                    state.stats.sent += request.sent
                 began = time.perf_counter()
                 sending = state.transport.send(
-                    method, url, headers=sent_headers, body=body, timeout=timeout, anonymous=anonymous
+                    method,
+                    request.url if target is None else target.reveal(),  # no local variable holds a signed address
+                    headers=sent_headers,
+                    body=body,
+                    timeout=timeout,
+                    anonymous=anonymous,
                 )
                 if deadline is not None:
                     left = deadline - asyncio.get_running_loop().time()
@@ -380,7 +389,7 @@ class Session:
                     target = redirects.target_of(response, method, public_url=self.public_url)
                     if target is None:
                         break
-                    url, redirected = target, redirects.is_cross_origin
+                    redirected = redirects.is_cross_origin
                     if redirected:
                         sent_headers = headers
                 await response.discard()
@@ -430,13 +439,12 @@ class Session:
         finally:
             response.close()
         self.state.stats.received += len(body)
-        body = kept_body(body, redact=self.state.transport.redact_bytes)
+        text = kept_text(body, redact=partial(self._redact_error, response))
         if request.recorder is not None:
-            request.recorder.received(response, body)
-        text = body.decode("utf-8-sig", "replace")
+            request.recorder.received(response, body if len(body) <= MAX_BODY else text.encode())
         message = error_message(response.status, text)
         if target := response.redirect:
-            message = f"unexpected redirect to {shown(self.public_url(target.url))}"
+            message = f"unexpected redirect to {shown(self.public_url(target.url.reveal()))}"
         error = api_error_type(response.status)(
             response.status,
             message,
@@ -448,3 +456,8 @@ class Session:
         )
         error.redirected = redirected
         return error
+
+    def _redact_error(self, response: Response, text: str) -> str:
+        """Replace the token and, for an origin that is not sent it, the query of the address in an error body."""
+        text = self.redact(text)
+        return text if response.is_trusted else redact_query(text, response.url)

@@ -17,13 +17,15 @@ import aiohttp
 from multidict import CIMultiDict, istr
 from yarl import URL
 
+from ..config.redacted import NotPicklable, Redacted, reveal
 from ..config.tokens import Token, call_token
 from ..config.trust import Trust
 from ..errors import ConfigurationError, InvalidArgument, RequestTimeout, ResponseTooLarge, TransportError
+from .arguments import check_word
 from .bounded_body import UnknownEncoding, content_encoding, read_bounded
 from .gzip_decoder import GzipError
 from .lifetime import CLOSED
-from .proxies import proxy_for
+from .proxies import is_local, proxy_for
 from .response import Response
 from .retry import IDEMPOTENT
 from .stream_buffers import StreamBuffers
@@ -52,13 +54,13 @@ Timeout = aiohttp.ClientTimeout
 """Seconds: `total` of an attempt, `sock_connect` for connecting, `sock_read` between two reads."""
 
 
-class Transport:
+class Transport(NotPicklable):
     """Sends requests, with the token to trusted origins only."""
 
     def __init__(
         self,
         *,
-        token: Token | None,
+        token: Redacted[Token | None],
         trust: Trust,
         auth: Auth = "circle-token",
         http: aiohttp.ClientSession | None = None,
@@ -66,12 +68,16 @@ class Transport:
         middlewares: Iterable[Middleware] = (),
         user_agent: str | None = None,
     ) -> None:
-        if auth not in get_args(Auth):
-            raise ConfigurationError(f"auth must be one of {', '.join(map(repr, get_args(Auth)))}, got {auth!r}")
-        self._token = token
+        check_word("auth", auth, get_args(Auth), required=True, error=ConfigurationError)
+        self._token = token.reveal()
         self._trust = trust
         self._auth = auth
         self._http = http
+        # aiohttp's own proxies of the environment: it uses them unless the session has one of its own
+        self.bypasses_proxies: bool = (
+            http is not None and http.trust_env and getattr(http, "_default_proxy", None) is None
+        )
+        """Whether aiohttp would send requests to this machine through a proxy."""
         self._unpooled_http: aiohttp.ClientSession | None = None
         self._owns_http = http is None
         self._headers = {
@@ -85,8 +91,8 @@ class Transport:
         self._secrets: deque[str] = deque(maxlen=MAX_SECRETS)
         self.static_header: tuple[str, str] | None = None
         """Name and value of the header that carries the token, unless a function returns the token."""
-        if token and isinstance(token, str):
-            self.static_header = self._token_header(token)
+        if self._token and isinstance(self._token, str):
+            self.static_header = self._token_header(self._token)
         self._buffers = StreamBuffers()
         self._is_closed = False
 
@@ -95,8 +101,8 @@ class Transport:
         method: str,
         url: str,
         *,
-        headers: Mapping[str, str] | None,
-        body: bytes | None,
+        headers: Mapping[str, str] | Redacted[Mapping[str, str]] | None,
+        body: Redacted[bytes] | None,
         timeout: Timeout,
         anonymous: bool = False,
     ) -> Response:
@@ -104,21 +110,18 @@ class Transport:
 
         `headers`: besides `User-Agent`, `Accept: application/json` and `Accept-Encoding: gzip`, which they may replace.
 
-        A request that was lost
-        on a reused connection, which the server had closed, is sent once more on a new one.
+        A request that was lost on a reused connection, which the server had closed, is sent once more on a new one.
 
         Raises `TransportError` or `RequestTimeout`, never an error of aiohttp: their frames hold the token.
         """
-        address = URL(url, encoded=url.isascii() and " " not in url)
+        hop = Hop(self, URL(url, encoded=url.isascii() and " " not in url), anonymous=anonymous)
+        del url  # it can be signed: the hop holds it, and what is sent, so that no local variable does
         session = self._session(method)
-        hop = Hop(self, anonymous=anonymous)
-        if not self._owns_http:
-            headers = {**self._headers, **(headers or {})}
-        is_raw = headers is not None and headers.get("Accept-Encoding") == "identity"
+        is_raw = headers is not None and reveal(headers).get("Accept-Encoding") == "identity"
         decompresses = bool(self._middlewares) and not is_raw
-        options: dict[str, Any] = {
-            "data": body,
-            "headers": headers,
+        hop.options = {
+            "data": None if body is None else body.reveal(),
+            "headers": reveal(headers) if self._owns_http else self._headers_with(headers),
             "timeout": timeout,
             "allow_redirects": False,
             "raise_for_status": False,
@@ -127,26 +130,26 @@ class Transport:
             "middlewares": (*self._middlewares, hop),
         }
         if is_raw:
-            options["read_bufsize"] = self._buffers.next_size
+            hop.options["read_bufsize"] = self._buffers.next_size
         if body is None and method != "GET":  # aiohttp would declare it to be application/octet-stream
-            options["skip_auto_headers"] = _CONTENT_TYPE
+            hop.options["skip_auto_headers"] = _CONTENT_TYPE
         if self._proxies:
-            options["proxy"] = proxy_for(address, self._proxies)
+            hop.options["proxy"] = proxy_for(hop.address, self._proxies)
         is_resent = False
         try:
             try:
-                raw = await session.request(method, address, **options)
+                raw = await session.request(method, hop.address, **hop.options)
             except ConnectionLost:
                 if self._is_closed or not hop.was_reused or method not in IDEMPOTENT:
                     raise
                 is_resent = True
-                raw = await self._unpooled().request(method, address, **options)
+                raw = await self._unpooled().request(method, hop.address, **hop.options)
         except asyncio.CancelledError as cancelled:
             raise cancelled.with_traceback(None) from None
         except Exception as caught:
             if caught is hop.token_error or self._is_of_middleware(caught):
                 raise
-            error = _translate(caught.error if isinstance(caught, ConnectionLost) else caught, method, url)
+            error = _translate(caught.error if isinstance(caught, ConnectionLost) else caught, method, hop.address)
         else:
             return Response(
                 raw.status,
@@ -218,6 +221,11 @@ class Transport:
         elif "circle-token" in shown.query:
             shown = shown.without_query_params("circle-token")
         return self.redact(str(shown))
+
+    def _headers_with(self, headers: Mapping[str, str] | Redacted[Mapping[str, str]] | None) -> Mapping[str, str]:
+        """Return headers with those that a session of the client has itself."""
+        given = reveal(headers)
+        return {**self._headers, **given} if given else self._headers
 
     def _session(self, method: str) -> aiohttp.ClientSession:
         if self._is_closed:
@@ -291,7 +299,14 @@ class Hop:
 
     token_fingerprint: int | None = None
 
-    def __init__(self, transport: Transport, *, anonymous: bool) -> None:
+    options: dict[str, Any]
+    """Arguments of the request."""
+
+    replaced: str | None = None
+    """The header that the token replaces while the request is sent."""
+
+    def __init__(self, transport: Transport, address: URL, *, anonymous: bool) -> None:
+        self.address = address
         self._transport = transport
         self._anonymous = anonymous
 
@@ -308,12 +323,14 @@ class Hop:
         self.is_trusted = self._transport.trusts(request.url)
         if self.is_trusted and not self._anonymous:
             header = self._transport.static_header or await self._new_header()
-        name = before = None
+        name = None
         if header is not None:
             name = header[0]
-            before = request.headers.get(name)
+            self.replaced = request.headers.get(name)
             request.headers[name] = header[1]
             del header  # a traceback that prints local variables must not print the token
+        if self._transport.bypasses_proxies and is_local(request.url):
+            request.update_proxy(None, None, None)
         try:
             return await handler(request)
         except asyncio.CancelledError as cancelled:
@@ -322,15 +339,15 @@ class Hop:
             error: Exception = ConnectionLost(_without_frames(lost))
             self.was_reused = self._transport.has_reused_connection(request)
         except aiohttp.ClientResponseError as caught:
-            error = _translate(caught, request.method, str(request.url))
+            error = _translate(caught, request.method, request.url)
         except Exception as caught:  # noqa: BLE001  # it is raised below
             error = _without_frames(caught)
         finally:
             if name is not None:
-                if before is None:
+                if self.replaced is None:
                     request.headers.pop(name, None)
                 else:
-                    request.headers[name] = before
+                    request.headers[name] = self.replaced
         raise error
 
     async def _new_header(self) -> tuple[str, str] | None:
@@ -369,19 +386,18 @@ class _Body:
         return self._raw.content_length
 
     async def read(self, max_bytes: int) -> bytes:
-        raw = self._raw
-        is_buffered = self._is_decoded and raw.content.is_eof()  # all has arrived, or a middleware has read it
-        length = raw.content_length
+        is_buffered = self._is_decoded and self._raw.content.is_eof()  # all has arrived, or a middleware has read it
+        length = self._raw.content_length
         try:
             if is_buffered or (length is not None and length <= max_bytes and not self._encoding):  # the usual case
-                data = await raw.read()
+                data = await self._raw.read()
                 is_whole = len(data) <= max_bytes
             elif length is None or self._encoding:
                 data, is_whole = await self.read_start(max_bytes)
             else:
                 data, is_whole = b"", False
         except _READ_ERRORS as caught:
-            error = _translate(caught, self._method, str(raw.url))
+            error = _translate(caught, self._method, self._raw.url)
         else:
             if is_whole:
                 return data
@@ -389,28 +405,27 @@ class _Body:
         raise error
 
     async def read_start(self, max_bytes: int) -> tuple[bytes, bool]:
-        raw = self._raw
         try:
-            if self._is_decoded and raw.content.is_eof():
-                data = await raw.read()
+            if self._is_decoded and self._raw.content.is_eof():
+                data = await self._raw.read()
                 return data, len(data) <= max_bytes
             encoding = "" if self._is_decoded else self._encoding
             return await read_bounded(self.read_some, max_bytes, encoding=encoding)
         except (GzipError, UnknownEncoding) as caught:
             error = self._error(TransportError, f"the response body is incomplete or malformed: {caught}")
         except _READ_ERRORS as caught:
-            error = _translate(caught, self._method, str(raw.url))
+            error = _translate(caught, self._method, self._raw.url)
         raise error
 
     async def read_some(self) -> bytes:
         try:
             return await self._raw.content.readany()
         except _READ_ERRORS as caught:
-            error = _translate(caught, self._method, str(self._raw.url))
+            error = _translate(caught, self._method, self._raw.url)
         raise error
 
     def _error(self, kind: type[TransportError], message: str) -> TransportError:
-        return kind(message, method=self._method, url=_without_query(str(self._raw.url)))
+        return kind(message, method=self._method, url=_without_secrets(self._raw.url))
 
     def close(self) -> None:
         if self._buffers is not None:
@@ -486,9 +501,9 @@ def _checked(middlewares: Iterable[Middleware]) -> tuple[Middleware, ...]:
     return found
 
 
-def _translate(error: Exception, method: str, url: str) -> TransportError:
+def _translate(error: Exception, method: str, url: URL) -> TransportError:
     """Return the error of this package for an error of aiohttp."""
-    shown = _without_query(url)
+    shown = _without_secrets(url)
     match error:
         case aiohttp.ConnectionTimeoutError():
             return RequestTimeout("connection timed out", method=method, url=shown, sent=False)
@@ -511,9 +526,11 @@ def _translate(error: Exception, method: str, url: str) -> TransportError:
             return TransportError(f"invalid HTTP response: {what.rstrip(':')}", method=method, url=shown)
         case TransportError():
             return error.with_traceback(None)
+        case aiohttp.InvalidURL():
+            return TransportError("the address is invalid", method=method, url=shown, sent=False)
         case _:
             return TransportError(f"connection lost: {str(error) or type(error).__name__}", method=method, url=shown)
 
 
-def _without_query(url: str) -> str:
-    return str(URL(url, encoded=True).with_user(None).with_query(None))
+def _without_secrets(url: URL) -> str:
+    return str(url.with_user(None).with_query(None).with_fragment(None))

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..core.arguments import local_path
 from ..errors import DownloadError, UnsafePath
 from ..models.artifacts import Artifact
 from ..untrusted_text import MAX_SHOWN, quoted, shown
@@ -48,7 +49,7 @@ class Destination:
     """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
-        self.root: Path = Path(root)
+        self.root: Path = local_path("folder", root)
         self._root = self.root.as_posix()
         self._entries: dict[str, dict[str, str]] = {}
         self._files: set[str] = set()

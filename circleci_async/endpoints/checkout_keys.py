@@ -1,5 +1,6 @@
 """Checkout keys: the SSH keys used to check out a project's code."""
 
+from ..core.arguments import check_word
 from ..core.paging import Paged
 from ..errors import InvalidArgument
 from ..models.checkout_keys import CheckoutKey, CheckoutKeyType, KeyDigest
@@ -21,6 +22,7 @@ class CheckoutKeys(Resource):
 
         `digest`: the hash of the listed fingerprints, MD5 by default.
         """
+        check_word("digest", digest, KeyDigest)
         return self._session.paged(
             CheckoutKey, f"/project/{project_path(project)}/checkout-key", query={"digest": digest}
         )
@@ -37,6 +39,7 @@ class CheckoutKeys(Resource):
             raise InvalidArgument(
                 f"type must be 'deploy-key' or 'user-key', got {str(type)!r}: create a 'user-key' instead"
             )
+        check_word("type", type, (CheckoutKeyType.DEPLOY_KEY, CheckoutKeyType.USER_KEY), required=True)
         return await self._session.request(
             CheckoutKey, "POST", f"/project/{project_path(project)}/checkout-key", json={"type": type}
         )

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from ..core.paging import Paged
+from ..config.redacted import Redacted
+from ..core.arguments import check_word
+from ..core.paging import IfTruncated, Paged
 from ..core.redaction import checked_value, redact_errors
 from ..errors import InvalidArgument
 from ..models.contexts import (
@@ -60,7 +62,7 @@ class Contexts(Resource):
         Requires either `owner_id` or `owner_slug`; CircleCI Server supports `owner_id` only. Context names are unique
         within an organization.
         """
-        owner = _owner(owner_id, owner_slug, owner_type or OwnerType.ORGANIZATION)
+        owner = _owner(owner_id, owner_slug, OwnerType.ORGANIZATION if owner_type is None else owner_type)
         return await self._session.request(Context, "POST", "/context", json={"name": name, "owner": owner})
 
     async def get(self, context_id: Id) -> ContextDetails:
@@ -77,17 +79,19 @@ class Contexts(Resource):
         """
         return await self._session.request(Message, "DELETE", f"/context/{segment(context_id)}")
 
-    def variables(self, context_id: Id) -> Paged[ContextVariable]:
+    def variables(self, context_id: Id, *, if_truncated: IfTruncated = "warn") -> Paged[ContextVariable]:
         """Iterate over the variables of a context: their names, without the values.
 
         `GET /context/{context_id}/environment-variable`
 
-        The API returns the first 100 only. If there are more, the iteration ends with a `TruncatedListWarning`.
+        The API returns the first 100 only. If there are more, the iteration ends with a `TruncatedListWarning`, which
+        `if_truncated` can make an error ("raise") or turn off ("ignore"); `is_truncated` of the list is True.
         """
         return self._session.paged(
             ContextVariable,
             f"/context/{segment(context_id)}/environment-variable",
             truncation_warning=f"context {context_id} may have more variables: the API lists only the first 100",
+            if_truncated=if_truncated,
         )
 
     async def set_variable(self, context_id: Id, name: str, value: str) -> ContextVariableResult:
@@ -95,9 +99,11 @@ class Contexts(Resource):
 
         `PUT /context/{context_id}/environment-variable/{env_var_name}`
         """
+        secret = Redacted(value)
+        del value  # a traceback that prints local variables must not print it
         path = f"/context/{segment(context_id)}/environment-variable/{segment(name)}"
-        with redact_errors(checked_value(name, value)):
-            return await self._session.request(ContextVariableResult, "PUT", path, json={"value": value})
+        with redact_errors(checked_value(name, secret)):
+            return await self._session.request(ContextVariableResult, "PUT", path, json={"value": secret})
 
     async def delete_variable(self, context_id: Id, name: str) -> Message:
         """Remove a variable from a context.
@@ -124,6 +130,7 @@ class Contexts(Resource):
 
         `value`: the id (not the name) of the project or group, or the expression.
         """
+        check_word("type", type, RestrictionType, required=True)
         return await self._session.request(
             ContextRestriction,
             "POST",
@@ -143,6 +150,7 @@ class Contexts(Resource):
 
 def _owner(id: Id | None, slug: OrgRef | None, type: OwnerType | str | None) -> dict[str, Any]:
     """Return the owner of a context as the API identifies it: `id` or `slug`, and `type`."""
+    check_word("owner_type", type, OwnerType)
     if (id is None) == (slug is None):
         raise InvalidArgument(
             f"exactly one of owner_id and owner_slug is required, got owner_id={id!r}, owner_slug={slug!r}"

@@ -1,5 +1,6 @@
 """Environment variables of a project."""
 
+from ..config.redacted import Redacted
 from ..core.paging import Paged
 from ..core.redaction import checked_value, redact_errors
 from ..errors import InvalidArgument
@@ -29,14 +30,16 @@ class EnvironmentVariables(Resource):
 
         Not retried once the server may have received it. Setting the same variable again is safe.
         """
+        secret = Redacted(value)
+        del value  # a traceback that prints local variables must not print it
         if not name:
             raise InvalidArgument(f"name must be the name of a variable, such as 'AWS_REGION', got {name!r}")
-        with redact_errors(checked_value(name, value)):
+        with redact_errors(checked_value(name, secret)):
             return await self._session.request(
                 EnvironmentVariable,
                 "POST",
                 f"/project/{project_path(project)}/envvar",
-                json={"name": name, "value": value},
+                json={"name": name, "value": secret},
             )
 
     async def get(self, project: ProjectRef, name: str) -> EnvironmentVariable:

@@ -1,7 +1,7 @@
 """Groups of an organization's users."""
 
 from ..core.encoding import omit_none
-from ..core.paging import Paged
+from ..core.paging import IfTruncated, Paged
 from ..errors import InvalidArgument
 from ..models.groups import OrganizationGroup
 from ..models.messages import Message
@@ -24,13 +24,16 @@ class Groups(Resource):
             json=omit_none(name=name, description=description),
         )
 
-    def list(self, organization_id: Id, *, limit: int | None = None) -> Paged[OrganizationGroup]:
+    def list(
+        self, organization_id: Id, *, limit: int | None = None, if_truncated: IfTruncated = "warn"
+    ) -> Paged[OrganizationGroup]:
         """Iterate over the groups of an organization.
 
         `GET /organizations/{org_id}/groups`
 
-        The server returns at most 100 and ignores `limit`, the page size. A `TruncatedListWarning` means that there may
-        be more.
+        The server returns at most 100 and ignores `limit`, the page size. If there may be more, the iteration ends with
+        a `TruncatedListWarning`, which `if_truncated` can make an error ("raise") or turn off ("ignore"), and
+        `is_truncated` of the list is True. The `total_count` of the response is not returned; `circle.request` has it.
         """
         if limit is not None and (type(limit) is not int or limit < 1):
             raise InvalidArgument(f"limit must be a positive integer or None, got {limit!r}")
@@ -39,6 +42,7 @@ class Groups(Resource):
             f"/organizations/{segment(organization_id)}/groups",
             query={"limit": limit},
             truncation_warning="the organization may have more groups: the API lists only the first 100",
+            if_truncated=if_truncated,
         )
 
     async def get(self, organization_id: Id, group_id: Id) -> OrganizationGroup:

@@ -1,8 +1,9 @@
 """Insights: metrics of workflows, jobs and tests."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+from ..core.arguments import check_word
 from ..core.paging import Paged
 from ..errors import InvalidArgument
 from ..models.insights import (
@@ -22,6 +23,9 @@ from ..slug import org_path, project_path, segment
 from .resource import OrgRef, ProjectRef, Resource, parse_datetime
 
 MAX_SPAN = timedelta(days=90)
+
+ROUNDING = timedelta(minutes=1)
+"""How much earlier "90 days ago" may be by the time it is checked. Metrics lag by a day, so no run is lost."""
 
 
 class Insights(Resource):
@@ -46,6 +50,7 @@ class Insights(Resource):
         `reporting_window`: `last-90-days` by default.
         """
         _check_branch(branch, all_branches)
+        check_word("reporting_window", reporting_window, ReportingWindow)
         return self._session.paged(
             WorkflowMetrics,
             f"/insights/{project_path(project)}/workflows",
@@ -67,6 +72,8 @@ class Insights(Resource):
         `GET /insights/{project-slug}/workflows/{workflow-name}`
 
         `start_date` is inclusive, `end_date` exclusive. `end_date` requires a `start_date` at most 90 days earlier.
+        Without `end_date`, a `start_date` more than 90 days ago is refused: the API would omit the runs that started
+        more than 90 days after it.
         """
         _check_branch(branch, all_branches)
         start, end = _parse_range(start_date, end_date)
@@ -93,6 +100,7 @@ class Insights(Resource):
         `job_name`: only jobs whose name contains this text.
         """
         _check_branch(branch, all_branches)
+        check_word("reporting_window", reporting_window, ReportingWindow)
         return self._session.paged(
             JobMetrics,
             f"/insights/{project_path(project)}/workflows/{segment(workflow)}/jobs",
@@ -158,8 +166,9 @@ class Insights(Resource):
 
         `GET /insights/time-series/{project-slug}/workflows/{workflow-name}/jobs`
 
-        `granularity`: `hourly` (kept for 48 hours) or `daily` (kept for 90 days).
+        `granularity`: `hourly` (kept for 48 hours) or `daily` (kept for 90 days). The dates are as in `workflow_runs`.
         """
+        check_word("granularity", granularity, Granularity)
         start, end = _parse_range(start_date, end_date)
         return self._session.paged(
             JobTimeseries,
@@ -195,6 +204,7 @@ class Insights(Resource):
 
         `GET /insights/pages/{project-slug}/summary`
         """
+        check_word("reporting_window", reporting_window, ReportingWindow)
         return await self._session.request(
             ProjectSummary,
             "GET",
@@ -215,6 +225,7 @@ class Insights(Resource):
 
         `org_project_data` covers only the projects in `project_names`.
         """
+        check_word("reporting_window", reporting_window, ReportingWindow)
         return await self._session.request(
             OrgSummary,
             "GET",
@@ -238,4 +249,8 @@ def _parse_range(
             raise InvalidArgument("end_date requires a start_date, at most 90 days earlier")
         if not timedelta(0) < end - start <= MAX_SPAN:
             raise InvalidArgument(f"end_date must be at most 90 days after start_date={start}, got {end}")
+    elif start is not None and datetime.now(UTC) - start > MAX_SPAN + ROUNDING:
+        raise InvalidArgument(
+            f"start_date={start} is more than 90 days ago, so end_date is required: it must be at most 90 days later"
+        )
     return start, end

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from ..core.arguments import check_words
 from ..core.encoding import omit_none
 from ..errors import InvalidArgument
 from ..models.oidc import OidcClaim, OidcClaimSet
@@ -31,7 +32,7 @@ class Oidc(Resource):
     async def update_org_claims(
         self, organization_id: Id, *, audience: Sequence[str] | None = None, ttl: str | timedelta | None = None
     ) -> OidcClaimSet:
-        """Change custom claims of an organization. Omitted claims stay unchanged.
+        """Change custom claims of an organization. Omitted claims stay unchanged; without any, nothing changes.
 
         `PATCH /org/{orgID}/oidc-custom-claims`
         """
@@ -65,7 +66,7 @@ class Oidc(Resource):
         audience: Sequence[str] | None = None,
         ttl: str | timedelta | None = None,
     ) -> OidcClaimSet:
-        """Change custom claims of a project. Omitted claims stay unchanged.
+        """Change custom claims of a project. Omitted claims stay unchanged; without any, nothing changes.
 
         `PATCH /org/{orgID}/project/{projectID}/oidc-custom-claims`
         """
@@ -94,8 +95,6 @@ def _project_path(organization_id: Id, project_id: Id) -> str:
 
 
 def _changes(audience: Sequence[str] | None, ttl: str | timedelta | None) -> dict[str, Any]:
-    if audience is None and ttl is None:
-        raise InvalidArgument("at least one of audience and ttl is required")
     if isinstance(audience, str):
         raise InvalidArgument(f"audience must be a list such as [{audience!r}], got {audience!r}")
     return omit_none(
@@ -117,6 +116,7 @@ def _format_ttl(ttl: str | timedelta) -> str:
 
 def _join(claims: OidcClaim | str | Sequence[OidcClaim | str]) -> str:
     names = [claims] if isinstance(claims, str) else list(claims)
-    if not names or not all(names):
+    if not names:
         raise InvalidArgument(f"claims must be 'audience', 'ttl' or both, got {claims!r}")
+    check_words("claims", names, OidcClaim)
     return ",".join(names)

@@ -1,5 +1,6 @@
 """Organizations: create, read, delete."""
 
+from ..core.arguments import check_word
 from ..models.messages import Message
 from ..models.organizations import Organization, VcsType
 from ..slug import org_segment
@@ -14,6 +15,7 @@ class Organizations(Resource):
 
         `POST /organization`
         """
+        check_word("vcs_type", vcs_type, VcsType, required=True)
         return await self._session.request(
             Organization, "POST", "/organization", json={"name": name, "vcs_type": vcs_type}
         )

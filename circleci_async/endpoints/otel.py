@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from ..config.redacted import Redacted
+from ..core.arguments import check_word
 from ..core.encoding import omit_none
 from ..core.redaction import checked_value, redact_errors
 from ..errors import InvalidArgument
@@ -47,11 +49,14 @@ class Otel(Resource):
         example the collector's API key; the API never returns their values. An organization can have 5 exporters;
         creating more raises `Unprocessable` with the message "Internal server error.".
         """
-        if headers is not None and len(headers) > MAX_HEADERS:
-            raise InvalidArgument(f"headers must have at most {MAX_HEADERS} items, got {len(headers)}")
-        for name, value in (headers or {}).items():
+        secrets = None if headers is None else {name: Redacted(value) for name, value in headers.items()}
+        del headers  # a traceback that prints local variables must not print their values
+        check_word("protocol", protocol, OtelProtocol, required=True)
+        if secrets is not None and len(secrets) > MAX_HEADERS:
+            raise InvalidArgument(f"headers must have at most {MAX_HEADERS} items, got {len(secrets)}")
+        for name, value in (secrets or {}).items():
             checked_value(name, value)
-        with redact_errors(*(headers or {}).values()):
+        with redact_errors(*(secrets or {}).values()):
             return await self._session.request(
                 OtelExporter,
                 "POST",
@@ -61,7 +66,7 @@ class Otel(Resource):
                     endpoint=endpoint,
                     protocol=protocol,
                     insecure=insecure,
-                    headers=headers,
+                    headers=secrets,
                 ),
             )
 

@@ -4,6 +4,7 @@ import builtins
 from collections.abc import Mapping
 from typing import Any
 
+from ..core.arguments import check_word
 from ..core.encoding import omit_none
 from ..errors import InvalidArgument
 from ..models.messages import Message
@@ -11,6 +12,9 @@ from ..models.pipeline_definitions import CheckoutSource, ConfigSource, Pipeline
 from ..models.repositories import Repository
 from ..slug import segment
 from .resource import Id, Resource
+
+_CONFIG_PROVIDERS = ("github_app", "circleci")
+_CHECKOUT_PROVIDERS = ("github_app",)
 
 
 class PipelineDefinitions(Resource):
@@ -48,7 +52,7 @@ class PipelineDefinitions(Resource):
         if isinstance(config_source, ConfigSource):
             _check_config_source(config_source)
         if isinstance(checkout_source, CheckoutSource):
-            _require(checkout_source.provider, "checkout_source.provider", "'github_app'")
+            check_word("checkout_source.provider", checkout_source.provider, _CHECKOUT_PROVIDERS, required=True)
             _require_repository(checkout_source.repo, "checkout_source")
         return await self._session.request(
             PipelineDefinition,
@@ -87,8 +91,10 @@ class PipelineDefinitions(Resource):
         """
         if isinstance(config_source, ConfigSource) and (config_source.provider or config_source.repo):
             raise InvalidArgument("config_source must have only a file_path: provider and repo cannot be changed")
-        if isinstance(checkout_source, CheckoutSource) and checkout_source.repo:
-            _require_repository(checkout_source.repo, "checkout_source")
+        if isinstance(checkout_source, CheckoutSource):
+            check_word("checkout_source.provider", checkout_source.provider, _CHECKOUT_PROVIDERS)
+            if checkout_source.repo:
+                _require_repository(checkout_source.repo, "checkout_source")
         return await self._session.request(
             PipelineDefinition,
             "PATCH",
@@ -114,7 +120,7 @@ def _path(project_id: Id, definition_id: Id) -> str:
 
 
 def _check_config_source(source: ConfigSource) -> None:
-    _require(source.provider, "config_source.provider", "'github_app' or 'circleci'")
+    check_word("config_source.provider", source.provider, _CONFIG_PROVIDERS, required=True)
     _require(
         source.file_path, "config_source.file_path", "the path of the configuration, such as '.circleci/config.yml'"
     )

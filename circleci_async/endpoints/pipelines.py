@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ..config.redacted import Redacted
 from ..core.encoding import omit_none
 from ..core.paging import Paged
 from ..core.redaction import redact_errors
@@ -148,13 +149,15 @@ class Pipelines(Resource):
 
         `POST /pipeline/continue`
         """
-        with redact_errors(continuation_key):
+        key = Redacted(continuation_key)
+        del continuation_key  # a traceback that prints local variables must not print it
+        with redact_errors(key):
             return await self._session.request(
                 Message,
                 "POST",
                 "/pipeline/continue",
                 json={
-                    "continuation-key": continuation_key,
+                    "continuation-key": key,
                     "configuration": configuration,
                     **omit_none(parameters=parameters),
                 },

@@ -63,14 +63,15 @@ class Projects(Resource):
 
         `PATCH /project/{provider}/{organization}/{project}/settings`
 
-        Accepts the fields of `AdvancedSettings`. `pr_only_branch_overrides` replaces the whole list. The API may reject
-        `oss` with `BadRequest`, although it is documented.
+        Accepts the fields of `AdvancedSettings`; without any, nothing changes. `pr_only_branch_overrides` replaces the
+        whole list. The API may reject `oss` with `BadRequest`, although it is documented.
         """
+        settings = _check_settings(cast(Mapping[str, object], advanced))
         return await self._session.request(
             ProjectSettings,
             "PATCH",
             f"/project/{project_path(project)}/settings",
-            json={"advanced": _check_settings(cast(Mapping[str, object], advanced))},
+            json={"advanced": settings} if settings else {},
         )
 
     async def rollback(
@@ -110,8 +111,6 @@ class Projects(Resource):
 
 def _check_settings(advanced: Mapping[str, object]) -> Mapping[str, object]:
     """Check the names and types of settings, for callers without a type checker."""
-    if not advanced:
-        raise InvalidArgument(f"at least one setting is required: {', '.join(_SETTINGS)}")
     for name, value in advanced.items():
         if name not in _SETTINGS:
             raise InvalidArgument(f"{name} is not a project setting: expected one of {', '.join(_SETTINGS)}")

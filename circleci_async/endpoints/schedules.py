@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ..core.arguments import check_word, check_words
 from ..core.encoding import omit_none
 from ..core.paging import Paged
 from ..errors import InvalidArgument
 from ..models.attribution import AttributionActor
 from ..models.messages import Message
-from ..models.schedules import Schedule, Timetable
+from ..models.schedules import DayOfWeek, Month, Schedule, Timetable
 from ..slug import project_path, segment
 from .resource import Id, ProjectRef, Resource
 
@@ -46,6 +47,7 @@ class Schedules(Resource):
         `branch` or `tag`.
         """
         _check_timetable(timetable, complete=True)
+        check_word("attribution_actor", attribution_actor, AttributionActor, required=True)
         _check_parameters(parameters)
         return await self._session.request(
             Schedule,
@@ -84,6 +86,7 @@ class Schedules(Resource):
         Omitted fields of `timetable` stay unchanged, too. `parameters` must contain `branch` or `tag`.
         """
         _check_timetable(timetable, complete=False)
+        check_word("attribution_actor", attribution_actor, AttributionActor)
         if parameters is not None:
             _check_parameters(parameters)
         return await self._session.request(
@@ -115,6 +118,8 @@ def _check_timetable(timetable: object, *, complete: bool) -> None:
         raise InvalidArgument(f"timetable: hours_of_day must be hours from 0 to 23, got {hours!r}")
     if any(day not in range(1, 32) for day in days):
         raise InvalidArgument(f"timetable: days_of_month must be days from 1 to 31, got {days!r}")
+    check_words("timetable: days_of_week", timetable.days_of_week, DayOfWeek)
+    check_words("timetable: months", timetable.months, Month)
     if days and timetable.days_of_week:
         raise InvalidArgument("timetable: days_of_week and days_of_month cannot be combined")
     if complete and not (days or timetable.days_of_week):

@@ -4,8 +4,10 @@ import builtins
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+from ..core.arguments import check_word
 from ..core.encoding import omit_none
 from ..errors import InvalidArgument
+from ..models.attribution import AttributionActor
 from ..models.messages import Message
 from ..models.triggers import EventPreset, RepositorySource, ScheduleSource, Trigger, WebhookSource
 from ..slug import segment
@@ -51,6 +53,7 @@ class Triggers(Resource):
         `event_name`, and `checkout_ref` and `config_ref`: the branch or tag of the code and of the configuration. Other
         calls may redact the secret in the URL of a webhook trigger.
         """
+        _check_words(event_source, event_preset)
         if isinstance(event_source, ScheduleSource) and not event_source.cron_expression:
             raise InvalidArgument(
                 "event_source.cron_expression must be an expression such as '0 3 * * *', got "
@@ -101,6 +104,7 @@ class Triggers(Resource):
 
         The sender and the schedule of the event source can be changed, its kind and its repository cannot.
         """
+        _check_words(event_source, event_preset)
         if isinstance(event_source, RepositorySource):
             raise InvalidArgument(
                 "event_source must not be a RepositorySource: create another trigger to change the repository"
@@ -134,6 +138,12 @@ def _triggers_path(project_id: Id, definition_id: Id) -> str:
 
 def _path(project_id: Id, trigger_id: Id) -> str:
     return f"/projects/{segment(project_id)}/triggers/{segment(trigger_id)}"
+
+
+def _check_words(source: EventSource | None, preset: EventPreset | str | None) -> None:
+    check_word("event_preset", preset, EventPreset)
+    if isinstance(source, ScheduleSource):
+        check_word("event_source.attribution_actor", source.attribution_actor, AttributionActor)
 
 
 def _serialize(source: EventSource | None) -> Mapping[str, Any] | None:

@@ -2,6 +2,7 @@
 
 import builtins
 
+from ..core.arguments import check_word
 from ..models.url_orb_allow_list import UrlOrbAllowListEntry, UrlOrbAuth, UrlOrbConfirmation
 from ..slug import org_segment, segment
 from .resource import Id, OrgSlugOrId, Resource
@@ -24,6 +25,7 @@ class UrlOrbAllowList(Resource):
 
         `POST /organization/{org-slug-or-id}/url-orb-allow-list`
         """
+        check_word("auth", auth, UrlOrbAuth, required=True)
         return await self._session.request(
             UrlOrbConfirmation, "POST", _path(organization), json={"name": name, "prefix": prefix, "auth": auth}
         )

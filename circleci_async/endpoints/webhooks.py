@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ..config.redacted import Redacted
+from ..core.arguments import check_word, check_words
 from ..core.encoding import omit_none
 from ..core.paging import Paged
 from ..core.redaction import checked_value, redact_errors
@@ -11,6 +13,9 @@ from ..models.messages import Message
 from ..models.webhooks import Webhook, WebhookEventType
 from ..slug import segment
 from .resource import Id, Resource, require_id
+
+_SCOPES = ("project",)
+_EVENTS = (WebhookEventType.WORKFLOW_COMPLETED, WebhookEventType.JOB_COMPLETED)  # a ping needs no subscription
 
 
 class Webhooks(Resource):
@@ -24,6 +29,7 @@ class Webhooks(Resource):
 
         `GET /webhook`
         """
+        check_word("scope_type", scope_type, _SCOPES, required=True)
         return self._session.paged(
             Webhook, "/webhook", query={"scope-id": require_id("scope_id", scope_id), "scope-type": scope_type}
         )
@@ -47,19 +53,22 @@ class Webhooks(Resource):
         in each delivery; without it, a service cannot verify the sender. CircleCI checks the certificate of the URL
         unless `verify_tls` is False.
         """
-        _check(url, events, signing_secret)
-        with redact_errors(signing_secret):
+        address, secret = Redacted(url), None if signing_secret is None else Redacted(signing_secret)
+        del url, signing_secret  # a traceback that prints local variables must not print them
+        check_word("scope_type", scope_type, _SCOPES, required=True)
+        _check(address, events, secret)
+        with redact_errors(secret):
             return await self._session.request(
                 Webhook,
                 "POST",
                 "/webhook",
                 json={
                     "name": name,
-                    "url": url,
+                    "url": address,
                     "events": [*events],
                     "scope": {"id": require_id("scope_id", scope_id), "type": scope_type},
                     # Both are required.
-                    **_both_spellings(signing_secret=signing_secret or "", verify_tls=verify_tls is not False),
+                    **_both_spellings(signing_secret=secret or "", verify_tls=verify_tls is not False),
                 },
             )
 
@@ -86,15 +95,18 @@ class Webhooks(Resource):
 
         An empty `signing_secret` removes the secret.
         """
-        _check(url, events, signing_secret)
-        with redact_errors(signing_secret):
+        address = None if url is None else Redacted(url)
+        secret = None if signing_secret is None else Redacted(signing_secret)
+        del url, signing_secret  # a traceback that prints local variables must not print them
+        _check(address, events, secret)
+        with redact_errors(secret):
             return await self._session.request(
                 Webhook,
                 "PUT",
                 f"/webhook/{segment(webhook_id)}",
                 json={
-                    **omit_none(name=name, url=url, events=None if events is None else [*events]),
-                    **_both_spellings(signing_secret=signing_secret, verify_tls=verify_tls),
+                    **omit_none(name=name, url=address, events=None if events is None else [*events]),
+                    **_both_spellings(signing_secret=secret, verify_tls=verify_tls),
                 },
             )
 
@@ -106,10 +118,15 @@ class Webhooks(Resource):
         return await self._session.request(Message, "DELETE", f"/webhook/{segment(webhook_id)}")
 
 
-def _check(url: str | None, events: Sequence[WebhookEventType | str] | None, signing_secret: str | None) -> None:
+def _check(
+    url: Redacted[str] | None,
+    events: Sequence[WebhookEventType | str] | None,
+    signing_secret: Redacted[str] | None,
+) -> None:
     if signing_secret is not None:
         checked_value("signing_secret", signing_secret)
-    if url is not None and not url.lower().startswith("https://"):  # not shown: such URLs often contain a secret
+    # the URL is not shown, since it often contains a secret
+    if url is not None and not url.reveal().lower().startswith("https://"):
         raise InvalidArgument("url must start with https://")
     if isinstance(events, str):
         raise InvalidArgument(f"events must be a list such as [{str(events)!r}], got {str(events)!r}")
@@ -117,6 +134,7 @@ def _check(url: str | None, events: Sequence[WebhookEventType | str] | None, sig
         raise InvalidArgument(
             f"events must have at least one item, such as {str(WebhookEventType.WORKFLOW_COMPLETED)!r}, got {events!r}"
         )
+    check_words("events", events, _EVENTS)
 
 
 def _both_spellings(**fields: Any) -> dict[str, Any]:

@@ -9,9 +9,9 @@ import os
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
-from ..core.arguments import check_positive_integer
+from ..core.arguments import check_positive_integer, check_word, local_path
 from ..core.session import Session
 from ..core.uninterrupted import uninterrupted
 from ..endpoints.resource import ProjectRef
@@ -67,9 +67,8 @@ async def harvest(
     template = Layout(DEFAULT_LAYOUT if layout is None else layout)
     check_positive_integer("concurrency", concurrency)
     check_positive_integer("attempts", attempts)
-    if dedupe not in (None, "hardlink"):
-        raise InvalidArgument(f"dedupe must be 'hardlink', or None for a separate copy of each file, got {dedupe!r}")
-    root = Path(into)
+    check_word("dedupe", dedupe, get_args(Dedupe))
+    root = local_path("into", into)
     bounds = Bounds(root, max_files=max_files, max_bytes=max_bytes, min_free=MIN_FREE if min_free is None else min_free)
     lock = await _acquire_lock(root)
     try:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from attrs import asdict, field, frozen
 
+from ..core.arguments import check_word
 from ..errors import InvalidArgument
 from ..globs import check_glob, is_plain
 from ..models.jobs import JobStatus
@@ -83,11 +84,8 @@ def _workflow_id(value: IdOrIds | None) -> tuple[str, ...] | None:
 
 
 def _status(value: str | None) -> str | None:
-    text = value.value if isinstance(value, JobStatus) else value
-    known = sorted(status.value for status in JobStatus)
-    if text is None or text in known:
-        return text
-    raise InvalidArgument(f"status must be one of {', '.join(known)}, got {value!r}")
+    check_word("status", value, sorted(JobStatus))
+    return value.value if isinstance(value, JobStatus) else value
 
 
 @frozen(kw_only=True)

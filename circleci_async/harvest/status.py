@@ -9,6 +9,7 @@ from pathlib import Path
 
 from attrs import field, frozen
 
+from ..core.arguments import local_path
 from .ledger.schema import connect_to_read, ledger_errors
 from .lock import is_locked
 from .report import HarvestFailure, all_failures, counted
@@ -51,7 +52,7 @@ async def harvest_status(into: str | os.PathLike[str]) -> HarvestStatus:
 
     Raises `LedgerError` if the destination contains no harvest, or its ledger cannot be read.
     """
-    return await asyncio.to_thread(_read, Path(into))
+    return await asyncio.to_thread(_read, local_path("into", into))
 
 
 def _read(root: Path) -> HarvestStatus:

@@ -7,11 +7,11 @@ import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, closing
 from itertools import islice
-from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from attrs import frozen
 
+from ..core.arguments import local_path
 from ..core.fan_out import fan_out
 from ..downloads.file_threads import available_cores
 from ..errors import DownloadError, LedgerBusy
@@ -73,7 +73,7 @@ async def verify_harvest(into: str | os.PathLike[str]) -> VerifyReport:
     Raises `LedgerError` if the destination contains no harvest or its ledger cannot be read, and `LedgerBusy` while a
     harvest is running.
     """
-    root = Path(into)
+    root = local_path("into", into)
     began = time.monotonic()
     connection = await asyncio.to_thread(connect_to_read, root)
     with closing(connection), ledger_errors(root):

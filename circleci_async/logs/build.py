@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ..core.session import Session
 from ..errors import NotFound
@@ -44,7 +44,7 @@ class BuildAction:
     background: bool | None = None
     has_output: bool | None = None
     truncated: bool | None = None
-    output_url: str | None = None
+    output_url: str | None = field(default=None, repr=False)  # it is signed
 
 
 @frozen(kw_only=True)

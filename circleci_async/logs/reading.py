@@ -11,6 +11,7 @@ from typing import Protocol
 
 from attrs import define, evolve, frozen
 
+from ..config.redacted import Redacted
 from ..core.gzip_decoder import MAGIC, GzipDecoder, GzipError
 from ..core.resumable_body import ResumableBody
 from ..core.session import Session
@@ -88,7 +89,8 @@ async def output_of(job: JobSource, action: StepAction, *, skip: int = 0) -> Asy
     has_new_url = False
     while action.output_url and (storage_error is None or has_new_url):
         try:
-            async with aclosing(_read(job, action.output_url, position, JsonMessages, anonymous=True)) as messages:
+            signed = Redacted(action.output_url)
+            async with aclosing(_read(job, signed, position, JsonMessages, anonymous=True)) as messages:
                 async for message in messages:
                     yield message
             return
@@ -103,7 +105,7 @@ async def output_of(job: JobSource, action: StepAction, *, skip: int = 0) -> Asy
             " URL nor the number of the step"
         )
     try:
-        async with aclosing(_read(job, job.output_url(action), position, TextMessages)) as messages:
+        async with aclosing(_read(job, Redacted(job.output_url(action)), position, TextMessages)) as messages:
             async for message in messages:
                 yield message
     except CircleCIError as error:
@@ -113,7 +115,12 @@ async def output_of(job: JobSource, action: StepAction, *, skip: int = 0) -> Asy
 
 
 async def _read(
-    job: JobSource, url: str, position: _Position, new_reader: Callable[[], Reader], *, anonymous: bool = False
+    job: JobSource,
+    url: Redacted[str],
+    position: _Position,
+    new_reader: Callable[[], Reader],
+    *,
+    anonymous: bool = False,
 ) -> AsyncGenerator[OutputMessage, None]:
     """Iterate the messages at a URL from the position on, and advance it."""
     body = ResumableBody(job.session, url, anonymous=anonymous)
@@ -137,7 +144,7 @@ async def _read(
             yield message
         return
     except (MalformedOutput, GzipError) as fault:
-        shown = job.session.public_url(url.partition("?")[0])
+        shown = job.session.public_url(url.reveal().partition("?")[0])
         error = DecodeError((job.session.redact(str(fault)),), method="GET", url=shown)
     finally:
         body.close()

@@ -260,7 +260,7 @@ class FlakyTestReport:
     """The flaky tests of a project, on all branches: `GET /insights/{project-slug}/flaky-tests`."""
 
     flaky_tests: tuple[FlakyTest, ...]
-    total_flaky_tests: int
+    total_flaky_tests: float
     """The number of different flaky tests."""
 
 

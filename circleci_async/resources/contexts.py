@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from ..config.redacted import Redacted
 from ..endpoints.contexts import Contexts as Endpoints
 from ..endpoints.resource import Id
 from ..models.contexts import ContextVariableResult
@@ -23,5 +24,7 @@ class Contexts(Endpoints):
         Returns the results by name, in the order of `variables`. All names and values are checked before the first
         request. A failure does not stop the others; at the end, `PartialFailure` reports the failed variables.
         """
+        values = Redacted(variables)
+        del variables  # a traceback that prints local variables must not print them
         segment(context_id)
-        return await set_all(variables, lambda name, value: self.set_variable(context_id, name, value), concurrency)
+        return await set_all(values, lambda name, value: self.set_variable(context_id, name, value), concurrency)

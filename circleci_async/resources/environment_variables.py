@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from ..config.redacted import Redacted
 from ..endpoints.environment_variables import EnvironmentVariables as Endpoints
 from ..endpoints.resource import ProjectRef
 from ..models.environment_variables import EnvironmentVariable
@@ -24,5 +25,7 @@ class EnvironmentVariables(Endpoints):
         request. A failure does not stop the others; at the end, `PartialFailure` reports the failed variables. Requests
         are not retried once the server may have received them; setting the failed variables again is safe.
         """
+        values = Redacted(variables)
+        del variables  # a traceback that prints local variables must not print them
         project_path(project)
-        return await set_all(variables, lambda name, value: self.set(project, name, value), concurrency)
+        return await set_all(values, lambda name, value: self.set(project, name, value), concurrency)

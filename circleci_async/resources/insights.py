@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from contextlib import aclosing
 
+from ..core.arguments import check_word
 from ..core.fan_out import fan_out
 from ..endpoints.insights import Insights as Endpoints
 from ..endpoints.resource import ProjectRef
@@ -30,6 +31,8 @@ class Insights(Endpoints):
         """
         if isinstance(projects, str):
             raise InvalidArgument(f"projects must be a list such as [{projects!r}], got {projects!r}")
+
+        check_word("reporting_window", reporting_window, ReportingWindow)
 
         async def fetch(project: ProjectRef) -> list[WorkflowMetrics]:
             metrics = self.workflows(

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
-from typing import TypeVar, cast
+from typing import Any, TypeVar
 
+from ..config.redacted import Redacted
 from ..core.fan_out import fan_out
 from ..core.redaction import checked_value
 from ..errors import InvalidArgument, PartialFailure
@@ -15,11 +16,11 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 async def set_all(
-    variables: Mapping[str, str], set_one: Callable[[str, str], Awaitable[T]], concurrency: int
+    variables: Redacted[Mapping[str, str]], set_one: Callable[[str, str], Awaitable[T]], concurrency: int
 ) -> dict[str, T]:
     """Set all variables and return the results in their order. Raises `PartialFailure` if any failed."""
     values = _check_variables(variables)
-    work = fan_out(values, lambda name: set_one(name, values[name]), concurrency=concurrency)
+    work = fan_out(values, lambda name: set_one(name, values[name].reveal()), concurrency=concurrency)
     async with aclosing(work) as completed:
         outcomes = {name: outcome async for name, outcome in completed}
     done: dict[str, T] = {}
@@ -40,17 +41,16 @@ async def set_all(
     return done
 
 
-def _check_variables(variables: object) -> dict[str, str]:
+def _check_variables(variables: Redacted[Any]) -> dict[str, Redacted[str]]:
     """Return a copy of the variables. Raises `InvalidArgument` for an invalid one, without showing its value."""
-    if not isinstance(variables, Mapping):
-        raise InvalidArgument(
-            f'variables must be a mapping such as {{"AWS_REGION": "eu-west-1"}}, got a {type(variables).__name__}'
-        )
-    values: dict[str, str] = {}
-    for name, value in cast(Mapping[object, object], variables).items():
+    if not isinstance(variables.reveal(), Mapping):
+        kind = type(variables.reveal()).__name__
+        raise InvalidArgument(f'variables must be a mapping such as {{"AWS_REGION": "eu-west-1"}}, got a {kind}')
+    values: dict[str, Redacted[str]] = {}
+    for name in variables.reveal():
         if not (isinstance(name, str) and _NAME.fullmatch(name)):
             raise InvalidArgument(
                 f"variable name must have only letters, digits and _, and not start with a digit, got {name!r}"
             )
-        values[name] = checked_value(name, value)
+        values[name] = checked_value(name, Redacted(variables.reveal()[name]))
     return values

@@ -9,6 +9,7 @@ from typing import Any
 from attrs import frozen
 
 from ..config.log import log
+from ..config.redacted import Redacted
 from ..core.arguments import is_number
 from ..core.polling import Interval, PollSchedule, check_interval
 from ..core.session import Session
@@ -108,7 +109,7 @@ async def rows_of(
     session: Session, export: UsageExport, tracker: UsageProgressTracker
 ) -> AsyncGenerator[UsageRow, None]:
     """Iterate the rows of all parts of a completed export."""
-    urls = export.download_urls or ()
+    urls = [Redacted(url) for url in export.download_urls or ()]  # they are signed
     tracker.update(state=export.state, parts_total=len(urls))
     received = 0
     with with_export_id(tracker.export_id):

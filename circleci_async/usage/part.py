@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 
+from ..config.redacted import Redacted
 from ..core.gzip_decoder import GzipError
 from ..core.resumable_body import ResumableBody
 from ..core.session import Session
@@ -12,7 +13,7 @@ from .table import MalformedTable, Table, UsageRow
 
 
 async def read(
-    session: Session, url: str, name: str, *, on_bytes: Callable[[int], None]
+    session: Session, url: Redacted[str], name: str, *, on_bytes: Callable[[int], None]
 ) -> AsyncGenerator[list[UsageRow], None]:
     """Iterate the rows of the part at `url` in batches, between which other tasks can run.
 

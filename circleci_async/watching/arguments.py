@@ -1,11 +1,11 @@
 """Check the arguments that `wait` and `watch` share."""
 
 import math
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from attrs import field, frozen
 
-from ..core.arguments import is_number
+from ..core.arguments import check_word, is_number
 from ..core.polling import Interval, check_interval
 from ..errors import InvalidArgument
 
@@ -35,8 +35,7 @@ class WaitOptions:
             raise InvalidArgument(f"timeout must be a positive number of seconds, or None, got {self.timeout!r}")
         if not (_is_finite(self.grace) and self.grace >= 0):
             raise InvalidArgument(f"grace must be a number of seconds, 0 or more, got {self.grace!r}")
-        if self.on_hold not in ("return", "wait"):
-            raise InvalidArgument(f"on_hold must be 'return' or 'wait', got {self.on_hold!r}")
+        check_word("on_hold", self.on_hold, get_args(OnHold), required=True)
 
 
 def _is_finite(value: Any) -> bool:

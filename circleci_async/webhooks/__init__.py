@@ -1,8 +1,8 @@
 """Receiving webhooks: verify and parse deliveries, and handle their events."""
 
 from .answer import Answer
-from .reading import parse, unwrap
+from .delivery import unwrap, verify
+from .reading import parse
 from .receiver import Receiver, ReceiverStats
-from .signature import verify
 
 __all__ = ["Answer", "Receiver", "ReceiverStats", "parse", "unwrap", "verify"]

@@ -8,9 +8,9 @@ from ..core.codec import decode, loads, structure
 from ..errors import DecodeError
 from ..models.events import WebhookEvent
 from ..models.webhooks import WebhookEventType
-from .signature import Body, Headers, Secret, raw_bytes, verify
+from .signature import Body, raw_bytes
 
-__all__ = ["parse", "unwrap"]
+__all__ = ["parse"]
 
 _KNOWN = frozenset(WebhookEventType)
 _PARTS = frozenset(each.name for each in fields(WebhookEvent)) - {"id", "type", "happened_at", "raw"}
@@ -28,15 +28,6 @@ def parse(body: Body) -> WebhookEvent:
     except DecodeError as error:
         error.what = "the webhook's body"
         raise
-
-
-def unwrap(body: Body, headers: Headers, secret: Secret) -> WebhookEvent:
-    """Verify a delivery, and return its event.
-
-    Takes the arguments of `verify`, and raises the errors of `verify` and `parse`.
-    """
-    verify(body, headers, secret)
-    return parse(body)
 
 
 def _parse(body: bytes) -> WebhookEvent:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, Self
 from attrs import frozen
 
 from ..config.log import log
+from ..config.redacted import NotPicklable, Redacted
 from ..core.arguments import is_number
 from ..errors import DecodeError, InvalidArgument, SignatureError
 from ..models.events import WebhookEvent
 from .answer import Answer
 from .asgi import AsgiApp
 from .body import BodyRefused, read_body
+from .delivery import check_age, checked_max_age
 from .event_queue import EventQueue
 from .reading import parse
 from .signature import Body, Headers, Secret, secrets_of, verify_with
@@ -43,7 +45,7 @@ class ReceiverStats:
     duplicates: int
     """Events that had been accepted before."""
     refused: int
-    """Requests with a wrong signature, or with an invalid, too large or too slow body."""
+    """Requests with a wrong signature, an old event, or with an invalid, too large or too slow body."""
     turned_away: int
     """Events refused because the queue was full or the receiver closed; CircleCI delivers them again."""
     succeeded: int
@@ -56,7 +58,7 @@ class ReceiverStats:
     """Accepted events that wait or are being handled."""
 
 
-class Receiver:
+class Receiver(NotPicklable):
     """Answers deliveries at once, and calls `on_event` for each event afterwards.
 
     `secret` is the webhook's signing secret, or several of them. `on_event` is called with a `WebhookEvent`: an async
@@ -67,6 +69,7 @@ class Receiver:
     - `queue`: events that may wait. Further ones are answered with 503, and CircleCI delivers them again later.
     - `concurrency`: events that are handled at the same time.
     - `remember`: ids of events kept to recognize duplicates; the oldest are discarded first.
+    - `max_age`: seconds since an event's `happened_at`; older events are answered with 401. None: events of any age.
     - `read_timeout`: seconds for reading a body. CircleCI waits ten seconds for the response.
     - `drain`: seconds that `aclose` waits for running work.
 
@@ -82,11 +85,15 @@ class Receiver:
         queue: int = 1000,
         concurrency: int = 8,
         remember: int = 10_000,
+        max_age: float | None = None,
         read_timeout: float = 5.0,
         drain: float = 30.0,
         on_error: Callable[[WebhookEvent, BaseException], object] | None = None,
     ) -> None:
-        self._secrets = secrets_of(secret)
+        given = Redacted(secret)
+        del secret  # a traceback that prints local variables must not print it
+        self._secrets = secrets_of(given)
+        self._max_age = checked_max_age(max_age)
         self._on_event = _checked_function("on_event", on_event)
         self._on_error = on_error if on_error is None else _checked_function("on_error", on_error)
         self._max_body = _checked_number("max_body", max_body, minimum=1)
@@ -114,8 +121,8 @@ class Receiver:
 
         `body` is the raw body, or an async iterable of its chunks, which is read within the bounds; `headers` are those
         of the request. The status is 202 for an accepted event, 200 for one that was accepted before, 400 for an
-        invalid body, 401 for a wrong signature, 408 for a slow body, 413 for a large one, and 503 if the queue is full
-        or the receiver closed.
+        invalid body, 401 for a wrong signature or an old event, 408 for a slow body, 413 for a large one, and 503 if
+        the queue is full or the receiver closed.
         """
         self._received += 1
         try:
@@ -208,7 +215,9 @@ class Receiver:
             return _CLOSED
         content = await read_body(body, max_size=self._max_body, timeout=self._read_timeout)
         verify_with(self._secrets, content, headers)
-        return self._accept(parse(content))
+        event = parse(content)
+        check_age(event, self._max_age)
+        return self._accept(event)
 
     def _accept(self, event: WebhookEvent) -> Answer:
         """Accept an event, unless it is a duplicate. Does not await, so that concurrent duplicates are recognized."""

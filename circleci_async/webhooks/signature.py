@@ -4,9 +4,10 @@ import hmac
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias, cast
 
+from ..config.redacted import Redacted
 from ..errors import InvalidArgument, SignatureError
 
-__all__ = ["Body", "Headers", "Secret", "raw_bytes", "secrets_of", "verify", "verify_with"]
+__all__ = ["Body", "Headers", "Secret", "raw_bytes", "secrets_of", "verify_with"]
 
 HEADER = "circleci-signature"
 
@@ -26,40 +27,32 @@ class HeaderMap(Protocol):
 Headers: TypeAlias = HeaderMap | Iterable[tuple[str, str] | tuple[bytes, bytes]]
 
 
-def verify(body: Body, headers: Headers, secret: Secret) -> None:
-    """Check that the body is signed with the secret, or with one of several. Raises `SignatureError`.
+def verify_with(secrets: tuple[Redacted[bytes], ...], body: bytes, headers: Headers) -> None:
+    """Check that the body is signed with a secret. Takes the results of `secrets_of` and `raw_bytes`.
 
-    `body` is the raw body of the request, and `headers` are its headers: a mapping or pairs, with names in any case.
-    `secret` is the webhook's signing secret, or several of them during a rotation.
-
-    Raises `InvalidArgument` for a secret that is empty or missing, and for a body that is not bytes.
+    Raises `SignatureError`.
     """
-    verify_with(secrets_of(secret), raw_bytes(body), headers)
-
-
-def verify_with(secrets: tuple[bytes, ...], body: bytes, headers: Headers) -> None:
-    """Verify with the results of `secrets_of` and `raw_bytes`."""
     signatures = _signatures(headers)
     is_valid = False
     for secret in secrets:
-        expected = hmac.digest(secret, body, "sha256").hex().encode()
+        expected = Redacted(hmac.digest(secret.reveal(), body, "sha256").hex().encode())
         for signature in signatures:  # compare all, so that the time reveals nothing
-            is_valid |= hmac.compare_digest(signature, expected)
+            is_valid |= hmac.compare_digest(signature, expected.reveal())
     if not is_valid:
         raise SignatureError(
             "the webhook's signature is wrong: the body was signed with another secret, or has been modified"
         )
 
 
-def secrets_of(secret: Secret) -> tuple[bytes, ...]:
+def secrets_of(secret: Redacted[Any]) -> tuple[Redacted[bytes], ...]:
     """Return each secret as bytes. Raises `InvalidArgument`, without the secrets in its message."""
-    if isinstance(secret, str | bytes):
+    if isinstance(secret.reveal(), str | bytes):
         return (_secret_bytes(secret, "secret"),)
-    kind = type(secret).__name__
-    given: Any = secret  # callers without a type checker can pass anything
-    if isinstance(given, Mapping) or not isinstance(given, Iterable):
+    if isinstance(secret.reveal(), Mapping) or not isinstance(secret.reveal(), Iterable):
+        kind = type(secret.reveal()).__name__
         raise InvalidArgument(f"secret must be the webhook's signing secret, or several, got {kind}")
-    secrets = tuple(_secret_bytes(each, f"secret[{index}]") for index, each in enumerate(secret))
+    given = map(Redacted, secret.reveal())
+    secrets = tuple(_secret_bytes(each, f"secret[{index}]") for index, each in enumerate(given))
     if not secrets:
         raise InvalidArgument("secret must be the webhook's signing secret, or several, got an empty list")
     return secrets
@@ -79,15 +72,19 @@ def raw_bytes(body: object) -> bytes:
     )
 
 
-def _secret_bytes(secret: object, name: str) -> bytes:
-    if not isinstance(secret, str | bytes):
-        raise InvalidArgument(f"{name} must be text or bytes, got {type(secret).__name__}")
-    if not secret.strip():
+def _secret_bytes(secret: Redacted[Any], name: str) -> Redacted[bytes]:
+    if not isinstance(secret.reveal(), str | bytes):
+        raise InvalidArgument(f"{name} must be text or bytes, got {type(secret.reveal()).__name__}")
+    if not secret.reveal().strip():
         raise InvalidArgument(f"{name} must be the webhook's signing secret, got an empty one, which anyone could use")
+    if isinstance(secret.reveal(), bytes):
+        return secret
     try:
-        return secret.encode() if isinstance(secret, str) else secret
+        return Redacted(secret.reveal().encode())
     except UnicodeEncodeError:
-        raise InvalidArgument(f"{name} must be valid Unicode text, but cannot be encoded as UTF-8") from None
+        pass
+    # raised here, since the context would be an error whose attributes contain the secret
+    raise InvalidArgument(f"{name} must be valid Unicode text, but cannot be encoded as UTF-8")
 
 
 def _signatures(headers: Headers) -> list[bytes]:

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from circleci_async import __main__, __version__
+from circleci_async.cli.app import main
 from circleci_async.testing import FakeCircleCI, World
+from tests.frames import exposed
 
 from .conftest import Cli, running, signal_when
 from .process import start
@@ -316,3 +318,38 @@ def test_every_command_has_help(cli: Cli) -> None:
 
 def test_the_version_is_printed(cli: Cli) -> None:
     assert cli("--version") == (0, f"circleci-async {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("harvest", "run", "gh/acme/api", "--into"),
+        ("harvest", "status"),
+        ("harvest", "verify"),
+        ("artifacts", "download", "gh/acme/api", "1", "--into"),
+        ("usage", "export", "5034460f-c7c4-4c43-9457-de07e2029e7b", "--into"),
+    ],
+    ids=" ".join,
+)
+def test_an_address_as_destination_is_a_usage_error(
+    cli: Cli, command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    ran = cli.on_terminal(*command, "s3://bucket/x", columns=200)
+    assert ran.code == 2
+    assert "must be a path on this machine, got an address that begins with 's3://': use a local folder" in ran.err
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("body", [f'{{"value": "{SECRET}"}}', f"{{{SECRET}"], ids=["refused", "malformed"])
+def test_no_frame_shows_the_token_or_the_body(
+    body: str, fake: FakeCircleCI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CIRCLE_TOKEN", f"{SECRET}-token")
+    file = tmp_path / "body.json"
+    file.write_text(body)
+    with pytest.raises(SystemExit) as ended:
+        main(["api", "/context", "--body", f"@{file}"])
+    assert ended.value.code in {1, 2}
+    assert exposed(ended.value, SECRET) == []

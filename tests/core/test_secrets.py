@@ -11,7 +11,15 @@ from typing import Any
 
 import pytest
 
-from circleci_async import Artifact, CircleCI, CircleCIError, ConfigurationError, Paged, RetryPolicy
+from circleci_async import (
+    Artifact,
+    CircleCI,
+    CircleCIError,
+    ConfigurationError,
+    Paged,
+    RetryPolicy,
+    capture_responses,
+)
 from circleci_async.core.transport import Auth
 from tests.raw_server import Behaviour, Request, answer, cut, hang, hang_up, raw, raw_server, reset
 
@@ -240,13 +248,14 @@ async def test_no_object_of_a_client_shows_the_token_in_its_repr() -> None:
 @pytest.mark.parametrize("status", [400, 403, 404, 500])
 async def test_a_signature_appears_in_no_message_and_no_log(status: int, caplog: pytest.LogCaptureFixture) -> None:
     retry = RetryPolicy(attempts=2, initial_delay=0.001)
-    async with raw_server(answer(status, "<Error><Message>no</Message></Error>")) as storage:
+    quoting = f"<Error><Message>no {SIGNATURE}</Message><Provided>{SIGNATURE}</Provided></Error>"
+    async with raw_server(answer(status, quoting)) as storage:
         signed = f"{storage.url}/x?X-Amz-Signature={SIGNATURE}"
         async with (
             raw_server(answer(302, "", {"Location": signed})) as server,
             CircleCI(TOKEN, host=server.url, retry=retry) as circle,
         ):
-            with pytest.raises(CircleCIError) as caught:
+            with capture_responses() as responses, pytest.raises(CircleCIError) as caught:
                 await circle.request("GET", "/x")
             with pytest.raises(CircleCIError) as second:
                 async with circle.artifacts.open(Artifact(path="a", node_index=0, url=f"{server.url}/a")) as stream:
@@ -254,6 +263,8 @@ async def test_a_signature_appears_in_no_message_and_no_log(status: int, caplog:
             with pytest.raises(CircleCIError) as third:
                 await circle.request("POST", "/x")
         assert storage.requests[0].target.endswith(SIGNATURE)
+        [captured] = responses
+        assert captured.body == b"<Error><Message>no [query]</Message><Provided>[query]</Provided></Error>"
     for error in (caught.value, second.value, third.value):
         assert SIGNATURE not in str(error) + repr(error) + repr(vars(error))
     assert SIGNATURE not in caplog.text

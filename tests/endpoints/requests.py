@@ -41,6 +41,7 @@ VALUES: dict[str, Any] = {
     "config_source": {**REPOSITORY, "file_path": ".circleci/config.yml"},
     "event_source": REPOSITORY,
     "events": ["job-completed"],
+    "if_truncated": "raise",
     "headers": {"x-api-key": "s3cret \u00e9", "x_y": "1"},
     "jobs": [str(uuid5(NAMESPACE_URL, "job"))],
     "metadata": {"build_number": 7, "ssh_rerun": False},
@@ -58,9 +59,6 @@ VALUES: dict[str, Any] = {
 REQUIRED_TOGETHER: dict[str, tuple[str, ...]] = {
     "contexts.create": ("owner_id",),
     "contexts.list": ("owner_id",),
-    "oidc.update_org_claims": ("ttl",),
-    "oidc.update_project_claims": ("ttl",),
-    "projects.update_settings": ("oss",),
     "end_date": ("start_date",),
     "enable_ssh": ("jobs",),
     "sparse_tree": ("jobs",),
@@ -91,6 +89,9 @@ WIRE_NAMES: dict[str, tuple[str, ...]] = {
     **{f"projects.update_settings.{name}": (f"advanced.{name}",) for name in AdvancedSettingsUpdate.__optional_keys__},
 }
 """Parameters and fields that an argument goes to, where they have another name. `owner.id` is a field of a field."""
+
+NOT_SENT = {"if_truncated"}
+"""Arguments that the API does not have."""
 
 SENT_BY_DEFAULT: dict[str, dict[str, Any]] = {
     "contexts.create": {"owner.type": "organization"},
@@ -138,8 +139,8 @@ class Call:
         return request
 
     def wire_names(self, argument: str) -> tuple[str, ...]:
-        """Return the query parameters and fields that an argument goes to; () if it goes into the path."""
-        if argument in self.path_arguments:
+        """Return the query parameters and fields that an argument goes to; () if it goes into the path or nowhere."""
+        if argument in self.path_arguments or argument in NOT_SENT:
             return ()
         names = {_normal(name): name for name in (*self.operation.query, *self.operation.body.get("properties", {}))}
         return WIRE_NAMES.get(f"{self.operation.name}.{argument}") or (names[argument],)

@@ -110,7 +110,7 @@ def test_one_id_or_several(ids: Any) -> None:
         ({"since": timedelta(days=-1)}, "since must be a datetime, a positive timedelta"),
         ({"since": "1d", "until": "2d"}, "since must be earlier than until, got since="),
         ({"since": "2026-11-02", "until": "2026-11-01"}, "since must be earlier than until, got since="),
-        ({"status": "sucess"}, "status must be one of blocked, .*success.*, got 'sucess'"),
+        ({"status": "sucess"}, "status must be one of 'blocked', .*'success'.*, got 'sucess'"),
         ({"latest": "yes"}, "latest must be True or False, got 'yes'"),
         ({"latest": True, "pipeline_id": ID}, "latest=True cannot be combined with pipeline_id or workflow_id"),
         ({"latest": True, "workflow_id": ID}, "latest=True cannot be combined with pipeline_id or workflow_id"),

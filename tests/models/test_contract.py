@@ -132,8 +132,6 @@ def test_the_models_differ_from_the_description_only_as_listed() -> None:
         "OidcClaimSet.org_id need not be optional",
         "UrlOrbConfirmation.id need not be optional",
         "UrlOrbConfirmation.message need not be optional",
-        # A number of tests is an integer; the description says double.
-        "getFlakyTests.total_flaky_tests is number double",
     }
 
 

@@ -38,7 +38,6 @@ ANYTHING = st.recursive(
 DATES = st.sampled_from(
     ["2026-05-04T10:00:00Z", "2026-05-04T10:00:00.042Z", "2026-05-04T10:00:00.123456789Z", "2026-05-04T12:00:00+02:00"]
 )
-COUNTS = {"total_flaky_tests"}  # integers; the description says double
 
 
 def bodies(schema: Json, *, full: bool = False) -> st.SearchStrategy[Json]:
@@ -75,7 +74,6 @@ def objects(schema: Json, *, full: bool) -> st.SearchStrategy[Json]:
         inner = bodies(values, full=full) if isinstance(values, dict) and values else ANYTHING
         return st.dictionaries(WORDS, inner, min_size=full, max_size=2)
     known = {name: bodies(inner, full=full) for name, inner in properties.items()}
-    known |= {name: st.integers(0) for name in known.keys() & COUNTS}
     promised = set(known) if full else set(schema.get("required", []))
     names = set(map(spelt, known))
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from circleci_async import FlakyTestReport
 from circleci_async.core.codec import decode
 
 from .spec import MODELS, Json, example
@@ -54,3 +55,9 @@ def test_a_field_omitted_by_the_live_api_is_none(operation: str, place: str, mis
     for name in place.split("."):
         found = found[int(name)] if name.isdigit() else getattr(found, name.replace("-", "_"))
     assert found is None
+
+
+@pytest.mark.parametrize("total", [3, 3.0, 0, 1e3])
+def test_the_number_of_flaky_tests_may_be_a_float(total: float) -> None:
+    body = json.dumps({"flaky_tests": [], "total_flaky_tests": total}).encode()
+    assert decode(FlakyTestReport, body).total_flaky_tests == total

@@ -1,11 +1,20 @@
 """Lists without paging, by offset, and truncated by the API; over real sockets."""
 
+import asyncio
 import warnings
 from typing import Any
 
 import pytest
 
-from circleci_async import Artifact, CircleCI, DecodeError, InvalidArgument, PagingError, TruncatedListWarning
+from circleci_async import (
+    Artifact,
+    CircleCI,
+    DecodeError,
+    IfTruncated,
+    InvalidArgument,
+    PagingError,
+    TruncatedListWarning,
+)
 from tests.core.session.client import connect
 from tests.raw_server import Behaviour, answer, raw_server
 
@@ -89,12 +98,62 @@ async def test_a_complete_list_does_not_warn() -> None:
             assert await paths(circle) == ["a", "b", "c"]
 
 
-async def test_the_truncation_warning_can_be_an_error() -> None:
+async def test_a_truncated_list_can_be_an_error() -> None:
     async with raw_server(page("t", "a"), page("t", "a")) as server, connect(server) as circle:
+        listing = circle._session.paged(Artifact, "/x", truncation_warning="there may be more", if_truncated="raise")
+        found: list[str] = []
+        with pytest.raises(TruncatedListWarning, match=r"^there may be more$") as caught:
+            async for artifact in listing:
+                found.append(artifact.path)
+        assert found == ["a"]
+        assert isinstance(caught.value, PagingError)
+        assert caught.value.page_token == "t"
+        assert listing.is_truncated
+
+
+async def test_a_truncated_list_can_be_ignored() -> None:
+    async with raw_server(page("t", "a"), page("t", "a")) as server, connect(server) as circle:
+        listing = circle._session.paged(Artifact, "/x", truncation_warning="there may be more", if_truncated="ignore")
         with warnings.catch_warnings():
-            warnings.simplefilter("error", TruncatedListWarning)
-            with pytest.raises(TruncatedListWarning):
-                await paths(circle)
+            warnings.simplefilter("error")
+            assert [artifact.path for artifact in await listing.collect()] == ["a"]
+        assert listing.is_truncated
+
+
+async def test_each_iteration_finds_out_whether_the_list_is_truncated() -> None:
+    pages = [page("t", "a"), page("t", "a"), page("t", "a"), page(None, "b"), page("t", "a")]
+    async with raw_server(*pages) as server, connect(server) as circle:
+        listing = circle._session.paged(Artifact, "/x", truncation_warning="more", if_truncated="ignore")
+        found = [listing.is_truncated]
+        for limit in (None, None, 1):
+            await listing.collect(limit=limit)
+            found.append(listing.is_truncated)
+        assert found == [False, True, False, False]
+
+
+async def test_concurrent_tasks_choose_independently() -> None:
+    async with raw_server(page("t", "a")) as server, connect(server) as circle:
+
+        async def collect(if_truncated: IfTruncated) -> list[str]:
+            listing = circle._session.paged(Artifact, "/x", truncation_warning="more", if_truncated=if_truncated)
+            return [artifact.path for artifact in await listing.collect()]
+
+        choices: list[IfTruncated] = ["raise", "ignore", "warn", "raise", "ignore"]
+        with pytest.warns(TruncatedListWarning) as warned:
+            results = await asyncio.gather(*map(collect, choices), return_exceptions=True)
+    assert [isinstance(result, TruncatedListWarning) for result in results] == [True, False, False, True, False]
+    assert results[1] == results[2] == results[4] == ["a"]
+    assert len(warned) == 1
+
+
+def test_an_unknown_choice_is_refused() -> None:
+    circle = CircleCI("t", host="http://localhost:1")
+    wrong: Any = "error"
+    for start in (circle.contexts.variables, circle.groups.list):
+        with pytest.raises(
+            InvalidArgument, match=r"^if_truncated must be one of 'warn', 'raise', 'ignore', got 'error'$"
+        ):
+            start("5034460f-c7c4-4c43-9457-de07e2029e7b", if_truncated=wrong)
 
 
 async def test_empty_pages_are_not_a_repetition() -> None:
