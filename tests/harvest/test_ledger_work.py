@@ -62,5 +62,7 @@ async def test_the_work_is_linear_in_the_names_of_a_job(kind: str, instructions:
                 work[count].append(instructions[0])
         assert sum(path.is_file() for path in (tmp_path / str(count) / "gh").rglob("*")) == count
     assert isinstance(report, ca.HarvestReport)
+    if kind == "projects":  # the first run stops with one of the projects listed, or with both
+        work = {count: [sum(runs[:2]), runs[2]] for count, runs in work.items()}
     for few, many in zip(work[40], work[160], strict=True):
         assert many < 6 * few + 50
