@@ -11,7 +11,9 @@ from .config.redacted import NotPicklable, Redacted
 from .config.settings import discover
 from .config.tokens import Token
 from .config.trust import Trust
+from .core.arguments import check_positive_integer
 from .core.attempts import OnAttempt
+from .core.bounded_body import MAX_RESPONSE
 from .core.encoding import Query
 from .core.limiter import Limiter
 from .core.paging import Paged
@@ -76,6 +78,8 @@ class CircleCI(NotPicklable):
       network; None for no limit.
     - `retry`: which failures are retried, and for how long.
     - `concurrency`: maximum number of requests in flight, over all tasks.
+    - `max_response_bytes`: maximum size of a response, decompressed; a larger one raises `ResponseTooLarge`. Artifacts,
+      the output of steps and the rows of usage exports are streamed, and have no maximum.
     - `artifact_hosts`: hosts besides `host` that are sent the token, as "host" or "host:port"; globs are allowed. None:
       `CIRCLE_ARTIFACT_HOSTS`, then `*.circle-artifacts.com`.
     - `http`: an `aiohttp.ClientSession` of yours, with its own proxy and TLS settings. It is never closed.
@@ -101,6 +105,7 @@ class CircleCI(NotPicklable):
         min_speed: float | None = 1024.0,
         retry: RetryPolicy | None = None,
         concurrency: int = 32,
+        max_response_bytes: int = MAX_RESPONSE,
         artifact_hosts: Iterable[str] | None = None,
         http: "aiohttp.ClientSession | None" = None,
         middlewares: Iterable[Middleware] = (),
@@ -122,8 +127,9 @@ class CircleCI(NotPicklable):
             middlewares=middlewares,
             user_agent=user_agent,
         )
+        max_bytes = check_positive_integer("max_response_bytes", max_response_bytes)
         stats = Stats()
-        state = ClientState(self._settings.host, transport, Limiter(concurrency, stats), stats)
+        state = ClientState(self._settings.host, transport, Limiter(concurrency, stats), stats, max_bytes)
         self._session = Session(state, options)
         self._owns_state = True
 

@@ -3,6 +3,8 @@
 from http import HTTPStatus
 from typing import Any
 
+from .untrusted_text import MAX_ERROR, shown
+
 __all__ = [
     "ApiError",
     "AuthenticationError",
@@ -27,6 +29,7 @@ __all__ = [
     "PoolTimeout",
     "RateLimited",
     "RequestTimeout",
+    "ResponseTooLarge",
     "ServerError",
     "SignatureError",
     "TransportError",
@@ -37,8 +40,15 @@ __all__ = [
 ]
 
 
+MAX_FAULTS = 10
+"""Faults that a `DecodeError` lists."""
+
+
 class CircleCIError(Exception):
-    """Base of every error of this package."""
+    """Base of every error of this package.
+
+    Its text is one line without control characters, of at most 2,000 characters: it quotes servers and builds.
+    """
 
     hint: str | None = None
     """What to try, in one sentence, or None."""
@@ -53,8 +63,8 @@ class CircleCIError(Exception):
     """The pipeline, if the error ended waiting for it, also in `trigger_and_wait`: `pipelines.wait` resumes."""
 
     def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)
-        self.message: str = str(arguments[0]) if arguments else ""
+        super().__init__(*(shown(each, MAX_ERROR) if isinstance(each, str) else each for each in arguments))
+        self.message: str = str(self.args[0]) if arguments else ""
 
 
 class ConfigurationError(CircleCIError):
@@ -76,13 +86,12 @@ class TransportError(CircleCIError):
 
     def __init__(self, message: str, *, method: str = "", url: str = "", sent: bool = True) -> None:
         super().__init__(message)
-        self.message = message
         self.method = method
         self.url = url
         self.sent = sent
 
     def __str__(self) -> str:
-        return f"{self.message} ({self.method} {self.url})" if self.method else self.message
+        return f"{self.message} ({self.method} {shown(self.url)})" if self.method else self.message
 
 
 class RequestTimeout(TransportError):
@@ -100,6 +109,12 @@ class PoolTimeout(RequestTimeout):
     """
 
     hint: str | None = "Read or close open streams (`artifacts.open`) before other calls, or raise `concurrency`."
+
+
+class ResponseTooLarge(TransportError):
+    """The body of a response is larger than `max_response_bytes`, decompressed. It is not retried."""
+
+    hint: str | None = "Raise `max_response_bytes`, or request fewer items."
 
 
 class ApiError(CircleCIError):
@@ -125,7 +140,7 @@ class ApiError(CircleCIError):
     ) -> None:
         super().__init__(status, message)
         self.status = status
-        self.message = message
+        self.message: str = str(self.args[1])
         self.method = method
         self.url = url
         self.request_id = request_id
@@ -140,7 +155,7 @@ class ApiError(CircleCIError):
         where = ", ".join(
             part
             for part in (
-                f"{self.method} {self.url}".strip(),
+                f"{self.method} {shown(self.url)}".strip(),
                 f"request {self.request_id}" if self.request_id else "",
             )
             if part
@@ -214,7 +229,8 @@ class ServerError(ApiError):
 class DecodeError(CircleCIError):
     """The response does not match the model.
 
-    `faults` lists each faulty field with its fault, such as `$.items[3].id: required, but absent`.
+    `faults` lists the first `MAX_FAULTS` faulty fields, each with its fault, such as
+    `$.items[3].id: required, but absent`. `fault_count` is the number of all. `body` is the start of the body as text.
     """
 
     what: str = "the response"
@@ -223,21 +239,32 @@ class DecodeError(CircleCIError):
     page: tuple[tuple[Any, ...], str | None] | None = None
     """The other items of a page of a list, and the token of the next page, if only some items are faulty."""
 
-    def __init__(self, faults: tuple[str, ...], *, method: str = "", url: str = "", body: str = "") -> None:
-        super().__init__(faults)
-        self.message: str = "; ".join(faults)
-        self.faults = faults
+    def __init__(
+        self,
+        faults: tuple[str, ...],
+        *,
+        method: str = "",
+        url: str = "",
+        body: str = "",
+        fault_count: int | None = None,
+    ) -> None:
+        self.faults: tuple[str, ...] = tuple(map(shown, faults[:MAX_FAULTS]))
+        super().__init__(self.faults)
+        self.fault_count: int = len(faults) if fault_count is None else fault_count
+        more = self.fault_count - len(self.faults)
+        rest = f"; and {more} more of {self.fault_count} faults" if more else ""
+        self.message: str = shown("; ".join(self.faults) + rest, MAX_ERROR)
         self.method = method
         self.url = url
         self.body = body
 
     def __str__(self) -> str:
-        where = f"{self.method} {self.url}".strip()
-        return f"{self.what}{f' to {where}' if where else ''} cannot be decoded: {'; '.join(self.faults)}"
+        where = f"{self.method} {shown(self.url)}".strip()
+        return f"{self.what}{f' to {where}' if where else ''} cannot be decoded: {self.message}"
 
 
 class PagingError(CircleCIError):
-    """The server repeated a page token, so that the iteration would not end."""
+    """The iteration would not end: the server repeats a page token or a page, or sends only empty pages."""
 
 
 class TruncatedListWarning(PagingError, UserWarning):

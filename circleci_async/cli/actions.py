@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Annotated, Any
 
 from ..errors import BadRequest, CircleCIError, InvalidArgument, NotFound
+from ..untrusted_text import printable
 from .arguments import argument, option
 from .build_ref import BuildRef
-from .formatting import printable
 from .output import Output
 
 if TYPE_CHECKING:

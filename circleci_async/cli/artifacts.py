@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from ..errors import InvalidArgument
+from ..untrusted_text import printable
 from .arguments import JobNumber, Project, argument, concurrency_option, option, parse_path
-from .formatting import counted, duration, printable, size
+from .formatting import counted, duration, size
 from .output import Column, Output
 from .progress import DownloadProgressBar
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from .formatting import STYLES, duration, printable
+from ..untrusted_text import printable
+from .formatting import STYLES, duration
 from .output import Output
 
 if TYPE_CHECKING:

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import TypeAlias
 
+from ..untrusted_text import printable
+
 Cell: TypeAlias = "str | int | float | Enum | datetime | timedelta | None"
 """A value of a table or a record."""
 
@@ -19,20 +21,6 @@ STYLES = {
 """Colour of each status."""
 
 _DATE_AFTER = timedelta(days=60)
-_JOINER = "\u200d"  # joins emoji; safe to print
-
-
-def printable(text: str) -> str:
-    """Return untrusted text as one line without control characters.
-
-    White space becomes spaces. Other control and format characters, such as ESC or the bidirectional overrides, are
-    escaped.
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() or char == _JOINER else " " if char.isspace() else _escaped(char) for char in text
-    )
 
 
 def shown(value: Cell, *, exact: bool = False) -> str:
@@ -81,7 +69,3 @@ def size(count: int) -> str:
 def counted(count: int, noun: str, plural: str | None = None) -> str:
     """Return a number and its noun: `1 file`, `2 files`."""
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
-
-
-def _escaped(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")

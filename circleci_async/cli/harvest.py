@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
+from ..untrusted_text import printable
 from .arguments import Projects, argument, concurrency_option, option, parse_path
-from .formatting import counted, duration, printable, size
+from .formatting import counted, duration, size
 from .output import Output
 from .progress import HarvestEventLines, HarvestProgressBar
 

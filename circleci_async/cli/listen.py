@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import ConfigurationError
+from ..untrusted_text import printable
 from .arguments import option
-from .formatting import STYLES, printable
+from .formatting import STYLES
 from .output import Output
 
 if TYPE_CHECKING:

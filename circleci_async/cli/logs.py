@@ -5,9 +5,10 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from ..errors import InvalidArgument
+from ..untrusted_text import printable
 from .arguments import Interval, argument, option, polling
 from .build_ref import BuildRef
-from .formatting import STYLES, duration, printable
+from .formatting import STYLES, duration
 from .output import Column, Output
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TextIO, TypeVar
 
-from .formatting import STYLES, Cell, printable, shown
+from ..untrusted_text import printable
+from .formatting import STYLES, Cell, shown
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ..config.log import LOG_VARIABLE
-from ..errors import CircleCIError, InvalidArgument, PoolTimeout, RateLimited, RequestTimeout
-from .formatting import printable
+from ..errors import CircleCIError, InvalidArgument, PoolTimeout, RateLimited, RequestTimeout, ResponseTooLarge
+from ..untrusted_text import printable
 from .output import Output
 
 FAILED = 1
@@ -26,6 +26,7 @@ Work = Callable[[], Coroutine[Any, Any, int | None]]
 _HINTS: dict[type[CircleCIError], str] = {  # the hints of the SDK name arguments that the command line does not have
     PoolTimeout: "lower --concurrency if the command has it",
     RequestTimeout: "raise --timeout (seconds per attempt)",
+    ResponseTooLarge: "read it with the Python client, whose `max_response_bytes` can be raised",
     RateLimited: "send fewer requests, or lower --concurrency if the command has it",
 }
 

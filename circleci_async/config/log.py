@@ -1,4 +1,4 @@
-"""Turn on logging for scripts by an environment variable."""
+"""The logger of the package, and how scripts turn it on by an environment variable."""
 
 import logging
 import os
@@ -6,10 +6,22 @@ from collections.abc import Mapping
 from typing import Final
 
 from ..errors import ConfigurationError
+from ..untrusted_text import shown
 
 LOG_VARIABLE: Final = "CIRCLECI_ASYNC_LOG"
 
 _LEVELS: Final = {"info": logging.INFO, "debug": logging.DEBUG}
+
+
+def _escape(record: logging.LogRecord) -> bool:
+    """Escape and clip the strings of a record: most are names and paths from servers and builds."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(shown(each) if isinstance(each, str) else each for each in record.args)
+    return True
+
+
+log: logging.Logger = logging.getLogger("circleci_async")
+log.addFilter(_escape)
 
 
 def configure_logging(environ: Mapping[str, str] | None = None) -> None:
@@ -24,9 +36,8 @@ def configure_logging(environ: Mapping[str, str] | None = None) -> None:
     level = _LEVELS.get(value.lower())
     if level is None:
         raise ConfigurationError(f"{LOG_VARIABLE} must be {' or '.join(map(repr, _LEVELS))}, got {value!r}")
-    logger = logging.getLogger("circleci_async")
-    logger.setLevel(level)
-    if not logger.hasHandlers():
+    log.setLevel(level)
+    if not log.hasHandlers():
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        logger.addHandler(handler)
+        log.addHandler(handler)

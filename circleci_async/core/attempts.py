@@ -2,11 +2,11 @@
 
 import asyncio
 import inspect
-import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
+from ..config.log import log
 from ..errors import ApiError, InvalidArgument
 from .response import Response
 from .transport import Transport
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from .attempt import Attempt
 
 __all__ = ["OnAttempt"]
-
-log: logging.Logger = logging.getLogger("circleci_async")
 
 
 OnAttempt: TypeAlias = Callable[["Attempt"], object]

@@ -7,7 +7,7 @@ it again to find every fault and its path. Both create their hooks when a class 
 import functools
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -16,12 +16,16 @@ from types import NoneType, UnionType
 from typing import Any, Generic, NoReturn, TypeVar, Union, cast, get_args, get_origin
 
 import attrs
-from cattrs import ClassValidationError, Converter, IterableValidationError
+from cattrs import ClassValidationError, Converter
 from cattrs.cols import list_structure_factory
 from cattrs.cols import mapping_structure_factory as dict_structure_factory  # pyright: ignore[reportUnknownVariableType]  # cattrs leaves two of its parameters untyped
 from cattrs.gen import make_dict_structure_fn
 
-from ..errors import DecodeError
+from ..errors import MAX_FAULTS, DecodeError
+from ..untrusted_text import quoted
+from . import json_parts
+from .error_bodies import MAX_BODY
+from .faults import Fault, reason_of
 
 __all__ = ["to_dict", "to_json"]
 
@@ -29,7 +33,8 @@ T = TypeVar("T")
 Hook = Callable[[Any, Any], Any]
 
 _fromisoformat = datetime.fromisoformat  # looked up once: decoding spends most of its time here
-_EXCERPT = 80  # characters of the response that a fault shows
+MAX_COUNTED = 20_000
+"""Faults of a list or map after which the rest is not decoded: each takes about as long as ten items without one."""
 
 
 @attrs.frozen(kw_only=True)
@@ -48,12 +53,13 @@ class _OptionalEnvelope(Generic[T]):
     next_page_token: str | None = None
 
 
-def decode(kind: type[T], body: bytes, *, method: str = "", url: str = "") -> T:
+def decode(kind: type[T], body: bytes, *, method: str = "", url: str = "", in_detail: bool = True) -> T:
     """Return the body as a `kind`: a model, a list of models such as `list[Collaboration]`, or `dict[str, Any]`.
 
     The response to a DELETE is a success whatever its body: an unexpected one gives an empty `kind`.
 
-    Raises `DecodeError`, which lists every faulty field. `method` and `url` of the request are kept in the error.
+    Raises `DecodeError`, which lists the faulty fields, unless not `in_detail`. `method` and `url` of the request are
+    kept in the error.
     """
     data = loads(body, method=method, url=url)
     if data is None:
@@ -63,13 +69,15 @@ def decode(kind: type[T], body: bytes, *, method: str = "", url: str = "") -> T:
             raise DecodeError(("the body is empty",), method=method, url=url)
     if method == "DELETE":
         try:
-            return structure(kind, data)
+            return structure(kind, data, in_detail=False)
         except DecodeError:
             return kind()
-    return structure(kind, data, body=body, method=method, url=url)
+    return structure(kind, data, body=body, method=method, url=url, in_detail=in_detail)
 
 
-def structure(kind: type[T], data: Any, *, body: bytes = b"", method: str = "", url: str = "") -> T:
+def structure(
+    kind: type[T], data: Any, *, body: bytes = b"", method: str = "", url: str = "", in_detail: bool = True
+) -> T:
     """Return plain data, as `loads` returns it, as a `kind`.
 
     Raises `DecodeError` as `decode` does. `body` is the source of the data, whose text the error keeps.
@@ -77,16 +85,25 @@ def structure(kind: type[T], data: Any, *, body: bytes = b"", method: str = "", 
     try:
         return cast(T, _fast_structure(cast(Any, kind))(data, kind))
     except Exception:  # noqa: BLE001  # the fast converter raises various errors for a fault
+        if not in_detail:
+            raise DecodeError(("the response does not match the model",)) from None
         structure_in_detail = _converter(detailed=True).get_structure_hook(kind)
     try:
         return cast(T, structure_in_detail(data, kind))
     except Exception as error:  # noqa: BLE001  # any error here is a fault of the body
-        faults = tuple(_faults(error, "$"))
-    raise DecodeError(faults, method=method, url=url, body=_text(body))
+        faults = _Faults()
+        faults.add(error, "$")
+    raise DecodeError(tuple(faults.first), fault_count=faults.count, method=method, url=url, body=_text(body))
 
 
 def decode_page(
-    kind: type[T], body: bytes, *, items_optional: bool = False, method: str = "", url: str = ""
+    kind: type[T],
+    body: bytes,
+    *,
+    items_optional: bool = False,
+    method: str = "",
+    url: str = "",
+    in_detail: bool = True,
 ) -> tuple[tuple[T, ...], str | None]:
     """Return the items of one page, and the token of the next page (None on the last).
 
@@ -95,9 +112,10 @@ def decode_page(
     """
     envelope: Any = _OptionalEnvelope[kind] if items_optional else _Envelope[kind]  # type: ignore[valid-type]  # `kind` is known at run time
     try:
-        page: _Envelope[T] | _OptionalEnvelope[T] = decode(envelope, body, method=method, url=url)
+        page: _Envelope[T] | _OptionalEnvelope[T] = decode(envelope, body, method=method, url=url, in_detail=in_detail)
     except DecodeError as error:
-        error.page = _page_without_faults(kind, body)
+        if in_detail:
+            error.page = _page_without_faults(kind, body)
         raise
     return page.items, page.next_page_token or None
 
@@ -114,7 +132,7 @@ def _page_without_faults(kind: type[T], body: bytes) -> tuple[tuple[T, ...], str
     return tuple(items), page.next_page_token or None
 
 
-def loads(body: bytes, *, method: str = "", url: str = "") -> Any:
+def loads(body: bytes, *, method: str = "", url: str = "", in_detail: bool = True) -> Any:
     """Return the body as plain data; None for an empty one. Raises `DecodeError` if it is not JSON.
 
     The response to a DELETE need not be JSON: None then.
@@ -122,6 +140,8 @@ def loads(body: bytes, *, method: str = "", url: str = "") -> Any:
     if _is_blank(body):
         return None
     try:
+        if len(body) > json_parts.MAX_AT_ONCE:
+            return json_parts.loads(_JSON, body.decode())
         return _JSON.decode(body.decode())
     except UnicodeDecodeError as error:
         reason = f"not UTF-8 at byte {error.start}"
@@ -134,7 +154,7 @@ def loads(body: bytes, *, method: str = "", url: str = "") -> Any:
     if method == "DELETE":
         return None
     text = _text(body)
-    raise DecodeError((f"not JSON: {_excerpt(text)} ({reason})",), method=method, url=url, body=text)
+    raise DecodeError((f"not JSON: {quoted(text)} ({reason})",), method=method, url=url, body=text)
 
 
 def to_dict(value: Any) -> Any:
@@ -160,7 +180,7 @@ def _is_blank(body: bytes) -> bool:
 
 
 def _text(body: bytes) -> str:
-    return body.decode(errors="replace")
+    return body[:MAX_BODY].decode(errors="replace")
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -170,17 +190,10 @@ def _refuse_constant(name: str) -> NoReturn:
 _JSON = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
-class _Fault(ValueError):
-    """A value does not match the model. Its message is shown to the user."""
-
-    def __init__(self, expected: str, value: object) -> None:
-        super().__init__(f"expected {expected}, got {_describe(value)}")
-
-
 def _structure_str(value: Any, _: Any) -> str:
     if type(value) is str:
         return value
-    raise _Fault("a string", value)
+    raise Fault("a string", value)
 
 
 def _structure_int(value: Any, _: Any) -> int:
@@ -188,7 +201,7 @@ def _structure_int(value: Any, _: Any) -> int:
         return value
     if type(value) is float and value.is_integer():  # JSON has one number type: 3.0 equals 3
         return int(value)
-    raise _Fault("an integer", value)
+    raise Fault("an integer", value)
 
 
 def _structure_float(value: Any, _: Any) -> float:
@@ -199,33 +212,33 @@ def _structure_float(value: Any, _: Any) -> float:
             number = math.inf
         if math.isfinite(number):
             return number
-    raise _Fault("a number", value)
+    raise Fault("a number", value)
 
 
 def _structure_bool(value: Any, _: Any) -> bool:
     if type(value) is bool:
         return value
-    raise _Fault("true or false", value)
+    raise Fault("true or false", value)
 
 
 def _structure_datetime(value: Any, _: Any) -> datetime:
     try:
         moment = _fromisoformat(value)
     except (TypeError, ValueError):
-        raise _Fault("a date and time", value) from None
+        raise Fault("a date and time", value) from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _structure_enum(value: Any, kind: Any) -> Any:
     if type(value) is str:
         return kind._value2member_map_.get(value) or kind(value)  # equals kind(value), but faster
-    raise _Fault("a string", value)
+    raise Fault("a string", value)
 
 
 def _structure_map(value: Any, _: Any) -> dict[str, Any]:
     if type(value) is dict:
         return cast(dict[str, Any], value)
-    raise _Fault("an object", value)
+    raise Fault("an object", value)
 
 
 def _optional_factory(kind: Any, converter: Converter) -> Hook:
@@ -241,12 +254,14 @@ def _optional_factory(kind: Any, converter: Converter) -> Hook:
 
 
 def _list_factory(kind: Any, converter: Converter) -> Hook:
-    structure = list_structure_factory(kind, converter)
+    structure: Hook = list_structure_factory(kind, converter)
+    if converter.detailed_validation:
+        structure = _items_in_detail(get_args(kind)[0], converter)
     frozen = get_origin(kind) is tuple
 
     def structure_list(value: Any, _: Any) -> list[Any] | tuple[Any, ...]:
         if type(value) is not list:
-            raise _Fault("a list", value)
+            raise Fault("a list", value)
         items: list[Any] = structure(value, kind)
         return tuple(items) if frozen else items
 
@@ -255,10 +270,12 @@ def _list_factory(kind: Any, converter: Converter) -> Hook:
 
 def _mapping_factory(kind: Any, converter: Converter) -> Hook:
     structure = cast(Callable[[Any, Any], dict[str, Any]], dict_structure_factory(kind, converter))
+    if converter.detailed_validation:
+        structure = _values_in_detail(get_args(kind)[1], converter)
 
     def structure_mapping(value: Any, _: Any) -> dict[str, Any]:
         if type(value) is not dict:
-            raise _Fault("an object", value)
+            raise Fault("an object", value)
         return structure(cast(dict[str, Any], value), kind)
 
     return structure_mapping
@@ -277,7 +294,7 @@ def _model_factory(kind: Any, converter: Converter) -> Hook:
     def structure_model(value: Any, _: Any) -> Any:
         given: dict[str, Any] = value
         if type(value) is not dict:
-            raise _Fault("an object", value)
+            raise Fault("an object", value)
         if not all_known(given) and "-" in "".join(given):
             given = {key.replace("-", "_"): item for key, item in given.items()} | given
         return structure(given, kind)
@@ -323,49 +340,65 @@ def _fast_structure(kind: Any) -> Hook:
     return _converter(detailed=False).get_structure_hook(kind)
 
 
-def _faults(error: BaseException, place: str) -> Iterator[str]:
-    """Yield every fault that the detailed converter found, with its path."""
-    if not isinstance(error, (ClassValidationError, IterableValidationError)):
-        yield f"{place}: {_reason(error)}"
-        return
-    inside: list[tuple[BaseException, str]]
-    if isinstance(error, ClassValidationError):
-        noted, bare = error.group_exceptions()
-        inside = [(inner, f"{place}.{note.name}") for inner, note in noted]
-    else:
-        listed, bare = error.group_exceptions()
-        inside = [(inner, f"{place}[{_step(note.index)}]") for inner, note in listed]
-    for inner, where in [*inside, *((inner, place) for inner in bare)]:
-        yield from _faults(inner, where)
+class _Faults(Exception):
+    """The faults of a value: the first ones, each with its path below the value, and the number of all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first: list[str] = []
+        self.count = 0
+
+    def add(self, error: BaseException, place: str) -> None:
+        """Add the faults in an error of the detailed converter."""
+        if isinstance(error, ClassValidationError):
+            noted, bare = error.group_exceptions()
+            for inner, note in noted:
+                self.add(inner, f"{place}.{note.name}")
+            for inner in bare:
+                self.add(inner, place)
+        elif isinstance(error, _Faults):
+            self._add([f"{place}{fault}" for fault in error.first], error.count)
+        else:
+            self._add([f"{place}: {reason_of(error)}"], 1)
+
+    def _add(self, first: list[str], count: int) -> None:
+        self.first += first[: MAX_FAULTS - len(self.first)]
+        self.count += count
 
 
-def _step(index: int | str) -> str:
-    """Return an index or a key for a path; the keys of a map come from the server."""
-    return _excerpt(index) if isinstance(index, str) else str(index)
+def _items_in_detail(kind: Any, converter: Converter) -> Hook:
+    structure = converter.get_structure_hook(kind)
+
+    def structure_items(values: Any, _: Any) -> list[Any]:
+        return list(_in_detail(((f"[{n}]", value) for n, value in enumerate(values)), structure, kind))
+
+    return structure_items
 
 
-def _reason(error: BaseException) -> str:
-    if isinstance(error, _Fault):
-        return str(error)
-    if isinstance(error, KeyError):
-        return "required, but absent"
-    return f"invalid ({type(error).__name__})"
+def _values_in_detail(kind: Any, converter: Converter) -> Hook:
+    structure = converter.get_structure_hook(kind)
+
+    def structure_values(values: Any, _: Any) -> dict[str, Any]:
+        named = ((f"[{quoted(name)}]", value) for name, value in values.items())
+        return dict(zip(values, _in_detail(named, structure, kind), strict=True))
+
+    return structure_values
 
 
-def _describe(value: object) -> str:
-    if isinstance(value, str):
-        return _excerpt(value)
-    if isinstance(value, dict):
-        return "an object"
-    if isinstance(value, list):
-        return "a list"
-    number = json.dumps(value)
-    return number if len(number) <= _EXCERPT else f"{number[:_EXCERPT]}…"
-
-
-def _excerpt(text: str) -> str:
-    shown = repr(text[: _EXCERPT + 1])
-    return shown if len(shown) <= _EXCERPT + 2 else f"{shown[:_EXCERPT]}…{shown[-1]}"
+def _in_detail(values: Iterable[tuple[str, Any]], structure: Hook, kind: Any) -> Iterator[Any]:
+    """Yield the structured values. Raises `_Faults`, which is small, unlike an exception group of all faults."""
+    faults = _Faults()
+    for place, value in values:
+        try:
+            structured = structure(value, kind)
+        except Exception as error:  # noqa: BLE001  # any error here is a fault of the value
+            faults.add(error, place)
+            if faults.count >= MAX_COUNTED:
+                break
+        else:
+            yield structured
+    if faults.count:
+        raise faults
 
 
 def _unstructure_datetime(moment: datetime) -> str:

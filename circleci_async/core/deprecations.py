@@ -1,12 +1,11 @@
 """Log what the API deprecates: once for each operation."""
 
-import logging
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
+from ..config.log import log
+from ..untrusted_text import shown
 from .routes import route_of
-
-log: logging.Logger = logging.getLogger("circleci_async")
 
 MAX_OPERATIONS = 200
 """Operations that are remembered by a client; more are not logged, since undocumented paths are unlimited."""
@@ -30,9 +29,5 @@ class Deprecations:
         if operation in self._logged or len(self._logged) >= MAX_OPERATIONS:
             return
         self._logged.add(operation)
-        stated = "; ".join(f"{name}: {_one_line(headers[name])}" for name in _HEADERS if name in headers)
-        log.warning("%s is deprecated (%s)", operation, redact(stated))
-
-
-def _one_line(value: str) -> str:
-    return "".join(filter(str.isprintable, value))[:MAX_HEADER]
+        stated = [f"{name}: {shown(redact(headers[name]), MAX_HEADER)}" for name in _HEADERS if name in headers]
+        log.warning("%s is deprecated (%s)", operation, "; ".join(stated))

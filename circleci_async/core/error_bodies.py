@@ -2,17 +2,36 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import cast
 
+from ..untrusted_text import printable, shown
+
+MAX_BODY = 64 * 1024
+"""Characters of a body that an error keeps."""
+
+_MAX_SECRET = 4 * 1024
+
+MAX_READ: int = MAX_BODY + _MAX_SECRET
+"""Bytes that are read of it."""
+
 MAX_MESSAGE = 500
-"""Characters of a message. The error keeps the whole body."""
+"""Characters of a message."""
 
 MAX_SEARCHED = 10_000
 """Characters of an HTML page that are searched for a message."""
 
+MAX_ID = 200
+"""Characters of the id of a request."""
+
 _KEYS = ("message", "error", "detail", "title", "error_description", "reason")
+
+
+def kept_text(body: bytes, *, redact: Callable[[str], str]) -> str:
+    """Return the start of an error body without secrets, also without one that is cut at `MAX_READ`."""
+    text = redact(body.decode("utf-8-sig", "replace"))
+    return (text if len(body) < MAX_READ else text[:-_MAX_SECRET])[:MAX_BODY]
 
 
 def error_message(status: int, body: str) -> str:
@@ -27,7 +46,8 @@ def error_message(status: int, body: str) -> str:
 
 def request_id(headers: Mapping[str, str]) -> str | None:
     """Return the server's id of the request, or None."""
-    return headers.get("X-Request-Id") or headers.get("CF-RAY")
+    id = headers.get("X-Request-Id") or headers.get("CF-RAY")
+    return shown(id, MAX_ID) if id else None
 
 
 def _find(value: object) -> str:
@@ -60,7 +80,7 @@ def _from_text(text: str) -> str:
 
 
 def _shorten(text: str) -> str:
-    text = " ".join(text.split())
+    text = printable(" ".join(text.split())[: MAX_MESSAGE + 1])
     return text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]}…"
 
 

@@ -1,15 +1,13 @@
 """The lifetime of a client: bound to one process and one event loop by its first call, ended by closing."""
 
 import asyncio
-import logging
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import ClassVar, Protocol, TypeAlias
 
+from ..config.log import log
 from ..errors import ConfigurationError, InvalidArgument
-
-log: logging.Logger = logging.getLogger("circleci_async")
 
 CANCEL_TIMEOUT = 1.0
 """Seconds that closing waits for the calls that it cancelled."""

@@ -1,18 +1,22 @@
 """Lists that the API returns page by page."""
 
+import re
 import warnings
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Set
 from contextlib import aclosing
 from typing import Generic, Literal, TypeAlias, TypeVar, get_args
 
 from attrs import frozen
 
 from ..errors import CircleCIError, InvalidArgument, NotFound, PagingError, TruncatedListWarning
+from ..untrusted_text import quoted
 from .arguments import check_word
 
 __all__ = ["IfTruncated", "Page", "Paged"]
 
 T = TypeVar("T")
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 IfTruncated: TypeAlias = Literal["warn", "raise", "ignore"]
 """How the iteration of a list that the API truncates ends: with a `TruncatedListWarning`, with it as an error, or
@@ -20,6 +24,13 @@ like any other."""
 
 MAX_REPEATS = 2
 """Consecutive pages that may equal the page before. Equal items are possible; a longer run would never end."""
+
+
+MAX_EMPTY = 100
+"""Consecutive empty pages. A filter can leave out many items; a longer run might never end."""
+
+MAX_TOKEN = 4_096
+"""Characters of a page token, which becomes part of an address."""
 
 
 @frozen
@@ -43,9 +54,11 @@ class Paged(Generic[T]):
         *,
         truncation_warning: str | None = None,
         if_truncated: IfTruncated = "warn",
+        redact: Callable[[str], str] = str,
     ) -> None:
         check_word("if_truncated", if_truncated, get_args(IfTruncated), required=True)
         self._fetch = fetch
+        self._redact = redact
         self._truncation_warning = truncation_warning
         """Text of the warning for a list that the server truncates: it repeats one page endlessly."""
         self._if_truncated: IfTruncated = if_truncated
@@ -61,14 +74,15 @@ class Paged(Generic[T]):
     async def pages(self, start: str | None = None) -> AsyncGenerator[Page[T], None]:
         """Iterate the pages, from the page that the token `start` names (None: the first).
 
-        Raises `PagingError` if the server repeats a token, or one page endlessly. For a list that the API is known to
-        truncate, the iteration ends as `if_truncated` says instead, and no item is yielded twice.
+        Raises `PagingError` if the server repeats a token or one page, sends more than 100 empty pages in a row, or a
+        token that cannot be part of an address, because the iteration would not end. For a list that the API is known
+        to truncate, the iteration ends as `if_truncated` says instead, and no item is yielded twice.
         """
         self.is_truncated = False
-        seen = {start}
+        seen = {hash(start)}  # hashes: a walk of a million pages needs little memory
         token = start
         before: tuple[T, ...] = ()
-        repeats = 0
+        repeats = empty = 0
         while True:
             try:
                 page = await self._fetch(token)
@@ -76,13 +90,14 @@ class Paged(Generic[T]):
                 error.page_token = token
                 raise
             repeats = repeats + 1 if page.items and page.items == before else 0
+            empty = 0 if page.items else empty + 1
             if not (self._truncation_warning and repeats):
                 yield page
             before = page.items
             token = page.next_page_token
             if token is None:
                 return
-            if self._truncation_warning and (repeats or token in seen):
+            if self._truncation_warning and (repeats or hash(token) in seen):
                 self.is_truncated = True
                 if self._if_truncated == "raise":
                     truncated = TruncatedListWarning(self._truncation_warning)
@@ -95,11 +110,24 @@ class Paged(Generic[T]):
                 return
             if repeats == MAX_REPEATS:
                 raise PagingError(f"the server returned the same {len(before)} items on {repeats + 1} pages in a row")
-            if token in seen:
-                repeated = PagingError(f"the server repeated the page token {token!r}, so the list would never end")
-                repeated.page_token = token
-                raise repeated
-            seen.add(token)
+            if problem := self._problem(token, seen, empty):
+                failure = PagingError(problem)
+                failure.page_token = token
+                raise failure
+            seen.add(hash(token))
+
+    def _problem(self, token: str, seen: Set[int], empty: int) -> str | None:
+        """Return why the page of a token is not requested, or None."""
+        if hash(token) in seen:
+            shown = quoted(self._redact(token))
+            return f"the server repeated the page token {shown}, so the list would never end"
+        if empty > MAX_EMPTY:
+            return f"the server returned {empty} empty pages in a row"
+        if len(token) > MAX_TOKEN:
+            return f"the server returned a page token of {len(token)} characters, more than {MAX_TOKEN}"
+        if _SURROGATE.search(token):
+            return f"the server returned the page token {quoted(self._redact(token))}, which is not valid Unicode"
+        return None
 
     async def first(self) -> T | None:
         """Return the first item, or None of an empty list."""
@@ -133,4 +161,9 @@ class Paged(Generic[T]):
                     raise
                 return Page((), None)
 
-        return Paged(fetch, truncation_warning=self._truncation_warning, if_truncated=self._if_truncated)
+        return Paged(
+            fetch,
+            truncation_warning=self._truncation_warning,
+            if_truncated=self._if_truncated,
+            redact=self._redact,
+        )

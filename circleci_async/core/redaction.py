@@ -1,7 +1,7 @@
 """Remove secrets that are sent (values of variables, signing secrets, keys) from errors."""
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from html import escape
 from json import dumps
@@ -41,7 +41,7 @@ def redact_errors(*values: Redacted[str] | None) -> Generator[None]:
             for spelling in _spellings(value.reveal())
         }
         if spellings:
-            _redact(re.compile("|".join(map(re.escape, sorted(spellings, key=len, reverse=True)))), error)
+            _redact(_Redactor(spellings), error)
             del spellings  # a traceback that prints local variables must not print them
         raise
 
@@ -58,20 +58,40 @@ def _spellings(value: str) -> Iterator[str]:
             yield written.replace("/", "\\/")
 
 
-def _redact(values: "re.Pattern[str]", error: BaseException | None) -> None:
+class _Redactor:
+    """Replaces values in texts, which may end within one, since only the start of a body is kept."""
+
+    def __init__(self, values: Iterable[str]) -> None:
+        self._values = sorted(values, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, self._values)))
+
+    def redact(self, text: str) -> str:
+        text = self._pattern.sub("[value]", text)
+        for value in self._values:
+            for length in range(min(len(value), len(text)), MAX_UNREDACTED, -1):
+                if text.endswith(value[:length]):
+                    return f"{text[:-length]}[value]"
+        return text
+
+
+def _redact(values: _Redactor, error: BaseException | None) -> None:
     """Replace the values in an error and its causes."""
     while error is not None:
         if isinstance(error, ApiError):
-            body = values.sub("[value]", error.body)
+            body = values.redact(error.body)
             message = error.message if body == error.body else error_message(error.status, body)
             error.body = body
-            error.message = values.sub("[value]", message)  # the decoded message may contain the value unescaped
+            error.message = values.redact(message)  # the decoded message may contain the value unescaped
             error.args = (error.status, error.message)
         elif isinstance(error, DecodeError):  # faults quote the response: only their paths are kept
-            error.faults = tuple(map(_path, error.faults))
-            error.message = "; ".join(error.faults)
-            error.body = values.sub("[value]", error.body)
-            error.args = (error.faults,)
+            DecodeError.__init__(
+                error,
+                tuple(map(_path, error.faults)),
+                method=error.method,
+                url=error.url,
+                body=values.redact(error.body),
+                fault_count=error.fault_count,
+            )
         error = error.__cause__ or error.__context__
 
 

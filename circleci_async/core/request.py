@@ -1,7 +1,6 @@
 """One request with its retries, until its deadline."""
 
 import asyncio
-import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
@@ -9,6 +8,7 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
+from ..config.log import log
 from ..config.redacted import Redacted, reveal
 from ..errors import (
     ApiError,
@@ -30,8 +30,6 @@ from .retry import RetryPolicy, RetrySchedule
 from .state import ClientState
 
 T = TypeVar("T")
-
-log: logging.Logger = logging.getLogger("circleci_async")
 
 
 @frozen

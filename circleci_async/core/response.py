@@ -30,12 +30,16 @@ class BodyReader(Protocol):
         """Bytes of the body as the header states them, or None."""
         ...
 
-    async def read(self) -> bytes:
-        """Read the rest of the body."""
+    async def read(self, max_bytes: int) -> bytes:
+        """Read the body, decompressed. Raises `ResponseTooLarge` beyond `max_bytes`."""
+        ...
+
+    async def read_start(self, max_bytes: int) -> tuple[bytes, bool]:
+        """Read at least the first `max_bytes` of the body, decompressed; also return whether that is all of it."""
         ...
 
     async def read_some(self) -> bytes:
-        """Read the bytes that have arrived, at least one; b"" at the end."""
+        """Read the bytes that have arrived, at least one, as they were sent; b"" at the end."""
         ...
 
     def close(self) -> None:
@@ -127,11 +131,17 @@ class Response:
         is_downgrade = (here.scheme, there.scheme) == ("https", "http")
         return Redirect(Redacted(str(target)), is_cross_origin=here != there, is_downgrade=is_downgrade)
 
-    async def read(self) -> bytes:
-        """Read the whole body. Raises `TransportError` if it is incomplete."""
-        data = await self._body.read()
+    async def read(self, max_bytes: int) -> bytes:
+        """Read the whole body. Raises `TransportError` if it is incomplete, `ResponseTooLarge` beyond `max_bytes`."""
+        data = await self._body.read(max_bytes)
         self.received += len(data)
         return data
+
+    async def read_start(self, max_bytes: int) -> bytes:
+        """Read the first `max_bytes` of the body, or all if it is shorter. Raises `TransportError`."""
+        data, _ = await self._body.read_start(max_bytes)
+        self.received += len(data)
+        return data[:max_bytes]
 
     async def read_some(self) -> bytes:
         """Read the bytes that have arrived, at least one; b"" at the end. Raises `TransportError`."""

@@ -16,6 +16,7 @@ from ..errors import (
     InvalidArgument,
     PoolTimeout,
     RateLimited,
+    ResponseTooLarge,
     TransportError,
 )
 
@@ -148,10 +149,12 @@ def should_retry(error: Exception, method: str) -> bool:
     """Return whether the request that failed with this error may be sent again by the same call.
 
     POST and PATCH: only after a 429, or if the request was never sent. A `DownloadError` has used up its own attempts;
-    a `PoolTimeout` would only wait again.
+    a `PoolTimeout` would only wait again, and a response that was too large would be so again.
     """
     if isinstance(error, RateLimited):
         return True
+    if isinstance(error, ResponseTooLarge):
+        return False
     if isinstance(error, TransportError):
         return (method in IDEMPOTENT or not error.sent) and not isinstance(error, DownloadError | PoolTimeout)
     return method in IDEMPOTENT and isinstance(error, ApiError) and _is_transient_status(error)
@@ -164,7 +167,7 @@ def is_transient(error: Exception) -> bool:
     """
     if isinstance(error, ApiError):
         return isinstance(error, RateLimited) or _is_transient_status(error) or _is_proxy_page(error)
-    return isinstance(error, TransportError | DecodeError)
+    return isinstance(error, TransportError | DecodeError) and not isinstance(error, ResponseTooLarge)
 
 
 def _is_transient_status(error: ApiError) -> bool:

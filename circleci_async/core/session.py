@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from ..config.log import log
 from ..config.redacted import NotPicklable, Redacted
 from ..errors import (
     ApiError,
@@ -19,10 +20,12 @@ from ..errors import (
     TransportError,
     api_error_type,
 )
+from ..untrusted_text import shown
 from .attempts import AttemptSpan, OnAttempt
 from .deletion import is_deleted
 from .encoding import Query, checked_headers, checked_method, query_string, split_query, to_bytes
-from .error_bodies import error_message, request_id
+from .error_bodies import MAX_BODY, MAX_READ, error_message, kept_text, request_id
+from .json_parts import MAX_AT_ONCE
 from .limiter import Permit
 from .paging import IfTruncated, Page, Paged
 from .rate_limit import UNKNOWN
@@ -37,12 +40,7 @@ from .transport import Timeout
 
 T = TypeVar("T")
 
-log: logging.Logger = logging.getLogger("circleci_async")
-
 MAX_CONNECT_TIMEOUT = 15.0
-
-MAX_INLINE_BODY = 1024 * 1024
-"""Bytes. A larger body is decoded in a thread, so that the event loop is not blocked."""
 
 _JSON_BODY = {"Content-Type": "application/json"}
 
@@ -80,9 +78,9 @@ class Stream:
         return self.response.length
 
     async def read(self) -> bytes:
-        """Read the whole body. Raises `TransportError` if it is incomplete."""
+        """Read the whole body. Raises `TransportError` if it is incomplete, `ResponseTooLarge` for a larger one."""
         try:
-            data = await self.response.read()
+            data = await self.response.read(self._state.max_response_bytes)
         except BaseException as error:
             self.close(error)
             raise
@@ -210,7 +208,7 @@ class Session(NotPicklable):
             items, next_token = await self._fetch(decode, "GET", path, {**(query or {}), "page-token": token})
             return Page(items, next_token)
 
-        return Paged(fetch, truncation_warning=truncation_warning, if_truncated=if_truncated)
+        return Paged(fetch, truncation_warning=truncation_warning, if_truncated=if_truncated, redact=self.redact)
 
     def paged_by_offset(self, kind: type[T], path: str, *, query: Query | None = None) -> Paged[T]:
         """Return the list at `path`, whose pages are requested by offset until one is empty.
@@ -303,19 +301,17 @@ class Session(NotPicklable):
             raise
         self.state.retry_budget.earn()
         try:
-            if len(content) > MAX_INLINE_BODY:
-                return await asyncio.to_thread(decode, content, method=method, url=url)
-            return decode(content, method=method, url=url)
+            if len(content) > MAX_AT_ONCE:
+                return await asyncio.to_thread(decode, content, method=method, in_detail=False)
+            return decode(content, method=method, in_detail=False)
+        except DecodeError:  # also for a traceback that prints local variables:
+            content = self.state.transport.redact_bytes(content)
+        try:  # finding all faults takes long
+            return await asyncio.to_thread(decode, content, method=method, url=self.public_url(url))
         except DecodeError as caught:
-            error = DecodeError(
-                tuple(map(self.redact, caught.faults)),
-                method=method,
-                url=self.public_url(url),
-                body=self.redact(caught.body),
-            )
-            error.page = caught.page
+            error = caught.with_traceback(None)
         finally:
-            del content  # a traceback that prints local variables must not print a token that the server returned
+            del content  # the traceback would keep all of it
         raise error
 
     async def _attempt(self, request: Request, headers: Mapping[str, str] | None, expect_status: int | None) -> bytes:
@@ -437,28 +433,31 @@ class Session(NotPicklable):
         """Return the error that a response describes."""
         try:
             async with asyncio.timeout(self.options.timeout):
-                body = await response.read()
+                body = await response.read_start(MAX_READ)
         except (TransportError, TimeoutError):  # the status is known without the body
             body = b""
         finally:
             response.close()
         self.state.stats.received += len(body)
+        text = kept_text(body, redact=partial(self._redact_error, response))
         if request.recorder is not None:
-            request.recorder.received(response, body)
-        text = self.redact(body.decode("utf-8-sig", "replace"))
-        if not response.is_trusted:
-            text = redact_query(text, response.url)
+            request.recorder.received(response, body if len(body) <= MAX_BODY else text.encode())
         message = error_message(response.status, text)
         if target := response.redirect:
-            message = f"unexpected redirect to {self.public_url(target.url.reveal())}"
+            message = f"unexpected redirect to {shown(self.public_url(target.url.reveal()))}"
         error = api_error_type(response.status)(
             response.status,
             message,
             method=request.method,
             url=self.public_url(response.url),
-            request_id=request_id(response.headers),
+            request_id=request_id(self.state.transport.public_headers(response.headers)),
             body=text,
             retry_after=response.retry_after,
         )
         error.redirected = redirected
         return error
+
+    def _redact_error(self, response: Response, text: str) -> str:
+        """Replace the token and, for an origin that is not sent it, the query of the address in an error body."""
+        text = self.redact(text)
+        return text if response.is_trusted else redact_query(text, response.url)

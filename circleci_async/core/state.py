@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import define, field
 
+from .bounded_body import MAX_RESPONSE
 from .lifetime import Lifetime
 from .limiter import Limiter
 from .response import Response
@@ -28,6 +29,8 @@ class ClientState:
     transport: Transport
     limiter: Limiter
     stats: Stats
+    max_response_bytes: int = MAX_RESPONSE
+    """Bytes of the body of a response, decompressed, that is not streamed."""
     retry_budget: RetryBudget = field(factory=RetryBudget, init=False)
     lifetime: Lifetime = field(factory=Lifetime, init=False)
     _rate_limit_headers: Mapping[str, str] = field(factory=dict[str, str], init=False, repr=False)

@@ -20,8 +20,10 @@ from yarl import URL
 from ..config.redacted import NotPicklable, Redacted, reveal
 from ..config.tokens import Token, call_token
 from ..config.trust import Trust
-from ..errors import ConfigurationError, InvalidArgument, RequestTimeout, TransportError
+from ..errors import ConfigurationError, InvalidArgument, RequestTimeout, ResponseTooLarge, TransportError
 from .arguments import check_word
+from .bounded_body import UnknownEncoding, content_encoding, read_bounded
+from .gzip_decoder import GzipError
 from .lifetime import CLOSED
 from .proxies import is_local, proxy_for
 from .response import Response
@@ -80,6 +82,7 @@ class Transport(NotPicklable):
         self._owns_http = http is None
         self._headers = {
             "Accept": "application/json",
+            "Accept-Encoding": "gzip",
             **user_agent_header(user_agent, is_set=http is not None and "User-Agent" in http.headers),
         }
         # the middlewares of a request replace those of its session, which has no public accessor for them
@@ -105,10 +108,9 @@ class Transport(NotPicklable):
     ) -> Response:
         """Send one request and return the response, whose body is unread. `anonymous`: never send the token.
 
-        `headers`: besides `User-Agent` and `Accept: application/json`, which they may replace.
+        `headers`: besides `User-Agent`, `Accept: application/json` and `Accept-Encoding: gzip`, which they may replace.
 
-        The body is as the server sent it with `Accept-Encoding: identity`, else decompressed. A request that was lost
-        on a reused connection, which the server had closed, is sent once more on a new one.
+        A request that was lost on a reused connection, which the server had closed, is sent once more on a new one.
 
         Raises `TransportError` or `RequestTimeout`, never an error of aiohttp: their frames hold the token.
         """
@@ -116,13 +118,15 @@ class Transport(NotPicklable):
         del url  # it can be signed: the hop holds it, and what is sent, so that no local variable does
         session = self._session(method)
         is_raw = headers is not None and reveal(headers).get("Accept-Encoding") == "identity"
+        decompresses = bool(self._middlewares) and not is_raw
         hop.options = {
             "data": None if body is None else body.reveal(),
             "headers": reveal(headers) if self._owns_http else self._headers_with(headers),
             "timeout": timeout,
             "allow_redirects": False,
             "raise_for_status": False,
-            "auto_decompress": not is_raw,
+            # A middleware that reads a body expects it decompressed. aiohttp itself does not notice truncated gzip.
+            "auto_decompress": decompresses,
             "middlewares": (*self._middlewares, hop),
         }
         if is_raw:
@@ -151,7 +155,7 @@ class Transport(NotPicklable):
                 raw.status,
                 raw.headers,
                 raw.url,
-                _Body(raw, method, self._buffers if is_raw and raw.status < 300 else None),
+                _Body(raw, method, self._buffers if is_raw and raw.status < 300 else None, is_decoded=decompresses),
                 is_trusted=hop.is_trusted,
                 is_resent=is_resent,
                 token_fingerprint=hop.token_fingerprint,
@@ -364,11 +368,15 @@ _READ_ERRORS = (aiohttp.ClientError, TimeoutError, OSError, RuntimeError)  # the
 class _Body:
     """The body of an aiohttp response; its errors are `TransportError`s."""
 
-    __slots__ = ("__weakref__", "_buffers", "_method", "_raw")
+    __slots__ = ("__weakref__", "_buffers", "_encoding", "_is_decoded", "_method", "_raw")
 
-    def __init__(self, raw: aiohttp.ClientResponse, method: str, buffers: StreamBuffers | None) -> None:
+    def __init__(
+        self, raw: aiohttp.ClientResponse, method: str, buffers: StreamBuffers | None, *, is_decoded: bool
+    ) -> None:
         self._raw = raw
         self._method = method
+        self._encoding = content_encoding(raw.headers)
+        self._is_decoded = is_decoded or not self._encoding
         self._buffers = buffers
         if buffers is not None:
             buffers.opened(self)
@@ -377,9 +385,34 @@ class _Body:
     def length(self) -> int | None:
         return self._raw.content_length
 
-    async def read(self) -> bytes:
+    async def read(self, max_bytes: int) -> bytes:
+        is_buffered = self._is_decoded and self._raw.content.is_eof()  # all has arrived, or a middleware has read it
+        length = self._raw.content_length
         try:
-            return await self._raw.read()
+            if is_buffered or (length is not None and length <= max_bytes and not self._encoding):  # the usual case
+                data = await self._raw.read()
+                is_whole = len(data) <= max_bytes
+            elif length is None or self._encoding:
+                data, is_whole = await self.read_start(max_bytes)
+            else:
+                data, is_whole = b"", False
+        except _READ_ERRORS as caught:
+            error = _translate(caught, self._method, self._raw.url)
+        else:
+            if is_whole:
+                return data
+            error = self._error(ResponseTooLarge, f"the response body is larger than max_response_bytes={max_bytes}")
+        raise error
+
+    async def read_start(self, max_bytes: int) -> tuple[bytes, bool]:
+        try:
+            if self._is_decoded and self._raw.content.is_eof():
+                data = await self._raw.read()
+                return data, len(data) <= max_bytes
+            encoding = "" if self._is_decoded else self._encoding
+            return await read_bounded(self.read_some, max_bytes, encoding=encoding)
+        except (GzipError, UnknownEncoding) as caught:
+            error = self._error(TransportError, f"the response body is incomplete or malformed: {caught}")
         except _READ_ERRORS as caught:
             error = _translate(caught, self._method, self._raw.url)
         raise error
@@ -390,6 +423,9 @@ class _Body:
         except _READ_ERRORS as caught:
             error = _translate(caught, self._method, self._raw.url)
         raise error
+
+    def _error(self, kind: type[TransportError], message: str) -> TransportError:
+        return kind(message, method=self._method, url=_without_secrets(self._raw.url))
 
     def close(self) -> None:
         if self._buffers is not None:
@@ -467,7 +503,7 @@ def _checked(middlewares: Iterable[Middleware]) -> tuple[Middleware, ...]:
 
 def _translate(error: Exception, method: str, url: URL) -> TransportError:
     """Return the error of this package for an error of aiohttp."""
-    shown = str(url.with_user(None).with_query(None).with_fragment(None))
+    shown = _without_secrets(url)
     match error:
         case aiohttp.ConnectionTimeoutError():
             return RequestTimeout("connection timed out", method=method, url=shown, sent=False)
@@ -494,3 +530,7 @@ def _translate(error: Exception, method: str, url: URL) -> TransportError:
             return TransportError("the address is invalid", method=method, url=shown, sent=False)
         case _:
             return TransportError(f"connection lost: {str(error) or type(error).__name__}", method=method, url=shown)
+
+
+def _without_secrets(url: URL) -> str:
+    return str(url.with_user(None).with_query(None).with_fragment(None))

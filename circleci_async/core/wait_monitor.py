@@ -1,14 +1,12 @@
 """Log calls that have been waiting for long: before a retry, during a pause, or for a permit."""
 
 import asyncio
-import logging
 import math
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from ..config.log import log
 from .stats import Stats
-
-log: logging.Logger = logging.getLogger("circleci_async")
 
 WARN_AFTER = 10.0
 """Seconds of waiting after which a call is logged."""

@@ -1,5 +1,6 @@
 """The paths of artifacts below a folder. Builds choose the names, so they are untrusted input."""
 
+import itertools
 import os
 import re
 import unicodedata
@@ -11,6 +12,7 @@ from ..core.arguments import local_path
 from ..core.encoding import is_text
 from ..errors import DownloadError, UnsafePath
 from ..models.artifacts import Artifact
+from ..untrusted_text import MAX_SHOWN, quoted, shown
 from .part_file import MAX_ADDED, remove_abandoned, stem, target_stem
 
 MAX_NAME = 255
@@ -47,7 +49,7 @@ def checked_parts(path: str) -> tuple[str, ...]:
         reason = f"it contains a name of more than {MAX_NAME} bytes"
     else:
         return parts
-    raise UnsafePath(f"artifact path {path!r} refused: {reason}")
+    raise UnsafePath(f"artifact path {quoted(path, MAX_SHOWN)} refused: {reason}")
 
 
 def max_path(root: str | os.PathLike[str]) -> int:
@@ -72,9 +74,11 @@ class Destination:
         self._entries: dict[str, dict[str, str]] = {}
         self._files: set[str] = set()
         self._folders: dict[tuple[str, str], str] = {}
+        self._numbers = NextNumbers()
         self._abandoned: dict[str, dict[str, list[str]]] = {}
         """The partial files that were in a folder before, by folder and stem of the target."""
-        self._created: list[str] = []
+        self._created: list[tuple[tuple[str, str], str]] = []
+        """The folders that were created for the current artifact, and their keys in `_folders`."""
 
     def place(self, artifact: Artifact) -> Path:
         """Return the path for an artifact, and create its folder. No other artifact gets the same path.
@@ -97,7 +101,9 @@ class Destination:
             self._remove_abandoned(folder, file)
         except OSError as error:
             self._forget_created()
-            raise DownloadError(f"{artifact.path}: cannot be placed in {self.root}: {error}") from error
+            raise DownloadError(
+                f"{shown(artifact.path)}: cannot be placed in {self.root}: {error.strerror or error}"
+            ) from error
         self._files.add(file)
         return Path(file)
 
@@ -105,8 +111,8 @@ class Destination:
         length = len(os.fsencode("/".join((self._root, *parts)))) + MAX_ADDED
         if length >= self._max_path:
             raise DownloadError(
-                f"{artifact.path}: cannot be placed in {self.root}: the path would have more than {self._max_path - 1}"
-                " bytes: choose a folder with a shorter path"
+                f"{shown(artifact.path)}: cannot be placed in {self.root}: the path would have more than"
+                f" {self._max_path - 1} bytes: choose a folder with a shorter path"
             )
 
     def _remove_abandoned(self, folder: str, file: str) -> None:
@@ -116,8 +122,8 @@ class Destination:
 
     def _forget_created(self) -> None:
         """Delete the folders that were created for an artifact that cannot be placed."""
-        for folder in reversed(self._created):
-            self._folders = {key: value for key, value in self._folders.items() if value != folder}
+        for key, folder in reversed(self._created):
+            self._folders.pop(key, None)
             with suppress(OSError):
                 Path(folder).rmdir()
                 parent, _, name = folder.rpartition("/")
@@ -134,7 +140,7 @@ class Destination:
                     raise UnsafePath(f"{folder} refused: it is a link to a folder outside of {self.root}") from None
             with suppress(FileExistsError):
                 Path(folder).mkdir()
-                self._created.append(folder)
+                self._created.append((key, folder))
             self._folders[key] = folder
         elif Path(self._folders[key]).is_symlink():  # swapped meanwhile
             raise UnsafePath(f"{self._folders[key]} refused: it is a link now, which is not followed: delete it")
@@ -142,13 +148,12 @@ class Destination:
 
     def _claim(self, parent: str, name: str, *, is_folder: bool = False) -> str:
         entries = self._listing(parent)
-        names = numbered(name)
-        while True:
-            candidate = next(names)
+        for candidate in self._numbers.candidates(parent, name):
             path, key = f"{parent}/{candidate}", fold(candidate)
             if key not in entries or self._is_free(path, candidate == entries[key], is_folder=is_folder):
                 entries[key] = candidate
                 return path
+        raise AssertionError("the candidates are infinite")
 
     def _is_free(self, path: str, is_same: bool, *, is_folder: bool) -> bool:
         """Return whether an existing name may be used. `is_same`: it does not differ by case."""
@@ -176,11 +181,26 @@ def fold(name: str) -> str:
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
 
 
-def numbered(name: str) -> Iterator[str]:
-    """Yield a name, then the alternatives if it is taken: `a~2.txt`, `a~3.txt` and so on."""
-    yield name
+def numbered(name: str, start: int = 1) -> Iterator[str]:
+    """Yield a name, then the alternatives if it is taken: `a~2.txt`, `a~3.txt` and so on. `start`: skip the first."""
+    if start == 1:
+        yield name
     stem, dot, suffix = name.partition(".") if not name.startswith(".") else (name, "", "")
-    count = 2
-    while True:
+    for count in itertools.count(max(start, 2)):
         yield f"{stem}~{count}{dot}{suffix}"
-        count += 1
+
+
+class NextNumbers:
+    """Continues the numbers of equal names in a folder, so that numbering many takes linear time."""
+
+    def __init__(self) -> None:
+        self._next: dict[tuple[object, str], int] = {}
+
+    def candidates(self, folder: object, name: str) -> Iterator[str]:
+        """Yield a name, then its numbered alternatives that were not yielded for an equal name. Use the last one."""
+        yield name
+        key = (folder, fold(name))
+        start = self._next.get(key, 2)
+        for count, candidate in enumerate(numbered(name, start), start + 1):
+            self._next[key] = count
+            yield candidate

@@ -1,6 +1,5 @@
 """Downloading one artifact to a file, which appears complete or not at all."""
 
-import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -8,16 +7,16 @@ from typing import TypeAlias
 
 from attrs import frozen
 
+from ..config.log import log
 from ..core.resumable_body import ResumableBody
 from ..core.session import Session
 from ..errors import DownloadError
 from ..models.artifacts import Artifact
+from ..untrusted_text import shown
 from .file_threads import INLINE, FileThreads, FileWorker
 from .part_file import PartFile
 
 __all__ = ["Download", "OnProgress", "Progress"]
-
-log: logging.Logger = logging.getLogger("circleci_async")
 
 
 @frozen(kw_only=True)
@@ -74,7 +73,9 @@ async def download(session: Session, artifact: Artifact, target: Path, on_progre
         finally:
             part.discard()
     except OSError as error:
-        raise DownloadError(f"{artifact.path}: cannot be written to {target}: {error.strerror or error}") from error
+        raise DownloadError(
+            f"{shown(artifact.path)}: cannot be written to {shown(str(target))}: {error.strerror or error}"
+        ) from error
     finally:
         body.close()
     if report is not None:

@@ -4,6 +4,7 @@ from attrs import frozen
 
 from ..errors import DownloadError
 from ..models.artifacts import Artifact
+from ..untrusted_text import named, shown_list
 from .download import Download
 
 __all__ = ["DownloadReport", "Failure"]
@@ -20,8 +21,7 @@ class Failure:
     error: Exception
 
     def __str__(self) -> str:
-        name = "the list of artifacts" if self.artifact is None else self.artifact.path
-        name = name if name.isprintable() else repr(name)  # a build chose it: it could control a terminal
+        name = "the list of artifacts" if self.artifact is None else named(self.artifact.path)
         message = str(self.error)
         return message if message.startswith(name) else f"{name}: {message}"
 
@@ -46,5 +46,5 @@ class DownloadReport:
         lines = [str(failure) for failure in self.failed]
         total = len(self.failed) + len(self.files)
         more = [f"and {len(lines) - MAX_SHOWN} more"] if len(lines) > MAX_SHOWN else []
-        shown = "\n  ".join(lines[:MAX_SHOWN] + more)
-        raise DownloadError(f"{len(self.failed)} of {total} artifacts failed:\n  {shown}") from self.failed[0].error
+        heading = f"{len(self.failed)} of {total} artifacts failed:"
+        raise DownloadError(shown_list(heading, lines[:MAX_SHOWN] + more)) from self.failed[0].error

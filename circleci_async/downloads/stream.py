@@ -7,6 +7,7 @@ from ..core.resumable_body import ResumableBody
 from ..core.session import Session
 from ..errors import DownloadError
 from ..models.artifacts import Artifact
+from ..untrusted_text import shown
 
 __all__ = ["ArtifactStream"]
 
@@ -28,8 +29,8 @@ class ArtifactStream:
         async for part in self._body:
             if part.restarted:
                 raise DownloadError(
-                    f"{self.artifact.path}: interrupted after {received} bytes, and the server cannot resume it: use"
-                    " `artifacts.download`, which can start over"
+                    f"{shown(self.artifact.path)}: interrupted after {received} bytes, and the server cannot resume"
+                    " it: use `artifacts.download`, which can start over"
                 )
             received = self._body.received
             yield part.data

@@ -2,12 +2,12 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from string import Formatter
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
-from ..downloads.destination import MAX_NAME, fold, numbered
+from ..downloads.destination import MAX_NAME, NextNumbers, fold
 from ..errors import InvalidArgument
 
 DEFAULT_LAYOUT: Final = "{project}/{pipeline}/{workflow}/{job}-{number}/{node}/{path}"
@@ -101,6 +101,7 @@ class PathAllocator:
         self._has_nodes = has_nodes
         self._names: dict[str, dict[str, str | None]] = {}
         """By folder, then by case-folded name: the folder of that name; None for a file."""
+        self._numbers = NextNumbers()
         self._inside: dict[tuple[str, str], str] = {}
         self._folders: dict[tuple[int, str], str] = {}
         for target in taken:
@@ -130,16 +131,12 @@ class PathAllocator:
 
     def _claim(self, parent: str, name: str, *, is_folder: bool = False) -> str:
         names = self._names.setdefault(parent, {})
-        for candidate in _candidates(name):
+        for candidate in map(_shorten, self._numbers.candidates(parent, name)):
             key = fold(candidate)
             if key not in names or (is_folder and names[key] == candidate == name):
                 names[candidate if key == candidate else key] = candidate if is_folder else None
                 return candidate
-        raise AssertionError("numbered() is infinite")
-
-
-def _candidates(name: str) -> Iterator[str]:
-    return (_shorten(candidate) for candidate in numbered(name))
+        raise AssertionError("the candidates are infinite")
 
 
 def _names(segment: str) -> list[str]:

@@ -2,15 +2,13 @@
 
 import asyncio
 import inspect
-import logging
 import threading
 from collections import deque
 from contextlib import suppress
 from typing import Any, cast
 
+from ..config.log import log
 from .events import FileAdvanced, HarvestEvent, HarvestProgress, OnHarvestEvent
-
-log: logging.Logger = logging.getLogger("circleci_async")
 
 MAX_PENDING_EVENTS = 2_000
 """Pending events of a slow function. Further ones are dropped, except `HarvestProgress`."""

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar, overload
 from attrs import field, frozen
 
 from ..errors import CircleCIError, DownloadError
+from ..untrusted_text import named, shown_list
 from .ledger.schema import LEDGER_NAME, connect_to_read, damaged, ledger_errors
 
 __all__ = ["HarvestFailure", "HarvestReport", "HarvestedFile"]
@@ -61,8 +62,7 @@ class HarvestFailure:
 
     def __str__(self) -> str:
         where = f"{self.project} job {self.number}: {self.name}" if self.kind == "artifact" else self.name
-        where = where if where.isprintable() else repr(where)  # builds choose it, so it can contain terminal escapes
-        what = where if self.kind == "artifact" else f"{self.kind} of {where}"
+        what = named(where) if self.kind == "artifact" else f"{self.kind} of {named(where)}"
         return f"{what}: {self.error}"
 
 
@@ -164,8 +164,7 @@ class HarvestReport:
         if not count:
             return
         lines = [str(failure) for failure in self.failed[:10]] + ([f"and {count - 10} more"] if count > 10 else [])
-        shown = "\n  ".join(lines)
-        raise DownloadError(f"{count} of {count + len(self.files)} failed:\n  {shown}")
+        raise DownloadError(shown_list(f"{count} of {count + len(self.files)} failed:", lines))
 
 
 _FILES = (

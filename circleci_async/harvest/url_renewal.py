@@ -1,16 +1,14 @@
 """Lists jobs again whose artifacts their storage refuses: listed URLs expire."""
 
-import logging
 from contextlib import aclosing
 
+from ..config.log import log
 from ..core.fan_out import fan_out
 from ..core.session import Session
 from ..endpoints.artifacts import Artifacts
 from ..errors import ApiError, CircleCIError, LedgerError
 from .ledger.queue import LedgerQueue
 from .ledger.records import QueuedArtifact
-
-log: logging.Logger = logging.getLogger("circleci_async")
 
 MAX_CONCURRENCY = 6
 """Jobs that are listed concurrently."""

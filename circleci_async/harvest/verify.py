@@ -16,6 +16,7 @@ from ..core.arguments import local_path
 from ..core.fan_out import fan_out
 from ..downloads.file_threads import available_cores
 from ..errors import DownloadError, LedgerBusy, UnsafePath
+from ..untrusted_text import shown_list
 from .folder import HarvestFolder
 from .ledger.schema import connect_to_read, ledger_errors
 from .lock import is_locked
@@ -63,8 +64,8 @@ class VerifyReport:
         kinds = (("changed", self.changed), ("missing", self.missing), ("unknown", self.unknown))
         lines = [f"{kind}: {path!r}" for kind, paths in kinds for path in paths][:10]
         more = self.differences - len(lines)
-        shown = "\n  ".join(lines + ([f"and {more} more"] if more else []))
-        raise DownloadError(f"{self.differences} files differ from the ledger:\n  {shown}")
+        lines += [f"and {more} more"] if more else []
+        raise DownloadError(shown_list(f"{self.differences} files differ from the ledger:", lines))
 
 
 async def verify_harvest(into: str | os.PathLike[str]) -> VerifyReport:

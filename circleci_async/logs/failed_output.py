@@ -20,7 +20,7 @@ async def failed_output(job: JobSource, *, tail: int | None, ansi: bool) -> list
 
     async def read(numbered: tuple[int, StepAction]) -> str:
         _, action = numbered
-        return await last_lines(output_of(job, action), tail, ansi=ansi) if action.has_output else ""
+        return await last_lines(job, output_of(job, action), tail, ansi=ansi) if action.has_output else ""
 
     async with aclosing(fan_out(enumerate(failed), read, concurrency=OUTPUTS_AT_ONCE)) as outcomes:
         async for (position, _), outcome in outcomes:

@@ -1,7 +1,6 @@
 """The lines of a running job as they are printed. API v1.1 has no streaming, so the job is polled."""
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing
@@ -9,6 +8,7 @@ from typing import TypeAlias
 
 from attrs import define, field
 
+from ..config.log import log
 from ..core.polling import Interval, PollSchedule
 from ..errors import CircleCIError, NotFound
 from ..models.jobs import JobDetails
@@ -16,8 +16,6 @@ from ..models.steps import LogLine, StepAction
 from .build import Build
 from .lines import Line, Lines, splitter
 from .reading import JobSource, output_of
-
-log: logging.Logger = logging.getLogger("circleci_async")
 
 INTERVAL: Interval = (1.0, 10.0)
 

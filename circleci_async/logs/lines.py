@@ -45,22 +45,29 @@ class PrintedLines:
     """Lines with everything that was printed, except the carriage return before a newline."""
 
     def __init__(self) -> None:
-        self._rest = ""
+        self._rest: list[str] = []
+        """The pieces of the last line: a build may print each character on its own."""
+        self._length = 0
 
     def feed(self, text: str) -> Iterator[Line]:
         """Yield the lines that this piece completes."""
-        *complete, self._rest = f"{self._rest}{text}".split("\n")
+        self._rest.append(text)
+        self._length += len(text)
+        if "\n" not in text and self._length <= MAX_LINE:
+            return
+        *complete, rest = "".join(self._rest).split("\n")
         for line in complete:
             yield from _parts(line.removesuffix("\r"))
-        while len(self._rest) > MAX_LINE:
-            part, self._rest = self._rest[:MAX_LINE], self._rest[MAX_LINE:]
+        while len(rest) > MAX_LINE:
+            part, rest = rest[:MAX_LINE], rest[MAX_LINE:]
             yield Line(part, ended=False)
+        self._rest, self._length = [rest], len(rest)
 
     def end(self) -> Iterator[Line]:
         """Yield the last line if it has no newline."""
-        if self._rest:
-            yield Line(self._rest, ended=False)
-            self._rest = ""
+        if rest := "".join(self._rest):
+            yield Line(rest, ended=False)
+        self._rest, self._length = [], 0
 
 
 class ShownLines:
@@ -72,7 +79,8 @@ class ShownLines:
 
     def __init__(self) -> None:
         self._escapes = Escapes()
-        self._line = ""
+        self._line: list[str] = []
+        """Its characters: overwriting one takes the same time in a long line."""
         self._at: int = 0
         """Column of the next character."""
         self._returned = False
@@ -83,20 +91,20 @@ class ShownLines:
         *complete, rest = self._escapes.strip(text).split("\n")
         for line in complete:
             shown = line.rstrip("\r")
-            if self._at == 0 == len(self._line) and _is_simple(shown):  # the usual case
+            if not self._line and self._at == 0 and _is_simple(shown):  # the usual case
                 self._returned = False
                 yield Line(shown, ended=True)
                 continue
             yield from self._put(shown)
-            yield Line(self._line, ended=True)
-            self._line, self._at, self._returned = "", 0, False
+            yield Line("".join(self._line), ended=True)
+            self._line, self._at, self._returned = [], 0, False
         yield from self._put(rest)
 
     def end(self) -> Iterator[Line]:
         """Yield the last line if it has no newline."""
         if self._line:
-            yield Line(self._line, ended=False)
-            self._line, self._at = "", 0
+            yield Line("".join(self._line), ended=False)
+            self._line, self._at = [], 0
 
     def _put(self, text: str) -> Iterator[Line]:
         """Write into the line; yield the parts beyond its maximum length."""
@@ -113,17 +121,14 @@ class ShownLines:
         while len(self._line) > MAX_LINE:
             part, self._line = self._line[:MAX_LINE], self._line[MAX_LINE:]
             self._at = max(0, self._at - MAX_LINE)
-            yield Line(part, ended=False)
+            yield Line("".join(part), ended=False)
 
     def _write(self, text: str) -> None:
         if not text:
             return
         if self._returned:
-            self._line, self._at, self._returned = "", 0, False
-        if self._at == len(self._line):
-            self._line += text
-        else:
-            self._line = self._line[: self._at] + text + self._line[self._at + len(text) :]
+            self._line, self._at, self._returned = [], 0, False
+        self._line[self._at : self._at + len(text)] = text
         self._at += len(text)
 
 

@@ -1,10 +1,11 @@
 """The output of a step on one node, as messages, lines, text, or its last lines."""
 
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
+from io import StringIO
 
-from ..errors import InvalidArgument, NotFound
+from ..errors import InvalidArgument, NotFound, ResponseTooLarge
 from ..models.steps import JobStep, OutputMessage, StepAction
 from .build import build_path
 from .lines import Line, splitter
@@ -16,7 +17,7 @@ __all__ = ["StepLog"]
 class StepLog:
     """The output of a step on one node. Nothing is sent until it is read, and each read requests it again.
 
-    Only `text` holds all of it in memory.
+    Only `text` holds all of it in memory, and only up to the client's `max_response_bytes`.
     """
 
     def __init__(self, job: JobSource, step: int | JobStep, node: int) -> None:
@@ -51,19 +52,15 @@ class StepLog:
                 yield line.text
 
     async def text(self, *, ansi: bool = False) -> str:
-        """Return the whole output as `lines` yields it; `ansi`: exactly as printed. Raises the errors of `messages`."""
-        parts: list[str] = []
-        if ansi:
-            async with aclosing(self.messages()) as messages:
-                parts.extend([message.text async for message in messages])
-        else:
-            async with aclosing(lines_of(self.messages(), ansi=False)) as lines:
-                parts.extend([line.with_newline async for line in lines])
-        return "".join(parts)
+        """Return the whole output as `lines` yields it; `ansi`: exactly as printed.
+
+        Raises the errors of `messages`, and `ResponseTooLarge` beyond the client's `max_response_bytes`.
+        """
+        return await whole_text(self._job, self.messages(), ansi=ansi)
 
     async def tail(self, lines: int | None = 200, *, ansi: bool = False) -> str:
-        """Return the last lines (None: all), without a final newline. Raises the errors of `messages`."""
-        return await last_lines(self.messages(), check_tail("lines", lines), ansi=ansi)
+        """Return the last lines (None: all), without a final newline. Raises the errors of `text`."""
+        return await last_lines(self._job, self.messages(), check_tail("lines", lines), ansi=ansi)
 
     async def _action(self) -> StepAction:
         if isinstance(self._step, JobStep):
@@ -96,15 +93,39 @@ async def lines_of(messages: AsyncGenerator[OutputMessage, None], *, ansi: bool)
         yield line
 
 
-async def last_lines(messages: AsyncGenerator[OutputMessage, None], tail: int | None, *, ansi: bool) -> str:
-    """Return the last `tail` lines of messages, without a final newline."""
+async def whole_text(job: JobSource, messages: AsyncGenerator[OutputMessage, None], *, ansi: bool) -> str:
+    """Return the text of messages. Raises `ResponseTooLarge`."""
+    text = StringIO()
+    lines = splitter(ansi=False)
+    max_length = job.session.state.max_response_bytes
+    async with aclosing(messages):
+        async for message in messages:
+            text.write(message.text if ansi else _joined(lines.feed(message.text)))
+            if text.tell() > max_length:
+                raise ResponseTooLarge(
+                    f"the output of a step is larger than max_response_bytes={max_length}: iterate its `lines`"
+                )
+    text.write(_joined(lines.end()))
+    return text.getvalue()
+
+
+async def last_lines(
+    job: JobSource, messages: AsyncGenerator[OutputMessage, None], tail: int | None, *, ansi: bool
+) -> str:
+    """Return the last `tail` lines of messages, without a final newline. Raises `ResponseTooLarge`."""
+    if tail is None:
+        return (await whole_text(job, messages, ansi=ansi)).removesuffix("\n")
     lines = splitter(ansi=ansi)
     last: deque[Line] = deque(maxlen=tail)
     async with aclosing(messages):
         async for message in messages:
             last.extend(lines.feed(message.text))
     last.extend(lines.end())
-    return "".join(line.with_newline for line in last).removesuffix("\n")
+    return _joined(last).removesuffix("\n")
+
+
+def _joined(lines: Iterable[Line]) -> str:
+    return "".join([line.with_newline for line in lines])
 
 
 def check_tail(name: str, tail: int | None) -> int | None:

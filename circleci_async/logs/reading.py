@@ -18,6 +18,7 @@ from ..core.session import Session
 from ..core.signed_urls import REFUSALS
 from ..errors import ApiError, CircleCIError, DecodeError, DownloadError, TransportError
 from ..models.steps import OutputMessage, StepAction
+from ..untrusted_text import quoted
 from .build import Build, build_path, get_build
 from .messages import JsonMessages, MalformedOutput, TextMessages
 
@@ -100,8 +101,8 @@ async def output_of(job: JobSource, action: StepAction, *, skip: int = 0) -> Asy
             action = same_action(action, await job.build())
     if action.number is None:
         raise storage_error or DownloadError(
-            f"the output of step {action.name!r} of job {job.number} is unavailable: CircleCI sent neither its URL nor"
-            " the number of the step"
+            f"the output of step {quoted(action.name)} of job {job.number} is unavailable: CircleCI sent neither its"
+            " URL nor the number of the step"
         )
     try:
         async with aclosing(_read(job, Redacted(job.output_url(action)), position, TextMessages)) as messages:
@@ -123,20 +124,22 @@ async def _read(
 ) -> AsyncGenerator[OutputMessage, None]:
     """Iterate the messages at a URL from the position on, and advance it."""
     body = ResumableBody(job.session, url, anonymous=anonymous)
-    reader = new_reader()
+    reader, gzip = new_reader(), None
     position.restart()
     try:
         async for part in body:
             if part.restarted:
-                reader = new_reader()
+                reader, gzip = new_reader(), None
                 position.restart()
             is_first = body.received == len(part.data)
             if is_first and (body.content_encoding == "gzip" or part.data.startswith(MAGIC)):
-                reader = GzipReader(reader)
-            for begin in range(0, len(part.data), PIECE):
-                for message in position.unread(reader.feed(part.data[begin : begin + PIECE])):
+                gzip = GzipDecoder(max_piece=PIECE)  # some storages send it although it was not requested
+            for piece in gzip.feed(part.data) if gzip else _pieces(part.data):
+                for message in position.unread(reader.feed(piece)):
                     yield message
                 await asyncio.sleep(0)
+        if gzip:
+            gzip.end()
         for message in position.unread(reader.end()):
             yield message
         return
@@ -160,19 +163,5 @@ def same_action(action: StepAction, build: Build) -> StepAction:
     return evolve(action, output_url=None)
 
 
-class GzipReader:
-    """Decompresses gzip, which some storages send although it was not requested."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-        self._gzip = GzipDecoder(max_piece=PIECE)
-
-    def feed(self, data: bytes) -> Iterator[OutputMessage]:
-        """Yield the messages in these bytes."""
-        for piece in self._gzip.feed(data):
-            yield from self._reader.feed(piece)
-
-    def end(self) -> Iterator[OutputMessage]:
-        """Yield the remaining messages, after all bytes."""
-        self._gzip.end()
-        yield from self._reader.end()
+def _pieces(data: bytes) -> Iterator[bytes]:
+    return (data[begin : begin + PIECE] for begin in range(0, len(data), PIECE))

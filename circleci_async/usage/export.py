@@ -1,7 +1,6 @@
 """One usage export, from its creation to its rows."""
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import aclosing, contextmanager
 from datetime import datetime
@@ -9,6 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
+from ..config.log import log
 from ..config.redacted import Redacted
 from ..core.arguments import is_number
 from ..core.polling import Interval, PollSchedule, check_interval
@@ -21,8 +21,6 @@ from .part import read
 from .poll_rate import PollRateLimiter
 from .progress import OnUsageProgress, UsageProgressTracker
 from .table import UsageRow
-
-log: logging.Logger = logging.getLogger("circleci_async")
 
 INTERVAL: Interval = (1.0, 30.0)
 

@@ -1,16 +1,14 @@
 """The progress of one export, reported to the caller."""
 
-import logging
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from attrs import evolve
 
+from ..config.log import log
 from ..models.usage import UsageExportState, UsageProgress
 
 __all__ = ["OnUsageProgress"]
-
-log: logging.Logger = logging.getLogger("circleci_async")
 
 OnUsageProgress: TypeAlias = Callable[[UsageProgress], None]
 

@@ -37,6 +37,10 @@ class Table:
         """The incomplete line."""
         self._lines: list[str] = []
         """Complete lines of the incomplete row."""
+        self._held = 0
+        """Characters of the incomplete row, which are parsed again with as many new ones: the time stays linear."""
+        self._new: list[str] = []
+        self._new_length = 0
         self._columns: list[str] | None = None
         self._count = 0
 
@@ -56,7 +60,13 @@ class Table:
             text = self._utf_8.decode(data, final)
         except UnicodeDecodeError:
             raise MalformedTable("not UTF-8") from None
-        *complete, self._rest = f"{self._rest}{text}".split("\n")  # not `splitlines`, which splits at more characters
+        self._new.append(text)
+        self._new_length += len(text)
+        if not final and self._new_length < min(self._held, BATCH):
+            return []
+        *complete, self._rest = "".join([self._rest, *self._new]).split(
+            "\n"
+        )  # not `splitlines`, which splits at more characters
         lines = [*self._lines, *(f"{line}\n" for line in complete)]
         if final and self._rest:
             lines.append(self._rest)
@@ -73,8 +83,9 @@ class Table:
             pass
         except csv.Error as error:
             raise MalformedTable(f"not CSV in row {self._count} ({error})") from None
-        self._lines = lines[parsed:]
-        if sum(map(len, self._lines)) + len(self._rest) > MAX_RECORD:
+        self._lines, self._new, self._new_length = lines[parsed:], [], 0
+        self._held = sum(map(len, self._lines)) + len(self._rest)
+        if self._held > MAX_RECORD:
             raise MalformedTable(f"more than {MAX_RECORD} characters in row {self._count}")
         return rows
 

@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-import logging
 import math
 from collections.abc import Callable
 
 from attrs import evolve
 
+from ..config.log import log
 from ..core.polling import PollSchedule
 from ..errors import CircleCIError, ConfigurationError, NotFound
 from ..models.events import WebhookEvent
@@ -16,8 +16,6 @@ from .arguments import INTERVAL
 from .snapshot import CompletedEvents, Snapshot
 from .subscription import Subscription
 from .verdict import PollResult
-
-log: logging.Logger = logging.getLogger("circleci_async")
 
 
 class Poller:

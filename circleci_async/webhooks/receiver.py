@@ -2,7 +2,6 @@
 
 import asyncio
 import inspect
-import logging
 from collections import Counter, OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from attrs import frozen
 
+from ..config.log import log
 from ..config.redacted import NotPicklable, Redacted
 from ..core.arguments import is_number
 from ..errors import DecodeError, InvalidArgument, SignatureError
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from .aiohttp_handler import Handler
 
 __all__ = ["Receiver", "ReceiverStats"]
-
-log: logging.Logger = logging.getLogger("circleci_async")
 
 _ACCEPTED, _DUPLICATE, _UNAVAILABLE = 202, 200, 503
 _RETRY_LATER = {"Retry-After": "10"}

@@ -7,9 +7,10 @@ from enum import StrEnum
 import pytest
 from rich.cells import cell_len
 
-from circleci_async.cli.formatting import Cell, age, counted, duration, printable, shown
+from circleci_async.cli.formatting import Cell, age, counted, duration, shown
 from circleci_async.cli.output import Output
 from circleci_async.testing import FakeCircleCI, World
+from circleci_async.untrusted_text import printable
 
 from .conftest import Cli
 from .process import run_on_terminal

@@ -3,19 +3,22 @@
 import json
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import PurePosixPath
-from typing import Any, get_args, get_origin
+from typing import Any, cast, get_args, get_origin
 
 import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from circleci_async.core.codec import decode, decode_page, loads, to_dict, to_json
-from circleci_async.errors import DecodeError
+from circleci_async.core import codec
+from circleci_async.core.codec import decode, decode_page, loads, structure, to_dict, to_json
+from circleci_async.core.error_bodies import MAX_BODY
+from circleci_async.errors import MAX_FAULTS, DecodeError
 from circleci_async.models.artifacts import Artifact
 from circleci_async.models.insights import DurationMetrics, JobMetricsValues, TestMetric
 from circleci_async.models.jobs import JobDetails
@@ -32,7 +35,7 @@ from circleci_async.models.users import Collaboration, User
 from circleci_async.models.workflows import Workflow, WorkflowJob, WorkflowStatus
 from tests.models.spec import MODELS, Json, example
 
-WHO = {"method": "GET", "url": "https://circleci.com/api/v2/me"}
+WHO: dict[str, Any] = {"method": "GET", "url": "https://circleci.com/api/v2/me"}
 
 
 def body(value: Json) -> bytes:
@@ -44,7 +47,7 @@ def faults(kind: Any, raw: bytes) -> tuple[str, ...]:
         decode(kind, raw, **WHO)
     assert caught.value.method == "GET"
     assert caught.value.url == WHO["url"]
-    assert caught.value.body == raw.decode(errors="replace")
+    assert caught.value.body == raw[:MAX_BODY].decode(errors="replace")
     return caught.value.faults
 
 
@@ -138,6 +141,53 @@ def test_the_traceback_shows_nothing_of_the_converters() -> None:
         decode(User, b'{"login": "octo"}')
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
+
+
+# Many faults.
+
+
+def test_the_first_faults_and_the_count_are_named() -> None:
+    raw = body({"items": [{"login": n} for n in range(8_000)]})
+    with pytest.raises(DecodeError) as caught:
+        decode_page(User, raw)
+    error = caught.value
+    assert error.fault_count == 16_000
+    assert error.faults[:3] == (
+        "$.items[0].id: required, but absent",
+        "$.items[0].login: expected a string, got 0",
+        "$.items[1].id: required, but absent",
+    )
+    assert len(error.faults) == MAX_FAULTS == 10
+    assert error.message == "; ".join(error.faults) + "; and 15990 more of 16000 faults"
+    assert str(error) == f"the response cannot be decoded: {error.message}"
+    assert len(error.body) == MAX_BODY
+
+
+def test_the_values_of_a_map_are_counted_too() -> None:
+    raw = body({str(n): {"login": "octo"} for n in range(50)})
+    with pytest.raises(DecodeError) as caught:
+        decode(cast(Any, dict[str, User]), raw)
+    assert caught.value.faults == tuple(f"$['{n}'].id: required, but absent" for n in range(10))
+    assert caught.value.fault_count == 50
+
+
+def test_counting_stops_at_a_limit_and_keeps_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codec, "MAX_COUNTED", 4_000)
+    raw = body([{"login": 7}] * 5_000)
+    with pytest.raises(DecodeError):
+        decode(list[User], raw)  # compiles the hooks
+    tracemalloc.start()
+    try:
+        data = json.loads(raw)
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        with pytest.raises(DecodeError) as caught:
+            structure(list[User], data)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert caught.value.fault_count == 4_000
+    assert peak - before < 1_000_000
 
 
 # Invalid JSON.

@@ -124,3 +124,52 @@ async def test_a_404_for_a_later_page_is_an_error() -> None:
     assert caught.value.page_token == "b"
     with pytest.raises(NotFound):
         _ = [page async for page in Paged(pages.fetch).empty_if_missing().pages(start="b")]
+
+
+async def endless(token: str | None) -> Page[int]:
+    """An empty page with a new token."""
+    return Page((), str(int(token or 0) + 1))
+
+
+async def test_endless_empty_pages_are_an_error_that_can_be_resumed() -> None:
+    with pytest.raises(PagingError, match="the server returned 101 empty pages in a row") as caught:
+        await Paged(endless).collect()
+    assert caught.value.page_token == "101"
+
+
+async def test_a_hundred_empty_pages_are_skipped() -> None:
+    async def fetch(token: str | None) -> Page[int]:
+        number = int(token or 0)
+        return Page((number,) if number % 101 == 0 else (), str(number + 1) if number < 303 else None)
+
+    assert await Paged(fetch).collect() == [0, 101, 202, 303]
+
+
+@pytest.mark.parametrize(
+    ("token", "message"),
+    [
+        ("t" * 4_097, "a page token of 4097 characters, more than 4096"),
+        ("\ud800", r"'\\ud800', which is not valid Unicode"),
+    ],
+)
+async def test_a_token_that_cannot_be_part_of_an_address_is_an_error(token: str, message: str) -> None:
+    found: list[int] = []
+    with pytest.raises(PagingError, match=message):
+        async for item in Paged(Pages({None: ((1, 2), token)}).fetch):
+            found.append(item)
+    assert found == [1, 2]
+
+
+async def test_the_token_of_an_error_is_redacted_escaped_and_clipped() -> None:
+    token = "secret\x1b[2J\u202e\n" + "t" * 4_000
+    paged = Paged(
+        Pages({None: ((), token), token: ((), token)}).fetch, redact=lambda text: text.replace("secret", "[token]")
+    )
+    with pytest.raises(PagingError) as caught:
+        await paged.collect()
+    text = str(caught.value)
+    assert text.isprintable()
+    assert "[token]" in text
+    assert "secret" not in text
+    assert len(text) < 200
+    assert caught.value.page_token == token

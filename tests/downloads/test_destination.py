@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import circleci_async as ca
+from circleci_async.downloads import destination
 from circleci_async.downloads.destination import Destination, checked_parts
 
 
@@ -18,10 +19,10 @@ def artifact(path: str, node: int = 0) -> ca.Artifact:
 
 def placed(root: Path, *paths: str | tuple[str, int]) -> list[str]:
     """Place these artifacts in turn, write each file, and return its path."""
-    destination = Destination(root)
+    there = Destination(root)
     places: list[str] = []
     for path in paths:
-        file = destination.place(artifact(path) if isinstance(path, str) else artifact(*path))
+        file = there.place(artifact(path) if isinstance(path, str) else artifact(*path))
         file.write_bytes(b"x")
         places.append(file.relative_to(root).as_posix())
     return places
@@ -246,3 +247,48 @@ def test_a_destination_that_is_a_file_is_an_error_that_names_artifact_and_destin
 def test_a_path_too_long_for_the_system_is_a_download_error(tmp_path: Path) -> None:
     with pytest.raises(ca.DownloadError, match="cannot be placed"):
         Destination(tmp_path).place(artifact("/".join(["d" * 200] * 30)))
+
+
+@pytest.fixture
+def folded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names that are compared, in order."""
+    names: list[str] = []
+    original = destination.fold
+
+    def counting(name: str) -> str:
+        names.append(name)
+        return original(name)
+
+    monkeypatch.setattr(destination, "fold", counting)
+    return names
+
+
+@pytest.mark.parametrize("variants", [False, True], ids=["equal", "in different cases"])
+def test_equal_names_are_numbered_in_linear_time(tmp_path: Path, folded: list[str], variants: bool) -> None:
+    count = 512
+    letters = "reportxml"
+    names = [
+        "".join(letter.upper() if variants and number >> bit & 1 else letter for bit, letter in enumerate(letters))
+        for number in range(count)
+    ]
+    there = Destination(tmp_path)
+    for expected in (names[0], *(f"{name}~{number}" for number, name in enumerate(names[1:], 2))):
+        place = there.place(artifact(expected.partition("~")[0]))
+        assert place.name == expected
+        place.touch()
+    assert len(folded) <= 4 * count
+    again = Destination(tmp_path)
+    assert [again.place(artifact(name)).name for name in names] == [
+        names[0],
+        *(f"{name}~{number}" for number, name in enumerate(names[1:], 2)),
+    ]
+    assert len(folded) <= 10 * count, "and when the files exist"
+
+
+def test_equal_folder_names_are_numbered_in_linear_time(tmp_path: Path, folded: list[str]) -> None:
+    """Each folder has the name of a file."""
+    there = Destination(tmp_path)
+    for number in range(300):
+        there.place(artifact(f"d{number}"))
+        assert there.place(artifact(f"d{number}/x")).parent.name == f"d{number}~2"
+    assert len(folded) <= 2_000

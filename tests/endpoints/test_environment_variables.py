@@ -141,3 +141,14 @@ async def test_a_value_is_redacted_in_every_escaped_form(written: bytes) -> None
             await circle.environment_variables.set(P, "KEY", "wJalr/K7M<D&G")
     assert "[value]" in caught.value.message
     assert "K7M" not in f"{caught.value} {caught.value!r}"
+
+
+@pytest.mark.parametrize("shown", [5, 100, 600])
+async def test_a_value_that_is_cut_with_the_end_of_a_long_body_is_redacted(shown: int) -> None:
+    value = "".join(f"s3cr3t-{number}" for number in range(100))
+    body = "n" * (65_536 - shown) + value + "n" * 10_000
+    async with raw_server(answer(400, body)) as server, ca.CircleCI("token", host=server.url) as circle:
+        with pytest.raises(ca.BadRequest) as caught:
+            await circle.environment_variables.set(P, "KEY", value)
+    assert caught.value.body == "n" * (65_536 - shown) + "[value]"
+    assert "s3cr3t" not in f"{caught.value} {caught.value!r}"

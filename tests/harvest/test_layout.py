@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 import circleci_async as ca
+from circleci_async.downloads import destination
 from circleci_async.downloads.destination import checked_parts, fold
+from circleci_async.harvest import layout as harvest_layout
 from circleci_async.harvest.layout import DEFAULT_LAYOUT, JobRef, Layout, PathAllocator, safe_name
 
 JOB = JobRef("gh/acme/api", 12, "build", "test", 42)
@@ -177,3 +179,29 @@ def is_safe(path: str) -> bool:
     except ca.UnsafePath:
         return False
     return True
+
+
+@pytest.mark.parametrize("length", [9, 200], ids=["short", "shortened"])
+def test_equal_names_are_numbered_in_linear_time(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
+    """The names of a job differ in case only."""
+    calls = 0
+
+    def counting(name: str) -> str:
+        nonlocal calls
+        calls += 1
+        return fold(name)
+
+    for module in (destination, harvest_layout):
+        monkeypatch.setattr(module, "fold", counting)
+    letters, count = "reportxml", 512
+    variants = (
+        "".join(letter.upper() if number >> bit & 1 else letter for bit, letter in enumerate(letters))
+        for number in range(count)
+    )
+    names = [name + "é" * (length - 9) for name in variants]
+    found = placed((0, name) for name in names)
+    assert len({fold(path) for path in found.values()}) == count
+    assert calls <= 8 * count
+    later = placed([(0, f"{name}~") for name in names], taken=found)
+    assert len({fold(path) for path in later.values()}) == count
+    assert calls <= 24 * count

@@ -1,5 +1,8 @@
 """Splitting printed text into lines, as printed or as a terminal shows them."""
 
+import math
+import time
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -115,3 +118,28 @@ def test_an_endless_progress_bar_needs_little_memory() -> None:
     for percent in range(100_000):
         assert list(found.feed(f"\r{percent} of many")) == []
     assert list(found.end()) == [Line("99999 of many", ended=False)]
+
+
+def seconds_to_overwrite(before: int) -> float:
+    """Return the CPU time of many overwritten characters at the start of a line of `before` characters."""
+    best = math.inf
+    for _ in range(3):
+        found = splitter(ansi=False)
+        assert list(found.feed("x" * before + "\b" * (before // 2))) == []
+        began = time.process_time()
+        assert list(found.feed("y\b" * 5_000)) == []
+        best = min(best, time.process_time() - began)
+    return best
+
+
+def test_overwriting_takes_no_longer_in_a_long_line() -> None:
+    assert seconds_to_overwrite(60_000) < 4 * seconds_to_overwrite(60)
+
+
+@pytest.mark.parametrize("ansi", [False, True])
+def test_single_characters_make_a_line(ansi: bool) -> None:
+    found = splitter(ansi=ansi)
+    text = "0123456789" * 7_000 + "\nnext"
+    parts = [line for character in text for line in found.feed(character)]
+    assert [len(part.text) for part in parts] == [MAX_LINE, 70_000 - MAX_LINE]
+    assert [*found.end()] == [Line("next", ended=False)]

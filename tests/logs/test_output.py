@@ -6,17 +6,18 @@ import json
 import traceback
 import zlib
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import pytest
 
 import circleci_async as ca
-from circleci_async.logs.messages import MAX_MESSAGE, TextMessages
-from circleci_async.logs.reading import GzipReader
+from circleci_async.logs.messages import MAX_MESSAGE
+from circleci_async.logs.reading import PIECE
 from circleci_async.testing import FakeCircleCI, World
 from tests.downloads.file_server import in_sequence, served
 from tests.leftovers import check_nothing_in_use, check_nothing_is_left
-from tests.raw_server import Behaviour, answer, cut, hang, raw_server
+from tests.raw_server import Behaviour, RawServer, answer, cut, hang, raw_server
 
 from .server import (
     BUILD,
@@ -41,6 +42,10 @@ SHOWN = "".join(MANY).replace("\r", "")
 async def text_of(builds: Any, files: dict[str, Behaviour], **options: Any) -> str:
     async with serving(builds if isinstance(builds, list) else [builds], files, **options) as (_, circle):
         return await circle.jobs.output(PROJECT, 42, 101).text()
+
+
+def bounded_client(server: RawServer, bound: int) -> ca.CircleCI:
+    return ca.CircleCI(TOKEN, host=server.url, max_response_bytes=bound)
 
 
 async def test_output_is_read_as_text_lines_messages_or_tail() -> None:
@@ -289,14 +294,6 @@ async def test_gzip_is_decompressed(headers: dict[str, str]) -> None:
     assert await text_of(ONE, {"/s": answer(200, packed, headers)}) == SHOWN
 
 
-def test_gzip_is_decompressed_from_any_pieces() -> None:
-    packed = gzip.compress(b"0" * 200_000)
-    for split_at in range(len(packed)):
-        reader = GzipReader(TextMessages())
-        messages = [*reader.feed(packed[:split_at]), *reader.feed(packed[split_at:]), *reader.end()]
-        assert sum(len(message.text) for message in messages) == 200_000
-
-
 async def test_highly_compressed_gzip_is_decompressed_in_small_pieces() -> None:
     zeros = zlib.compressobj(wbits=31)
     packed = zeros.compress(b'[{"message":"' + b"0" * 30_000_000 + b'"}]') + zeros.flush()
@@ -305,6 +302,39 @@ async def test_highly_compressed_gzip_is_decompressed_in_small_pieces() -> None:
         sizes = [len(message.text) async for message in circle.jobs.output(PROJECT, 42, 101).messages()]
         assert sum(sizes) == 30_000_000
         assert max(sizes) < 200_000
+
+
+async def test_other_tasks_run_while_gzip_is_decompressed() -> None:
+    packed = gzip.compress(b"[" + b" " * 10_000_000 + b"]")
+    async with serving([ONE], {"/s": answer(200, packed)}) as (_, circle):
+        turns = 0
+
+        async def count() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
+
+        counting = asyncio.create_task(count())
+        assert await circle.jobs.output(PROJECT, 42, 101).text() == ""
+        counting.cancel()
+        assert turns > 10_000_000 / PIECE
+
+
+@pytest.mark.parametrize("ansi", [False, True])
+@pytest.mark.parametrize(("bound", "is_refused"), [(10_000, False), (9_999, True)])
+async def test_the_whole_text_is_bounded(ansi: bool, bound: int, is_refused: bool) -> None:
+    files = {"/s": stored(*["x" * 999 + "\n"] * 10)}
+    async with serving([ONE], files) as (server, _), bounded_client(server, bound) as circle:
+        log = circle.jobs.output(PROJECT, 42, 101)
+        assert len(await log.tail(1, ansi=ansi)) == 999
+        assert len([line async for line in log.lines(ansi=ansi)]) == 10
+        for read in (log.text, partial(log.tail, None)):
+            if is_refused:
+                with pytest.raises(ca.ResponseTooLarge, match="max_response_bytes=9999: iterate its `lines`"):
+                    await read(ansi=ansi)
+            else:
+                assert len(await read(ansi=ansi)) >= 9_999
 
 
 @pytest.mark.parametrize("resumable", [{}, {"etag": None}, {"ranges": False}], ids=str)

@@ -5,13 +5,14 @@ import gzip
 import io
 import tracemalloc
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from circleci_async.core.gzip_decoder import GzipError
+from circleci_async.usage import table
 from circleci_async.usage.table import BATCH, MAX_RECORD, MalformedTable, Table
 
 TEXT = "A,B\n1,2\n3,4\n"
@@ -19,9 +20,9 @@ ROWS = [{"A": "1", "B": "2"}, {"A": "3", "B": "4"}]
 
 
 def rows_of(pieces: Iterable[bytes]) -> list[dict[str, str]]:
-    table = Table()
-    rows = [row for piece in pieces for batch in table.feed(piece) for row in batch]
-    return rows + table.end()
+    parser = Table()
+    rows = [row for piece in pieces for batch in parser.feed(piece) for row in batch]
+    return rows + parser.end()
 
 
 def cut(data: bytes, sizes: Sequence[int]) -> list[bytes]:
@@ -82,6 +83,27 @@ def test_a_table_is_parsed_from_any_pieces(
     packed = b"".join(gzip.compress(data[begin : begin + step]) for begin in range(0, len(data), step))
 
     assert rows_of(cut(packed, sizes)) == [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def test_a_long_row_is_parsed_in_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that spans many lines arrives in small pieces."""
+    parsed = 0
+    original = table._until_exhausted
+
+    def counting(lines: Iterable[str]) -> Iterator[str]:
+        nonlocal parsed
+        for line in original(lines):
+            parsed += len(line)
+            yield line
+
+    monkeypatch.setattr(table, "_until_exhausted", counting)
+    names = [f"C{number}" for number in range(60)]
+    row = dict.fromkeys(names, "123456789\n" * 1_000)
+    written = io.StringIO(newline="")
+    csv.writer(written, lineterminator="\n").writerows([names, row.values()])
+    packed = gzip.compress(written.getvalue().encode(), compresslevel=0)
+    assert rows_of([packed[begin : begin + 500] for begin in range(0, len(packed), 500)]) == [row]
+    assert parsed < 10 * len(packed)
 
 
 @pytest.mark.parametrize("text", ["", "\n", "A,B\n", "A,B", "\ufeffA,B\n\n\n"], ids=repr)

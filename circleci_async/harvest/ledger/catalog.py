@@ -101,15 +101,23 @@ class Catalog:
     @transactional
     def queue_leftovers(self, sql: sqlite3.Connection, project: str) -> Recorded:
         """Queue what earlier runs with the same selection queued and did not download."""
-        query = (
-            f"SELECT {_COLUMNS} FROM artifacts JOIN jobs ON jobs.id = job"
-            " WHERE project = ? AND state IN ('found', 'failed') AND artifacts.run < ?"
-            " AND artifacts.run IN (SELECT id FROM runs WHERE selection = ?) ORDER BY turn LIMIT ?"
+        # A temporary table: without it, each batch would search and sort all that are left.
+        sql.execute(
+            "CREATE TEMPORARY TABLE leftovers AS SELECT artifacts.id AS artifact FROM artifacts"
+            " JOIN jobs ON jobs.id = job WHERE project = ? AND state IN ('found', 'failed') AND artifacts.run < ?"
+            " AND artifacts.run IN (SELECT id FROM runs WHERE selection = ?) ORDER BY turn",
+            (project, self._run.id, self._run.selection),
         )
-        values = (project, self._run.id, self._run.selection, MAX_ROWS)
         outcomes: list[str] = []
-        while rows := sql.execute(query, values).fetchall():  # queued rows belong to this run and leave the result
-            outcomes.extend(self._queue(sql, _Row(*row)) for row in rows)
+        query = (
+            f"SELECT leftovers.rowid, {_COLUMNS} FROM leftovers JOIN artifacts ON artifacts.id = artifact"
+            " WHERE leftovers.rowid > ? ORDER BY leftovers.rowid LIMIT ?"
+        )
+        last = 0
+        while rows := sql.execute(query, (last, MAX_ROWS)).fetchall():
+            outcomes.extend(self._queue(sql, _Row(*row)) for _, *row in rows)
+            last = rows[-1][0]
+        sql.execute("DROP TABLE leftovers")
         return _summary(outcomes)
 
     @transactional

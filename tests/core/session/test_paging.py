@@ -1,5 +1,6 @@
 """Lists with page tokens, over real sockets."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from tests.core.session.client import connect, limited
 from tests.fastclock import fast_clock
 from tests.raw_server import (
     Behaviour,
+    Request,
     answer,
     raw_server,
     reset,
@@ -103,3 +105,14 @@ async def test_no_unneeded_page_is_requested(call: Call, requests: int) -> None:
     async with raw_server(page("t", "a", "b"), page(None, "c")) as server, connect(server) as circle:
         await call(circle)
         assert len(server.requests) == requests
+
+
+async def test_endless_empty_pages_with_new_tokens_end() -> None:
+    async def empty(request: Request, writer: asyncio.StreamWriter) -> bool | None:
+        return await page(f"token-{len(server.requests)}")(request, writer)
+
+    async with raw_server(empty) as server, connect(server) as circle:
+        with pytest.raises(PagingError, match="101 empty pages in a row") as caught:
+            await circle.pipelines.list("gh/acme/api").first()
+        assert len(server.requests) == 101
+        assert caught.value.page_token == "token-101"

@@ -2,12 +2,13 @@
 
 import asyncio
 import threading
+import traceback
 
 import attrs
 import pytest
 
 from circleci_async import ApiError, DecodeError, NotFound, WorkflowStatus
-from circleci_async.core.session import MAX_INLINE_BODY
+from circleci_async.core.json_parts import MAX_AT_ONCE
 from tests.core.session.client import ME, connect
 from tests.raw_server import (
     answer,
@@ -67,7 +68,7 @@ class ThreadRecord:
     thread: int = attrs.field(factory=threading.get_ident)
 
 
-@pytest.mark.parametrize(("size", "elsewhere"), [(MAX_INLINE_BODY + 1, True), (MAX_INLINE_BODY, False)])
+@pytest.mark.parametrize(("size", "elsewhere"), [(MAX_AT_ONCE + 1, True), (MAX_AT_ONCE, False)])
 async def test_a_large_body_is_decoded_off_the_event_loop(size: int, elsewhere: bool) -> None:
     frame = len('{"text":""}')
     async with raw_server(answer(200, '{"text":"' + "x" * (size - frame) + '"}')) as server, connect(server) as circle:
@@ -89,6 +90,57 @@ async def test_a_large_list_is_decoded_without_blocking_the_event_loop() -> None
             ticks += 1
         assert len(await fetching) == 60_000
         assert ticks > 3
+
+
+async def test_many_faults_are_found_without_blocking_the_event_loop() -> None:
+    items = [{"login": n} for n in range(20_000)]
+    async with raw_server(answer(200, items)) as server, connect(server) as circle:
+        fetching = asyncio.create_task(circle.users.collaborations())
+        while circle.stats.received == 0:
+            await asyncio.sleep(0.001)
+        ticks = 0
+        while not fetching.done():
+            await asyncio.sleep(0.001)
+            ticks += 1
+        with pytest.raises(DecodeError) as caught:
+            await fetching
+        assert caught.value.fault_count == 20_000
+        assert len(str(caught.value)) < 2_000
+        assert ticks > 3
+
+
+@pytest.mark.parametrize("call", ["model", "json"])
+async def test_an_error_keeps_only_the_start_of_a_large_body(call: str) -> None:
+    body = {"model": [{"login": "x" * 1_000}] * 2_000, "json": "x" * 2_000_000}[call]
+    async with raw_server(answer(200, body)) as server, connect(server) as circle:
+        with pytest.raises(DecodeError) as caught:
+            await (circle.users.collaborations() if call == "model" else circle.users.me())
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    values = [value for frame in frames for value in frame.f_locals.values() if value is not body]
+    sizes = [len(value) for value in values if isinstance(value, str | bytes | list | dict)]
+    assert max(sizes) < 1_000
+    assert len(caught.value.body) == 65_536
+    assert caught.value.__context__ is None
+
+
+@attrs.frozen(kw_only=True)
+class Numbered:
+    number: int
+
+
+@pytest.mark.parametrize("shift", range(4))
+async def test_no_part_of_a_token_is_left_where_a_fault_is_clipped(shift: int) -> None:
+    """A fault shows the first 80 characters of a value."""
+    value = "x" * (80 - len("the-token") + shift) + "the-token"
+    async with raw_server(answer(200, {"number": value})) as server, connect(server) as circle:
+        with pytest.raises(DecodeError, match="expected an integer, got 'xxx") as caught:
+            await circle._session.request(Numbered, "GET", "/x")
+        assert "the-t" not in str(caught.value)
+    async with raw_server(answer(200, value)) as server, connect(server) as circle:
+        with pytest.raises(DecodeError) as caught:
+            await circle.users.me()
+        assert "the-t" not in str(caught.value)
+        assert "the-t" not in caught.value.body
 
 
 async def test_an_error_with_an_incomplete_body_keeps_its_status() -> None:
