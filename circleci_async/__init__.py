@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .core.capture import *
     from .core.captured_response import *
     from .core.codec import *
+    from .core.credentials import *
     from .core.encoding import *
     from .core.lazy_exports import LazyExports
     from .core.paging import *
@@ -91,6 +92,7 @@ _MODULES = (
     "core.capture",
     "core.captured_response",
     "core.codec",
+    "core.credentials",
     "core.encoding",
     "core.paging",
     "core.polling",

@@ -14,6 +14,7 @@ from .config.trust import Trust
 from .core.arguments import check_positive_integer
 from .core.attempts import OnAttempt
 from .core.bounded_body import MAX_RESPONSE
+from .core.credentials import Auth, Credentials
 from .core.encoding import Query
 from .core.limiter import Limiter
 from .core.paging import Paged
@@ -22,7 +23,7 @@ from .core.retry import RetryPolicy
 from .core.session import Session
 from .core.state import ClientState
 from .core.stats import Stats
-from .core.transport import Auth, Middleware, Transport
+from .core.transport import Middleware, Transport
 
 if TYPE_CHECKING:
     import aiohttp
@@ -118,18 +119,12 @@ class CircleCI(NotPicklable):
         configure_logging()
         options = RequestOptions(timeout, retry or RetryPolicy(), on_attempt, min_speed)
         self._settings = discover(given_token, given_host, artifact_hosts)
-        transport = Transport(
-            token=Redacted(self._settings.token),
-            trust=Trust(self._settings.host, self._settings.artifact_hosts),
-            auth=auth,
-            http=http,
-            trust_env=trust_env,
-            middlewares=middlewares,
-            user_agent=user_agent,
-        )
+        trust = Trust(self._settings.host, self._settings.artifact_hosts)
+        credentials = Credentials(Redacted(self._settings.token), trust, auth)
+        transport = Transport(credentials, http, trust_env=trust_env, middlewares=middlewares, user_agent=user_agent)
         max_bytes = check_positive_integer("max_response_bytes", max_response_bytes)
         stats = Stats()
-        state = ClientState(self._settings.host, transport, Limiter(concurrency, stats), stats, max_bytes)
+        state = ClientState(self._settings.host, credentials, transport, Limiter(concurrency, stats), stats, max_bytes)
         self._session = Session(state, options)
         self._owns_state = True
 

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from ..config.log import log
 from ..errors import ApiError, InvalidArgument
+from .credentials import Credentials
 from .response import Response
-from .transport import Transport
 
 if TYPE_CHECKING:
     from .attempt import Attempt
@@ -32,11 +32,11 @@ def check_hook(hook: Any) -> None:
 class AttemptObserver:
     """Reports the attempts of one call to its hook."""
 
-    __slots__ = ("_api", "_attempts", "_hook", "_idle_since", "_method", "_sent", "_transport", "_url")
+    __slots__ = ("_api", "_attempts", "_credentials", "_hook", "_idle_since", "_method", "_sent", "_url")
 
-    def __init__(self, hook: OnAttempt, transport: Transport, api: str, method: str, url: str, sent: int) -> None:
+    def __init__(self, hook: OnAttempt, credentials: Credentials, api: str, method: str, url: str, sent: int) -> None:
         self._hook = hook
-        self._transport = transport
+        self._credentials = credentials
         self._api = api
         self._method = method
         self._url = url
@@ -63,7 +63,7 @@ class AttemptObserver:
                 Attempt(
                     method=self._method,
                     route=self._route(),
-                    url=self._transport.public_url(self._url),
+                    url=self._credentials.public_url(self._url),
                     number=span.number,
                     status=failure.status if failure is not None else status,
                     error=error,

@@ -13,7 +13,7 @@ from .signed_urls import redact_query
 
 if TYPE_CHECKING:
     from .captured_response import CapturedResponse
-    from .transport import Transport
+    from .credentials import Credentials
 
 __all__ = ["ResponseCapture", "capture_responses"]
 
@@ -89,11 +89,11 @@ def capture_responses(*, max_responses: int = DEFAULT_MAX_RESPONSES) -> Generato
 class CallRecorder:
     """Adds the last response of a call to the open captures when the call ends."""
 
-    __slots__ = ("_body", "_captures", "_method", "_response", "_started", "_transport")
+    __slots__ = ("_body", "_captures", "_credentials", "_method", "_response", "_started")
 
-    def __init__(self, open_captures: tuple[ResponseCapture, ...], transport: "Transport", method: str) -> None:
+    def __init__(self, open_captures: tuple[ResponseCapture, ...], credentials: "Credentials", method: str) -> None:
         self._captures = open_captures
-        self._transport = transport
+        self._credentials = credentials
         self._method = method
         self.start()
 
@@ -117,10 +117,10 @@ class CallRecorder:
         from .error_bodies import request_id
         from .rate_limit_status import parse_status
 
-        headers = self._transport.public_headers(response.headers)
+        headers = self._credentials.public_headers(response.headers)
         captured = CapturedResponse(
             method=self._method,
-            url=self._transport.public_url(response.url),
+            url=self._credentials.public_url(response.url),
             status=response.status,
             headers=headers,
             request_id=request_id(headers),
@@ -133,7 +133,7 @@ class CallRecorder:
             capture.add(captured)
 
     def _public_body(self, response: Response, body: bytes) -> bytes:
-        body = self._transport.redact_bytes(body)
+        body = self._credentials.redact_bytes(body)
         if response.is_trusted:
             return body
         return redact_query(body.decode("latin-1"), response.url).encode("latin-1")

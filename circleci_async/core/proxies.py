@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from ipaddress import IPv6Address
-from urllib.request import proxy_bypass
+from urllib.request import getproxies, proxy_bypass
 
 from yarl import URL
 
@@ -28,6 +28,17 @@ def proxy_for(address: URL, proxies: Mapping[str, str]) -> str | None:
         f"{scheme}_PROXY or ALL_PROXY must be an http proxy, such as"
         " http://proxy.example.com:3128 (SOCKS is not supported): change it, or pass trust_env=False"
     )
+
+
+def is_needless(proxy: URL | None, address: URL) -> bool:
+    """Return whether aiohttp took a proxy (here without its user) from the environment for an address on this machine.
+
+    A proxy of the session itself is its owner's choice.
+    """
+    if proxy is None or not is_local(address):
+        return False
+    found = getproxies().get(address.scheme)
+    return bool(found) and URL(found or "").with_user(None) == proxy
 
 
 def is_local(address: URL) -> bool:

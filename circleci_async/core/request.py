@@ -107,14 +107,14 @@ class Request:
         """Whether an earlier attempt may have been carried out, although it failed."""
         self.extra_headers: Redacted[Mapping[str, str]] | None = extra_headers
         found = captures()
-        self.recorder: CallRecorder | None = CallRecorder(found, state.transport, method) if found else None
+        self.recorder: CallRecorder | None = CallRecorder(found, state.credentials, method) if found else None
         self.deadline: float | None = None
         if policy.deadline:
             self.deadline = asyncio.get_running_loop().time() + policy.deadline
         self._sequence = next_sequence()
         self._wait_limit: WaitLimit | None = None
         self._observer = (
-            AttemptObserver(options.on_attempt, state.transport, state.api, method, self.url, self.sent)
+            AttemptObserver(options.on_attempt, state.credentials, state.api, method, self.url, self.sent)
             if options.on_attempt
             else None
         )
@@ -154,7 +154,7 @@ class Request:
         if lifetime.has_ended:
             raise ConfigurationError(CLOSED)
         message = f"not completed within the deadline of {self._policy.deadline:g} s"
-        raise RequestTimeout(message, method=self.method, url=self._state.transport.public_url(self.url))
+        raise RequestTimeout(message, method=self.method, url=self._state.credentials.public_url(self.url))
 
     @property
     def sent(self) -> int:
@@ -191,7 +191,7 @@ class Request:
     def _delay_after(self, error: ApiError | TransportError) -> float | None:
         """Return the seconds to wait before the next attempt, or None if the error is final."""
         if not error.method:  # raised by the limiter, without the request
-            error.method, error.url = self.method, self._state.transport.public_url(self.url)
+            error.method, error.url = self.method, self._state.credentials.public_url(self.url)
         now = asyncio.get_running_loop().time()
         attempts = self._retries.attempts
         delay = self._retries.next_delay(error, time_left=None if self.deadline is None else self.deadline - now)

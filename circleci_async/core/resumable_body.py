@@ -9,8 +9,9 @@ from ..config.redacted import Redacted, redacted
 from ..config.trust import Origin
 from ..errors import ApiError, DownloadError, DownloadInterrupted, RequestTimeout, TransportError
 from .encoding import is_text
-from .session import Session, Stream
+from .session import Session
 from .speed import SpeedMeter
+from .stream import Stream
 from .time_limit import within
 
 T = TypeVar("T")

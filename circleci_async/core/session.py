@@ -21,7 +21,7 @@ from ..errors import (
     api_error_type,
 )
 from ..untrusted_text import shown
-from .attempts import AttemptSpan, OnAttempt
+from .attempts import OnAttempt
 from .deletion import is_deleted
 from .encoding import Query, checked_headers, checked_method, query_string, split_query, to_bytes
 from .error_bodies import MAX_BODY, MAX_READ, error_message, kept_text, request_id
@@ -35,6 +35,7 @@ from .response import Response
 from .retry import RetryPolicy
 from .signed_urls import redact_query
 from .state import ClientState
+from .stream import Stream
 from .time_limit import within
 from .transport import Timeout
 
@@ -43,68 +44,6 @@ T = TypeVar("T")
 MAX_CONNECT_TIMEOUT = 15.0
 
 _JSON_BODY = {"Content-Type": "application/json"}
-
-
-class Stream:
-    """The response to one attempt, whose body has not been read. Holds a permit of the limiter until it is closed."""
-
-    __slots__ = ("_is_registered", "_permit", "_span", "_state", "response")
-
-    def __init__(self, response: Response, permit: Permit, state: ClientState, span: AttemptSpan | None) -> None:
-        self.response: Response = response
-        self._is_registered = False
-        self._permit = permit
-        self._state = state
-        self._span = span
-
-    def register(self) -> None:
-        """Let the client close this stream when it is closed itself."""
-        self._is_registered = True
-        self._state.lifetime.opened(self)
-
-    @property
-    def status(self) -> int:
-        """Such as 200."""
-        return self.response.status
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The headers; names match in any case."""
-        return self.response.headers
-
-    @property
-    def length(self) -> int | None:
-        """Bytes of the body as the header states them, or None."""
-        return self.response.length
-
-    async def read(self) -> bytes:
-        """Read the whole body. Raises `TransportError` if it is incomplete, `ResponseTooLarge` for a larger one."""
-        try:
-            data = await self.response.read(self._state.max_response_bytes)
-        except BaseException as error:
-            self.close(error)
-            raise
-        self._state.stats.received += len(data)
-        return data
-
-    async def read_some(self) -> bytes:
-        """Read the bytes that have arrived, at least one; b"" at the end. Raises `TransportError`."""
-        try:
-            data = await self.response.read_some()
-        except BaseException as error:
-            self.close(error)
-            raise
-        self._state.stats.received += len(data)
-        return data
-
-    def close(self, error: BaseException | None = None) -> None:
-        """Release the connection and the permit; report the attempt, and its error. Idempotent."""
-        self.response.close()
-        self._permit.release()
-        if self._is_registered:
-            self._state.lifetime.closed(self)
-        if self._span is not None:
-            self._span.end(error)
 
 
 class Session(NotPicklable):
@@ -259,11 +198,11 @@ class Session(NotPicklable):
 
     def public_url(self, url: str) -> str:
         """Return an address without secrets, for errors and logs."""
-        return self.state.transport.public_url(url)
+        return self.state.credentials.public_url(url)
 
     def redact(self, text: str) -> str:
         """Replace the token in a text of the server."""
-        return self.state.transport.redact(text)
+        return self.state.credentials.redact(text)
 
     def earn_retry(self) -> None:
         """Add to the client's retry budget, after a success."""
@@ -305,7 +244,7 @@ class Session(NotPicklable):
                 return await asyncio.to_thread(decode, content, method=method, in_detail=False)
             return decode(content, method=method, in_detail=False)
         except DecodeError:  # also for a traceback that prints local variables:
-            content = self.state.transport.redact_bytes(content)
+            content = self.state.credentials.redact_bytes(content)
         try:  # finding all faults takes long
             return await asyncio.to_thread(decode, content, method=method, url=self.public_url(url))
         except DecodeError as caught:
@@ -382,7 +321,7 @@ class Session(NotPicklable):
                 self._note(request, response, permit, began, redirected=redirected)
                 if response.status < 300:
                     break
-                if response.status == 401 and not token_replaced and await state.transport.has_new_token(response):
+                if response.status == 401 and not token_replaced and await state.credentials.has_new_token(response):
                     token_replaced = True
                 else:
                     redirects = redirects or Redirects()
@@ -450,7 +389,7 @@ class Session(NotPicklable):
             message,
             method=request.method,
             url=self.public_url(response.url),
-            request_id=request_id(self.state.transport.public_headers(response.headers)),
+            request_id=request_id(self.state.credentials.public_headers(response.headers)),
             body=text,
             retry_after=response.retry_after,
         )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from attrs import define, field
 
 from .bounded_body import MAX_RESPONSE
+from .credentials import Credentials
 from .lifetime import Lifetime
 from .limiter import Limiter
 from .response import Response
@@ -26,6 +27,7 @@ class ClientState:
 
     api: str
     """Root address of the installation, such as `https://circleci.com`; every path is appended to it."""
+    credentials: Credentials
     transport: Transport
     limiter: Limiter
     stats: Stats

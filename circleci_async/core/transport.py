@@ -1,4 +1,4 @@
-"""One HTTP hop: send a request, return the response. The only importer of aiohttp, and the only user of the token.
+"""One HTTP hop: send a request, return the response. The only importer of aiohttp.
 
 The token is set by the innermost middleware, from the address that is finally requested, so that no other middleware
 sees it. Redirects are not followed here: each hop decides again whether its origin is sent the token (aiohttp itself
@@ -6,26 +6,21 @@ forwards custom headers to the target of every redirect).
 """
 
 import asyncio
-from base64 import b64encode
-from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, TypeAlias, TypeVar, get_args
+from typing import Any, TypeAlias, TypeVar
 from urllib.request import getproxies
 from weakref import WeakSet
 
 import aiohttp
-from multidict import CIMultiDict, istr
 from yarl import URL
 
 from ..config.redacted import NotPicklable, Redacted, reveal
-from ..config.tokens import Token, call_token
-from ..config.trust import Trust
 from ..errors import ConfigurationError, InvalidArgument, RequestTimeout, ResponseTooLarge, TransportError
-from .arguments import check_word
 from .bounded_body import UnknownEncoding, content_encoding, read_bounded
+from .credentials import Credentials
 from .gzip_decoder import GzipError
 from .lifetime import CLOSED
-from .proxies import is_local, proxy_for
+from .proxies import is_needless, proxy_for
 from .response import Response
 from .retry import IDEMPOTENT
 from .stream_buffers import StreamBuffers
@@ -33,19 +28,11 @@ from .uninterrupted import uninterrupted
 from .unread_data import has_unread_data
 from .user_agent import user_agent_header
 
-__all__ = ["Auth", "Middleware"]
+__all__ = ["Middleware"]
 
 E = TypeVar("E", bound=BaseException)
 
-Auth = Literal["circle-token", "bearer", "basic"]
-"""How the token is sent: the header `Circle-Token`, `Authorization: Bearer`, or basic authentication as user name."""
-
-MAX_SECRETS = 64
-"""Tokens, plain and encoded, that are remembered for redaction: a token function may return many."""
-
 _CONTENT_TYPE = ("Content-Type",)
-_CIRCLE_TOKEN, _AUTHORIZATION = istr("Circle-Token"), istr("Authorization")
-
 
 Middleware: TypeAlias = aiohttp.ClientMiddlewareType
 """An aiohttp client middleware: an async function of a `ClientRequest` and the handler that sends it."""
@@ -59,25 +46,17 @@ class Transport(NotPicklable):
 
     def __init__(
         self,
-        *,
-        token: Redacted[Token | None],
-        trust: Trust,
-        auth: Auth = "circle-token",
+        credentials: Credentials,
         http: aiohttp.ClientSession | None = None,
+        *,
         trust_env: bool = True,
         middlewares: Iterable[Middleware] = (),
         user_agent: str | None = None,
     ) -> None:
-        check_word("auth", auth, get_args(Auth), required=True, error=ConfigurationError)
-        self._token = token.reveal()
-        self._trust = trust
-        self._auth = auth
+        self.credentials: Credentials = credentials
         self._http = http
-        # aiohttp's own proxies of the environment: it uses them unless the session has one of its own
-        self.bypasses_proxies: bool = (
-            http is not None and http.trust_env and getattr(http, "_default_proxy", None) is None
-        )
-        """Whether aiohttp would send requests to this machine through a proxy."""
+        self.uses_env_proxies: bool = http is not None and http.trust_env
+        """Whether aiohttp itself chooses proxies from the environment."""
         self._unpooled_http: aiohttp.ClientSession | None = None
         self._owns_http = http is None
         self._headers = {
@@ -88,11 +67,6 @@ class Transport(NotPicklable):
         # the middlewares of a request replace those of its session, which has no public accessor for them
         self._middlewares: tuple[Middleware, ...] = (*getattr(http, "_middlewares", ()), *_checked(middlewares))
         self._proxies = getproxies() if trust_env and http is None else {}
-        self._secrets: deque[str] = deque(maxlen=MAX_SECRETS)
-        self.static_header: tuple[str, str] | None = None
-        """Name and value of the header that carries the token, unless a function returns the token."""
-        if self._token and isinstance(self._token, str):
-            self.static_header = self._token_header(self._token)
         self._buffers = StreamBuffers()
         self._is_closed = False
 
@@ -174,54 +148,6 @@ class Transport(NotPicklable):
         self._is_closed = True
         _ABANDONED.append((self._http, self._unpooled_http))
 
-    async def has_new_token(self, response: Response) -> bool:
-        """Return whether the token has changed since the request of this response was sent."""
-        if response.token_fingerprint is None or self._token is None or isinstance(self._token, str):
-            return False
-        try:
-            token = await call_token(self._token)
-        except asyncio.CancelledError:
-            response.close()
-            raise
-        except Exception:  # noqa: BLE001  # the error response is raised instead; the next request raises this one
-            return False
-        return token is not None and hash(token) != response.token_fingerprint
-
-    def trusts(self, url: str | URL) -> bool:
-        """Return whether the token may be sent to this address, and its rate-limit headers are applied."""
-        return self._trust.trusts(url)
-
-    def redact(self, text: str) -> str:
-        """Replace the token in a text of the server."""
-        for secret in self._secrets:
-            text = text.replace(secret, "[token]")
-        return text
-
-    def redact_bytes(self, body: bytes) -> bytes:
-        """Replace the token in a body from outside."""
-        for secret in self._secrets:
-            body = body.replace(secret.encode(), b"[token]")
-        return body
-
-    def public_headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:
-        """Return the headers of a response without the token, and a `Location` as `public_url` returns it."""
-        public = CIMultiDict((name, self.redact(value)) for name, value in headers.items())
-        if "Location" in public:
-            try:
-                public["Location"] = self.public_url(public["Location"])
-            except ValueError:  # not an address
-                public["Location"] = public["Location"].partition("?")[0]
-        return public
-
-    def public_url(self, url: str) -> str:
-        """Return an address without user, and without the query if it is signed or of an untrusted origin."""
-        shown = URL(url, encoded=True).with_user(None).with_fragment(None)
-        if not self._trust.trusts(url) or any(name.lower().endswith(("signature", "sig")) for name in shown.query):
-            shown = shown.with_query(None)
-        elif "circle-token" in shown.query:
-            shown = shown.without_query_params("circle-token")
-        return self.redact(str(shown))
-
     def _headers_with(self, headers: Mapping[str, str] | Redacted[Mapping[str, str]] | None) -> Mapping[str, str]:
         """Return headers with those that a session of the client has itself."""
         given = reveal(headers)
@@ -256,29 +182,10 @@ class Transport(NotPicklable):
         connector = request.session.connector
         return isinstance(connector, _Connector) and connector.has_reused(request)
 
-    async def new_header(self) -> tuple[tuple[str, str], int] | None:
-        """Call the token function; return the header that carries its token, and the token's fingerprint."""
-        if callable(self._token) and (token := await call_token(self._token)) is not None:
-            return self._token_header(token), hash(token)
-        return None
-
     def _is_of_middleware(self, error: Exception) -> bool:
         """Return whether an error is a middleware's own, which is raised as it is."""
         is_http_error = isinstance(error, aiohttp.ClientError | OSError | TransportError | ConnectionLost)
         return bool(self._middlewares) and not is_http_error and not self._is_closed
-
-    def _token_header(self, token: str) -> tuple[str, str]:
-        """Return the header that carries the token, and remember the token for redaction."""
-        basic = b64encode(f"{token}:".encode()).decode()
-        if token not in self._secrets:
-            self._secrets.extend((token, basic))
-        match self._auth:
-            case "circle-token":
-                return _CIRCLE_TOKEN, token
-            case "bearer":
-                return _AUTHORIZATION, f"Bearer {token}"
-            case _:
-                return _AUTHORIZATION, f"Basic {basic}"
 
 
 _ABANDONED: list[object] = []
@@ -320,16 +227,17 @@ class Hop:
         one: middlewares and tracing see other errors instead.
         """
         header = None
-        self.is_trusted = self._transport.trusts(request.url)
+        credentials = self._transport.credentials
+        self.is_trusted = credentials.trusts(request.url)
         if self.is_trusted and not self._anonymous:
-            header = self._transport.static_header or await self._new_header()
+            header = credentials.static_header or await self._new_header()
         name = None
         if header is not None:
             name = header[0]
             self.replaced = request.headers.get(name)
             request.headers[name] = header[1]
             del header  # a traceback that prints local variables must not print the token
-        if self._transport.bypasses_proxies and is_local(request.url):
+        if self._transport.uses_env_proxies and is_needless(request.proxy, request.url):
             request.update_proxy(None, None, None)
         try:
             return await handler(request)
@@ -352,7 +260,7 @@ class Hop:
 
     async def _new_header(self) -> tuple[str, str] | None:
         try:
-            found = await self._transport.new_header()
+            found = await self._transport.credentials.new_header()
         except Exception as error:
             self.token_error = error
             raise

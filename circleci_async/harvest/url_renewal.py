@@ -22,7 +22,7 @@ class UrlRenewal:
 
     def __init__(self, session: Session, queue: LedgerQueue) -> None:
         self._artifacts = Artifacts(session)
-        self._transport = session.state.transport
+        self._credentials = session.state.credentials
         self._queue = queue
         self._jobs: set[tuple[str, int]] = set()
 
@@ -30,7 +30,7 @@ class UrlRenewal:
         """Note that a download failed; return whether a new URL can help, since the storage refused it."""
         if not isinstance(error, ApiError) or error.status not in EXPIRED:
             return False
-        if not error.redirected and self._transport.trusts(artifact.url):  # the answer of CircleCI itself
+        if not error.redirected and self._credentials.trusts(artifact.url):  # the answer of CircleCI itself
             return False
         self._jobs.add((artifact.project, artifact.job))
         return True

@@ -21,7 +21,7 @@ from circleci_async import (
     ServerError,
     TransportError,
 )
-from circleci_async.core.transport import Auth
+from circleci_async.core.credentials import Auth
 from tests.fastclock import fast_clock
 from tests.raw_server import Behaviour, RawServer, after, answer, cut, hang, hang_up, raw_server
 

@@ -18,7 +18,7 @@ from circleci_async import (
     TransportError,
     __version__,
 )
-from circleci_async.core.transport import Auth
+from circleci_async.core.credentials import Auth
 from tests.raw_server import answer, hang, hang_up, raw_server, reset
 
 from .test_secrets import TOKEN, chain, check_error, exposed

@@ -20,7 +20,7 @@ from circleci_async import (
     RetryPolicy,
     capture_responses,
 )
-from circleci_async.core.transport import Auth
+from circleci_async.core.credentials import Auth
 from tests.raw_server import Behaviour, Request, answer, cut, hang, hang_up, raw, raw_server, reset
 
 TOKEN = "CCIPAT_s3cretS3cretS3cret"

@@ -16,7 +16,7 @@ import trustme
 
 import circleci_async
 from circleci_async import ApiError, Artifact, CircleCI, ConfigurationError, NotFound, RetryPolicy, TransportError
-from circleci_async.core.transport import Auth
+from circleci_async.core.credentials import Auth
 from tests.raw_server import Behaviour, RawServer, Request, answer, cut, raw, raw_server
 
 TOKEN = "the-token"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from circleci_async import Artifact, AuthenticationError, CircleCI, RetryPolicy, TokenFile
-from circleci_async.core.transport import Auth
+from circleci_async.core.credentials import Auth
 from tests.raw_server import Behaviour, RawServer, Request, answer, raw_server
 
 from .client import ME
