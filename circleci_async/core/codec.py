@@ -83,7 +83,8 @@ def structure(
     Raises `DecodeError` as `decode` does. `body` is the source of the data, whose text the error keeps.
     """
     try:
-        return cast(T, _fast_structure(cast(Any, kind))(data, kind))
+        model: T = _fast_structure(kind)(data, kind)  # type: ignore[arg-type]  # mypy does not see that a class is hashable
+        return model
     except Exception:  # noqa: BLE001  # the fast converter raises various errors for a fault
         if not in_detail:
             raise DecodeError(("the response does not match the model",)) from None

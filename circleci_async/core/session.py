@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -44,6 +44,13 @@ T = TypeVar("T")
 MAX_CONNECT_TIMEOUT = 15.0
 
 _JSON_BODY = {"Content-Type": "application/json"}
+
+
+@cache
+def _decoder(kind: Any) -> Callable[..., Any]:
+    from .codec import decode
+
+    return partial(decode, kind)
 
 
 class Session(NotPicklable):
@@ -89,11 +96,15 @@ class Session(NotPicklable):
         `expect_status`: the only status that means success; another 2xx raises `NotCreated`.
         `isolated_limit`: a 429 concerns this call alone, which has its own quota, and pauses no other.
         """
-        from .codec import decode
-
         body = None if json is None else Redacted(json)
         return self._fetch(
-            partial(decode, kind), method, path, query, body, expect_status=expect_status, isolated_limit=isolated_limit
+            _decoder(kind),  # type: ignore[arg-type]  # mypy does not see that a class is hashable
+            method,
+            path,
+            query,
+            body,
+            expect_status=expect_status,
+            isolated_limit=isolated_limit,
         )
 
     def request_json(

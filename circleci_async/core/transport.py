@@ -25,7 +25,7 @@ from .response import Response
 from .retry import IDEMPOTENT
 from .stream_buffers import StreamBuffers
 from .uninterrupted import uninterrupted
-from .unread_data import has_unread_data
+from .unread_data import UnreadData
 from .user_agent import user_agent_header
 
 __all__ = ["Middleware"]
@@ -294,14 +294,15 @@ class _Body:
         return self._raw.content_length
 
     async def read(self, max_bytes: int) -> bytes:
-        is_buffered = self._is_decoded and self._raw.content.is_eof()  # all has arrived, or a middleware has read it
         length = self._raw.content_length
         try:
-            if is_buffered or (length is not None and length <= max_bytes and not self._encoding):  # the usual case
+            if self._is_decoded and self._raw.content.is_eof():  # all has arrived, or a middleware has read it
                 data = await self._raw.read()
                 is_whole = len(data) <= max_bytes
             elif length is None or self._encoding:
                 data, is_whole = await self.read_start(max_bytes)
+            elif length <= max_bytes:
+                data, is_whole = await self._raw.read(), True
             else:
                 data, is_whole = b"", False
         except _READ_ERRORS as caught:
@@ -350,7 +351,8 @@ class _Connector(aiohttp.TCPConnector):
     def __init__(self, *, force_close: bool) -> None:
         # The limiter bounds what is in flight.
         super().__init__(limit=0, force_close=force_close)  # pyright: ignore[reportUnknownMemberType]  # aiohttp's `socket_factory` has an incomplete type
-        self._used: set[Any] = set()  # the protocols of connections on which a request was sent
+        # the connections on which a request was sent, by protocol
+        self._used: dict[Any, UnreadData | None] = {}
         self._first = WeakSet[aiohttp.ClientRequest]()  # requests that were the first of their connection
 
     async def connect(
@@ -364,10 +366,11 @@ class _Connector(aiohttp.TCPConnector):
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
             if protocol not in self._used:
-                self._used = {used for used in self._used if used.is_connected()} | {protocol}
+                self._used = {used: data for used, data in self._used.items() if used.is_connected()}
+                self._used[protocol] = _unread_data(connection.transport)
                 self._first.add(req)
                 return connection
-            if protocol is not None and not protocol.should_close and not _has_unread_data(connection.transport):
+            if protocol is not None and not protocol.should_close and not self._used[protocol]:
                 return connection
             connection.close()
 
@@ -376,9 +379,9 @@ class _Connector(aiohttp.TCPConnector):
         return request not in self._first
 
 
-def _has_unread_data(transport: asyncio.Transport | None) -> bool:
+def _unread_data(transport: asyncio.Transport | None) -> UnreadData | None:
     connected = None if transport is None else transport.get_extra_info("socket")
-    return connected is not None and has_unread_data(connected)
+    return None if connected is None else UnreadData(connected)
 
 
 class ConnectionLost(aiohttp.ClientConnectionError):

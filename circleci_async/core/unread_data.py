@@ -12,12 +12,17 @@ class HasFileno(Protocol):
         ...
 
 
-def has_unread_data(connected: HasFileno) -> bool:
-    """Return whether data has arrived on a socket, or the other side has closed it. Does not wait."""
-    if connected.fileno() < 0:
-        return True
-    if not hasattr(select, "poll"):  # Windows
-        return bool(select.select([connected], [], [], 0)[0])
-    poll = select.poll()
-    poll.register(connected, select.POLLIN)
-    return bool(poll.poll(0))
+class UnreadData:
+    """Asks whether data has arrived on a socket, or the other side has closed it. Does not wait."""
+
+    def __init__(self, connected: HasFileno) -> None:
+        self._socket = connected
+        self._poll = None
+        if hasattr(select, "poll") and connected.fileno() >= 0:  # absent on Windows
+            self._poll = select.poll()
+            self._poll.register(connected, select.POLLIN)
+
+    def __bool__(self) -> bool:
+        if self._socket.fileno() < 0:
+            return True
+        return bool(self._poll.poll(0) if self._poll else select.select([self._socket], [], [], 0)[0])
