@@ -15,6 +15,9 @@ from ..untrusted_text import MAX_SHOWN, quoted, shown
 MAX_NAME = 255
 """Bytes that file systems allow in a name."""
 
+MAX_LENGTH = 4096
+"""Characters of an artifact's path: no system accepts longer ones."""
+
 _DRIVE = re.compile(r"[A-Za-z]:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -22,7 +25,9 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 def checked_parts(path: str) -> tuple[str, ...]:
     """Split an artifact's path into names; raises `UnsafePath` for one that could leave the destination."""
     parts = tuple(path.split("/"))
-    if _CONTROL.search(path):
+    if len(path) > MAX_LENGTH:
+        reason = f"it has more than {MAX_LENGTH} characters"
+    elif _CONTROL.search(path):
         reason = "it contains a control character"
     elif not _is_text(path):
         reason = "it is not valid Unicode text"
