@@ -15,8 +15,8 @@ from ..untrusted_text import MAX_SHOWN, quoted, shown
 MAX_NAME = 255
 """Bytes that file systems allow in a name."""
 
-MAX_LENGTH = 4096
-"""Characters of an artifact's path: no system accepts longer ones."""
+MAX_LENGTH = 8 * 1024
+"""Characters of an artifact's path: more than systems accept, so that work per path stays small."""
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")

@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 import typer
+from yarl import URL
 
 from circleci_async import ConfigurationError, InvalidArgument
 from circleci_async.cli.api import _read_json, _read_query
@@ -25,7 +26,7 @@ from ..parser import SIZE, Parser
 def _host(text: str) -> object:
     root = _root(Redacted(text), "CIRCLE_HOST")
     assert Origin.of(root) is not None
-    assert "@" not in root
+    assert URL(root).user is None
     return root
 
 
