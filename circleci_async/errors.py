@@ -236,6 +236,9 @@ class DecodeError(CircleCIError):
     what: str = "the response"
     """What cannot be decoded."""
 
+    page: tuple[tuple[Any, ...], str | None] | None = None
+    """The other items of a page of a list, and the token of the next page, if only some items are faulty."""
+
     def __init__(
         self,
         faults: tuple[str, ...],

@@ -49,10 +49,19 @@ def check_words(name: str, values: Iterable[Any] | None, words: Iterable[str]) -
 
 
 def local_path(name: str, path: str | os.PathLike[str]) -> Path:
-    """Return a path of this machine. Raises `InvalidArgument` for an address such as `s3://bucket/x`."""
+    """Return a path of this machine.
+
+    Raises `InvalidArgument` for an address such as `s3://bucket/x`, and for text that no path can have.
+    """
     if match := _SCHEME.match(os.fspath(path)):
         raise InvalidArgument(
             f"{name} must be a path on this machine, got an address that begins with {match[0]!r}: use a local folder,"
             " and copy the files from there"
         )
+    try:
+        is_valid = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        is_valid = False
+    if not is_valid:
+        raise InvalidArgument(f"{name} must be a path without NUL and surrogates, got {path!r}")
     return Path(path)

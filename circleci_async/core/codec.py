@@ -8,6 +8,7 @@ import functools
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import PurePath
@@ -106,11 +107,29 @@ def decode_page(
 ) -> tuple[tuple[T, ...], str | None]:
     """Return the items of one page, and the token of the next page (None on the last).
 
-    `items_optional`: a response without `items` is an empty page. Raises `DecodeError` as `decode` does.
+    `items_optional`: a response without `items` is an empty page. Raises `DecodeError` as `decode` does; its `page` has
+    the items that are not faulty.
     """
     envelope: Any = _OptionalEnvelope[kind] if items_optional else _Envelope[kind]  # type: ignore[valid-type]  # `kind` is known at run time
-    page: _Envelope[T] | _OptionalEnvelope[T] = decode(envelope, body, method=method, url=url, in_detail=in_detail)
+    try:
+        page: _Envelope[T] | _OptionalEnvelope[T] = decode(envelope, body, method=method, url=url, in_detail=in_detail)
+    except DecodeError as error:
+        if in_detail:
+            error.page = _page_without_faults(kind, body)
+        raise
     return page.items, page.next_page_token or None
+
+
+def _page_without_faults(kind: type[T], body: bytes) -> tuple[tuple[T, ...], str | None] | None:
+    try:
+        page = decode(_Envelope[Any], body)
+    except DecodeError:
+        return None
+    items: list[T] = []
+    for item in page.items:
+        with suppress(Exception):
+            items.append(_converter(detailed=False).structure(item, kind))
+    return tuple(items), page.next_page_token or None
 
 
 def loads(body: bytes, *, method: str = "", url: str = "", in_detail: bool = True) -> Any:

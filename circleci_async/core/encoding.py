@@ -29,6 +29,15 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _TOKEN_HEADERS = frozenset({"authorization", "circle-token"})
 
 
+def is_text(value: str) -> bool:
+    """Return whether UTF-8 can encode a text: it contains no half of a surrogate pair."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def omit_none(**fields: Any) -> dict[str, Any]:
     """Return the fields that are not None."""
     return {name: value for name, value in fields.items() if value is not None}

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 from ..config.redacted import Redacted, redacted
 from ..config.trust import Origin
 from ..errors import ApiError, DownloadError, DownloadInterrupted, RequestTimeout, TransportError
+from .encoding import is_text
 from .session import Session, Stream
 from .speed import SpeedMeter
 from .time_limit import within
@@ -220,7 +221,8 @@ class ResumableBody:
         self.content_encoding = stream.headers.get("Content-Encoding")
         self._last_modified = stream.headers.get("Last-Modified")
         etag = stream.headers.get("ETag", "")
-        self.etag = etag if etag.startswith('"') else None  # a weak one does not guarantee the same bytes
+        # A weak one does not guarantee the same bytes, and one that is not text cannot be sent back.
+        self.etag = etag if etag.startswith('"') and is_text(etag) else None
         return stream
 
     def _is_continued_by(self, stream: Stream) -> bool:

@@ -4,19 +4,28 @@ import itertools
 import os
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ..core.arguments import local_path
+from ..core.encoding import is_text
 from ..errors import DownloadError, UnsafePath
 from ..models.artifacts import Artifact
 from ..untrusted_text import MAX_SHOWN, quoted, shown
+from .part_file import MAX_ADDED, remove_abandoned, stem, target_stem
 
 MAX_NAME = 255
 """Bytes that file systems allow in a name."""
 
 MAX_LENGTH = 8 * 1024
 """Characters of an artifact's path: more than systems accept, so that work per path stays small."""
+
+MAX_PATH = 4096
+"""Bytes that the path of a file must stay below, where the system does not tell."""
+
+_PLAIN = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.%+~=@-]{0,200}(?:/|$))+(?<!/)")
+"""Paths that need no further check: most of them."""
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -27,9 +36,11 @@ def checked_parts(path: str) -> tuple[str, ...]:
     parts = tuple(path.split("/"))
     if len(path) > MAX_LENGTH:
         reason = f"it has more than {MAX_LENGTH} characters"
+    elif _PLAIN.fullmatch(path):
+        return parts
     elif _CONTROL.search(path):
         reason = "it contains a control character"
-    elif not _is_text(path):
+    elif not is_text(path):
         reason = "it is not valid Unicode text"
     elif "\\" in path:
         reason = "it contains a backslash, which separates folders on Windows"
@@ -46,6 +57,14 @@ def checked_parts(path: str) -> tuple[str, ...]:
     raise UnsafePath(f"artifact path {quoted(path, MAX_SHOWN)} refused: {reason}")
 
 
+def max_path(root: str | os.PathLike[str]) -> int:
+    """Return how many bytes a path below `root` must stay below."""
+    try:
+        return os.pathconf(root, "PC_PATH_MAX")
+    except (AttributeError, OSError, ValueError):  # Windows, or the folder does not exist yet
+        return MAX_PATH
+
+
 class Destination:
     """Assigns each artifact a unique path below `root`.
 
@@ -56,33 +75,64 @@ class Destination:
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root: Path = local_path("folder", root)
         self._root = self.root.as_posix()
+        self._max_path = max_path(self._root)
         self._entries: dict[str, dict[str, str]] = {}
         self._files: set[str] = set()
         self._folders: dict[tuple[str, str], str] = {}
         self._numbers = NextNumbers()
+        self._abandoned: dict[str, dict[str, list[str]]] = {}
+        """The partial files that were in a folder before, by folder and stem of the target."""
+        self._created: list[tuple[tuple[str, str], str]] = []
+        """The folders that were created for the current artifact, and their keys in `_folders`."""
 
     def place(self, artifact: Artifact) -> Path:
         """Return the path for an artifact, and create its folder. No other artifact gets the same path.
 
-        Raises `UnsafePath` for a path that could leave the destination, and `DownloadError` if the folder cannot be
-        created.
+        Deletes what a killed process left of the same file. Raises `UnsafePath` for a path that could leave the
+        destination, and `DownloadError` if the folder cannot be created; nothing is left of it then.
         """
         parts = checked_parts(artifact.path)
         if artifact.node_index:
             parts = (f"node-{artifact.node_index}", *parts)
+        self._check_length(artifact, parts)
         folder = self._root
+        self._created.clear()
         try:
             if not self._entries:  # the first artifact
                 self.root.mkdir(parents=True, exist_ok=True)
             for name in parts[:-1]:
                 folder = self._folder(folder, name)
             file = self._claim(folder, parts[-1])
+            self._remove_abandoned(folder, file)
         except OSError as error:
+            self._forget_created()
             raise DownloadError(
                 f"{shown(artifact.path)}: cannot be placed in {self.root}: {error.strerror or error}"
             ) from error
         self._files.add(file)
         return Path(file)
+
+    def _check_length(self, artifact: Artifact, parts: Sequence[str]) -> None:
+        length = len(os.fsencode("/".join((self._root, *parts)))) + MAX_ADDED
+        if length >= self._max_path:
+            raise DownloadError(
+                f"{shown(artifact.path)}: cannot be placed in {self.root}: the path would have more than"
+                f" {self._max_path - 1} bytes: choose a folder with a shorter path"
+            )
+
+    def _remove_abandoned(self, folder: str, file: str) -> None:
+        if abandoned := self._abandoned.get(folder):
+            for part in abandoned.pop(stem(file.rpartition("/")[2]), ()):
+                remove_abandoned(f"{folder}/{part}")
+
+    def _forget_created(self) -> None:
+        """Delete the folders that were created for an artifact that cannot be placed."""
+        for key, folder in reversed(self._created):
+            self._folders.pop(key, None)
+            with suppress(OSError):
+                Path(folder).rmdir()
+                parent, _, name = folder.rpartition("/")
+                self._listing(parent).pop(fold(name), None)
 
     def _folder(self, parent: str, name: str) -> str:
         key = (parent, name)
@@ -93,8 +143,12 @@ class Destination:
                     folder = (self.root / Path(folder).resolve().relative_to(self.root.resolve())).as_posix()
                 except ValueError:
                     raise UnsafePath(f"{folder} refused: it is a link to a folder outside of {self.root}") from None
-            Path(folder).mkdir(exist_ok=True)
+            with suppress(FileExistsError):
+                Path(folder).mkdir()
+                self._created.append((key, folder))
             self._folders[key] = folder
+        elif Path(self._folders[key]).is_symlink():  # swapped meanwhile
+            raise UnsafePath(f"{self._folders[key]} refused: it is a link now, which is not followed: delete it")
         return self._folders[key]
 
     def _claim(self, parent: str, name: str, *, is_folder: bool = False) -> str:
@@ -116,16 +170,13 @@ class Destination:
         """Return the names in a folder by their case-folded form; cached."""
         if folder not in self._entries:
             with os.scandir(folder) as entries:
-                self._entries[folder] = {fold(entry.name): entry.name for entry in entries}
+                names = [entry.name for entry in entries]
+            self._entries[folder] = {fold(name): name for name in names}
+            abandoned = self._abandoned[folder] = {}
+            for name in names:
+                if name.endswith(".part") and (target := target_stem(name)) is not None:
+                    abandoned.setdefault(target, []).append(name)
         return self._entries[folder]
-
-
-def _is_text(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair
-        return False
-    return True
 
 
 def fold(name: str) -> str:

@@ -2,13 +2,25 @@
 
 import hashlib
 import os
+import re
 import secrets
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
+from .directory import Directory
+from .file_lock import try_lock
+
 MAX_STEM = 200
 """Bytes of the target's name within the temporary one, which must stay below the 255 bytes of file systems."""
+
+MAX_ADDED = len("..01234567.part")
+"""Characters that a temporary name has more than the target's."""
+
+_NAME = re.compile(r"\.(.+)\.[0-9a-f]{8}\.part", re.DOTALL)
+
+_LOCKS = os.name != "nt"
+"""Whether a partial file is locked while it is open. Windows refuses to delete or rename an open file instead."""
 
 READ_SIZE = 1024 * 1024
 """Bytes of an existing partial file that are read and hashed at once."""
@@ -21,16 +33,24 @@ MIN_PIECE = 64 * 1024
 class PartFile:
     """A partial file beside its target, hashed (SHA-256) while it is written. Blocking.
 
-    `path` sets its path; an existing file there is continued once `resume` has read it.
+    With `directory`, `target` is the name of the partial file itself; an existing one is continued once `resume` has
+    read it.
     """
 
-    def __init__(self, target: str | Path, *, path: str | None = None) -> None:
-        folder, name = os.path.split(target)
-        stem = os.fsencode(name)[:MAX_STEM].decode("utf-8", "ignore")
+    def __init__(self, target: str | Path, *, directory: Directory | None = None) -> None:
         self._target = target
-        self._path = path or os.path.join(folder, f".{stem}.{secrets.token_hex(4)}.part")
+        self._directory = directory
         # Open until `commit`, `close` or `discard`.
-        self._file = FileIO(self._path, "x" if path is None else "a+")
+        if directory is not None:
+            self._path = str(target)
+            self._file = FileIO(self._path, "a+", opener=directory.open_file)
+        else:
+            folder, name = os.path.split(target)
+            self._path = os.path.join(folder, f".{stem(name)}.{secrets.token_hex(4)}.part")
+            self._file = FileIO(self._path, "x")
+            if _LOCKS:
+                with suppress(OSError):  # unsupported by the file system
+                    try_lock(self._file.fileno())
         self._hash = hashlib.sha256()
         self._is_committed = False
         self.size: int = 0
@@ -70,9 +90,11 @@ class PartFile:
 
     def commit(self) -> str:
         """Rename the file to its target, atomically, and return its SHA-256 in hex."""
-        self._file.close()
+        if not _LOCKS:
+            self._file.close()  # an open file cannot be renamed
         os.replace(self._path, self._target)
         self._is_committed = True
+        self._file.close()
         return self.sha256
 
     def close(self) -> None:
@@ -84,4 +106,32 @@ class PartFile:
         if not self._is_committed:
             self._file.close()
             with suppress(FileNotFoundError):
-                os.unlink(self._path)
+                if self._directory is not None:
+                    self._directory.unlink(self._path)
+                else:
+                    os.unlink(self._path)
+
+
+def target_stem(part: str) -> str | None:
+    """Return the `stem` of the target for the name of a partial file; None for another name."""
+    match = _NAME.fullmatch(part)
+    return match and match[1]
+
+
+def remove_abandoned(path: str | Path) -> None:
+    """Delete a partial file that a killed process left. One that is still being written stays."""
+    with suppress(OSError):
+        if _LOCKS:
+            file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                try_lock(file)
+                os.unlink(path)
+            finally:
+                os.close(file)
+        else:
+            os.unlink(path)  # fails while it is open
+
+
+def stem(name: str) -> str:
+    """Return the part of a target's name that its partial file's name contains."""
+    return os.fsencode(name)[:MAX_STEM].decode("utf-8", "ignore")

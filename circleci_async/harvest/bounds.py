@@ -4,13 +4,24 @@ import shutil
 import time
 from pathlib import Path
 
-from ..errors import InvalidArgument
+from ..errors import DownloadError, InvalidArgument
 
 MIN_FREE = 256 * 1024 * 1024
 """Bytes of disk space to leave free, by default."""
 
 DISK_CHECK_INTERVAL = 0.25
 """Seconds between two checks of the disk while there is ample space."""
+
+MIN_ROOM = 64 * 1024
+"""Bytes of disk space with less of which a disk is full. A larger file that does not fit fails alone."""
+
+
+class TooLarge(DownloadError):
+    """Only this artifact exceeds a bound. `bound` is the reason if it stays pending, for a run with another bound."""
+
+    def __init__(self, message: str, *, bound: str | None = None) -> None:
+        super().__init__(message)
+        self.bound = bound
 
 
 class Bounds:
@@ -32,6 +43,7 @@ class Bounds:
         self._files = 0
         self._bytes = 0
         self._admitted: dict[int, int] = {}
+        self._reserved: dict[int, int] = {}
         self._unwritten = 0
         self._free = 0
         self._checked_at = -1.0
@@ -46,15 +58,24 @@ class Bounds:
         self._files += 1
         return True
 
-    def admit_bytes(self, id: int, size: int) -> bool:
-        """Count further bytes of an admitted file; return False, and count nothing, if they exceed a bound."""
+    def admit_bytes(self, id: int, size: int, *, is_growing: bool = False) -> bool:
+        """Count further bytes of an admitted file; return False, and count nothing, if they exceed a bound.
+
+        `is_growing`: the length of the file is unknown; it must leave some space for others. Raises `TooLarge` if only
+        this file exceeds a bound, so that others can be downloaded.
+        """
+        admitted = self._admitted.get(id, 0)
         if self._max_bytes is not None and self._bytes + size > self._max_bytes:
-            return self._reach(f"max_bytes={self._max_bytes} is reached")
-        if not self._has_space(size):
+            reason = f"max_bytes={self._max_bytes} is reached"
+            if admitted + size > self._max_bytes:
+                raise TooLarge(f"it has more than max_bytes={self._max_bytes}", bound=reason)
+            return self._reach(reason)
+        if not self._has_space(size + is_growing * admitted // 8, admitted + size):
             return False
         self._bytes += size
         self._unwritten += size
-        self._admitted[id] = self._admitted.get(id, 0) + size
+        self._admitted[id] = admitted + size
+        self._reserved[id] = self._reserved.get(id, 0) + size
         return True
 
     def release(self, id: int) -> None:
@@ -62,13 +83,20 @@ class Bounds:
         self._files -= 1
         self._bytes -= self.written(id)
 
-    def written(self, id: int) -> int:
-        """Note that the admitted bytes of a file are on the disk; return their number."""
-        size = self._admitted.pop(id, 0)
-        self._unwritten = max(0, self._unwritten - size)
-        return size
+    def wrote(self, id: int, size: int) -> None:
+        """Note that some of the admitted bytes of a file are written."""
+        size = min(size, self._reserved.get(id, 0))
+        self._reserved[id] = self._reserved.get(id, 0) - size
+        self._unwritten -= size
+        self._free -= size
 
-    def _has_space(self, size: int) -> bool:
+    def written(self, id: int) -> int:
+        """Note that all admitted bytes of a file are on the disk; return their number."""
+        self.wrote(id, self._reserved.get(id, 0))
+        self._reserved.pop(id, None)
+        return self._admitted.pop(id, 0)
+
+    def _has_space(self, size: int, total: int) -> bool:
         now = time.monotonic()
         is_scarce = self._free - self._unwritten - size < 2 * self._min_free
         if is_scarce or now - self._checked_at >= DISK_CHECK_INTERVAL:
@@ -76,6 +104,12 @@ class Bounds:
             self._checked_at = now
         if self._free - self._unwritten - size >= self._min_free:
             return True
+        room = self._free - self._min_free
+        if total > MIN_ROOM and room > MIN_ROOM:
+            raise TooLarge(
+                f"it needs {total:,} bytes, and {room:,} bytes of the disk are free beside min_free={self._min_free}:"
+                " free space or choose another folder, then run the same command again"
+            )
         return self._reach(f"the disk is almost full: less than {self._min_free:,} bytes would stay free")
 
     def _reach(self, reason: str) -> bool:

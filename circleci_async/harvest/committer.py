@@ -8,6 +8,7 @@ from typing import Self
 
 from ..core.uninterrupted import uninterrupted
 from ..errors import LedgerError
+from .arrivals import Arrivals
 from .bounds import Bounds
 from .layout import JobRef
 from .ledger.records import CommitResult, FetchedArtifact
@@ -30,10 +31,17 @@ class Committer:
     """
 
     def __init__(
-        self, writer: LedgerWriter, placement: Placement, bounds: Bounds, progress: ProgressTracker, stop: StopSignal
+        self,
+        writer: LedgerWriter,
+        placement: Placement,
+        arrivals: Arrivals,
+        bounds: Bounds,
+        progress: ProgressTracker,
+        stop: StopSignal,
     ) -> None:
         self._writer = writer
         self._placement = placement
+        self._arrivals = arrivals
         self._bounds = bounds
         self._progress = progress
         self._stop = stop
@@ -59,7 +67,9 @@ class Committer:
     async def add(self, file: FetchedArtifact) -> None:
         """Add a downloaded artifact to the next batch; wait if too much is pending. Raises `LedgerError`."""
         self._pending.append(file)
-        self._pending_bytes += len(file.content or b"")
+        if file.content is not None:
+            self._pending_bytes += len(file.content)
+            self._arrivals.add(file.artifact.id, file.content)
         if len(self._pending) >= MAX_PENDING_FILES or self._pending_bytes >= MAX_PENDING_BYTES:
             self._has_room.clear()
         if self._writing is None:
@@ -87,11 +97,23 @@ class Committer:
                     self._progress.file_withdrawn(result)
                     self._fail(result, result.error)
 
+    async def check(self) -> None:
+        """Count the files on the disk, at the end of the run. Raises `LedgerError`."""
+        is_complete = self._stop.reason is None and not self._progress.failed
+        for result in await self._writer.run(self._placement.check, is_complete=is_complete):
+            if result.error is not None:
+                if result.target is not None:
+                    self._progress.file_lost(result)
+                self._fail(result, result.error)
+
     async def close(self) -> None:
         """Commit what is pending, even if cancelled. Raises `LedgerError`."""
         batch, self._pending = self._pending, []
         if batch or self._writing is not None:
-            closing = self._writer.submit(self._placement.commit, batch)  # runs after the batch that is being written
+            name = self._arrivals.begin_batch()
+            closing = self._writer.submit(
+                self._placement.commit, batch, name
+            )  # runs after the batch that is being written
             try:
                 results = await uninterrupted(closing)
             except Exception as error:  # noqa: BLE001  # raised below
@@ -103,7 +125,7 @@ class Committer:
     def _write(self) -> None:
         batch, self._pending, self._pending_bytes = self._pending, [], 0
         self._has_room.set()
-        self._writing = self._writer.submit(self._placement.commit, batch)
+        self._writing = self._writer.submit(self._placement.commit, batch, self._arrivals.begin_batch())
         self._writing.add_done_callback(self._written)
 
     def _written(self, writing: "asyncio.Future[list[CommitResult]]") -> None:

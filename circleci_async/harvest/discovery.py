@@ -22,7 +22,8 @@ from .committer import Committer
 from .layout import JobRef
 from .ledger.catalog import Catalog
 from .ledger.records import Listing, Recorded
-from .list_reader import ListReader
+from .ledger.values import check_number, check_text
+from .list_reader import ListReader, Reading
 from .progress import ProgressTracker
 from .selection import Selection
 from .stop_signal import StopSignal
@@ -84,10 +85,13 @@ class Discovery:
 
     async def _run(self) -> None:
         select = self._select
+        await self._reader.load_incomplete((*self._projects, ""))
         if select.latest:
             await self._for_each(self._projects, self._latest)
+            while not self._stop.is_set and (listing := self._reader.next_incomplete()) is not None:
+                async with self._reader.reading(listing):  # of an older pipeline, which is not selected any more
+                    pass
             return
-        await self._reader.load_incomplete((*self._projects, ""))
         for project in self._projects:
             self._count(await self._catalog.queue_leftovers(project))
         if select.workflow_id is not None:
@@ -116,8 +120,8 @@ class Discovery:
     async def _project(self, project: str) -> None:
         since = self._since
         if earlier := self._reader.incomplete("pipelines", project, ""):  # continue back to where it was to begin
-            (begin,) = earlier.detail
-            since = since and begin and min(since, datetime.fromisoformat(begin))
+            begin = _begin(earlier)
+            since = since and begin and min(since, begin)
         async with self._reader.reading(_pipelines_of(project, since), is_long=True):
             pipelines = self._newest_first(project, since)
             await self._for_each(pipelines, lambda each: self._pipeline(project, each), concurrency=MAX_PIPELINES)
@@ -143,12 +147,12 @@ class Discovery:
         return not is_too_old and self._is_selected(pipeline, is_on_branch=False)
 
     async def _pipeline(self, project: str, pipeline: Pipeline) -> None:
-        listing = Listing("workflows", project, pipeline.id, f"pipeline {pipeline.number} of {project}", [pipeline.id])
-        async with self._reader.reading(listing) as reading:
+        async with self._reader.reading(_workflows_listing(project, pipeline)) as reading:
+            check_number("pipeline number", pipeline.number)
             reading.is_growing = not is_setup_finished(pipeline)
-            await self._for_each(self._workflows_of(project, pipeline), self._jobs_of)
+            await self._for_each(self._selected_workflows(project, pipeline), self._jobs_of)
 
-    async def _workflows_of(self, project: str, pipeline: Pipeline) -> AsyncGenerator[WorkflowRef]:
+    async def _selected_workflows(self, project: str, pipeline: Pipeline) -> AsyncGenerator[WorkflowRef]:
         workflows = self._reader.items(self._pipelines.workflows(pipeline.id).empty_if_missing())
         async with aclosing(workflows):
             async for workflow in workflows:
@@ -195,24 +199,25 @@ class Discovery:
     async def _continue(self, listing: Listing) -> None:
         """Read a list again that an earlier run left incomplete."""
         kind, project, _, _, detail, _ = listing
-        if kind == "artifacts":
-            *ref, is_finished = detail
-            await self._artifacts_of(JobRef(project, *ref), is_finished=is_finished)
-            return
         if kind == "pipelines":  # another selection of ids than before: nothing is left to read
             async with self._reader.reading(listing):
                 return
         try:
-            if kind == "workflows":
+            if kind == "artifacts":
+                *ref, is_finished = detail
+                await self._artifacts_of(JobRef(project, *ref), is_finished=is_finished)
+            elif kind == "workflows":
                 (id,) = detail
                 await self._pipeline(project, await self._reader.call(lambda: self._pipelines.get(id)))
             elif kind == "jobs":
                 number, id, _ = detail
                 workflow = await self._reader.call(lambda: self._workflows.get(id))
                 await self._jobs_of(WorkflowRef(project, number, id, workflow.name, workflow.is_finished))
+            else:
+                raise CircleCIError(f"the ledger has a list of the unknown kind {kind!r}")
         except LedgerError:
             raise
-        except CircleCIError as error:  # from `call`: errors of the list itself are recorded by `reading`
+        except Exception as error:  # from `call`: errors of the list itself are recorded by `reading`
             async with self._reader.reading(listing):
                 if not isinstance(error, NotFound):
                     raise error from None
@@ -225,42 +230,58 @@ class Discovery:
             aclosing(self._newest_first(project, self._since)) as pipelines,
         ):
             async for pipeline in pipelines:
-                if await self._queue_latest(project, pipeline):
+                is_latest = False
+                async with self._reader.reading(_workflows_listing(project, pipeline)) as reading:
+                    check_number("pipeline number", pipeline.number)
+                    is_latest = await self._queue_latest(project, pipeline)
+                if is_latest or reading.has_failed:
                     return
 
     async def _queue_latest(self, project: str, pipeline: Pipeline) -> bool:
-        """Queue the artifacts of a pipeline if it succeeded; return whether any are selected."""
+        """Queue the artifacts of a pipeline if it succeeded; return whether any are selected, or a list failed."""
         glob = self._select.workflow
         listed = self._reader.items(self._pipelines.workflows(pipeline.id).empty_if_missing())
         workflows = newest_of_each_name([each async for each in listed if matches(glob, each.name)])
         if not succeeded(pipeline, workflows, is_all=glob is None):
             return False
         refs: list[JobRef] = []
+        readings: list[Reading] = []
+        complete: set[JobRef] = set()
+
+        async def list_artifacts(job: JobRef) -> None:
+            async with self._reader.reading(_artifacts_listing(job, is_finished=True)) as reading:
+                readings.append(reading)
+                await self._list(job, is_finished=True, is_queued=False)
+                complete.add(job)
+
         for each in workflows:
             workflow = _workflow_ref(project, pipeline, each)
-            jobs = self._reader.items(self._workflows.jobs(workflow.id).empty_if_missing())
-            refs += [_job_ref(workflow, job) async for job in jobs if self._is_selected_job(job)]
-        await self._for_each(refs, lambda job: self._list(job, is_finished=True, is_queued=False))
-        matching = [job for job in refs if await self._catalog.has_matching(job, self._select.path)]
+            async with self._reader.reading(_jobs_listing(workflow)) as reading:
+                readings.append(reading)
+                refs += [_job_ref(workflow, job) async for job in self._selected_jobs(workflow)]
+        await self._for_each(refs, list_artifacts)
+        matching = [job for job in refs if job in complete and await self._catalog.has_matching(job, self._select.path)]
         for job in matching:
             self._count_job(job, await self._catalog.queue_matching(job, self._select.path))
-        return bool(matching)
+        return bool(matching) or any(reading.has_failed for reading in readings)
 
     # Jobs and their artifacts
 
     async def _jobs_of(self, workflow: WorkflowRef) -> None:
-        project, pipeline, id, name, is_finished = workflow
-        listing = Listing(
-            "jobs", project, id, f"workflow {name} of pipeline {pipeline} of {project}", [pipeline, id, name]
-        )
 
         async def list_artifacts(job: WorkflowJob) -> None:
             await self._artifacts_of(_job_ref(workflow, job), is_finished=job.status.is_finished)
 
-        async with self._reader.reading(listing) as reading:
-            reading.is_growing = not is_finished
-            jobs = self._reader.items(self._workflows.jobs(id).empty_if_missing())
-            await self._for_each((job async for job in jobs if self._is_selected_job(job)), list_artifacts)
+        async with self._reader.reading(_jobs_listing(workflow)) as reading:
+            reading.is_growing = not workflow.is_finished
+            await self._for_each(self._selected_jobs(workflow), list_artifacts)
+
+    async def _selected_jobs(self, workflow: WorkflowRef) -> AsyncGenerator[WorkflowJob]:
+        check_text("workflow name", workflow.name)
+        async with aclosing(self._reader.items(self._workflows.jobs(workflow.id).empty_if_missing())) as jobs:
+            async for job in jobs:
+                if self._is_selected_job(job):
+                    yield job
 
     def _is_selected_job(self, job: WorkflowJob) -> bool:
         return (
@@ -271,9 +292,7 @@ class Discovery:
         )
 
     async def _artifacts_of(self, job: JobRef, *, is_finished: bool) -> None:
-        name = f"job {job.number} ({job.job}) of {job.project}"
-        listing = Listing("artifacts", job.project, str(job.number), name, [*job[1:], is_finished])
-        async with self._reader.reading(listing):
+        async with self._reader.reading(_artifacts_listing(job, is_finished=is_finished)):
             await self._list(job, is_finished=is_finished, is_queued=True)
 
     async def _list(self, job: JobRef, *, is_finished: bool, is_queued: bool) -> None:
@@ -281,6 +300,8 @@ class Discovery:
 
         Once begun, the list is read to the end even if the run is stopped: downloaded files wait for their paths.
         """
+        check_number("job number", job.number)
+        check_text("job name", job.job)
         if self._stop.is_set:
             return
         glob = self._select.path
@@ -290,18 +311,21 @@ class Discovery:
                 self._count_job(job, visit)
             return
         discovered = skipped = 0
+        faults: list[CircleCIError] = []
         artifacts = self._artifacts.list(job.project, job.number).empty_if_missing()
-        async with aclosing(self._reader.pages(artifacts, ignores_stop=True)) as pages:
+        async with aclosing(self._reader.pages(artifacts, faults, ignores_stop=True)) as pages:
             async for page in pages:
                 recorded = await self._catalog.add(job, page.items, glob, is_queued=is_queued)
                 self._count(recorded)
                 discovered += recorded.discovered
                 skipped += recorded.skipped
                 await self._backpressure.wait()
-        await self._catalog.complete(job, is_final=is_finished)
+        await self._catalog.complete(job, is_final=is_finished and not faults)
         await self._committer.rename_waiting(job)
         if is_queued:
             self._progress.job_listed(job, discovered, skipped)
+        if faults:
+            raise faults[0]
 
     def _count_job(self, job: JobRef, recorded: Recorded) -> None:
         self._count(recorded)
@@ -320,6 +344,29 @@ def utc_now() -> datetime:
 
 def _pipelines_of(project: str, since: datetime | None) -> Listing:
     return Listing("pipelines", project, "", project, [since and since.isoformat()])
+
+
+def _begin(listing: Listing) -> datetime | None:
+    """Return where a list of pipelines was to begin; None if it was to be read whole, or the ledger is not clear."""
+    try:
+        begin = datetime.fromisoformat(*listing.detail)
+    except (TypeError, ValueError):
+        return None
+    return begin if begin.tzinfo else None
+
+
+def _workflows_listing(project: str, pipeline: Pipeline) -> Listing:
+    return Listing("workflows", project, pipeline.id, f"pipeline {pipeline.number} of {project}", [pipeline.id])
+
+
+def _jobs_listing(workflow: WorkflowRef) -> Listing:
+    project, pipeline, id, name, _ = workflow
+    return Listing("jobs", project, id, f"workflow {name} of pipeline {pipeline} of {project}", [pipeline, id, name])
+
+
+def _artifacts_listing(job: JobRef, *, is_finished: bool) -> Listing:
+    name = f"job {job.number} ({job.job}) of {job.project}"
+    return Listing("artifacts", job.project, str(job.number), name, [*job[1:], is_finished])
 
 
 def _workflow_ref(project: str, pipeline: Pipeline, workflow: Workflow) -> WorkflowRef:

@@ -1,13 +1,15 @@
 """Downloads one artifact: a small one into memory, a large one into its partial file, which can be resumed."""
 
+import asyncio
+from contextlib import suppress
 from functools import partial
 
 from ..core.resumable_body import ResumableBody
 from ..core.session import Session
 from ..downloads.file_threads import INLINE, FileThreads, FileWorker
 from ..downloads.part_file import PartFile
-from ..errors import CircleCIError
-from .bounds import Bounds
+from ..errors import CircleCIError, UnsafePath
+from .bounds import Bounds, TooLarge
 from .folder import HarvestFolder
 from .ledger.queue import LedgerQueue
 from .ledger.records import FetchedArtifact, QueuedArtifact
@@ -36,11 +38,16 @@ class Downloader:
         content = _Content(artifact, self._queue, self._folder, FileWorker(self._threads))
         try:
             return await self._download(content)
+        except TooLarge as error:
+            content.is_kept = error.bound is not None  # others need the space
+            raise
         finally:
             await content.close()
 
     async def _download(self, content: "_Content") -> FetchedArtifact:
         artifact = content.artifact
+        if (file := await content.take_over()) is not None:
+            return file
         if artifact.etag is not None and await content.resume() == artifact.size:
             return content.fetched(artifact.etag)  # killed after the last byte
         etag = artifact.etag if content.received else None
@@ -53,11 +60,13 @@ class Downloader:
                 content.add(part.data)
                 expected = max(body.size or 0, content.received)
                 if expected > admitted:
-                    if not self._bounds.admit_bytes(artifact.id, expected - admitted):
+                    is_growing = body.size is None
+                    if not self._bounds.admit_bytes(artifact.id, expected - admitted, is_growing=is_growing):
                         raise BoundReached(artifact.path)
                     admitted = expected
                 self._progress.file_advanced(artifact, content.received, body.size)
                 if content.is_due:
+                    self._bounds.wrote(artifact.id, content.pending)
                     await content.write(body)
             if content.has_part or content.pending > INLINE:
                 await content.write(body, is_last=True)
@@ -75,6 +84,8 @@ class _Content:
         self.received = 0
         self.pending = 0
         """Bytes in memory."""
+        self.is_kept = True
+        """Whether a later attempt can resume it."""
         self._queue = queue
         self._folder = folder
         self._parts: list[bytes] = []
@@ -95,9 +106,20 @@ class _Content:
 
     def _open(self) -> PartFile:
         if self._file is None:
-            path = self._folder.part(self.artifact.id)
-            self._file = PartFile(path, path=path)
+            self._file = self._folder.open_part(self.artifact.id)
         return self._file
+
+    async def take_over(self) -> FetchedArtifact | None:
+        """Return the artifact if a killed run downloaded it completely."""
+        part = self._folder.leftovers.pop(self.artifact.id, None)
+        if part is None:
+            return None
+        with suppress(OSError, UnsafePath):
+            size, digest = await asyncio.to_thread(self._folder.part_checksum, part)
+            if digest == part.sha256:
+                return FetchedArtifact(self.artifact, None, size, digest, self.artifact.etag)
+        self._folder.remove_part(part)
+        return None
 
     async def resume(self) -> int:
         """Read the partial file that an earlier attempt left, and return its size."""
@@ -139,11 +161,12 @@ class _Content:
         await self._worker.finish()
 
     def fetched(self, etag: str | None) -> FetchedArtifact:
-        """Return the complete artifact."""
+        """Return the complete artifact. Its partial file is marked as complete."""
         self._is_complete = True
         if self._file is None:
             return FetchedArtifact(self.artifact, b"".join(self._parts), self.received, "", etag)
-        return FetchedArtifact(self.artifact, None, self._file.size, self._file.sha256, etag)
+        self._folder.complete_part(self.artifact.id, self._file.sha256)
+        return FetchedArtifact(self.artifact, None, self.received, self._file.sha256, etag)
 
     async def close(self) -> None:
         """Close the partial file. Keep it only if it is complete or can be resumed."""
@@ -151,7 +174,7 @@ class _Content:
             await self._worker.aclose()
         finally:
             if self._file is not None:
-                if self._is_complete or (self._noted_etag is not None and self._file.size):
+                if self._is_complete or (self.is_kept and self._noted_etag is not None and self._file.size):
                     self._file.close()
                 else:
                     self._file.discard()

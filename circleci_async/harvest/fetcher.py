@@ -1,12 +1,13 @@
 """Downloads the pending artifacts of the ledger's queue, several at a time, and retries failed ones."""
 
 import asyncio
+import logging
 from typing import Final
 
 from ..core.retry import RetryPolicy
 from ..errors import CircleCIError, LedgerError
 from .backpressure import Backpressure
-from .bounds import Bounds
+from .bounds import Bounds, TooLarge
 from .committer import Committer
 from .downloader import BoundReached, Downloader
 from .ledger.queue import LedgerQueue
@@ -15,6 +16,8 @@ from .outage import OutageDetector, RetryDecision
 from .progress import ProgressTracker
 from .stop_signal import StopSignal
 from .url_renewal import UrlRenewal
+
+log: logging.Logger = logging.getLogger("circleci_async")
 
 CLAIM_SIZE: Final = 256
 """Artifacts that are claimed from the queue at once."""
@@ -132,6 +135,12 @@ class Fetcher:
         except BoundReached:
             self._bounds.release(artifact.id)
             self._stop.request(self._bounds.reached)
+        except TooLarge as error:
+            self._bounds.release(artifact.id)
+            if error.bound is None:
+                await self._give_up(artifact, error)
+            else:
+                self._stop.note(error.bound)
         except OSError as error:
             self._bounds.release(artifact.id)
             if not self._stop.fail_if_disk_full(error):
@@ -141,6 +150,10 @@ class Fetcher:
         except CircleCIError as error:
             self._bounds.release(artifact.id)
             await self._handle(artifact, error)
+        except Exception as error:  # whatever is wrong with one artifact, the others are downloaded
+            log.exception("harvest: unexpected error in the download of %r", artifact.path)
+            self._bounds.release(artifact.id)
+            await self._give_up(artifact, error)
         else:
             self._outage.succeeded()
             await self._committer.add(file)

@@ -1,56 +1,142 @@
 """The files of a destination: finished ones under their names, partial ones in a hidden folder. Blocking work."""
 
+import errno
 import hashlib
 import os
+import re
 import stat
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Final, NamedTuple
 
-from ..errors import UnsafePath
+from ..downloads.destination import checked_parts, max_path
+from ..downloads.directory import Directory
+from ..downloads.part_file import PartFile
+from ..errors import LedgerError, UnsafePath
+from .arrivals import Arrivals, read_arrivals
 
-PARTS_NAME = ".harvest.parts"
+PARTS_NAME: Final = ".harvest.parts"
 
-MAX_KNOWN_FOLDERS = 4096
-"""Folders that are known to exist and not created again."""
+MAX_OPEN_FOLDERS: Final = 4
+"""Folders that are kept open, so that they need not be looked up for each file."""
 
-_READ_SIZE = 1024 * 1024
-_BINARY = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+MAX_KNOWN_CONTENTS: Final = 256
+"""Finished files whose checksum is known, because this run read them."""
+
+_READ_SIZE: Final = 1024 * 1024
+
+_PART = re.compile(r"\.([0-9]{1,18})(?:\.([0-9a-f]{64}))?\.part")
+
+
+class Part(NamedTuple):
+    """A partial file, named after the artifact's id in the ledger, such as `.17.part`.
+
+    A complete one is named after its checksum too: `.17.<sha256>.part`. So one that is cut off, since the process was
+    killed while writing it, differs from its name.
+    """
+
+    id: int
+    sha256: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the file."""
+        return f".{self.id}.part" if self.sha256 is None else f".{self.id}.{self.sha256}.part"
 
 
 class HarvestFolder:
-    """The folder `root`. Partial files are named after the artifact's id in the ledger: `.harvest.parts/.17.part`."""
+    """The folder `root`, whose content is not trusted: links in it are refused, and other files left alone.
+
+    `close` ends the use. Partial files can be used in any thread, finished ones in one thread only.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._root = os.path.realpath(root)
-        self._parts = f"{self._root}/{PARTS_NAME}"
-        self._known: OrderedDict[str, None] = OrderedDict()
+        self._opened_parts: Directory | None = None
+        self._opened_arrivals: Arrivals | None = None
+        self._folders: OrderedDict[tuple[str, ...], Directory] = OrderedDict()
+        self._contents: OrderedDict[str, tuple[tuple[int, ...], str]] = OrderedDict()
+        self._max_path = max_path(self._root)
+        self.leftovers: dict[int, Part] = {}
+        """The complete partial files that an earlier run did not record, by id."""
+
+    def close(self) -> None:
+        """Close the folders. Idempotent."""
+        self.forget()
+        if self._opened_arrivals is not None:
+            self._opened_arrivals.close()
+            self._opened_arrivals = None
+        if self._opened_parts is not None:
+            self._opened_parts.close()
+            self._opened_parts = None
+
+    def forget(self) -> None:
+        """Close the folders of finished files, so that their names are looked up again."""
+        while self._folders:
+            self._folders.popitem()[1].close()
+
+    # Partial files
 
     def create(self) -> None:
-        """Create the folder of partial files."""
-        os.makedirs(self._parts, exist_ok=True)
+        """Create the folder of partial files. Raises `LedgerError` if something else has its name."""
+        path = f"{self._root}/{PARTS_NAME}"
+        with Directory.open(self._root) as root:
+            with suppress(FileExistsError):
+                root.mkdir(PARTS_NAME)
+            try:
+                self._opened_parts = root.folder(PARTS_NAME)
+            except (UnsafePath, NotADirectoryError):
+                raise LedgerError(f"{path} is not a folder: delete it, then run the same command again") from None
 
-    def part(self, id: int) -> str:
-        """Return the path of an artifact's partial file."""
-        return f"{self._parts}/.{id}.part"
+    @property
+    def arrivals(self) -> Arrivals:
+        """The small files that are not committed yet."""
+        if self._opened_arrivals is None:
+            self._opened_arrivals = Arrivals(self._parts)
+        return self._opened_arrivals
 
-    def has_part(self, id: int) -> bool:
-        """Return whether an artifact has a partial file."""
-        return os.path.exists(self.part(id))
+    @property
+    def _parts(self) -> Directory:
+        if self._opened_parts is None:
+            raise RuntimeError("the folder of partial files is not open")
+        return self._opened_parts
 
-    def parts(self) -> Iterator[tuple[int, str]]:
-        """Yield id and path of each entry in the folder of partial files; the id of an unknown file is -1."""
-        with os.scandir(self._parts) as entries:
-            for entry in entries:
-                id = entry.name.removeprefix(".").removesuffix(".part")
-                yield int(id) if entry.name == f".{id}.part" and id.isdecimal() else -1, entry.path
+    def parts(self) -> Iterator[Part]:
+        """Yield the partial files, and delete all other files in their folder.
 
-    def write_part(self, id: int, content: bytes) -> None:
-        """Write a partial file at once; nothing is left if that fails."""
+        Raises `LedgerError` for a folder among them.
+        """
+        for entry in list(self._parts.scan()):
+            status = self._parts.lstat(entry.name)
+            if status is not None and stat.S_ISDIR(status.st_mode):
+                raise LedgerError(
+                    f"{self._parts.path}/{entry.name} is a folder, which no harvest creates: move it away, then run"
+                    " the same command again"
+                )
+            match = _PART.fullmatch(entry.name)
+            # A second link to a file would let a harvest change that file.
+            if match is None or status is None or not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+                self._parts.unlink(entry.name)
+            else:
+                yield Part(int(match[1]), match[2])
+
+    def arrived(self) -> Iterator[tuple[int, bytes]]:
+        """Yield id and content of the small files that a killed harvest left, then delete its records."""
+        return read_arrivals(self._parts)
+
+    def write_part(self, id: int, content: bytes) -> Part:
+        """Write a complete partial file at once; nothing is left if that fails."""
+        part = Part(id, hashlib.sha256(content).hexdigest())
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         try:
-            file = os.open(self.part(id), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o666)
+            try:
+                file = self._parts.open_file(part.name, flags)
+            except FileExistsError:  # of an attempt that was killed
+                self.remove_part(part)
+                file = self._parts.open_file(part.name, flags)
             try:
                 view = memoryview(content)
                 while view:
@@ -58,72 +144,156 @@ class HarvestFolder:
             finally:
                 os.close(file)
         except OSError:
-            self.remove_part(id)
+            self.remove_part(part)
             raise
+        return part
 
-    def remove_part(self, id: int) -> None:
+    def open_part(self, id: int) -> PartFile:
+        """Open an incomplete partial file, or create it."""
+        return PartFile(Part(id).name, directory=self._parts)
+
+    def complete_part(self, id: int, sha256: str) -> Part:
+        """Mark a partial file as complete."""
+        part = Part(id, sha256)
+        self._parts.replace(Part(id).name, self._parts, part.name)
+        return part
+
+    def has_part(self, id: int) -> bool:
+        """Return whether an artifact has an incomplete partial file."""
+        return self._parts.size(Part(id).name) is not None
+
+    def part_size(self, part: Part) -> int | None:
+        """Return the size of a partial file; None if there is none."""
+        return self._parts.size(part.name)
+
+    def part_checksum(self, part: Part) -> tuple[int, str]:
+        """Read a partial file and return its size and its SHA-256 in hex."""
+        return file_checksum(self._parts, part.name)
+
+    def remove_part(self, part: Part) -> None:
         """Delete a partial file, if it exists and can be deleted."""
         with suppress(OSError):
-            os.unlink(self.part(id))
+            self._parts.unlink(part.name)
 
-    def path(self, target: str) -> str:
-        """Return the absolute path of a finished file."""
-        return f"{self._root}/{target}"
-
-    def part_size(self, id: int) -> int | None:
-        """Return the size of a partial file; None if no regular file exists."""
-        return _size(self.part(id))
+    # Finished files
 
     def size(self, target: str) -> int | None:
-        """Return the size of a finished file; None if no regular file exists."""
-        return _size(self.path(target))
+        """Return the size of a finished file; None if no regular file exists, or it is behind a link."""
+        try:
+            folder, name = self._located(target)
+        except (OSError, UnsafePath):
+            return None
+        return folder.size(name)
 
-    def rename_part(self, id: int, target: str, *, identical: str | None = None) -> None:
-        """Rename a partial file to its final path, atomically.
+    def checksum(self, target: str) -> tuple[int, str]:
+        """Read a finished file and return its size and its SHA-256 in hex. Raises `OSError`, `UnsafePath`."""
+        folder, name = self._located(target)
+        return file_checksum(folder, name)
+
+    def place(self, part: Part, target: str, *, identical: str | None = None) -> None:
+        """Move a partial file to its final path, atomically. Nothing is left of a path that cannot be created.
 
         With `identical`, a finished file of the same content, make a hard link to that file instead if possible.
+        Raises `OSError` and `UnsafePath`.
         """
-        part, path = self.part(id), self.path(target)
-        self._create_parent(target)
-        if identical is not None and self._link(identical, part + ".link", path):
-            os.unlink(part)
-            return
         try:
-            os.replace(part, path)
+            self._place(part, target, identical)
         except FileNotFoundError:  # the folder was deleted meanwhile
-            self._known.clear()
-            self._create_parent(target)
-            os.replace(part, path)
+            self.forget()
+            self._place(part, target, identical)
 
-    def _link(self, identical: str, link: str, path: str) -> bool:
+    def _place(self, part: Part, target: str, identical: str | None) -> None:
+        *names, name = _checked(target)
+        if len(os.fsencode(f"{self._root}/{target}")) >= self._max_path:
+            reason = f"the path has more than {self._max_path - 1} bytes: use a shorter layout or destination"
+            raise OSError(errno.ENAMETOOLONG, reason)
+        link = None if identical is None else self._link(identical, part)
+        created: list[int] = []
+        try:
+            self._parts.replace(link or part.name, self._folder(tuple(names), created), name)
+        except OSError:
+            self._remove_folders(names, created)
+            raise
+        finally:
+            if link is not None:
+                with suppress(FileNotFoundError):  # replacing one link to a file by another link to it does nothing
+                    self._parts.unlink(link)
+        if identical is not None and link is not None:
+            self._parts.unlink(part.name)
+            self._note_link(identical)
+
+    def _link(self, identical: str, part: Part) -> str | None:
+        """Make a link to a finished file among the partial files and return its name, if that is possible."""
+        link = f"{part.name}.link"
         try:
             with suppress(FileNotFoundError):
-                os.unlink(link)
-            os.link(self.path(identical), link, follow_symlinks=False)
-        except OSError:  # unsupported by the file system, too many links, or the file is gone
-            return False
-        try:
-            os.replace(link, path)
-        finally:
-            with suppress(FileNotFoundError):  # replacing one link to a file by another link to it does nothing
-                os.unlink(link)
-        return True
+                self._parts.unlink(link)
+            folder, name = self._located(identical)
+            folder.link(name, self._parts, link)
+        except (OSError, UnsafePath):  # unsupported by the file system, too many links, or the file is gone
+            return None
+        return link
 
-    def _create_parent(self, target: str) -> None:
-        parent = target.rpartition("/")[0]
-        if parent in self._known:
-            return
-        folder = self._root
-        for name in parent.split("/"):
-            folder = f"{folder}/{name}"
-            try:
-                os.mkdir(folder)
-            except FileExistsError:
-                if os.path.islink(folder):  # it can lead out of the destination, or to another artifact's path
-                    raise UnsafePath(f"{folder} refused: it is a symbolic link") from None
-        self._known[parent] = None
-        if len(self._known) > MAX_KNOWN_FOLDERS:
-            self._known.popitem(last=False)
+    def _note_link(self, target: str) -> None:
+        """Note the status of a file, which a new link has changed."""
+        if target in self._contents:
+            _, digest = self._contents.pop(target)
+            with suppress(OSError, UnsafePath):
+                folder, name = self._located(target)
+                self._contents[target] = _version(folder.lstat(name)), digest
+
+    def is_intact(self, target: str, size: int, sha256: str) -> bool:
+        """Return whether a finished file has this content. It is read once, until it changes."""
+        try:
+            folder, name = self._located(target)
+            if folder.size(name) != size:
+                return False
+            version = _version(folder.lstat(name))
+            known, digest = self._contents.get(target, ((), ""))
+            if known != version:
+                _, digest = file_checksum(folder, name)
+                self._contents[target] = version, digest
+        except (OSError, UnsafePath):
+            return False
+        if len(self._contents) > MAX_KNOWN_CONTENTS:
+            self._contents.popitem(last=False)
+        return digest == sha256
+
+    def _located(self, target: str) -> tuple[Directory, str]:
+        *names, name = _checked(target)
+        return self._folder(tuple(names)), name
+
+    def _folder(self, names: tuple[str, ...], created: list[int] | None = None) -> Directory:
+        """Open a folder; with `created`, create missing ones and append their positions."""
+        folder = self._folders.get(names)
+        if folder is not None:
+            self._folders.move_to_end(names)
+            return folder
+        folder = Directory.open(self._root)
+        for position, name in enumerate(names):
+            with folder as parent:
+                try:
+                    folder = parent.folder(name)
+                except FileNotFoundError:
+                    if created is None:
+                        raise
+                    parent.mkdir(name)
+                    created.append(position)
+                    folder = parent.folder(name)
+        if folder.fd is None:  # a path can lead elsewhere the next time
+            return folder
+        self._folders[names] = folder
+        if len(self._folders) > MAX_OPEN_FOLDERS:
+            self._folders.popitem(last=False)[1].close()
+        return folder
+
+    def _remove_folders(self, names: list[str], created: list[int]) -> None:
+        """Delete folders that were created for a file that could not be placed, if they are empty."""
+        if created:
+            self.forget()
+        with suppress(OSError, UnsafePath):
+            for position in reversed(created):
+                self._folder(tuple(names[:position])).rmdir(names[position])
 
     def finished(self) -> Iterator[str]:
         """Yield the paths of all files below `root`, without names that begin with a dot."""
@@ -141,19 +311,31 @@ class HarvestFolder:
                         yield path
 
 
-def _size(path: str) -> int | None:
+def _checked(target: str) -> tuple[str, ...]:
+    """Split a path that the ledger names; raises `UnsafePath` for one that no harvest assigns."""
     try:
-        status = os.lstat(path)
-    except OSError:
-        return None
-    return status.st_size if stat.S_ISREG(status.st_mode) else None
+        names = checked_parts(target)
+    except UnsafePath:
+        names = (".",)
+    if any(name.startswith(".") for name in names):
+        raise UnsafePath(
+            f"path {target!r} in the ledger refused: no harvest uses it, so the ledger was changed: choose another"
+            " destination"
+        )
+    return names
 
 
-def checksum(path: str) -> tuple[int, str]:
-    """Read a file and return its size and its SHA-256 in hex."""
+def _version(status: os.stat_result | None) -> tuple[int, ...]:
+    if status is None:
+        return ()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def file_checksum(folder: Directory, name: str) -> tuple[int, str]:
+    """Read a file in a folder and return its size and its SHA-256 in hex. Raises `OSError`, `UnsafePath`."""
     digest = hashlib.sha256()
     size = 0
-    with open(path, "rb", buffering=0) as file:
+    with open(name, "rb", buffering=0, opener=folder.open_file) as file:
         while data := file.read(_READ_SIZE):
             size += len(data)
             digest.update(data)

@@ -1,20 +1,27 @@
 """Reads lists of the API with retries, and records which ones a later run must read again."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
 from typing import TypeVar
 
 from ..core.paging import Page, Paged
 from ..core.retry import RetryPolicy
-from ..errors import CircleCIError, LedgerError
+from ..errors import CircleCIError, DecodeError, LedgerError
 from .ledger.listings import IncompleteListings
 from .ledger.records import Listing
+from .ledger.values import error_text, valid_text
 from .outage import OutageDetector, RetryDecision, is_fatal
 from .progress import ProgressTracker
 from .stop_signal import StopSignal
 
 T = TypeVar("T")
+
+MAX_FAULTY_PAGES = 100
+"""Pages of a list with faulty items, after which the next one ends the list."""
+
+log: logging.Logger = logging.getLogger("circleci_async")
 
 
 class Reading:
@@ -22,6 +29,8 @@ class Reading:
 
     is_growing = False
     """Set it if items will be added later, such as in a running workflow: the next run reads the list again."""
+    has_failed = False
+    """Whether the block raised an error, which is recorded."""
 
 
 class ListReader:
@@ -59,7 +68,10 @@ class ListReader:
 
     @asynccontextmanager
     async def reading(self, listing: Listing, *, is_long: bool = False) -> AsyncGenerator[Reading]:
-        """Record the list as incomplete if the block fails; a long one from the start, until the block ends."""
+        """Record the list as incomplete if the block fails; a long one from the start, until the block ends.
+
+        Any error but a `LedgerError` is a failure of this list only.
+        """
         reading = Reading()
         earlier = self._earlier.pop(listing.id, None)
         if is_long:
@@ -68,10 +80,13 @@ class ListReader:
             yield reading
         except LedgerError:
             raise
-        except CircleCIError as error:
-            await self._incomplete.add(listing._replace(error=str(error)))
+        except Exception as error:  # whatever is wrong with one list, the others are read
+            reading.has_failed = True
+            await self._incomplete.add(listing._replace(error=error_text(error)))
             self._progress.listing_failed(listing, error)
-            if is_fatal(error, self._policy):
+            if not isinstance(error, CircleCIError):
+                log.exception("harvest: unexpected error in the %s of %s", listing.kind, valid_text(listing.name))
+            elif is_fatal(error, self._policy):
                 self._stop.fail(error)
         else:
             if self._stop.is_set:
@@ -82,14 +97,25 @@ class ListReader:
                 await self._incomplete.remove(listing)
 
     async def items(self, paged: Paged[T]) -> AsyncGenerator[T]:
-        """Iterate the items of a list. Ends early when the run is stopped."""
-        async with aclosing(self.pages(paged)) as pages:
+        """Iterate the items of a list. Ends early when the run is stopped.
+
+        If some items are faulty, yields the others, then raises their `DecodeError`.
+        """
+        faults: list[CircleCIError] = []
+        async with aclosing(self.pages(paged, faults)) as pages:
             async for page in pages:
                 for item in page.items:
                     yield item
+        if faults:
+            raise faults[0]
 
-    async def pages(self, paged: Paged[T], *, ignores_stop: bool = False) -> AsyncGenerator[Page[T]]:
-        """Iterate the pages of a list. Ends early when the run is stopped, unless `ignores_stop`."""
+    async def pages(
+        self, paged: Paged[T], faults: list[CircleCIError], *, ignores_stop: bool = False
+    ) -> AsyncGenerator[Page[T]]:
+        """Iterate the pages of a list. Ends early when the run is stopped, unless `ignores_stop`.
+
+        Pages with faulty items are yielded without them, and their errors appended to `faults`.
+        """
         token: str | None = None
         attempts = 0
         while ignores_stop or not self._stop.is_set:
@@ -104,7 +130,16 @@ class ListReader:
                             break
                 return
             except CircleCIError as error:
-                attempts = await self._wait_to_retry(paged, error, attempts)
+                rest = error.page if isinstance(error, DecodeError) else None
+                if rest is None or len(faults) == MAX_FAULTY_PAGES:
+                    attempts = await self._wait_to_retry(paged, error, attempts)
+                    continue
+                faults.append(error)
+            self._outage.succeeded()
+            items, token = rest
+            yield Page(items, token)
+            if token is None:
+                return
 
     async def call(self, request: Callable[[], Awaitable[T]]) -> T:
         """Make one call, with the same retries."""

@@ -1,24 +1,14 @@
 """Allows one harvest at a time in a destination."""
 
 import os
-import sys
 import time
 from pathlib import Path
 
-from ..errors import LedgerBusy, LedgerError
+from ..downloads.directory import Directory
+from ..downloads.file_lock import try_lock
+from ..errors import LedgerBusy, LedgerError, UnsafePath
 
 LOCK_NAME = ".harvest.lock"
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(file: int) -> None:
-        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-else:
-    import fcntl
-
-    def _lock(file: int) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 class Lock:
@@ -27,7 +17,10 @@ class Lock:
     def __init__(self, root: Path) -> None:
         path = root / LOCK_NAME
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
+            with Directory.open(os.fspath(root)) as folder:
+                self._file = folder.open_file(LOCK_NAME, os.O_RDWR | os.O_CREAT)
+        except UnsafePath as error:
+            raise LedgerError(str(error)) from None
         except OSError as error:
             raise LedgerError(f"cannot write to {root}: {error.strerror or error}") from error
         try:
@@ -39,13 +32,14 @@ class Lock:
                 raise LedgerError(f"cannot lock {path}: {error.strerror or error}") from error
             harvest = f"another harvest (process {owner})" if owner.isdigit() else "another harvest"
             raise LedgerBusy(f"{harvest} is running in {root}") from None
-        os.ftruncate(self._file, 0)
-        os.write(self._file, f" {os.getpid()}\n".encode())  # Windows locks the first byte, which cannot be read then
+        if os.fstat(self._file).st_nlink == 1:  # otherwise it can be another file of the user, too
+            os.ftruncate(self._file, 0)
+            os.write(self._file, f" {os.getpid()}\n".encode())  # Windows locks the first byte: it cannot be read then
 
     def _acquire(self) -> None:
         for attempts_left in range(5, -1, -1):
             try:
-                _lock(self._file)
+                try_lock(self._file)
             except (BlockingIOError, PermissionError):
                 if not attempts_left:
                     raise
@@ -63,11 +57,12 @@ class Lock:
 def is_locked(root: Path) -> bool:
     """Return whether a harvest is running in a destination."""
     try:
-        file = os.open(root / LOCK_NAME, os.O_RDWR)
-    except OSError:  # there was no harvest, or the file cannot be written
+        with Directory.open(os.fspath(root)) as folder:
+            file = folder.open_file(LOCK_NAME, os.O_RDWR)
+    except (OSError, UnsafePath):  # there was no harvest, or the file cannot be written
         return False
     try:
-        _lock(file)
+        try_lock(file)
     except OSError:
         return True
     finally:

@@ -1,22 +1,24 @@
 """Turns downloaded artifacts into finished files: bytes on disk, then recorded in the ledger, then renamed."""
 
-import os
 import sqlite3
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import Final
 
 from ..errors import DownloadError
-from .folder import HarvestFolder, checksum
+from .folder import HarvestFolder, Part
 from .layout import JobRef
 from .ledger.queue import COLUMNS, LedgerQueue, mark_failed
 from .ledger.records import CommitResult, FetchedArtifact, QueuedArtifact
 from .ledger.runs import Run
 from .ledger.schema import DISK_FULL_ERRNOS
+from .ledger.values import is_value_error
 from .ledger.writer import transaction
 
 MAX_RENAMES: Final = 1_000
 """Files that are renamed in one step, however many wait for their paths."""
+
+MAX_TWINS: Final = 8
+"""Finished files of the same content that are tried for a hard link."""
 
 
 class Placement:
@@ -33,47 +35,77 @@ class Placement:
         self._dedupe = dedupe
 
     def recover(self, sql: sqlite3.Connection) -> None:
-        """Create the folder of partial files, or reconcile the files of a killed run with the ledger."""
+        """Create the folder of partial files, or reconcile the files of a killed run with the ledger.
+
+        Complete files that the run did not record are kept: they are `leftovers` of the folder.
+        """
         self._folder.create()
-        for id, path in self._folder.parts():
-            row = sql.execute("SELECT state, target, size, sha256, etag FROM artifacts WHERE id = ?", (id,)).fetchone()
+        for id, content in self._folder.arrived():
+            if sql.execute("SELECT 1 FROM artifacts WHERE id = ? AND state = 'found'", (id,)).fetchone() is not None:
+                self._folder.write_part(id, content)
+        for part in self._folder.parts():
+            query = "SELECT state, target, size, sha256, etag FROM artifacts WHERE id = ?"
+            row = sql.execute(query, (part.id,)).fetchone()
             if row is None:
-                os.unlink(path)
+                self._folder.remove_part(part)
                 continue
             state, target, size, digest, etag = row
             if state in {"done", "fetched"}:
-                if checksum(path) != (size, digest):
-                    os.unlink(path)
+                if self._folder.part_checksum(part) != (size, digest):
+                    self._folder.remove_part(part)
                 elif target is not None:  # killed between commit and rename
                     with transaction(sql):
-                        sql.execute("UPDATE artifacts SET state = 'done' WHERE id = ?", (id,))
-                    self._folder.rename_part(id, target)
+                        sql.execute("UPDATE artifacts SET state = 'done' WHERE id = ?", (part.id,))
+                    self._place(sql, part, size, target)
+            elif part.sha256 is not None:
+                self._folder.leftovers[part.id] = part
             elif etag is None:  # cannot be resumed
-                os.unlink(path)
+                self._folder.remove_part(part)
 
-    def commit(self, sql: sqlite3.Connection, files: Sequence[FetchedArtifact]) -> list[CommitResult]:
-        """Write, record and rename downloaded artifacts."""
-        results: list[CommitResult] = []
+    def commit(self, sql: sqlite3.Connection, files: Sequence[FetchedArtifact], batch: str) -> list[CommitResult]:
+        """Write, record and rename downloaded artifacts. `batch`: their batch of the `Arrivals`."""
+        errors: dict[int, Exception] = {}
         written: list[FetchedArtifact] = []
         for file in files:
-            if file.content is None:
-                written.append(file)
-                continue
             try:
-                self._folder.write_part(file.artifact.id, file.content)
+                written.append(self._written(file))
             except OSError as error:
-                results.append(CommitResult(file.artifact, file.size, None, error))
-                continue
-            written.append(file._replace(sha256=sha256(file.content).hexdigest()))
+                errors[file.artifact.id] = error
+        errors |= self._record(sql, written)
+        results = [CommitResult(each.artifact, each.size, None, errors.get(each.artifact.id)) for each in files]
+        results = [result for result in results if result.error is not None]
+        for file in written:
+            if file.artifact.id not in errors:
+                results.append(self._rename(sql, file.artifact, file.size, file.sha256))
+        self._folder.arrivals.end_batch(batch)
+        return results
+
+    def _written(self, file: FetchedArtifact) -> FetchedArtifact:
+        if file.content is None:
+            return file
+        return file._replace(content=None, sha256=self._folder.write_part(file.artifact.id, file.content).sha256 or "")
+
+    def _record(self, sql: sqlite3.Connection, files: Sequence[FetchedArtifact]) -> dict[int, Exception]:
+        """Record files in one transaction or, if SQLite refuses one, each in its own. Return the errors by id."""
         try:
             with transaction(sql):
-                self._queue.commit(sql, written)
-        except sqlite3.Error:
-            for file in written:
-                if file.content is not None:  # larger files stay, for they can be resumed
-                    self._folder.remove_part(file.artifact.id)
-            raise
-        return results + [self._rename(sql, file.artifact, file.size, file.sha256) for file in written]
+                self._queue.commit(sql, files)
+        except Exception as error:
+            if not is_value_error(error):
+                raise
+        else:
+            return {}
+        errors: dict[int, Exception] = {}
+        for file in files:
+            try:
+                with transaction(sql):
+                    self._queue.commit(sql, [file])
+            except Exception as error:
+                if not is_value_error(error):
+                    raise
+                self._revert(sql, Part(file.artifact.id, file.sha256), error)
+                errors[file.artifact.id] = error
+        return errors
 
     def rename_waiting(self, sql: sqlite3.Connection, job: JobRef) -> tuple[list[CommitResult], bool]:
         """Rename downloaded files of a job that waited for their paths; also return whether there can be more.
@@ -91,31 +123,62 @@ class Placement:
         results = [(run, self._rename(sql, each, each.size or 0, digest)) for digest, run, each in files]
         return [result for run, result in results if run == self._run.id], len(rows) == MAX_RENAMES
 
+    def check(self, sql: sqlite3.Connection, *, is_complete: bool) -> list[CommitResult]:
+        """Return the files of this run that are missing or have another size, and record them as failed.
+
+        `is_complete`: the run claims to have downloaded all that it selected, so that others are failures too.
+        """
+        unknown = DownloadError("the artifact was not downloaded: run the same command again")
+        self._folder.forget()  # a folder can have been moved, with its files
+        done = f"SELECT {COLUMNS} FROM artifacts JOIN jobs ON jobs.id = job WHERE fetched_by = ? AND state = 'done'"
+        lost = [
+            CommitResult(each, each.size or 0, each.target, DownloadError("the file was changed or deleted meanwhile"))
+            for each in map(QueuedArtifact._make, sql.execute(done, (self._run.id,)))
+            if self._folder.size(each.target or "") != each.size
+        ]
+        if is_complete:
+            rest = f"SELECT {COLUMNS} FROM artifacts JOIN jobs ON jobs.id = job WHERE artifacts.run = ? AND state IN"
+            rows = sql.execute(f"{rest} ('found', 'fetched')", (self._run.id,)).fetchall()
+            lost += [CommitResult(QueuedArtifact(*row), 0, None, unknown) for row in rows]
+        with transaction(sql):
+            for artifact, _, _, error in lost:
+                mark_failed(sql, self._run.id, artifact.id, error or unknown)
+        return lost
+
     def _rename(self, sql: sqlite3.Connection, artifact: QueuedArtifact, size: int, digest: str) -> CommitResult:
         target = artifact.target
         if target is None:  # it can have been assigned since the artifact was claimed
             (target,) = sql.execute("SELECT target FROM artifacts WHERE id = ?", (artifact.id,)).fetchone()
         if target is None:
             return CommitResult(artifact, size, None)
-        try:
-            identical = self._identical(sql, artifact.id, size, digest) if self._dedupe else None
-            self._folder.rename_part(artifact.id, target, identical=identical)
-        except (OSError, DownloadError) as error:
-            self._revert(sql, artifact.id, error)
-            return CommitResult(artifact, size, None, error)
-        return CommitResult(artifact, size, target)
+        error = self._place(sql, Part(artifact.id, digest), size, target)
+        return CommitResult(artifact, size, None if error else target, error)
 
-    def _revert(self, sql: sqlite3.Connection, id: int, error: Exception) -> None:
-        """Undo the commit of a file that cannot be renamed."""
-        self._folder.remove_part(id)
+    def _place(self, sql: sqlite3.Connection, part: Part, size: int, target: str) -> Exception | None:
+        """Give a file its name, or record why that is impossible, and return the error."""
+        try:
+            identical = self._identical(sql, part, size) if self._dedupe else None
+            self._folder.place(part, target, identical=identical)
+        except Exception as error:
+            if isinstance(error, sqlite3.Error):
+                raise
+            self._revert(sql, part, error)
+            return error
+        return None
+
+    def _revert(self, sql: sqlite3.Connection, part: Part, error: Exception) -> None:
+        """Undo the commit of a file that cannot be recorded or renamed."""
+        self._folder.remove_part(part)
         with transaction(sql):
             if isinstance(error, OSError) and error.errno in DISK_FULL_ERRNOS:
-                sql.execute("UPDATE artifacts SET state = 'found', size = NULL, etag = NULL WHERE id = ?", (id,))
+                sql.execute("UPDATE artifacts SET state = 'found', size = NULL, etag = NULL WHERE id = ?", (part.id,))
             else:
-                mark_failed(sql, self._run.id, id, error)
+                mark_failed(sql, self._run.id, part.id, error)
 
-    def _identical(self, sql: sqlite3.Connection, id: int, size: int, digest: str) -> str | None:
-        """Return the path of a finished file with the same content."""
-        query = "SELECT target FROM artifacts WHERE sha256 = ? AND state = 'done' AND id != ?"
-        rows = sql.execute(query, (digest, id))
-        return next((target for (target,) in rows if self._folder.size(target) == size), None)
+    def _identical(self, sql: sqlite3.Connection, part: Part, size: int) -> str | None:
+        """Return the path of a finished file with the same content, which is read: it can have been changed."""
+        query = "SELECT target FROM artifacts WHERE sha256 = ? AND state = 'done' AND id != ? LIMIT ?"
+        for (target,) in sql.execute(query, (part.sha256, part.id, MAX_TWINS)):
+            if self._folder.is_intact(target, size, part.sha256 or ""):
+                return str(target)
+        return None

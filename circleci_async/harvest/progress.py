@@ -19,6 +19,7 @@ from .events import (
 )
 from .layout import JobRef
 from .ledger.records import CommitResult, Listing, QueuedArtifact, Recorded
+from .ledger.values import valid_text
 from .notifier import Notifier
 
 PROGRESS_INTERVAL = 0.25
@@ -78,7 +79,8 @@ class ProgressTracker:
     def listing_failed(self, listing: Listing, error: Exception) -> None:
         """Count a list that could not be read to the end."""
         self.failed += 1
-        self._notify(ListingFailed(project=listing.project, kind=listing.kind, name=listing.name, error=error))
+        name = valid_text(listing.name)
+        self._notify(ListingFailed(project=listing.project, kind=listing.kind, name=name, error=error))
 
     def file_advanced(self, artifact: QueuedArtifact, received: int, size: int | None) -> None:
         """Notify of the received bytes of a download."""
@@ -104,6 +106,12 @@ class ProgressTracker:
         """Stop counting a downloaded file that could not be renamed."""
         self.done -= 1
         self.bytes -= result.size
+
+    def file_lost(self, result: CommitResult) -> None:
+        """Stop counting a file that had its final name and is missing now."""
+        self.file_withdrawn(result)
+        self.named_files -= 1
+        self.named_bytes -= result.size
 
     def file_failed(self, artifact: QueuedArtifact, error: Exception, *, is_final: bool) -> None:
         """Count a failed download, if it is final."""

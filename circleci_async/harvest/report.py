@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from ..errors import CircleCIError, DownloadError
 from ..untrusted_text import named, shown_list
-from .ledger.schema import connect_to_read, ledger_errors
+from .ledger.schema import LEDGER_NAME, connect_to_read, damaged, ledger_errors
 
 __all__ = ["HarvestFailure", "HarvestReport", "HarvestedFile"]
 
@@ -97,7 +97,7 @@ class Rows(Sequence[T], Generic[T]):
             rows = sql.execute(self._query, self._values)
             while some := rows.fetchmany(_FETCH_SIZE):
                 for row in some:
-                    yield self._make(*row)
+                    yield self._item(row)
 
     @overload
     def __getitem__(self, index: int) -> T: ...
@@ -115,7 +115,14 @@ class Rows(Sequence[T], Generic[T]):
             row = sql.execute(f"{self._query} LIMIT 1 OFFSET ?", (*self._values, position)).fetchone()
         if row is None:
             raise IndexError(index)
-        return self._make(*row)
+        return self._item(row)
+
+    def _item(self, row: tuple[Any, ...]) -> T:
+        try:
+            return self._make(*row)
+        except (AttributeError, TypeError, ValueError):  # such as a date that is none
+            failure = damaged(self._root / LEDGER_NAME)
+        raise failure
 
     def __repr__(self) -> str:
         return f"<{len(self):,} rows of the ledger in {self._root}>"

@@ -7,7 +7,7 @@ committer, whose placement records them and gives them their names. The report r
 import asyncio
 import os
 from collections.abc import Generator, Iterable
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -100,8 +100,9 @@ class _HarvestRun:
 
     async def run(self, *, concurrency: int, attempts: int, dedupe: bool) -> HarvestReport:
         try:
-            async with LedgerWriter(self._root) as writer:
-                id = await self._discover_and_fetch(writer, concurrency, attempts, dedupe)
+            with closing(HarvestFolder(self._root)) as folder:
+                async with LedgerWriter(self._root) as writer:
+                    id = await self._discover_and_fetch(writer, folder, concurrency, attempts, dedupe)
         finally:
             await self._progress.close()
         return HarvestReport(
@@ -114,16 +115,17 @@ class _HarvestRun:
             error=self._stop.error,
         )
 
-    async def _discover_and_fetch(self, writer: LedgerWriter, concurrency: int, attempts: int, dedupe: bool) -> int:
+    async def _discover_and_fetch(
+        self, writer: LedgerWriter, folder: HarvestFolder, concurrency: int, attempts: int, dedupe: bool
+    ) -> int:
         """Run until all is downloaded or the run is stopped, and return the id of the run."""
         session, stop, progress, bounds = self._session, self._stop, self._progress, self._bounds
         policy = session.options.retry
-        folder = HarvestFolder(self._root)
         run = await begin_run(writer, self._layout, self._projects, self._select.key, dedupe=dedupe)
         queue = LedgerQueue(writer, run)
         placement = Placement(queue, folder, run, dedupe=dedupe)
         await writer.run(placement.recover)
-        committer = Committer(writer, placement, bounds, progress, stop)
+        committer = Committer(writer, placement, folder.arrivals, bounds, progress, stop)
         backpressure = Backpressure()
         discovery = Discovery(
             session,
@@ -152,6 +154,8 @@ class _HarvestRun:
         with self._stop_if_disk_is_full():
             async with committer:
                 await self._run_both(discovery, fetcher, concurrency)
+            if stop.error is None:
+                await committer.check()
             if not stop.is_set:
                 await end_run(writer, run)
         return run.id

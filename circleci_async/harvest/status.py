@@ -56,7 +56,7 @@ async def harvest_status(into: str | os.PathLike[str]) -> HarvestStatus:
 
 
 def _read(root: Path) -> HarvestStatus:
-    with closing(connect_to_read(root)) as sql, ledger_errors(root):
+    with closing(connect_to_read(root, is_checked=False)) as sql, ledger_errors(root):
         states = {
             state: (count, size or 0)
             for state, count, size in sql.execute(

@@ -25,6 +25,10 @@ class StopSignal:
         """Whether no new work may begin."""
         return self._requested.is_set()
 
+    def note(self, reason: str) -> None:
+        """Note why the run will not be complete although it continues."""
+        self.reason = self.reason or reason
+
     def request(self, reason: str | None) -> None:
         """Begin no new work."""
         self.reason = self.reason or reason or "stopped"

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, closing
 from itertools import islice
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from attrs import frozen
@@ -14,9 +15,9 @@ from attrs import frozen
 from ..core.arguments import local_path
 from ..core.fan_out import fan_out
 from ..downloads.file_threads import available_cores
-from ..errors import DownloadError, LedgerBusy
+from ..errors import DownloadError, LedgerBusy, UnsafePath
 from ..untrusted_text import shown_list
-from .folder import HarvestFolder, checksum
+from .folder import HarvestFolder
 from .ledger.schema import connect_to_read, ledger_errors
 from .lock import is_locked
 
@@ -75,22 +76,21 @@ async def verify_harvest(into: str | os.PathLike[str]) -> VerifyReport:
     """
     root = local_path("into", into)
     began = time.monotonic()
-    connection = await asyncio.to_thread(connect_to_read, root)
+    connection = await asyncio.to_thread(connect_to_read, root, is_checked=False)
     with closing(connection), ledger_errors(root):
         if await asyncio.to_thread(is_locked, root):
             raise LedgerBusy(f"a harvest is running in {root}: verify after it has ended")
         differences = _Differences()
-        folder = HarvestFolder(root)
 
         async def check(rows: list[_Row]) -> list[tuple[str, str, int]]:
-            return await asyncio.to_thread(_check, folder, rows)
+            return await asyncio.to_thread(_check, root, rows)
 
         async with aclosing(fan_out(_batches(_finished(connection)), check, concurrency=available_cores())) as outcomes:
             async for _, outcome in outcomes:
                 if isinstance(outcome, Exception):
                     raise outcome
                 differences.add(outcome)
-        async with aclosing(_batches(_unknown(connection, folder))) as batches:
+        async with aclosing(_batches(_unknown(connection, HarvestFolder(root)))) as batches:
             async for batch in batches:
                 differences.add([("unknown", path, 0) for path in batch])
     return differences.report(time.monotonic() - began)
@@ -142,8 +142,9 @@ def _unknown(connection: sqlite3.Connection, folder: HarvestFolder) -> Iterator[
             yield path
 
 
-def _check(folder: HarvestFolder, rows: list[_Row]) -> list[tuple[str, str, int]]:
-    return [(_verdict(folder, row), row.target, row.size) for row in rows]
+def _check(root: Path, rows: list[_Row]) -> list[tuple[str, str, int]]:
+    with closing(HarvestFolder(root)) as folder:
+        return [(_verdict(folder, row), row.target, row.size) for row in rows]
 
 
 def _verdict(folder: HarvestFolder, row: _Row) -> str:
@@ -153,8 +154,8 @@ def _verdict(folder: HarvestFolder, row: _Row) -> str:
     if size != row.size:
         return "changed"
     try:
-        return "intact" if checksum(folder.path(row.target)) == (row.size, row.sha256) else "changed"
-    except OSError:
+        return "intact" if folder.checksum(row.target) == (row.size, row.sha256) else "changed"
+    except (OSError, UnsafePath):
         return "missing"
 
 

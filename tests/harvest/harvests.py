@@ -2,17 +2,21 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import circleci_async as ca
+from circleci_async.harvest import arrivals
 from circleci_async.harvest.folder import PARTS_NAME
 from circleci_async.harvest.ledger.schema import LEDGER_NAME
 from circleci_async.testing import Artifact, FakeCircleCI, Job, World
 from tests.downloads.file_server import random_bytes
 from tests.leftovers import check_nothing_in_use, tasks_of_the_package
+
+Items = list[dict[str, Any]]
+"""The items of a list of the API."""
 
 QUICK = ca.RetryPolicy(attempts=3, initial_delay=0.001, max_delay=0.01)
 
@@ -95,9 +99,36 @@ async def check_agreement(into: Path) -> None:
         target: (size, sha256) for target, size, sha256 in done
     }
     known = rows(into, "SELECT id FROM artifacts WHERE state != 'done' AND etag IS NOT NULL OR target IS NULL")
-    assert set(parts(into)) <= {f".{id}.part" for (id,) in known}
+    left = set(parts(into)) - set(arrivals.NAMES)
+    incomplete = {name for name in left if name.count(".") == 2}
+    assert incomplete <= {f".{id}.part" for (id,) in known}
+    unfinished = {str(id) for (id,) in rows(into, "SELECT id FROM artifacts WHERE state != 'done'")}
+    for name in left - incomplete:
+        _, id, sha256, _ = name.split(".")
+        assert id in unfinished
+        assert hashlib.sha256((into / PARTS_NAME / name).read_bytes()).hexdigest() == sha256
 
 
 def gets(fake: FakeCircleCI, *, origin: str = "storage") -> list[str]:
     """Return the paths that were requested successfully."""
     return [each.path for each in fake.requests if each.origin == origin and each.status in {200, 206, 302}]
+
+
+async def change_list(
+    fake: FakeCircleCI, path: str, change: Callable[[Items], object], *, times: int | None = None
+) -> None:
+    """Let the API answer a list with its items changed, as a faulty server would."""
+    async with fake.client(retry=QUICK) as circle:
+        page = await circle.request("GET", path)
+    change(page["items"])
+    fake.fail(f"/api/v2{path}", origin="api", body=page, times=times)
+    fake.requests.clear()
+
+
+def spoil(field: str, value: object, **which: str) -> Callable[[Items], None]:
+    """Change a field of the first item, or the first with these fields."""
+
+    def change(items: Items) -> None:
+        next(item for item in items if which.items() <= item.items())[field] = value
+
+    return change

@@ -16,6 +16,8 @@ import asyncio, json, os, signal, sys, threading, time
 import circleci_async as ca
 import circleci_async.core.codec, circleci_async.harvest.run
 from circleci_async.downloads.part_file import PartFile
+from circleci_async.harvest.committer import Committer
+from circleci_async.harvest.placement import Placement
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -29,6 +31,21 @@ def die_after_bytes(size):
         if written[0] >= size:
             die()
     PartFile.write = deadly
+
+def die_after_files(count):
+    commit, add, added = Placement.commit, Committer.add, []
+    async def note(self, file):
+        adding = asyncio.ensure_future(add(self, file))
+        await asyncio.sleep(0)
+        added.append(file)
+        await adding
+    def deadly(self, sql, files, batch):
+        results = commit(self, sql, files, batch)
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and len(added) < count:
+            time.sleep(0.005)
+        die()
+    Placement.commit, Committer.add = deadly, note
 
 async def harvest(host, artifact_host, into, options):
     retry = ca.RetryPolicy(attempts=3, initial_delay=0.001, max_delay=0.01)
@@ -45,6 +62,8 @@ for line in sys.stdin:
             threading.Timer(order["seconds"], die).start()
         if order["written"] is not None:
             die_after_bytes(order["written"])
+        if order["files"] is not None:
+            die_after_files(order["files"])
         asyncio.run(harvest(order["host"], order["artifact_host"], order["into"], order["options"]))
         os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -69,10 +88,16 @@ class Killer:
         *,
         seconds: float | None = None,
         written: int | None = None,
+        files: int | None = None,
         **options: Any,
     ) -> None:
-        """Harvest in a process that is killed after `seconds`, or after `written` bytes of large files."""
-        assert await self._order(fake, into, options, seconds=seconds, written=written) == "killed"
+        """Harvest in a process that is killed.
+
+        After `seconds`, after `written` bytes of large files, or when so many `files` have arrived, of which only the
+        first batch is committed.
+        """
+        when: dict[str, Any] = {"seconds": seconds, "written": written, "files": files}
+        assert await self._order(fake, into, options, **when) == "killed"
 
     async def _order(
         self,
@@ -81,9 +106,10 @@ class Killer:
         options: dict[str, Any],
         *,
         seconds: float | None = None,
-        written: int | None = None,
+        written: float | None = None,
+        files: int | None = None,
     ) -> str:
-        order: dict[str, Any] = {"seconds": seconds, "written": written, "options": options}
+        order: dict[str, Any] = {"seconds": seconds, "written": written, "files": files, "options": options}
         order |= {"host": fake.url, "artifact_host": fake.artifact_host, "into": str(into)}
         return await asyncio.to_thread(self._send, json.dumps(order))
 

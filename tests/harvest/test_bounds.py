@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import re
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -14,23 +15,26 @@ import pytest
 import circleci_async as ca
 from circleci_async.downloads.part_file import PartFile
 from circleci_async.harvest import committer
-from circleci_async.harvest.folder import HarvestFolder
+from circleci_async.harvest.folder import HarvestFolder, Part
 from circleci_async.testing import FakeCircleCI, World
 from tests.harvest.disks import MIB, small_disk, unprivileged
 from tests.harvest.harvests import (
     QUICK,
     all_artifacts,
+    change_list,
     check_agreement,
     fill,
     gets,
     harvest,
     parts,
     small_world,
+    spoil,
     states,
     tree,
     usual_tree,
 )
 from tests.leftovers import tasks_of_the_package
+from tests.raw_server import raw, raw_server
 
 
 async def test_max_files_ends_the_run_and_the_next_run_continues(into: Path) -> None:
@@ -102,14 +106,78 @@ async def test_min_free_ends_the_run_before_the_disk_is_full(into: Path, monkeyp
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_a_file_larger_than_the_free_space_is_not_started(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World()
-    world.project("gh/acme/api").pipeline().workflow("build").job("test").artifact("big", size=50_000_000)
+def simulate_small_disk(monkeypatch: pytest.MonkeyPatch, into: Path, size: int) -> None:
+    def usage(path: Path) -> Usage:
+        files = [file for file in into.rglob("*") if file.is_file() and not file.name.startswith(".harvest.")]
+        return Usage(size - sum(file.stat().st_size for file in files))
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+
+
+@pytest.mark.parametrize("lengths", [True, False])
+async def test_a_file_larger_than_the_free_space_fails_and_the_others_arrive(
+    lengths: bool, into: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = small_world(artifacts=10)
+    good = all_artifacts(world)
+    big = good[5].job.artifact("big", size=50_000_000)
+    simulate_small_disk(monkeypatch, into, 20_000_000)
+    async with FakeCircleCI(world, lengths=lengths) as fake:
+        for skipped in (0, 60):
+            report = await harvest(fake, into, min_free=1_000_000, concurrency=4)
+            [failure] = report.failed
+            assert (failure.name, failure.number) == ("big", big.job.number)
+            assert re.search(
+                r"needs [0-9,]+ bytes, and [0-9,]+ bytes of the disk are free beside min_free=1000000", failure.error
+            )
+            assert (report.stopped, report.error, len(report.skipped), parts(into)) == (None, None, skipped, [])
+    assert tree(into) == usual_tree(good)
+
+
+async def test_a_lying_content_length_fails_one_file(into: Path) -> None:
+    world = small_world()
+    odd, *others = all_artifacts(world)
+    lie = raw(b"HTTP/1.1 200 X\r\nContent-Length: 999999999999999\r\n\r\nfew bytes")
+    async with FakeCircleCI(world) as fake, raw_server(lie) as server:
+        path = f"/project/gh/acme/api/{odd.job.number}/artifacts"
+        await change_list(fake, path, spoil("url", f"{server.url}/lie", path=odd.path))
+        async with fake.client(retry=QUICK, artifact_hosts=[server.host]) as circle:
+            report = await circle.harvest("gh/acme/api", into)
+        [failure] = report.failed
+        assert failure.name == odd.path
+        assert "needs 999,999,999,999,999 bytes" in failure.error
+        assert report.stopped is None
+    assert tree(into) == usual_tree(others)
+
+
+async def test_a_large_file_does_not_count_twice_while_it_is_written(
+    into: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The written bytes reduce the free space: they must not be reserved any more."""
+    world = small_world(artifacts=10)
+    all_artifacts(world)[0].job.artifact("big", size=12_000_000)
+    simulate_small_disk(monkeypatch, into, 20_000_000)
     async with FakeCircleCI(world) as fake:
-        monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(20_000_000))
-        report = await harvest(fake, into, min_free=1_000_000)
-        assert str(report.stopped).startswith("the disk is almost full")
-        assert (states(into), parts(into)) == ({"found": 1}, [])
+        fake.fail("*/logs/*", origin="storage", delay=0.05, times=None)
+        fake.fail("*/big", origin="storage", cut=11_500_000)
+        fake.fail("*/big", origin="artifacts", after=1, delay=0.3)
+        report = await harvest(fake, into, min_free=1_000_000, concurrency=4)
+    report.raise_for_failures()
+    assert report.stopped is None
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+async def test_a_file_larger_than_max_bytes_does_not_keep_others_from_being_downloaded(into: Path) -> None:
+    world = small_world()
+    good = all_artifacts(world)
+    good[0].job.artifact("big", size=5_000_000)
+    async with FakeCircleCI(world) as fake:
+        report = await harvest(fake, into, max_bytes=4_000_000)
+        assert (len(report.files), len(report.failed)) == (24, 0)
+        assert (report.stopped, report.is_complete) == ("max_bytes=4000000 is reached", False)
+        assert tree(into) == usual_tree(good)
+        report = await harvest(fake, into)
+        assert (len(report.files), report.is_complete) == (1, True)
 
 
 # Full disks
@@ -171,9 +239,9 @@ def simulate_full_disk(monkeypatch: pytest.MonkeyPatch, size: int) -> Callable[[
     write_small = HarvestFolder.write_part
     write_part = PartFile.write
 
-    def small(self: Any, id: int, content: bytes) -> None:
+    def small(self: Any, id: int, content: bytes) -> Part:
         refuse(len(content))
-        write_small(self, id, content)
+        return write_small(self, id, content)
 
     def part(self: Any, pieces: list[bytes]) -> None:
         refuse(sum(map(len, pieces)))

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 import circleci_async as ca
+from circleci_async.downloads import destination
+from circleci_async.harvest import layout
 from circleci_async.testing import FakeCircleCI, Fault, RateLimit, World
 from circleci_async.testing.server.exchange import Origin
 from tests.downloads.file_server import by_path, random_bytes, redirect, served
@@ -454,6 +456,43 @@ async def test_a_path_that_is_not_valid_text_fails_and_is_never_written(into: Pa
     assert tree(into) == {}
 
 
+async def test_paths_that_are_too_long_together_fail_and_leave_nothing(into: Path) -> None:
+    world = World()
+    job = world.project("gh/acme/api").pipeline().workflow("build").job("test")
+    left = 4096 - len(str(into)) - len("/gh/acme/api/1/build/test-1/")
+    longest = f"{'/'.join(['x' * 200] * (left // 201))}/{'y' * (left % 201 - 1)}"
+    for path in ("/".join(["n" * 255] * 20), "/".join(["n"] * 2_500), f"{longest}z"):
+        job.artifact(path, b"bad")
+    job.artifact(longest, b"good")
+    async with FakeCircleCI(world) as fake:
+        for _ in range(2):
+            report = await harvest(fake, into)
+            assert len(report.failed) == 3
+            assert all("more than 4095 bytes" in str(failure) for failure in report.failed)
+            assert parts(into) == []
+    folders = [path for path in into.rglob("*") if path.is_dir() and not path.name.startswith(".")]
+    assert len(folders) == 6 + left // 201
+    assert (into / f"gh/acme/api/1/build/test-1/{longest}").read_bytes() == b"good"
+
+
+async def test_a_file_system_with_shorter_names_leaves_nothing(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit of the file system is unknown."""
+    monkeypatch.setattr(destination, "MAX_NAME", 10_000)
+    world = small_world(pipelines=1, jobs=1)
+    job = all_artifacts(world)[0].job
+    good = usual_tree(all_artifacts(world))
+    for path in (f"a/b/{'n' * 300}/c", f"a/b/{'n' * 300}"):
+        job.artifact(path, b"bad")
+    async with FakeCircleCI(world) as fake:
+        with monkeypatch.context() as patch:
+            patch.setattr(layout, "MAX_NAME", 10_000)
+            report = await harvest(fake, into)
+    assert ["File name too long" in str(failure) for failure in report.failed] == [True, True]
+    assert tree(into) == good
+    assert parts(into) == []
+    assert not (into / "gh/acme/api/1/build/test-0-1/a").exists()
+
+
 async def test_colliding_names_get_the_same_separate_paths_in_every_run(tmp_path: Path) -> None:
     world = World()
     job = world.project("gh/acme/api").pipeline().workflow("build").job("test")
@@ -556,6 +595,29 @@ async def test_downloaded_files_that_cannot_get_their_names_are_failures_in_the_
     assert parts(into) == []
 
 
+async def test_a_file_that_is_deleted_or_changed_meanwhile_is_a_failure(into: Path) -> None:
+    """A report that claims to be complete has counted the files on the disk."""
+    world = small_world(pipelines=1)
+
+    async def spoil(event: ca.HarvestEvent) -> None:
+        if isinstance(event, ca.FileDone) and event.path == "logs/0.txt":
+            (into / event.target).unlink()
+        if isinstance(event, ca.FileDone) and event.path == "logs/1.txt":
+            (into / event.target).write_bytes(b"other")
+
+    async with FakeCircleCI(world, latency=0.005) as fake, fake.client(retry=QUICK) as circle:
+        fake.fail("*logs/3.txt", origin="storage", delay=0.1, times=2)
+        report = await circle.harvest("gh/acme/api", into, on_progress=spoil)
+        assert (len(report.files), report.bytes, len(list(report.files))) == (4, 4 * 3_000, 4)
+        assert sorted(failure.name for failure in report.failed) == ["logs/0.txt"] * 2 + ["logs/1.txt"] * 2
+        assert all("changed or deleted" in str(failure) for failure in report.failed)
+        assert not report.is_complete
+        report = await harvest(fake, into)
+        report.raise_for_failures()
+        assert (len(report.files), len(report.skipped)) == (4, 4)
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
 # Cancelled
 
 
@@ -643,14 +705,33 @@ def test_a_harvest_cancelled_by_the_end_of_the_program_can_be_continued(into: Pa
 
 
 @pytest.mark.parametrize(
-    "where",
+    ("where", "count"),
     [
-        "ledger.queue.LedgerQueue.note_version",
-        "ledger.catalog.Catalog.add",
-        "list_reader.ListReader.items",
-        "placement.Placement.commit",
+        ("ledger.queue.LedgerQueue.note_version", 1),
+        ("ledger.catalog.Catalog.add", 6),
+        ("list_reader.ListReader.items", 1),
     ],
 )
+async def test_an_internal_error_of_one_item_is_a_failure(
+    where: str, count: int, into: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = small_world()
+    all_artifacts(world)[0].job.artifact("large", size=3_000_000)
+
+    def fail(*args: object, **kwargs: object) -> None:
+        raise ZeroDivisionError("a fault")
+
+    async with FakeCircleCI(world) as fake:
+        with monkeypatch.context() as patch:
+            patch.setattr(f"circleci_async.harvest.{where}", fail)
+            report = await harvest(fake, into)
+        assert [failure.error for failure in report.failed] == ["a fault"] * count
+        report = await harvest(fake, into)
+        report.raise_for_failures()
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+@pytest.mark.parametrize("where", ["backpressure.Backpressure.queued", "placement.Placement.commit"])
 async def test_an_internal_error_ends_the_run_cleanly(where: str, into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = small_world()
     all_artifacts(world)[0].job.artifact("large", size=3_000_000)

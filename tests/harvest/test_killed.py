@@ -1,12 +1,14 @@
 """Harvests that are killed and run again: the same files as without interruption, and no file downloaded twice."""
 
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from circleci_async.harvest.folder import HarvestFolder
+import circleci_async as ca
+from circleci_async.harvest.folder import PARTS_NAME, Part
 from circleci_async.harvest.ledger.schema import LEDGER_NAME
 from circleci_async.testing import Artifact, FakeCircleCI, World
 from tests.harvest.harvests import (
@@ -17,6 +19,7 @@ from tests.harvest.harvests import (
     harvest,
     parts,
     rows,
+    small_world,
     states,
     tree,
     usual_place,
@@ -97,7 +100,7 @@ async def test_a_harvest_killed_before_each_step_that_changes_the_disk(
         with monkeypatch.context() as patch:
             snapshots = Snapshots(patch, tmp_path / "out", tmp_path / "copies")
             await harvest(fake, tmp_path / "out", concurrency=1)
-        assert set(snapshots.steps) == {"commit", "mkdir", "replace", "write"}
+        assert set(snapshots.steps) == {"commit", "mkdir", "replace", "unlink", "write"}
         assert len(snapshots.copies) > 25
         for into in snapshots.copies:
             finished = check_finished_files(into, expected)
@@ -164,6 +167,64 @@ async def test_a_file_killed_after_its_last_byte_is_not_requested_again(into: Pa
     await check_agreement(into)
 
 
+@pytest.mark.parametrize(("etags", "sizes"), [(True, (50, 9_000, 200_000)), (False, (200_000, 400_000, 1_500_000))])
+async def test_files_that_had_arrived_but_were_not_committed_are_not_requested_again(
+    etags: bool, sizes: tuple[int, ...], into: Path, killing: Killer
+) -> None:
+    world = small_world()
+    job = all_artifacts(world)[0].job
+    for size in sizes:
+        job.artifact(f"{size}.bin", size=size)
+    async with FakeCircleCI(world, etags=etags) as fake:
+        await killing.kill(fake, into, files=27)
+        assert len(gets(fake)) == 27
+        assert len(tree(into)) < 10
+        fake.requests.clear()
+        await killing.harvest(fake, into)
+        assert gets(fake) == []
+    assert tree(into) == usual_tree(all_artifacts(world))
+    assert parts(into) == []
+    await check_agreement(into)
+
+
+async def test_a_file_that_was_cut_off_while_it_was_written_is_requested_again(into: Path, killing: Killer) -> None:
+    world = small_world()
+    async with FakeCircleCI(world) as fake:
+        await killing.kill(fake, into, files=24)
+        [arrived] = [each for each in (into / PARTS_NAME).iterdir() if each.stat().st_size > 50_000]
+        whole = arrived.read_bytes()
+        arrived.write_bytes(whole[:-1])
+        for damage, lost in ((whole[:-1], 1), (whole[: -3_000 - 20 - 100] + bytes(3_120), 2), (b"", None)):
+            case = into.with_name(f"out-{lost}")
+            shutil.copytree(into, case)
+            (case / PARTS_NAME / arrived.name).write_bytes(damage)
+            fake.requests.clear()
+            await killing.harvest(fake, case)
+            assert len(gets(fake)) == (24 - len(tree(into)) if lost is None else lost)
+            assert tree(case) == usual_tree(all_artifacts(world))
+            assert parts(case) == []
+        await killing.harvest(fake, into)
+    assert tree(into) == usual_tree(all_artifacts(world))
+    assert parts(into) == []
+    await check_agreement(into)
+
+
+async def test_complete_files_of_a_killed_run_belong_to_the_run_that_selects_them(into: Path, killing: Killer) -> None:
+    world = small_world()
+    async with FakeCircleCI(world) as fake:
+        await killing.kill(fake, into, files=24)
+        fake.requests.clear()
+        report = await harvest(fake, into, select=ca.Selection(path="logs/3.txt"))
+        assert sorted(each.artifact for each in (*report.files, *report.skipped)) == ["logs/3.txt"] * 6
+        assert len(tree(into)) <= 7
+        report = await harvest(fake, into)
+        report.raise_for_failures()
+        assert len(report.files) + len(report.skipped) == 24
+        assert gets(fake) == []
+    assert tree(into) == usual_tree(all_artifacts(world))
+    assert parts(into) == []
+
+
 async def test_unknown_partial_files_are_deleted(into: Path, killing: Killer) -> None:
     world = World()
     artifact = world.project("gh/acme/api").pipeline().workflow("build").job("test").artifact("a", b"a")
@@ -182,11 +243,9 @@ async def test_a_committed_file_that_was_damaged_before_its_rename_is_downloaded
     artifact = world.project("gh/acme/api").pipeline().workflow("build").job("test").artifact("a", b"abc")
     async with FakeCircleCI(world) as fake:
         await harvest(fake, into)
-        [(id, target)] = rows(into, "SELECT id, target FROM artifacts")
+        [(id, sha256, target)] = rows(into, "SELECT id, sha256, target FROM artifacts")
         (into / target).unlink()
-        part = HarvestFolder(into).part(id)
-        Path(part).parent.mkdir(exist_ok=True)
-        Path(part).write_bytes(b"ab\0")  # as after a power failure between commit and rename
+        (into / PARTS_NAME / Part(id, sha256).name).write_bytes(b"ab\0")  # as after a power failure before the rename
         (await harvest(fake, into)).raise_for_failures()
     assert tree(into) == usual_tree([artifact])
     assert parts(into) == []

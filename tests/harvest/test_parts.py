@@ -1,17 +1,19 @@
 """The small parts of a harvest."""
 
 import asyncio
-import os
 import shutil
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import circleci_async as ca
 from circleci_async.core.retry import is_transient
+from circleci_async.downloads.directory import Directory
 from circleci_async.harvest import backpressure, folder
 from circleci_async.harvest.backpressure import Backpressure
-from circleci_async.harvest.folder import HarvestFolder
+from circleci_async.harvest.folder import HarvestFolder, Part
 from circleci_async.harvest.outage import MAX_DOWNTIME, MIN_FAILING, OutageDetector, RetryDecision, is_fatal
 from circleci_async.harvest.stop_signal import StopSignal
 from tests.fastclock import fast_clock
@@ -20,40 +22,39 @@ POLICY = ca.RetryPolicy(initial_delay=1, max_delay=8, max_wait=60)
 RESET = ca.TransportError("reset")
 
 
-def new_part(files: HarvestFolder, id: int) -> None:
-    files.write_part(id, b"part")
+@pytest.fixture
+def files(tmp_path: Path) -> Iterator[HarvestFolder]:
+    with closing(HarvestFolder(tmp_path)) as folder:
+        folder.create()
+        yield folder
 
 
-def test_a_deleted_folder_is_created_again(tmp_path: Path) -> None:
-    files = HarvestFolder(tmp_path)
-    files.create()
+def test_a_deleted_folder_is_created_again(files: HarvestFolder) -> None:
     for id in (1, 2):
-        new_part(files, id)
-        files.rename_part(id, f"a/b/{id}")
+        files.place(files.write_part(id, b"part"), f"a/b/{id}")
         if id == 1:
-            shutil.rmtree(tmp_path / "a")
+            shutil.rmtree(files.root / "a")
     assert list(files.finished()) == ["a/b/2"]
     with pytest.raises(FileNotFoundError):
-        files.rename_part(3, "a/b/3")
+        files.place(Part(3), "a/b/3")
 
 
-def test_only_the_latest_folders_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder, "MAX_KNOWN_FOLDERS", 3)
-    files = HarvestFolder(tmp_path)
-    files.create()
-    created: list[str] = []
-    mkdir = os.mkdir
+def test_only_the_latest_folders_stay_open(files: HarvestFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder, "MAX_OPEN_FOLDERS", 3)
+    opened: list[str] = []
+    open_folder = Directory.folder
 
-    def note_and_create(path: str) -> None:
-        created.append(Path(path).name)
-        mkdir(path)
+    def note_and_open(self: Directory, name: str) -> Directory:
+        opened.append(name)
+        return open_folder(self, name)
 
-    monkeypatch.setattr(os, "mkdir", note_and_create)
-    for id in (1, 2, 3, 4, 4, 3, 1):
-        new_part(files, id)
-        files.rename_part(id, f"{id}/a")
-    assert created == ["1", "2", "3", "4", "1"]
-    assert len(list(files.finished())) == 4
+    for id in range(5):
+        files.place(files.write_part(id, b"part"), f"{id}/a")
+    monkeypatch.setattr(Directory, "folder", note_and_open)
+    for id in (2, 3, 4, 1, 1, 2):
+        assert files.size(f"{id}/a") == 4
+    assert opened == ["1", "2"]
+    assert sorted(files.finished()) == [f"{id}/a" for id in range(5)]
 
 
 async def test_backpressure_pauses_discovery_while_much_is_pending(monkeypatch: pytest.MonkeyPatch) -> None:

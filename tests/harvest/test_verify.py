@@ -1,5 +1,6 @@
 """`verify_harvest` finds every difference between files and ledger, and `harvest_status` reports the numbers."""
 
+import os
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import circleci_async as ca
-from circleci_async.harvest import verify
+from circleci_async.downloads.directory import Directory
+from circleci_async.harvest import folder, verify
 from circleci_async.testing import FakeCircleCI
 from tests.harvest.disks import unprivileged
 from tests.harvest.harvests import QUICK, all_artifacts, harvest, small_world, usual_place
@@ -158,6 +160,46 @@ async def test_a_hard_linked_file_is_replaced_without_changing_the_others(into: 
         await harvest(fake, into)
         assert (first.stat().st_nlink, second.stat().st_nlink) == (1, 7)
     assert {path.read_bytes() for path in paths} == {b"the same"}
+
+
+@pytest.mark.parametrize("size", [900, 1_500_000])
+async def test_a_file_that_was_altered_at_equal_size_is_not_linked(size: int, into: Path) -> None:
+    world = small_world(pipelines=1, jobs=1, artifacts=1)
+    [artifact] = all_artifacts(world)
+    artifact.replace(b"a" * size)
+    first = into / usual_place(artifact)
+    async with FakeCircleCI(world) as fake:
+        await harvest(fake, into, dedupe="hardlink")
+        status = first.stat()
+        first.write_bytes(b"b" * size)
+        os.utime(first, ns=(status.st_atime_ns, status.st_mtime_ns))
+        new = artifact.job.workflow.job("new")
+        for number in range(3):
+            new.artifact(f"{number}", b"a" * size)
+        async with fake.client(retry=QUICK) as circle:
+            report = await circle.harvest("gh/acme/api", into, dedupe="hardlink")
+        report.raise_for_failures()
+    places = [into / usual_place(each) for each in new.artifacts]
+    assert {place.read_bytes() for place in places} == {b"a" * size}
+    assert first.read_bytes() == b"b" * size
+    assert (first.stat().st_nlink, places[0].stat().st_nlink) == (1, 3)
+
+
+async def test_the_content_of_a_linked_file_is_read_once(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = small_world(pipelines=2)
+    for artifact in all_artifacts(world):
+        artifact.replace(b"the same")
+    read: list[str] = []
+    checksum = folder.file_checksum
+
+    def note(where: Directory, name: str) -> tuple[int, str]:
+        read.append(name)
+        return checksum(where, name)
+
+    monkeypatch.setattr(folder, "file_checksum", note)
+    async with FakeCircleCI(world) as fake, fake.client(retry=QUICK) as circle:
+        (await circle.harvest("gh/acme/api", into, dedupe="hardlink")).raise_for_failures()
+    assert len(read) == 1
 
 
 async def test_files_are_copies_where_hard_links_are_not_supported(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,23 +5,42 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from ...downloads.destination import checked_parts, numbered
 from ...errors import UnsafePath
 from ...globs import matches_path
 from ...models.artifacts import Artifact
-from ..folder import HarvestFolder
+from ..folder import HarvestFolder, Part
 from ..layout import JobRef, Layout, PathAllocator
-from .queue import mark_failed, valid_text
+from .queue import mark_failed
 from .records import Recorded
 from .runs import Run
+from .values import MAX_INTEGER, is_storable, valid_text
 from .writer import LedgerWriter, transactional
 
 MAX_ROWS: Final = 1_000
 """Rows that are in memory at once, however many artifacts a job has."""
 
+INVALID_NODE: Final = -1
+"""The node of an artifact whose node cannot be stored; its path names the node."""
+
 _Outcome: TypeAlias = Literal["discovered", "skipped", "failed", "unchanged"]
+
+_COLUMNS: Final = "artifacts.id, node, path, state, artifacts.run, target, size, sha256"
+
+
+class _Row(NamedTuple):
+    """A known artifact, with the fields in `_COLUMNS`."""
+
+    id: int
+    node: int
+    path: str
+    state: str
+    run: int
+    target: str | None
+    size: int | None
+    sha256: str | None
 
 
 class Catalog:
@@ -73,7 +92,10 @@ class Catalog:
     @transactional
     def has_matching(self, sql: sqlite3.Connection, job: JobRef, glob: str | None) -> bool:
         """Return whether a job has recorded artifacts that match."""
-        rows = sql.execute("SELECT path FROM artifacts WHERE job = ? AND state != 'gone'", (_job_id(sql, job),))
+        query = (
+            "SELECT path FROM artifacts JOIN jobs ON jobs.id = job WHERE project = ? AND number = ? AND state != 'gone'"
+        )
+        rows = sql.execute(query, (job.project, job.number))
         return any(matches_path(glob, path) for (path,) in rows)
 
     @transactional
@@ -88,12 +110,12 @@ class Catalog:
         )
         outcomes: list[str] = []
         query = (
-            "SELECT leftovers.rowid, id, path, state, run, target, size FROM leftovers JOIN artifacts ON id = artifact"
+            f"SELECT leftovers.rowid, {_COLUMNS} FROM leftovers JOIN artifacts ON artifacts.id = artifact"
             " WHERE leftovers.rowid > ? ORDER BY leftovers.rowid LIMIT ?"
         )
         last = 0
         while rows := sql.execute(query, (last, MAX_ROWS)).fetchall():
-            outcomes.extend(self._queue(sql, *row) for _, *row in rows)
+            outcomes.extend(self._queue(sql, _Row(*row)) for _, *row in rows)
             last = rows[-1][0]
         sql.execute("DROP TABLE leftovers")
         return _summary(outcomes)
@@ -110,7 +132,8 @@ class Catalog:
             "UPDATE artifacts SET state = 'gone' WHERE job = ? AND listed_by < ? AND state NOT IN ('done', 'fetched')",
             (id, self._run.id),
         )
-        (has_nodes,) = sql.execute("SELECT min(node) != max(node) FROM artifacts WHERE job = ?", (id,)).fetchone()
+        query = "SELECT min(node) != max(node) FROM artifacts WHERE job = ? AND node >= 0"
+        (has_nodes,) = sql.execute(query, (id,)).fetchone()
         taken = sql.execute("SELECT target FROM artifacts WHERE job = ? AND target IS NOT NULL", (id,))
         paths = PathAllocator(self._layout, job, has_nodes=bool(has_nodes), taken=(target for (target,) in taken))
         unplaced = _artifacts(sql, id, "1", "target IS NULL AND safe AND state != 'gone'")
@@ -119,60 +142,61 @@ class Catalog:
             _assign(sql, batch)
 
     def _add(self, sql: sqlite3.Connection, job: int, artifact: Artifact, *, is_queued: bool) -> _Outcome:
-        path, url = valid_text(artifact.path), valid_text(artifact.url)
-        refusal = _refusal(path)
+        path, url, node = valid_text(artifact.path), valid_text(artifact.url), artifact.node_index
+        if not is_storable(node):
+            path, node = f"{path} (node {node})", INVALID_NODE
+        refusal = _refusal(node, path)
         is_pending = is_queued and refusal is None
         state, run, position = ("found", self._run.id, self._position + 1) if is_pending else ("listed", 0, 0)
         inserted = sql.execute(
             "INSERT OR IGNORE INTO artifacts (job, node, path, url, safe, state, listed_by, run, turn)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (job, artifact.node_index, path, url, refusal is None, state, self._run.id, run, position),
+            (job, node, path, url, refusal is None, state, self._run.id, run, position),
         ).rowcount
         if inserted and is_pending:
             self._position += 1
             return "discovered"
-        row = sql.execute(
-            "SELECT id, path, state, run, target, size, listed_by FROM artifacts"
-            " WHERE job = ? AND node = ? AND path = ?",
-            (job, artifact.node_index, path),
+        *known, listed_by = sql.execute(
+            f"SELECT {_COLUMNS}, listed_by FROM artifacts WHERE job = ? AND node = ? AND path = ?", (job, node, path)
         ).fetchone()
-        id, path, state, run, target, size, listed_by = row
+        row = _Row(*known)
         if not inserted and listed_by == self._run.id:  # a duplicate in the list
             return "unchanged"
-        state = "failed" if state == "gone" else state
+        row = row._replace(state="failed" if row.state == "gone" else row.state)
         sql.execute(
-            "UPDATE artifacts SET url = ?, state = ?, listed_by = ? WHERE id = ?", (url, state, self._run.id, id)
+            "UPDATE artifacts SET url = ?, state = ?, listed_by = ? WHERE id = ?",
+            (url, row.state, self._run.id, row.id),
         )
-        return self._queue(sql, id, path, state, run, target, size) if is_queued else "unchanged"
+        return self._queue(sql, row) if is_queued else "unchanged"
 
     def _queue_matching(self, sql: sqlite3.Connection, job: int, glob: str | None) -> Recorded:
-        rows = _artifacts(sql, job, "state, run, target, size", "state != 'gone'")
-        queued = [(id, path, *row) for id, _, path, *row in rows if matches_path(glob, path)]
-        return _summary(self._queue(sql, *row) for row in queued)._replace(is_complete=True)
+        rows = _artifacts(sql, job, "state, run, target, size, sha256", "state != 'gone'")
+        queued = [row for row in map(_Row._make, rows) if matches_path(glob, row.path)]
+        return _summary(self._queue(sql, row) for row in queued)._replace(is_complete=True)
 
-    def _queue(
-        self, sql: sqlite3.Connection, id: int, path: str, state: str, run: int, target: str | None, size: int | None
-    ) -> _Outcome:
+    def _queue(self, sql: sqlite3.Connection, row: "_Row") -> _Outcome:
         """Make an artifact part of this run: pending, unless its file exists or its path is unsafe."""
-        if run == self._run.id:
+        if row.run == self._run.id:
             return "unchanged"
-        is_downloaded = state in {"done", "fetched"}
-        if is_downloaded and self._exists(id, target if state == "done" else None, size):
-            sql.execute("UPDATE artifacts SET run = ? WHERE id = ?", (self._run.id, id))
+        is_downloaded = row.state in {"done", "fetched"}
+        if is_downloaded and self._exists(row):
+            sql.execute("UPDATE artifacts SET run = ? WHERE id = ?", (self._run.id, row.id))
             return "skipped"
-        if (refusal := _refusal(path)) is not None:
-            mark_failed(sql, self._run.id, id, refusal)
+        if (refusal := _refusal(row.node, row.path)) is not None:
+            mark_failed(sql, self._run.id, row.id, refusal)
             return "failed"
         forget = ", size = NULL, sha256 = NULL, etag = NULL" if is_downloaded else ""
         self._position += 1
         sql.execute(
             f"UPDATE artifacts SET state = 'found', run = ?, turn = ?, tries = 0, error = NULL{forget} WHERE id = ?",
-            (self._run.id, self._position, id),
+            (self._run.id, self._position, row.id),
         )
         return "discovered"
 
-    def _exists(self, id: int, target: str | None, size: int | None) -> bool:
-        return size == (self._folder.part_size(id) if target is None else self._folder.size(target))
+    def _exists(self, row: "_Row") -> bool:
+        if row.state == "done" and row.target is not None:
+            return row.size == self._folder.size(row.target)
+        return row.size == self._folder.part_size(Part(row.id, row.sha256))
 
 
 def _summary(outcomes: Iterable[str]) -> Recorded:
@@ -229,7 +253,9 @@ def _savepoint(sql: sqlite3.Connection) -> Generator[None]:
         sql.execute("RELEASE inner")
 
 
-def _refusal(path: str) -> UnsafePath | None:
+def _refusal(node: int, path: str) -> UnsafePath | None:
+    if node == INVALID_NODE:
+        return UnsafePath(f"artifact {path!r} refused: its node is not a number from 0 to {MAX_INTEGER}")
     try:
         checked_parts(path)
     except UnsafePath as error:

@@ -2,10 +2,12 @@
 
 import json
 import sqlite3
+from collections.abc import Sequence
+from typing import Any
 
-from .queue import valid_text
 from .records import Listing
 from .runs import Run
+from .values import valid_text
 from .writer import LedgerWriter, transactional
 
 
@@ -43,4 +45,13 @@ class IncompleteListings:
             " WHERE selection = ? AND project = ? AND run < ? ORDER BY kind, key",
             (self._run.selection, project, self._run.id),
         )
-        return [Listing(*row)._replace(detail=json.loads(row[4])) for row in rows]
+        return [Listing(*row)._replace(detail=_detail(row[4])) for row in rows]
+
+
+def _detail(text: str) -> Sequence[Any]:
+    """Parse what is needed to read a list again; nothing if another program wrote it."""
+    try:
+        detail: Sequence[Any] = json.loads(text) if text.startswith("[") else ()
+    except (ValueError, RecursionError):
+        return ()
+    return detail

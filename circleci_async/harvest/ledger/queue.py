@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from ...models.artifacts import Artifact
 from .records import FetchedArtifact, QueuedArtifact
 from .runs import Run
+from .values import error_text, is_storable, valid_text
 from .writer import LedgerWriter, transactional
 
 COLUMNS = "artifacts.id, turn, tries, jobs.project, jobs.number, node, path, url, target, size, etag"
@@ -69,7 +70,7 @@ class LedgerQueue:
             [
                 (valid_text(each.url), each.node_index, valid_text(each.path), project, job)
                 for each in artifacts
-                if abs(each.node_index) < 2**63
+                if is_storable(each.node_index)
             ],
         )
 
@@ -94,13 +95,3 @@ class LedgerQueue:
 def mark_failed(sql: sqlite3.Connection, run: int, id: int, error: Exception) -> None:
     """Set an artifact's state to failed, with the error's text."""
     sql.execute("UPDATE artifacts SET state = 'failed', run = ?, error = ? WHERE id = ?", (run, error_text(error), id))
-
-
-def error_text(error: Exception) -> str:
-    """Return the message of an error as text that SQLite accepts."""
-    return valid_text(str(error) or type(error).__name__)
-
-
-def valid_text(value: str) -> str:
-    """Escape unpaired surrogates, which a build can put into names and SQLite refuses."""
-    return value.encode("utf-8", "backslashreplace").decode()

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from .values import valid_text
+
 
 class QueuedArtifact(NamedTuple):
     """An artifact that is pending download."""
@@ -21,7 +23,7 @@ class QueuedArtifact(NamedTuple):
 
 
 class FetchedArtifact(NamedTuple):
-    """A downloaded artifact. Its bytes are in `content` or, if that is None, in its partial file."""
+    """A downloaded artifact. Its bytes are in `content` or, if that is None, in its complete partial file."""
 
     artifact: QueuedArtifact
     content: bytes | None
@@ -67,4 +69,4 @@ class Listing(NamedTuple):
     @property
     def id(self) -> tuple[str, str, str]:
         """The columns that identify the list within a selection."""
-        return self.kind, self.project, self.key
+        return self.kind, self.project, valid_text(self.key)

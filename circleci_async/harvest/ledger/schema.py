@@ -2,6 +2,7 @@
 
 import errno
 import sqlite3
+import stat
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -90,6 +91,20 @@ CREATE TABLE listings (
 );
 """
 
+_COLUMN_TYPES: Final = {
+    "settings": {"'text'": "name value"},
+    "runs": {"'integer'": "id", "'text'": "selection began", "'text', 'null'": "ended"},
+    "jobs": {"'integer'": "id number pipeline run", "'text'": "project name workflow listed"},
+    "artifacts": {
+        "'integer'": "id job node safe listed_by run turn tries",
+        "'integer', 'null'": "size fetched_by",
+        "'text'": "path url state",
+        "'text', 'null'": "target sha256 etag finished error",
+    },
+    "listings": {"'integer'": "run", "'text'": "selection kind project key name detail", "'text', 'null'": "error"},
+}
+"""The types of the values in each column."""
+
 
 class DiskFull(LedgerError):
     """The disk of the destination is full."""
@@ -105,6 +120,7 @@ def disk_full(detail: str) -> DiskFull:
 def connect(root: Path) -> sqlite3.Connection:
     """Open the ledger of a destination, or create it. Raises `LedgerError`."""
     path = root / LEDGER_NAME
+    _check_files(path)
     with ledger_errors(root):
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT)
         try:
@@ -117,33 +133,40 @@ def connect(root: Path) -> sqlite3.Connection:
             connection.execute("COMMIT")
             _check_version(connection, path)
             if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-                raise _damaged(path)
+                raise damaged(path)
+            _check_values(connection, path)
         except BaseException:
             connection.close()
             raise
     return connection
 
 
-def connect_to_read(root: Path) -> sqlite3.Connection:
-    """Open the ledger of a destination for reading. Raises `LedgerError`, also if there is none."""
+def connect_to_read(root: Path, *, is_checked: bool = True) -> sqlite3.Connection:
+    """Open the ledger of a destination for reading. Raises `LedgerError`, also if there is none.
+
+    `is_checked`: whether this process has checked the values in it.
+    """
     path = root / LEDGER_NAME
-    if not path.is_file():
+    _check_files(path)
+    if not path.exists():
         raise LedgerError(f"no harvest in {root}: it contains no {LEDGER_NAME}")
     with ledger_errors(root):
         # ro needs to create the -shm file, rw needs write permission for the ledger, immutable needs neither.
         for mode in ("mode=ro", "mode=rw"):
             with suppress(sqlite3.OperationalError):
-                return _open_to_read(path, mode)
-        return _open_to_read(path, "immutable=1")
+                return _open_to_read(path, mode, is_checked=is_checked)
+        return _open_to_read(path, "immutable=1", is_checked=is_checked)
 
 
-def _open_to_read(path: Path, mode: str) -> sqlite3.Connection:
+def _open_to_read(path: Path, mode: str, *, is_checked: bool) -> sqlite3.Connection:
     address = f"{path.absolute().as_uri()}?{mode}"
     connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False, timeout=1)
     try:
         if mode == "mode=rw":
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # keeps the WAL index in memory
         _check_version(connection, path)
+        if not is_checked:
+            _check_values(connection, path)
     except BaseException:
         connection.close()
         raise
@@ -170,7 +193,7 @@ def ledger_error(error: sqlite3.Error, path: Path) -> LedgerError:
     """Return the `LedgerError` for an error of SQLite, with what to do about it."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
-        return _damaged(path)
+        return damaged(path)
     if code == sqlite3.SQLITE_FULL:
         return disk_full(f"cannot write {path}")
     if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
@@ -194,7 +217,27 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _damaged(path: Path) -> LedgerError:
+def _check_files(path: Path) -> None:
+    """Refuse a ledger that is a link, which SQLite would follow, or no file at all; and so for the files beside it."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        file = Path(f"{path}{suffix}")
+        with suppress(FileNotFoundError, NotADirectoryError):
+            if not stat.S_ISREG(file.lstat().st_mode):
+                raise LedgerError(f"{file} refused: it is not a regular file: delete it")
+
+
+def _check_values(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a ledger with values of other types, which SQLite allows, or with checksums that are none."""
+    for table, columns in _COLUMN_TYPES.items():
+        wrong = [f"typeof({name}) NOT IN ({types})" for types, names in columns.items() for name in names.split()]
+        if table == "artifacts":
+            wrong.append("sha256 GLOB '*[^0-9a-f]*'")
+        if connection.execute(f"SELECT 1 FROM {table} WHERE {' OR '.join(wrong)} LIMIT 1").fetchone() is not None:
+            raise damaged(path)
+
+
+def damaged(path: Path) -> LedgerError:
+    """Return the error for a damaged ledger."""
     return LedgerError(
         f"{path} is damaged: move it away, with the files {path.name}-wal and {path.name}-shm, and harvest again, which"
         " downloads all files again"

@@ -13,6 +13,7 @@ from typing import Concatenate, ParamSpec, Protocol, Self, TypeVar
 from ...core.uninterrupted import uninterrupted
 from ...errors import LedgerError
 from .schema import DISK_FULL_ERRNOS, LEDGER_NAME, connect, disk_full, ledger_error
+from .values import is_value_error
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -69,7 +70,7 @@ class LedgerWriter:
 
     def explain(self, error: Exception) -> Exception:
         """Return the `LedgerError` for an error of the database or of the file system, and other errors as they are."""
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, sqlite3.Error) and not is_value_error(error):
             return ledger_error(error, self._root / LEDGER_NAME)
         if not isinstance(error, OSError):
             return error
