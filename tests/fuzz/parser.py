@@ -8,8 +8,8 @@ from attrs import frozen
 Shape: TypeAlias = tuple[str, str, str]
 """Beginning, repeated unit and end of a long input."""
 
-SIZE = 16 * 1024
-"""Characters of a long input: more than aiohttp accepts in a header, and than systems accept in a path."""
+SIZE = 8 * 1024
+"""Characters of a long input: as many as aiohttp accepts in a header, and more than systems accept in a path."""
 
 
 @frozen(kw_only=True)

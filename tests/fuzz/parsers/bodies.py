@@ -218,7 +218,7 @@ PARSERS = (
         name="JSON in parts",
         parse=_json_in_parts,
         returns=list,
-        size=24 * SIZE,
+        size=48 * SIZE,
         repeats_tokens=False,
         seeds=('{"a":{"b":[1,2.5,"x",null,true]},"c-d":{}}', "[]"),
         broke=NOT_JSON,
@@ -316,6 +316,7 @@ PARSERS = (
         name="error body",
         parse=_error_body,
         returns=str,
+        size=4 * SIZE,  # more than what is searched
         seeds=(
             '{"message":"Not found"}',
             '{"errors":[{"title":"Bad","detail":"worse"}],"error":""}',
