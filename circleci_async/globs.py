@@ -38,29 +38,51 @@ def _name_pattern(glob: str) -> re.Pattern[str]:
 
 @lru_cache(maxsize=64)
 def _path_pattern(glob: str) -> re.Pattern[str]:
-    """Translate a glob of paths: `**` matches across folders, `*`, `?` and `[...]` within a name."""
-    pattern = ""
+    """Translate a glob of paths: `**` matches across folders, `*`, `?` and `[...]` within a name.
+
+    What follows a `**/` or a `*` is matched at its first occurrence, without backtracking, so that matching takes
+    linear time: builds choose the paths.
+    """
+    parts: list[str] = []
     begin = 0
+    anywhere = ""
     for match in _ANY_FOLDERS.finditer(glob):
-        pattern += _translate_within_names(glob[begin : match.start()])
-        pattern += "(?:.*/)?" if match[0] == "**/" else "/.*" if match[0] == "/**" else ".*"
+        part = anywhere + _translate_within_names(glob[begin : match.start()])
         begin = match.end()
-    return re.compile(pattern + _translate_within_names(glob[begin:]), re.DOTALL)
+        if match[0] == "**/":
+            parts.append(f"(?>{part})")
+            anywhere = "(?:[^/]*+/)*?"
+        else:
+            parts.append(part + match[0].replace("**", ".*"))
+            anywhere = ""
+    return re.compile("".join(parts) + anywhere + _translate_within_names(glob[begin:]), re.DOTALL)
 
 
 def _translate_within_names(glob: str) -> str:
     pattern = ""
+    fixed = [""]  # the parts of a name between its stars
     index = 0
     while index < len(glob):
         letter = glob[index]
         index += 1
         if letter == "*":
-            pattern += "[^/]*"
+            fixed.append("")
+        elif letter == "/":
+            pattern += f"{_translate_name(fixed)}/"
+            fixed = [""]
         elif letter == "?":
-            pattern += "[^/]"
+            fixed[-1] += "[^/]"
         elif letter == "[" and (end := glob.find("]", index + 1 + (glob[index : index + 1] == "!"))) > 0:
-            pattern += "(?!/)" + translate(glob[index - 1 : end + 1])[len("(?s:") : -len(r")\Z")]
+            fixed[-1] += "(?!/)" + translate(glob[index - 1 : end + 1])[len("(?s:") : -len(r")\Z")]
             index = end + 1
         else:
-            pattern += re.escape(letter)
-    return pattern
+            fixed[-1] += re.escape(letter)
+    return pattern + _translate_name(fixed)
+
+
+def _translate_name(fixed: list[str]) -> str:
+    first, *others = fixed
+    if not others:
+        return first
+    *middle, last = others
+    return f"{first}{''.join(f'(?>[^/]*?{part})' for part in middle if part)}[^/]*{last}"

@@ -27,7 +27,7 @@ _REPOSITORY_HOSTS: Final = {
 }
 
 # The groups leave out parts that may contain secrets: user name, password, query and fragment.
-_URL = re.compile(r"([a-z][a-z0-9+.-]*://)(?:[^/]*@)?([^?#]*).*", re.IGNORECASE | re.DOTALL)
+_URL = re.compile(r"([a-z][a-z0-9+.-]{0,30}://)(?:[^/]*@)?([^?#]*).*", re.IGNORECASE | re.DOTALL)
 _SCP = re.compile(r"[^/@:]+@(?P<host>[^/@:]+):(?P<path>.*)")  # git@github.com:acme/api.git
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")  # how Python represents bytes that it could not decode

@@ -58,3 +58,11 @@ def validate_responses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(ApiOrigin, "answer", validated)
     yield
     assert faults == []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how many inputs the fuzz tests tried, in all processes."""
+    reports = [report for key in ("passed", "failed") for report in terminalreporter.getreports(key)]
+    counts = [value for report in reports for name, value in report.user_properties if name == "fuzz inputs"]
+    if counts:
+        terminalreporter.write_line(f"fuzzed {len(counts)} parsers with {sum(counts):,} inputs")

@@ -55,9 +55,11 @@ async def _items(circle: "CircleCI", path: str, query: dict[str, list[str]]) -> 
             raise InvalidArgument(f"--paginate requires a list: the response of {path} has no `items`")
         for item in page["items"]:
             yield item
-        token: str | None = page.get("next_page_token")
+        token: object = page.get("next_page_token")
         if not token:
             return
+        if not isinstance(token, str):
+            raise PagingError(f"the server sent an invalid page token, expected a string, got {token!r}")
         if token in seen:
             raise PagingError(f"the server repeated the page token {token!r}: the list would never end")
         seen.add(token)
@@ -81,6 +83,6 @@ def _read_json(given: str) -> Redacted[Any]:
         text = Redacted(sys.stdin.read() if text.reveal() == "@-" else Path(text.reveal()[1:]).read_text("utf-8"))
     try:
         return Redacted(json.loads(text.reveal()))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         problem = str(error)
     raise InvalidArgument(f"--body must be JSON: {problem}")

@@ -8,8 +8,11 @@ from uuid import UUID
 from ..errors import InvalidArgument
 
 _WORKFLOW = re.compile(r"/workflows?/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?=/|\Z)", re.IGNORECASE)
-_PIPELINE = re.compile(r"/pipelines(?:/[^/]+){3}/(\d+)(?=/|\Z)")
-_JOB = re.compile(r"/jobs/(\d+)(?=/|\Z)|\A/(?:jobs/)?(?:gh|github|bb|bitbucket|circleci)/[^/]+/[^/]+/(\d+)/?\Z")
+_NUMBER = "([0-9]{1,18})"
+_PIPELINE = re.compile(rf"/pipelines(?:/[^/]+){{3}}/{_NUMBER}(?=/|\Z)")
+_JOB = re.compile(
+    rf"/jobs/{_NUMBER}(?=/|\Z)|\A/(?:jobs/)?(?:gh|github|bb|bitbucket|circleci)/[^/]+/[^/]+/{_NUMBER}/?\Z"
+)
 
 
 class BuildRef(NamedTuple):
@@ -35,7 +38,10 @@ class BuildRef(NamedTuple):
                 return cls(id=str(UUID(text)))
             except ValueError:
                 raise InvalidArgument(f"expected the id or the URL of {expected}, got {text!r}") from None
-        path = urlsplit(text).path
+        try:
+            path = urlsplit(text).path
+        except ValueError:  # the message of the error quotes the URL, which may be secret
+            path = ""
         workflow, pipeline, job = (pattern.search(path) for pattern in (_WORKFLOW, _PIPELINE, _JOB))
         if pipeline or job:
             return cls(

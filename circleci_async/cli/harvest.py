@@ -29,7 +29,7 @@ MAX_IN_JSON = 1_000
 DRAIN = 2.0
 """Seconds to write the remaining JSON lines after an interrupt."""
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgt]?)(i?)b?", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?) ?([kmgt]?)(i?)b?", re.IGNORECASE)
 
 
 def parse_size(text: str) -> int:

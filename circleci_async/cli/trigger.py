@@ -14,7 +14,7 @@ from .watch import Grace, OnHold, Within
 if TYPE_CHECKING:
     from .. import CircleCI
 
-_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,99})")
 _WORDS = {"true": True, "false": False}
 
 

@@ -35,7 +35,7 @@ _FLAT_LINE: Final = r"""(?x)
         (?P<key> [A-Za-z_][\w-]* ) :
         (?: [ ]+ (?: "(?P<double> [^"\\]* )"
                   | '(?P<single> (?: [^'] | '' )* )'
-                  | (?P<plain> [^\s"'\[\]{}|>&*!%@`\#,?:-] (?: (?! \s\# | :\s | :$ ) . )*? ) ) )?
+                  | (?P<plain> [^\s"'\[\]{}|>&*!%@`\#,?:-] (?: (?! \s\# | :\s | :$ ) . )*+ ) ) )?
         (?: \s+ (?: \# .* )? )?"""
 _FLAT_NULLS: Final = ("~", "null", "Null", "NULL")
 
@@ -267,7 +267,7 @@ def _flat_entries(text: str) -> tuple[dict[str, str], str]:
                 f", line {number}: without PyYAML only flat `key: value` lines are supported:"
                 " install circleci-async[cli], or set token and host in another way"
             )
-        if match["plain"] not in _FLAT_NULLS:
+        if (match["plain"] or "").rstrip() not in _FLAT_NULLS:
             single = (match["single"] or "").replace("''", "'")
-            entries[match["key"]] = match["double"] or single or match["plain"] or ""
+            entries[match["key"]] = match["double"] or single or (match["plain"] or "").rstrip()
     return entries, ""

@@ -225,9 +225,14 @@ def _structure_bool(value: Any, _: Any) -> bool:
 def _structure_datetime(value: Any, _: Any) -> datetime:
     try:
         moment = _fromisoformat(value)
-    except (TypeError, ValueError):
+        if moment.tzinfo is UTC:  # the usual case
+            return moment
+        if moment.tzinfo is None:
+            return moment.replace(tzinfo=UTC)
+        moment.astimezone(UTC)  # fails if the date cannot be converted
+        return moment
+    except (TypeError, ValueError, OverflowError):
         raise Fault("a date and time", value) from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _structure_enum(value: Any, kind: Any) -> Any:

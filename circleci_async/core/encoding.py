@@ -65,7 +65,10 @@ def _to_text(name: str, value: object) -> str:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise InvalidArgument(f"{name} must have a time zone, such as datetime.now(UTC), got {value!r}")
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        try:
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        except OverflowError:
+            raise InvalidArgument(f"{name} must be a date that can be converted to UTC, got {value!r}") from None
     if isinstance(value, str | int | float | Enum | UUID):
         return str(value.value if isinstance(value, Enum) else value)
     from ..slug import OrgSlug

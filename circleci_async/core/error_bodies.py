@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import cast
 
@@ -76,7 +77,10 @@ def _from_text(text: str) -> str:
             break
     from html import unescape
 
-    return unescape(re.sub(r"<[^>]*>", " ", re.sub(r"(?is)<(script|style)\b.*?</\1>", " ", text)))
+    text = re.sub(r"<[^>]*>", " ", re.sub(r"(?is)<(script|style)\b.*?</\1>", " ", text))
+    with suppress(ValueError):  # a character reference with thousands of digits
+        text = unescape(text)
+    return text
 
 
 def _shorten(text: str) -> str:

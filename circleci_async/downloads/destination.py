@@ -18,6 +18,9 @@ from .part_file import MAX_ADDED, remove_abandoned, stem, target_stem
 MAX_NAME = 255
 """Bytes that file systems allow in a name."""
 
+MAX_LENGTH = 8 * 1024
+"""Characters of an artifact's path: more than systems accept, so that work per path stays small."""
+
 MAX_PATH = 4096
 """Bytes that the path of a file must stay below, where the system does not tell."""
 
@@ -31,9 +34,11 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 def checked_parts(path: str) -> tuple[str, ...]:
     """Split an artifact's path into names; raises `UnsafePath` for one that could leave the destination."""
     parts = tuple(path.split("/"))
-    if _PLAIN.fullmatch(path):
+    if len(path) > MAX_LENGTH:
+        reason = f"it has more than {MAX_LENGTH} characters"
+    elif _PLAIN.fullmatch(path):
         return parts
-    if _CONTROL.search(path):
+    elif _CONTROL.search(path):
         reason = "it contains a control character"
     elif not is_text(path):
         reason = "it is not valid Unicode text"

@@ -152,4 +152,7 @@ class Selection:
 
 
 def _point(when: datetime | timedelta | None, now: datetime) -> datetime | None:
-    return now - when if isinstance(when, timedelta) else when
+    try:
+        return now - when if isinstance(when, timedelta) else when
+    except OverflowError:  # before the year 1
+        return datetime.min.replace(tzinfo=UTC)

@@ -10,7 +10,7 @@ from pathlib import Path
 from attrs import field, frozen
 
 from ..core.arguments import local_path
-from .ledger.schema import connect_to_read, ledger_errors
+from .ledger.schema import LEDGER_NAME, connect_to_read, damaged, ledger_errors
 from .lock import is_locked
 from .report import HarvestFailure, all_failures, counted
 
@@ -67,6 +67,10 @@ def _read(root: Path) -> HarvestStatus:
         (failed_lists,) = sql.execute("SELECT count(*) FROM listings WHERE error IS NOT NULL").fetchone()
         (runs,) = sql.execute("SELECT count(*) FROM runs").fetchone()
         began, ended = sql.execute("SELECT began, ended FROM runs ORDER BY id DESC").fetchone() or (None, None)
+    try:
+        began_at, ended_at = (text and datetime.fromisoformat(text) for text in (began, ended))
+    except ValueError:
+        raise damaged(root / LEDGER_NAME) from None
     nothing = (0, 0)
     done, size = states.get("done", nothing)
     pending, _ = states.get("found", nothing)
@@ -81,7 +85,7 @@ def _read(root: Path) -> HarvestStatus:
         runs=runs,
         is_running=is_locked(root),
         is_complete=ended is not None and not pending and not failed,
-        began_at=began and datetime.fromisoformat(began),
-        ended_at=ended and datetime.fromisoformat(ended),
+        began_at=began_at,
+        ended_at=ended_at,
         failures=all_failures(root),
     )

@@ -8,7 +8,7 @@ import json
 import re
 from codecs import getincrementaldecoder
 from collections.abc import Generator, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NoReturn
 
 from ..models.steps import OutputMessage
@@ -278,6 +278,7 @@ def _without_surrogates(text: str) -> str:
 def _aware_time(text: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment.astimezone(UTC)  # fails if the date cannot be converted
+    except (ValueError, OverflowError):
         return None
     return moment if moment.tzinfo else None

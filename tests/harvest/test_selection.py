@@ -1,10 +1,14 @@
 """Selections: globs, times, ids, and invalid combinations."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import circleci_async as ca
 from circleci_async.globs import matches, matches_path
@@ -50,6 +54,26 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 )
 def test_path_globs(glob: str | None, path: str, wanted: bool) -> None:
     assert matches_path(glob, path) is wanted
+
+
+def matches_names(globs: Sequence[str], names: Sequence[str]) -> bool:
+    """Match name by name, with backtracking: the meaning of a glob of paths."""
+    if not globs:
+        return not names
+    first, *others = globs
+    if first == "**":
+        return (
+            any(matches_names(others, names[skipped:]) for skipped in range(len(names) + 1)) if others else bool(names)
+        )
+    return bool(names) and fnmatchcase(names[0], first) and matches_names(others, names[1:])
+
+
+@given(
+    st.lists(st.text("ab*?", min_size=1, max_size=5) | st.just("**"), min_size=1, max_size=5),
+    st.lists(st.text("ab", min_size=1, max_size=5), min_size=1, max_size=5),
+)
+def test_a_path_glob_matches_name_by_name(globs: list[str], names: list[str]) -> None:
+    assert matches_path("/".join(globs), "/".join(names)) is matches_names(globs, names)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,9 @@ CHECKPOINT_PAGES: Final = 4_000
 BUSY_TIMEOUT = 10.0
 """Seconds to wait for a lock that another process holds on the ledger."""
 
+MAX_POSITION: Final = 2**62
+"""Of an artifact in the queue; later runs add to it."""
+
 _APPLICATION_ID: Final = 0x48525653
 """In the header of the file: it is the ledger of a harvest."""
 
@@ -227,11 +230,11 @@ def _check_files(path: Path) -> None:
 
 
 def _check_values(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse a ledger with values of other types, which SQLite allows, or with checksums that are none."""
+    """Refuse a ledger with values of other types, which SQLite allows, or with impossible checksums or positions."""
     for table, columns in _COLUMN_TYPES.items():
         wrong = [f"typeof({name}) NOT IN ({types})" for types, names in columns.items() for name in names.split()]
         if table == "artifacts":
-            wrong.append("sha256 GLOB '*[^0-9a-f]*'")
+            wrong += ["sha256 GLOB '*[^0-9a-f]*'", f"turn > {MAX_POSITION}"]
         if connection.execute(f"SELECT 1 FROM {table} WHERE {' OR '.join(wrong)} LIMIT 1").fetchone() is not None:
             raise damaged(path)
 

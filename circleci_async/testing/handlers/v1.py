@@ -12,7 +12,7 @@ from ..server.api import Api
 from ..server.calls import Call
 from ..server.exchange import JSON, Request, Response
 from ..server.routing import Router, Routes
-from ..server.validation import HttpError
+from ..server.validation import HttpError, digits
 from ..state.builds import Job
 from ..state.content import Extract, Readable
 from ..state.statuses import LIVE, WAITING
@@ -76,8 +76,8 @@ def _job(call: Call) -> Job:
     project = call.world.projects.get(slug)
     if project is None or not project.public:
         call.caller()  # without a token, the answer must not depend on whether it exists
-    number = call.values["build"]
-    job = project.jobs.get(int(number)) if project and number.isascii() and number.isdigit() else None
+    number = digits(call.values["build"])
+    job = project.jobs.get(number) if project and number is not None else None
     if job is None or (job.started_at is None and job.status not in WAITING):
         raise HttpError(404, "Build not found")
     return job

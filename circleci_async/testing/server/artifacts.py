@@ -8,6 +8,7 @@ from ..state.world import World
 from .credentials import sent_token
 from .exchange import Request, Response, error_response
 from .signatures import Signer
+from .validation import digits
 
 
 class ArtifactOrigin:
@@ -51,7 +52,5 @@ class ArtifactOrigin:
 
 def find_artifact(world: World, job_id: str, node: str, path: str) -> Artifact | None:
     """Return an artifact by the parts of its URL, or None; `path` is escaped."""
-    job = world.jobs.get(job_id)
-    if job is None or not (node.isascii() and node.isdigit()):
-        return None
-    return job.artifact_at(int(node), unquote(path))
+    job, number = world.jobs.get(job_id), digits(node)
+    return None if job is None or number is None else job.artifact_at(number, unquote(path))

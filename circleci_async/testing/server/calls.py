@@ -18,7 +18,7 @@ from ..state.types import Json
 from ..state.users import User
 from ..state.world import World, canonical, is_opaque
 from .pages import PageTokens
-from .validation import HttpError, found, one_of, parse_time, parse_uuid
+from .validation import HttpError, digits, found, one_of, parse_time, parse_uuid
 
 _T = TypeVar("_T")
 _UNEXPECTED = "Unexpected request body provided."
@@ -56,10 +56,10 @@ class Call:
 
     def number(self, name: str) -> int:
         """Return a number of the path."""
-        value = self.values[name]
-        if not (value.isascii() and value.isdigit()):
+        number = digits(self.values[name])
+        if number is None:
             raise HttpError(400, f"{name}: not a valid number.")
-        return int(value)
+        return number
 
     def project(self) -> Project:
         """Return the project of the path; 404 if missing, 400 for a `circleci/…` slug of names, 401 if not visible."""

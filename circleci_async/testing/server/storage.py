@@ -20,7 +20,7 @@ _ONE_MECHANISM = (
     "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or "
     "the Authorization header should be specified"
 )
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile("bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 class StorageOrigin:
@@ -127,5 +127,5 @@ def _parse_range(header: str | None, size: int) -> tuple[int, int] | None:
 def _date(text: str) -> datetime | None:
     try:
         return parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

@@ -1,5 +1,6 @@
 """Checks of the values in a request. Each raises an `HttpError` that names the value."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar, cast
@@ -8,6 +9,8 @@ from uuid import UUID
 from ..state.types import Json
 
 _T = TypeVar("_T")
+
+_DIGITS = re.compile("[0-9]{1,18}")
 
 
 class HttpError(Exception):
@@ -43,11 +46,17 @@ def parse_uuid(name: str, value: object) -> str:
     return id
 
 
+def digits(text: str) -> int | None:
+    """Return the number in decimal digits, or None for other text and for more digits than any number here has."""
+    return int(text) if _DIGITS.fullmatch(text) else None
+
+
 def parse_number(name: str, value: str, *, minimum: int = 0) -> int:
     """Parse a decimal number without sign."""
-    if not (value.isascii() and value.isdigit() and int(value) >= minimum):
+    number = digits(value)
+    if number is None or number < minimum:
         raise HttpError(400, f"{name}: expected a number from {minimum}.")
-    return int(value)
+    return number
 
 
 def parse_time(name: str, value: str) -> datetime:
