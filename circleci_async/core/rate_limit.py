@@ -40,7 +40,7 @@ def parse_retry_after(headers: Mapping[str, str], *, now: float) -> float | None
     text = headers.get("Retry-After", "").strip()
     if not text:
         return None
-    seconds = _number(text)
+    seconds = parse_number(text)
     if seconds is None:
         due = _date(text)
         if due is None:
@@ -90,7 +90,7 @@ def _family(headers: Mapping[str, str], prefix: str) -> _Family:
     family = _Family([], [], [])
     for name, value in headers.items():
         lower = name.lower()
-        if not lower.startswith(prefix) or (number := _number(value)) is None:
+        if not lower.startswith(prefix) or (number := parse_number(value)) is None:
             continue
         kind = lower.removeprefix(prefix)
         if kind.startswith("remaining"):
@@ -102,7 +102,8 @@ def _family(headers: Mapping[str, str], prefix: str) -> _Family:
     return family
 
 
-def _number(text: str) -> float | None:
+def parse_number(text: str) -> float | None:
+    """Return a decimal number of at most 18 digits on each side of the point, or None for any other text."""
     return float(text) if _NUMBER.fullmatch(text.strip()) else None
 
 

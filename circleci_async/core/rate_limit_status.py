@@ -1,11 +1,10 @@
 """What callers see of the rate limit. Pure: no clock and no I/O."""
 
 from collections.abc import Mapping
-from math import isfinite
 
 from attrs import frozen
 
-from .rate_limit import MAX_RESET
+from .rate_limit import MAX_RESET, parse_number
 
 __all__ = ["RateLimitStatus"]
 
@@ -36,7 +35,7 @@ def parse_status(headers: Mapping[str, str], *, rate: float | None = None) -> Ra
     for name, value in headers.items():
         family, _, rest = name.lower().partition("ratelimit-")
         kind = rest.partition("-")[0]  # some servers append the window: X-RateLimit-Limit-Second
-        if family in {"", "x-"} and kind in found and (number := _number(value)) is not None:
+        if family in {"", "x-"} and kind in found and (number := parse_number(value)) is not None and number >= 0:
             found[kind].append(number)
     limits, remaining, resets = found.values()
     resets = [reset for reset in resets if reset < MAX_RESET]
@@ -46,11 +45,3 @@ def parse_status(headers: Mapping[str, str], *, rate: float | None = None) -> Ra
         reset=max(resets, default=None),
         rate=rate,
     )
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if isfinite(number) and number >= 0 else None

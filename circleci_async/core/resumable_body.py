@@ -1,14 +1,13 @@
 """The body of one GET, resumed after an interruption where it stopped."""
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeVar
 
 from ..config.redacted import Redacted, redacted
 from ..config.trust import Origin
 from ..errors import ApiError, DownloadError, DownloadInterrupted, RequestTimeout, TransportError
-from .encoding import is_text
+from .ranges import parse_content_range, strong_etag
 from .session import Session
 from .speed import SpeedMeter
 from .stream import Stream
@@ -20,7 +19,6 @@ PROGRESS = 1024 * 1024
 """Bytes that a body must advance for its attempts to be counted anew. For a small one, a twentieth is enough."""
 
 _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity"}
-_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 
 
 class Part(NamedTuple):
@@ -221,9 +219,7 @@ class ResumableBody:
         self.size = stream.length
         self.content_encoding = stream.headers.get("Content-Encoding")
         self._last_modified = stream.headers.get("Last-Modified")
-        etag = stream.headers.get("ETag", "")
-        # A weak one does not guarantee the same bytes, and one that is not text cannot be sent back.
-        self.etag = etag if etag.startswith('"') and is_text(etag) else None
+        self.etag = strong_etag(stream.headers)
         return stream
 
     def _is_continued_by(self, stream: Stream) -> bool:
@@ -231,21 +227,19 @@ class ResumableBody:
 
         It must have the ETag, which RFC 9110 requires of a 206 if the whole body has one.
         """
-        match = _CONTENT_RANGE.fullmatch(stream.headers.get("Content-Range", ""))
+        part = parse_content_range(stream.headers)
         if (
             stream.status != 206
-            or match is None
+            or part is None
+            or part.first != self._offset
+            or stream.length not in {None, part.last - part.first + 1}
             or stream.headers.get("ETag") != self.etag
             or self._last_modified not in {None, stream.headers.get("Last-Modified", self._last_modified)}
         ):
             return False
-        begin, end = int(match[1]), int(match[2])
-        size = self.size if match[3] == "*" else int(match[3])
-        if begin != self._offset or stream.length not in {None, end - begin + 1} or (size is not None and end >= size):
-            return False
         if self.size is None:
-            self.size = size
-        return size == self.size
+            self.size = part.size
+        return part.size in {None, self.size} and (self.size is None or part.last < self.size)
 
     def _start_over(self) -> None:
         self._offset = 0  # `_progress_offset` is kept: reaching the same offset again is not progress

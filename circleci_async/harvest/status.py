@@ -16,8 +16,6 @@ from .report import HarvestFailure, all_failures, counted
 
 __all__ = ["HarvestStatus", "harvest_status"]
 
-__all__ = ["HarvestStatus", "harvest_status"]
-
 
 @frozen(kw_only=True)
 class HarvestStatus:

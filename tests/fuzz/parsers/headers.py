@@ -11,6 +11,7 @@ from circleci_async import SignatureError
 from circleci_async.config.trust import Origin, Trust
 from circleci_async.core.deprecations import Deprecations
 from circleci_async.core.error_bodies import request_id
+from circleci_async.core.ranges import ContentRange, parse_content_range, strong_etag
 from circleci_async.core.rate_limit import MAX_RETRY_AFTER, RateLimitState, parse_rate_limit, parse_retry_after
 from circleci_async.core.rate_limit_status import RateLimitStatus, parse_status
 from circleci_async.core.response import Redirect, Response
@@ -76,6 +77,19 @@ def _deprecation(text: str) -> object:
 
 def _request_id(text: str) -> object:
     return request_id({"X-Request-Id": text})
+
+
+def _content_range(text: str) -> object:
+    part = parse_content_range({"Content-Range": text})
+    assert part is None or 0 <= part.first <= part.last
+    assert part is None or part.size is None or part.last < part.size
+    return part
+
+
+def _etag(text: str) -> object:
+    etag = strong_etag({"ETag": text})
+    assert etag is None or etag.encode() == text.encode()
+    return etag
 
 
 def _signature(text: str) -> object:
@@ -151,6 +165,31 @@ PARSERS = (
         broke=("RateLimit-Remaining: nan", "RateLimit-Limit: 1e308", "ratelimit-: 1", "X-RateLimit-Reset: -0"),
         tokens=RATE_LIMIT_TOKENS,
         shapes=(("RateLimit-Remaining: ", "9", ""), ("", "ratelimit-limit-", ": 1")),
+    ),
+    Parser(
+        name="Content-Range",
+        parse=_content_range,
+        returns=(ContentRange, type(None)),
+        seeds=("bytes 0-9/10", "bytes 5-9/*", "bytes 0-0/1"),
+        broke=(
+            "bytes 9-0/10",
+            "bytes 0-10/10",
+            "bytes */10",
+            "bytes 0-9/10,",
+            f"bytes 0-{'9' * 5000}/*",
+            "bytes ٣-9/10",
+        ),
+        tokens="bytes 0 9 - / * , 99999999999999999999 = items",
+        shapes=(("bytes 0-", "9", "/*"), ("bytes ", "0-9/", "10")),
+    ),
+    Parser(
+        name="ETag",
+        parse=_etag,
+        returns=(str, type(None)),
+        seeds=('"v1"', 'W/"v1"', '""'),
+        broke=('"v\udcff"', '"v', 'v"', "w/", '"a", "b"'),
+        tokens='" W/ a , \\ \x00 \x7f',
+        shapes=(('"', "é", '"'),),
     ),
     Parser(
         name="Location",

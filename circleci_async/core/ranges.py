@@ -1,0 +1,35 @@
+"""Parse what a response states about the part and the version of a body that it holds (RFC 9110). Pure."""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from .encoding import is_text
+
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
+
+
+class ContentRange(NamedTuple):
+    """The part of a body: positions of its first and last byte, and the size of the whole body if it is stated."""
+
+    first: int
+    last: int
+    size: int | None
+
+
+def parse_content_range(headers: Mapping[str, str]) -> ContentRange | None:
+    """Return what `Content-Range` states, or None if it is absent, invalid or not in bytes."""
+    match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
+    if match is None:
+        return None
+    part = ContentRange(int(match[1]), int(match[2]), None if match[3] == "*" else int(match[3]))
+    return part if part.first <= part.last and (part.size is None or part.last < part.size) else None
+
+
+def strong_etag(headers: Mapping[str, str]) -> str | None:
+    """Return the `ETag`, or None for a weak one, which does not guarantee the same bytes, and for one that is not text.
+
+    The latter cannot be sent back.
+    """
+    etag = headers.get("ETag", "")
+    return etag if etag.startswith('"') and is_text(etag) else None
