@@ -38,6 +38,11 @@ class BodyReader(Protocol):
         """Read at least the first `max_bytes` of the body, decompressed; also return whether that is all of it."""
         ...
 
+    @property
+    def has_arrived(self) -> bool:
+        """Whether the whole body has arrived."""
+        ...
+
     async def read_some(self) -> bytes:
         """Read the bytes that have arrived, at least one, as they were sent; b"" at the end."""
         ...
@@ -115,6 +120,11 @@ class Response:
     def length(self) -> int | None:
         """Bytes of the body as the header states them, or None."""
         return self._body.length
+
+    @property
+    def has_arrived(self) -> bool:
+        """Whether the whole body has arrived."""
+        return self._body.has_arrived
 
     @property
     def redirect(self) -> Redirect | None:

@@ -128,7 +128,10 @@ class ResumableBody:
         try:
             self._check_speed()
             began = self._now()
-            data = await within(self._session.options.timeout, stream.read_some(), self._timed_out)
+            reading = stream.read_some()
+            if not stream.has_arrived:
+                reading = within(self._session.options.timeout, reading, self._timed_out)
+            data = await reading
             self._speed.add(len(data), self._now() - began)
             self._check_length(data)
         except BaseException:

@@ -40,6 +40,11 @@ class Stream:
         """Bytes of the body as the header states them, or None."""
         return self.response.length
 
+    @property
+    def has_arrived(self) -> bool:
+        """Whether the whole body has arrived, so that reading it does not wait."""
+        return self.response.has_arrived
+
     async def read(self) -> bytes:
         """Read the whole body. Raises `TransportError` if it is incomplete, `ResponseTooLarge` for a larger one."""
         try:

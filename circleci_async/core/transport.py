@@ -293,6 +293,10 @@ class _Body:
     def length(self) -> int | None:
         return self._raw.content_length
 
+    @property
+    def has_arrived(self) -> bool:
+        return self._raw.content.is_eof()
+
     async def read(self, max_bytes: int) -> bytes:
         length = self._raw.content_length
         try:

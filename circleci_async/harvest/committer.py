@@ -8,7 +8,6 @@ from typing import Self
 
 from ..core.uninterrupted import uninterrupted
 from ..errors import LedgerError
-from .arrivals import Arrivals
 from .bounds import Bounds
 from .layout import JobRef
 from .ledger.records import CommitResult, FetchedArtifact
@@ -19,9 +18,6 @@ from .stop_signal import StopSignal
 
 MAX_PENDING_FILES = 256
 """Downloaded files that wait to be committed; `add` blocks beyond that."""
-
-MAX_PENDING_BYTES = 16 * 1024 * 1024
-"""Bytes of small files that wait to be committed."""
 
 
 class Committer:
@@ -34,19 +30,16 @@ class Committer:
         self,
         writer: LedgerWriter,
         placement: Placement,
-        arrivals: Arrivals,
         bounds: Bounds,
         progress: ProgressTracker,
         stop: StopSignal,
     ) -> None:
         self._writer = writer
         self._placement = placement
-        self._arrivals = arrivals
         self._bounds = bounds
         self._progress = progress
         self._stop = stop
         self._pending: list[FetchedArtifact] = []
-        self._pending_bytes = 0
         self._writing: asyncio.Future[list[CommitResult]] | None = None
         self._failure: Exception | None = None
         self._has_room = asyncio.Event()
@@ -65,12 +58,14 @@ class Committer:
             await self.close()
 
     async def add(self, file: FetchedArtifact) -> None:
-        """Add a downloaded artifact to the next batch; wait if too much is pending. Raises `LedgerError`."""
+        """Add a downloaded artifact to the next batch; wait if too many are pending. Raises `LedgerError`.
+
+        A small one is written at once, so that a harvest that is killed before the commit need not request it again.
+        """
+        with suppress(OSError):  # the commit tries again, and reports the error
+            file = self._placement.write(file)
         self._pending.append(file)
-        if file.content is not None:
-            self._pending_bytes += len(file.content)
-            self._arrivals.add(file.artifact.id, file.content)
-        if len(self._pending) >= MAX_PENDING_FILES or self._pending_bytes >= MAX_PENDING_BYTES:
+        if len(self._pending) >= MAX_PENDING_FILES:
             self._has_room.clear()
         if self._writing is None:
             self._write()
@@ -110,10 +105,7 @@ class Committer:
         """Commit what is pending, even if cancelled. Raises `LedgerError`."""
         batch, self._pending = self._pending, []
         if batch or self._writing is not None:
-            name = self._arrivals.begin_batch()
-            closing = self._writer.submit(
-                self._placement.commit, batch, name
-            )  # runs after the batch that is being written
+            closing = self._writer.submit(self._placement.commit, batch)  # runs after the batch that is being written
             try:
                 results = await uninterrupted(closing)
             except Exception as error:  # noqa: BLE001  # raised below
@@ -123,9 +115,9 @@ class Committer:
         self._raise_failure()
 
     def _write(self) -> None:
-        batch, self._pending, self._pending_bytes = self._pending, [], 0
+        batch, self._pending = self._pending, []
         self._has_room.set()
-        self._writing = self._writer.submit(self._placement.commit, batch, self._arrivals.begin_batch())
+        self._writing = self._writer.submit(self._placement.commit, batch)
         self._writing.add_done_callback(self._written)
 
     def _written(self, writing: "asyncio.Future[list[CommitResult]]") -> None:

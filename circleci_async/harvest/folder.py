@@ -15,7 +15,6 @@ from ..downloads.destination import checked_parts, max_path
 from ..downloads.directory import Directory
 from ..downloads.part_file import PartFile
 from ..errors import LedgerError, UnsafePath
-from .arrivals import Arrivals, read_arrivals
 
 PARTS_NAME: Final = ".harvest.parts"
 
@@ -56,7 +55,6 @@ class HarvestFolder:
         self.root = root
         self._root = os.path.realpath(root)
         self._opened_parts: Directory | None = None
-        self._opened_arrivals: Arrivals | None = None
         self._folders: OrderedDict[tuple[str, ...], Directory] = OrderedDict()
         self._contents: OrderedDict[str, tuple[tuple[int, ...], str]] = OrderedDict()
         self._max_path = max_path(self._root)
@@ -66,9 +64,6 @@ class HarvestFolder:
     def close(self) -> None:
         """Close the folders. Idempotent."""
         self.forget()
-        if self._opened_arrivals is not None:
-            self._opened_arrivals.close()
-            self._opened_arrivals = None
         if self._opened_parts is not None:
             self._opened_parts.close()
             self._opened_parts = None
@@ -90,13 +85,6 @@ class HarvestFolder:
                 self._opened_parts = root.folder(PARTS_NAME)
             except (UnsafePath, NotADirectoryError):
                 raise LedgerError(f"{path} is not a folder: delete it, then run the same command again") from None
-
-    @property
-    def arrivals(self) -> Arrivals:
-        """The small files that are not committed yet."""
-        if self._opened_arrivals is None:
-            self._opened_arrivals = Arrivals(self._parts)
-        return self._opened_arrivals
 
     @property
     def _parts(self) -> Directory:
@@ -122,10 +110,6 @@ class HarvestFolder:
                 self._parts.unlink(entry.name)
             else:
                 yield Part(int(match[1]), match[2])
-
-    def arrived(self) -> Iterator[tuple[int, bytes]]:
-        """Yield id and content of the small files that a killed harvest left, then delete its records."""
-        return read_arrivals(self._parts)
 
     def write_part(self, id: int, content: bytes) -> Part:
         """Write a complete partial file at once; nothing is left if that fails."""

@@ -22,7 +22,7 @@ MAX_TWINS: Final = 8
 
 
 class Placement:
-    """Places files in the folder. All methods block: call them in the ledger's thread, with its connection.
+    """Places files in the folder. All methods block: call those with a connection in the ledger's thread.
 
     A file is renamed only after the commit that records it, and `recover` repeats renames that a kill prevented. So a
     finished file is always complete, and one in the ledger is never downloaded twice.
@@ -40,9 +40,6 @@ class Placement:
         Complete files that the run did not record are kept: they are `leftovers` of the folder.
         """
         self._folder.create()
-        for id, content in self._folder.arrived():
-            if sql.execute("SELECT 1 FROM artifacts WHERE id = ? AND state = 'found'", (id,)).fetchone() is not None:
-                self._folder.write_part(id, content)
         for part in self._folder.parts():
             query = "SELECT state, target, size, sha256, etag FROM artifacts WHERE id = ?"
             row = sql.execute(query, (part.id,)).fetchone()
@@ -62,13 +59,13 @@ class Placement:
             elif etag is None:  # cannot be resumed
                 self._folder.remove_part(part)
 
-    def commit(self, sql: sqlite3.Connection, files: Sequence[FetchedArtifact], batch: str) -> list[CommitResult]:
-        """Write, record and rename downloaded artifacts. `batch`: their batch of the `Arrivals`."""
+    def commit(self, sql: sqlite3.Connection, files: Sequence[FetchedArtifact]) -> list[CommitResult]:
+        """Write, record and rename downloaded artifacts."""
         errors: dict[int, Exception] = {}
         written: list[FetchedArtifact] = []
         for file in files:
             try:
-                written.append(self._written(file))
+                written.append(self.write(file))
             except OSError as error:
                 errors[file.artifact.id] = error
         errors |= self._record(sql, written)
@@ -77,10 +74,10 @@ class Placement:
         for file in written:
             if file.artifact.id not in errors:
                 results.append(self._rename(sql, file.artifact, file.size, file.sha256))
-        self._folder.arrivals.end_batch(batch)
         return results
 
-    def _written(self, file: FetchedArtifact) -> FetchedArtifact:
+    def write(self, file: FetchedArtifact) -> FetchedArtifact:
+        """Write a file that is in memory to its partial file, and return it without content. Allowed in any thread."""
         if file.content is None:
             return file
         return file._replace(content=None, sha256=self._folder.write_part(file.artifact.id, file.content).sha256 or "")

@@ -125,7 +125,7 @@ class _HarvestRun:
         queue = LedgerQueue(writer, run)
         placement = Placement(queue, folder, run, dedupe=dedupe)
         await writer.run(placement.recover)
-        committer = Committer(writer, placement, folder.arrivals, bounds, progress, stop)
+        committer = Committer(writer, placement, bounds, progress, stop)
         backpressure = Backpressure()
         discovery = Discovery(
             session,

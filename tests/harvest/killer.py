@@ -39,8 +39,8 @@ def die_after_files(count):
         await asyncio.sleep(0)
         added.append(file)
         await adding
-    def deadly(self, sql, files, batch):
-        results = commit(self, sql, files, batch)
+    def deadly(self, sql, files):
+        results = commit(self, sql, files)
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline and len(added) < count:
             time.sleep(0.005)

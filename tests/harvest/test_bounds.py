@@ -341,11 +341,8 @@ async def test_files_in_a_read_only_folder_fail_until_it_becomes_writable() -> N
 # Not too much at once
 
 
-@pytest.mark.parametrize("name", ["MAX_PENDING_FILES", "MAX_PENDING_BYTES"])
-async def test_downloads_wait_while_too_much_is_to_be_committed(
-    name: str, into: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(committer, name, 2)
+async def test_downloads_wait_while_too_many_are_to_be_committed(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(committer, "MAX_PENDING_FILES", 2)
     world = small_world()
     async with FakeCircleCI(world) as fake:
         report = await harvest(fake, into)

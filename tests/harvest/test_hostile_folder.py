@@ -5,8 +5,6 @@ import os
 import re
 import shutil
 import sqlite3
-import struct
-import zlib
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,7 +13,6 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.downloads import directory
-from circleci_async.harvest import arrivals
 from circleci_async.harvest.folder import PARTS_NAME, HarvestFolder
 from circleci_async.harvest.ledger.schema import LEDGER_NAME
 from circleci_async.harvest.lock import LOCK_NAME
@@ -24,7 +21,6 @@ from tests.harvest.harvests import (
     QUICK,
     all_artifacts,
     harvest,
-    parts,
     rows,
     small_world,
     tree,
@@ -292,41 +288,6 @@ async def test_a_partial_file_that_is_something_else(size: int, uses: str, into:
             report = await asyncio.wait_for(circle.harvest("gh/acme/api", case), 10)
             report.raise_for_failures()
             assert tree(case) == usual_tree(all_artifacts(world))
-    assert content_of(victim) == before
-
-
-@both_ways
-async def test_records_of_arrived_files_that_no_harvest_wrote(uses: str, into: Path, victim: Path) -> None:
-    world = small_world(pipelines=1, jobs=1, artifacts=2)
-    before = content_of(victim)
-    header = struct.Struct("<qQI")
-    records = [
-        b"",
-        b"x",
-        bytes(100),
-        b"\xff" * 1_000,
-        header.pack(-1, 0, 0),
-        header.pack(2**63 - 1, 1, zlib.crc32(b"x")) + b"x",
-        header.pack(2, 2**63, 0),
-    ]
-    async with FakeCircleCI(world) as fake, fake.client(retry=QUICK) as circle:
-        await harvest(fake, into, max_files=1)
-        for number, record in enumerate(records):
-            case = into.with_name(f"out-{number}")
-            shutil.copytree(into, case)
-            for name in arrivals.NAMES:
-                (case / PARTS_NAME / name).write_bytes(record)
-            (await circle.harvest("gh/acme/api", case)).raise_for_failures()
-            assert tree(case) == usual_tree(all_artifacts(world))
-            assert parts(case) == []
-        for number, make in enumerate((*OTHERS, make_hard_link)):
-            case = into.with_name(f"other-{number}")
-            shutil.copytree(into, case)
-            for name in arrivals.NAMES:
-                make(case / PARTS_NAME / name, victim)
-            report = await asyncio.wait_for(circle.harvest("gh/acme/api", case), 10)
-            report.raise_for_failures()
-            assert parts(case) == []
     assert content_of(victim) == before
 
 

@@ -265,10 +265,10 @@ async def test_an_error_while_files_are_committed_ends_the_run(into: Path, monke
     world = small_world()
     commit = Placement.commit
 
-    def fail(self: Placement, sql: sqlite3.Connection, files: Any, batch: str) -> Any:
+    def fail(self: Placement, sql: sqlite3.Connection, files: Any) -> Any:
         if sql.execute("SELECT 1 FROM artifacts WHERE state = 'done'").fetchone():
             raise sqlite3.OperationalError("disk I/O error")
-        return commit(self, sql, files, batch)
+        return commit(self, sql, files)
 
     async with FakeCircleCI(world, latency=0.002) as fake, fake.client(retry=QUICK) as circle:
         monkeypatch.setattr(Placement, "commit", fail)
