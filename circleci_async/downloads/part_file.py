@@ -45,12 +45,7 @@ class PartFile:
             self._path = str(target)
             self._file = FileIO(self._path, "a+", opener=directory.open_file)
         else:
-            folder, name = os.path.split(target)
-            self._path = os.path.join(folder, f".{stem(name)}.{secrets.token_hex(4)}.part")
-            self._file = FileIO(self._path, "x")
-            if _LOCKS:
-                with suppress(OSError):  # unsupported by the file system
-                    try_lock(self._file.fileno())
+            self._path, self._file = _create(target)
         self._hash = hashlib.sha256()
         self._is_committed = False
         self.size: int = 0
@@ -110,6 +105,26 @@ class PartFile:
                     self._directory.unlink(self._path)
                 else:
                     os.unlink(self._path)
+
+
+def _create(target: str | Path) -> tuple[str, FileIO]:
+    """Create and lock a partial file beside its target; return its path and the open file."""
+    folder, name = os.path.split(target)
+    while True:
+        path = os.path.join(folder, f".{stem(name)}.{secrets.token_hex(4)}.part")
+        file = FileIO(path, "x")
+        if not _LOCKS:
+            return path, file
+        try:
+            try_lock(file.fileno())
+            is_mine = os.fstat(file.fileno()).st_nlink > 0
+        except BlockingIOError:
+            is_mine = False
+        except OSError:  # unsupported by the file system
+            is_mine = True
+        if is_mine:
+            return path, file
+        file.close()  # `remove_abandoned` was faster than the lock
 
 
 def target_stem(part: str) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import circleci_async as ca
-from circleci_async.downloads import destination
+from circleci_async.downloads import destination, file_lock, part_file
 from circleci_async.downloads.part_file import PartFile
 from tests.downloads.file_server import TOKEN, all_files, artifact_at, by_path, client, random_bytes, served
 from tests.raw_server import RawServer, hang, raw_server
@@ -82,6 +82,41 @@ def too_long(root: Path) -> list[str]:
         "/".join(["ä" * 100] * 30),
         f"{'/'.join([name] * (left // 201))}/{'x' * (left % 201)}",  # with a temporary name only
     ]
+
+
+@pytest.mark.parametrize("before", ["the lock", "the check of the lock"])
+def test_a_partial_file_that_is_removed_before_it_is_locked_is_created_again(
+    before: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, removed, folder = file_lock.try_lock, list[Path](), tmp_path / "out"
+    folder.mkdir()
+
+    def lock_late(file: int) -> None:
+        if removed:  # by `remove_abandoned` itself, or by the second attempt
+            lock(file)
+            return
+        removed.append(next(folder.iterdir()))
+        part_file.remove_abandoned(removed[0])
+        lock(file)
+
+    def hold(file: int) -> None:
+        if removed:
+            lock(file)
+            return
+        removed.append(next(folder.iterdir()))
+        with removed[0].open() as other:  # as `remove_abandoned` just before it deletes the file
+            lock(other.fileno())
+            try:
+                lock(file)
+            finally:
+                removed[0].unlink()
+
+    monkeypatch.setattr(part_file, "try_lock", lock_late if before == "the lock" else hold)
+    file = PartFile(folder / "report.bin")
+    file.write([b"content"])
+    file.commit()
+    assert {each.name: each.read_bytes() for each in folder.iterdir()} == {"report.bin": b"content"}
+    assert removed[0].name != "report.bin"
 
 
 async def test_paths_that_no_file_system_takes_leave_nothing(tmp_path: Path) -> None:
