@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, quote, urlencode
 from uuid import UUID
 
 from attrs import fields, has
+from yarl import URL
 
 from ..config.redacted import Redacted
 from ..errors import InvalidArgument
@@ -36,6 +37,11 @@ def is_text(value: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def to_url(address: str) -> URL:
+    """Parse an address. It is quoted only if it must be: a signed one must be sent as it was written."""
+    return URL(address, encoded=address.isascii() and " " not in address)
 
 
 def omit_none(**fields: Any) -> dict[str, Any]:

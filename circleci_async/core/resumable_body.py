@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeVar
 from ..config.redacted import Redacted, redacted
 from ..config.trust import Origin
 from ..errors import ApiError, DownloadError, DownloadInterrupted, RequestTimeout, TransportError
+from .encoding import to_url
 from .ranges import parse_content_range, strong_etag
 from .session import Session
 from .speed import SpeedMeter
@@ -56,7 +57,11 @@ class ResumableBody:
     ) -> None:
         self._url = redacted(url)
         del url  # it can be signed
-        if Origin.of(self._url.reveal()) is None:
+        try:
+            is_http = Origin.of(to_url(self._url.reveal())) is not None
+        except ValueError:
+            is_http = False
+        if not is_http:
             raise DownloadError("the url must be an http or https URL")
         self._session = session
         self._anonymous = anonymous

@@ -18,6 +18,7 @@ from ..config.redacted import NotPicklable, Redacted, reveal
 from ..errors import ConfigurationError, InvalidArgument, RequestTimeout, ResponseTooLarge, TransportError
 from .bounded_body import UnknownEncoding, content_encoding, read_bounded
 from .credentials import Credentials
+from .encoding import to_url
 from .gzip_decoder import GzipError
 from .lifetime import CLOSED
 from .proxies import is_needless, proxy_for
@@ -88,7 +89,7 @@ class Transport(NotPicklable):
 
         Raises `TransportError` or `RequestTimeout`, never an error of aiohttp: their frames hold the token.
         """
-        hop = Hop(self, URL(url, encoded=url.isascii() and " " not in url), anonymous=anonymous)
+        hop = Hop(self, to_url(url), anonymous=anonymous)
         del url  # it can be signed: the hop holds it, and what is sent, so that no local variable does
         session = self._session(method)
         is_raw = headers is not None and reveal(headers).get("Accept-Encoding") == "identity"
