@@ -21,7 +21,7 @@ from attrs import Factory, field, frozen
 
 import circleci_async as ca
 
-from . import soak_samples
+from . import soak_samples, soak_sequences
 from .measure import MIB, machine, peak_memory
 from .soak_builds import WORKS
 from .soak_samples import QUANTITIES, Flatness, Sample, flat
@@ -31,6 +31,7 @@ from .soak_world import SECRET, build
 
 TIMEOUT = 2.0
 RETRY = ca.RetryPolicy(attempts=6, initial_delay=0.05, max_delay=1.0)
+MAX_RESPONSE_BYTES = 4 * MIB
 MAX_FAILED = 0.02
 """The allowed share of calls that fail because of the faults; with more, the soak proves little."""
 WARM_UP = 0.2
@@ -133,6 +134,7 @@ def _client(served: Served, counters: Counters) -> ca.CircleCI:
         host=served.host,
         artifact_hosts=(served.artifact_host,),
         timeout=TIMEOUT,
+        max_response_bytes=MAX_RESPONSE_BYTES,
         retry=RETRY,
         trust_env=False,
         on_attempt=counters.note_attempt,
@@ -294,10 +296,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--tasks", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sequences", action="store_true", help="also run the random sequences of faults of the tests")
     options = parser.parse_args(arguments)
-    report = asyncio.run(soak(Plan(options.minutes * 60, options.tasks, options.seed)))
+    plan = Plan(options.minutes * 60, options.tasks, options.seed)
+    if not options.sequences:
+        report = asyncio.run(soak(plan))
+        show(report)
+        return 1 if report.objections else 0
+    with soak_sequences.running(options.minutes, options.seed) as sequences:
+        report = asyncio.run(soak(plan))
     show(report)
-    return 1 if report.objections else 0
+    print(f"\nRandom sequences of faults: {sequences.output}", end="")
+    return 0 if sequences.is_right and not report.objections else 1
 
 
 if __name__ == "__main__":
