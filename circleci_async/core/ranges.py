@@ -7,6 +7,7 @@ from typing import NamedTuple
 from .encoding import is_text
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
+_STRONG_ETAG = re.compile(r'"[!#-~\xa0-\U0010ffff]*"')
 
 
 class ContentRange(NamedTuple):
@@ -27,9 +28,9 @@ def parse_content_range(headers: Mapping[str, str]) -> ContentRange | None:
 
 
 def strong_etag(headers: Mapping[str, str]) -> str | None:
-    """Return the `ETag`, or None for a weak one, which does not guarantee the same bytes, and for one that is not text.
+    """Return the `ETag` if it is a strong one of RFC 9110, or None.
 
-    The latter cannot be sent back.
+    A weak one does not guarantee the same bytes, and an invalid one cannot be sent back.
     """
     etag = headers.get("ETag", "")
-    return etag if etag.startswith('"') and is_text(etag) else None
+    return etag if _STRONG_ETAG.fullmatch(etag) and is_text(etag) else None

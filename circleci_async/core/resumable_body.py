@@ -83,7 +83,7 @@ class ResumableBody:
         """Bytes of the parts so far, from the start of the body."""
         self.size: int | None = None
         """Length according to the server, or None if it is unknown."""
-        self.etag = etag
+        self.etag = strong_etag({"ETag": etag or ""})
         self._last_modified: str | None = None
         self.content_encoding: str | None = None
         self.resumed: int = 0

@@ -210,8 +210,10 @@ async def test_names_with_control_characters_are_escaped_in_paths(into: Path) ->
 
 
 @pytest.mark.parametrize("size", [2_000, 1_500_000])
-@pytest.mark.parametrize("etag", [b'"v\xff"', b'"\xc3"', b'W/"\xff"', b"\xff"])
-async def test_an_etag_that_is_not_text_is_ignored(size: int, etag: bytes, into: Path) -> None:
+@pytest.mark.parametrize(
+    "etag", [b'"v\xff"', b'"\xc3"', b'W/"\xff"', b"\xff", b'"v\x01"', b'"v\x7f"', b'"v', b'"a", "b"', b'"a b"']
+)
+async def test_an_etag_that_cannot_be_sent_back_is_ignored(size: int, etag: bytes, into: Path) -> None:
     world = two_pipelines()
     odd, *others = all_artifacts(world)
     content = random_bytes(size)
