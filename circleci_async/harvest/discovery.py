@@ -10,7 +10,7 @@ from ..core.session import Session
 from ..endpoints.artifacts import Artifacts
 from ..endpoints.pipelines import Pipelines
 from ..endpoints.workflows import Workflows
-from ..errors import CircleCIError, InvalidArgument, LedgerError, NotFound
+from ..errors import BadRequest, CircleCIError, InvalidArgument, LedgerError, NotFound
 from ..globs import matches
 from ..models.jobs import JobType
 from ..models.newest_workflows import is_setup_finished, newest_of_each_name, succeeded
@@ -22,7 +22,7 @@ from .committer import Committer
 from .layout import JobRef
 from .ledger.catalog import Catalog
 from .ledger.records import Listing, Recorded
-from .ledger.values import check_number, check_text
+from .ledger.values import Unusable, check_number, check_text
 from .list_reader import ListReader, Reading
 from .progress import ProgressTracker
 from .selection import Selection
@@ -204,8 +204,10 @@ class Discovery:
                 return
         try:
             if kind == "artifacts":
-                *ref, is_finished = detail
-                await self._artifacts_of(JobRef(project, *ref), is_finished=is_finished)
+                *fields, is_finished = detail
+                job = JobRef(project, *fields)
+                _check(job)
+                await self._artifacts_of(job, is_finished=is_finished)
             elif kind == "workflows":
                 (id,) = detail
                 await self._pipeline(project, await self._reader.call(lambda: self._pipelines.get(id)))
@@ -219,7 +221,7 @@ class Discovery:
             raise
         except Exception as error:  # from `call`: errors of the list itself are recorded by `reading`
             async with self._reader.reading(listing):
-                if not isinstance(error, NotFound):
+                if not isinstance(error, NotFound | BadRequest | InvalidArgument | Unusable):  # not listed any more
                     raise error from None
 
     # The latest pipeline that succeeded
@@ -270,7 +272,12 @@ class Discovery:
     async def _jobs_of(self, workflow: WorkflowRef) -> None:
 
         async def list_artifacts(job: WorkflowJob) -> None:
-            await self._artifacts_of(_job_ref(workflow, job), is_finished=job.status.is_finished)
+            ref = _job_ref(workflow, job)
+            try:
+                _check(ref)
+            except Unusable:  # recorded below; the next run looks whether the server corrected it
+                reading.is_growing = True
+            await self._artifacts_of(ref, is_finished=job.status.is_finished)
 
         async with self._reader.reading(_jobs_listing(workflow)) as reading:
             reading.is_growing = not workflow.is_finished
@@ -300,8 +307,7 @@ class Discovery:
 
         Once begun, the list is read to the end even if the run is stopped: downloaded files wait for their paths.
         """
-        check_number("job number", job.number)
-        check_text("job name", job.job)
+        _check(job)
         if self._stop.is_set:
             return
         glob = self._select.path
@@ -340,6 +346,11 @@ class Discovery:
 def utc_now() -> datetime:
     """Return the time that `since` and `until` are relative to."""
     return datetime.now(UTC)
+
+
+def _check(job: JobRef) -> None:
+    check_number("job number", job.number)
+    check_text("job name", job.job)
 
 
 def _pipelines_of(project: str, since: datetime | None) -> Listing:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from ..downloads.directory import Directory
@@ -33,8 +34,10 @@ class Lock:
             harvest = f"another harvest (process {owner})" if owner.isdigit() else "another harvest"
             raise LedgerBusy(f"{harvest} is running in {root}") from None
         if os.fstat(self._file).st_nlink == 1:  # otherwise it can be another file of the user, too
-            os.ftruncate(self._file, 0)
-            os.write(self._file, f" {os.getpid()}\n".encode())  # Windows locks the first byte: it cannot be read then
+            with suppress(OSError):  # a full disk: only the message of `LedgerBusy` needs the process
+                os.ftruncate(self._file, 0)
+                # Windows locks the first byte: it cannot be read then
+                os.write(self._file, f" {os.getpid()}\n".encode())
 
     def _acquire(self) -> None:
         for attempts_left in range(5, -1, -1):

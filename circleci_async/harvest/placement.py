@@ -43,7 +43,7 @@ class Placement:
         for part in self._folder.parts():
             query = "SELECT state, target, size, sha256, etag FROM artifacts WHERE id = ?"
             row = sql.execute(query, (part.id,)).fetchone()
-            if row is None:
+            if row is None or row[0] == "gone":
                 self._folder.remove_part(part)
                 continue
             state, target, size, digest, etag = row

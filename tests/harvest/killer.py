@@ -11,13 +11,18 @@ from typing import Any
 
 from circleci_async.testing import FakeCircleCI
 
+DOWNTIME = 0.05
+"""Seconds of an outage that harvests tolerate which `try_to_kill` runs."""
+
 PROGRAM = """
-import asyncio, json, os, signal, sys, threading, time
+import asyncio, itertools, json, os, signal, sys, threading, time
 import circleci_async as ca
 import circleci_async.core.codec, circleci_async.harvest.run
 from circleci_async.downloads.part_file import PartFile
+from circleci_async.harvest import outage
 from circleci_async.harvest.committer import Committer
 from circleci_async.harvest.placement import Placement
+from tests.harvest.snapshots import call_before_steps
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -47,12 +52,22 @@ def die_after_files(count):
         die()
     Placement.commit, Committer.add = deadly, note
 
-async def harvest(host, artifact_host, into, options):
-    retry = ca.RetryPolicy(attempts=3, initial_delay=0.001, max_delay=0.01)
+def die_before_step(number):
+    steps = itertools.count(1)
+    call_before_steps(lambda name: die() if next(steps) == number else None, setattr)
+
+def limit_files(size):
+    import resource
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+async def harvest(host, artifact_host, into, options, is_strict):
+    max_wait = 120 if is_strict else 0.2
+    retry = ca.RetryPolicy(attempts=3, initial_delay=0.001, max_delay=0.01, max_wait=max_wait)
     trusted = [artifact_host]
     async with ca.CircleCI("fake-token", host=host, artifact_hosts=trusted, retry=retry, trust_env=False) as circle:
         report = await circle.harvest("gh/acme/api", into, **options)
-        report.raise_for_failures()
+        if is_strict:
+            report.raise_for_failures()
 
 for line in sys.stdin:
     order = json.loads(line)
@@ -64,7 +79,18 @@ for line in sys.stdin:
             die_after_bytes(order["written"])
         if order["files"] is not None:
             die_after_files(order["files"])
-        asyncio.run(harvest(order["host"], order["artifact_host"], order["into"], order["options"]))
+        if order["step"] is not None:
+            die_before_step(order["step"])
+        if order["file_size"] is not None:
+            limit_files(order["file_size"])
+        if not order["is_strict"]:
+            outage.MAX_DOWNTIME = order["downtime"]
+        parts = ("host", "artifact_host", "into", "options", "is_strict")
+        try:
+            asyncio.run(harvest(*(order[part] for part in parts)))
+        except ca.CircleCIError:
+            if order["is_strict"]:
+                raise
         os._exit(0)
     _, status = os.waitpid(child, 0)
     print("killed" if os.WIFSIGNALED(status) else os.waitstatus_to_exitcode(status), flush=True)
@@ -80,6 +106,27 @@ class Killer:
     async def harvest(self, fake: FakeCircleCI, into: Path, **options: Any) -> None:
         """Harvest to the end."""
         assert await self._order(fake, into, options) == "0"
+
+    async def try_to_kill(
+        self,
+        fake: FakeCircleCI,
+        into: Path,
+        *,
+        host: str,
+        seconds: float | None = None,
+        step: int | None = None,
+        file_size: int | None = None,
+        **options: Any,
+    ) -> bool:
+        """Harvest in a process; return whether it was killed before it ended, with or without failures.
+
+        After `seconds`, or before the step with the number `step` that changes the disk. The system refuses to make a
+        file longer than `file_size`.
+        """
+        when = {"seconds": seconds, "step": step, "file_size": file_size}
+        end = await self._order(fake, into, options, host=host, is_strict=False, **when)
+        assert end in {"0", "killed"}
+        return end == "killed"
 
     async def kill(
         self,
@@ -99,18 +146,10 @@ class Killer:
         when: dict[str, Any] = {"seconds": seconds, "written": written, "files": files}
         assert await self._order(fake, into, options, **when) == "killed"
 
-    async def _order(
-        self,
-        fake: FakeCircleCI,
-        into: Path,
-        options: dict[str, Any],
-        *,
-        seconds: float | None = None,
-        written: float | None = None,
-        files: int | None = None,
-    ) -> str:
-        order: dict[str, Any] = {"seconds": seconds, "written": written, "files": files, "options": options}
-        order |= {"host": fake.url, "artifact_host": fake.artifact_host, "into": str(into)}
+    async def _order(self, fake: FakeCircleCI, into: Path, options: dict[str, Any], **more: Any) -> str:
+        names = ("seconds", "written", "files", "step", "file_size")
+        order: dict[str, Any] = {**dict.fromkeys(names), "options": options, "is_strict": True, "downtime": DOWNTIME}
+        order |= {"host": fake.url, "artifact_host": fake.artifact_host, "into": str(into), **more}
         return await asyncio.to_thread(self._send, json.dumps(order))
 
     def _send(self, order: str) -> str:
@@ -125,5 +164,6 @@ class Killer:
 @contextmanager
 def killer() -> Iterator[Killer]:
     command = (sys.executable, "-c", PROGRAM)
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=Path(__file__).parents[2]) as process:
         yield Killer(process)

@@ -12,48 +12,54 @@ import pytest
 
 from circleci_async.downloads.part_file import PartFile
 
-STEPS = ("mkdir", "replace", "unlink", "write")
+STEPS = ("link", "mkdir", "replace", "rmdir", "unlink", "write")
 """The functions of `os` that change files, besides commits and the writes of `PartFile`."""
 
 
+def call_before_steps(before: Callable[[str], object], patch: Callable[[Any, str, Any], object]) -> None:
+    """Let each step that changes the disk call `before` with its name first. Steps run one at a time."""
+    lock = threading.RLock()
+
+    def recorded(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+        def call(*args: Any, **options: Any) -> Any:
+            with lock:
+                before(name)
+                return function(*args, **options)
+
+        return call
+
+    for name in STEPS:
+        patch(os, name, recorded(getattr(os, name), name))
+    patch(PartFile, "write", recorded(PartFile.write, "write"))
+    connect = sqlite3.connect
+
+    class Connection(sqlite3.Connection):
+        changes = 0
+
+        def execute(self, statement: str, *args: Any) -> sqlite3.Cursor:
+            if statement != "COMMIT" or self.total_changes == self.changes:
+                return super().execute(statement, *args)
+            self.changes = self.total_changes
+            cursor: sqlite3.Cursor = recorded(super().execute, "commit")(statement, *args)
+            return cursor
+
+    patch(sqlite3, "connect", lambda *args, **options: connect(*args, factory=Connection, **options))
+
+
 class Snapshots:
-    """Takes the copies while the patch is active. Steps run one at a time, so that each copy is consistent."""
+    """Takes the copies while the patch is active. Each copy is consistent, since steps run one at a time."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, into: Path, copies: Path) -> None:
         self.steps: list[str] = []
         self.copies: list[Path] = []
         self._into = into
         self._copies = copies
-        self._lock = threading.RLock()
         self._is_copying = False
-        for name in STEPS:
-            monkeypatch.setattr(os, name, self._recorded(getattr(os, name), name))
-        monkeypatch.setattr(PartFile, "write", self._recorded(PartFile.write, "write"))
-        monkeypatch.setattr(sqlite3, "connect", self._connect(sqlite3.connect))
+        call_before_steps(self._before, monkeypatch.setattr)
 
-    def _connect(self, connect: Callable[..., sqlite3.Connection]) -> Callable[..., sqlite3.Connection]:
-        recorded = self._recorded
-
-        class Connection(sqlite3.Connection):
-            changes = 0
-
-            def execute(self, statement: str, *args: Any) -> sqlite3.Cursor:
-                if statement != "COMMIT" or self.total_changes == self.changes:
-                    return super().execute(statement, *args)
-                self.changes = self.total_changes
-                cursor: sqlite3.Cursor = recorded(super().execute, "commit")(statement, *args)
-                return cursor
-
-        return lambda *args, **options: connect(*args, factory=Connection, **options)
-
-    def _recorded(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
-        def call(*args: Any, **options: Any) -> Any:
-            with self._lock:
-                if not self._is_copying:
-                    self._record(name)
-                return function(*args, **options)
-
-        return call
+    def _before(self, name: str) -> None:
+        if not self._is_copying:
+            self._record(name)
 
     def _record(self, name: str) -> None:
         is_repeated = self.steps[-1:] == [name] == ["mkdir"]  # ignore an additional empty folder

@@ -124,14 +124,17 @@ class Catalog:
     def complete(self, sql: sqlite3.Connection, job: JobRef, *, is_final: bool) -> None:
         """Assign paths to the artifacts of a job, now that all are listed.
 
-        `is_final`: whether the job has finished, so that no artifacts will be added.
+        `is_final`: whether the job has finished, so that no artifacts will be added. If one was refused, the next run
+        lists them again: the server can correct it.
         """
         id = _job_id(sql, job)
-        sql.execute("UPDATE jobs SET listed = ? WHERE id = ?", ("whole" if is_final else "open", id))
         sql.execute(
             "UPDATE artifacts SET state = 'gone' WHERE job = ? AND listed_by < ? AND state NOT IN ('done', 'fetched')",
             (id, self._run.id),
         )
+        refused = sql.execute("SELECT 1 FROM artifacts WHERE job = ? AND NOT safe AND state != 'gone' LIMIT 1", (id,))
+        listed = "whole" if is_final and refused.fetchone() is None else "open"
+        sql.execute("UPDATE jobs SET listed = ? WHERE id = ?", (listed, id))
         query = "SELECT min(node) != max(node) FROM artifacts WHERE job = ? AND node >= 0"
         (has_nodes,) = sql.execute(query, (id,)).fetchone()
         taken = sql.execute("SELECT target FROM artifacts WHERE job = ? AND target IS NOT NULL", (id,))
@@ -156,10 +159,13 @@ class Catalog:
         if inserted and is_pending:
             self._position += 1
             return "discovered"
-        *known, listed_by = sql.execute(
-            f"SELECT {_COLUMNS}, listed_by FROM artifacts WHERE job = ? AND node = ? AND path = ?", (job, node, path)
+        *known, listed_by, known_url = sql.execute(
+            f"SELECT {_COLUMNS}, listed_by, url FROM artifacts WHERE job = ? AND node = ? AND path = ?",
+            (job, node, path),
         ).fetchone()
         row = _Row(*known)
+        if row.state == "failed" and url != known_url:  # perhaps in this run, with the URL of an earlier one
+            row = row._replace(run=0)
         if not inserted and listed_by == self._run.id:  # a duplicate in the list
             return "unchanged"
         row = row._replace(state="failed" if row.state == "gone" else row.state)

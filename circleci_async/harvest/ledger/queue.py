@@ -76,7 +76,12 @@ class LedgerQueue:
 
     @transactional
     def fail(self, sql: sqlite3.Connection, artifact: QueuedArtifact, error: Exception) -> None:
-        """Record that an artifact cannot be downloaded. The next run lists its job again, for a new URL."""
+        """Record that an artifact cannot be downloaded. The next run lists its job again, for a new URL.
+
+        One that is not listed any more meanwhile is gone, and has not failed.
+        """
+        if sql.execute("SELECT 1 FROM artifacts WHERE id = ? AND state = 'gone'", (artifact.id,)).fetchone():
+            return
         mark_failed(sql, self._run.id, artifact.id, error)
         sql.execute(
             "UPDATE jobs SET listed = 'begun' WHERE id = (SELECT job FROM artifacts WHERE id = ?)", (artifact.id,)

@@ -9,6 +9,10 @@ from ...errors import CircleCIError, LedgerError
 MAX_INTEGER: Final = 2**63 - 1
 
 
+class Unusable(CircleCIError):
+    """An item has a number or a name that the ledger cannot store."""
+
+
 def valid_text(value: str) -> str:
     """Escape unpaired surrogates, which SQLite refuses."""
     return value.encode("utf-8", "backslashreplace").decode()
@@ -25,15 +29,15 @@ def is_storable(number: int) -> bool:
 
 
 def check_number(name: str, number: int) -> None:
-    """Raise `CircleCIError` for a number that is not storable."""
+    """Raise `Unusable` for a number that is not storable."""
     if not is_storable(number):
-        raise CircleCIError(f"{name} {number} is invalid: expected 0 to {MAX_INTEGER}")
+        raise Unusable(f"{name} {number} is invalid: expected 0 to {MAX_INTEGER}")
 
 
 def check_text(name: str, text: str) -> None:
-    """Raise `CircleCIError` for text that is not valid Unicode."""
+    """Raise `Unusable` for text that is not valid Unicode."""
     if not is_text(text):
-        raise CircleCIError(f"{name} {text!r} is invalid: it is not valid Unicode text")
+        raise Unusable(f"{name} {text!r} is invalid: it is not valid Unicode text")
 
 
 def is_value_error(error: Exception) -> bool:
