@@ -3,7 +3,7 @@
 # `contract` uses the installed Node.js if it is new enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage contract check bench soak docs build clean
+.PHONY: help demo test coverage contract check faults bench soak docs build clean
 .NOTPARALLEL:  # two pip processes must not install into one environment at the same time
 
 # The Python that makes .venv. Override: make PYTHON=python3.12 test
@@ -32,6 +32,10 @@ coverage: .venv/.test  ## run all tests and measure coverage; fail below 95 % of
 	$(pytest) --cov --cov-report=term-missing:skip-covered --cov-report=json:build/coverage.json
 	$(python) .ci/check_coverage.py build/coverage.json
 
+SEQUENCES ?= 200
+faults: .venv/.test  ## harvest through SEQUENCES (default: 200) random sequences of faults, with killed processes
+	SEQUENCES=$(SEQUENCES) $(pytest) -o faulthandler_timeout=0 tests/harvest/check_faults.py
+
 contract: .venv/.contract  ## check each API call against a mock server generated from the OpenAPI document
 	$(python) -m pytest tests/contract/check_prism.py
 
@@ -48,8 +52,8 @@ bench: .venv/.bench  ## compare with bare aiohttp, httpx, pycircleci, aria2, cur
 	$(python) -m benchmarks
 
 MINUTES ?= 1
-soak: .venv/.package  ## run for MINUTES (default: 1) under injected faults; fail on wrong results or leaks
-	$(python) -m benchmarks.soak --minutes $(MINUTES)
+soak: .venv/.test  ## run for MINUTES (default: 1) under injected faults; fail on wrong results or leaks
+	$(python) -m benchmarks.soak --minutes $(MINUTES) --sequences
 
 docs: .venv/.docs  ## build the documentation into docs/_build
 	$(python) -m sphinx -W --keep-going --quiet --builder html docs docs/_build

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,8 +62,13 @@ def validate_responses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print how many inputs the fuzz tests tried, in all processes."""
+    """Print how many inputs the fuzz tests and how many sequences of faults the harvests tried, in all processes."""
     reports = [report for key in ("passed", "failed") for report in terminalreporter.getreports(key)]
-    counts = [value for report in reports for name, value in report.user_properties if name == "fuzz inputs"]
+    properties = [each for report in reports for each in report.user_properties]
+    counts = [value for name, value in properties if name == "fuzz inputs"]
     if counts:
         terminalreporter.write_line(f"fuzzed {len(counts)} parsers with {sum(counts):,} inputs")
+    sequences: Counter[str] = sum((Counter(value) for name, value in properties if name == "faults"), Counter())
+    if sequences:
+        counted = ", ".join(f"{count:,} {name}" for name, count in sequences.items())
+        terminalreporter.write_line(f"random sequences of faults: {counted}")
