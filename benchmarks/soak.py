@@ -21,7 +21,7 @@ from attrs import Factory, field, frozen
 
 import circleci_async as ca
 
-from . import soak_samples
+from . import soak_samples, soak_sequences
 from .measure import MIB, machine, peak_memory
 from .soak_builds import WORKS
 from .soak_samples import QUANTITIES, Flatness, Sample, flat
@@ -294,10 +294,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--tasks", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sequences", action="store_true", help="also run the random sequences of faults of the tests")
     options = parser.parse_args(arguments)
-    report = asyncio.run(soak(Plan(options.minutes * 60, options.tasks, options.seed)))
+    plan = Plan(options.minutes * 60, options.tasks, options.seed)
+    if not options.sequences:
+        report = asyncio.run(soak(plan))
+        show(report)
+        return 1 if report.objections else 0
+    with soak_sequences.running(options.minutes, options.seed) as sequences:
+        report = asyncio.run(soak(plan))
     show(report)
-    return 1 if report.objections else 0
+    print(f"\nRandom sequences of faults: {sequences.output}", end="")
+    return 0 if sequences.is_right and not report.objections else 1
 
 
 if __name__ == "__main__":
