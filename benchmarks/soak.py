@@ -31,6 +31,7 @@ from .soak_world import SECRET, build
 
 TIMEOUT = 2.0
 RETRY = ca.RetryPolicy(attempts=6, initial_delay=0.05, max_delay=1.0)
+MAX_RESPONSE_BYTES = 4 * MIB
 MAX_FAILED = 0.02
 """The allowed share of calls that fail because of the faults; with more, the soak proves little."""
 WARM_UP = 0.2
@@ -133,6 +134,7 @@ def _client(served: Served, counters: Counters) -> ca.CircleCI:
         host=served.host,
         artifact_hosts=(served.artifact_host,),
         timeout=TIMEOUT,
+        max_response_bytes=MAX_RESPONSE_BYTES,
         retry=RETRY,
         trust_env=False,
         on_attempt=counters.note_attempt,

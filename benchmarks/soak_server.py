@@ -6,6 +6,7 @@ It prints its address as JSON, serves until its standard input ends, then prints
 """
 
 import asyncio
+import gzip
 import json
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from attrs import define, field, frozen
 
 from circleci_async.testing import FakeCircleCI, Fault, RateLimit
 
+from .measure import MIB
 from .soak_world import build, renew
 
 RUN_TIME = 0.4
@@ -31,12 +33,21 @@ EXIT_TIMEOUT = 60.0
 REARM_INTERVAL = 0.02
 """Seconds between two checks of which faults were injected."""
 
+BOMB = gzip.compress(bytes(64 * MIB))
+"""64 KiB that are 64 MiB when decompressed, which exceeds the client's bound."""
+
 FAULTS: Mapping[str, tuple[int, Mapping[str, Any]]] = {
     "500": (150, {"origin": "api", "method": "GET", "status": 500}),
     "502, a web page": (150, {"origin": "api", "method": "GET", "status": 502, "body": "<h1>Bad gateway</h1>"}),
     "503 with Retry-After": (200, {"origin": "api", "method": "GET", "status": 503, "headers": {"Retry-After": "0.1"}}),
     "429 with Retry-After": (250, {"origin": "api", "status": 429, "headers": {"Retry-After": "0.1"}}),
     "429 without": (400, {"origin": "api", "status": 429}),
+    "429 with Retry-After of years": (800, {"origin": "api", "status": 429, "headers": {"Retry-After": "1735689600"}}),
+    "500 with 2 MB": (400, {"origin": "api", "method": "GET", "status": 500, "body": "x" * 2_000_000}),
+    "200 with a gzip bomb": (
+        3000,
+        {"origin": "api", "method": "GET", "status": 200, "body": BOMB, "headers": {"Content-Encoding": "gzip"}},
+    ),
     "reset before the response": (120, {"origin": "api", "method": "GET", "reset": "before"}),
     "response lost": (120, {"origin": "api", "method": "GET", "reset": "after"}),
     "response cut": (120, {"origin": "api", "method": "GET", "cut": 30}),
@@ -51,6 +62,8 @@ FAULTS: Mapping[str, tuple[int, Mapping[str, Any]]] = {
     "storage: the signature expires": (40, {"origin": "storage", "expired": True}),
     "storage: cut": (15, {"origin": "storage", "cut": 1000}),
     "storage: reset": (40, {"origin": "storage", "reset": "before"}),
+    "storage: an invalid ETag": (40, {"origin": "storage", "headers": {"ETag": '"\u00e9 "x'}}),
+    "storage: 403 of another kind": (80, {"origin": "storage", "status": 403, "body": "<Error/>"}),
     "storage: late": (40, {"origin": "storage", "delay": 0.15}),
 }
 """Name -> (about one of how many requests is hit, the fault)."""
