@@ -72,7 +72,7 @@ def test_wrong_bytes_of_an_artifact_fail_the_soak(
 ) -> None:
     monkeypatch.setattr(soak, "build", other_world)
     monkeypatch.setattr(soak, "WORKS", {soak_work.harvest: 1})
-    assert soak.main(["--minutes", "0.001", "--tasks", "1"]) == 1
+    assert soak.main(["--minutes", "0", "--tasks", "1"]) == 1  # one piece of work
     out, err = capsys.readouterr()
     assert "Verdict: wrong results: 1.\n" in out
     assert err.startswith("WRONG: harvest: the harvest: expected [(")
