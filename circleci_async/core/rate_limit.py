@@ -6,11 +6,9 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
-MAX_RESET = 10_000_000.0
-"""Seconds (about four months). A larger `*-Reset` is a point in time or an error, and is ignored."""
-
-MAX_RETRY_AFTER = 86_400.0
-"""Seconds (a day). A longer `Retry-After` is an error, such as a date as seconds since the epoch, and is ignored."""
+MAX_DELAY = 86_400.0
+"""Seconds (a day). A longer `Retry-After` or `*-Reset` is an error, such as a date as seconds since the epoch, and is
+ignored."""
 
 _NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{0,18})?")
 
@@ -46,7 +44,7 @@ def parse_retry_after(headers: Mapping[str, str], *, now: float) -> float | None
         if due is None:
             return None
         seconds = max(0.0, due - (_date(headers.get("Date", "")) or now))
-    return seconds if 0 <= seconds <= MAX_RETRY_AFTER else None
+    return seconds if 0 <= seconds <= MAX_DELAY else None
 
 
 def parse_rate_limit(headers: Mapping[str, str], *, refused: bool) -> RateLimitState:
@@ -97,7 +95,7 @@ def _family(headers: Mapping[str, str], prefix: str) -> _Family:
             family.remaining.append(number)
         elif kind.startswith("limit"):
             family.limits.append(number)
-        elif kind.startswith("reset") and 0 <= number < MAX_RESET:
+        elif kind.startswith("reset") and 0 <= number <= MAX_DELAY:
             family.resets.append(number)
     return family
 

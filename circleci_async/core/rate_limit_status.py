@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from .rate_limit import MAX_RESET, parse_number
+from .rate_limit import MAX_DELAY, parse_number
 
 __all__ = ["RateLimitStatus"]
 
@@ -38,7 +38,7 @@ def parse_status(headers: Mapping[str, str], *, rate: float | None = None) -> Ra
         if family in {"", "x-"} and kind in found and (number := parse_number(value)) is not None and number >= 0:
             found[kind].append(number)
     limits, remaining, resets = found.values()
-    resets = [reset for reset in resets if reset < MAX_RESET]
+    resets = [reset for reset in resets if reset <= MAX_DELAY]
     return RateLimitStatus(
         limit=int(min(limits)) if limits else None,
         remaining=int(min(remaining)) if remaining else None,

@@ -88,6 +88,9 @@ def test_a_date_is_compared_with_the_date_of_the_response() -> None:
             9.0,
         ),
         ({"RateLimit-Remaining": "0", "X-RateLimit-Remaining": "3", "X-RateLimit-Reset": "2"}, False, 2.0),
+        ({"RateLimit-Remaining": "0", "RateLimit-Reset": "86400"}, False, 86400.0),
+        ({"RateLimit-Remaining": "0", "RateLimit-Reset": "86401"}, False, None),
+        ({"RateLimit-Remaining": "0", "RateLimit-Reset": "1735689600"}, False, None),
         ({"RateLimit-Remaining": "0"}, False, None),
         # a 429 means that nothing remains
         ({"RateLimit-Reset": "6"}, True, 6.0),

@@ -12,7 +12,7 @@ from circleci_async.config.trust import Origin, Trust
 from circleci_async.core.deprecations import Deprecations
 from circleci_async.core.error_bodies import request_id
 from circleci_async.core.ranges import ContentRange, parse_content_range, strong_etag
-from circleci_async.core.rate_limit import MAX_RETRY_AFTER, RateLimitState, parse_rate_limit, parse_retry_after
+from circleci_async.core.rate_limit import MAX_DELAY, RateLimitState, parse_rate_limit, parse_retry_after
 from circleci_async.core.rate_limit_status import RateLimitStatus, parse_status
 from circleci_async.core.response import Redirect, Response
 from circleci_async.webhooks import verify
@@ -25,13 +25,13 @@ API = "https://circleci.com/api/v2"
 
 def _retry_after(text: str) -> object:
     seconds = parse_retry_after({"Retry-After": text}, now=NOW)
-    assert seconds is None or 0 <= seconds <= MAX_RETRY_AFTER
+    assert seconds is None or 0 <= seconds <= MAX_DELAY
     return seconds
 
 
 def _retry_after_date(text: str) -> object:
     seconds = parse_retry_after({"Retry-After": "Wed, 15 Nov 2023 06:13:20 GMT", "Date": text}, now=NOW)
-    assert seconds is None or 0 <= seconds <= MAX_RETRY_AFTER
+    assert seconds is None or 0 <= seconds <= MAX_DELAY
     return seconds
 
 
