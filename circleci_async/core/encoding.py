@@ -31,7 +31,7 @@ _TOKEN_HEADERS = frozenset({"authorization", "circle-token"})
 
 
 def is_text(value: str) -> bool:
-    """Return whether UTF-8 can encode a text: it contains no half of a surrogate pair."""
+    """Return whether a text can be encoded as UTF-8: it contains no surrogates."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -40,7 +40,7 @@ def is_text(value: str) -> bool:
 
 
 def to_url(address: str) -> URL:
-    """Parse an address. It is quoted only if it must be: a signed one must be sent as it was written."""
+    """Parse an address. It is quoted only if necessary: a signed one must be sent unchanged."""
     return URL(address, encoded=address.isascii() and " " not in address)
 
 
