@@ -22,7 +22,7 @@ MAX_LENGTH = 8 * 1024
 """Characters of an artifact's path: more than systems accept, so that work per path stays small."""
 
 MAX_PATH = 4096
-"""Bytes that the path of a file must stay below, where the system does not tell."""
+"""Bytes that the path of a file must stay below, where the system does not state a limit."""
 
 _PLAIN = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.%+~=@-]{0,200}(?:/|$))+(?<!/)")
 """Paths that need no further check: most of them."""
@@ -88,8 +88,8 @@ class Destination:
     def place(self, artifact: Artifact) -> Path:
         """Return the path for an artifact, and create its folder. No other artifact gets the same path.
 
-        Deletes what a killed process left of the same file. Raises `UnsafePath` for a path that could leave the
-        destination, and `DownloadError` if the folder cannot be created; nothing is left of it then.
+        Deletes partial files that a killed process left for the same target. Raises `UnsafePath` for a path that could
+        leave the destination, and `DownloadError` if the folder cannot be created; new folders are deleted then.
         """
         parts = checked_parts(artifact.path)
         if artifact.node_index:
