@@ -21,6 +21,15 @@ class _ShownList(str):
 _JOINER = "\u200d"  # joins emoji; safe to print
 
 
+def is_valid_unicode(text: str) -> bool:
+    """Return whether a text can be encoded as UTF-8: it contains no surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def printable(text: str) -> str:
     """Return the text as one line without control characters.
 

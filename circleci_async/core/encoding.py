@@ -30,15 +30,6 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _TOKEN_HEADERS = frozenset({"authorization", "circle-token"})
 
 
-def is_text(value: str) -> bool:
-    """Return whether a text can be encoded as UTF-8: it contains no surrogates."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def to_url(address: str) -> URL:
     """Parse an address. It is quoted only if necessary: a signed one must be sent unchanged."""
     return URL(address, encoded=address.isascii() and " " not in address)

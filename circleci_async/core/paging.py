@@ -8,9 +8,8 @@ from typing import Generic, Literal, TypeAlias, TypeVar, get_args
 from attrs import frozen
 
 from ..errors import CircleCIError, InvalidArgument, NotFound, PagingError, TruncatedListWarning
-from ..untrusted_text import quoted
+from ..untrusted_text import is_valid_unicode, quoted
 from .arguments import check_word
-from .encoding import is_text
 
 __all__ = ["IfTruncated", "Page", "Paged"]
 
@@ -122,7 +121,7 @@ class Paged(Generic[T]):
             return f"the server returned {empty} empty pages in a row"
         if len(token) > MAX_TOKEN:
             return f"the server returned a page token of {len(token)} characters, more than {MAX_TOKEN}"
-        if not is_text(token):
+        if not is_valid_unicode(token):
             return f"the server returned the page token {quoted(self._redact(token))}, which is not valid Unicode"
         return None
 

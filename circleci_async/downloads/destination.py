@@ -9,10 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..core.arguments import local_path
-from ..core.encoding import is_text
 from ..errors import DownloadError, UnsafePath
 from ..models.artifacts import Artifact
-from ..untrusted_text import MAX_SHOWN, quoted, shown
+from ..untrusted_text import MAX_SHOWN, is_valid_unicode, quoted, shown
 from .part_file import MAX_ADDED, remove_abandoned, stem, target_stem
 
 MAX_NAME = 255
@@ -40,7 +39,7 @@ def checked_parts(path: str) -> tuple[str, ...]:
         return parts
     elif _CONTROL.search(path):
         reason = "it contains a control character"
-    elif not is_text(path):
+    elif not is_valid_unicode(path):
         reason = "it is not valid Unicode text"
     elif "\\" in path:
         reason = "it contains a backslash, which separates folders on Windows"
