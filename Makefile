@@ -33,7 +33,7 @@ coverage: .venv/.test  ## run all tests and measure coverage; fail below 95 % of
 	$(python) .ci/check_coverage.py build/coverage.json
 
 SEQUENCES ?= 200
-faults: .venv/.test  ## harvest through SEQUENCES (default: 200) random sequences of faults, with killed processes
+faults: .venv/.test  ## run harvests with SEQUENCES (default: 200) random sequences of faults and killed processes
 	SEQUENCES=$(SEQUENCES) $(pytest) -o faulthandler_timeout=0 tests/harvest/check_faults.py
 
 contract: .venv/.contract  ## check each API call against a mock server generated from the OpenAPI document

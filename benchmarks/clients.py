@@ -108,7 +108,7 @@ class Client:
     """What must be installed besides this project."""
 
     @property
-    def is_here(self) -> bool:
+    def is_installed(self) -> bool:
         """Whether its package is installed."""
         return self.package is None or find_spec(self.package) is not None
 
@@ -139,9 +139,9 @@ CLIENTS = (SDK, AIOHTTP, HTTPX, PYCIRCLECI)
 
 def run(place: Place, rounds: int, only: str = "") -> None:
     """Print the table; run only operations whose name contains `only`."""
-    clients = [client for client in CLIENTS if client.is_here]
+    clients = [client for client in CLIENTS if client.is_installed]
     if len(clients) < len(CLIENTS):
-        missing = ", ".join(client.name for client in CLIENTS if not client.is_here)
+        missing = ", ".join(client.name for client in CLIENTS if not client.is_installed)
         print(f"Not installed, and skipped: {missing} (`make bench` installs them).\n")
     print(f"| ms (multiple of {AIOHTTP.name}) | {' | '.join(client.name for client in clients)} |")
     print("|---" + "|--:" * len(clients) + "|")

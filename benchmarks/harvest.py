@@ -64,7 +64,7 @@ def serving(world: World, folder: Path | None = None, delay: float = LATENCY) ->
 
 def run(scale: Scale, rounds: int, only: str = "") -> None:
     """Print the tables whose names contain `only`."""
-    missing = [rival.program for rival in RIVALS if not rival.is_here]
+    missing = [rival.program for rival in RIVALS if not rival.is_installed]
     missing += [] if nginx.PROGRAM else ["nginx (benchmarks.world_server serves its files)"]
     if missing:
         print(f"Not installed, and skipped: {', '.join(map(str, missing))}.\n")
@@ -128,7 +128,7 @@ def _print(comparison: Comparison) -> None:
 def compare(comparison: Comparison, task: Task) -> list[Row]:
     """Run all tools alternately, in a different order each round; the first round is not counted."""
     sizes = comparison.world.sizes
-    shares = {rival.name: comparison.share if rival == WGET else 1 for rival in RIVALS if rival.is_here}
+    shares = {rival.name: comparison.share if rival == WGET else 1 for rival in RIVALS if rival.is_installed}
     fetchers: dict[str, Callable[[], object]] = {"": lambda: asyncio.run(rivals.harvest(task))}
     for rival in RIVALS:
         if rival.name in shares:

@@ -1,4 +1,4 @@
-"""The time that SHA-256 alone takes: a download that computes checksums is no faster."""
+"""The time that SHA-256 alone takes, which is the minimum for a download with checksums."""
 
 import hashlib
 import statistics

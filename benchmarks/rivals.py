@@ -120,7 +120,7 @@ class Rival:
     concurrency: int = 16
 
     @property
-    def is_here(self) -> bool:
+    def is_installed(self) -> bool:
         """Whether its program is installed."""
         return self.program is None or shutil.which(self.program) is not None
 

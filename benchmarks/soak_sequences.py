@@ -13,7 +13,7 @@ END_TIMEOUT = 600.0
 
 @define
 class Sequences:
-    """The output of the sequences, and whether their results were right, once the block of `running` has ended."""
+    """The output of the sequences, and whether their results were correct. Set when the block of `running` ends."""
 
     output: str = ""
     is_right: bool = False

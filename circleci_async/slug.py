@@ -12,6 +12,7 @@ from uuid import UUID
 import attrs
 
 from .errors import InvalidArgument
+from .untrusted_text import is_valid_unicode
 
 __all__ = ["OrgSlug", "ProjectSlug", "segment"]
 
@@ -30,7 +31,6 @@ _REPOSITORY_HOSTS: Final = {
 _URL = re.compile(r"([a-z][a-z0-9+.-]{0,30}://)(?:[^/]*@)?([^?#]*).*", re.IGNORECASE | re.DOTALL)
 _SCP = re.compile(r"[^/@:]+@(?P<host>[^/@:]+):(?P<path>.*)")  # git@github.com:acme/api.git
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")  # how Python represents bytes that it could not decode
 
 
 def _page(sections: str, names: int) -> str:
@@ -69,7 +69,7 @@ def _check_name(_slug: object, field: "attrs.Attribute[str]", value: str) -> Non
         problem = "it would change the path"
     elif "/" in value:
         problem = "it contains a slash"
-    elif _CONTROL.search(value) or _SURROGATE.search(value):
+    elif _CONTROL.search(value) or not is_valid_unicode(value):
         problem = "it contains a control character"
     elif value != value.strip():
         problem = "it has leading or trailing white space"
@@ -164,7 +164,7 @@ def segment(value: str | int | UUID) -> str:
     Raises `InvalidArgument` for other types, for negative numbers, and for "", "." and "..", which change the path.
     """
     text = _text(value)
-    if text in ("", ".", "..") or _SURROGATE.search(text):
+    if text in ("", ".", "..") or not is_valid_unicode(text):
         raise InvalidArgument(f"path segment must be an id, a name or a non-negative number, got {value!r}")
     return quote(text, safe="")
 

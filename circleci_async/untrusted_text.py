@@ -1,4 +1,4 @@
-"""Text from outside (servers, builds, files), made safe to show in errors, logs and terminals."""
+"""Clip and escape text from servers, builds and files, for errors, logs and terminals."""
 
 from collections.abc import Iterable
 
@@ -13,10 +13,21 @@ MAX_QUOTED = 80
 
 
 class _ShownList(str):
+    """Text of several lines that is clipped and escaped already."""
+
     __slots__ = ()
 
 
 _JOINER = "\u200d"  # joins emoji; safe to print
+
+
+def is_valid_unicode(text: str) -> bool:
+    """Return whether a text can be encoded as UTF-8: it contains no surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def printable(text: str) -> str:
@@ -52,7 +63,7 @@ def named(text: str) -> str:
 
 
 def shown_list(heading: str, items: Iterable[str]) -> str:
-    """Return a heading, and each item as `shown` returns it on a line of its own."""
+    """Return a heading, and each item on a separate line, as `shown` returns it."""
     return _ShownList("\n  ".join([shown(heading), *(shown(item, MAX_ERROR) for item in items)]))
 
 

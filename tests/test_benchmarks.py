@@ -145,7 +145,10 @@ def test_the_harvest_and_its_rivals_fetch_the_same_files(server: str, tmp_path: 
     with serving(world, tmp_path / "served") as base:
         task = rivals.Task(base, world.addresses(base), tmp_path / "files", tmp_path / "notes")
         found: list[dict[str, bytes]] = []
-        for fetch in (lambda task: asyncio.run(rivals.harvest(task)), *(r.fetch for r in rivals.RIVALS if r.is_here)):
+        for fetch in (
+            lambda task: asyncio.run(rivals.harvest(task)),
+            *(r.fetch for r in rivals.RIVALS if r.is_installed),
+        ):
             fetch(task)
             files = [file for file in task.folder.rglob("[!.]*") if file.is_file()]
             found.append({file.name: file.read_bytes() for file in files})
@@ -163,7 +166,7 @@ def test_the_time_of_a_partial_download_is_scaled(tmp_path: Path) -> None:
             (tmp_path / name).mkdir()
         task = rivals.Task(base, comparison.world.addresses(base), tmp_path / "files", tmp_path / "notes")
         rows = harvest.compare(comparison, task)
-    assert [row.name for row in rows] == [f"{r.name}, {r.concurrency} at once" for r in rivals.RIVALS if r.is_here]
+    assert [row.name for row in rows] == [f"{r.name}, {r.concurrency} at once" for r in rivals.RIVALS if r.is_installed]
     assert all(row.goal == 1.0 for row in rows)
 
 

@@ -31,7 +31,7 @@ def check_word(
     required: bool = False,
     error: type[CircleCIError] = InvalidArgument,
 ) -> None:
-    """Raise `InvalidArgument` unless the value is one of the words, which can be an enum; None, unless `required`.
+    """Raise `error` unless the value is one of the words, which can be an enum. None is allowed unless `required`.
 
     Servers ignore an unknown word, or answer it with an error that does not name it.
     """
@@ -51,7 +51,7 @@ def check_words(name: str, values: Iterable[Any] | None, words: Iterable[str]) -
 def local_path(name: str, path: str | os.PathLike[str]) -> Path:
     """Return a path of this machine.
 
-    Raises `InvalidArgument` for an address such as `s3://bucket/x`, and for text that no path can have.
+    Raises `InvalidArgument` for an address such as `s3://bucket/x`, and for text that no path can contain.
     """
     if match := _SCHEME.match(os.fspath(path)):
         raise InvalidArgument(

@@ -13,15 +13,15 @@ PIECE = 64 * 1024
 """Bytes that are decompressed at once: 1 MB of gzip can hold 1 GB."""
 
 PIECES_AT_ONCE = 16
-"""Pieces between which other tasks do not run: what is compressed needs no waiting for the network."""
+"""Pieces that are decompressed before other tasks can run: one read can contain many."""
 
 
 class UnknownEncoding(Exception):
-    """The coding of a body is not supported. The message says so."""
+    """The `Content-Encoding` of a body is not supported."""
 
 
 def content_encoding(headers: Mapping[str, str]) -> str:
-    """Return the coding of a body: "" for a plain one."""
+    """Return the `Content-Encoding` of a body in lower case; "" if it is not encoded."""
     encoding = headers.get("Content-Encoding", "").strip().lower()
     return "" if encoding == "identity" else encoding
 
@@ -46,7 +46,9 @@ async def read_bounded(
             pieces += 1
             if pieces % PIECES_AT_ONCE == 0:
                 await asyncio.sleep(0)
-        if received > max_bytes + max_bytes // 100 + PIECE:  # more than incompressible data takes: empty gzip members
+        if (
+            received > max_bytes + max_bytes // 100 + PIECE
+        ):  # incompressible data needs less: these are empty gzip members
             return body.getvalue(), False
     if decoder and received:
         decoder.end()
@@ -55,5 +57,7 @@ async def read_bounded(
 
 def _decoder(encoding: str) -> GzipDecoder:
     if encoding not in {"gzip", "x-gzip", "deflate"}:
-        raise UnknownEncoding("its Content-Encoding is neither gzip nor deflate")  # without quoting the server
+        raise UnknownEncoding(
+            "its Content-Encoding is neither gzip nor deflate"
+        )  # not quoted: it can contain the token
     return GzipDecoder(max_piece=PIECE, is_deflate=encoding == "deflate")

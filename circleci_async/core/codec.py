@@ -34,7 +34,7 @@ Hook = Callable[[Any, Any], Any]
 
 _fromisoformat = datetime.fromisoformat  # looked up once: decoding spends most of its time here
 MAX_COUNTED = 20_000
-"""Faults of a list or map after which the rest is not decoded: each takes about as long as ten items without one."""
+"""Faults of a list or map after which the rest is not decoded: a faulty item takes as long as about ten valid ones."""
 
 
 @attrs.frozen(kw_only=True)
@@ -56,7 +56,7 @@ class _OptionalEnvelope(Generic[T]):
 def decode(kind: type[T], body: bytes, *, method: str = "", url: str = "", in_detail: bool = True) -> T:
     """Return the body as a `kind`: a model, a list of models such as `list[Collaboration]`, or `dict[str, Any]`.
 
-    The response to a DELETE is a success whatever its body: an unexpected one gives an empty `kind`.
+    A DELETE succeeds with any body: an unexpected one is decoded as an empty `kind`.
 
     Raises `DecodeError`, which lists the faulty fields, unless not `in_detail`. `method` and `url` of the request are
     kept in the error.
@@ -136,7 +136,7 @@ def _page_without_faults(kind: type[T], body: bytes) -> tuple[tuple[T, ...], str
 def loads(body: bytes, *, method: str = "", url: str = "", in_detail: bool = True) -> Any:
     """Return the body as plain data; None for an empty one. Raises `DecodeError` if it is not JSON.
 
-    The response to a DELETE need not be JSON: None then.
+    Also returns None for a response to a DELETE that is not JSON.
     """
     if _is_blank(body):
         return None

@@ -1,4 +1,4 @@
-"""The token of a client: which requests carry it, and its removal from everything that is shown."""
+"""The token of a client: decide which requests carry it, and redact it in texts, bodies, headers and addresses."""
 
 import asyncio
 from base64 import b64encode
@@ -42,7 +42,7 @@ class Credentials(NotPicklable):
             self.static_header = self._header(self._token)
 
     def trusts(self, url: str | URL) -> bool:
-        """Return whether the token may be sent to this address, and its rate-limit headers are applied."""
+        """Return whether the token may be sent to this address. Rate limits stated by other addresses are ignored."""
         return self._trust.trusts(url)
 
     async def new_header(self) -> tuple[tuple[str, str], int] | None:
@@ -71,7 +71,7 @@ class Credentials(NotPicklable):
         return text
 
     def redact_bytes(self, body: bytes) -> bytes:
-        """Replace the token in a body from outside."""
+        """Replace the token in a body of the server."""
         for secret in self._secrets:
             body = body.replace(secret.encode(), b"[token]")
         return body

@@ -1,12 +1,12 @@
-"""When a DELETE that was sent again has succeeded."""
+"""Decide whether a repeated DELETE has succeeded."""
 
 from ..errors import CircleCIError, ServerError, TransportError
 
 
 def is_deleted(method: str, status: int, *, is_repeated: bool) -> bool:
-    """Return whether a refusal shows that an earlier attempt, whose response was lost, has deleted.
+    """Return whether an error status shows that an earlier attempt, whose response was lost, deleted the object.
 
-    Not 410, by which CircleCI says that it has removed the operation itself.
+    410 does not: CircleCI sends it if the operation itself was removed.
     """
     return method == "DELETE" and status == 404 and is_repeated
 
@@ -14,6 +14,6 @@ def is_deleted(method: str, status: int, *, is_repeated: bool) -> bool:
 def may_be_done(error: CircleCIError) -> bool:
     """Return whether an attempt that failed with this error may have been carried out, and only its response was lost.
 
-    A gateway answers 5xx for a server whose response it lost. A 429 or 408 states that nothing was done.
+    A gateway sends a 5xx if it lost the response of the server. A 429 or 408 means that nothing was done.
     """
     return isinstance(error, ServerError) or (isinstance(error, TransportError) and error.sent)

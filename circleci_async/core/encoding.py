@@ -30,17 +30,8 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _TOKEN_HEADERS = frozenset({"authorization", "circle-token"})
 
 
-def is_text(value: str) -> bool:
-    """Return whether UTF-8 can encode a text: it contains no half of a surrogate pair."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def to_url(address: str) -> URL:
-    """Parse an address. It is quoted only if it must be: a signed one must be sent as it was written."""
+    """Parse an address. It is quoted only if necessary: a signed one must be sent unchanged."""
     return URL(address, encoded=address.isascii() and " " not in address)
 
 

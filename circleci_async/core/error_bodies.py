@@ -12,10 +12,10 @@ from ..untrusted_text import printable, shown
 MAX_BODY = 64 * 1024
 """Characters of a body that an error keeps."""
 
-_MAX_SECRET = 4 * 1024
+_MAX_SECRET = 4 * 1024  # bytes; a longer secret can be cut at the end of what is read
 
 MAX_READ: int = MAX_BODY + _MAX_SECRET
-"""Bytes that are read of it."""
+"""Bytes of an error body that are read."""
 
 MAX_MESSAGE = 500
 """Characters of a message."""
@@ -30,7 +30,7 @@ _KEYS = ("message", "error", "detail", "title", "error_description", "reason")
 
 
 def kept_text(body: bytes, *, redact: Callable[[str], str]) -> str:
-    """Return the start of an error body without secrets, also without one that is cut at `MAX_READ`."""
+    """Return the start of an error body without secrets, including one that is cut off at `MAX_READ`."""
     text = redact(body.decode("utf-8-sig", "replace"))
     return (text if len(body) < MAX_READ else text[:-_MAX_SECRET])[:MAX_BODY]
 

@@ -19,7 +19,7 @@ class GzipError(Exception):
 class GzipDecoder:
     """Decompresses a gzip file of one or several members into pieces of at most `max_piece` bytes.
 
-    `is_deflate`: the format is zlib, or raw deflate, which some servers send by that name. Raises `GzipError`.
+    `is_deflate`: the format is zlib, or raw deflate, which some servers send under that name. Raises `GzipError`.
     """
 
     def __init__(self, *, max_piece: int, is_deflate: bool = False) -> None:

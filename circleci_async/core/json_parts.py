@@ -91,7 +91,7 @@ class _Parser:
                 return values, comma + 1
             at = self.skip_space(comma + 1)
             if following != "," or text[at : at + 1] == "]":
-                self._refuse("[0", end)
+                self._refuse('[""', end)
 
     def _object(self, at: int, depth: int) -> tuple[dict[str, Any], int]:
         text = self._text
@@ -118,7 +118,7 @@ class _Parser:
                 return values, comma + 1
             at = self.skip_space(comma + 1)
             if following != "," or text[at : at + 1] != '"':
-                self._refuse('{"":0', end)
+                self._refuse('{"":""', end)
 
     def _batch(self, opening: str, at: int, closing: str) -> tuple[Any, int] | None:
         """Return the items after the one that ends at `at`, up to a comma within the next part, and that index.

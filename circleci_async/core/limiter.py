@@ -128,7 +128,7 @@ class Limiter:
     def try_acquire(self, *, counted: bool = True) -> "Permit | None":
         """Return a permit if the request may be sent now. Else return None: use `acquire`."""
         now = asyncio.get_running_loop().time()
-        # A call of the other kind cannot be waiting then: it would have been admitted.
+        # No call of the other kind is waiting then: it would have been admitted.
         if self._queues[counted] or not self._may_send(now, counted=counted):
             return None
         return self._start(now, counted=counted)

@@ -1,6 +1,5 @@
 """Lists that the API returns page by page."""
 
-import re
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Set
 from contextlib import aclosing
@@ -9,14 +8,12 @@ from typing import Generic, Literal, TypeAlias, TypeVar, get_args
 from attrs import frozen
 
 from ..errors import CircleCIError, InvalidArgument, NotFound, PagingError, TruncatedListWarning
-from ..untrusted_text import quoted
+from ..untrusted_text import is_valid_unicode, quoted
 from .arguments import check_word
 
 __all__ = ["IfTruncated", "Page", "Paged"]
 
 T = TypeVar("T")
-
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 IfTruncated: TypeAlias = Literal["warn", "raise", "ignore"]
 """How the iteration of a list that the API truncates ends: with a `TruncatedListWarning`, with it as an error, or
@@ -79,7 +76,7 @@ class Paged(Generic[T]):
         to truncate, the iteration ends as `if_truncated` says instead, and no item is yielded twice.
         """
         self.is_truncated = False
-        seen = {hash(start)}  # hashes: a walk of a million pages needs little memory
+        seen = {hash(start)}  # hashes, since there can be a million pages
         token = start
         before: tuple[T, ...] = ()
         repeats = empty = 0
@@ -104,9 +101,8 @@ class Paged(Generic[T]):
                     truncated.page_token = token
                     raise truncated
                 if self._if_truncated == "warn":
-                    warnings.warn(
-                        self._truncation_warning, TruncatedListWarning, stacklevel=3
-                    )  # the line that iterates
+                    # at the line that iterates
+                    warnings.warn(self._truncation_warning, TruncatedListWarning, stacklevel=3)
                 return
             if repeats == MAX_REPEATS:
                 raise PagingError(f"the server returned the same {len(before)} items on {repeats + 1} pages in a row")
@@ -125,7 +121,7 @@ class Paged(Generic[T]):
             return f"the server returned {empty} empty pages in a row"
         if len(token) > MAX_TOKEN:
             return f"the server returned a page token of {len(token)} characters, more than {MAX_TOKEN}"
-        if _SURROGATE.search(token):
+        if not is_valid_unicode(token):
             return f"the server returned the page token {quoted(self._redact(token))}, which is not valid Unicode"
         return None
 

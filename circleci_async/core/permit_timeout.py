@@ -20,8 +20,8 @@ class Permits(Protocol):
 class PermitTimeouts:
     """Sets a `PoolTimeout` on each waiting future after its timeout, in seconds without progress. One timer for all.
 
-    Progress is a permit that was released, or a stream that received data: streams that nobody reads hold their permits
-    for ever. A pause and paced sending do not count either.
+    Progress is a released permit, or received data: an unread stream holds its permit forever. The timeout does not run
+    during a pause or while a permit is free.
     """
 
     def __init__(self, permits: Permits, stats: Stats) -> None:

@@ -30,10 +30,10 @@ def proxy_for(address: URL, proxies: Mapping[str, str]) -> str | None:
     )
 
 
-def is_needless(proxy: URL | None, address: URL) -> bool:
+def is_env_proxy_for_loopback(proxy: URL | None, address: URL) -> bool:
     """Return whether aiohttp took a proxy (here without its user) from the environment for an address on this machine.
 
-    A proxy of the session itself is its owner's choice.
+    A proxy that is set on the session itself is used for these addresses too.
     """
     if proxy is None or not is_local(address):
         return False

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from .encoding import is_text
+from ..untrusted_text import is_valid_unicode
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 _STRONG_ETAG = re.compile(r'"[!#-~\xa0-\U0010ffff]*"')
@@ -33,4 +33,4 @@ def strong_etag(headers: Mapping[str, str]) -> str | None:
     A weak one does not guarantee the same bytes, and an invalid one cannot be sent back.
     """
     etag = headers.get("ETag", "")
-    return etag if _STRONG_ETAG.fullmatch(etag) and is_text(etag) else None
+    return etag if _STRONG_ETAG.fullmatch(etag) and is_valid_unicode(etag) else None

@@ -9,11 +9,10 @@ from typing import Any
 
 from ..config.redacted import Redacted
 from ..errors import ApiError, CircleCIError, DecodeError, InvalidArgument
+from ..untrusted_text import is_valid_unicode
 from .error_bodies import error_message
 
 _HTML_CHARACTERS = re.compile("[&<>]")  # some servers escape these in JSON too
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 MAX_UNREDACTED = 4
 """Characters. The API itself shows the last four of a value, so shorter ones are not replaced."""
@@ -23,7 +22,7 @@ def checked_value(name: str, value: Redacted[Any]) -> Redacted[str]:
     """Return the value of a variable. Raises `InvalidArgument`, which does not show the value."""
     if not isinstance(value.reveal(), str):
         raise InvalidArgument(f"the value of {name!r} must be a string, got {type(value.reveal()).__name__}")
-    if _SURROGATE.search(value.reveal()):  # it cannot be encoded
+    if not is_valid_unicode(value.reveal()):
         raise InvalidArgument(f"the value of {name!r} must be valid Unicode: it contains a lone surrogate")
     return value
 
@@ -59,7 +58,7 @@ def _spellings(value: str) -> Iterator[str]:
 
 
 class _Redactor:
-    """Replaces values in texts, which may end within one, since only the start of a body is kept."""
+    """Replaces values in texts, including one that is cut off at the end: only the start of a body is kept."""
 
     def __init__(self, values: Iterable[str]) -> None:
         self._values = sorted(values, key=len, reverse=True)

@@ -51,7 +51,9 @@ class RequestOptions:
         if not is_valid:
             raise InvalidArgument(f"timeout must be a positive number of seconds, got {self.timeout!r}")
         if self.min_speed is not None and not (is_number(self.min_speed) and 0 <= self.min_speed < math.inf):
-            raise InvalidArgument(f"min_speed must be a number of bytes per second, or None, got {self.min_speed!r}")
+            raise InvalidArgument(
+                f"min_speed must be a non-negative number of bytes per second or None, got {self.min_speed!r}"
+            )
         if self.on_attempt is not None:
             check_hook(self.on_attempt)
 

@@ -149,7 +149,7 @@ def should_retry(error: Exception, method: str) -> bool:
     """Return whether the request that failed with this error may be sent again by the same call.
 
     POST and PATCH: only after a 429, or if the request was never sent. A `DownloadError` has used up its own attempts;
-    a `PoolTimeout` would only wait again, and a response that was too large would be so again.
+    a `PoolTimeout` would wait again, and a response that was too large would be too large again.
     """
     if isinstance(error, RateLimited):
         return True

@@ -254,9 +254,10 @@ class Session(NotPicklable):
             if len(content) > MAX_AT_ONCE:
                 return await asyncio.to_thread(decode, content, method=method, in_detail=False)
             return decode(content, method=method, in_detail=False)
-        except DecodeError:  # also for a traceback that prints local variables:
+        except DecodeError:
+            # redacted here too, since a traceback can print local variables
             content = self.state.credentials.redact_bytes(content)
-        try:  # finding all faults takes long
+        try:  # in a thread: finding all faults is slow
             return await asyncio.to_thread(decode, content, method=method, url=self.public_url(url))
         except DecodeError as caught:
             error = caught.with_traceback(None)
@@ -273,7 +274,7 @@ class Session(NotPicklable):
             except TransportError:
                 if request.method != "DELETE":
                     raise
-                content = b""  # a success whatever its body
+                content = b""  # a DELETE succeeds with any body
             if request.recorder is not None:
                 request.recorder.received(stream.response, content)
             return content if stream.status < 300 else b""

@@ -1,4 +1,4 @@
-"""Errors of storage services that serve signed URLs."""
+"""Signed URLs of storage services: errors that can mean an expired one, and redaction of its query."""
 
 from urllib.parse import unquote, urlsplit
 

@@ -1,4 +1,4 @@
-"""The minimum speed of a body: whether it arrives more slowly, however long it takes."""
+"""Detect bodies that arrive more slowly than a minimum speed."""
 
 WINDOW = 30.0
 """Seconds of waiting for the network over which the speed is measured."""

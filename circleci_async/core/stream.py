@@ -1,4 +1,4 @@
-"""The response to one attempt, with all that is released after it."""
+"""The response to one attempt, and the permit and the span that end with it."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ class Stream:
         self._span = span
 
     def register(self) -> None:
-        """Let the client close this stream when it is closed itself."""
+        """Register the stream with the client, which closes it when the client is closed."""
         self._is_registered = True
         self._state.lifetime.opened(self)
 

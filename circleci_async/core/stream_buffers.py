@@ -1,10 +1,10 @@
-"""How many bytes of a stream are buffered: fewer for each where many are open."""
+"""Choose how many bytes of a stream are buffered: fewer if many streams are open."""
 
 from typing import Final
 from weakref import WeakSet
 
 MAX_BUFFER: Final = 256 * 1024
-"""Bytes after which reading from the connection pauses (at twice that, plus one read). A larger buffer is no faster."""
+"""Bytes after which reading from the connection pauses (at twice that, plus one read). Larger buffers do not help."""
 
 MIN_BUFFER: Final = 64 * 1024
 

@@ -1,4 +1,4 @@
-"""Wait for something until a deadline."""
+"""Limit the time of an await."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,11 +7,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 TIMER_MARGIN = 0.1
-"""Seconds by which aiohttp's timers of the same length, whose errors are more precise, end first."""
+"""Seconds added to a limit, so that an aiohttp timer of the same length ends first: its error is more precise."""
 
 
-async def within(seconds: float, work: Awaitable[T], late: Callable[[], Exception]) -> T:
-    """Return the result of `work`, or raise `late()` if it takes longer than `seconds` and `TIMER_MARGIN`."""
+async def within(seconds: float, work: Awaitable[T], new_error: Callable[[], Exception]) -> T:
+    """Return the result of `work`, or raise `new_error()` if it takes longer than `seconds` and `TIMER_MARGIN`."""
     timeout = asyncio.timeout(seconds + TIMER_MARGIN)
     try:
         async with timeout:
@@ -19,4 +19,4 @@ async def within(seconds: float, work: Awaitable[T], late: Callable[[], Exceptio
     except TimeoutError:
         if not timeout.expired():
             raise
-    raise late()
+    raise new_error()

@@ -21,7 +21,7 @@ from .credentials import Credentials
 from .encoding import to_url
 from .gzip_decoder import GzipError
 from .lifetime import CLOSED
-from .proxies import is_needless, proxy_for
+from .proxies import is_env_proxy_for_loopback, proxy_for
 from .response import Response
 from .retry import IDEMPOTENT
 from .stream_buffers import StreamBuffers
@@ -150,7 +150,7 @@ class Transport(NotPicklable):
         _ABANDONED.append((self._http, self._unpooled_http))
 
     def _headers_with(self, headers: Mapping[str, str] | Redacted[Mapping[str, str]] | None) -> Mapping[str, str]:
-        """Return headers with those that a session of the client has itself."""
+        """Return headers merged with the default ones, which a session of the caller does not have."""
         given = reveal(headers)
         return {**self._headers, **given} if given else self._headers
 
@@ -211,7 +211,7 @@ class Hop:
     """Arguments of the request."""
 
     replaced: str | None = None
-    """The header that the token replaces while the request is sent."""
+    """The value of the header that the token replaces while the request is sent."""
 
     def __init__(self, transport: Transport, address: URL, *, anonymous: bool) -> None:
         self.address = address
@@ -238,7 +238,7 @@ class Hop:
             self.replaced = request.headers.get(name)
             request.headers[name] = header[1]
             del header  # a traceback that prints local variables must not print the token
-        if self._transport.uses_env_proxies and is_needless(request.proxy, request.url):
+        if self._transport.uses_env_proxies and is_env_proxy_for_loopback(request.proxy, request.url):
             request.update_proxy(None, None, None)
         try:
             return await handler(request)
@@ -303,17 +303,17 @@ class _Body:
         try:
             if self._is_decoded and self._raw.content.is_eof():  # all has arrived, or a middleware has read it
                 data = await self._raw.read()
-                is_whole = len(data) <= max_bytes
+                is_complete = len(data) <= max_bytes
             elif length is None or self._encoding:
-                data, is_whole = await self.read_start(max_bytes)
+                data, is_complete = await self.read_start(max_bytes)
             elif length <= max_bytes:
-                data, is_whole = await self._raw.read(), True
+                data, is_complete = await self._raw.read(), True
             else:
-                data, is_whole = b"", False
+                data, is_complete = b"", False
         except _READ_ERRORS as caught:
             error = _translate(caught, self._method, self._raw.url)
         else:
-            if is_whole:
+            if is_complete:
                 return data
             error = self._error(ResponseTooLarge, f"the response body is larger than max_response_bytes={max_bytes}")
         raise error
@@ -351,7 +351,7 @@ class _Body:
 
 
 class _Connector(aiohttp.TCPConnector):
-    """A pool of connections that knows which requests were sent on a reused one."""
+    """A pool of connections that records which requests were sent on a reused one."""
 
     def __init__(self, *, force_close: bool) -> None:
         # The limiter bounds what is in flight.
@@ -363,9 +363,9 @@ class _Connector(aiohttp.TCPConnector):
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
     ) -> aiohttp.connector.Connection:
-        """Return a connection for a request. A reused one with unread data is discarded: no request asked for it.
+        """Return a connection for a request. A reused one with unread data is closed: no request asked for it.
 
-        `should_close` knows what aiohttp has read of it. The rest is still in the socket.
+        `should_close` covers the data that aiohttp has read, `UnreadData` the data that is still in the socket.
         """
         while True:
             connection = await super().connect(req, traces, timeout)

@@ -1,11 +1,11 @@
-"""Whether a connection has data that the event loop has not read yet."""
+"""Detect data of a connection that the event loop has not read yet."""
 
 import select
 from typing import Protocol
 
 
 class HasFileno(Protocol):
-    """A socket, or what an event loop shows instead."""
+    """A socket, or the substitute for it that an event loop returns."""
 
     def fileno(self) -> int:
         """Return the file descriptor; -1 once it is closed."""
@@ -13,7 +13,7 @@ class HasFileno(Protocol):
 
 
 class UnreadData:
-    """Asks whether data has arrived on a socket, or the other side has closed it. Does not wait."""
+    """Polls a socket: true if data has arrived, or if the other side has closed it. Does not wait."""
 
     def __init__(self, connected: HasFileno) -> None:
         self._socket = connected

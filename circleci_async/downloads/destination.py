@@ -9,10 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..core.arguments import local_path
-from ..core.encoding import is_text
 from ..errors import DownloadError, UnsafePath
 from ..models.artifacts import Artifact
-from ..untrusted_text import MAX_SHOWN, quoted, shown
+from ..untrusted_text import MAX_SHOWN, is_valid_unicode, quoted, shown
 from .part_file import MAX_ADDED, remove_abandoned, stem, target_stem
 
 MAX_NAME = 255
@@ -22,7 +21,7 @@ MAX_LENGTH = 8 * 1024
 """Characters of an artifact's path: more than systems accept, so that work per path stays small."""
 
 MAX_PATH = 4096
-"""Bytes that the path of a file must stay below, where the system does not tell."""
+"""Bytes that the path of a file must stay below, where the system does not state a limit."""
 
 _PLAIN = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.%+~=@-]{0,200}(?:/|$))+(?<!/)")
 """Paths that need no further check: most of them."""
@@ -40,7 +39,7 @@ def checked_parts(path: str) -> tuple[str, ...]:
         return parts
     elif _CONTROL.search(path):
         reason = "it contains a control character"
-    elif not is_text(path):
+    elif not is_valid_unicode(path):
         reason = "it is not valid Unicode text"
     elif "\\" in path:
         reason = "it contains a backslash, which separates folders on Windows"
@@ -88,8 +87,8 @@ class Destination:
     def place(self, artifact: Artifact) -> Path:
         """Return the path for an artifact, and create its folder. No other artifact gets the same path.
 
-        Deletes what a killed process left of the same file. Raises `UnsafePath` for a path that could leave the
-        destination, and `DownloadError` if the folder cannot be created; nothing is left of it then.
+        Deletes partial files that a killed process left for the same target. Raises `UnsafePath` for a path that could
+        leave the destination, and `DownloadError` if the folder cannot be created; new folders are deleted then.
         """
         parts = checked_parts(artifact.path)
         if artifact.node_index:

@@ -18,7 +18,7 @@ _FOLDER = _ANY | _NO_LINK | getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_
 
 
 class Directory:
-    """An open folder. It stays the same one, also if its name is given to another folder or to a link meanwhile."""
+    """An open folder. It stays the same one if another folder or a link gets its name meanwhile."""
 
     def __init__(self, path: str, fd: int | None) -> None:
         self.path: str = path
@@ -120,5 +120,5 @@ class Directory:
         self.close()
 
     def at(self, name: str) -> str:
-        """Return how the system functions name a file of this folder, with `dir_fd=fd`."""
+        """Return the path of a file of this folder for functions of `os` that are called with `dir_fd=fd`."""
         return name if self.fd is not None else f"{self.path}/{name}"

@@ -15,7 +15,7 @@ MAX_STEM = 200
 """Bytes of the target's name within the temporary one, which must stay below the 255 bytes of file systems."""
 
 MAX_ADDED = len("..01234567.part")
-"""Characters that a temporary name has more than the target's."""
+"""Characters that a temporary name adds to the target's."""
 
 _NAME = re.compile(r"\.(.+)\.[0-9a-f]{8}\.part", re.DOTALL)
 
@@ -24,7 +24,6 @@ _LOCKS = os.name != "nt"
 
 READ_SIZE = 1024 * 1024
 """Bytes of an existing partial file that are read and hashed at once."""
-
 
 MIN_PIECE = 64 * 1024
 """Bytes. Shorter parts are joined before they are written: hashing and writing each alone costs two thread switches."""
@@ -124,7 +123,7 @@ def _create(target: str | Path) -> tuple[str, FileIO]:
             is_mine = True
         if is_mine:
             return path, file
-        file.close()  # `remove_abandoned` was faster than the lock
+        file.close()  # `remove_abandoned` locked or deleted it first
 
 
 def target_stem(part: str) -> str | None:

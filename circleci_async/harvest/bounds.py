@@ -13,11 +13,14 @@ DISK_CHECK_INTERVAL = 0.25
 """Seconds between two checks of the disk while there is ample space."""
 
 MIN_ROOM = 64 * 1024
-"""Bytes of disk space with less of which a disk is full. A larger file that does not fit fails alone."""
+"""Free bytes below which the disk is full. With more, only the file that does not fit fails."""
 
 
 class TooLarge(DownloadError):
-    """Only this artifact exceeds a bound. `bound` is the reason if it stays pending, for a run with another bound."""
+    """Only this artifact exceeds a bound.
+
+    `bound`: the reason, if the artifact stays pending for a run with a larger bound.
+    """
 
     def __init__(self, message: str, *, bound: str | None = None) -> None:
         super().__init__(message)

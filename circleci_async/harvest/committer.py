@@ -93,7 +93,7 @@ class Committer:
                     self._fail(result, result.error)
 
     async def check(self) -> None:
-        """Count the files on the disk, at the end of the run. Raises `LedgerError`."""
+        """Check that the files of the run are on the disk, at its end. Raises `LedgerError`."""
         is_complete = self._stop.reason is None and not self._progress.failed
         for result in await self._writer.run(self._placement.check, is_complete=is_complete):
             if result.error is not None:

@@ -275,7 +275,7 @@ class Discovery:
             ref = _job_ref(workflow, job)
             try:
                 _check(ref)
-            except Unusable:  # recorded below; the next run looks whether the server corrected it
+            except Unusable:  # recorded below; the next run lists it again, since the server can correct it
                 reading.is_growing = True
             await self._artifacts_of(ref, is_finished=job.status.is_finished)
 
@@ -358,7 +358,7 @@ def _pipelines_of(project: str, since: datetime | None) -> Listing:
 
 
 def _begin(listing: Listing) -> datetime | None:
-    """Return where a list of pipelines was to begin; None if it was to be read whole, or the ledger is not clear."""
+    """Return the start date of a list of pipelines; None if it has none, or the recorded one is invalid."""
     try:
         begin = datetime.fromisoformat(*listing.detail)
     except (TypeError, ValueError):

@@ -1,9 +1,9 @@
 """Downloads the pending artifacts of the ledger's queue, several at a time, and retries failed ones."""
 
 import asyncio
-import logging
 from typing import Final
 
+from ..config.log import log
 from ..core.retry import RetryPolicy
 from ..errors import CircleCIError, LedgerError
 from .backpressure import Backpressure
@@ -16,8 +16,6 @@ from .outage import OutageDetector, RetryDecision
 from .progress import ProgressTracker
 from .stop_signal import StopSignal
 from .url_renewal import UrlRenewal
-
-log: logging.Logger = logging.getLogger("circleci_async")
 
 CLAIM_SIZE: Final = 256
 """Artifacts that are claimed from the queue at once."""
@@ -150,7 +148,7 @@ class Fetcher:
         except CircleCIError as error:
             self._bounds.release(artifact.id)
             await self._handle(artifact, error)
-        except Exception as error:  # whatever is wrong with one artifact, the others are downloaded
+        except Exception as error:  # an error of one artifact must not stop the others
             log.exception("harvest: unexpected error in the download of %r", artifact.path)
             self._bounds.release(artifact.id)
             await self._give_up(artifact, error)

@@ -32,8 +32,8 @@ _PART = re.compile(r"\.([0-9]{1,18})(?:\.([0-9a-f]{64}))?\.part")
 class Part(NamedTuple):
     """A partial file, named after the artifact's id in the ledger, such as `.17.part`.
 
-    A complete one is named after its checksum too: `.17.<sha256>.part`. So one that is cut off, since the process was
-    killed while writing it, differs from its name.
+    The name of a complete one also contains its checksum: `.17.<sha256>.part`. If the process was killed while writing
+    it, its content does not match the checksum.
     """
 
     id: int
@@ -46,9 +46,9 @@ class Part(NamedTuple):
 
 
 class HarvestFolder:
-    """The folder `root`, whose content is not trusted: links in it are refused, and other files left alone.
+    """The folder `root`, whose content is not trusted: links in it are refused, and other files are not changed.
 
-    `close` ends the use. Partial files can be used in any thread, finished ones in one thread only.
+    Call `close` after use. Partial files can be used in any thread, finished ones in one thread only.
     """
 
     def __init__(self, root: Path) -> None:
@@ -118,7 +118,7 @@ class HarvestFolder:
         try:
             try:
                 file = self._parts.open_file(part.name, flags)
-            except FileExistsError:  # of an attempt that was killed
+            except FileExistsError:  # a killed attempt left it
                 self.remove_part(part)
                 file = self._parts.open_file(part.name, flags)
             try:

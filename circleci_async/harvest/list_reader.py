@@ -1,11 +1,11 @@
 """Reads lists of the API with retries, and records which ones a later run must read again."""
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
 from typing import TypeVar
 
+from ..config.log import log
 from ..core.paging import Page, Paged
 from ..core.retry import RetryPolicy
 from ..errors import CircleCIError, DecodeError, LedgerError
@@ -19,9 +19,7 @@ from .stop_signal import StopSignal
 T = TypeVar("T")
 
 MAX_FAULTY_PAGES = 100
-"""Pages of a list with faulty items, after which the next one ends the list."""
-
-log: logging.Logger = logging.getLogger("circleci_async")
+"""Pages with faulty items of one list. The next one ends the list."""
 
 
 class Reading:
@@ -80,7 +78,7 @@ class ListReader:
             yield reading
         except LedgerError:
             raise
-        except Exception as error:  # whatever is wrong with one list, the others are read
+        except Exception as error:  # an error of one list must not stop the others
             reading.has_failed = True
             await self._incomplete.add(listing._replace(error=error_text(error)))
             self._progress.listing_failed(listing, error)

@@ -123,7 +123,7 @@ class Placement:
     def check(self, sql: sqlite3.Connection, *, is_complete: bool) -> list[CommitResult]:
         """Return the files of this run that are missing or have another size, and record them as failed.
 
-        `is_complete`: the run claims to have downloaded all that it selected, so that others are failures too.
+        `is_complete`: the run counts as complete, so an artifact that is still pending is a failure too.
         """
         unknown = DownloadError("the artifact was not downloaded: run the same command again")
         self._folder.forget()  # a folder can have been moved, with its files
@@ -173,7 +173,7 @@ class Placement:
                 mark_failed(sql, self._run.id, part.id, error)
 
     def _identical(self, sql: sqlite3.Connection, part: Part, size: int) -> str | None:
-        """Return the path of a finished file with the same content, which is read: it can have been changed."""
+        """Return the path of a finished file with the same content, which is read to check that."""
         query = "SELECT target FROM artifacts WHERE sha256 = ? AND state = 'done' AND id != ? LIMIT ?"
         for (target,) in sql.execute(query, (part.sha256, part.id, MAX_TWINS)):
             if self._folder.is_intact(target, size, part.sha256 or ""):

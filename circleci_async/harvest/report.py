@@ -120,7 +120,7 @@ class Rows(Sequence[T], Generic[T]):
     def _item(self, row: tuple[Any, ...]) -> T:
         try:
             return self._make(*row)
-        except (AttributeError, TypeError, ValueError):  # such as a date that is none
+        except (AttributeError, TypeError, ValueError):  # such as an invalid date
             failure = damaged(self._root / LEDGER_NAME)
         raise failure
 

@@ -1,4 +1,4 @@
-"""Lists jobs again whose artifacts their storage refuses: listed URLs expire."""
+"""Lists jobs again if the storage refuses their artifacts: listed URLs expire."""
 
 from contextlib import aclosing
 
@@ -30,7 +30,7 @@ class UrlRenewal:
         """Note that a download failed; return whether a new URL can help, since the storage refused it."""
         if not isinstance(error, ApiError) or error.status not in EXPIRED:
             return False
-        if not error.redirected and self._credentials.trusts(artifact.url):  # the answer of CircleCI itself
+        if not error.redirected and self._credentials.trusts(artifact.url):  # CircleCI itself refused it
             return False
         self._jobs.add((artifact.project, artifact.job))
         return True

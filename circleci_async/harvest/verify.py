@@ -16,7 +16,7 @@ from ..core.arguments import local_path
 from ..core.fan_out import fan_out
 from ..downloads.file_threads import available_cores
 from ..errors import DownloadError, LedgerBusy, UnsafePath
-from ..untrusted_text import shown_list
+from ..untrusted_text import is_valid_unicode, shown_list
 from .folder import HarvestFolder
 from .ledger.schema import connect_to_read, ledger_errors
 from .lock import is_locked
@@ -137,8 +137,7 @@ def _finished(connection: sqlite3.Connection) -> Iterator[_Row]:
 def _unknown(connection: sqlite3.Connection, folder: HarvestFolder) -> Iterator[str]:
     query = "SELECT 1 FROM artifacts WHERE lower(target) = lower(?) AND target = ? AND state = 'done'"
     for path in folder.finished():
-        is_text = path.isprintable() or path.encode("utf-8", "ignore").decode() == path
-        if not is_text or connection.execute(query, (path, path)).fetchone() is None:
+        if not is_valid_unicode(path) or connection.execute(query, (path, path)).fetchone() is None:
             yield path
 
 

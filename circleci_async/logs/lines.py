@@ -46,7 +46,7 @@ class PrintedLines:
 
     def __init__(self) -> None:
         self._rest: list[str] = []
-        """The pieces of the last line: a build may print each character on its own."""
+        """The pieces of the last line: a build can print each character separately."""
         self._length = 0
 
     def feed(self, text: str) -> Iterator[Line]:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import NoReturn
 
 from ..models.steps import OutputMessage
+from ..untrusted_text import is_valid_unicode
 
 MAX_MESSAGE = 64 * 1024
 """Characters of text, approximately. Longer messages are yielded in parts."""
@@ -26,7 +27,6 @@ _INSIDE = re.compile(r'(?:[^"\\]++|\\u[0-9a-fA-F]{4}|\\[^u])*+')
 _ESCAPE = 6  # characters of the longest escape
 _WORD = re.compile(r"[-+.\w]*")
 _LITERAL = re.compile(r"null|true|false|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?", re.ASCII)
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 Step = Generator[OutputMessage | None, None, None]
 """Yields messages, and None when it needs more text."""
@@ -270,7 +270,7 @@ class TextMessages:
 
 def _without_surrogates(text: str) -> str:
     """Join surrogate pairs, and replace single surrogates."""
-    if text.isascii() or not _SURROGATE.search(text):
+    if is_valid_unicode(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 

@@ -37,8 +37,8 @@ class Table:
         """The incomplete line."""
         self._lines: list[str] = []
         """Complete lines of the incomplete row."""
-        self._held = 0
-        """Characters of the incomplete row, which are parsed again with as many new ones: the time stays linear."""
+        self._row_length = 0
+        """Characters of the incomplete row. It is parsed again with as many new ones, so that the time is linear."""
         self._new: list[str] = []
         self._new_length = 0
         self._columns: list[str] | None = None
@@ -62,11 +62,10 @@ class Table:
             raise MalformedTable("not UTF-8") from None
         self._new.append(text)
         self._new_length += len(text)
-        if not final and self._new_length < min(self._held, BATCH):
+        if not final and self._new_length < min(self._row_length, BATCH):
             return []
-        *complete, self._rest = "".join([self._rest, *self._new]).split(
-            "\n"
-        )  # not `splitlines`, which splits at more characters
+        # `splitlines` would split at more characters
+        *complete, self._rest = "".join([self._rest, *self._new]).split("\n")
         lines = [*self._lines, *(f"{line}\n" for line in complete)]
         if final and self._rest:
             lines.append(self._rest)
@@ -84,8 +83,8 @@ class Table:
         except csv.Error as error:
             raise MalformedTable(f"not CSV in row {self._count} ({error})") from None
         self._lines, self._new, self._new_length = lines[parsed:], [], 0
-        self._held = sum(map(len, self._lines)) + len(self._rest)
-        if self._held > MAX_RECORD:
+        self._row_length = sum(map(len, self._lines)) + len(self._rest)
+        if self._row_length > MAX_RECORD:
             raise MalformedTable(f"more than {MAX_RECORD} characters in row {self._count}")
         return rows
 

@@ -33,7 +33,7 @@ def pipeline_poll(session: Session, pipeline_id: str) -> Poll:
         if not _is_running(before):
             pipeline = await pipelines.get(pipeline_id)
         listed = pipelines.workflows(pipeline_id)
-        is_seen_running = not all(each.is_finished for each in before.workflows)  # then a 404 says that it is gone
+        is_seen_running = not all(each.is_finished for each in before.workflows)  # then a 404 means that it was deleted
         found = await (listed if is_seen_running else listed.empty_if_missing()).collect()
         found = merged(await _unlisted(workflows, found, before), found)
         return Snapshot(pipeline, in_order(found), await _jobs(workflows, found, before) if jobs else {})

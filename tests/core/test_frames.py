@@ -1,4 +1,4 @@
-"""The frames of this package show no secret, whatever fails, to tools that print local variables."""
+"""The local variables of this package's frames hold no secret after any failure."""
 
 import asyncio
 import hashlib

@@ -102,7 +102,9 @@ async def test_a_stream_that_trickles_ends() -> None:
 
 @pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), "1", True])
 def test_an_invalid_min_speed_is_refused(value: Any) -> None:
-    with pytest.raises(ca.InvalidArgument, match="min_speed must be a number of bytes per second, or None, got"):
+    with pytest.raises(
+        ca.InvalidArgument, match="min_speed must be a non-negative number of bytes per second or None, got"
+    ):
         ca.CircleCI("t", min_speed=value)
 
 

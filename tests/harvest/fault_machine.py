@@ -313,5 +313,5 @@ def one(things: Any, which: int) -> Any:
 
 
 def escape(path: str) -> str:
-    """Escape a path, so that it is no glob."""
+    """Escape a path, so that it is not read as a glob."""
     return path if path == "*" else path.replace("[", "[[]").replace("*", "[*]").replace("?", "[?]")

@@ -137,8 +137,8 @@ class Killer:
     ) -> None:
         """Harvest in a process that is killed.
 
-        After `seconds`, after `written` bytes of large files, or when so many `files` have arrived, of which only the
-        first batch is committed.
+        After `seconds`, after `written` bytes of large files, or when this number of `files` has arrived, of which only
+        the first batch is committed.
         """
         when: dict[str, Any] = {"seconds": seconds, "written": written, "files": files}
         assert await self._order(fake, into, options, **when) == "killed"

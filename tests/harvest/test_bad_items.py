@@ -1,4 +1,4 @@
-"""One bad item never costs another: it is a failure of the report, and everything else arrives."""
+"""A faulty item is a failure of the report, and everything else is downloaded."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -233,7 +233,7 @@ async def test_an_etag_that_cannot_be_sent_back_is_ignored(size: int, etag: byte
 
 
 async def test_a_file_that_the_ledger_cannot_record_is_one_failure(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The writer isolates the item of a batch, whatever the reason."""
+    """The writer isolates the item of a batch for any reason."""
     from circleci_async.harvest.downloader import Downloader
 
     world = two_pipelines()

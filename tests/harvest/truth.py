@@ -53,7 +53,7 @@ class Truth:
     unlisted: set[str] = field(default_factory=set)
     """Artifacts of a job whose list was answered with 404: the server said that there are none."""
     altered: dict[str, bytes] = field(default_factory=dict)
-    """Files that somebody changed, and their content since."""
+    """Files that were changed by hand, and their new content."""
 
     def add(self, artifact: Artifact) -> None:
         """Note the content that an artifact has now."""
@@ -85,7 +85,7 @@ class Truth:
     # What must hold at any time, also after a kill
 
     def check_files(self, into: Path) -> None:
-        """Check that each file is whole: a version of an artifact, or changed by somebody and not touched since."""
+        """Check that each file is whole: a version of an artifact, or changed by hand and not touched since."""
         contents = set().union(*self.versions.values())
         found = files_in(into) if into.exists() else {}
         for path in [path for path, content in self.altered.items() if found.get(path) != content]:

@@ -49,7 +49,7 @@ class IncompleteListings:
 
 
 def _detail(text: str) -> Sequence[Any]:
-    """Parse what is needed to read a list again; nothing if another program wrote it."""
+    """Parse what is needed to read a list again; empty if it is invalid."""
     try:
         detail: Sequence[Any] = json.loads(text) if text.startswith("[") else ()
     except (ValueError, RecursionError):

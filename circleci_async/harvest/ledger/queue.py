@@ -78,7 +78,7 @@ class LedgerQueue:
     def fail(self, sql: sqlite3.Connection, artifact: QueuedArtifact, error: Exception) -> None:
         """Record that an artifact cannot be downloaded. The next run lists its job again, for a new URL.
 
-        One that is not listed any more meanwhile is gone, and has not failed.
+        An artifact that is not listed any more has not failed: it is gone.
         """
         if sql.execute("SELECT 1 FROM artifacts WHERE id = ? AND state = 'gone'", (artifact.id,)).fetchone():
             return

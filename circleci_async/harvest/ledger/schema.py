@@ -22,7 +22,7 @@ BUSY_TIMEOUT = 10.0
 """Seconds to wait for a lock that another process holds on the ledger."""
 
 MAX_POSITION: Final = 2**62
-"""Of an artifact in the queue; later runs add to it."""
+"""Maximum position of an artifact in the queue. Later runs continue from the highest one."""
 
 _APPLICATION_ID: Final = 0x48525653
 """In the header of the file: it is the ledger of a harvest."""
@@ -221,7 +221,7 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _check_files(path: Path) -> None:
-    """Refuse a ledger that is a link, which SQLite would follow, or no file at all; and so for the files beside it."""
+    """Refuse a ledger, or a file beside it, that is not a regular file: SQLite would follow a link."""
     for suffix in ("", "-wal", "-shm", "-journal"):
         file = Path(f"{path}{suffix}")
         with suppress(FileNotFoundError, NotADirectoryError):

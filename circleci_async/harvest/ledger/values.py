@@ -3,8 +3,8 @@
 import sqlite3
 from typing import Final
 
-from ...core.encoding import is_text
 from ...errors import CircleCIError, LedgerError
+from ...untrusted_text import is_valid_unicode
 
 MAX_INTEGER: Final = 2**63 - 1
 
@@ -36,7 +36,7 @@ def check_number(name: str, number: int) -> None:
 
 def check_text(name: str, text: str) -> None:
     """Raise `Unusable` for text that is not valid Unicode."""
-    if not is_text(text):
+    if not is_valid_unicode(text):
         raise Unusable(f"{name} {text!r} is invalid: it is not valid Unicode text")
 
 

@@ -24,7 +24,7 @@ STRAY: dict[str, bytes] = {
     "line break": b"\r\n",
 }
 RESPONSES = [STRAY["response"], STRAY["two responses"], STRAY["closing response"], STRAY["half a response"]]
-"""Those that make a connection unusable. aiohttp discards what is no complete head before the next request."""
+"""Bytes that make a connection unusable. aiohttp discards an incomplete head before the next request."""
 
 stray = pytest.mark.parametrize("extra", STRAY.values(), ids=STRAY)
 
