@@ -17,7 +17,10 @@ MAX_DISCARDED = 64 * 1024
 """Bytes of an unwanted body that are read, so that its connection can be reused."""
 
 MAX_DISCARD_TIME = 1.0
-"""Seconds for which an unwanted body is read."""
+"""Seconds for which an unwanted body is read at most."""
+
+DISCARD_SHARE = 0.1
+"""Maximum share of a timeout that reading an unwanted body takes."""
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -159,12 +162,12 @@ class Response:
         self.received += len(data)
         return data
 
-    async def discard(self) -> None:
-        """Discard the body. Keep the connection if reading the body is cheap."""
+    async def discard(self, timeout: float) -> None:
+        """Discard the body. Keep the connection if reading the body is cheap; `timeout` is that of the attempt."""
         try:
             if (self.length or MAX_DISCARDED) < MAX_DISCARDED:
                 with suppress(TransportError, TimeoutError):  # an incomplete body is not needed either
-                    async with asyncio.timeout(MAX_DISCARD_TIME):
+                    async with asyncio.timeout(min(MAX_DISCARD_TIME, timeout * DISCARD_SHARE)):
                         while self.received < MAX_DISCARDED and await self.read_some():
                             pass
         finally:

@@ -343,7 +343,7 @@ class Session(NotPicklable):
                     redirected = redirects.is_cross_origin
                     if redirected:
                         sent_headers = headers
-                await response.discard()
+                await response.discard(self.options.timeout)
             is_success = response.status < 300 if expect_status is None else response.status == expect_status
             if not is_success and not is_deleted(
                 method, response.status, is_repeated=request.is_repeated or response.is_resent

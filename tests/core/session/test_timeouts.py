@@ -101,6 +101,13 @@ async def test_a_redirect_whose_body_trickles_is_followed_without_it(tmp_path: P
         assert [request.path for request in server.requests] == ["/file", "/there"]
 
 
+async def test_discarding_a_redirect_leaves_most_of_a_short_timeout(tmp_path: Path) -> None:
+    redirect = trickling(b"HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 60000\r\n\r\n", every=0.05)
+    async with raw_server(redirect, answer(200, b"content")) as server, connect(server, ONCE, timeout=0.5) as circle:
+        download = await circle.artifacts.download(artifact_at(server), tmp_path)
+        assert download.path.read_bytes() == b"content"
+
+
 async def test_a_redirect_whose_body_is_compressed_excessively_is_followed_without_it(tmp_path: Path) -> None:
     bomb = gzip.compress(bytes(20_000_000))
     assert len(bomb) < MAX_DISCARDED
