@@ -21,7 +21,7 @@ from cattrs.cols import list_structure_factory
 from cattrs.cols import mapping_structure_factory as dict_structure_factory  # pyright: ignore[reportUnknownVariableType]  # cattrs leaves two of its parameters untyped
 from cattrs.gen import make_dict_structure_fn
 
-from ..errors import MAX_FAULTS, DecodeError
+from ..errors import MAX_COUNTED, MAX_FAULTS, DecodeError
 from ..untrusted_text import quoted
 from . import json_parts
 from .error_bodies import MAX_BODY
@@ -33,8 +33,6 @@ T = TypeVar("T")
 Hook = Callable[[Any, Any], Any]
 
 _fromisoformat = datetime.fromisoformat  # looked up once: decoding spends most of its time here
-MAX_COUNTED = 20_000
-"""Faults of a list or map after which the rest is not decoded: a faulty item takes as long as about ten valid ones."""
 
 
 @attrs.frozen(kw_only=True)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from circleci_async.core import codec
 from circleci_async.core.codec import decode, decode_page, loads, structure, to_dict, to_json
 from circleci_async.core.error_bodies import MAX_BODY
-from circleci_async.errors import MAX_FAULTS, DecodeError
+from circleci_async.errors import MAX_COUNTED, MAX_FAULTS, DecodeError
 from circleci_async.models.artifacts import Artifact
 from circleci_async.models.insights import DurationMetrics, JobMetricsValues, TestMetric
 from circleci_async.models.jobs import JobDetails
@@ -161,6 +161,13 @@ def test_the_first_faults_and_the_count_are_named() -> None:
     assert error.message == "; ".join(error.faults) + "; and 15990 more of 16000 faults"
     assert str(error) == f"the response cannot be decoded: {error.message}"
     assert len(error.body) == MAX_BODY
+
+
+def test_a_count_that_stopped_is_named_as_a_lower_bound() -> None:
+    with pytest.raises(DecodeError) as caught:
+        decode(list[User], body([{}] * (MAX_COUNTED // 2 + 5)))
+    assert caught.value.fault_count == MAX_COUNTED
+    assert caught.value.message.endswith("; and at least 19990 more of at least 20000 faults")
 
 
 def test_the_values_of_a_map_are_counted_too() -> None:
