@@ -53,6 +53,8 @@ def local_path(name: str, path: str | os.PathLike[str]) -> Path:
 
     Raises `InvalidArgument` for an address such as `s3://bucket/x`, and for text that no path can contain.
     """
+    if not isinstance(os.fspath(path), str):
+        raise InvalidArgument(f"{name} must be a string or a Path, got {path!r}")
     if match := _SCHEME.match(os.fspath(path)):
         raise InvalidArgument(
             f"{name} must be a path on this machine, got an address that begins with {match[0]!r}: use a local folder,"

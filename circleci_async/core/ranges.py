@@ -18,9 +18,15 @@ class ContentRange(NamedTuple):
     size: int | None
 
 
+def only_value(headers: Mapping[str, str], name: str) -> str | None:
+    """Return the value of a header, or None if it is absent or has several different values."""
+    values = {value for given, value in headers.items() if given.lower() == name.lower()}
+    return values.pop() if len(values) == 1 else None
+
+
 def parse_content_range(headers: Mapping[str, str]) -> ContentRange | None:
     """Return what `Content-Range` states, or None if it is absent, invalid or not in bytes."""
-    match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
+    match = _CONTENT_RANGE.fullmatch(only_value(headers, "Content-Range") or "")
     if match is None:
         return None
     part = ContentRange(int(match[1]), int(match[2]), None if match[3] == "*" else int(match[3]))

@@ -8,7 +8,7 @@ from ..config.redacted import Redacted, redacted
 from ..config.trust import Origin
 from ..errors import ApiError, DownloadError, DownloadInterrupted, RequestTimeout, TransportError
 from .encoding import to_url
-from .ranges import parse_content_range, strong_etag
+from .ranges import only_value, parse_content_range, strong_etag
 from .session import Session
 from .speed import SpeedMeter
 from .stream import Stream
@@ -84,6 +84,8 @@ class ResumableBody:
         self.size: int | None = None
         """Length according to the server, or None if it is unknown."""
         self.etag = strong_etag({"ETag": etag or ""})
+        self._has_begun = False
+        """Whether the headers of the whole body are known; not if only an earlier process received them."""
         self._last_modified: str | None = None
         self.content_encoding: str | None = None
         self.resumed: int = 0
@@ -225,6 +227,7 @@ class ResumableBody:
         if stream.status != 200:  # a range that was not requested
             raise self._failed(f"unexpected status {stream.status}")
         self.size = stream.length
+        self._has_begun = True
         self.content_encoding = stream.headers.get("Content-Encoding")
         self._last_modified = stream.headers.get("Last-Modified")
         self.etag = strong_etag(stream.headers)
@@ -241,7 +244,8 @@ class ResumableBody:
             or part is None
             or part.first != self._offset
             or stream.length not in {None, part.last - part.first + 1}
-            or stream.headers.get("ETag") != self.etag
+            or only_value(stream.headers, "ETag") != self.etag
+            or (self._has_begun and stream.headers.get("Content-Encoding") != self.content_encoding)
             or self._last_modified not in {None, stream.headers.get("Last-Modified", self._last_modified)}
         ):
             return False

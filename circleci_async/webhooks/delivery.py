@@ -52,7 +52,8 @@ def unwrap(body: Body, headers: Headers, secret: Secret, *, max_age: float | Non
 def checked_max_age(max_age: Any) -> float | None:
     """Return the bound of the age. Raises `InvalidArgument`."""
     if max_age is None or (is_number(max_age) and max_age > 0):
-        return None if max_age is None else float(max_age)
+        bound: float | None = max_age
+        return bound
     raise InvalidArgument(f"max_age must be a positive number of seconds or None, got {max_age!r}")
 
 

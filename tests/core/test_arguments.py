@@ -37,6 +37,12 @@ ADDRESSES = [
 ]
 
 
+def test_a_path_of_bytes_is_refused() -> None:
+    path: Any = b"out"
+    with pytest.raises(InvalidArgument, match=r"^into must be a string or a Path, got b'out'$"):
+        local_path("into", path)
+
+
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_an_address_is_not_a_local_path(address: str) -> None:
     scheme = address.partition("//")[0]

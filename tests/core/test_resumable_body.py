@@ -124,6 +124,9 @@ async def test_a_refusal_of_a_request_without_range_is_raised_at_once(status: in
         f"Content-Range: bytes 20000-{SIZE - 1}/{SIZE}\r\n",
         f'Content-Range: bytes 20000-{SIZE - 1}/{SIZE}\r\nETag: ""\r\n',
         f'Content-Range: bytes 20000-{SIZE - 1}/{SIZE}\r\nETag: "v1"\r\nLast-Modified: {LATER}\r\n',
+        f'Content-Range: bytes 20000-{SIZE - 1}/{SIZE}\r\nETag: "v1"\r\nETag: "v2"\r\n',
+        f'Content-Range: bytes 20000-{SIZE - 1}/{SIZE}\r\nContent-Range: bytes 0-{SIZE - 1}/{SIZE}\r\nETag: "v1"\r\n',
+        f'Content-Range: bytes 20000-{SIZE - 1}/{SIZE}\r\nETag: "v1"\r\nContent-Encoding: gzip\r\n',
     ],
     ids=[
         "earlier",
@@ -140,6 +143,9 @@ async def test_a_refusal_of_a_request_without_range_is_raised_at_once(status: in
         "no version",
         "empty version",
         "other date",
+        "two versions",
+        "two ranges",
+        "other encoding",
     ],
 )
 async def test_a_range_that_was_not_requested_is_never_appended(headers: str, tmp_path: Path) -> None:
