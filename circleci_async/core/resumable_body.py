@@ -83,7 +83,7 @@ class ResumableBody:
         """Bytes of the parts so far, from the start of the body."""
         self.size: int | None = None
         """Length according to the server, or None if it is unknown."""
-        self.etag = strong_etag({"ETag": etag or ""})
+        self.etag = None if etag is None else strong_etag({"ETag": etag})
         self._has_begun = False
         """Whether the headers of the whole body are known; not if only an earlier process received them."""
         self._last_modified: str | None = None

@@ -301,7 +301,7 @@ def _checked(target: str) -> tuple[str, ...]:
         names = checked_parts(target)
     except UnsafePath:
         names = (".",)
-    if any(name.startswith(".") for name in names):
+    if "/." in f"/{target}" or names == (".",):
         raise UnsafePath(
             f"path {target!r} in the ledger refused: no harvest uses it, so the ledger was changed: choose another"
             " destination"
