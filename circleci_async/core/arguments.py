@@ -53,7 +53,8 @@ def local_path(name: str, path: str | os.PathLike[str]) -> Path:
 
     Raises `InvalidArgument` for an address such as `s3://bucket/x`, and for text that no path can contain.
     """
-    if not isinstance(os.fspath(path), str):
+    given: object = path
+    if isinstance(given, bytes):
         raise InvalidArgument(f"{name} must be a string or a Path, got {path!r}")
     if match := _SCHEME.match(os.fspath(path)):
         raise InvalidArgument(
