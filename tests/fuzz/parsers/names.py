@@ -295,7 +295,8 @@ PARSERS = (
         seeds=("Straße", "İstanbul", "ﬁle"),
         broke=("\ud800", "ẞ", "ΑΣ", "\u0345", "\u0300\u0316" * 20),
         tokens="ß İ \u017f \u0345 \u0301 \u0316",
-        shapes=(("a", "\u0301", ""), ("a", "\u0301\u0316", ""), ("", "\u0345", "")),
+        # Not alternating marks: before Python 3.13, unicodedata sorts them in quadratic time. Names have 255 bytes.
+        shapes=(("a", "\u0301", ""), ("", "\u0345", "")),
     ),
     Parser(
         name="job name as a folder",
