@@ -19,9 +19,10 @@ from circleci_async import (
     __version__,
 )
 from circleci_async.core.credentials import Auth
+from tests.frames import chain
 from tests.raw_server import answer, hang, hang_up, raw_server, reset
 
-from .test_secrets import TOKEN, chain, check_error, exposed
+from .test_secrets import TOKEN, check_error, exposed
 
 ME = {"id": "u-1", "login": "octo"}
 ONCE = RetryPolicy(attempts=1)

@@ -6,7 +6,7 @@ import logging
 import pickle
 import traceback
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from circleci_async import (
     capture_responses,
 )
 from circleci_async.core.credentials import Auth
+from tests.frames import chain
 from tests.raw_server import Behaviour, Request, answer, cut, hang, hang_up, raw, raw_server, reset
 
 TOKEN = "CCIPAT_s3cretS3cretS3cret"
@@ -35,18 +36,6 @@ def exposed(text: str | bytes) -> list[str]:
     """Return the secrets that a text contains."""
     text = text.decode("latin-1") if isinstance(text, bytes) else text
     return [needle for needle in NEEDLES if needle in text]
-
-
-def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error with all its causes and contexts."""
-    seen: set[int] = set()
-    waiting = [error]
-    while waiting:
-        error = waiting.pop()
-        if error is not None and id(error) not in seen:
-            seen.add(id(error))
-            yield error
-            waiting += [error.__cause__, error.__context__]
 
 
 def check_error(error: BaseException) -> None:
