@@ -88,6 +88,7 @@ def test_every_name_loads_and_is_listed() -> None:
 def test_types_of_arguments_and_callbacks_are_public() -> None:
     assert {
         *(
+            "AttemptOutcome",
             "Auth",
             "EventSource",
             "Id",
@@ -96,10 +97,19 @@ def test_types_of_arguments_and_callbacks_are_public() -> None:
             "Interval",
             "OnAttempt",
             "OnHarvestEvent",
+        ),
+        *(
             "OnHold",
             "OnProgress",
+            "OrgRef",
+            "OrgSlugOrId",
+            "Parameters",
+            "ProjectRef",
+            "Query",
+            "Token",
+            "UsageRow",
+            "When",
         ),
-        *("OrgRef", "OrgSlugOrId", "Parameters", "ProjectRef", "Query", "Token", "UsageRow", "When"),
     } <= NAMES
 
 
