@@ -25,6 +25,10 @@ FIND_TIMEOUT = 30.0
 
 INTERVAL: Interval = (1.0, 5.0)
 
+_RAISED = (
+    'The pipeline may have been created: check `pipelines.mine` before you trigger again, or use `if_lost="find"`.'
+)
+
 MAX_RETURNED = 1_000
 """Pipelines that a client remembers to have returned."""
 
@@ -145,7 +149,10 @@ async def _create(send: Callable[[], Awaitable[PipelineCreated]], search: Search
     try:
         created = await send()
     except CircleCIError as error:
-        if if_lost != "find" or not (may_be_done(error) or isinstance(error, DecodeError)):
+        if not (may_be_done(error) or isinstance(error, DecodeError)):
+            raise
+        if if_lost == "raise":
+            error.hint = _RAISED
             raise
         found = await search.candidates(returned)
         if len(found) != 1:

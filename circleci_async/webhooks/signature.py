@@ -60,9 +60,10 @@ def secrets_of(secret: Redacted[Any]) -> tuple[NamedSecret, ...]:
         kind = type(secret.reveal()).__name__
         raise InvalidArgument(f"secret must be the webhook's signing secret, or several, got {kind}")
     if isinstance(secret.reveal(), Mapping):
+        pairs = ((Redacted(name), Redacted(key)) for name, key in secret.reveal().items())
         secrets = tuple(
-            NamedSecret(_checked_name(name), _secret_bytes(Redacted(secret.reveal()[name]), f"secret[{name!r}]"))
-            for name in secret.reveal()
+            NamedSecret(_checked_name(name), _secret_bytes(key, f"value {n} of secret"))
+            for n, (name, key) in enumerate(pairs, 1)
         )
     else:
         given = map(Redacted, secret.reveal())
@@ -73,10 +74,12 @@ def secrets_of(secret: Redacted[Any]) -> tuple[NamedSecret, ...]:
     return secrets
 
 
-def _checked_name(name: object) -> str:
-    if not isinstance(name, str) or not name.strip():
-        raise InvalidArgument(f"secret must map names to signing secrets, got the name {name!r}")
-    return name
+def _checked_name(name: Redacted[Any]) -> str:
+    """Return the name of a secret. An error does not show it, since the mapping may be the wrong way round."""
+    if not isinstance(name.reveal(), str) or not name.reveal().strip():
+        kind = "an empty name" if isinstance(name.reveal(), str) else f"a name of type {type(name.reveal()).__name__}"
+        raise InvalidArgument(f"secret must map names to signing secrets, got {kind}")
+    return str(name.reveal())
 
 
 def raw_bytes(body: object) -> bytes:

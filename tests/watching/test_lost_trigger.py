@@ -93,6 +93,7 @@ async def test_by_default_the_error_is_raised_at_once(how: str) -> None:
         with pytest.raises(LOST[how][1]) as caught:
             await circle.pipelines.trigger(SLUG)
         assert caught.value.candidates == ()
+        assert "The pipeline may have been created: check `pipelines.mine`" in str(caught.value.hint)
         assert [each.method for each in fake.requests] == ["POST"]
 
 
