@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .core.retry import *
     from .core.stats import *
     from .core.transport import *
+    from .core.when import *
     from .downloads.download import *
     from .downloads.latest import *
     from .downloads.report import *
@@ -100,6 +101,7 @@ _MODULES = (
     "core.retry",
     "core.stats",
     "core.transport",
+    "core.when",
     "downloads.download",
     "downloads.latest",
     "downloads.report",

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from ..core.arguments import check_word
 from ..core.paging import Paged
+from ..core.when import When, parse_datetime
 from ..errors import InvalidArgument
 from ..models.insights import (
     FlakyTestReport,
@@ -20,7 +21,7 @@ from ..models.insights import (
 )
 from ..models.summaries import OrgSummary, ProjectSummary
 from ..slug import org_path, project_path, segment
-from .resource import OrgRef, ProjectRef, Resource, parse_datetime
+from .resource import OrgRef, ProjectRef, Resource
 
 MAX_SPAN = timedelta(days=90)
 
@@ -64,14 +65,15 @@ class Insights(Resource):
         *,
         branch: str | None = None,
         all_branches: bool | None = None,
-        start_date: datetime | str | None = None,
-        end_date: datetime | str | None = None,
+        start_date: When | None = None,
+        end_date: When | None = None,
     ) -> Paged[WorkflowRun]:
         """Iterate over the runs of a workflow in the last 90 days.
 
         `GET /insights/{project-slug}/workflows/{workflow-name}`
 
-        `start_date` is inclusive, `end_date` exclusive. `end_date` requires a `start_date` at most 90 days earlier.
+        `start_date` is inclusive, `end_date` exclusive: datetimes, dates, text such as `30d`, and so on: see `When`.
+        `end_date` requires a `start_date` at most 90 days earlier.
         Without `end_date`, a `start_date` more than 90 days ago is refused: the API would omit the runs that started
         more than 90 days after it.
         """
@@ -159,8 +161,8 @@ class Insights(Resource):
         *,
         branch: str | None = None,
         granularity: Granularity | str | None = None,
-        start_date: datetime | str | None = None,
-        end_date: datetime | str | None = None,
+        start_date: When | None = None,
+        end_date: When | None = None,
     ) -> Paged[JobTimeseries]:
         """Iterate over the metrics of a workflow's jobs over time.
 
@@ -239,17 +241,16 @@ def _check_branch(branch: str | None, all_branches: bool | None) -> None:
         raise InvalidArgument(f"branch and all_branches cannot be combined, got branch={branch!r}, all_branches=True")
 
 
-def _parse_range(
-    start_date: datetime | str | None, end_date: datetime | str | None
-) -> tuple[datetime | None, datetime | None]:
+def _parse_range(start_date: When | None, end_date: When | None) -> tuple[datetime | None, datetime | None]:
     """Parse and check the start and the end of a time range."""
-    start, end = parse_datetime("start_date", start_date), parse_datetime("end_date", end_date)
+    now = datetime.now(UTC)
+    start, end = parse_datetime("start_date", start_date, now), parse_datetime("end_date", end_date, now)
     if end is not None:
         if start is None:
             raise InvalidArgument("end_date requires a start_date, at most 90 days earlier")
         if not timedelta(0) < end - start <= MAX_SPAN:
             raise InvalidArgument(f"end_date must be at most 90 days after start_date={start}, got {end}")
-    elif start is not None and datetime.now(UTC) - start > MAX_SPAN + ROUNDING:
+    elif start is not None and now - start > MAX_SPAN + ROUNDING:
         raise InvalidArgument(
             f"start_date={start} is more than 90 days ago, so end_date is required: it must be at most 90 days later"
         )

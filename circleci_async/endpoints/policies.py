@@ -1,15 +1,15 @@
 """Config policies: bundles, decisions, settings."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from ..core.encoding import omit_none
 from ..core.paging import Paged
+from ..core.when import When, parse_datetime
 from ..errors import InvalidArgument
 from ..models.policies import Decision, DecisionLog, DecisionMetadata, DecisionSettings, Policy, PolicyBundleDiff
 from ..slug import segment
-from .resource import Id, Resource, parse_datetime
+from .resource import Id, Resource
 
 
 class Policies(Resource):
@@ -62,8 +62,8 @@ class Policies(Resource):
         *,
         context: str = "config",
         status: str | None = None,
-        after: datetime | str | None = None,
-        before: datetime | str | None = None,
+        after: When | None = None,
+        before: When | None = None,
         branch: str | None = None,
         project_id: Id | None = None,
         build_number: int | str | None = None,
@@ -72,6 +72,7 @@ class Policies(Resource):
 
         `GET /owner/{ownerID}/context/{context}/decision`
 
+        `after` and `before`: datetimes, dates, text such as `7d`, and so on: see `When`.
         `status`: for example `PASS`, `SOFT_FAIL`, `HARD_FAIL` or `ERROR`. The list is paged by offset: a decision made
         during the iteration can cause a duplicate. `before` prevents that.
         """

@@ -1,6 +1,5 @@
 """The base class of all resources, and the types and checks of their arguments."""
 
-from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
 
@@ -40,19 +39,3 @@ def require_id(name: str, id: Id) -> Id:
     if not id or not isinstance(id, str | UUID):  # pyright: ignore[reportUnnecessaryIsInstance]  # for callers without a type checker
         raise InvalidArgument(f"{name} must be an id such as '5034460f-c7c4-4c43-9457-de07e2029e7b', got {id!r}")
     return id
-
-
-def parse_datetime(name: str, date: datetime | str | None) -> datetime | None:
-    """Parse the date and time given as the argument `name`. Raises `InvalidArgument` if it has no time zone."""
-    try:
-        parsed: object = datetime.fromisoformat(date) if isinstance(date, str) else date
-    except ValueError:
-        parsed = None
-    if isinstance(parsed, datetime) and parsed.tzinfo is not None:
-        return parsed
-    if date is not None:
-        raise InvalidArgument(
-            f"{name} must be a datetime with a time zone, such as datetime.now(UTC) or '2026-11-24T00:00:00Z', "
-            f"got {date!r}"
-        )
-    return None

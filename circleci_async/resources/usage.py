@@ -1,9 +1,10 @@
 """The usage API, with exports from their creation to their rows."""
 
 from collections.abc import AsyncGenerator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from ..core.polling import Interval
+from ..core.when import When
 from ..endpoints.resource import Id
 from ..endpoints.usage import Usage as Endpoints
 from ..endpoints.usage import export_request
@@ -25,8 +26,8 @@ class Usage(Endpoints):
     def export(
         self,
         organization_id: Id,
-        start: datetime | str,
-        end: datetime | str,
+        start: When,
+        end: When | None = None,
         *,
         shared_org_ids: Sequence[Id] | None = None,
         interval: Interval = INTERVAL,
@@ -35,11 +36,12 @@ class Usage(Endpoints):
     ) -> AsyncGenerator[UsageRow, None]:
         """Export an organization's usage, and iterate its rows as dicts of text by column name.
 
-        Creates the export as `create_export` does, waits as `wait` does, and reads as `rows` does. An error carries
-        `export_id`, with which `wait` and `rows` continue without creating another export. Reading rows counts towards
-        the client's `concurrency` until the loop ends; to leave it early and close the connection at once, wrap this in
-        `contextlib.aclosing`.
+        Creates the export as `create_export` does, waits as `wait` does, and reads as `rows` does. `end` is now by
+        default. An error carries `export_id`, with which `wait` and `rows` continue without creating another export.
+        Reading rows counts towards the client's `concurrency` until the loop ends; to leave it early and close the
+        connection at once, wrap this in `contextlib.aclosing`.
         """
+        end = datetime.now(UTC) if end is None else end
         export_request(start, end, shared_org_ids)
         segment(organization_id)
         wait = ExportWait(self._session, organization_id, interval, timeout)

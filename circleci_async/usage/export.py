@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import aclosing, contextmanager
-from datetime import datetime
 from typing import Any
 
 from attrs import frozen
@@ -13,6 +12,7 @@ from ..config.redacted import Redacted
 from ..core.arguments import is_number
 from ..core.polling import Interval, PollSchedule, check_interval
 from ..core.session import Session
+from ..core.when import When
 from ..endpoints.resource import Id
 from ..endpoints.usage import Usage
 from ..errors import CircleCIError, ExportFailed, InvalidArgument, WaitTimeout
@@ -88,8 +88,8 @@ class ExportWait:
 
 async def export_rows(
     wait: ExportWait,
-    start: datetime | str,
-    end: datetime | str,
+    start: When,
+    end: When,
     shared_org_ids: Sequence[Id] | None,
     on_progress: OnUsageProgress | None,
 ) -> AsyncGenerator[UsageRow, None]:
