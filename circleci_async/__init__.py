@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .core.rate_limit_status import *
     from .core.retry import *
     from .core.stats import *
+    from .core.tables import *
     from .core.transport import *
     from .core.when import *
     from .downloads.download import *
@@ -78,7 +79,6 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .models.webhooks import *
     from .models.workflows import *
     from .slug import *
-    from .tables import *
     from .usage.progress import *
     from .usage.table import *
     from .watching.arguments import *
@@ -100,6 +100,7 @@ _MODULES = (
     "core.rate_limit_status",
     "core.retry",
     "core.stats",
+    "core.tables",
     "core.transport",
     "core.when",
     "downloads.download",
@@ -117,7 +118,6 @@ _MODULES = (
     "harvest.verify",
     "logs.output",
     "slug",
-    "tables",
     "usage.progress",
     "usage.table",
     "watching.arguments",

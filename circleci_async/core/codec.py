@@ -9,11 +9,12 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import PurePath
 from types import NoneType, UnionType
 from typing import Any, Generic, NoReturn, TypeVar, Union, cast, get_args, get_origin
+from uuid import UUID
 
 import attrs
 from cattrs import ClassValidationError, Converter
@@ -22,6 +23,7 @@ from cattrs.cols import mapping_structure_factory as dict_structure_factory  # p
 from cattrs.gen import make_dict_structure_fn
 
 from ..errors import MAX_COUNTED, MAX_FAULTS, DecodeError
+from ..slug import OrgSlug, ProjectSlug
 from ..untrusted_text import quoted
 from . import json_parts
 from .error_bodies import MAX_BODY
@@ -159,8 +161,8 @@ def loads(body: bytes, *, method: str = "", url: str = "", in_detail: bool = Tru
 def to_dict(value: Any) -> Any:
     """Return a model, a list of models or a plain value as JSON types.
 
-    A model becomes a dict with a key for each field. Datetimes become ISO 8601 strings (with `Z` for UTC); enums, paths
-    and exceptions become strings; tuples and sets become lists.
+    A model becomes a dict with a key for each field. Dates become ISO 8601 strings (with `Z` for UTC); enums, ids,
+    slugs, paths and exceptions become strings; tuples and sets become lists.
     """
     return _unconverter().unstructure(value)
 
@@ -415,7 +417,9 @@ def _unstructure_datetime(moment: datetime) -> str:
 def _unconverter() -> Converter:
     converter = Converter(unstruct_collection_overrides={tuple: list, Set: list})
     converter.register_unstructure_hook(datetime, _unstructure_datetime)
+    converter.register_unstructure_hook(date, date.isoformat)
     converter.register_unstructure_hook(StrEnum, lambda word: word.value)
-    converter.register_unstructure_hook(PurePath, str)
+    for kind in (PurePath, UUID, OrgSlug, ProjectSlug):
+        converter.register_unstructure_hook(kind, str)
     converter.register_unstructure_hook(BaseException, str)
     return converter
