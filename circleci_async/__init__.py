@@ -79,8 +79,8 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .models.webhooks import *
     from .models.workflows import *
     from .slug import *
+    from .usage.columns import *
     from .usage.progress import *
-    from .usage.table import *
     from .watching.arguments import *
     from .watching.changes import *
     from .watching.results import *
@@ -118,8 +118,8 @@ _MODULES = (
     "harvest.verify",
     "logs.output",
     "slug",
+    "usage.columns",
     "usage.progress",
-    "usage.table",
     "watching.arguments",
     "watching.changes",
     "watching.results",

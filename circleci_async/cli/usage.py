@@ -17,7 +17,7 @@ from .output import Output
 if TYPE_CHECKING:
     from .. import CircleCI, UsageProgress
 
-Row = dict[str, str]
+Row = dict[str, Any]
 
 DAYS = 30
 """Default length of the exported period."""
@@ -47,16 +47,17 @@ async def export(
     Ctrl-C.
     """
     polls: dict[str, Any] = polling(interval)
+    raw = not out.is_json  # CSV as CircleCI wrote it
     now = datetime.now(UTC)
     last = parse_datetime("--end", end, now) or now
     first = parse_datetime("--start", start, now) or last - timedelta(days=DAYS)
     organization_id = (await circle.organizations.get(organization)).id if "/" in organization else organization
     with _destination(out, into) as stream, _ExportStatus(out) as status:
         if export_id is None:
-            rows = circle.usage.export(organization_id, first, last, on_progress=status.update, **polls)
+            rows = circle.usage.export(organization_id, first, last, on_progress=status.update, raw=raw, **polls)
         else:
             export = await circle.usage.wait(organization_id, export_id, on_progress=status.update, **polls)
-            rows = circle.usage.rows(export, on_progress=status.update)
+            rows = circle.usage.rows(export, on_progress=status.update, raw=raw)
         printed = _closing(rows, before=(lambda: None) if into else status.stop)  # not between rows on a terminal
         try:
             if out.is_json:

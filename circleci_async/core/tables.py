@@ -52,12 +52,15 @@ def columns(kind: type, *, strip: str = "", **extra: object) -> list[str]:
     With them, a data frame of no rows has its columns: `pandas.DataFrame(rows, columns=columns(WorkflowMetrics))`,
     `polars.DataFrame(rows, schema=columns(WorkflowMetrics))`. Pass the same keyword arguments as to `rows`.
     """
-    given: object = kind  # for callers without a type checker
-    if not (isinstance(given, type) and attrs.has(given)):
-        raise InvalidArgument(f"kind must be the class of a model, such as Pipeline, got {kind!r}")
+    _check_kind(kind)
     _check_strip(strip)
     names = tuple(name for name, _ in _columns(kind))
     return list(dict.fromkeys([*extra, *_stripped(names, strip)]))
+
+
+def _check_kind(kind: object) -> None:
+    if not (isinstance(kind, type) and attrs.has(kind)):
+        raise InvalidArgument(f"kind must be the class of a model, such as Pipeline, got {kind!r}")
 
 
 def _check_strip(strip: object) -> None:
