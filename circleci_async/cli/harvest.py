@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
+from ..errors import TransportError
 from ..untrusted_text import printable
 from .arguments import Projects, argument, concurrency_option, option, parse_path
 from .formatting import counted, duration, size
@@ -182,7 +183,8 @@ async def verify(out: Output, into: Into) -> int:
 
 def _show_report(out: Output, report: "HarvestReport", into: Path) -> None:
     """Print the result of a harvest for people."""
-    if out.is_json:
+    is_unreachable = isinstance(report.error, TransportError) and not (report.files or report.skipped)
+    if out.is_json or is_unreachable:  # the error says it all
         return
     _print_errors(out, (str(failure) for failure in report.failed), len(report.failed), _command("status", into))
     skipped = len(report.skipped)

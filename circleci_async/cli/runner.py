@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import signal
 import sys
 import traceback
@@ -11,7 +12,14 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ..config.log import LOG_VARIABLE
-from ..errors import CircleCIError, InvalidArgument, PoolTimeout, RateLimited, RequestTimeout, ResponseTooLarge
+from ..errors import (
+    CircleCIError,
+    InvalidArgument,
+    PoolTimeout,
+    RateLimited,
+    RequestTimeout,
+    ResponseTooLarge,
+)
 from ..untrusted_text import printable
 from .output import Output
 
@@ -29,6 +37,8 @@ _HINTS: dict[type[CircleCIError], str] = {  # the hints of the SDK name argument
     ResponseTooLarge: "read it with the Python client, whose `max_response_bytes` can be raised",
     RateLimited: "send fewer requests, or lower --concurrency if the command has it",
 }
+
+_ARGUMENT = re.compile(r"`(deadline|host|timeout)`")  # of hints that are specific to an error
 
 
 def run(work: Work, out: Output) -> int:
@@ -51,7 +61,7 @@ def run(work: Work, out: Output) -> int:
         _discard_stdout()
         return PIPE_CLOSED
     except CircleCIError as error:
-        out.error(str(error), hint_of(error))
+        print_error(out, error)
         return BAD_USAGE if isinstance(error, InvalidArgument) else FAILED
     except OSError as error:
         out.error(str(error))
@@ -72,9 +82,18 @@ async def _cancel_on_sigterm(work: Work) -> int | None:
     return await task
 
 
-def hint_of(error: CircleCIError) -> str | None:
+def print_error(out: Output, error: CircleCIError, prefix: str = "") -> None:
+    """Print an error: `prefix` and its message, its hint, then its request."""
+    out.error(prefix + error.summary, _hint_of(error), error.request_line)
+
+
+def _hint_of(error: CircleCIError) -> str | None:
     """Return the hint of an error in terms of the command line, followed by its notes."""
-    hint = next((text for kind, text in _HINTS.items() if isinstance(error, kind)), error.hint)
+    hint = error.hint
+    if "hint" not in vars(error):  # not specific to this error
+        hint = next((text for kind, text in _HINTS.items() if isinstance(error, kind)), hint)
+    elif hint:
+        hint = _ARGUMENT.sub(r"--\1", hint)
     parts = filter(None, (hint, *getattr(error, "__notes__", ())))
     return "; ".join(part.rstrip(".") for part in parts) or None
 

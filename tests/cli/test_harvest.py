@@ -294,7 +294,9 @@ def test_an_invalid_token_is_an_error_with_a_hint(
     assert out.startswith("0 files, ")
     assert SECRET not in err
     assert re.search(
-        r"^error: 401 Unauthorized: .* \[hint: [Ss]et CIRCLE_TOKEN .*; token: CIRCLE_TOKEN\]$", err, re.MULTILINE
+        r"^error: 401 Unauthorized: .* \[hint: [Ss]et CIRCLE_TOKEN .*; token: CIRCLE_TOKEN\] \(GET .*\)$",
+        err,
+        re.MULTILINE,
     )
 
 
