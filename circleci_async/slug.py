@@ -172,6 +172,11 @@ def segment(value: str | int | UUID) -> str:
     return quote(text, safe="")
 
 
+def with_scheme(text: str) -> str:
+    """Return a URL that was copied without its scheme, such as `github.com/acme/api`, with it; other text unchanged."""
+    return f"https://{text}" if _NO_SCHEME.match(text) else text
+
+
 def project_path(project: str | ProjectSlug) -> str:
     """Return a project slug as path segments, `gh/acme/api`. Accepts every form that `ProjectSlug.parse` accepts."""
     return _project_path(project)
@@ -209,8 +214,7 @@ def _segments(text: object, count: int) -> list[str] | None:
     """Return the `count` segments of a slug or URL, decoded but unchecked, or None if it has another number."""
     if not isinstance(text, str) or _CONTROL.search(text := text.strip()):
         return None
-    if _NO_SCHEME.match(text):
-        text = f"https://{text}"
+    text = with_scheme(text)
     try:
         if _URL.match(text):
             url = urlsplit(text)
@@ -251,5 +255,5 @@ def _decoded(path: str) -> list[str]:
 def _shown(text: object) -> str:
     if not isinstance(text, str):
         return repr(text)
-    scheme = "https://" if _NO_SCHEME.match(text := text.strip()) else ""
-    return repr(_URL.sub(r"\1\2", f"{scheme}{text}").removeprefix(scheme))
+    url = with_scheme(text := text.strip())
+    return repr(_URL.sub(r"\1\2", url).removeprefix(url.removesuffix(text)))

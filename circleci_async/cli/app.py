@@ -135,9 +135,10 @@ def _usage_error_text(error: Any) -> str:
     """Return the usage and the message, in the style of all other errors."""
     text = StringIO()
     error.show(text)
+    shown = re.sub(r"Input should be (.*?)(, unable to parse .*)?$", r"must be \1", text.getvalue(), flags=re.MULTILINE)
     return re.sub(
         r"^Error: (.)(.*?)\.?$",
         lambda match: f"error: {match[1].lower()}{match[2]}",
-        text.getvalue(),
+        shown.replace(": Value error, ", ": "),
         flags=re.MULTILINE,
     )

@@ -116,8 +116,6 @@ def with_client(
 
 def _client(options: Options) -> "CircleCI":
     from .. import CircleCI, ConfigurationError, InvalidArgument, RetryPolicy
-    from ..config.redacted import Redacted
-    from ..config.settings import root_address
 
     timeout = 60.0 if options.timeout is None else options.timeout
     deadline = max(DEADLINE, options.timeout or 0.0) if options.deadline is None else options.deadline
@@ -126,10 +124,9 @@ def _client(options: Options) -> "CircleCI":
     attempts = RetryPolicy().attempts if options.attempts is None else options.attempts
     retry = RetryPolicy(attempts=attempts, answer_deadline=deadline)
     try:
-        host = None if options.host is None else root_address(Redacted(options.host), "--host")
-        circle = CircleCI(host=host, timeout=timeout, retry=retry)
+        circle = CircleCI(host=options.host, timeout=timeout, retry=retry)
     except ConfigurationError as error:  # of an option, a variable or a config file
-        raise InvalidArgument(error.message) from None
+        raise InvalidArgument(error.message.replace("argument host", "--host", 1)) from None
     if not options.quiet:
         waits = circle._session.state.waits  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
         waits.follow_attempts(warn_after=NOTE_AFTER, warn_every=NOTE_EVERY)

@@ -15,6 +15,8 @@ from ..config.log import LOG_VARIABLE
 from ..errors import (
     CircleCIError,
     InvalidArgument,
+    NotFound,
+    PermissionDenied,
     PoolTimeout,
     RateLimited,
     RequestTimeout,
@@ -32,6 +34,10 @@ PIPE_CLOSED = 128 + 13  # SIGPIPE, which Windows does not define
 Work = Callable[[], Coroutine[Any, Any, int | None]]
 
 _HINTS: dict[type[CircleCIError], str] = {  # the hints of the SDK name arguments that the command line does not have
+    NotFound: "check the name, and that the token's user (`circleci-async me`) has access: CircleCI also responds 404"
+    " without access, such as for private projects and other organizations",
+    PermissionDenied: "check the permissions of the token's user (`circleci-async me`), and that the token is a"
+    " personal one: API v2 rejects project tokens",
     PoolTimeout: "lower --concurrency if the command has it",
     RequestTimeout: "raise --timeout (seconds per attempt)",
     ResponseTooLarge: "read it with the Python client, whose `max_response_bytes` can be raised",
@@ -84,10 +90,10 @@ async def _cancel_on_sigterm(work: Work) -> int | None:
 
 def print_error(out: Output, error: CircleCIError, prefix: str = "") -> None:
     """Print an error: `prefix` and its message, its hint, then its request."""
-    out.error(prefix + error.summary, _hint_of(error), error.request_line)
+    out.error(prefix + error.summary, hint_of(error), error.request_line)
 
 
-def _hint_of(error: CircleCIError) -> str | None:
+def hint_of(error: CircleCIError) -> str | None:
     """Return the hint of an error in terms of the command line, followed by its notes."""
     hint = error.hint
     if "hint" not in vars(error):  # not specific to this error

@@ -84,7 +84,7 @@ def discover(
 
     named_host = _argument(given_host, "argument host") or _variable(variables, _HOST_VARIABLES)
     if named_host:
-        root, host_source = root_address(*named_host), named_host[1]
+        root, host_source = _root(*named_host), named_host[1]
     elif first := next(files, None):
         root, host_source = first.host, str(first.path)
         files = chain([first], files)  # its token is examined below
@@ -145,7 +145,7 @@ def _same_origin(one: str, other: str) -> bool:
     return Origin.of(one) == Origin.of(other)
 
 
-def root_address(host: Redacted[Any], source: str) -> str:
+def _root(host: Redacted[Any], source: str) -> str:
     """Return a host as a normalized root address. Raises `ConfigurationError`, which names `source`."""
     text: str = host.reveal()
     match = _HOST.fullmatch(text)
@@ -192,7 +192,7 @@ def _config_files(environ: Redacted[Mapping[str, str]], home: Path | None) -> It
         token = Redacted(clean_token(Redacted(entries.reveal().get("token")), str(path)))
         host = Redacted(entries.reveal().get("host", "").strip())
         if token.reveal() or host.reveal():
-            yield _ConfigFile(path, root_address(host, str(path)) if host.reveal() else DEFAULT_HOST, token)
+            yield _ConfigFile(path, _root(host, str(path)) if host.reveal() else DEFAULT_HOST, token)
 
 
 def _config_paths(environ: Redacted[Mapping[str, str]], home: Path | None) -> Iterator[Path]:

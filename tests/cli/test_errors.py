@@ -117,6 +117,7 @@ def test_a_usage_error_prints_the_usage_and_the_error(cli: Cli, arguments: tuple
     ("arguments", "message"),
     [
         (("project", "acme"), "'acme'"),
+        (("project", "gitlab.com/acme/api"), "projects on GitLab have an opaque slug"),
         (("insights", "gh/acme/api", "gh/acme/.."), "'..'"),
         (("pipelines", "gh/acme/api", "--mine", "--branch", "x"), "--mine and --branch cannot be combined"),
         (
@@ -127,6 +128,8 @@ def test_a_usage_error_prints_the_usage_and_the_error(cli: Cli, arguments: tuple
             ("jobs", "gh/acme/api"),
             "the id of a workflow, or a project and a number such as gh/acme/api 42, got",
         ),
+        (("workflows", "12"), "the id of a pipeline, or a project and a number such as gh/acme/api 42, got '12'"),
+        (("jobs", "build"), "the id of a workflow, or a project and a number such as gh/acme/api 42, got 'build'"),
         (("trigger", "gh/acme/api", "--branch", "a", "--tag", "b"), "branch"),
         (("me", "--timeout", "0"), "timeout"),
     ],
@@ -215,6 +218,70 @@ def test_a_destination_that_is_a_file_is_an_error(cli: Cli, fake: FakeCircleCI, 
 
     assert code == 1
     assert re.match("error: a.txt: .*taken", err)
+
+
+def test_a_harvest_into_a_file_is_an_error(cli: Cli, fake: FakeCircleCI, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+
+    code, out, err = cli("harvest", "run", "gh/acme/api", "--into", tmp_path / "taken")
+
+    assert (code, out) == (1, "")
+    assert err == f"error: cannot create {tmp_path / 'taken'}: into must be a folder, and this is a file\n"
+    assert fake.requests == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("jobs", "gh/acme/api", "x"), "invalid value for 'NUMBER': must be a valid integer"),
+        (("pipelines", "gh/acme/api", "--limit", "ten"), "invalid value for '--limit': must be a valid integer"),
+        (("me", "--timeout", "soon"), "invalid value for '--timeout': must be a valid number"),
+        (("fake", "--port", "70000"), "invalid value for '--port': must be less than or equal to 65533"),
+        (("completion", "tcsh"), "invalid value for 'SHELL': 'tcsh' is not one of"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_an_invalid_value_is_explained(cli: Cli, arguments: tuple[str, ...], message: str) -> None:
+    assert cli(*arguments).err.splitlines()[-1].startswith(f"error: {message}")
+
+
+@pytest.mark.parametrize(("status", "hint"), [(403, "check the permissions"), (404, "check the name")])
+def test_the_hint_about_access_names_the_command_that_shows_the_user(
+    cli: Cli, fake: FakeCircleCI, status: int, hint: str
+) -> None:
+    fake.fail("*", status=status, body={"message": "no"})
+
+    code, _, err = cli("project", "gh/acme/api")
+
+    assert code == 1
+    assert re.fullmatch(rf"error: {status} .*: no \[hint: {hint}.* user \(`circleci-async me`\).*\] \(GET .*\)\n", err)
+
+
+@pytest.mark.parametrize(
+    "project",
+    [
+        "github.com/acme/api",
+        "https://github.com/acme/api.git",
+        "git@github.com:acme/api.git",
+        "app.circleci.com/pipelines/github/acme/api/1",
+    ],
+)
+def test_a_project_is_accepted_as_it_is_copied(
+    cli: Cli, world: World, fake: FakeCircleCI, tmp_path: Path, project: str
+) -> None:
+    world.project("gh/acme/api").pipeline().workflow("build").job("test").artifact("a.txt", b"a")
+
+    assert cli("project", project, "--json").data["slug"] == "gh/acme/api"
+    assert len(cli("pipelines", project, "--json").data) == 1
+    assert len(cli("artifacts", "list", project, 1, "--json").data) == 1
+    assert cli("insights", project).code == 0
+    assert cli("harvest", "run", project, "--into", tmp_path).code == 0
+
+
+def test_the_address_of_a_pipeline_is_accepted_without_its_scheme(cli: Cli, world: World, fake: FakeCircleCI) -> None:
+    world.project("gh/acme/api").pipeline().workflow("build").job("test")
+
+    assert cli("watch", "app.circleci.com/pipelines/github/acme/api/1", "--json").code == 0
 
 
 def test_an_os_error_is_one_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

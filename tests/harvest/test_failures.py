@@ -755,13 +755,12 @@ async def test_an_internal_error_ends_the_run_cleanly(where: str, into: Path, mo
 # An unreachable host
 
 
-@fast_clock
 @pytest.mark.parametrize("projects", [1, 8])
 async def test_a_host_that_never_answered_ends_the_harvest_with_its_error(into: Path, projects: int) -> None:
     async with raw_server(answer(200, {})) as server:
         pass  # its port is closed now
     slugs = [f"gh/acme/p{number}" for number in range(projects)]
-    async with ca.CircleCI("t", host=server.url) as circle:
+    async with ca.CircleCI("t", host=server.url, retry=QUICK) as circle:
         report = await circle.harvest(slugs, into, attempts=2)
     assert isinstance(report.error, ca.TransportError)
     assert not report.error.sent

@@ -12,7 +12,7 @@ from circleci_async.cli.harvest import parse_size
 from circleci_async.cli.trigger import parameters
 from circleci_async.cli.usage import _moment
 from circleci_async.config.redacted import Redacted
-from circleci_async.config.settings import _flat_entries, _yaml_entries, root_address
+from circleci_async.config.settings import _flat_entries, _root, _yaml_entries
 from circleci_async.config.tokens import clean_token
 from circleci_async.config.trust import Origin, Trust
 from circleci_async.core.encoding import checked_headers, query_string, split_query
@@ -24,7 +24,7 @@ from ..parser import SIZE, Parser
 
 
 def _host(text: str) -> object:
-    root = root_address(Redacted(text), "CIRCLE_HOST")
+    root = _root(Redacted(text), "CIRCLE_HOST")
     assert Origin.of(root) is not None
     assert URL(root).user is None
     return root
