@@ -223,8 +223,7 @@ class NotFound(ApiError):
     """404: the resource does not exist, or the token lacks access to it (CircleCI does not distinguish the two)."""
 
     hint: str | None = (
-        "Check the name, and that the token's user has access: CircleCI also responds 404 without access, such as for"
-        " private projects and other organizations."
+        "Check the name, and that the token's user has access: CircleCI also responds 404 without access."
     )
 
 
