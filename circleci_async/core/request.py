@@ -73,6 +73,7 @@ class Request:
 
     __slots__ = (
         "_answer_by",
+        "_is_answered",
         "_isolated_limit",
         "_observer",
         "_policy",
@@ -121,6 +122,7 @@ class Request:
         if policy.deadline:
             self.deadline = asyncio.get_running_loop().time() + policy.deadline
         self._answer_by: float | None = None
+        self._is_answered = False
         self._timer: asyncio.Timeout | None = None
         self._sequence = next_sequence()
         self._wait_limit: WaitLimit | None = None
@@ -136,7 +138,7 @@ class Request:
         Raises that error; `RequestTimeout` at the deadline; `ConfigurationError` if the client is closed meanwhile.
         """
         lifetime = self._state.lifetime
-        if self._policy.answer_deadline:
+        if self._policy.answer_deadline and not self._is_answered:
             self._answer_by = asyncio.get_running_loop().time() + self._policy.answer_deadline
         # closing the client reschedules it
         self._timer = timeout = asyncio.timeout_at(self._abort_at)
@@ -217,6 +219,12 @@ class Request:
         finally:
             self._answer_by += asyncio.get_running_loop().time() - began
             self._reschedule(timer, self._abort_at)
+
+    def answered(self) -> None:
+        """Note that a streamed body has begun: the answer deadline does not apply from now on."""
+        self._is_answered, self._answer_by = True, None
+        if self._timer is not None:
+            self._reschedule(self._timer, self.deadline)
 
     def _reschedule(self, timer: asyncio.Timeout, moment: float | None) -> None:
         if not (timer.expired() or self._state.lifetime.has_ended):

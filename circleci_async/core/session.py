@@ -199,6 +199,7 @@ class Session(NotPicklable):
             counted=False,
             anonymous=anonymous,
         )
+        request.answered()
         if request.recorder is not None:
             request.recorder.received(stream.response, None)
         stream.register()
