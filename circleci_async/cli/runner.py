@@ -46,6 +46,8 @@ _HINTS: dict[type[CircleCIError], str] = {  # the hints of the SDK name argument
 
 _ARGUMENT = re.compile(r"`(deadline|host|timeout)`")  # of hints that are specific to an error
 
+_SENTENCE_START = re.compile(r"\A[A-Z](?=[a-z]* )")  # not a name such as CircleCI
+
 
 def run(work: Work, out: Output) -> int:
     """Run `work` and return the exit code: its return value, or the code of its error or of a signal."""
@@ -100,6 +102,8 @@ def hint_of(error: CircleCIError) -> str | None:
         hint = next((text for kind, text in _HINTS.items() if isinstance(error, kind)), hint)
     elif hint:
         hint = _ARGUMENT.sub(r"--\1", hint)
+    if hint:
+        hint = _SENTENCE_START.sub(lambda first: first[0].lower(), hint)
     parts = filter(None, (hint, *getattr(error, "__notes__", ())))
     return "; ".join(part.rstrip(".") for part in parts) or None
 

@@ -199,7 +199,7 @@ def test_hints_name_options_of_the_command_line(cli: Cli, fake: FakeCircleCI) ->
     fake.fail("*", delay=5)
     slow = cli("me", "--timeout", "0.1", "--attempts", "1").err
     assert re.fullmatch(
-        r"error: response timed out \[hint: Check that 127.0.0.1 is up .*; or raise --timeout\] \(GET .*\)\n", slow
+        r"error: response timed out \[hint: check that 127.0.0.1 is up .*; or raise --timeout\] \(GET .*\)\n", slow
     )
 
     fake.fail("*", status=429, headers={"Retry-After": "86400"})
@@ -500,3 +500,10 @@ def test_no_frame_shows_the_token_or_the_body(
         main(["api", "/context", "--body", f"@{file}"])
     assert ended.value.code in {1, 2}
     assert exposed(ended.value, SECRET) == []
+
+
+def test_a_hint_begins_in_lower_case_unless_it_begins_with_a_name(cli: Cli, fake: FakeCircleCI) -> None:
+    fake.fail("*", status=500)
+    assert " [hint: CircleCI may have an incident: see " in cli("me", "--attempts", "1").err
+    fake.fail("*", status=401)
+    assert " [hint: set CIRCLE_TOKEN to a personal API token " in cli("me").err
