@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from .config.log import configure_logging
+from .config.os_keyring import KeyringToken
 from .config.redacted import NotPicklable, Redacted
 from .config.settings import discover
 from .config.tokens import Token
@@ -69,8 +70,9 @@ class CircleCI(NotPicklable):
 
     - `token`: a personal API token; or a function (plain or async) that returns one and is called before each request,
       such as `TokenFile`; or "" for anonymous requests. If a request gets a 401 and the function returns another token
-      since, the request is sent once more. None: `CIRCLE_TOKEN`, `CIRCLECI_TOKEN`, `CIRCLECI_CLI_TOKEN`, then the
-      official CLI's config files; without any, requests are anonymous, which public projects accept.
+      since, the request is sent once more. None: `CIRCLE_TOKEN`, `CIRCLE_CLI_TOKEN`, `CIRCLECI_TOKEN`,
+      `CIRCLECI_CLI_TOKEN`, then the official CLI's config files, then its login in the OS keyring (with the extra
+      `keyring`); without any, requests are anonymous, which public projects accept.
     - `host`: root address of a CircleCI Server installation. None: `CIRCLE_HOST`, `CIRCLECI_HOST`,
       `CIRCLECI_CLI_HOST`, the same files, then `https://circleci.com`.
     - `auth`: how the token is sent: "circle-token" (a header of that name), "bearer" or "basic" (as user name).
@@ -129,6 +131,8 @@ class CircleCI(NotPicklable):
         self._owns_state = True
 
     async def __aenter__(self) -> Self:
+        if isinstance(self._settings.token, KeyringToken):
+            await self._settings.token.read()  # here, since it takes longer than a request, and can fail
         return self
 
     async def __aexit__(
