@@ -100,7 +100,7 @@ if __name__ == "__main__":
     parser.add_argument("--path", help="a glob, such as '**/*.whl'")
     parser.add_argument("--into", type=Path, default=Path("nightly"))
     given = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # stop as after Ctrl-C
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))  # stop as after Ctrl-C
     try:
         sys.exit(asyncio.run(main(given.projects, given.branch, given.path, given.into)))
     except KeyboardInterrupt:
