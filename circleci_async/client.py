@@ -122,7 +122,8 @@ class CircleCI(NotPicklable):
         options = RequestOptions(timeout, retry or RetryPolicy(), on_attempt, min_speed)
         self._settings = discover(given_token, given_host, artifact_hosts)
         trust = Trust(self._settings.host, self._settings.artifact_hosts)
-        credentials = Credentials(Redacted(self._settings.token), trust, auth)
+        settings = self._settings
+        credentials = Credentials(Redacted(settings.token), trust, auth, settings.token_source)
         transport = Transport(credentials, http, trust_env=trust_env, middlewares=middlewares, user_agent=user_agent)
         max_bytes = check_positive_integer("max_response_bytes", max_response_bytes)
         stats = Stats()

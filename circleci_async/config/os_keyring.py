@@ -51,8 +51,13 @@ class KeyringToken(NotPicklable):
         """Where the token was found, or why there is none."""
         if self._reading is None or not self._reading.done():
             return "the OS keyring, not read yet"
-        found, problem = self._reading.result()
-        return "the OS keyring" if problem or found.reveal() else self._otherwise
+        _, problem = self._reading.result()
+        return "the OS keyring" if problem or self.is_found else self._otherwise
+
+    @property
+    def is_found(self) -> bool:
+        """Whether the keyring has been read and contains a token."""
+        return self._reading is not None and self._reading.done() and bool(self._reading.result()[0].reveal())
 
     async def __call__(self) -> str | None:
         """Return the token, or None if the keyring contains none. Raises `ConfigurationError` as `read` does."""

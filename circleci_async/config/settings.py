@@ -64,6 +64,11 @@ class Settings(NotPicklable):
         """Where the token was found, or why there is none."""
         return self.token.source if isinstance(self.token, KeyringToken) else self._token_source
 
+    @property
+    def has_token(self) -> bool:
+        """Whether there is a token; of a keyring, once it has been read."""
+        return self.token.is_found if isinstance(self.token, KeyringToken) else self.token is not None
+
 
 def discover(
     token: Token | Redacted[Token | None] | None = None,

@@ -18,7 +18,7 @@ import pytest
 from keyring.backend import KeyringBackend
 from keyring.errors import InitError, KeyringLocked, NoKeyringError
 
-from circleci_async import CircleCI, ConfigurationError
+from circleci_async import AuthenticationError, CircleCI, ConfigurationError
 from circleci_async.config import os_keyring
 from circleci_async.config.os_keyring import KeyringToken
 from circleci_async.config.settings import discover
@@ -127,9 +127,9 @@ async def test_a_client_that_is_not_entered_reads_the_keyring_at_its_first_call(
     async with FakeCircleCI() as fake:
         store(fake.url, fake.environment["CIRCLE_TOKEN"])
         circle = CircleCI(host=fake.url)
-        assert circle.token_source == "the OS keyring, not read yet"
+        assert (circle.token_source, circle._settings.has_token) == ("the OS keyring, not read yet", False)
         await circle.users.me()
-        assert circle.token_source == "the OS keyring"
+        assert (circle.token_source, circle._settings.has_token) == ("the OS keyring", True)
         await circle.aclose()
 
 
@@ -230,7 +230,7 @@ async def test_argument_variables_and_files_precede_the_keyring(
 async def test_a_keyring_without_a_login_means_no_token(store: Callable[..., None]) -> None:
     store("https://another.example.com", SECRET)
     async with CircleCI() as circle:
-        assert circle.token_source == "no token found"
+        assert (circle.token_source, circle._settings.has_token) == ("no token found", False)
     path = config_file("token: t")
     async with CircleCI(host=SERVER) as circle:
         assert circle.token_source == f"the token in {path} is for {CLOUD}, not for {SERVER}"
@@ -367,8 +367,28 @@ def test_without_the_extra_a_probable_login_is_named(
         config_file(config)
     hint = "; the official CLI can have stored it in the OS keyring: install circleci-async[keyring]"
     settings = discover(host=host, environ={})
-    assert settings.token is None
+    assert (settings.token, settings.has_token) == (None, False)
     assert settings.token_source == "no token found" + (hint if hinted else "")
+
+
+async def test_the_hint_of_a_401_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    async with FakeCircleCI() as fake:
+        config_file(f"host: {fake.url}")
+        async with CircleCI() as circle:
+            with pytest.raises(AuthenticationError) as caught:
+                await circle.users.me()
+    assert caught.value.hint == (
+        f"{AuthenticationError.hint} No token was sent: no token found; the official CLI can have stored it in the OS"
+        " keyring: install circleci-async[keyring]."
+    )
+
+
+async def test_the_hint_of_a_401_with_a_token_does_not_say_that_none_was_sent() -> None:
+    async with FakeCircleCI() as fake, fake.client(token="wrong") as circle:
+        with pytest.raises(AuthenticationError) as caught:
+            await circle.users.me()
+    assert caught.value.hint == AuthenticationError.hint
 
 
 def test_the_keyring_is_imported_only_if_no_other_token_is_found() -> None:
