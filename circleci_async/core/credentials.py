@@ -35,7 +35,7 @@ class Credentials(NotPicklable):
     ) -> None:
         check_word("auth", auth, get_args(Auth), required=True, error=ConfigurationError)
         self._token = token.reveal()
-        self.why_anonymous = "" if self._token else source
+        self.why_anonymous: str = "" if self._token else source
         """Why requests carry no token; "" if they carry one, or a function returns it."""
         self._trust = trust
         self._auth = auth
