@@ -121,14 +121,13 @@ class CircleCI(NotPicklable):
         del token, host  # a traceback that prints local variables must not print them
         configure_logging()
         options = RequestOptions(timeout, retry or RetryPolicy(), on_attempt, min_speed)
-        self._settings = discover(given_token, given_host, artifact_hosts)
-        trust = Trust(self._settings.host, self._settings.artifact_hosts)
-        settings = self._settings
+        self._settings = settings = discover(given_token, given_host, artifact_hosts)
+        trust = Trust(settings.host, settings.artifact_hosts)
         credentials = Credentials(Redacted(settings.token), trust, auth, settings.token_source)
         transport = Transport(credentials, http, trust_env=trust_env, middlewares=middlewares, user_agent=user_agent)
         max_bytes = check_positive_integer("max_response_bytes", max_response_bytes)
         stats = Stats()
-        state = ClientState(self._settings.host, credentials, transport, Limiter(concurrency, stats), stats, max_bytes)
+        state = ClientState(settings.host, credentials, transport, Limiter(concurrency, stats), stats, max_bytes)
         self._session = Session(state, options)
         self._owns_state = True
 
