@@ -193,7 +193,7 @@ class CircleCI(NotPicklable):
             raise InvalidArgument('token must be a token, or a function that returns one, got None ("" for no token)')
         derived = object.__new__(type(self))
         derived._settings = discover(given, self._settings.host, self._settings.artifact_hosts)
-        state = self._session.state.with_token(Redacted(derived._settings.token))
+        state = self._session.state.with_token(Redacted(derived._settings.token), derived._settings.token_source)
         session = Session(state, self._session.options)
         derived._session = session.with_options(timeout=timeout, retry=retry, on_attempt=on_attempt)
         derived._owns_state = True
@@ -295,8 +295,8 @@ class CircleCI(NotPicklable):
 
     @property
     def has_token(self) -> bool:
-        """Whether there is a token. Without one, requests are anonymous."""
-        return self._settings.token is not None
+        """Whether there is a token; of a keyring, once the client is entered. Without one, requests are anonymous."""
+        return self._settings.has_token
 
     @property
     def stats(self) -> Stats:
