@@ -9,7 +9,8 @@ from ..untrusted_text import printable
 from .arguments import Interval, argument, option, polling
 from .build_ref import BuildRef
 from .formatting import STYLES, duration
-from .output import Column, Output
+from .output import Output
+from .table import Column
 
 if TYPE_CHECKING:
     from .. import CircleCI, JobStep, LogLine, StepAction, StepOutput
@@ -158,7 +159,7 @@ def _print_line(out: Output, line: str, *, ansi: bool) -> None:
 
 STEPS: "tuple[Column[JobStep], ...]" = (
     Column("Number", lambda step: step.number, is_fixed=True, is_number=True),
-    Column("Step", lambda step: step.name),
+    Column("Step", lambda step: step.name, is_key=True, min_width=32),
     Column("Status", lambda step: step.status, is_fixed=True),
     Column("Exit code", lambda step: step.exit_code, is_fixed=True, is_number=True),
     Column("Nodes", lambda step: len(step.actions), is_fixed=True, is_number=True),
