@@ -67,10 +67,9 @@ def layout(columns: Sequence[Column[T]], texts: Sequence[Sequence[str]], width: 
         if needed <= room:
             widths[n] = needed
             left = room - needed
-    for n in widths:
-        more = min(left, full[n] - widths[n])
-        widths[n] += more
-        left -= more
+    for n, cut in widths.items():
+        widths[n] = min(full[n], cut + left)
+        left -= widths[n] - cut
     return Layout(
         {n: widths[n] for n in sorted(widths)}, [each.title for n, each in enumerate(columns) if n not in widths]
     )
