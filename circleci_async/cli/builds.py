@@ -20,7 +20,7 @@ async def pipelines(
     circle: "CircleCI",
     out: Output,
     slug: Project,
-    branch: Annotated[str | None, option("Only pipelines of this branch.")] = None,
+    branch: Annotated[str | None, option("Only pipelines of this branch.", metavar="BRANCH")] = None,
     mine: Annotated[bool, option("Only pipelines that you triggered.", "--mine")] = False,
     limit: Annotated[int, typer.Option(min=0, metavar="N", help="Number of pipelines; 0 lists all.")] = 20,
 ) -> None:

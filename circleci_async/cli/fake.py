@@ -11,7 +11,7 @@ from .output import Output
 
 async def fake(
     out: Output,
-    seed: Annotated[int, typer.Option(help="Seed of the generated projects and builds.")] = 7,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the generated projects and builds.")] = 7,
     port: Annotated[
         int,
         typer.Option(min=0, max=65533, metavar="PORT", help="First of three consecutive ports; 0 picks free ones."),

@@ -21,7 +21,9 @@ async def insights(
     circle: "CircleCI",
     out: Output,
     slugs: Projects,
-    branch: Annotated[str | None, option("Branch; by default the default branch of each project.")] = None,
+    branch: Annotated[
+        str | None, option("Branch; by default the default branch of each project.", metavar="BRANCH")
+    ] = None,
     all_branches: Annotated[bool, option("Include all branches.", "--all-branches")] = False,
     window: Annotated[
         str | None,

@@ -66,7 +66,7 @@ async def watch(
         ),
     ],
     number: Annotated[int | None, argument("NUMBER", "With PROJECT: the number of a pipeline.", min=1)] = None,
-    branch: Annotated[str | None, option("With PROJECT: the newest pipeline of this branch.")] = None,
+    branch: Annotated[str | None, option("With PROJECT: the newest pipeline of this branch.", metavar="BRANCH")] = None,
     on_hold: OnHold = "wait",
     interval: Interval = None,
     within: Within = None,

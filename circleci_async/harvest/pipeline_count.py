@@ -45,7 +45,7 @@ class PipelineCount:
         if since is not None and newest.created_at > since:
             parts.append((newest.created_at - pipeline.created_at) / (newest.created_at - since))
         is_measured = since is None or pipeline.created_at < newest.created_at
-        if is_measured and parts and 0 < max(parts):
+        if is_measured and parts and max(parts) > 0:
             listed.expected = round(listed.selected / max(parts))
 
     def ended(self, project: str) -> None:

@@ -76,6 +76,29 @@ def test_a_usage_error_prints_the_usage_and_the_error(cli: Cli, arguments: tuple
     assert (code, out) == (2, "")
     assert "Usage: circleci-async" in err
     assert re.fullmatch(r"error: [^A-Z].*[^.]", err.splitlines()[-1])
+    assert "Input should" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("pipelines", "gh/acme/api", "--limit", "x"), "error: invalid value for '--limit': .*integer.*"),
+        (("logs", "gh/acme/api", "0"), "error: invalid value for 'NUMBER': .*0.*"),
+        (("completion",), "error: missing argument 'SHELL'.* bash, zsh, fish, powershell"),
+        (("completion", "csh"), "error: invalid value for 'SHELL': 'csh' is not one of .*"),
+        (("me", "--host"), "error: option '--host' requires an argument"),
+        (("harvest", "nope"), "error: no such command 'nope'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_usage_error_is_one_line_in_the_style_of_all_errors(
+    cli: Cli, arguments: tuple[str, ...], message: str
+) -> None:
+    code, out, err = cli(*arguments)
+
+    assert (code, out) == (2, "")
+    assert re.fullmatch(message, err.splitlines()[-1])
+    assert err.lower().count("error:") == 1
 
 
 @pytest.mark.parametrize(
