@@ -110,7 +110,7 @@ class HarvestProgressBar(ProgressBar):
             self.show(
                 event.done + event.skipped + event.failed,
                 event.discovered or None,
-                files=_file_count(event),
+                files=file_count(event),
                 details="  ".join(self._details(event)),
             )
 
@@ -211,7 +211,7 @@ def _download_columns() -> "list[ProgressColumn]":
     return [DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(compact=True)]
 
 
-def _file_count(progress: "HarvestProgress") -> str:
+def file_count(progress: "HarvestProgress") -> str:
     """Return how many of the known files are complete, `+` marks that discovery still runs; before, its progress."""
     if progress.is_discovering and not progress.discovered:
         expected = f" of ~{progress.pipelines_expected:,}" if progress.pipelines_expected is not None else ""
