@@ -132,8 +132,11 @@ class _ExportStatus:
             self._has_printed_id = True
             self._out.note(f"export {progress.export_id}")
         if self._status:
-            parts = f"part {progress.parts_done}/{progress.parts_total}, " if progress.parts_total else ""
-            self._status.update(f"{progress.state}: {parts}{counted(progress.rows, 'row')}, {size(progress.bytes)}")
+            parts = f": part {progress.parts_done}/{progress.parts_total}, " if progress.parts_total else ""
+            rows = (
+                f"{counted(progress.rows, 'row')}, {size(progress.bytes)}" if parts else ""
+            )  # none before it is ready
+            self._status.update(f"export {progress.state}{parts}{rows}")
 
 
 def _moment(name: str, text: str | None) -> datetime | None:
