@@ -39,7 +39,7 @@ class PipelineCount:
         listed = self._listed.setdefault(project, _Listed(pipeline))
         listed.selected += is_selected
         newest = listed.newest
-        parts = []
+        parts: list[float] = []
         if newest.number > 0:
             parts.append((newest.number - pipeline.number + 1) / newest.number)
         if since is not None and newest.created_at > since:
