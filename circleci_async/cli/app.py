@@ -136,9 +136,13 @@ def _show_metavars_only(command: Any) -> None:
     """Remove the Python types that newer versions of typer print behind the names of arguments in the help."""
     for parameter in command.params:
         if parameter.param_type_name == "argument":
-            parameter.display_type_rich = lambda *_, **__: ""
+            parameter.display_type_rich = _nothing
     for each in getattr(command, "commands", {}).values():
         _show_metavars_only(each)
+
+
+def _nothing(*_: Any, **__: Any) -> str:
+    return ""
 
 
 _REWORDED = (  # messages of pydantic, which newer versions of typer use
