@@ -53,10 +53,8 @@ class Bounds:
         self.reached: str | None = None
 
     def admit(self) -> bool:
-        """Count one more file; return False, and count nothing, if a bound is reached."""
-        if self._files == self.max_files:
-            self.reach_max_files()
-        if self.reached is not None:
+        """Count one more file; return False, and count nothing, if a bound is reached or `max_files` are counted."""
+        if self.reached is not None or self._files == self.max_files:
             return False
         self._files += 1
         return True

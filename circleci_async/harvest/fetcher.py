@@ -52,6 +52,8 @@ class Fetcher:
         self._policy = policy
         self._attempts = attempts
         self._outage = OutageDetector(policy, stop, attempts=attempts, requests="download")
+        self._active = 0
+        self._ended = asyncio.Event()
         self._retries = 0
         self._max_attempts = 0
         """The most failed attempts of an artifact that will be retried."""
@@ -127,11 +129,28 @@ class Fetcher:
                 await self._outage.pause()
             if self._stop.is_set:
                 return
-            if not self._bounds.admit():
-                self._stop.request(self._bounds.reached)
+            if not await self._admit():
                 return
-            await self._fetch(artifact)
+            self._active += 1
+            try:
+                await self._fetch(artifact)
+            finally:
+                self._active -= 1
+                self._ended.set()
             claimed.task_done()
+
+    async def _admit(self) -> bool:
+        """Count one more file; if `max_files` are in progress, wait whether one fails. False ends the run."""
+        while not self._bounds.admit():
+            if self._stop.is_set:
+                return False
+            if self._bounds.reached is not None or not self._active:
+                self._bounds.reach_max_files()
+                self._stop.request(self._bounds.reached)
+                return False
+            self._ended.clear()
+            await self._ended.wait()
+        return True
 
     async def _fetch(self, artifact: QueuedArtifact) -> None:
         try:

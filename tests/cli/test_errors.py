@@ -82,7 +82,7 @@ def test_a_usage_error_prints_the_usage_and_the_error(cli: Cli, arguments: tuple
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("pipelines", "gh/acme/api", "--limit", "x"), "error: invalid value for '--limit': .*integer.*"),
+        (("pipelines", "gh/acme/api", "--limit", "x"), "error: invalid value for '--limit'.*: .*integer.*"),
         (("logs", "gh/acme/api", "0"), "error: invalid value for 'NUMBER': .*0.*"),
         (("completion",), "error: missing argument 'SHELL'.* bash, zsh, fish, powershell"),
         (("completion", "csh"), "error: invalid value for 'SHELL': 'csh' is not one of .*"),

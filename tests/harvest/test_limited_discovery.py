@@ -56,6 +56,13 @@ async def test_discovery_continues_for_files_that_failed(into: Path) -> None:
         assert (len(report.files), len(report.failed), report.stopped) == (4, 3, "max_files=4 is reached")
 
 
+async def test_files_that_fail_at_first_do_not_reach_the_limit(into: Path) -> None:
+    async with FakeCircleCI(small_world(pipelines=4)) as fake:
+        fake.fail(origin="storage", status=500, times=20)
+        report = await harvest(fake, into, attempts=5, max_files=10)
+        assert (len(report.files), len(report.failed), report.stopped) == (10, 0, "max_files=10 is reached")
+
+
 async def test_max_bytes_stops_discovery(into: Path) -> None:
     world = small_world(pipelines=100, jobs=1, artifacts=4)
     async with FakeCircleCI(world) as fake:
