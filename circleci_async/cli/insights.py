@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from .arguments import Projects, concurrency_option, option
-from .output import Column, Output
+from .output import Output
 from .runner import print_error
+from .table import Column
 
 if TYPE_CHECKING:
     from .. import CircleCI, WorkflowMetrics
@@ -20,7 +21,9 @@ async def insights(
     circle: "CircleCI",
     out: Output,
     slugs: Projects,
-    branch: Annotated[str | None, option("Branch; by default the default branch of each project.")] = None,
+    branch: Annotated[
+        str | None, option("Branch; by default the default branch of each project.", metavar="BRANCH")
+    ] = None,
     all_branches: Annotated[bool, option("Include all branches.", "--all-branches")] = False,
     window: Annotated[
         str | None,
@@ -71,13 +74,13 @@ def _seconds(value: int | None) -> timedelta | None:
 
 
 METRICS: "tuple[Column[Row], ...]" = (
-    Column("Project", lambda row: row[0]),
-    Column("Workflow", lambda row: row[1].name),
+    Column("Project", lambda row: row[0], is_path=True),
+    Column("Workflow", lambda row: row[1].name, is_key=True, min_width=16),
     Column("Runs", lambda row: row[1].metrics.total_runs, is_fixed=True, is_number=True),
     Column("Success", lambda row: f"{row[1].metrics.success_rate:.1%}", is_fixed=True, is_number=True),
     Column("Per day", lambda row: f"{row[1].metrics.throughput:.1f}", is_fixed=True, is_number=True),
     Column("Median", lambda row: _seconds(row[1].metrics.duration_metrics.median), is_fixed=True, is_number=True),
     Column("p95", lambda row: _seconds(row[1].metrics.duration_metrics.p95), is_fixed=True, is_number=True),
-    Column("Recovery", lambda row: _seconds(row[1].metrics.mttr), is_fixed=True, is_number=True, is_wide=True),
-    Column("Credits", lambda row: row[1].metrics.total_credits_used, is_fixed=True, is_number=True, is_wide=True),
+    Column("Recovery", lambda row: _seconds(row[1].metrics.mttr or None), is_fixed=True, is_number=True),
+    Column("Credits", lambda row: row[1].metrics.total_credits_used, is_fixed=True, is_number=True),
 )

@@ -126,10 +126,10 @@ class _HarvestRun:
         placement = Placement(queue, folder, run, dedupe=dedupe)
         await writer.run(placement.recover)
         committer = Committer(writer, placement, bounds, progress, stop)
-        backpressure = Backpressure()
+        backpressure = Backpressure(max_files=bounds.max_files, max_bytes=bounds.max_bytes)
         discovery = Discovery(
             session,
-            ListReader(policy, IncompleteListings(writer, run), progress, stop, attempts=attempts),
+            ListReader(policy, IncompleteListings(writer, run), backpressure, progress, stop, attempts=attempts),
             Catalog(writer, folder, self._layout, run),
             committer,
             backpressure,

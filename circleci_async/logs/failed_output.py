@@ -12,10 +12,12 @@ OUTPUTS_AT_ONCE = 8
 """Outputs that are read concurrently."""
 
 
-async def failed_output(job: JobSource, *, tail: int | None, ansi: bool) -> list[StepOutput]:
-    """Return the last lines of each failed action of a job, in the order of the job."""
+async def failed_output(job: JobSource, *, node: int | None, tail: int | None, ansi: bool) -> list[StepOutput]:
+    """Return the last lines of each failed action of a job, or of one node, in the order of the job."""
     build = await job.build()
-    failed = [action for step in build.job_steps() for action in step.actions if action.failed]
+    failed = [
+        action for step in build.job_steps() for action in step.actions if action.failed and node in {None, action.node}
+    ]
     results: dict[int, str | CircleCIError] = {}
 
     async def read(numbered: tuple[int, StepAction]) -> str:

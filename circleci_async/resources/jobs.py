@@ -45,8 +45,7 @@ class Jobs(Endpoints):
         `GET /api/v1.1/project/{project-slug}/{job-number}/output/{step}/{node}`.
         """
         job = self._job(project, number)
-        if not _is_number(node, minimum=0):
-            raise InvalidArgument(f"node must be the index of a parallel run, 0 or more, got {node!r}")
+        _check_node(node)
         if isinstance(step, JobStep):
             nodes = [action.node for action in step.actions]
             if node not in nodes:
@@ -56,9 +55,9 @@ class Jobs(Endpoints):
         return StepLog(job, step, node)
 
     async def failed_output(
-        self, project: ProjectRef, number: int, *, tail: int | None = 200, ansi: bool = False
+        self, project: ProjectRef, number: int, *, node: int | None = None, tail: int | None = 200, ansi: bool = False
     ) -> list[StepOutput]:
-        """Return the last `tail` lines (None: all) of each failed step of a job.
+        """Return the last `tail` lines (None: all) of each failed step of a job, on all nodes or on parallel `node`.
 
         One item per step and node that failed, timed out or had an infrastructure failure, in the order of the job;
         none if no step failed. Text is returned as a terminal shows it, or with `ansi` including all escape codes. If
@@ -68,7 +67,9 @@ class Jobs(Endpoints):
         canceled before it started.
         """
         job = self._job(project, number)
-        return await failed_output(job, tail=check_tail("tail", tail), ansi=ansi)
+        if node is not None:
+            _check_node(node)
+        return await failed_output(job, node=node, tail=check_tail("tail", tail), ansi=ansi)
 
     def follow(
         self, project: ProjectRef, number: int, *, ansi: bool = False, interval: Interval = INTERVAL
@@ -94,6 +95,11 @@ class Jobs(Endpoints):
                 " that were never queued, have none"
             )
         return JobSource(self._session, project_path(project), number)
+
+
+def _check_node(node: object) -> None:
+    if not _is_number(node, minimum=0):
+        raise InvalidArgument(f"node must be the index of a parallel run, 0 or more, got {node!r}")
 
 
 def _is_number(value: Any, *, minimum: int) -> bool:

@@ -98,6 +98,20 @@ async def test_delays_grow_from_the_start_to_the_end_of_the_interval() -> None:
 
 
 @fast_clock
+async def test_a_change_restarts_the_delays() -> None:
+    it = world()
+    workflow = it.project(SLUG).pipeline().workflow("build", status="running")
+    async with running(it) as (fake, circle):
+        at(200, lambda: setattr(workflow, "status", "failing"))
+        at(230, lambda: setattr(workflow, "status", "failed"))
+        await circle.pipelines.wait(workflow.pipeline.id, interval=(2, 30))
+        times = poll_times(fake)
+        changed = next(number for number, time in enumerate(times) if time >= 200)
+        assert times[changed] - times[changed - 1] > 20
+        assert times[changed + 1] - times[changed] == pytest.approx(2, abs=0.3)
+
+
+@fast_clock
 async def test_late_workflows_are_waited_for() -> None:
     it = world()
     it.project(SLUG).on_trigger("build", ["test:failed"], workflow_delay=25)
