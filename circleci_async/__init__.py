@@ -83,6 +83,7 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .watching.arguments import *
     from .watching.changes import *
     from .watching.results import *
+    from .watching.watch import *
 
 _MODULES = (
     "client",
@@ -121,6 +122,7 @@ _MODULES = (
     "watching.arguments",
     "watching.changes",
     "watching.results",
+    "watching.watch",
 )
 """The modules whose `__all__` is public here, in addition to those of `models`."""
 

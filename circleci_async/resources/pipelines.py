@@ -1,6 +1,5 @@
 """The pipelines API, with waiting for the end of a pipeline and watching its changes."""
 
-from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from ..core.polling import Interval
@@ -10,9 +9,9 @@ from ..endpoints.resource import Id, ProjectRef
 from ..watching.arguments import GRACE, INTERVAL, OnHold, WaitOptions
 
 if TYPE_CHECKING:
-    from ..watching.changes import Change
     from ..watching.results import PipelineResult
     from ..watching.wait import Wait
+    from ..watching.watch import Watch
 
 
 class Pipelines(Endpoints):
@@ -58,17 +57,19 @@ class Pipelines(Endpoints):
         interval: Interval = INTERVAL,
         grace: float = GRACE,
         jobs: bool = True,
-    ) -> "AsyncGenerator[Change, None]":
+    ) -> "Watch[PipelineResult]":
         """Iterate the changes of a pipeline until it has ended: its current state first, then each change once.
 
         A change concerns the pipeline, a workflow, or a job; `jobs=False` leaves out the jobs and the calls that they
         take. A pipeline on hold has not ended, unless `on_hold="return"`. The other arguments and the errors are those
-        of `wait`.
+        of `wait`. After the loop, `Watch.result` is the `PipelineResult`.
 
         To leave the loop early and stop the polling at once, wrap this in `contextlib.aclosing`.
         """
         options = WaitOptions(timeout, interval, grace, on_hold, jobs=jobs)
-        return self._wait(pipeline_id, options).changes()
+        from ..watching.watch import Watch  # only now: it loads the models of other groups
+
+        return Watch(self._wait(pipeline_id, options))
 
     async def trigger_and_wait(
         self,

@@ -1,6 +1,5 @@
 """The workflows API, with waiting for the end of a workflow and watching its changes."""
 
-from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from ..core.polling import Interval
@@ -9,9 +8,9 @@ from ..endpoints.workflows import Workflows as Endpoints
 from ..watching.arguments import GRACE, INTERVAL, OnHold, WaitOptions
 
 if TYPE_CHECKING:
-    from ..watching.changes import Change
     from ..watching.results import WorkflowResult
     from ..watching.wait import Wait
+    from ..watching.watch import Watch
 
 
 class Workflows(Endpoints):
@@ -46,10 +45,12 @@ class Workflows(Endpoints):
         interval: Interval = INTERVAL,
         grace: float = GRACE,
         jobs: bool = True,
-    ) -> "AsyncGenerator[Change, None]":
+    ) -> "Watch[WorkflowResult]":
         """Iterate the changes of a workflow and its jobs until it has ended, as `pipelines.watch` does."""
         options = WaitOptions(timeout, interval, grace, on_hold, jobs=jobs)
-        return self._wait(workflow_id, options).changes()
+        from ..watching.watch import Watch  # only now: it loads the models of other groups
+
+        return Watch(self._wait(workflow_id, options))
 
     def _wait(self, workflow_id: Id, options: WaitOptions) -> "Wait[WorkflowResult]":
         from ..watching.wait import wait_for_workflow  # only now: it loads the models of other groups

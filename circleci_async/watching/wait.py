@@ -47,13 +47,15 @@ class Wait(Generic[R]):
                 snapshot, outcome = result.snapshot, verdict.outcome
         return self.to_result(snapshot, outcome)
 
-    async def changes(self) -> AsyncGenerator[Change, None]:
-        """Iterate the changes until the end."""
+    async def changes(self, on_end: Callable[[R], None]) -> AsyncGenerator[Change, None]:
+        """Iterate the changes until the end, then pass the result to `on_end`."""
         changes = Changes()
         async with aclosing(self.polls()) as polls:
-            async for result, _ in polls:
+            async for result, verdict in polls:
                 for change in changes.since_last(result.snapshot):
                     yield change
+                if verdict.is_final:
+                    on_end(self.to_result(result.snapshot, verdict.outcome))
 
     async def polls(self) -> AsyncGenerator[tuple[PollResult, Verdict], None]:
         """Iterate the poll results until the final one, each with its verdict."""
