@@ -44,6 +44,7 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .harvest.selection import *
     from .harvest.status import *
     from .harvest.verify import *
+    from .logs.failures import *
     from .logs.output import *
     from .models.artifacts import *
     from .models.attribution import *
@@ -114,6 +115,7 @@ _MODULES = (
     "harvest.selection",
     "harvest.status",
     "harvest.verify",
+    "logs.failures",
     "logs.output",
     "slug",
     "tables",

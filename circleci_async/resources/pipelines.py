@@ -1,15 +1,19 @@
 """The pipelines API, with waiting for the end of a pipeline and watching its changes."""
 
 from typing import TYPE_CHECKING
+from uuid import UUID
 
+from ..core.paging import Page, Paged
 from ..core.polling import Interval
 from ..endpoints.pipelines import Parameters
 from ..endpoints.pipelines import Pipelines as Endpoints
 from ..endpoints.resource import Id, ProjectRef
+from ..errors import InvalidArgument
 from ..watching.arguments import GRACE, INTERVAL, OnHold, WaitOptions
 
 if TYPE_CHECKING:
-    from ..watching.results import PipelineResult
+    from ..logs.failures import JobFailure
+    from ..watching.results import PipelineResult, WorkflowResult
     from ..watching.wait import Wait
     from ..watching.watch import Watch
 
@@ -106,6 +110,44 @@ class Pipelines(Endpoints):
             parameters=parameters,
             definition_id=definition_id,
         )
+
+    def failures(
+        self, result: "PipelineResult | WorkflowResult | Id", *, tail: int | None = 20, ansi: bool = False
+    ) -> "Paged[JobFailure]":
+        """Iterate `(workflow, job, output)` of each failed step of a pipeline: the last `tail` lines (None: all).
+
+        `result` is the result of a wait, or the id of a pipeline, which can still be running. The newest workflow of
+        each name counts. A step that failed on several nodes is yielded for each node.
+
+        No failed job is left out: one without a failed step, because it failed before its first step or was not allowed
+        to run, is yielded once, with its own name and status and no text. If an output or the steps of a job cannot be
+        read, the item has the `error`; the others are not affected. Canceled jobs and approvals have not failed.
+
+        The items come in one page: all outputs are read, several at once, before the first one is yielded. This makes
+        the requests of `workflows.jobs` and `jobs.failed_output`.
+        """
+        from ..logs.failures import job_failures  # only now: it loads the models of other groups
+        from ..logs.output import check_tail
+        from ..models.newest_workflows import newest_of_each_name
+        from ..watching.results import PipelineResult, WorkflowResult
+        from ..watching.snapshot import in_order
+
+        tail = check_tail("tail", tail)
+        if not isinstance(result, PipelineResult | WorkflowResult | str | UUID):
+            raise InvalidArgument(
+                f"result must be the result of a wait, or the id of a pipeline, got {type(result).__name__}"
+            )
+
+        async def fetch(_: str | None) -> "Page[JobFailure]":
+            if isinstance(result, PipelineResult):
+                workflows = result.workflows
+            elif isinstance(result, WorkflowResult):
+                workflows = (result.workflow,)
+            else:
+                workflows = newest_of_each_name(in_order(await self.workflows(result).collect()))
+            return Page(tuple(await job_failures(self._session, workflows, tail=tail, ansi=ansi)), None)
+
+        return Paged(fetch)
 
     def _wait(self, pipeline_id: Id, options: WaitOptions) -> "Wait[PipelineResult]":
         from ..watching.wait import wait_for_pipeline  # only now: it loads the models of other groups

@@ -134,6 +134,16 @@ async def waiting(circle: CircleCI, event: ca.WebhookEvent) -> None:
     assert_type(circle.notify(event), bool)
 
 
+async def failures(circle: CircleCI, result: ca.PipelineResult, one: ca.WorkflowResult) -> list[str]:
+    async for workflow, job, output in circle.pipelines.failures(result, tail=20):
+        assert_type(workflow, Workflow)
+        assert_type(job, ca.WorkflowJob)
+        assert_type(output, ca.StepOutput)
+    found = await circle.pipelines.failures(one, tail=None, ansi=True).collect()
+    assert_type(found, list[ca.JobFailure])
+    return [each.output.text async for each in circle.pipelines.failures(UUID(result.pipeline.id))]
+
+
 async def watching(circle: CircleCI, result: ca.PipelineResult) -> list[int | None]:
     numbers: list[int | None] = []
     watch = circle.pipelines.watch(result.pipeline.id, jobs=False, timeout=60)
