@@ -83,6 +83,7 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .usage.table import *
     from .watching.arguments import *
     from .watching.changes import *
+    from .watching.holds import *
     from .watching.results import *
     from .watching.watch import *
 
@@ -123,6 +124,7 @@ _MODULES = (
     "usage.table",
     "watching.arguments",
     "watching.changes",
+    "watching.holds",
     "watching.results",
     "watching.watch",
 )

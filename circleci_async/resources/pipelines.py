@@ -9,7 +9,7 @@ from ..endpoints.pipelines import Parameters
 from ..endpoints.pipelines import Pipelines as Endpoints
 from ..endpoints.resource import Id, ProjectRef
 from ..errors import InvalidArgument
-from ..watching.arguments import GRACE, INTERVAL, OnHold, WaitOptions
+from ..watching.arguments import GRACE, INTERVAL, HoldCallback, OnHold, WaitOptions
 
 if TYPE_CHECKING:
     from ..logs.failures import JobFailure
@@ -30,14 +30,16 @@ class Pipelines(Endpoints):
         pipeline_id: Id,
         *,
         timeout: float | None = None,
-        on_hold: OnHold = "return",
+        on_hold: OnHold | HoldCallback = "return",
         interval: Interval = INTERVAL,
         grace: float = GRACE,
     ) -> "PipelineResult":
         """Wait until a pipeline has ended, and return its result: that of the newest workflow of each name.
 
         - `timeout`: seconds; None waits without a limit.
-        - `on_hold`: "return" the result when only approvals are left, or "wait" for them.
+        - `on_hold`: "return" the result when only approvals are left, or "wait" for them. Or an async function that is
+          called once with each job on hold, a `HeldJob` with `approve()`, while the wait continues. Its error ends the
+          wait. At the end of the pipeline it has `grace` seconds to return, then it is cancelled.
         - `interval`: seconds to the second poll, and at most between polls.
         - `grace`: seconds for which the pipeline may be missing, may have no workflows before it counts as `not_run`,
           and may have only its setup workflow.
@@ -84,7 +86,7 @@ class Pipelines(Endpoints):
         parameters: Parameters | None = None,
         definition_id: Id | None = None,
         timeout: float | None = None,
-        on_hold: OnHold = "return",
+        on_hold: OnHold | HoldCallback = "return",
         interval: Interval = INTERVAL,
         grace: float = GRACE,
     ) -> "PipelineResult":

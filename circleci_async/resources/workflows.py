@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ..core.polling import Interval
 from ..endpoints.resource import Id
 from ..endpoints.workflows import Workflows as Endpoints
-from ..watching.arguments import GRACE, INTERVAL, OnHold, WaitOptions
+from ..watching.arguments import GRACE, INTERVAL, HoldCallback, OnHold, WaitOptions
 
 if TYPE_CHECKING:
     from ..watching.results import WorkflowResult
@@ -21,7 +21,7 @@ class Workflows(Endpoints):
         workflow_id: Id,
         *,
         timeout: float | None = None,
-        on_hold: OnHold = "return",
+        on_hold: OnHold | HoldCallback = "return",
         interval: Interval = INTERVAL,
         grace: float = GRACE,
     ) -> "WorkflowResult":

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Generic, Self, TypeVar
 
 from ..errors import ConfigurationError
+from .arguments import check_on_hold
 from .changes import Change
 from .wait import Wait
 
@@ -19,6 +20,7 @@ class Watch(AsyncIterator[Change], Generic[R]):
     """
 
     def __init__(self, wait: Wait[R]) -> None:
+        check_on_hold(wait.options.on_hold)  # changes include the holds: callbacks are for waits
         self._results: list[R] = []
         self._changes = wait.changes(self._results.append)
 

@@ -134,6 +134,20 @@ async def waiting(circle: CircleCI, event: ca.WebhookEvent) -> None:
     assert_type(circle.notify(event), bool)
 
 
+async def approving(circle: CircleCI, allowed: set[str]) -> None:
+    async def decide(held: ca.HeldJob) -> None:
+        assert_type(held.job, ca.WorkflowJob)
+        assert_type(held.workflow, Workflow)
+        assert_type(held.pipeline, Pipeline | None)
+        if held.name in allowed:
+            assert_type(await held.approve(), ca.Message)
+
+    callback: ca.HoldCallback = decide
+    assert_type(await circle.pipelines.wait("p", on_hold=callback), ca.PipelineResult)
+    await circle.workflows.wait("w", on_hold=decide)
+    await circle.pipelines.trigger_and_wait(PROJECT, on_hold=ca.HeldJob.approve)
+
+
 async def failures(circle: CircleCI, result: ca.PipelineResult, one: ca.WorkflowResult) -> list[str]:
     async for workflow, job, output in circle.pipelines.failures(result, tail=20):
         assert_type(workflow, Workflow)

@@ -72,6 +72,8 @@ async def wrong_arguments_of_reports(circle: ca.CircleCI) -> None:
 
 
 async def wrong_waits(circle: ca.CircleCI) -> None:
+    await circle.pipelines.wait("p", on_hold=print)  # type: ignore[arg-type]
+    circle.pipelines.watch("p", on_hold=ca.HeldJob.approve)  # type: ignore[arg-type]
     async for change in circle.pipelines.watch("p"):
         print(change.item.job_number)  # type: ignore[union-attr]
         if change.kind == "workflow":
