@@ -1,4 +1,4 @@
-"""Waiting for one pipeline or workflow, until its end or a timeout."""
+"""Waiting for one pipeline, workflow or job, until its end or a timeout."""
 
 import asyncio
 import math
@@ -10,31 +10,32 @@ from typing import Generic, TypeVar
 from attrs import frozen
 
 from ..core.session import Session
-from ..endpoints.resource import Id
+from ..endpoints.resource import Id, ProjectRef
 from ..errors import CircleCIError, WaitTimeout
+from ..models.jobs import JobDetails
 from ..slug import segment
 from .arguments import WaitOptions
 from .changes import Change, Changes
 from .holds import hold_callbacks
-from .polls import Poll, pipeline_poll, workflow_poll
-from .registry import Key, registry_of
-from .results import Outcome, PipelineResult, WorkflowResult, pipeline_result, workflow_result
+from .polls import Poll, job_poll, pipeline_poll, workflow_poll
+from .registry import Key, job_key, registry_of
+from .results import Outcome, PipelineResult, WorkflowResult, job_result, pipeline_result, workflow_result
 from .snapshot import Snapshot
 from .subscription import Subscription
-from .verdict import PollResult, Verdict, pipeline_verdict, workflow_verdict
+from .verdict import PollResult, Verdict, job_verdict, pipeline_verdict, workflow_verdict
 
 R = TypeVar("R")
 
 
 @frozen
 class Wait(Generic[R]):
-    """One wait for a pipeline or a workflow."""
+    """One wait for a pipeline, a workflow or a job."""
 
     session: Session
     key: Key
     poll: Poll
     evaluate: Callable[..., Verdict]
-    """`pipeline_verdict` or `workflow_verdict`."""
+    """`pipeline_verdict`, `workflow_verdict` or `job_verdict`."""
     to_result: Callable[[Snapshot, Outcome], R]
     options: WaitOptions
     started: float | None = None
@@ -129,10 +130,19 @@ def wait_for_pipeline(
     return Wait(session, ("pipeline", id), poll, pipeline_verdict, pipeline_result, options, started)
 
 
-def wait_for_workflow(session: Session, workflow_id: Id, options: WaitOptions) -> Wait[WorkflowResult]:
+def wait_for_workflow(
+    session: Session, workflow_id: Id, options: WaitOptions, *, started: float | None = None
+) -> Wait[WorkflowResult]:
     """Return the wait for a workflow. Raises `InvalidArgument` for an invalid id."""
     id = _checked_id(workflow_id)
-    return Wait(session, ("workflow", id), workflow_poll(session, id), workflow_verdict, workflow_result, options)
+    poll = workflow_poll(session, id)
+    return Wait(session, ("workflow", id), poll, workflow_verdict, workflow_result, options, started)
+
+
+def wait_for_job(session: Session, project: ProjectRef, number: int, options: WaitOptions) -> Wait[JobDetails]:
+    """Return the wait for a job. Raises `InvalidArgument` for an invalid project."""
+    key = job_key(project, number)
+    return Wait(session, key, job_poll(session, project, number), job_verdict, job_result, options)
 
 
 def _checked_id(id: Id) -> str:
