@@ -82,6 +82,7 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .usage.progress import *
     from .usage.table import *
     from .watching.arguments import *
+    from .watching.canceling import *
     from .watching.changes import *
     from .watching.holds import *
     from .watching.results import *
@@ -123,6 +124,7 @@ _MODULES = (
     "usage.progress",
     "usage.table",
     "watching.arguments",
+    "watching.canceling",
     "watching.changes",
     "watching.holds",
     "watching.results",

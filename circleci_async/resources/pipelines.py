@@ -13,6 +13,7 @@ from ..watching.arguments import GRACE, INTERVAL, HoldCallback, OnHold, WaitOpti
 
 if TYPE_CHECKING:
     from ..logs.failures import JobFailure
+    from ..watching.canceling import PipelineCancellation
     from ..watching.results import PipelineResult, WorkflowResult
     from ..watching.wait import Wait
     from ..watching.watch import Watch
@@ -112,6 +113,32 @@ class Pipelines(Endpoints):
             parameters=parameters,
             definition_id=definition_id,
         )
+
+    async def cancel(
+        self,
+        pipeline_id: Id,
+        *,
+        timeout: float | None = None,
+        interval: Interval = INTERVAL,
+        grace: float = GRACE,
+    ) -> "PipelineCancellation":
+        """Cancel all workflows of a pipeline, also those that appear later, and wait until it has ended.
+
+        The workflows that exist, on hold or not, are canceled at once, and later ones when a poll finds them, such as
+        the continuation of a setup workflow. Each is canceled once. A workflow that ends meanwhile is not an error; a
+        pipeline that had ended is returned unchanged, with nothing in `canceled`.
+
+        It returns when all workflows have ended and no other one is expected: if it canceled any, 10 s after the last
+        change (or `grace`, if that is less). `grace`: seconds for which the pipeline may be missing, may have no
+        workflows, and may have only its successful setup workflow. The other arguments, and how polls are shared and
+        failures tolerated, are those of `wait`. Run it in a task to go on at once.
+
+        Raises `WaitTimeout`, whose `last` is the latest `PipelineCancellation`; what was canceled stays canceled.
+        """
+        options = WaitOptions(timeout, interval, grace, "wait")
+        from ..watching.canceling import cancel_pipeline  # only now: it loads the models of other groups
+
+        return await cancel_pipeline(self._session, pipeline_id, options)
 
     def failures(
         self, result: "PipelineResult | WorkflowResult | Id", *, tail: int | None = 20, ansi: bool = False

@@ -27,7 +27,7 @@ async def trigger_and_wait(
 ) -> PipelineResult:
     """Trigger a pipeline, or run a definition, and wait until it has ended; see `pipelines.trigger_and_wait`."""
     started = asyncio.get_running_loop().time()
-    pipelines = Pipelines(_with_max_wait(session, options.timeout))
+    pipelines = Pipelines(with_max_wait(session, options.timeout))
     if definition_id is None:
         created = await pipelines.trigger(project, branch=branch, tag=tag, parameters=parameters)
     else:
@@ -50,13 +50,13 @@ async def rerun_and_wait(
 ) -> WorkflowResult:
     """Rerun a workflow, and wait until the new one has ended; see `workflows.rerun_and_wait`."""
     started = asyncio.get_running_loop().time()
-    accepted = await Workflows(_with_max_wait(session, options.timeout)).rerun(
+    accepted = await Workflows(with_max_wait(session, options.timeout)).rerun(
         workflow_id, from_failed=from_failed, jobs=jobs, enable_ssh=enable_ssh, sparse_tree=sparse_tree
     )
     return await wait_for_workflow(session, accepted.workflow_id, options, started=started).result()
 
 
-def _with_max_wait(session: Session, seconds: float | None) -> Session:
+def with_max_wait(session: Session, seconds: float | None) -> Session:
     """Return a session whose calls wait at most that long before they are sent; None: as long as the session allows."""
     if seconds is None:
         return session

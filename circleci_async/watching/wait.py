@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import aclosing, contextmanager
 from functools import partial
 from typing import Generic, TypeVar
@@ -41,8 +41,8 @@ class Wait(Generic[R]):
     started: float | None = None
     """When the timeout started, in the event loop's time; None: when the wait starts."""
 
-    async def result(self) -> R:
-        """Wait for the end, and return the result."""
+    async def result(self, on_snapshot: Callable[[Snapshot], Awaitable[None]] | None = None) -> R:
+        """Wait for the end, and return the result. `on_snapshot` is awaited with the state after each poll."""
         snapshot, outcome = Snapshot(), Outcome.RUNNING
         options, until = self.options, self._until()
         with self.marked_errors():
@@ -51,6 +51,8 @@ class Wait(Generic[R]):
                 async for result, verdict in polls:
                     snapshot, outcome = result.snapshot, verdict.outcome
                     call_for(snapshot)
+                    if on_snapshot is not None:
+                        await on_snapshot(snapshot)
         return self.to_result(snapshot, outcome)
 
     async def changes(self, on_end: Callable[[R], None]) -> AsyncGenerator[Change, None]:
@@ -125,7 +127,7 @@ def wait_for_pipeline(
     session: Session, pipeline_id: Id, options: WaitOptions, *, started: float | None = None
 ) -> Wait[PipelineResult]:
     """Return the wait for a pipeline. Raises `InvalidArgument` for an invalid id."""
-    id = _checked_id(pipeline_id)
+    id = checked_id(pipeline_id)
     poll = pipeline_poll(session, id)
     return Wait(session, ("pipeline", id), poll, pipeline_verdict, pipeline_result, options, started)
 
@@ -134,7 +136,7 @@ def wait_for_workflow(
     session: Session, workflow_id: Id, options: WaitOptions, *, started: float | None = None
 ) -> Wait[WorkflowResult]:
     """Return the wait for a workflow. Raises `InvalidArgument` for an invalid id."""
-    id = _checked_id(workflow_id)
+    id = checked_id(workflow_id)
     poll = workflow_poll(session, id)
     return Wait(session, ("workflow", id), poll, workflow_verdict, workflow_result, options, started)
 
@@ -145,6 +147,7 @@ def wait_for_job(session: Session, project: ProjectRef, number: int, options: Wa
     return Wait(session, key, job_poll(session, project, number), job_verdict, job_result, options)
 
 
-def _checked_id(id: Id) -> str:
+def checked_id(id: Id) -> str:
+    """Return an id as the key of its poller. Raises `InvalidArgument`."""
     segment(id)
     return str(id).lower()

@@ -134,6 +134,18 @@ async def waiting(circle: CircleCI, event: ca.WebhookEvent) -> None:
     assert_type(circle.notify(event), bool)
 
 
+async def canceling(circle: CircleCI) -> list[str]:
+    canceled = await circle.pipelines.cancel("p", timeout=60, interval=(1, 10), grace=5)
+    assert_type(canceled, ca.PipelineCancellation)
+    result: ca.PipelineResult = canceled
+    assert_type(canceled.canceled, tuple[Workflow, ...])
+    again = await circle.workflows.rerun_and_wait(canceled.canceled[0].id, from_failed=True, timeout=900)
+    assert_type(again, ca.WorkflowResult)
+    job = await circle.jobs.wait(PROJECT, 42, timeout=900, interval=(1, 10), grace=5)
+    assert_type(job, ca.JobDetails)
+    return [result.status, again.status, job.status or ""]
+
+
 async def approving(circle: CircleCI, allowed: set[str]) -> None:
     async def decide(held: ca.HeldJob) -> None:
         assert_type(held.job, ca.WorkflowJob)
