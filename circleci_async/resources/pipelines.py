@@ -1,6 +1,6 @@
 """The pipelines API, with waiting for the end of a pipeline and watching its changes."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from ..core.paging import Page, Paged
@@ -162,10 +162,9 @@ class Pipelines(Endpoints):
         from ..watching.snapshot import in_order
 
         tail = check_tail("tail", tail)
-        if not isinstance(result, PipelineResult | WorkflowResult | str | UUID):
-            raise InvalidArgument(
-                f"result must be the result of a wait, or the id of a pipeline, got {type(result).__name__}"
-            )
+        given: Any = result
+        if not isinstance(given, PipelineResult | WorkflowResult | str | UUID):
+            raise InvalidArgument(f"result must be the result of a wait, or the id of a pipeline, got {given!r}")
 
         async def fetch(_: str | None) -> "Page[JobFailure]":
             if isinstance(result, PipelineResult):

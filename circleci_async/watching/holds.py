@@ -29,7 +29,7 @@ class HeldJob:
     workflow: Workflow
     pipeline: Pipeline | None
     """None in a wait for a workflow, whose `workflow.pipeline_id` has the id."""
-    _session: Session = field(repr=False, eq=False)
+    _session: Session = field(alias="session", repr=False, eq=False)
 
     @property
     def name(self) -> str:
@@ -74,7 +74,10 @@ async def hold_callbacks(
     except BaseExceptionGroup as errors:
         error = errors.exceptions[0]
     if error is not None:
-        raise error  # here, so that it keeps its cause and context
+        try:
+            raise error  # here, so that it keeps its cause and context
+        finally:
+            del error  # it refers to this frame
 
 
 def _held_jobs(session: Session, snapshot: Snapshot) -> Iterator[HeldJob]:

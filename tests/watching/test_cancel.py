@@ -114,8 +114,9 @@ async def test_an_older_workflow_of_the_same_name_is_canceled_too() -> None:
     pipeline = it.project(SLUG).pipeline()
     first = pipeline.workflow("build", status="running")
     again = pipeline.workflow("build", status="running", created_at=it.clock())
-    async with running(it) as (_, circle):
-        result = await circle.pipelines.cancel(pipeline.id)
+    async with running(it) as (fake, circle):
+        fake.fail(f"*/{first.id}/cancel", status=503, times=3)
+        result = await circle.pipelines.cancel(pipeline.id, grace=0)
         assert {each.id for each in result.canceled} == {first.id, again.id}
         assert [each.id for each in result.workflows] == [again.id]
 
@@ -186,6 +187,17 @@ async def test_transient_failures_are_tolerated(fault: dict[str, Any]) -> None:
         assert (await circle.pipelines.cancel(workflow.pipeline.id)).status == "canceled"
         assert failing.hits == 1
         assert len(cancels(fake)) == (1 if fault.get("reset") else 2)
+
+
+@fast_clock
+async def test_a_cancellation_is_not_repeated_before_retry_after_ends() -> None:
+    it = world()
+    workflow = it.project(SLUG).pipeline().workflow("build", status="running")
+    async with running(it) as (fake, circle):
+        fake.fail("*/cancel", status=503, headers={"Retry-After": "20"})
+        assert (await circle.pipelines.cancel(workflow.pipeline.id)).status == "canceled"
+        first, second = [each.at for each in fake.requests if each.path.endswith("/cancel")]
+        assert 20 <= second - first < 25
 
 
 @fast_clock
