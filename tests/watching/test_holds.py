@@ -169,6 +169,22 @@ async def test_a_callback_may_finish_after_the_end_of_the_pipeline() -> None:
 
 
 @fast_clock
+async def test_a_callback_can_cancel_the_pipeline() -> None:
+    project = with_holds("hold:approval", "deploy")
+    async with running(project.world) as (_, circle):
+        said: list[str] = []
+
+        async def reject(held: HeldJob) -> None:
+            assert held.pipeline is not None
+            result = await circle.pipelines.cancel(held.pipeline.id)
+            said.append(f"{held.name}: {result.status}")
+
+        assert (await circle.pipelines.trigger_and_wait(SLUG, on_hold=reject)).status == "canceled"
+        assert said == ["hold: canceled"]
+        await check_nothing_is_left(circle)
+
+
+@fast_clock
 async def test_the_error_of_a_refused_approval_ends_the_wait() -> None:
     project = with_holds("hold:approval")
     async with running(project.world) as (fake, circle):
