@@ -13,11 +13,14 @@ from ..errors import InvalidArgument
 if TYPE_CHECKING:
     from .holds import HeldJob
 
-__all__ = ["HoldCallback", "OnHold"]
+__all__ = ["HoldCallback", "IfLost", "OnHold"]
 
 OnHold: TypeAlias = Literal["return", "wait"]
 
 HoldCallback: TypeAlias = Callable[["HeldJob"], Awaitable[object]]
+
+IfLost: TypeAlias = Literal["raise", "find"]
+"""What a trigger does if its response is lost: raise the error, or find the pipeline."""
 
 INTERVAL: Interval = (2.0, 30.0)
 
