@@ -46,6 +46,7 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .harvest.selection import *
     from .harvest.status import *
     from .harvest.verify import *
+    from .logs.failures import *
     from .logs.output import *
     from .models.artifacts import *
     from .models.attribution import *
@@ -82,8 +83,11 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .usage.columns import *
     from .usage.progress import *
     from .watching.arguments import *
+    from .watching.canceling import *
     from .watching.changes import *
+    from .watching.holds import *
     from .watching.results import *
+    from .watching.watch import *
 
 _MODULES = (
     "client",
@@ -116,13 +120,17 @@ _MODULES = (
     "harvest.selection",
     "harvest.status",
     "harvest.verify",
+    "logs.failures",
     "logs.output",
     "slug",
     "usage.columns",
     "usage.progress",
     "watching.arguments",
+    "watching.canceling",
     "watching.changes",
+    "watching.holds",
     "watching.results",
+    "watching.watch",
 )
 """The modules whose `__all__` is public here, in addition to those of `models`."""
 

@@ -157,6 +157,6 @@ def _explain(out: Output, view: BuildView, result: "PipelineResult | WorkflowRes
             out.error(f"{problem.type}: {problem.message}")
         if not result.workflows:
             out.note("the pipeline started no workflow")
-    failed = [job for job in view.jobs if job.status in {"failed", "timedout"} and job.job_number and job.project_slug]
+    failed = [job for job in view.jobs if job.status.is_failure and job.job_number and job.project_slug]
     for job in failed[:MAX_HINTS]:
         out.note(f"{job.name} failed; see: circleci-async logs {job.project_slug} {job.job_number} --failed")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Iterator
+from contextlib import aclosing
 from typing import TypeVar, cast
 
 from .arguments import check_positive_integer
@@ -20,6 +21,19 @@ def fan_out(
     cancellation, error) cancels the running work and waits for its end.
     """
     return _fan_out(items, work, check_positive_integer("concurrency", concurrency))
+
+
+async def fan_out_in_order(
+    items: Iterable[T], work: Callable[[T], Awaitable[R]], *, concurrency: int
+) -> list[tuple[T, R | Exception]]:
+    """Return `(item, result or error)` in the order of the items, with `concurrency` items in work."""
+
+    async def numbered_work(numbered: tuple[int, T]) -> R:
+        return await work(numbered[1])
+
+    async with aclosing(fan_out(enumerate(items), numbered_work, concurrency=concurrency)) as outcomes:
+        found = {number: (item, outcome) async for (number, item), outcome in outcomes}
+    return [found[number] for number in range(len(found))]
 
 
 async def _fan_out(

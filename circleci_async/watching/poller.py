@@ -1,4 +1,4 @@
-"""Polls one pipeline or workflow for all callers that wait for it."""
+"""Polls one pipeline, workflow or job for all callers that wait for it."""
 
 import asyncio
 import contextlib

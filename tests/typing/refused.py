@@ -75,6 +75,16 @@ async def wrong_arguments_of_reports(circle: ca.CircleCI) -> None:
     await circle.projects.rollback("p", component_name="api")  # type: ignore[call-arg]
 
 
+async def wrong_waits(circle: ca.CircleCI) -> None:
+    await circle.pipelines.wait("p", on_hold=print)  # type: ignore[arg-type]
+    circle.pipelines.watch("p", on_hold=ca.HeldJob.approve)  # type: ignore[arg-type]
+    async for change in circle.pipelines.watch("p"):
+        print(change.item.job_number)  # type: ignore[union-attr]
+        if change.kind == "workflow":
+            print(change.item.job_number)  # type: ignore[attr-defined]
+        print(change.kind == "jobs")  # type: ignore[comparison-overlap]
+
+
 async def wrong_harvests(circle: ca.CircleCI) -> None:
     await circle.harvest("gh/a/b")  # type: ignore[call-arg]
     await circle.harvest("gh/a/b", "out", dedupe="symlink")  # type: ignore[arg-type]
