@@ -240,6 +240,9 @@ async def artifacts(circle: CircleCI, folder: Path) -> None:
         async with circle.artifacts.open(artifact) as stream:
             async for part in stream:
                 assert_type(part, bytes)
+        assert_type(await circle.artifacts.read(artifact, max_bytes=10_000_000), bytes)
+        assert_type(await circle.artifacts.read_text(artifact, encoding="utf-8"), str)
+        assert_type(await circle.artifacts.read_json(artifact.url), Any)
     found = await circle.artifacts.latest(PROJECT, branch="main", workflow="build-*", path="**/*.whl", look_back=20)
     if found is not None:
         assert_type(found, ca.LatestArtifacts)
