@@ -42,7 +42,8 @@ class OrgProjects(Paged[ListedProject]):
         """
         self.is_truncated = False
         listed: dict[str, ListedProject] = {}
-        refusal: ApiError | None = None
+        names: tuple[str, ...] = ()
+        refusals: dict[str, ApiError] = {}
         try:
             async with aclosing(self._of_pipelines(listed, start)) as pages:
                 async for page in pages:
@@ -50,15 +51,18 @@ class OrgProjects(Paged[ListedProject]):
         except ApiError as error:
             if error.page_token is not None or error.status not in _REFUSALS:
                 raise
-            refusal = error
-        if self._organization.vcs == "circleci":  # Insights knows names only, and slugs there contain ids
-            names: tuple[str, ...] = ()
-        else:
-            names = await self._names()
-        if refusal is not None:
-            if not names:
-                raise refusal
-            self._warn("pipelines", refusal)
+            refusals["pipelines"] = error
+        try:
+            if self._organization.vcs != "circleci":  # there, slugs contain ids; Insights knows names only
+                names = (await self._insights.org_summary(self._organization)).all_projects or ()
+        except ApiError as error:
+            if error.status not in _REFUSALS:
+                raise
+            refusals["Insights"] = error
+        if "pipelines" in refusals and not names:
+            raise refusals["pipelines"]
+        for source, refusal in refusals.items():
+            log.warning("projects of %s: listed without %s: %s", self._organization, source, refusal)
         organization = next((each.organization_slug for each in listed.values()), str(self._organization))
         if added := _add(listed, ((f"{organization}/{name}", None) for name in names)):
             yield Page(added, None)
@@ -76,20 +80,6 @@ class OrgProjects(Paged[ListedProject]):
                 if left == 0:
                     self.is_truncated = len(pipelines) < len(page.items) or page.next_page_token is not None
                     return
-
-    async def _names(self) -> tuple[str, ...]:
-        """Return the names of the projects that Insights knows; none if it refuses."""
-        try:
-            summary = await self._insights.org_summary(self._organization)
-        except ApiError as error:
-            if error.status not in _REFUSALS:
-                raise
-            self._warn("Insights", error)
-            return ()
-        return summary.all_projects or ()
-
-    def _warn(self, source: str, refusal: ApiError) -> None:
-        log.warning("projects of %s: listed without %s: %s", self._organization, source, refusal)
 
     async def _all_as_one_page(self, start: str | None) -> Page[ListedProject]:
         async with aclosing(self.pages(start)) as pages:

@@ -147,12 +147,15 @@ async def test_one_source_is_enough(status: int, caplog: pytest.LogCaptureFixtur
 
 @pytest.mark.parametrize("names", [(), None])
 @pytest.mark.parametrize("status", REFUSED)
-async def test_the_refusal_of_the_pipelines_is_raised_if_insights_knows_nothing(status: int, names: Any) -> None:
+async def test_the_refusal_of_the_pipelines_is_raised_if_insights_knows_nothing(
+    status: int, names: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     insights = refusal(403) if names is None else summary()
     async with raw_server(organization({None: refusal(status)}, insights)) as server, client(server.url) as circle:
         with pytest.raises(ca.ApiError) as caught:
             await circle.projects.list("gh/o").collect()
     assert (caught.value.status, len(server.requests)) == (status, 2)
+    assert [record.getMessage() for record in caplog.records if record.name == "circleci_async"] == []
 
 
 @pytest.mark.parametrize("status", [401, 408, 409, 429, 500, 503])
