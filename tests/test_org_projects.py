@@ -227,8 +227,10 @@ async def test_what_is_not_an_organization_is_refused_at_once(wrong: Any) -> Non
 async def test_the_list_of_the_embedded_circleci() -> None:
     world = World()
     now = world.clock()
-    world.project("gh/acme/api").pipeline(created_at=now - timedelta(days=2))
     world.project("gh/acme/web").pipeline(created_at=now - timedelta(days=1))
+    api = world.project("gh/acme/api")
+    api.pipeline(created_at=now - timedelta(days=3))
+    api.pipeline(created_at=now - timedelta(days=2))
     world.project("gh/acme/idle")
     world.project("gh/other/lib").pipeline()
     async with FakeCircleCI(world, page_size=1) as fake, fake.client() as circle:
