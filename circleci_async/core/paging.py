@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Set
 from contextlib import aclosing
-from typing import Generic, Literal, TypeAlias, TypeVar, get_args
+from typing import TYPE_CHECKING, Generic, Literal, NoReturn, TypeAlias, TypeVar, get_args
 
 from attrs import frozen
 
@@ -67,6 +67,13 @@ class Paged(Generic[T]):
             async for page in pages:
                 for item in page.items:
                     yield item
+
+    if not TYPE_CHECKING:  # type checkers refuse `await` without it
+
+        def __await__(self) -> NoReturn:
+            raise TypeError(
+                "a list cannot be awaited: use `async for item in ...`, or `await ....collect()` for all items"
+            )
 
     async def pages(self, start: str | None = None) -> AsyncGenerator[Page[T], None]:
         """Iterate the pages, from the page that the token `start` names (None: the first).
