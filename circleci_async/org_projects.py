@@ -10,6 +10,7 @@ from .core.arguments import check_positive_integer
 from .core.fan_out import stream
 from .core.paging import Page, Paged
 from .core.session import Session
+from .core.when import When, parse_datetime
 from .endpoints.insights import Insights
 from .endpoints.pipelines import Pipelines
 from .endpoints.resource import OrgRef, ProjectRef, ProjectsRef
@@ -27,9 +28,12 @@ _REFUSALS = {400, 402, 403, 404, 410, 422}
 class OrgProjects(Paged[ListedProject]):
     """The projects of an organization: those of its newest pipelines, then others that Insights knows."""
 
-    def __init__(self, session: Session, organization: OrgRef, *, look_back: int = LOOK_BACK) -> None:
+    def __init__(
+        self, session: Session, organization: OrgRef, *, since: When | None = None, look_back: int = LOOK_BACK
+    ) -> None:
         super().__init__(self._all_as_one_page)
         self._organization = OrgSlug.parse(organization)
+        self._since = parse_datetime("since", since)
         self._look_back = check_positive_integer("look_back", look_back)
         self._pipelines = Pipelines(session).list_for_org(self._organization)
         self._insights = Insights(session)
@@ -74,9 +78,12 @@ class OrgProjects(Paged[ListedProject]):
         async with aclosing(self._pipelines.pages(start)) as pages:
             async for page in pages:
                 pipelines = page.items[:left]
-                if added := _add(listed, ((each.project_slug, each.created_at) for each in pipelines)):
+                recent = [each for each in pipelines if self._since is None or each.created_at >= self._since]
+                if added := _add(listed, ((each.project_slug, each.created_at) for each in recent)):
                     yield Page(added, page.next_page_token)
                 left -= len(pipelines)
+                if len(recent) < len(pipelines):
+                    return
                 if left == 0:
                     self.is_truncated = len(pipelines) < len(page.items) or page.next_page_token is not None
                     return

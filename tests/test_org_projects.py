@@ -113,6 +113,22 @@ async def test_look_back_limits_the_pipelines_that_are_read(
     assert (listing.is_truncated, len(server.requests)) == (is_truncated, requests + 1)
 
 
+@pytest.mark.parametrize(
+    ("since", "expected"), [("2026-11-24T12:58:00Z", ["a", "b"]), ("2026-11-24", ["a", "b", "c", "d"])]
+)
+async def test_since_limits_the_pipelines_that_are_read(since: str, expected: list[str]) -> None:
+    pages: dict[str | None, Behaviour] = {
+        None: page("gh/o/a", "gh/o/b", "gh/o/c", token="two"),
+        "two": page("gh/o/d", first=3),
+    }
+    async with raw_server(organization(pages, summary("z"))) as server, client(server.url) as circle:
+        listing = circle.projects.list("gh/o", since=since)
+        assert [project.name async for project in listing] == [*expected, "z"]
+        with pytest.raises(ca.InvalidArgument, match="since must be a datetime"):
+            circle.projects.list("gh/o", since="yesterday")
+    assert (listing.is_truncated, len(server.requests)) == (False, 2 if len(expected) == 2 else 3)
+
+
 async def test_an_endless_list_of_pipelines_is_bounded_by_default() -> None:
     count = 0
 

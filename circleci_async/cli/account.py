@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .arguments import Project, argument
+from .arguments import Project, argument, option
 from .output import Column, Output
 
 if TYPE_CHECKING:
@@ -48,13 +48,16 @@ async def projects(
     organization: Annotated[
         str, argument("ORGANIZATION", "Organization: gh/acme, circleci/<organization>, or the URL of its page.")
     ],
+    since: Annotated[
+        str | None, option("Pipelines created since then: 30d, 12h, 2w or 2026-11-01.", metavar="WHEN")
+    ] = None,
     look_back: Annotated[int, typer.Option(min=1, metavar="N", help="Pipelines of the organization to read.")] = 1_000,
 ) -> None:
     """List the projects of an organization: those of its newest pipelines, then others that Insights knows.
 
     Projects that you do not follow, and those without pipelines for long, can be missing.
     """
-    listed = circle.projects.list(organization, look_back=look_back)
+    listed = circle.projects.list(organization, since=since, look_back=look_back)
     await out.list(listed, PROJECTS, none="no projects")
     if listed.is_truncated:
         out.note(f"read the newest {look_back:,} pipelines: a larger --look-back can find more projects")

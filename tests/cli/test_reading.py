@@ -333,6 +333,14 @@ def test_the_projects_of_an_organization_are_listed(cli: Cli, world: World, fake
     ]
 
 
+def test_projects_are_listed_since_a_time(cli: Cli, world: World, fake: FakeCircleCI) -> None:
+    several_projects(world)
+    ran = cli("projects", "gh/acme", "--since", "2d", "--json")
+    dates = {each["slug"]: each["last_pipeline_at"] for each in ran.data}
+    assert [slug for slug, date in dates.items() if date] == ["gh/acme/web"]
+    assert cli("projects", "gh/acme", "--since", "soon").code == 2
+
+
 def test_a_list_of_projects_says_that_pipelines_were_not_read(cli: Cli, world: World, fake: FakeCircleCI) -> None:
     several_projects(world)
     code, out, err = cli("projects", "gh/acme", "--look-back", 1)
