@@ -292,6 +292,11 @@ class CircleCI(NotPicklable):
         return self._settings.token_source
 
     @property
+    def has_token(self) -> bool:
+        """Whether there is a token. Without one, requests are anonymous."""
+        return self._settings.token is not None
+
+    @property
     def stats(self) -> Stats:
         """The client's counters: live; `circle.stats()` returns a copy."""
         return self._session.state.stats

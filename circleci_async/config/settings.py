@@ -146,7 +146,7 @@ def _same_origin(one: str, other: str) -> bool:
 
 
 def _root(host: Redacted[Any], source: str) -> str:
-    """Return a host as a normalized root address. Raises `ConfigurationError`."""
+    """Return a host as a normalized root address. Raises `ConfigurationError`, which names `source`."""
     text: str = host.reveal()
     match = _HOST.fullmatch(text)
     url = f"{match['scheme'] or 'https'}://{match['authority']}{match['path'] or ''}" if match else ""
@@ -155,7 +155,7 @@ def _root(host: Redacted[Any], source: str) -> str:
         shown = text.rpartition("@")[2].partition("?")[0].partition("#")[0]  # the rest may be secret
         del text, match, url
         raise ConfigurationError(
-            f"{source}: {shown!r} is not a valid host: expected the root address of an installation, such as"
+            f"{source}: {shown!r} is not a valid host: expected the https address of an installation, such as"
             " https://circleci.com or https://ci.example.com:8443, without user name, query or fragment"
         )
     path = URL(url).raw_path.rstrip("/")
