@@ -47,8 +47,9 @@ def _group(text: str, epilog: str | None = None) -> typer.Typer:
 
 app: typer.Typer = _group(
     "CircleCI from the command line.",
-    "The token is read from CIRCLE_TOKEN, CIRCLECI_TOKEN or CIRCLECI_CLI_TOKEN, or from the config file of the official"
-    " CLI; it is never an argument. Exit codes: 0 success, 1 failure, 2 bad usage, 130 interrupted by Ctrl-C.",
+    "The token is read from CIRCLE_TOKEN or a variable of the official CLI, from its config file, or from its login in"
+    " the OS keyring; it is never an argument. Exit codes: 0 success, 1 failure, 2 bad usage, 130 interrupted by"
+    " Ctrl-C.",
 )
 app.command()(with_output(demo.demo))
 app.command()(with_client(account.me))

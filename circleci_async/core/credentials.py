@@ -28,11 +28,15 @@ _CIRCLE_TOKEN, _AUTHORIZATION = istr("Circle-Token"), istr("Authorization")
 
 
 class Credentials(NotPicklable):
-    """A token, how it is sent, and the origins that it may be sent to."""
+    """A token, how it is sent, and the origins that it may be sent to. `source`: why there is none."""
 
-    def __init__(self, token: Redacted[Token | None], trust: Trust, auth: Auth = "circle-token") -> None:
+    def __init__(
+        self, token: Redacted[Token | None], trust: Trust, auth: Auth = "circle-token", source: str = ""
+    ) -> None:
         check_word("auth", auth, get_args(Auth), required=True, error=ConfigurationError)
         self._token = token.reveal()
+        self.why_anonymous: str = "" if self._token else source
+        """Why requests carry no token; "" if they carry one, or a function returns it."""
         self._trust = trust
         self._auth: Auth = auth
         self._secrets: deque[str] = deque(maxlen=MAX_SECRETS)
@@ -41,9 +45,9 @@ class Credentials(NotPicklable):
         if self._token and isinstance(self._token, str):
             self.static_header = self._header(self._token)
 
-    def with_token(self, token: Redacted[Token | None]) -> "Credentials":
+    def with_token(self, token: Redacted[Token | None], source: str) -> "Credentials":
         """Return the credentials of another token, which is sent to the same origins in the same way."""
-        return Credentials(token, self._trust, self._auth)
+        return Credentials(token, self._trust, self._auth, source)
 
     def trusts(self, url: str | URL) -> bool:
         """Return whether the token may be sent to this address. Rate limits stated by other addresses are ignored."""

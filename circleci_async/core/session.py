@@ -415,6 +415,8 @@ class Session(NotPicklable):
             retry_after=response.retry_after,
         )
         error.redirected = redirected
+        if error.status == 401 and self.state.credentials.why_anonymous:
+            error.hint = f"{error.hint} No token was sent: {self.state.credentials.why_anonymous}."
         return error
 
     def _redact_error(self, response: Response, text: str) -> str:
