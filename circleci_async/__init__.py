@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from . import webhooks as webhooks
     from .client import *
     from .config.tokens import *
+    from .core.as_completed import *
     from .core.attempt import *
     from .core.attempts import *
     from .core.capture import *
@@ -92,6 +93,7 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
 _MODULES = (
     "client",
     "config.tokens",
+    "core.as_completed",
     "core.attempt",
     "core.attempts",
     "core.capture",

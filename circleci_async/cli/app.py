@@ -55,6 +55,7 @@ app: typer.Typer = _group(
 app.command()(with_output(demo.demo))
 app.command()(with_client(account.me))
 app.command()(with_client(account.project))
+app.command()(with_client(account.projects))
 app.command()(with_client(builds.pipelines))
 app.command()(with_client(trigger.trigger))
 app.command()(with_client(watch.watch))

@@ -35,38 +35,45 @@ async def insights(
 ) -> int:
     """Show the metrics of the workflows of projects.
 
-    The exit code is 1 if the request for any project failed; the other projects are shown.
+    An organization stands for the projects that `circleci-async projects` lists. The exit code is 1 if the request for
+    any project failed; the other projects are shown.
     """
     from .. import ProjectSlug
+    from ..slug import organization_of
 
-    projects = list(dict.fromkeys(str(ProjectSlug.parse(slug)) for slug in slugs))
+    projects = list(dict.fromkeys(str(organization_of(slug) or ProjectSlug.parse(slug)) for slug in slugs))
     snapshot = circle.insights.snapshot(
         projects, branch=branch, all_branches=all_branches or None, reporting_window=window, concurrency=concurrency
     )
     metrics: dict[str, list[WorkflowMetrics]] = {}
+    failed = False
 
     async def results() -> AsyncIterator[dict[str, Any]]:
+        nonlocal failed
         async with aclosing(snapshot) as arriving:
             async for project, result in arriving:
                 if isinstance(result, Exception):
+                    failed = True
                     print_error(out, result, f"{project}: ")
-                    yield {"project": str(project), "error": result}
+                    yield {"project": project, "error": result}
                 else:
-                    metrics[str(project)] = result
-                    yield {"project": str(project), "workflows": result}
+                    metrics[project] = result
+                    yield {"project": project, "workflows": result}
 
     if out.is_json:
         await out.array(results())
     else:
         async for _ in results():
             pass
-    successful = [project for project in projects if project in metrics]
+    successful = [project for project in [*projects, *sorted(metrics.keys() - projects)] if project in metrics]
     if rows := [(project, each) for project in successful for each in metrics[project]]:
         out.table(rows, METRICS)
+    if not (successful or failed):
+        out.note("no projects")
     for project in successful:
         if not metrics[project]:
             out.note(f"{project}: no workflow runs in this window")
-    return 0 if len(successful) == len(projects) else 1
+    return 1 if failed else 0
 
 
 def _seconds(value: int | None) -> timedelta | None:

@@ -17,8 +17,9 @@ def fan_out(
     """Iterate `(item, result or error)` in order of completion, with `concurrency` items in work.
 
     Items are read only when a worker is free, so that a list is fetched no faster than its items are processed. An
-    error of `items` itself is raised after the results of all items read before. Leaving the loop early (break,
-    cancellation, error) cancels the running work and waits for its end.
+    error of `items` itself is raised after the results of all items read before; a cancellation of what `work` waits
+    for is raised at once. Leaving the loop early (break, cancellation, error) cancels the running work, waits for its
+    end, and closes `items` if it is an async generator.
     """
     return _fan_out(items, work, check_positive_integer("concurrency", concurrency))
 
@@ -39,7 +40,7 @@ async def fan_out_in_order(
 async def _fan_out(
     items: Iterable[T] | AsyncIterable[T], work: Callable[[T], Awaitable[R]], concurrency: int
 ) -> AsyncGenerator[tuple[T, R | Exception], None]:
-    source = _stream(items) if isinstance(items, AsyncIterable) else iter(items)
+    source = stream(items) if isinstance(items, AsyncIterable) else iter(items)
     source_lock = asyncio.Lock()
     done: asyncio.Queue[tuple[T, R | Exception] | BaseException | None] = asyncio.Queue(maxsize=concurrency)
 
@@ -55,6 +56,11 @@ async def _fan_out(
                 return
             try:
                 outcome: R | Exception = await work(item)
+            except asyncio.CancelledError as error:
+                task = asyncio.current_task()
+                if task is not None and not task.cancelling():  # what the item waits for was cancelled
+                    await done.put(error)
+                raise
             except Exception as error:  # noqa: BLE001  # the result of this item; the others continue
                 outcome = error
             await done.put((item, outcome))
@@ -80,11 +86,16 @@ async def _fan_out(
                 await source.aclose()
 
 
-async def _stream(items: AsyncIterable[T]) -> AsyncGenerator[T, None]:
+async def stream(items: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[T, None]:
+    """Iterate over items that may arrive asynchronously. Closes their async generator at the end."""
+    if not isinstance(items, AsyncIterable):
+        for item in items:
+            yield item
+        return
     iterator = aiter(items)
     try:
         async for item in iterator:
             yield item
     finally:
-        if iterator is not items and isinstance(iterator, AsyncGenerator):  # created here, so closed here
+        if isinstance(iterator, AsyncGenerator):
             await cast("AsyncGenerator[T, None]", iterator).aclose()

@@ -482,7 +482,7 @@ def test_every_command_has_help(cli: Cli) -> None:
 
     assert sorted(commands) == [
         "api", "approve", "artifacts", "cancel", "completion", "demo", "fake", "harvest", "insights", "jobs",
-        "listen", "logs", "me", "pipelines", "project", "rerun", "trigger", "usage", "watch", "workflows",
+        "listen", "logs", "me", "pipelines", "project", "projects", "rerun", "trigger", "usage", "watch", "workflows",
     ]  # fmt: skip
     inner = [("artifacts", "list"), ("artifacts", "download"), ("usage", "export")]
     inner += [("harvest", "run"), ("harvest", "status"), ("harvest", "verify")]

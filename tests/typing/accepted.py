@@ -1,5 +1,6 @@
 """Code that both type checkers must accept. It is never run: `assert_type` is checked statically."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
@@ -300,6 +301,9 @@ async def artifacts(circle: CircleCI, folder: Path) -> None:
         async with circle.artifacts.open(artifact) as stream:
             async for part in stream:
                 assert_type(part, bytes)
+        assert_type(await circle.artifacts.read(artifact, max_bytes=10_000_000), bytes)
+        assert_type(await circle.artifacts.read_text(artifact, encoding="utf-8"), str)
+        assert_type(await circle.artifacts.read_json(artifact.url), Any)
     found = await circle.artifacts.latest(PROJECT, branch="main", workflow="build-*", path="**/*.whl", look_back=20)
     if found is not None:
         assert_type(found, ca.LatestArtifacts)
@@ -344,6 +348,62 @@ async def insights(circle: CircleCI) -> None:
             print(project, result)
         else:
             assert_type(result, list[ca.WorkflowMetrics])
+
+
+async def many_projects(circle: CircleCI, texts: list[str], slugs: list[ca.ProjectSlug]) -> None:
+    async for text, result in circle.insights.snapshot(texts):
+        assert_type(text, str)
+        assert_type(result, list[ca.WorkflowMetrics] | ca.CircleCIError)
+    async for text, _ in circle.insights.snapshot("gh/acme", concurrency=16):
+        assert_type(text, str)
+    async for text, _ in circle.insights.snapshot({"gh/acme/api": 1}):
+        assert_type(text, str)
+    async for slug, _ in circle.insights.snapshot(slugs):
+        assert_type(slug, ca.ProjectSlug)
+    async for slug, _ in circle.insights.snapshot(ca.OrgSlug("gh", "acme")):
+        assert_type(slug, ca.ProjectSlug)
+    async for project, _ in circle.insights.snapshot(circle.projects.list("gh/acme")):
+        assert_type(project, ca.ListedProject)
+        assert_type(project.slug, str)
+        assert_type(project.last_pipeline_at, datetime | None)
+        circle.pipelines.list(project)
+        await circle.harvest([project, "gh/acme", PROJECT, ca.OrgSlug("gh", "acme")], "out")
+    assert_type(circle.projects.list(ca.OrgSlug("gh", "acme"), look_back=10), ca.Paged[ca.ListedProject])
+    await circle.harvest("gh/acme", "out")
+    await circle.harvest(circle.projects.list("gh/acme"), "out")
+    circle.pipelines.list(await circle.projects.get("gh/acme/api"))
+
+
+async def many_calls(circle: CircleCI, projects: list[str], slugs: list[ca.ProjectSlug]) -> None:
+    reports = ca.as_completed({project: circle.insights.flaky_tests(project) for project in projects}, concurrency=16)
+    async for project, report in reports:
+        assert_type(project, str)
+        assert_type(report, ca.FlakyTestReport | ca.CircleCIError)
+    await reports.aclose()
+    async for slug, pipelines in ca.as_completed({slug: circle.pipelines.list(slug) for slug in slugs}):
+        assert_type(slug, ca.ProjectSlug)
+        assert_type(pipelines, list[Pipeline] | ca.CircleCIError)
+    tasks = {number: asyncio.create_task(circle.jobs.get(PROJECT, number)) for number in range(3)}
+    async for number, job in ca.as_completed(tasks):
+        assert_type(number, int)
+        assert_type(job, ca.JobDetails | ca.CircleCIError)
+    async for slug, pipelines in ca.as_completed((slug, circle.pipelines.list(slug)) for slug in slugs):
+        assert_type(slug, ca.ProjectSlug)
+        assert_type(pipelines, list[Pipeline] | ca.CircleCIError)
+    async for each, found in ca.as_completed(
+        (each, circle.projects.get(each)) async for each in circle.projects.list("gh/a")
+    ):
+        assert_type(each, ca.ListedProject)
+        assert_type(found, ca.Project | ca.CircleCIError)
+    either: dict[int, Awaitable[ca.User] | ca.Paged[Pipeline]] = {
+        1: circle.users.me(),
+        2: circle.pipelines.list("gh/a/b"),
+    }
+    async for number, what in ca.as_completed(either):
+        assert_type(number, int)
+        assert_type(what, ca.User | list[Pipeline] | ca.CircleCIError)
+    async for _ in ca.as_completed({1: circle.users.me(), 2: circle.pipelines.list("gh/a/b")}):
+        break
 
 
 async def harvests(circle: CircleCI, on_progress: Callable[[ca.HarvestEvent], None]) -> None:
