@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, NamedTuple
 
 import typer
 
-from .arguments import option
+from .arguments import option, option_names
 from .output import Output
 
 if TYPE_CHECKING:
@@ -157,7 +157,12 @@ def _typer_command(
 
         own = Options(**{name: arguments.pop(name) for name in shared_parameters})
         options = own.or_else(context.obj)
-        out = Output(is_json=options.json, is_verbose=options.verbose, is_quiet=options.quiet)
+        out = Output(
+            is_json=options.json,
+            is_verbose=options.verbose,
+            is_quiet=options.quiet,
+            options=option_names(context),
+        )
         raise typer.Exit(runner.run(lambda: invoke(options, out, **arguments), out))
 
     shared_parameters = inspect.signature(shared).parameters

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from ..core.when import parse_when
 from ..errors import TransportError
 from ..untrusted_text import printable
-from .arguments import Projects, argument, concurrency_option, option, parse_path
+from .arguments import Projects, argument, concurrency_option, option, parse_path, parse_time
 from .formatting import counted, duration, size
 from .output import Output
 from .progress import HarvestEventLines, HarvestProgressBar
@@ -106,8 +105,8 @@ async def run(
     select = Selection(
         branch=branch,
         tag=tag,
-        since=parse_when("--since", since),
-        until=parse_when("--until", until),
+        since=parse_time("--since", since),
+        until=parse_time("--until", until),
         workflow=workflow,
         job=job,
         status=status,
@@ -192,7 +191,8 @@ def _show_report(
     """Print the result of a harvest for people."""
     if isinstance(report.error, TransportError) and not (report.files or report.skipped):
         return  # the host is unreachable, which is printed as the error of the command
-    for failure in islice(report.failed, MAX_SHOWN):
+    fatal = None if report.error is None else str(report.error)  # printed as the error of the command
+    for failure in islice((each for each in report.failed if each.error != fatal), MAX_SHOWN):
         if error := failed_lists.get((failure.kind, failure.name)):
             print_error(out, error, str(failure).removesuffix(failure.error))
         else:
@@ -204,7 +204,7 @@ def _show_report(
         f" {printable(str(into))}{f'; {skipped:,} already present' if skipped else ''}"
     )
     if report.stopped is not None and report.error is None:
-        out.note(f"stopped: {report.stopped}: run the same command again to resume")
+        out.note(f"stopped: {out.as_typed(report.stopped)}: run the same command again to resume")
     elif not (report.files or skipped or report.failed or report.stopped):
         out.note("no matching artifacts")
 

@@ -15,6 +15,7 @@ from ..config.log import LOG_VARIABLE
 from ..errors import (
     CircleCIError,
     InvalidArgument,
+    LedgerError,
     NotFound,
     PermissionDenied,
     PoolTimeout,
@@ -72,7 +73,7 @@ def run(work: Work, out: Output) -> int:
         print_error(out, error)
         return BAD_USAGE if isinstance(error, InvalidArgument) else FAILED
     except OSError as error:
-        out.error(str(error))
+        out.error(_os_error_text(error))
         return FAILED
     except Exception as error:  # noqa: BLE001 - a bug; users get one line, --verbose adds the traceback
         if out.is_verbose:
@@ -92,7 +93,8 @@ async def _cancel_on_sigterm(work: Work) -> int | None:
 
 def print_error(out: Output, error: CircleCIError, prefix: str = "") -> None:
     """Print an error: `prefix` and its message, its hint, then its request."""
-    out.error(prefix + error.summary, hint_of(error), error.request_line)
+    summary = out.as_typed(error.summary) if isinstance(error, InvalidArgument | LedgerError) else error.summary
+    out.error(prefix + summary, hint_of(error), error.request_line)
 
 
 def hint_of(error: CircleCIError) -> str | None:
@@ -106,6 +108,14 @@ def hint_of(error: CircleCIError) -> str | None:
         hint = _SENTENCE_START.sub(lambda first: first[0].lower(), hint)
     parts = filter(None, (hint, *getattr(error, "__notes__", ())))
     return "; ".join(part.rstrip(".") for part in parts) or None
+
+
+def _os_error_text(error: OSError) -> str:
+    """Return the cause of an error without its number, after the file that it names."""
+    if not error.strerror:
+        return str(error)
+    cause = error.strerror[0].lower() + error.strerror[1:]
+    return cause if error.filename is None else f"{os.fspath(error.filename)}: {cause}"
 
 
 def _discard_stdout() -> None:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self, TextIO
 
-from ..core.when import parse_datetime
+from ..core.when import to_datetime
 from ..errors import CircleCIError
-from .arguments import Interval, argument, option, parse_path, polling
+from .arguments import Interval, argument, option, parse_path, parse_time, polling
 from .formatting import counted, size
 from .output import Output
 
@@ -49,8 +49,8 @@ async def export(
     polls: dict[str, Any] = polling(interval)
     raw = not out.is_json  # CSV as CircleCI wrote it
     now = datetime.now(UTC)
-    last = parse_datetime("--end", end, now) or now
-    first = parse_datetime("--start", start, now) or last - timedelta(days=DAYS)
+    last = to_datetime(parse_time("--end", end), now) or now
+    first = to_datetime(parse_time("--start", start), now) or last - timedelta(days=DAYS)
     organization_id = (await circle.organizations.get(organization)).id if "/" in organization else organization
     with _destination(out, into) as stream, _ExportStatus(out) as status:
         if export_id is None:

@@ -22,6 +22,7 @@ from circleci_async.testing import Artifact, FakeCircleCI, Job, World
 from .conftest import Cli, running, signal_when
 from .process import start, wait_until
 
+ID = "5034460f-c7c4-4c43-9457-de07e2029e7b"
 SECRET = "cci_secret_0123456789abcdef"
 
 
@@ -165,8 +166,8 @@ def test_dedupe_stores_identical_files_once(cli: Cli, builds: World, into: Path)
 @pytest.mark.parametrize(
     ("limit", "reason"),
     [
-        (("--max-files", "2"), "max_files=2 .*"),
-        (("--max-bytes", "0.02 kB"), "max_bytes=20 .*"),
+        (("--max-files", "2"), "--max-files 2 is reached"),
+        (("--max-bytes", "0.02 kB"), "--max-bytes 20 is reached"),
         (("--min-free", "900TiB"), ".*disk.* 989,560,464,998,400 .*"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
@@ -204,16 +205,17 @@ def test_sizes_accept_units(size: str, count: int) -> None:
         (("gh/acme/api",), "missing option '--into'"),
         (("--into", "out"), "missing argument 'PROJECT'"),
         (("acme", "--into", "out"), "project"),
-        (("gh/acme/api", "--into", "out", "--since", "yesterday"), "--since must be a datetime, a date"),
-        (("gh/acme/api", "--into", "out", "--until", ""), "--until must be a datetime, a date"),
+        (("gh/acme/api", "--into", "out", "--since", "yesterday"), "--since must be a time such as 7d, "),
+        (("gh/acme/api", "--into", "out", "--until", ""), "--until must be a time such as 7d, "),
         (("gh/acme/api", "--into", "out", "--since", "1d", "--until", "2d"), "since"),
         (
             ("gh/acme/api", "--into", "out", "--branch", "main", "--tag", "v1"),
             "branch",
         ),
         (("gh/acme/api", "--into", "out", "--status", "good"), "blocked"),
-        (("gh/acme/api", "--into", "out", "--pipeline-id", "7"), "pipeline_id"),
-        (("gh/acme/api", "--into", "out", "--layout", "{path}"), "layout"),
+        (("gh/acme/api", "--into", "out", "--pipeline-id", ID, "--pipeline-id", "7"), ", got '7'"),
+        (("gh/acme/api", "--into", "out", "--pipeline-id", "7"), "--pipeline-id must be an id such as "),
+        (("gh/acme/api", "--into", "out", "--layout", "{path}"), "--layout"),
         (("gh/acme/api", "--into", "out", "--dedupe", "magic"), "hardlink"),
         (
             ("gh/acme/api", "--into", "out", "--max-bytes", "lots"),
@@ -297,6 +299,7 @@ def test_an_invalid_token_is_an_error_with_a_hint(
     assert code == 1
     assert out.startswith("0 files, ")
     assert SECRET not in err
+    assert err.count("error: ") == 1
     assert re.search(
         r"^error: 401 Unauthorized: .* \[hint: [Ss]et CIRCLE_TOKEN .*; token: CIRCLE_TOKEN\] \(GET .*\)$",
         err,

@@ -73,9 +73,12 @@ def test_empty_usage_succeeds(cli: Cli, world: World, fake: FakeCircleCI) -> Non
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--start", "soon"], "--start must be a datetime, a date, a positive timedelta, or text such as '7d'"),
-        (["--end", "2026-02-30"], "--end must be a datetime, a date"),
-        (["--start", "2026-03-01", "--end", "2026-05-01"], "31 days"),
+        (["--start", "soon"], "--start must be a time such as 7d, 12h, 2026-11-24 or 2026-11-24T10:00:00Z, got 'soon'"),
+        (["--end", "2026-02-30"], "--end must be a time such as 7d"),
+        (
+            ["--start", "2026-03-01", "--end", "2026-05-01"],
+            "--end must be at most 31 days after --start 2026-03-01 ",
+        ),
         (["--interval", "5,1"], "--interval must be seconds"),
     ],
     ids=["start", "end", "span", "interval"],
