@@ -70,7 +70,7 @@ Project = Annotated[
 Projects = Annotated[
     list[str], argument("PROJECT", "Projects, such as gh/acme/api, or organizations, such as gh/acme.")
 ]
-JobNumber = Annotated[int, argument("JOB_NUMBER", "Number of a job.", min=1)]
+JobUrlOrProject = Annotated[str, argument("URL | PROJECT", "Page URL of a job, or a project.")]
 OptionalNumber = Annotated[int | None, argument("NUMBER", "With PROJECT: the number.", min=1)]
 Interval = Annotated[
     str | None,

@@ -20,7 +20,7 @@ from .progress import HarvestEventLines, HarvestProgressBar
 from .runner import print_error
 
 if TYPE_CHECKING:
-    from .. import CircleCI, CircleCIError, HarvestReport, HarvestStatus, VerifyReport
+    from .. import CircleCI, HarvestReport, HarvestStatus, VerifyReport
 
 MAX_SHOWN = 20
 """Failures or differences printed one by one."""
@@ -138,7 +138,7 @@ async def run(
             raise
         await view.finish(_report_as_data(report) if out.is_json else {})
     if isinstance(view, HarvestProgressBar):
-        _show_report(out, report, into, view.failed_lists)
+        _show_report(out, report, into, view)
     if report.error is not None:
         raise report.error
     return 0 if report.is_complete else 1
@@ -185,15 +185,13 @@ async def verify(out: Output, into: Into) -> int:
     return 1 if report.differences else 0
 
 
-def _show_report(
-    out: Output, report: "HarvestReport", into: Path, failed_lists: "dict[tuple[str, str], CircleCIError]"
-) -> None:
+def _show_report(out: Output, report: "HarvestReport", into: Path, view: HarvestProgressBar) -> None:
     """Print the result of a harvest for people."""
     if isinstance(report.error, TransportError) and not (report.files or report.skipped):
         return  # the host is unreachable, which is printed as the error of the command
     fatal = None if report.error is None else str(report.error)  # printed as the error of the command
     for failure in islice((each for each in report.failed if each.error != fatal), MAX_SHOWN):
-        if error := failed_lists.get((failure.kind, failure.name)):
+        if error := view.error_of(failure):
             print_error(out, error, str(failure).removesuffix(failure.error))
         else:
             out.error(str(failure))

@@ -7,15 +7,19 @@ import time
 from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
+from ..errors import CircleCIError
 from .formatting import counted, duration, size
 from .output import Output
 
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
-    from .. import Artifact, CircleCIError, HarvestEvent, HarvestProgress, Progress
+    from .. import Artifact, HarvestEvent, HarvestFailure, HarvestProgress, Progress
+
+FailureKey: TypeAlias = tuple[str | int | None, ...]
+"""Kind and name of a failed list or file, and the job and the node of a file."""
 
 MAX_ERRORS = 100
 """Errors that are kept."""
@@ -100,19 +104,21 @@ class HarvestProgressBar(ProgressBar):
         super().__init__(out, "details", files="discovering", details="")
         self.progress: HarvestProgress | None = None
         """The latest numbers."""
-        self.failed_lists: dict[tuple[str, str], CircleCIError] = {}
-        """The first errors of lists, by kind and name; the report has only their texts."""
+        self.errors: dict[FailureKey, CircleCIError] = {}
+        """The first errors; the report has only their texts."""
         self._paused_until = 0.0
 
     def update(self, event: "HarvestEvent") -> None:
         """Record an event; called from a thread of the harvest."""
-        from .. import CircleCIError, HarvestProgress, ListingFailed, Throttled
+        from .. import FileFailed, HarvestProgress, ListingFailed, Throttled
 
         if isinstance(event, Throttled):
             self._paused_until = max(time.monotonic(), self._paused_until) + event.seconds
-        elif isinstance(event, ListingFailed) and isinstance(event.error, CircleCIError):
-            if len(self.failed_lists) < MAX_ERRORS:
-                self.failed_lists[event.kind, event.name] = event.error
+        elif isinstance(event, ListingFailed):
+            self._keep((event.kind, event.name), event.error)
+        elif isinstance(event, FileFailed):
+            if event.is_final:
+                self._keep(("artifact", event.path, event.project, event.job, event.node), event.error)
         elif isinstance(event, HarvestProgress):
             self.progress = event
             self.show(
@@ -121,6 +127,15 @@ class HarvestProgressBar(ProgressBar):
                 files=file_count(event),
                 details="  ".join(self._details(event)),
             )
+
+    def _keep(self, key: FailureKey, error: Exception) -> None:
+        if len(self.errors) < MAX_ERRORS and isinstance(error, CircleCIError):
+            self.errors[key] = error
+
+    def error_of(self, failure: "HarvestFailure") -> CircleCIError | None:
+        """Return the error of a failure in the report, or None if it was not kept."""
+        job = (failure.project, failure.number, failure.node) if failure.kind == "artifact" else ()
+        return self.errors.get((failure.kind, failure.name, *job))
 
     def _details(self, progress: "HarvestProgress") -> list[str]:
         pause = self._paused_until - time.monotonic()

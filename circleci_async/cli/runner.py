@@ -47,6 +47,8 @@ _HINTS: dict[type[CircleCIError], str] = {  # the hints of the SDK name argument
 
 _ARGUMENT = re.compile(r"`(deadline|host|timeout)`")  # of hints that are specific to an error
 
+_BIND = re.compile(r"attempting to bind on address \('([^']*)', (\d+)")  # in errors of asyncio
+
 _SENTENCE_START = re.compile(r"\A[A-Z](?=[a-z]* )")  # not a name such as CircleCI
 
 
@@ -73,7 +75,7 @@ def run(work: Work, out: Output) -> int:
         print_error(out, error)
         return BAD_USAGE if isinstance(error, InvalidArgument) else FAILED
     except OSError as error:
-        out.error(_os_error_text(error))
+        out.error(os_error_text(error))
         return FAILED
     except Exception as error:  # noqa: BLE001 - a bug; users get one line, --verbose adds the traceback
         if out.is_verbose:
@@ -110,12 +112,16 @@ def hint_of(error: CircleCIError) -> str | None:
     return "; ".join(part.rstrip(".") for part in parts) or None
 
 
-def _os_error_text(error: OSError) -> str:
-    """Return the cause of an error without its number, after the file that it names."""
+def os_error_text(error: OSError, path: str | os.PathLike[str] | None = None) -> str:
+    """Return the cause of an error without its number, after `path`, or the file that the error names."""
     if not error.strerror:
         return str(error)
+    if bind := _BIND.search(error.strerror):
+        reason = os.strerror(error.errno or 0)
+        return f"cannot listen on {bind[1]}:{bind[2]}: {reason[0].lower()}{reason[1:]}: choose another --port"
     cause = error.strerror[0].lower() + error.strerror[1:]
-    return cause if error.filename is None else f"{os.fspath(error.filename)}: {cause}"
+    path = error.filename if path is None else path
+    return cause if path is None else f"{os.fspath(path)}: {cause}"
 
 
 def _discard_stdout() -> None:

@@ -7,12 +7,14 @@ from contextlib import aclosing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self, TextIO
+from uuid import UUID
 
 from ..core.when import to_datetime
 from ..errors import CircleCIError
 from .arguments import Interval, argument, option, parse_path, parse_time, polling
 from .formatting import counted, size
 from .output import Output
+from .runner import os_error_text
 
 if TYPE_CHECKING:
     from .. import CircleCI, UsageProgress
@@ -26,7 +28,7 @@ DAYS = 30
 async def export(
     circle: "CircleCI",
     out: Output,
-    organization: Annotated[str, argument("ORG", "Id or slug (gh/acme) of the organization.")],
+    organization: Annotated[str, argument("ORG", "Slug (gh/acme), page URL or id of the organization.")],
     start: Annotated[
         str | None,
         option(
@@ -51,7 +53,7 @@ async def export(
     now = datetime.now(UTC)
     last = to_datetime(parse_time("--end", end), now) or now
     first = to_datetime(parse_time("--start", start), now) or last - timedelta(days=DAYS)
-    organization_id = (await circle.organizations.get(organization)).id if "/" in organization else organization
+    organization_id = await _organization_id(circle, organization)
     with _destination(out, into) as stream, _ExportStatus(out) as status:
         if export_id is None:
             rows = circle.usage.export(organization_id, first, last, on_progress=status.update, raw=raw, **polls)
@@ -70,6 +72,17 @@ async def export(
             raise
     if into is not None:
         out.note(f"{counted(status.rows, 'row')} in {into}")
+
+
+async def _organization_id(circle: "CircleCI", organization: str) -> str:
+    """Return the id of an organization that is given by its id, its slug, or its URL."""
+    from ..slug import OrgSlug
+
+    try:
+        return str(UUID(organization))
+    except ValueError:
+        slug = OrgSlug.parse(organization)
+    return (await circle.organizations.get(slug)).id
 
 
 async def _closing(rows: AsyncGenerator[Row, None], *, before: Callable[[], None]) -> AsyncIterator[Row]:
@@ -99,7 +112,11 @@ def _destination(out: Output, into: Path | None) -> Generator[TextIO, None, None
         return
     partial = into.with_name(f".{into.name}.{secrets.token_hex(4)}.part")
     try:
-        with partial.open("x", encoding="utf-8", newline="") as stream:
+        stream = partial.open("x", encoding="utf-8", newline="")
+    except OSError as error:
+        raise CircleCIError(f"--into {into} cannot be written: {os_error_text(error, into.parent)}") from error
+    try:
+        with stream:
             yield stream
         partial.replace(into)
     finally:

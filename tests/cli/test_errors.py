@@ -19,6 +19,7 @@ from .conftest import Cli, running, signal_when
 from .process import start
 
 ID = "5034460f-c7c4-4c43-9457-de07e2029e7b"
+PAGE = "https://app.circleci.com/pipelines/github/acme/api/1"
 SECRET = "cci_secret_0123456789abcdef"
 
 
@@ -157,14 +158,20 @@ def test_a_usage_error_is_one_line_in_the_style_of_all_errors(
         (("pipelines", "gh/acme/api", "--mine", "--branch", "x"), "--mine and --branch cannot be combined"),
         (
             ("workflows", "gh/acme/api"),
-            "the id of a pipeline, or a project and a number such as gh/acme/api 42, got",
+            "the id or the URL of a pipeline, or a project and a number such as gh/acme/api 42, got",
         ),
         (
             ("jobs", "gh/acme/api"),
-            "the id of a workflow, or a project and a number such as gh/acme/api 42, got",
+            "the id or the URL of a workflow, or a project and a number such as gh/acme/api 42, got",
         ),
-        (("workflows", "12"), "the id of a pipeline, or a project and a number such as gh/acme/api 42, got '12'"),
-        (("jobs", "build"), "the id of a workflow, or a project and a number such as gh/acme/api 42, got 'build'"),
+        (
+            ("workflows", "12"),
+            "the URL of a pipeline, or a project and a number such as gh/acme/api 42, got '12'",
+        ),
+        (
+            ("jobs", "build"),
+            "the URL of a workflow, or a project and a number such as gh/acme/api 42, got 'build'",
+        ),
         (
             ("trigger", "gh/acme/api", "--branch", "a", "--tag", "b"),
             "error: --branch and --tag cannot be combined, got --branch 'a', --tag 'b'",
@@ -271,7 +278,10 @@ def test_a_destination_that_is_a_file_is_an_error(cli: Cli, fake: FakeCircleCI, 
     code, _, err = cli("artifacts", "download", "gh/acme/api", 1, "--into", tmp_path / "taken")
 
     assert code == 1
-    assert re.match("error: a.txt: .*taken", err)
+    assert err == f"error: --into must be a folder that can be written: {tmp_path / 'taken'}: file exists\n"
+    code, out, err = cli("demo", "--keep", tmp_path / "taken" / "files")
+    assert (code, out) == (1, "")
+    assert err.startswith(f"error: --keep must be a folder that can be written: {tmp_path / 'taken' / 'files'}: not a ")
 
 
 def test_a_harvest_into_a_file_is_an_error(cli: Cli, fake: FakeCircleCI, tmp_path: Path) -> None:
@@ -339,6 +349,49 @@ def test_the_address_of_a_pipeline_is_accepted_without_its_scheme(cli: Cli, worl
     world.project("gh/acme/api").pipeline().workflow("build").job("test")
 
     assert cli("watch", "app.circleci.com/pipelines/github/acme/api/1", "--json").code == 0
+
+
+@pytest.mark.parametrize("scheme", ["https://", ""])
+def test_the_address_of_a_page_is_accepted_wherever_its_build_is(
+    cli: Cli, world: World, fake: FakeCircleCI, tmp_path: Path, scheme: str
+) -> None:
+    project = world.project("gh/acme/api")
+    workflow = project.pipeline().workflow("build")
+    workflow.job("test").artifact("a.txt", b"a")
+    project.pipeline().workflow("newer")
+    page = f"{scheme}app.circleci.com/pipelines/github/acme/api/1"
+    job = f"{page}/workflows/{workflow.id}/jobs/1"
+
+    assert [each["name"] for each in cli("workflows", page, "--json").data] == ["build"]
+    assert [each["name"] for each in cli("jobs", f"{page}/workflows/{workflow.id}", "--json").data] == ["test"]
+    assert cli("jobs", job, "--json").data["name"] == "test"
+    assert [each["path"] for each in cli("artifacts", "list", job, "--json").data] == ["a.txt"]
+    assert cli("artifacts", "download", job, "--into", tmp_path / "job").code == 0
+    assert cli("artifacts", "download", "--pipeline", page, "--into", tmp_path / "pipeline").code == 0
+    assert cli("logs", job, "--steps", "--json").code == 0
+    assert cli("watch", page, "--interval", "0.01").out.startswith("Pipeline 1 of gh/acme/api\n")
+    repository = f"{scheme}github.com/acme/api/tree/main"
+    assert cli("watch", repository, "--interval", "0.01").out.startswith("Pipeline 2 of gh/acme/api\n")
+    assert sorted(each.name for each in tmp_path.rglob("a.txt")) == ["a.txt"] * 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("workflows", "https://circleci.com/gh/acme/api/1"), "the URL of a pipeline, got that of a job"),
+        (("workflows", f"https://app.circleci.com/workflow/{ID}"), "the URL of a pipeline, got that of a workflow"),
+        (("jobs", PAGE), "the URL of a workflow or a job, got that of a pipeline"),
+        (("artifacts", "list", PAGE), "the URL of a job, got that of a workflow or a pipeline"),
+        (("artifacts", "list", "gh/acme/api"), "a project and a job number, or the URL of a job, got 'gh/acme/api'"),
+        (("artifacts", "download", "--pipeline", "23"), "the id or the URL of a pipeline, got '23'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_the_address_of_another_kind_of_page_is_bad_usage(
+    cli: Cli, fake: FakeCircleCI, arguments: tuple[str, ...], message: str
+) -> None:
+    assert cli(*arguments) == (2, "", f"error: expected {message}\n")
+    assert fake.requests == []
 
 
 def test_an_os_error_is_one_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -261,7 +261,9 @@ def test_failures_are_printed_and_retried_by_the_next_run(cli: Cli, pack: Job, f
     assert "\x1b" not in err
     evil, missing, nope = sorted(err.splitlines())
     assert re.match(r"error: 'gh/acme/web job 1: \.\./\.\./evil\\x1b\[2J': ", evil)
-    assert re.match("error: gh/acme/web job 1: web.tar: 404 Not Found", missing)
+    assert re.fullmatch(
+        r"error: gh/acme/web job 1: web\.tar: 404 Not Found: .* \[hint: check the name, .*\] \(GET .*\)", missing
+    )
     assert nope.startswith("error: pipelines of gh/acme/nope: 404 Not Found: Project not found [hint: check the name, ")
 
     gone.stop()
@@ -715,3 +717,8 @@ def test_a_folder_without_a_harvest_is_an_error(cli: Cli, into: Path, command: s
     assert (code, out) == (1, "")
     assert re.fullmatch(rf"error: .*{re.escape(str(into))}.*\.harvest\.sqlite\n", err)
     assert list(into.iterdir()) == []
+    assert cli("harvest", command, into / "absent") == (
+        1,
+        "",
+        f"error: no harvest in {into / 'absent'}: it is not a folder\n",
+    )

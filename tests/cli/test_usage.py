@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,29 @@ def test_an_organization_is_given_by_its_slug(cli: Cli, acme: Organization) -> N
     code, out, _ = cli("usage", "export", "gh/acme", "--json")
     assert code == 0
     assert len(json.loads(out)) == 3
+
+
+@pytest.mark.parametrize("organization", ["acme", "gh/acme/api", "", "https://example.com/acme"])
+def test_what_is_not_an_organization_is_bad_usage_and_sends_nothing(
+    cli: Cli, fake: FakeCircleCI, organization: str
+) -> None:
+    code, out, err = cli("usage", "export", organization)
+
+    assert (code, out) == (2, "")
+    assert re.fullmatch(f"error: .*{re.escape(repr(organization))}.*gh/.*\n", err)
+    assert fake.requests == []
+
+
+def test_a_file_that_cannot_be_written_is_an_error_before_the_export(
+    cli: Cli, acme: Organization, fake: FakeCircleCI, tmp_path: Path
+) -> None:
+    folder = tmp_path / "absent"
+
+    code, out, err = cli("usage", "export", acme.id, "--into", folder / "usage.csv")
+
+    assert (code, out) == (1, "")
+    assert err == f"error: --into {folder / 'usage.csv'} cannot be written: {folder}: no such file or directory\n"
+    assert fake.requests == []
 
 
 def test_into_writes_a_file(cli: Cli, acme: Organization, tmp_path: Path) -> None:
