@@ -14,8 +14,6 @@ from .formatting import counted, duration, size
 from .output import Output
 
 if TYPE_CHECKING:
-    from rich.progress import ProgressColumn
-
     from .. import Artifact, HarvestEvent, HarvestFailure, HarvestProgress, Progress
 
 FailureKey: TypeAlias = tuple[str | int | None, ...]
@@ -30,8 +28,8 @@ _WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
 class ProgressBar:
     """A bar on stderr, with texts beside it; hidden where stderr is not a terminal or other output uses it."""
 
-    def __init__(self, out: Output, *columns: "ProgressColumn | str", **fields: Any) -> None:
-        """Create a bar before the columns: rich's own, or the names of `fields` that `show` updates."""
+    def __init__(self, out: Output, **fields: Any) -> None:
+        """Create a bar after the first of the `fields`, which `show` updates, and before the others."""
         if not out.shows_progress:
             self._bar = None
             return
@@ -41,7 +39,7 @@ class ProgressBar:
         def text(name: str) -> progress.TextColumn:
             return progress.TextColumn(f"{{task.fields[{name}]}}", markup=False, table_column=Column(no_wrap=True))
 
-        first, *rest = (text(column) if isinstance(column, str) else column for column in ("files", *columns))
+        first, *rest = map(text, fields)
         self._bar = progress.Progress(
             first, progress.BarColumn(bar_width=None), *rest, console=out.errors, expand=True, transient=True
         )
@@ -73,8 +71,9 @@ class DownloadProgressBar(ProgressBar):
     """
 
     def __init__(self, out: Output, files: int) -> None:
-        super().__init__(out, *(_download_columns() if out.shows_progress else ()), files=f"0/{files:,} files")
+        super().__init__(out, files=f"0/{files:,} files", details="")
         self._files = files
+        self._began_at = time.monotonic()
         self._received: dict[Artifact, int] = {}
         self._bytes = 0
         self._known_bytes = 0
@@ -89,7 +88,21 @@ class DownloadProgressBar(ProgressBar):
         self._bytes += progress.received - (before or 0)
         self._received[progress.artifact] = progress.received
         self.finished += progress.done
-        self.show(self._bytes, self._estimated_bytes, files=f"{self.finished:,}/{self._files:,} files")
+        total = self._estimated_bytes
+        self.show(
+            self._bytes,
+            total or None,
+            files=f"{self.finished:,}/{self._files:,} files",
+            details="  ".join(self._details(total)),
+        )
+
+    def _details(self, total: float) -> list[str]:
+        seconds = time.monotonic() - self._began_at
+        if not (self._bytes and seconds):
+            return []
+        speed = self._bytes / seconds
+        left = [f"{duration((total - self._bytes) / speed)} left"] if total > self._bytes else []
+        return [f"{size(self._bytes)} of {size(int(total))}", f"{size(int(speed))}/s", *left]
 
     @property
     def _estimated_bytes(self) -> float:
@@ -101,7 +114,7 @@ class HarvestProgressBar(ProgressBar):
     """Files, bytes, speed, time left, failures and rate-limit pauses of a harvest."""
 
     def __init__(self, out: Output) -> None:
-        super().__init__(out, "details", files="discovering", details="")
+        super().__init__(out, files="discovering", details="")
         self.progress: HarvestProgress | None = None
         """The latest numbers."""
         self.errors: dict[FailureKey, CircleCIError] = {}
@@ -226,12 +239,6 @@ class HarvestEventLines:
         if self._error is not None and self._harvest is not None:
             self._harvest.cancel()
         self._written.set()
-
-
-def _download_columns() -> "list[ProgressColumn]":
-    from rich.progress import DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
-
-    return [DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(compact=True)]
 
 
 def file_count(progress: "HarvestProgress") -> str:

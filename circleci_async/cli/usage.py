@@ -1,5 +1,6 @@
 """`usage export`: builds and their cost, as CSV or JSON."""
 
+import asyncio
 import csv
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
@@ -70,6 +71,10 @@ async def export(
             if error.export_id:
                 error.add_note(f"resume with --export-id {error.export_id}")
             raise
+        except asyncio.CancelledError:
+            if status.export_id:
+                out.note(f"the export continues; resume with --export-id {status.export_id}")
+            raise
     if into is not None:
         out.note(f"{counted(status.rows, 'row')} in {into}")
 
@@ -129,7 +134,7 @@ class _ExportStatus:
 
     def __init__(self, out: Output) -> None:
         self._out = out
-        self._has_printed_id = False
+        self.export_id: str | None = None
         self._status = out.errors.status("requesting an export") if out.shows_progress else None
         self.rows = 0
 
@@ -149,8 +154,8 @@ class _ExportStatus:
 
     def update(self, progress: "UsageProgress") -> None:
         self.rows = progress.rows
-        if not self._has_printed_id:
-            self._has_printed_id = True
+        if self.export_id is None:
+            self.export_id = progress.export_id
             self._out.note(f"export {progress.export_id}")
         if self._status:
             shown = f"export {progress.state}"

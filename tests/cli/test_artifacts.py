@@ -184,7 +184,8 @@ def test_a_progress_bar_is_shown_on_a_terminal(cli: Cli, job: Job, fake: FakeCir
     assert code == 0
     assert "0/4 files" in bar
     assert "4/4 files" in bar
-    assert "3.0/3.0 MB" in bar
+    assert "3.0 MB of 3.0 MB" in bar
+    assert "?" not in bar.replace("\x1b[?", "")
     assert out.splitlines()[-1].endswith(f"in {tmp_path / 'out'}")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from circleci_async.testing import FakeCircleCI, Organization, World
 
-from .conftest import Cli, Terminal
+from .conftest import Cli, Terminal, signal_when
 
 
 @pytest.fixture
@@ -85,6 +85,20 @@ def test_a_failed_export_leaves_no_file_and_can_be_resumed(
     code, out, _ = cli("usage", "export", acme.id, "--export-id", export_id)
     assert code == 0
     assert len(rows_of(out)) == 3
+
+
+def test_ctrl_c_prints_how_to_resume_the_export(
+    cli: Cli, acme: Organization, fake: FakeCircleCI, tmp_path: Path
+) -> None:
+    acme.usage.export_time = 60.0
+
+    with signal_when(lambda: any(request.method == "GET" for request in fake.requests)):
+        code, out, err = cli("usage", "export", acme.id, "--into", tmp_path / "usage.csv", "--interval", "0.05")
+
+    assert (code, out) == (130, "")
+    export, resume = err.splitlines()
+    assert resume == f"the export continues; resume with --export-id {export.removeprefix('export ')}"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_empty_usage_succeeds(cli: Cli, world: World, fake: FakeCircleCI) -> None:
