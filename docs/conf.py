@@ -18,12 +18,24 @@ author = "circleci_async contributors"
 copyright = f"2026, {author}"
 release = version = installed_version("circleci-async")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.viewcode",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
 exclude_patterns = ["_build"]
 
 html_theme = "furo"
 html_title = f"circleci_async {release}"
+html_logo = "images/logo.svg"
+html_favicon = "images/logo.svg"
+html_static_path = ["static"]
+html_css_files = ["pages.css"]
 html_copy_source = False
+html_show_sourcelink = False
 smartquotes = False  # quotes in docstrings are code
 
 myst_enable_extensions = ["colon_fence", "deflist"]
@@ -31,6 +43,23 @@ myst_heading_anchors = 3
 
 # Docstrings mark code with single backticks, as Markdown does.
 default_role = "code"
+
+# Inventories in the repository: a build needs no network.
+intersphinx_mapping = {
+    name: (address, f"inventories/{name}.inv")
+    for name, address in {
+        "python": "https://docs.python.org/3/",
+        "aiohttp": "https://docs.aiohttp.org/en/stable/",
+        "attrs": "https://www.attrs.org/en/stable/",
+        "cattrs": "https://catt.rs/en/stable/",
+    }.items()
+}
+intersphinx_disabled_reftypes = ["*"]  # only names in signatures and docstrings link elsewhere
+
+copybutton_prompt_text = "$ "
+copybutton_only_copy_prompt_lines = True
+copybutton_exclude = ".linenos, .gp, .go"
+copybutton_selector = "div:not(.highlight-text) > div.highlight > pre"  # output is not copied
 
 autodoc_default_options = {"members": True, "undoc-members": True}
 autodoc_member_order = "bysource"
