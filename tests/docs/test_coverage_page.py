@@ -11,8 +11,8 @@ from tests.endpoints.contract import OPERATIONS
 from .pages import README, name, pages
 
 _ROW = re.compile(
-    r"^\| \[`circle\.(?P<group>\w+)\.(?P<method>\w+)`\]\((?P<target>[^)]+)\) \| (?P<does>.+?)(<br>`(?P<operation>.+?)`)?"
-    r" \| `(?P<returns>.+?)` \|$",
+    r"^\| \[`circle\.(?P<group>\w+)\.(?P<method>\w+)`\]\((?P<target>[^)]+)\) \| "
+    r"(?P<does>.+?)(<br>`(?P<operation>.+?)`)? \| `(?P<returns>.+?)` \|$",
     re.MULTILINE,
 )
 _COUNT = re.compile(r"\b(\d+) operations")
