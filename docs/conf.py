@@ -54,7 +54,7 @@ intersphinx_mapping = {
         "cattrs": "https://catt.rs/en/stable/",
     }.items()
 }
-intersphinx_disabled_reftypes = ["*"]  # only names in signatures and docstrings link elsewhere
+intersphinx_disabled_reftypes = ["std:*"]  # names in signatures and docstrings link elsewhere; pages do not
 
 copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = True
