@@ -4,6 +4,7 @@ import builtins
 import re
 from enum import Enum
 from importlib.metadata import version as installed_version
+from typing import Any
 
 from docutils.nodes import document
 from sphinx.addnodes import pending_xref
@@ -85,9 +86,10 @@ _DEFAULT = re.compile(r"attr_dict\['(?P<name>\w+)'\]\.default")
 
 
 def setup(app: Sphinx) -> None:
-    """Adjust signatures and links of the API reference."""
+    """Adjust signatures and links of the API reference, and the sidebar."""
     app.connect("autodoc-process-signature", _constructor)
     app.connect("doctree-read", _unlink_builtins)
+    app.connect("html-page-context", _shallow_sidebar, priority=400)  # before furo's
 
 
 def _constructor(
@@ -107,3 +109,9 @@ def _unlink_builtins(app: Sphinx, doctree: document) -> None:
     for link in list(doctree.findall(pending_xref)):
         if link["refdomain"] == "py" and hasattr(builtins, link["reftarget"]):
             link.replace_self(link.children)
+
+
+def _shallow_sidebar(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: document | None) -> None:
+    """Limit the sidebar to titles: furo copies all headings of all pages into each page, then drops them."""
+    if toctree := context.get("toctree"):
+        context["toctree"] = lambda **options: toctree(**{**options, "maxdepth": 1})
