@@ -3,7 +3,7 @@
 # `contract` uses the installed Node.js if it is new enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage contract check faults bench soak docs pictures build clean
+.PHONY: help demo test coverage contract check faults pages bench soak docs pictures build clean
 .NOTPARALLEL:  # two pip processes must not install into one environment at the same time
 
 # The Python that makes .venv. Override: make PYTHON=python3.12 test
@@ -48,6 +48,12 @@ check: .venv/.check  ## lint; check formatting, types, type completeness and lay
 	PATH="$(CURDIR)/.venv/bin:$$PATH" $(python) -m pyright --verifytypes circleci_async --ignoreexternal
 	.venv/bin/lint-imports --no-logo
 
+pages: .venv/.test build  ## run every block of README and docs/ with only the wheel installed, and compare its output
+	@rm -rf build/pages
+	@$(python) -m venv build/pages
+	@build/pages/bin/python -m pip install --quiet "$$(ls dist/*.whl)[cli]" $$($(python) -m tests.docs.pages)
+	PAGES_PYTHON=$(CURDIR)/build/pages/bin/python $(pytest) -o faulthandler_timeout=0 tests/docs/check_pages.py
+
 bench: .venv/.bench  ## compare with bare aiohttp, httpx, pycircleci, aria2, curl and wget
 	$(python) -m benchmarks
 
@@ -63,6 +69,7 @@ pictures: .venv/.package  ## draw the diagrams and the terminal pictures of the 
 	$(python) -m docs.pictures
 
 build: .venv/.test  ## build sdist and wheel into dist/
+	@rm -rf dist
 	$(python) -m build --no-isolation
 
 clean:  ## remove everything that the targets created

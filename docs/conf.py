@@ -77,7 +77,7 @@ _CREATED_BY_THE_PACKAGE = (
     Resource,
     Paged,
     ArtifactStream,
-    *(getattr(testing, name) for name in testing.__all__),
+    *(value for name in testing.__all__ if isinstance(value := getattr(testing, name), type)),
 )
 _CREATED_BY_USERS = (FakeCircleCI, RateLimit, Verdict, World)
 

@@ -1,6 +1,7 @@
 """Pictures of a terminal, made from real runs: `python -m docs.pictures` writes images/terminal-*.svg.
 
-Commands run on a pseudo-terminal against an embedded CircleCI. Two runs differ only in the seconds that a command took.
+Commands run on a pseudo-terminal against an embedded CircleCI, which serves the world of the documentation. Two runs
+differ only in the seconds that a command took.
 """
 
 import asyncio
@@ -9,7 +10,6 @@ import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import chdir
-from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape
 from rich.console import Console
 from rich.text import Text
 
-from circleci_async.testing import FakeCircleCI, World
+from circleci_async.testing import FakeCircleCI, example_world
 from tests.cli.process import run_on_terminal
 
 IMAGES = Path(__file__).parent / "images"
@@ -25,8 +25,8 @@ IMAGES = Path(__file__).parent / "images"
 COLUMNS = 96
 
 SESSIONS = {
-    "failure": ("watch gh/acme/api", "logs gh/acme/api 14 --failed"),
-    "pipelines": ("pipelines gh/acme/api", "trigger gh/acme/web --wait --interval 0.1"),
+    "failure": ("watch gh/acme/infra 1", "logs gh/acme/infra 2 --failed"),
+    "pipelines": ("pipelines gh/acme/api --limit 6", "trigger gh/acme/web --wait --interval 0.1"),
     "harvest": (*["harvest run gh/acme/api --into harvest"] * 2, "harvest verify harvest"),
 }
 """The commands of each picture, without the name of the program."""
@@ -36,53 +36,10 @@ _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 _TEXT = re.compile(r"<text\b[^>]*>(.*?)</text>")
 
 
-def build_world() -> World:
-    """Create a project whose newest pipeline failed, and one whose pipelines need an approval."""
-    now = datetime.now(UTC)
-    world = World(seed=11)
-    api = world.project("gh/acme/api")
-    ada, grace = world.user("ada", name="Ada"), world.user("grace", name="Grace")
-    changes = [
-        (50, "main", ada, "Add the search index"),
-        (29, "main", grace, "Cache the session"),
-        (26, "feature/search", ada, "Begin the search"),
-        (4, "feature/search", ada, "Rank by date"),
-        (1, "main", grace, "Make the search faster"),
-    ]
-    for hours, branch, actor, subject in changes:
-        pipeline = api.pipeline(branch=branch, actor=actor, subject=subject, created_at=now - timedelta(hours=hours))
-        failing = hours == 1
-        build = pipeline.workflow("build", status="failed" if failing else "success")
-        build.job("lint", duration=31).artifact("lint.txt", b"No complaints.\n")
-        test = build.job("test", duration=124, status="failed" if failing else "success")
-        test.artifact("junit.xml", size=4_000)
-        test.artifact("coverage/index.html", size=60_000)
-        if failing:
-            test.step("Spin up environment", output="Build-agent version 1.0.0\n")
-            test.step("pytest", output=_FAILURE, exit_code=1, command="pytest")
-            build.job("deploy", status="blocked", requires=[test])
-        else:
-            build.job("deploy", duration=20, requires=[test])
-    world.project("gh/acme/web").on_trigger("release", ("test", "hold:approval", "deploy"))
-    return world
-
-
-_FAILURE = """\
-tests/test_search.py ..F                                         [100%]
-
-    def test_search_ignores_case():
->       assert search("Acme") == search("acme")
-E       AssertionError: assert ['Acme Inc.'] == []
-
-FAILED tests/test_search.py::test_search_ignores_case
-1 failed, 2 passed in 2.81s
-"""
-
-
 async def picture(name: str) -> str:
     """Run the commands of a picture in an empty folder, and return its SVG text."""
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
-        async with FakeCircleCI(build_world(), run_time=0.5) as fake:
+        async with FakeCircleCI(example_world(), run_time=0.5) as fake:
             env = {**fake.environment, "TERM": "xterm-256color", "COLORTERM": "truecolor", "COLUMNS": str(COLUMNS)}
             session = [(command, await asyncio.to_thread(_run, command, env)) for command in SESSIONS[name]]
     return _draw(name, session)

@@ -11,7 +11,14 @@ from .output import Output
 
 async def fake(
     out: Output,
-    seed: Annotated[int, typer.Option(help="Seed of the generated projects and builds.")] = 7,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Generate projects and builds from this seed; those of the documentation by default.",
+            show_default=False,
+        ),
+    ] = None,
     port: Annotated[
         int,
         typer.Option(min=0, max=65533, metavar="PORT", help="First of three consecutive ports; 0 picks free ones."),
@@ -21,19 +28,23 @@ async def fake(
         typer.Option(metavar="N", min=0.1, help="Limit of requests per second; none by default.", show_default=False),
     ] = None,
     latency: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="Delay before each response.")] = 0.0,
+    run_time: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="How long a triggered pipeline runs.")
+    ] = 1.5,
 ) -> None:
-    """Serve an embedded CircleCI with generated projects.
+    """Serve an embedded CircleCI with the projects of the documentation.
 
     It listens on loopback only, and stops on Ctrl-C. It prints the environment variables that make other commands use
     it.
     """
-    from ..testing import FakeCircleCI, RateLimit, World
+    from ..testing import FakeCircleCI, RateLimit, World, example_world
 
-    world = World.generate(seed=seed)
+    world = example_world() if seed is None else World.generate(seed=seed)
     server = FakeCircleCI(
         world,
         rate_limit=None if rate_limit is None else RateLimit(per_second=rate_limit),
         latency=latency,
+        run_time=run_time,
         ports=(port, port + 1, port + 2) if port else (0, 0, 0),
         record=False,
     )

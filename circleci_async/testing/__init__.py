@@ -22,6 +22,7 @@ from .state.contexts import Context, ContextRestriction, ContextVariable
 from .state.deploy_environments import DeployEnvironment
 from .state.deploys import DeployComponent, DeployVersion
 from .state.environment_variables import EnvironmentVariable
+from .state.example import example_world
 from .state.groups import OrganizationGroup
 from .state.job_tests import JobTest
 from .state.oidc import OidcClaimSet
@@ -88,4 +89,5 @@ __all__ = [
     "Webhook",
     "Workflow",
     "World",
+    "example_world",
 ]

@@ -1,9 +1,8 @@
 """The pages of the documentation and their examples."""
 
-import ast
 import re
+import shlex
 from pathlib import Path
-from types import CodeType
 
 from attrs import frozen
 
@@ -16,7 +15,7 @@ _FENCE = re.compile(
 )
 _CLAIM = re.compile(r"#\s+-> (?P<text>.*)$", re.MULTILINE)
 _FILE = re.compile(r"# (?P<name>\w+\.(py|toml))\n")
-_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+_INSTALL = re.compile(r"^pip install (?P<arguments>.*)$", re.MULTILINE)
 
 
 @frozen
@@ -50,13 +49,6 @@ class Block:
         """Whether it starts its own event loop."""
         return "asyncio.run(" in self.text
 
-    def compiled(self) -> CodeType:
-        """Compile it with top-level `await` and the line numbers of the page."""
-        tree = compile(self.text, self.place, "exec", ast.PyCF_ONLY_AST | _AWAIT, dont_inherit=True)
-        ast.increment_lineno(tree, self.line - 1)
-        code: CodeType = compile(tree, str(self.page), "exec", _AWAIT, dont_inherit=True)
-        return code
-
 
 def pages() -> list[Path]:
     """Return every page, README first."""
@@ -81,3 +73,14 @@ def blocks(page: Path) -> list[Block]:
         line = text.count("\n", 0, match.start("text")) + 1
         found.append(Block(page, line, match["language"], match["text"]))
     return found
+
+
+def installs(page: Path) -> set[str]:
+    """Return the packages that a page says to install, without this one."""
+    text = "\n".join(block.text for block in blocks(page) if block.language == "sh")
+    named = {each for line in _INSTALL.finditer(text) for each in shlex.split(line["arguments"], comments=True)}
+    return {each for each in named if not each.startswith("circleci-async")}
+
+
+if __name__ == "__main__":
+    print(*sorted(set().union(*map(installs, pages()))))

@@ -25,7 +25,7 @@ _OPAQUE = re.compile(r"[0-9A-Za-z]{21,22}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{
 
 
 class World(Registry):
-    """The state of an embedded CircleCI, created record by record or by `World.generate`.
+    """The state of an embedded CircleCI, created record by record, by `World.generate` or by `example_world`.
 
     Every method that creates a record returns it, and each record creates the ones that belong to it:
     `world.project("gh/acme/api").pipeline(branch="main").workflow("build").job("test").artifact("a.txt", b"...")`.

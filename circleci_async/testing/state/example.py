@@ -1,36 +1,39 @@
-"""The world of the embedded CircleCI that the examples run against. The pages show its projects and jobs."""
+"""The world that the documentation shows."""
 
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from random import Random
 
-from circleci_async.testing import Verdict, World
+from .policies import Verdict
+from .registry import utc_now
+from .world import World
 
-NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
+def example_world(*, clock: Callable[[], datetime] = utc_now) -> World:
+    """Create the world that the documentation shows, and that `circleci-async fake` serves by default.
 
-def build_world(clock: Callable[[], float] = time.monotonic) -> World:
-    """Create three projects of `gh/acme`. Most pages show job 42 of `gh/acme/api`."""
-    begin = clock()
-    world = World(clock=lambda: NOW + timedelta(seconds=clock() - begin))
-    _api(world)
-    _web(world)
-    _infra(world)
+    It has the projects `gh/acme/api`, `gh/acme/web` and `gh/acme/infra`, with the builds of three weeks. Its ids, names
+    and contents are always the same. Its dates end at the clock's time.
+    """
+    world = World(clock=clock)
+    now = clock()
+    _add_api(world, now)
+    _add_web(world, now)
+    _add_infra(world, now)
     # A separate generator: the pages show ids of objects that the examples create, which must not change.
     ids, world.random = world.random, Random("more")
-    _deploys(world)
-    _policies(world)
-    _approvals(world)
+    _add_deploys(world, now)
+    _add_policies(world, now)
+    _add_approval(world)
     world.random = ids
     return world
 
 
-def _api(world: World) -> None:
+def _add_api(world: World, now: datetime) -> None:
     """Add one pipeline a day for three weeks, one on a branch, and a newest one with more artifacts."""
     api = world.project("gh/acme/api")
     for day in range(21, 0, -1):
-        at = NOW - timedelta(days=day)
+        at = now - timedelta(days=day)
         if day % 7 == 0:
             api.pipeline(created_at=at, subject="Break the config", errors=[("config", "Job unit is not defined.")])
             continue
@@ -49,9 +52,9 @@ def _api(world: World) -> None:
             rerun.jobs.append(lint)
             rerun.taken_over = frozenset({lint.id})
             rerun.job("test", duration=118).test("test_login", classname="tests.test_session", run_time=0.5)
-    branch = api.pipeline(branch="feature/search", created_at=NOW - timedelta(hours=5), subject="Begin the search")
+    branch = api.pipeline(branch="feature/search", created_at=now - timedelta(hours=5), subject="Begin the search")
     branch.workflow("build").job("lint", duration=31)
-    newest = api.pipeline(created_at=NOW - timedelta(hours=1), subject="Make the search faster")
+    newest = api.pipeline(created_at=now - timedelta(hours=1), subject="Make the search faster")
     build = newest.workflow("build")
     build.job("lint", duration=31).artifact("lint.txt", b"No complaints.\n")
     test = build.job("test", duration=124, parallelism=2, contexts=("test-database",))
@@ -67,20 +70,20 @@ def _api(world: World) -> None:
         test.step("pytest", output=f"\x1b[32m{said} passed\x1b[0m in 2.8{node} s\r\n", node=node, command="pytest")
 
 
-def _web(world: World) -> None:
+def _add_web(world: World, now: datetime) -> None:
     """Add a project whose triggered pipelines require an approval."""
     web = world.project("gh/acme/web", default_branch="master")
     web.on_trigger("release", ("test", "hold:approval", "deploy"))
     for day in (4, 2):
-        release = web.pipeline(created_at=NOW - timedelta(days=day)).workflow("release")
+        release = web.pipeline(created_at=now - timedelta(days=day)).workflow("release")
         release.job("test", duration=60).artifact("junit.xml", b"<testsuite tests='9'/>\n")
         release.job("deploy", duration=20)
 
 
-def _infra(world: World) -> None:
+def _add_infra(world: World, now: datetime) -> None:
     """Add a project with a failed workflow, and a pipeline that waits for its continuation."""
     infra = world.project("gh/acme/infra")
-    plan = infra.pipeline(created_at=NOW - timedelta(days=3)).workflow("plan", status="failed")
+    plan = infra.pipeline(created_at=now - timedelta(days=3)).workflow("plan", status="failed")
     plan.job("validate", duration=12)
     failed = plan.job("plan", duration=45, status="failed")
     failed.step("Spin up environment", output="Build-agent version 1.0.0\n")
@@ -96,10 +99,10 @@ def _infra(world: World) -> None:
         exit_code=1,
         command="terraform plan",
     )
-    infra.pipeline(created_at=NOW - timedelta(hours=2), setup=True)
+    infra.pipeline(created_at=now - timedelta(hours=2), setup=True)
 
 
-def _deploys(world: World) -> None:
+def _add_deploys(world: World, now: datetime) -> None:
     """Add two environments, and a component of the first project that was deployed to both."""
     staging = world.deploy_environment("gh/acme", "staging", description="Renewed every night")
     production = world.deploy_environment("gh/acme", "production", labels={"region": "eu-west-1"})
@@ -107,20 +110,20 @@ def _deploys(world: World) -> None:
     component = api.deploy_component("api")
     job = api.jobs[42]
     for days, name in ((9, "1.2.0"), (4, "1.3.0")):
-        component.version(name, production, deployed_at=NOW - timedelta(days=days))
-    component.version("1.4.0", staging, deployed_at=NOW - timedelta(hours=1), job=job)
+        component.version(name, production, deployed_at=now - timedelta(days=days))
+    component.version("1.4.0", staging, deployed_at=now - timedelta(hours=1), job=job)
 
 
-def _policies(world: World) -> None:
+def _add_policies(world: World, now: datetime) -> None:
     """Add a policy and two decisions, one of which failed."""
     world.policy("gh/acme", "images.rego", 'package org\n\nenable_rule["check_image"]\n')
     api = world.projects["gh/acme/api"]
-    api.decision(build_number=41, created_at=NOW - timedelta(hours=2))
+    api.decision(build_number=41, created_at=now - timedelta(hours=2))
     broken = Verdict("HARD_FAIL", hard_failures={"check_image": "use an image of ours"})
-    api.decision(broken, branch="feature/search", build_number=43, created_at=NOW - timedelta(hours=1))
+    api.decision(broken, branch="feature/search", build_number=43, created_at=now - timedelta(hours=1))
 
 
-def _approvals(world: World) -> None:
+def _add_approval(world: World) -> None:
     """Add a workflow that waits for an approval to a pipeline of the first project."""
     preview = world.projects["gh/acme/api"].pipelines.all[19].workflow("preview", status="on_hold")
     hold = preview.job("hold", approval=True)

@@ -1,0 +1,95 @@
+"""The blocks of the pages have the form that lets them run."""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+from .pages import blocks, installs, name, pages
+from .reader import matches
+
+LANGUAGES = {
+    "python",
+    "console",
+    "sh",
+    "text",
+    "json",
+    "yaml",
+    "toml",
+    "ini",
+    "{toctree}",
+    "{eval-rst}",
+    "{include}",
+    "{literalinclude}",
+}
+
+
+OWN = {"circleci_async", "aiohttp", "attrs", "cattrs", "bot"}
+"""Modules that need no installation: the package, what it depends on, and the files of the page "Testing your code"."""
+
+DISTRIBUTIONS = packages_distributions()
+COMMANDS = ("circleci-async ", "python -m circleci_async ", "pytest ")
+OPERATORS = set(";|&<>")
+
+
+def _imports(page: Path) -> Iterator[str]:
+    """Iterate the modules that the blocks of a page import."""
+    for block in blocks(page):
+        for node in ast.walk(ast.parse(block.text)) if block.language == "python" else ():
+            match node:
+                case ast.Import(names):
+                    yield from (each.name for each in names)
+                case ast.ImportFrom(module=str(module)):
+                    yield module
+
+
+@pytest.mark.parametrize("page", [page for page in pages() if any(_imports(page))], ids=name)
+def test_a_page_says_what_to_install(page: Path) -> None:
+    modules = {module.partition(".")[0] for module in _imports(page)} - sys.stdlib_module_names - OWN
+    missing = {module for module in modules if not {each.lower() for each in DISTRIBUTIONS[module]} & installs(page)}
+    assert missing == set()
+
+
+def test_terminal_sessions_are_commands_that_need_no_shell() -> None:
+    sessions = [block for page in pages() for block in blocks(page) if block.language == "console"]
+    commands = [(block.place, line[2:]) for block in sessions for line in block.text.splitlines() if line[:2] == "$ "]
+    assert commands
+    odd = [each for each in commands if not each[1].startswith(COMMANDS) or OPERATORS & set(each[1])]
+    assert odd == []
+
+
+def test_every_block_has_a_known_language() -> None:
+    unknown = [block.place for page in pages() for block in blocks(page) if block.language not in LANGUAGES]
+    assert unknown == []
+
+
+def test_no_block_is_indented_which_would_hide_it_from_the_check() -> None:
+    indented = [
+        name(page) for page in pages() if re.search(r"^[ \t]+(```|~~~)|^~~~", page.read_text("utf-8"), re.MULTILINE)
+    ]
+    assert indented == []
+
+
+@pytest.mark.parametrize(
+    ("expected", "output", "is_equal"),
+    [
+        ("a\nb\n", "a\nb\n", True),
+        ("a\n", "a\nb\n", False),
+        ("", "", True),
+        ("", "a\n", False),
+        ("a ... c\n", "a b c\n", True),
+        ("a ... c\n", "a b\nc\n", False),
+        ("a\n...\n", "a\nb\nc\n", True),
+        ("a\n...\n", "a\n", True),
+        ("a\n...\nc\n", "a\nb\nc\n", True),
+        ("a\n...\nc\n", "a\nb\nb\nc\n", False),
+        ("a.c\n", "abc\n", False),
+        ("...\n", "a\nb\n", True),
+    ],
+)
+def test_dots_match_within_a_line_or_the_rest(expected: str, output: str, is_equal: bool) -> None:
+    assert matches(expected, output) is is_equal
