@@ -30,7 +30,9 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .core.rate_limit_status import *
     from .core.retry import *
     from .core.stats import *
+    from .core.tables import *
     from .core.transport import *
+    from .core.when import *
     from .downloads.download import *
     from .downloads.latest import *
     from .downloads.report import *
@@ -77,9 +79,8 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .models.webhooks import *
     from .models.workflows import *
     from .slug import *
-    from .tables import *
+    from .usage.columns import *
     from .usage.progress import *
-    from .usage.table import *
     from .watching.arguments import *
     from .watching.changes import *
     from .watching.results import *
@@ -99,7 +100,9 @@ _MODULES = (
     "core.rate_limit_status",
     "core.retry",
     "core.stats",
+    "core.tables",
     "core.transport",
+    "core.when",
     "downloads.download",
     "downloads.latest",
     "downloads.report",
@@ -115,9 +118,8 @@ _MODULES = (
     "harvest.verify",
     "logs.output",
     "slug",
-    "tables",
+    "usage.columns",
     "usage.progress",
-    "usage.table",
     "watching.arguments",
     "watching.changes",
     "watching.results",

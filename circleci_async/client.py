@@ -24,6 +24,7 @@ from .core.session import Session
 from .core.state import ClientState
 from .core.stats import Stats
 from .core.transport import Middleware, Transport
+from .errors import InvalidArgument
 
 if TYPE_CHECKING:
     import aiohttp
@@ -160,6 +161,38 @@ class CircleCI(NotPicklable):
         derived._settings = self._settings
         derived._session = self._session.with_options(timeout=timeout, retry=retry, on_attempt=on_attempt)
         derived._owns_state = False
+        return derived
+
+    def for_token(
+        self,
+        token: Token,
+        *,
+        timeout: float | None = None,
+        retry: RetryPolicy | None = None,
+        on_attempt: OnAttempt | None = None,
+    ) -> Self:
+        """Return a client with another token, such as that of a user of your service, that shares the connections.
+
+        It has its own limiter (with the same `concurrency`), retry budget, rate limit, counters, polls and secrets: the
+        calls of one token do not affect another. All settings are those of this client; `timeout`, `retry` and
+        `on_attempt` can be changed as by `with_options`. Webhook events must be passed to its own `notify`.
+
+        Closing it cancels its own calls, and leaves this client and the connections open; it need not be closed.
+        Closing this client closes it.
+
+        Raises `InvalidArgument` for None, since this client's token must not be used in place of a missing one;
+        `ConfigurationError` for an invalid token.
+        """
+        given = Redacted(token)
+        del token  # a traceback that prints local variables must not print it
+        if given.reveal() is None:
+            raise InvalidArgument('token must be a token, or a function that returns one, got None ("" for no token)')
+        derived = object.__new__(type(self))
+        derived._settings = discover(given, self._settings.host, self._settings.artifact_hosts)
+        state = self._session.state.with_token(Redacted(derived._settings.token))
+        session = Session(state, self._session.options)
+        derived._session = session.with_options(timeout=timeout, retry=retry, on_attempt=on_attempt)
+        derived._owns_state = True
         return derived
 
     async def request(

@@ -65,6 +65,9 @@ class CircleCIError(Exception):
     pipeline_id: str | None = None
     """The pipeline, if the error ended waiting for it, also in `trigger_and_wait`: `pipelines.wait` resumes."""
 
+    candidates: tuple[Any, ...] = ()
+    """Pipelines that a trigger with `if_lost="find"` may have created, if the error lost its response."""
+
     def __init__(self, *arguments: object) -> None:
         super().__init__(*(shown(each, MAX_ERROR) if isinstance(each, str) else each for each in arguments))
         self.message: str = str(self.args[0]) if arguments else ""

@@ -89,7 +89,7 @@ def setup(app: Sphinx) -> None:
     """Adjust signatures and links of the API reference, and the sidebar."""
     app.connect("autodoc-process-signature", _constructor)
     app.connect("doctree-read", _unlink_builtins)
-    app.connect("html-page-context", _shallow_sidebar, priority=400)  # before furo's
+    app.connect("html-page-context", _shared_sidebar, priority=400)  # before furo's
 
 
 def _constructor(
@@ -111,7 +111,20 @@ def _unlink_builtins(app: Sphinx, doctree: document) -> None:
             link.replace_self(link.children)
 
 
-def _shallow_sidebar(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: document | None) -> None:
-    """Limit the sidebar to titles: furo copies all headings of all pages into each page, then drops them."""
-    if toctree := context.get("toctree"):
-        context["toctree"] = lambda **options: toctree(**{**options, "maxdepth": 1})
+def _shared_sidebar(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: document | None) -> None:
+    """Render the sidebar of generated pages once per folder depth: furo renders it for each page of source code."""
+    toctree = context.get("toctree")
+    if toctree is None or doctree is not None:
+        return
+    depth = page.count("/")
+
+    def render(**options: Any) -> str:
+        if depth not in _SIDEBARS:
+            _SIDEBARS[depth] = toctree(**options)
+        return _SIDEBARS[depth]
+
+    context["toctree"] = render
+
+
+_SIDEBARS: dict[int, str] = {}
+"""HTML of the sidebar of pages that it does not list, by the number of folders above them."""

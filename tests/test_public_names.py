@@ -87,8 +87,9 @@ def test_every_name_loads_and_is_listed() -> None:
 
 def test_types_of_arguments_and_callbacks_are_public() -> None:
     assert {
-        *("Auth", "EventSource", "Id", "IdOrIds", "Interval", "OnAttempt", "OnHarvestEvent", "OnHold", "OnProgress"),
-        *("OrgRef", "OrgSlugOrId", "Parameters", "ProjectRef", "Query", "Token", "UsageRow", "When"),
+        *("AttemptOutcome", "Auth", "EventSource", "Id", "IdOrIds", "IfLost", "Interval", "OnAttempt"),
+        *("OnHarvestEvent", "OnHold", "OnProgress", "OrgRef", "OrgSlugOrId", "Parameters", "ProjectRef", "Query"),
+        *("Token", "UsageRow", "When"),
     } <= NAMES
 
 

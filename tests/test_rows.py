@@ -1,16 +1,19 @@
 """Models become rows for data frames."""
 
+import inspect
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
+from uuid import UUID
 
+import attrs
 import pandas as pd
 import polars as pl
 import pytest
 
 import circleci_async as ca
-from circleci_async import CircleCI, InvalidArgument, rows
+from circleci_async import CircleCI, InvalidArgument, Paged, columns, resources, rows
 from circleci_async.core.codec import decode
 from circleci_async.testing import FakeCircleCI, World
 from tests.models.spec import MODELS, examples
@@ -112,7 +115,7 @@ def test_an_item_must_be_a_model_or_a_mapping(wrong: Any) -> None:
 
 def test_a_paged_list_is_refused() -> None:
     listing: Any = CircleCI("").pipelines.list("gh/acme/api")
-    with pytest.raises(InvalidArgument, match=r"await paged\.collect\(\)"):
+    with pytest.raises(InvalidArgument, match=r"call `await paged\.rows\(\)`, or pass `await paged\.collect\(\)`"):
         rows(listing)
 
 
@@ -152,3 +155,192 @@ def test_items_must_be_a_list(wrong: Any) -> None:
     with pytest.raises(InvalidArgument) as caught:
         rows(wrong)
     assert str(caught.value) == f"items must be a list of models, got {wrong!r}"
+
+
+# Columns
+
+
+METRICS = ca.WorkflowMetrics(
+    name="build",
+    window_start=MADE,
+    window_end=MADE,
+    metrics=ca.WorkflowMetricsValues(
+        total_runs=4,
+        successful_runs=3,
+        failed_runs=1,
+        success_rate=0.75,
+        throughput=1.5,
+        duration_metrics=ca.DurationMetrics(median=60),
+    ),
+)
+
+
+def test_further_arguments_become_the_first_columns() -> None:
+    [row] = rows([METRICS], project="gh/acme/api", strip="metrics.")
+    assert list(row)[:3] == ["project", "name", "total_runs"]
+    assert (row["project"], row["name"], row["total_runs"], row["duration_metrics.median"]) == (
+        "gh/acme/api",
+        "build",
+        4,
+        60,
+    )
+    assert list(row) == columns(ca.WorkflowMetrics, project="gh/acme/api", strip="metrics.")
+    assert list(row)[1:] == [name for name in columns(ca.WorkflowMetrics, strip="metrics.") if name != "project"]
+
+
+def test_values_of_further_columns_become_cells() -> None:
+    slug, id = ca.ProjectSlug.parse("gh/acme/api"), UUID("5034460f-c7c4-4c43-9457-de07e2029e7b")
+    [row] = rows(
+        [{"N": 1}],
+        project=slug,
+        id=id,
+        day=date(2026, 5, 4),
+        at=MADE,
+        status=ca.RunStatus.FAILED,
+        tags=["a"],
+        none=None,
+    )
+    assert row == {
+        "project": "gh/acme/api",
+        "id": str(id),
+        "day": date(2026, 5, 4),
+        "at": MADE,
+        "status": "failed",
+        "tags": '["a"]',
+        "none": None,
+        "N": 1,
+    }
+    assert type(row["project"]) is type(row["status"]) is str
+
+
+def test_a_further_column_replaces_a_column_of_the_same_name() -> None:
+    [row] = rows([ca.User(id="u", login="l")], login="other")
+    assert row == {"login": "other", "id": "u", "name": None, "avatar_url": None}
+    assert list(row) == columns(ca.User, login="other")
+
+
+def test_strip_removes_a_prefix_of_mappings_too() -> None:
+    assert rows([{"JOB_NAME": "test", "TOTAL": 1}], strip="JOB_") == [{"NAME": "test", "TOTAL": 1}]
+
+
+@pytest.mark.parametrize(
+    ("strip", "message"),
+    [
+        ("trigger.actor.", "strip='trigger.actor.' gives the columns 'x' and 'trigger.actor.x' the same name"),
+        ("trigger", "strip='trigger' leaves '.actor.x' of the column 'trigger.actor.x': end it with a dot"),
+        ("trigger.type", "strip='trigger.type' leaves '' of the column 'trigger.type': end it with a dot"),
+        (None, "strip must be the start of names of columns, such as 'metrics.', got None"),
+        (["trigger."], r"strip must be the start of names of columns, such as 'metrics\.', got \['trigger\.'\]"),
+    ],
+)
+def test_strip_must_leave_different_names(strip: Any, message: str) -> None:
+    with pytest.raises(InvalidArgument, match=message):
+        rows([{"x": 1, "trigger.actor.x": 2, "trigger.type": "api"}], strip=strip)
+
+
+def test_a_collision_in_a_model_names_both_columns() -> None:
+    item = ca.Download(
+        path=Path("a"),
+        artifact=ca.Artifact(path="a", node_index=0, url="https://x"),
+        size=1,
+        sha256="00",
+        verified=True,
+    )
+    for fail in (lambda: rows([item], strip="artifact."), lambda: columns(ca.Download, strip="artifact.")):
+        with pytest.raises(InvalidArgument) as caught:
+            fail()
+        assert str(caught.value) == (
+            "strip='artifact.' gives the columns 'artifact.path' and 'path' the same name: use another prefix"
+        )
+
+
+@pytest.mark.parametrize("wrong", [None, "Pipeline", str, dict, METRICS, list[ca.Pipeline]], ids=str)
+def test_columns_need_the_class_of_a_model(wrong: Any) -> None:
+    with pytest.raises(InvalidArgument, match="kind must be the class of a model, such as Pipeline, got "):
+        columns(wrong)
+
+
+def listed_models() -> set[type]:
+    """Return the class of each item that a call of the client lists."""
+    kinds = [
+        inspect.signature(method).return_annotation
+        for name in resources.__all__
+        for _, method in inspect.getmembers(getattr(resources, name), inspect.isfunction)
+    ]
+    items = {get_args(kind)[0] for kind in kinds if get_origin(kind) in (Paged, list)}
+    return {item for item in items if isinstance(item, type) and attrs.has(item)}
+
+
+LISTED = sorted(listed_models(), key=lambda kind: kind.__name__)
+
+
+STEP_OUTPUT = ca.StepOutput(name="make test", node=0, status=ca.StepStatus.FAILED, exit_code=2, text="no")
+JOB_STEP = ca.JobStep(
+    name="make test",
+    number=101,
+    status=ca.StepStatus.FAILED,
+    exit_code=2,
+    started_at=MADE,
+    ended_at=None,
+    actions=(ca.StepAction(node=0, name="make test", status=ca.StepStatus.FAILED, failed=True),),
+)
+
+
+def instances(kind: type) -> list[Any]:
+    """Return the instances in the examples of the API, also without what is optional."""
+    whole = [
+        decode(model, json.dumps(body).encode())
+        for operation, model in MODELS.items()
+        if kind in (model, *get_args(model))
+        for body in examples(operation)
+    ]
+    full = [item for each in whole for item in (each if isinstance(each, list) else [each])]
+    full += [each for each in (STEP_OUTPUT, JOB_STEP) if type(each) is kind]  # not in the description of the API
+    optional = {
+        field.alias: None if type(None) in get_args(field.type) else field.default
+        for field in attrs.fields(attrs.resolve_types(kind))
+        if field.default is not attrs.NOTHING and not isinstance(field.default, attrs.Factory)  # type: ignore[arg-type]  # a class
+    }
+    return [*full, *(attrs.evolve(each, **optional) for each in full)]
+
+
+@pytest.mark.parametrize("kind", LISTED)
+def test_rows_of_a_listed_model_have_its_columns(kind: type) -> None:
+    found = instances(kind)
+    assert len(found) >= 2
+    names = columns(kind)
+    assert len(names) == len(set(names)) > 0
+    assert [list(row) for row in rows(found)] == [names] * len(found)
+    assert [list(row) for row in rows(found, extra=1)] == [columns(kind, extra=1)] * len(found)
+
+
+def test_all_listed_models_are_tested() -> None:
+    assert len(LISTED) > 25
+    assert {ca.Pipeline, ca.WorkflowMetrics, ca.WorkflowRun, ca.JobStep, ca.Collaboration} <= {*LISTED}
+
+
+@pytest.mark.parametrize("count", [0, 1, 150])
+def test_data_frames_have_the_columns_also_without_rows(count: int) -> None:
+    table = rows([METRICS] * count, project="gh/acme/api", strip="metrics.")
+    names = columns(ca.WorkflowMetrics, project="gh/acme/api", strip="metrics.")
+    frame = pl.DataFrame(table, schema=names, infer_schema_length=None)
+    other = pd.DataFrame(table, columns=names)
+    assert frame.columns == list(other.columns) == names
+    assert frame.height == len(other) == count
+    assert frame["total_runs"].to_list() == list(other["total_runs"]) == [4] * count
+
+
+async def test_a_listing_becomes_rows() -> None:
+    world = World.generate(seed=3, projects=1, pipelines=30)
+    async with FakeCircleCI(world) as fake, fake.client() as circle:
+        [slug] = world.projects
+        listing = circle.pipelines.list(slug)
+        table = await listing.rows(project=slug, strip="vcs.commit.")
+        assert table == rows(await listing.collect(), project=slug, strip="vcs.commit.")
+        assert next(iter(table[0])) == "project"
+        assert "subject" in table[0]
+        assert [row["number"] for row in await listing.rows(limit=2)] == [row["number"] for row in table[:2]]
+        assert await listing.rows(0) == []
+        mappings = await circle.paginate(f"/project/{slug}/pipeline").rows(limit=1, project=slug)
+        assert mappings[0]["project"] == slug
+        assert mappings[0]["id"] == table[0]["id"]

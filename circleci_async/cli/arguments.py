@@ -20,6 +20,17 @@ def option(text: str, *names: str, metavar: str | None = None, **more: Any) -> A
     return typer.Option(*names, metavar=metavar, help=text, show_default=more.pop("show_default", False), **more)
 
 
+def words_option(text: str, *words: str) -> Any:
+    """Return the option that takes one of a few words."""
+
+    def parse(given: str) -> str:  # not a Literal, which typer accepts only since 0.19
+        if given not in words:
+            raise typer.BadParameter(f"expected {' or '.join(map(repr, words))}, got {given!r}")
+        return given
+
+    return typer.Option(parser=parse, metavar=" | ".join(words), help=text)
+
+
 def parse_path(text: str | os.PathLike[str]) -> Path:
     """Return the path that an argument or an option names; refuse an address as a usage error."""
     try:

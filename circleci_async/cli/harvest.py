@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
+from ..core.when import parse_when
 from ..untrusted_text import printable
 from .arguments import Projects, argument, concurrency_option, option, parse_path
 from .formatting import counted, duration, size
@@ -101,8 +102,8 @@ async def run(
     select = Selection(
         branch=branch,
         tag=tag,
-        since=since,
-        until=until,
+        since=parse_when("--since", since),
+        until=parse_when("--until", until),
         workflow=workflow,
         job=job,
         status=status,

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from ..errors import InvalidArgument
 from . import watch
-from .arguments import Interval, Project, option, polling
+from .arguments import Interval, Project, option, polling, words_option
 from .build_view import ResultView, view_of
 from .output import Output
 from .watch import Grace, OnHold, Within
@@ -37,6 +37,10 @@ async def trigger(
         list[str] | None,
         option("Pipeline parameter, always sent as a string. Repeatable.", "--string", "-s", metavar="KEY=VALUE"),
     ] = None,
+    if_lost: Annotated[
+        Literal["raise", "find"],
+        words_option("If the response is lost: fail, or find the pipeline that was triggered.", "raise", "find"),
+    ] = "raise",
     wait: Annotated[bool, option("Show the pipeline until it is finished.", "--wait", "-w", "--follow", "-f")] = False,
     on_hold: OnHold = "return",
     interval: Interval = None,
@@ -49,7 +53,11 @@ async def trigger(
     """
     polls = polling(interval)
     created = await circle.pipelines.trigger(
-        slug, branch=branch, tag=tag, parameters=parameters(parameter or [], string or []) or None
+        slug,
+        branch=branch,
+        tag=tag,
+        parameters=parameters(parameter or [], string or []) or None,
+        if_lost=if_lost,
     )
     if not wait:
         out.record(created, [("Number", created.number), ("State", created.state), ("Id", created.id)])

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self, TextIO
 
-from ..errors import CircleCIError, InvalidArgument
+from ..core.when import parse_datetime
+from ..errors import CircleCIError
 from .arguments import Interval, argument, option, parse_path, polling
 from .formatting import counted, size
 from .output import Output
@@ -16,7 +17,7 @@ from .output import Output
 if TYPE_CHECKING:
     from .. import CircleCI, UsageProgress
 
-Row = dict[str, str]
+Row = dict[str, Any]
 
 DAYS = 30
 """Default length of the exported period."""
@@ -27,11 +28,12 @@ async def export(
     out: Output,
     organization: Annotated[str, argument("ORG", "Id or slug (gh/acme) of the organization.")],
     start: Annotated[
-        str | None, option(f"Start of the period, in UTC; by default {DAYS} days before --end.", metavar="DATE")
+        str | None,
+        option(
+            f"Start: 30d, 2026-11-01 or 2026-11-01T10:00 (UTC); by default {DAYS} days before --end.", metavar="WHEN"
+        ),
     ] = None,
-    end: Annotated[
-        str | None, option("End of the period, at most 31 days after --start; by default now.", metavar="DATE")
-    ] = None,
+    end: Annotated[str | None, option("End, at most 31 days after --start; by default now.", metavar="WHEN")] = None,
     into: Annotated[
         Path | None,
         option("Destination file, created when complete; by default stdout.", metavar="FILE", parser=parse_path),
@@ -45,15 +47,17 @@ async def export(
     Ctrl-C.
     """
     polls: dict[str, Any] = polling(interval)
-    last = _moment("--end", end) or datetime.now(UTC)
-    first = _moment("--start", start) or last - timedelta(days=DAYS)
+    raw = not out.is_json  # CSV as CircleCI wrote it
+    now = datetime.now(UTC)
+    last = parse_datetime("--end", end, now) or now
+    first = parse_datetime("--start", start, now) or last - timedelta(days=DAYS)
     organization_id = (await circle.organizations.get(organization)).id if "/" in organization else organization
     with _destination(out, into) as stream, _ExportStatus(out) as status:
         if export_id is None:
-            rows = circle.usage.export(organization_id, first, last, on_progress=status.update, **polls)
+            rows = circle.usage.export(organization_id, first, last, on_progress=status.update, raw=raw, **polls)
         else:
             export = await circle.usage.wait(organization_id, export_id, on_progress=status.update, **polls)
-            rows = circle.usage.rows(export, on_progress=status.update)
+            rows = circle.usage.rows(export, on_progress=status.update, raw=raw)
         printed = _closing(rows, before=(lambda: None) if into else status.stop)  # not between rows on a terminal
         try:
             if out.is_json:
@@ -134,15 +138,3 @@ class _ExportStatus:
         if self._status:
             parts = f"part {progress.parts_done}/{progress.parts_total}, " if progress.parts_total else ""
             self._status.update(f"{progress.state}: {parts}{counted(progress.rows, 'row')}, {size(progress.bytes)}")
-
-
-def _moment(name: str, text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidArgument(
-            f"{name} must be a date such as 2026-05-04 or 2026-05-04T10:00:00Z, got {text!r}"
-        ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InvalidArgument, NotFound, WaitTimeout
-from .arguments import Interval, argument, option, polling
+from .arguments import Interval, argument, option, polling, words_option
 from .build_ref import BuildRef
 from .build_view import BuildView, view_of
 from .output import Output
@@ -35,19 +35,7 @@ Grace = Annotated[
 ]
 
 
-def _parse_on_hold(text: str) -> str:
-    # Not a Literal, which typer accepts only since 0.19.
-    if text not in {"return", "wait"}:
-        raise typer.BadParameter(f"expected 'return' or 'wait', got {text!r}")
-    return text
-
-
-OnHold = Annotated[
-    str,
-    typer.Option(
-        parser=_parse_on_hold, metavar="return | wait", help="Action when the build is on hold for an approval."
-    ),
-]
+OnHold = Annotated[str, words_option("Action when the build is on hold for an approval.", "return", "wait")]
 
 
 async def watch(

@@ -1,8 +1,35 @@
 """What the client's `on_attempt` function receives."""
 
+from typing import Literal, TypeAlias
+
 from attrs import frozen
 
-__all__ = ["Attempt"]
+from ..errors import ApiError, RateLimited, RequestTimeout, ServerError, TransportError
+
+__all__ = ["Attempt", "AttemptOutcome"]
+
+AttemptOutcome: TypeAlias = Literal[
+    "success",
+    "rate_limited",
+    "client_error",
+    "server_error",
+    "timeout",
+    "connection_error",
+    "cancelled",
+    "error",
+]
+"""How an attempt ended, as a label of a metric:
+
+- `success`: with a success, or with a 404 that shows that a repeated DELETE has succeeded.
+- `rate_limited`: with a 429.
+- `client_error`: with another 4xx, an unexpected redirect, or a success that created nothing.
+- `server_error`: with a 5xx.
+- `timeout`: without a response within the timeout or the deadline.
+- `connection_error`: without a complete response: the connection failed or was lost, or the body was truncated,
+  malformed or too large.
+- `cancelled`: because its task was cancelled or its client closed.
+- `error`: with any other error, such as one of a middleware or the token function.
+"""
 
 
 @frozen
@@ -33,6 +60,9 @@ class Attempt:
     """What the attempt failed with: a `CircleCIError`, or `asyncio.CancelledError` if it was cancelled or reached the
     deadline of its call. None if it succeeded."""
 
+    outcome: AttemptOutcome
+    """How it ended, as one of few words, which fit a metric's label."""
+
     seconds: float
     """Duration."""
 
@@ -47,3 +77,24 @@ class Attempt:
 
     received: int
     """Bytes of the response's body, decompressed."""
+
+
+def outcome_of(error: BaseException | None, *, is_late: bool) -> AttemptOutcome:
+    """Return the outcome of an attempt that failed with an error, or succeeded. `is_late`: its deadline has passed."""
+    match error:
+        case None:
+            return "success"
+        case RateLimited():
+            return "rate_limited"
+        case ServerError():
+            return "server_error"
+        case ApiError():
+            return "client_error"
+        case RequestTimeout():
+            return "timeout"
+        case TransportError():
+            return "connection_error"
+        case Exception():
+            return "error"
+        case _:  # the deadline cancels an attempt too
+            return "timeout" if is_late else "cancelled"

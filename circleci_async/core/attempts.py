@@ -32,10 +32,21 @@ def check_hook(hook: Any) -> None:
 class AttemptObserver:
     """Reports the attempts of one call to its hook."""
 
-    __slots__ = ("_api", "_attempts", "_credentials", "_hook", "_idle_since", "_method", "_sent", "_url")
+    __slots__ = ("_api", "_attempts", "_credentials", "_deadline", "_hook", "_idle_since", "_method", "_sent", "_url")
 
-    def __init__(self, hook: OnAttempt, credentials: Credentials, api: str, method: str, url: str, sent: int) -> None:
+    def __init__(
+        self,
+        hook: OnAttempt,
+        credentials: Credentials,
+        api: str,
+        method: str,
+        url: str,
+        sent: int,
+        *,
+        deadline: float | None = None,
+    ) -> None:
         self._hook = hook
+        self._deadline = deadline
         self._credentials = credentials
         self._api = api
         self._method = method
@@ -52,7 +63,7 @@ class AttemptObserver:
 
     def report(self, span: "AttemptSpan", error: BaseException | None) -> None:
         """Call the hook for an attempt that ends now. An error of the hook is logged."""
-        from .attempt import Attempt
+        from .attempt import Attempt, outcome_of
 
         now = self._idle_since = asyncio.get_running_loop().time()
         response = span.response
@@ -67,6 +78,7 @@ class AttemptObserver:
                     number=span.number,
                     status=failure.status if failure is not None else status,
                     error=error,
+                    outcome=outcome_of(error, is_late=self._deadline is not None and now >= self._deadline),
                     seconds=now - span.started,
                     waited=span.waited,
                     retry_after=failure.retry_after if failure is not None else None,

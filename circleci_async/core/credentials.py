@@ -34,12 +34,16 @@ class Credentials(NotPicklable):
         check_word("auth", auth, get_args(Auth), required=True, error=ConfigurationError)
         self._token = token.reveal()
         self._trust = trust
-        self._auth = auth
+        self._auth: Auth = auth
         self._secrets: deque[str] = deque(maxlen=MAX_SECRETS)
         self.static_header: tuple[str, str] | None = None
         """Name and value of the header that carries the token, unless a function returns the token."""
         if self._token and isinstance(self._token, str):
             self.static_header = self._header(self._token)
+
+    def with_token(self, token: Redacted[Token | None]) -> "Credentials":
+        """Return the credentials of another token, which is sent to the same origins in the same way."""
+        return Credentials(token, self._trust, self._auth)
 
     def trusts(self, url: str | URL) -> bool:
         """Return whether the token may be sent to this address. Rate limits stated by other addresses are ignored."""

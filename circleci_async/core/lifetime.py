@@ -5,6 +5,7 @@ import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import ClassVar, Protocol, TypeAlias
+from weakref import WeakSet
 
 from ..config.log import log
 from ..errors import ConfigurationError, InvalidArgument
@@ -37,13 +38,16 @@ class Connections(Protocol):
 class Lifetime:
     """Tracks where a client may be used, whether it is open, and what is running.
 
-    The first call binds it to its process and its event loop.
+    The first call binds it to its process and its event loop. What runs in a lifetime with a `parent` runs in both, and
+    ends with the first of them.
     """
 
     forks: ClassVar[int] = 0
     """How often this process, or one that it descends from, was forked. A new number means a new process."""
 
-    def __init__(self) -> None:
+    def __init__(self, parent: "Lifetime | None" = None) -> None:
+        self._parent = parent
+        self._children = WeakSet[Lifetime]()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._forks = 0
         self._is_open = True
@@ -54,6 +58,12 @@ class Lifetime:
         self._on_close: list[OnClose] = []
         self._idle = asyncio.Event()  # set when the last running call has ended while closing
 
+    def child(self) -> "Lifetime":
+        """Return a lifetime that ends with this one, or before. It is forgotten when nothing else refers to it."""
+        child = Lifetime(self)
+        self._children.add(child)
+        return child
+
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
         """The event loop that the client belongs to; None before its first call."""
@@ -62,11 +72,16 @@ class Lifetime:
     @property
     def has_ended(self) -> bool:
         """Whether running calls have been cancelled."""
-        return self._has_ended
+        return self._has_ended or (self._parent is not None and self._parent.has_ended)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether new calls are admitted."""
+        return self._is_open and (self._parent is None or self._parent.is_open)
 
     def check(self) -> None:
         """Raise `ConfigurationError` if no new call may start: the client is closed, or bound elsewhere."""
-        if not self._is_open:
+        if not self.is_open:
             raise ConfigurationError(CLOSED)
         self.check_place()
 
@@ -76,6 +91,8 @@ class Lifetime:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # as in a child that was forked inside of a running loop
             loop = None
+        if self._parent is not None and self._parent.is_open:
+            self._parent.check_place()
         if loop is not None and loop is self._loop and self._forks == Lifetime.forks:
             return
         if loop is None or self._loop is not None:
@@ -87,24 +104,32 @@ class Lifetime:
 
         Allowed while the client drains, since the call was admitted before. Raises as `check` does.
         """
-        if self._has_ended:
+        if self.has_ended:
             raise ConfigurationError(CLOSED)
         self.check_place()
         self._running.add(timeout)
+        if self._parent is not None:
+            self._parent.begin(timeout)
 
     def end(self, timeout: asyncio.Timeout) -> None:
         """Unregister a running call."""
         self._running.discard(timeout)
         self._note_idle()
+        if self._parent is not None:
+            self._parent.end(timeout)
 
     def opened(self, stream: Closable) -> None:
         """Register an open stream, until `closed`."""
         self._streams.add(stream)
+        if self._parent is not None:
+            self._parent.opened(stream)
 
     def closed(self, stream: Closable) -> None:
         """Unregister a stream. Idempotent."""
         self._streams.discard(stream)
         self._note_idle()
+        if self._parent is not None:
+            self._parent.closed(stream)
 
     def on_close(self, callback: OnClose) -> None:
         """Register an async function to call when closing starts, before running calls are drained.
@@ -112,7 +137,7 @@ class Lifetime:
         For background tasks that make calls: no new call is admitted by then. All functions are awaited concurrently;
         their errors are logged. Raises `ConfigurationError` if the client is closed.
         """
-        if not self._is_open:
+        if not self.is_open:
             raise ConfigurationError(CLOSED)
         self._on_close.append(callback)
 
@@ -140,14 +165,16 @@ class Lifetime:
             self.check_place()
             self._is_open = False
             try:
-                await self._call_back()
+                await self.run_callbacks()
                 await self._all_ended(within=drain)
             finally:
                 await self._cancel(connections)
 
-    async def _call_back(self) -> None:
+    async def run_callbacks(self) -> None:
+        """Call the functions of `on_close`, those of its children too, once. Their errors are logged."""
         callbacks, self._on_close = self._on_close, []
-        for error in await asyncio.gather(*(callback() for callback in callbacks), return_exceptions=True):
+        calls = [*(callback() for callback in callbacks), *(child.run_callbacks() for child in list(self._children))]
+        for error in await asyncio.gather(*calls, return_exceptions=True):
             if isinstance(error, Exception):
                 log.error("an on_close function failed", exc_info=error)
 

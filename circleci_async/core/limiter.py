@@ -61,7 +61,7 @@ class Limiter:
     """
 
     def __init__(self, concurrency: int, stats: Stats) -> None:
-        self._concurrency = check_positive_integer("concurrency", concurrency)
+        self.concurrency: int = check_positive_integer("concurrency", concurrency)
         self._stats = stats
         self._control = RateControl(concurrency)
         self._full_since = 0.0  # in the event loop's time
@@ -86,7 +86,7 @@ class Limiter:
     @property
     def full_since(self) -> float | None:
         """Since when every permit is held, in the event loop's time. None during a pause, or if a permit is free."""
-        return None if self._paused_until or self._stats.in_flight < self._concurrency else self._full_since
+        return None if self._paused_until or self._stats.in_flight < self.concurrency else self._full_since
 
     @property
     def rate(self) -> float | None:
@@ -205,7 +205,7 @@ class Limiter:
             admitted.set_result(self._start(now, counted=counted))
         if self._paused_until:
             self._wake_at(self._paused_until)
-        elif self._queues[True] and self._stats.in_flight < self._concurrency:
+        elif self._queues[True] and self._stats.in_flight < self.concurrency:
             self._wake_at(self._control.ready_at(now))
 
     def _has_next(self, queue: Queue, now: float, counted: bool) -> bool:
@@ -214,13 +214,13 @@ class Limiter:
         return bool(queue) and self._may_send(now, counted=counted)
 
     def _may_send(self, now: float, *, counted: bool) -> bool:
-        if self._paused_until or self._stats.in_flight >= self._concurrency:
+        if self._paused_until or self._stats.in_flight >= self.concurrency:
             return False
         return not counted or now >= self._control.ready_at(now)
 
     def _start(self, now: float, *, counted: bool) -> "Permit":
         self._stats.in_flight += 1
-        if self._stats.in_flight == self._concurrency:
+        if self._stats.in_flight == self.concurrency:
             self._full_since = now
         return Permit(self, self._control.send(now) if counted else None)
 

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Set
 from contextlib import aclosing
-from typing import Generic, Literal, TypeAlias, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, TypeAlias, TypeVar, get_args
 
 from attrs import frozen
 
@@ -67,6 +67,13 @@ class Paged(Generic[T]):
             async for page in pages:
                 for item in page.items:
                     yield item
+
+    if not TYPE_CHECKING:  # type checkers refuse `await` without it
+
+        def __await__(self) -> NoReturn:
+            raise TypeError(
+                "a list cannot be awaited: use `async for item in ...`, or `await ....collect()` for all items"
+            )
 
     async def pages(self, start: str | None = None) -> AsyncGenerator[Page[T], None]:
         """Iterate the pages, from the page that the token `start` names (None: the first).
@@ -142,6 +149,15 @@ class Paged(Generic[T]):
                 if limit is not None and len(items) >= limit:
                     return items[:limit]
         return items
+
+    async def rows(self, limit: int | None = None, *, strip: str = "", **extra: object) -> list[dict[str, Any]]:
+        """Return the items as flat rows for a data frame, at most `limit` of them.
+
+        The other arguments are those of `circleci_async.rows`: `await paged.rows(project="gh/acme/api")`.
+        """
+        from .tables import rows
+
+        return rows(await self.collect(limit), strip=strip, **extra)
 
     def empty_if_missing(self) -> "Paged[T]":
         """Return the same list, but empty if the API answers 404: what it belongs to is too new, or was deleted.

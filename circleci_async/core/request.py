@@ -116,7 +116,15 @@ class Request:
         self._sequence = next_sequence()
         self._wait_limit: WaitLimit | None = None
         self._observer = (
-            AttemptObserver(options.on_attempt, state.credentials, state.api, method, self.url, self.sent)
+            AttemptObserver(
+                options.on_attempt,
+                state.credentials,
+                state.api,
+                method,
+                self.url,
+                self.sent,
+                deadline=self.deadline,
+            )
             if options.on_attempt
             else None
         )

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import define, field
 
+from ..config.redacted import Redacted
+from ..config.tokens import Token
 from .bounded_body import MAX_RESPONSE
 from .credentials import Credentials
 from .lifetime import Lifetime
@@ -37,6 +39,20 @@ class ClientState:
     lifetime: Lifetime = field(factory=Lifetime, init=False)
     _rate_limit_headers: Mapping[str, str] = field(factory=dict[str, str], init=False, repr=False)
     _singletons: dict[type[Any], Any] = field(factory=dict[type[Any], Any], init=False, repr=False)
+
+    def with_token(self, token: Redacted[Token | None]) -> "ClientState":
+        """Return the state of a client with another token. The two share connections only; it ends with this one."""
+        credentials, stats = self.credentials.with_token(token), Stats()
+        derived = ClientState(
+            self.api,
+            credentials,
+            self.transport.with_credentials(credentials),
+            Limiter(self.limiter.concurrency, stats),
+            stats,
+            self.max_response_bytes,
+        )
+        derived.lifetime = self.lifetime.child()
+        return derived
 
     async def aclose(self, *, drain: float) -> None:
         """Close the lifetime and the connections; see `Lifetime.close`."""

@@ -69,7 +69,20 @@ class Transport(NotPicklable):
         self._middlewares: tuple[Middleware, ...] = (*getattr(http, "_middlewares", ()), *_checked(middlewares))
         self._proxies = getproxies() if trust_env and http is None else {}
         self._buffers = StreamBuffers()
+        self._parent: Transport | None = None
+        """The transport whose connections this one uses."""
         self._is_closed = False
+
+    def with_credentials(self, credentials: Credentials) -> "Transport":
+        """Return a transport that sends another token over the same connections. Closing it leaves them open."""
+        derived = object.__new__(Transport)
+        derived.__dict__.update(vars(self) | {"credentials": credentials, "_parent": self, "_is_closed": False})
+        return derived
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it sends no more."""
+        return self._is_closed or (self._parent is not None and self._parent.is_closed)
 
     async def send(
         self,
@@ -91,7 +104,7 @@ class Transport(NotPicklable):
         """
         hop = Hop(self, to_url(url), anonymous=anonymous)
         del url  # it can be signed: the hop holds it, and what is sent, so that no local variable does
-        session = self._session(method)
+        session = self.session_for(method)
         is_raw = headers is not None and reveal(headers).get("Accept-Encoding") == "identity"
         decompresses = bool(self._middlewares) and not is_raw
         hop.options = {
@@ -115,10 +128,10 @@ class Transport(NotPicklable):
             try:
                 raw = await session.request(method, hop.address, **hop.options)
             except ConnectionLost:
-                if self._is_closed or not hop.was_reused or method not in IDEMPOTENT:
+                if self.is_closed or not hop.was_reused or method not in IDEMPOTENT:
                     raise
                 is_resent = True
-                raw = await self._unpooled().request(method, hop.address, **hop.options)
+                raw = await self.unpooled().request(method, hop.address, **hop.options)
         except asyncio.CancelledError as cancelled:
             raise cancelled.with_traceback(None) from None
         except Exception as caught:
@@ -138,15 +151,17 @@ class Transport(NotPicklable):
         raise error  # outside of the except block: without aiohttp's error as its context
 
     async def aclose(self) -> None:
-        """Close the connections, unless the aiohttp session is the caller's. Idempotent."""
+        """Close the connections, unless they are the caller's or another transport's. Idempotent."""
         self._is_closed = True
-        if self._owns_http:
+        if self._owns_http and self._parent is None:
             sessions = [http for http in (self._http, self._unpooled_http) if http is not None]
             await uninterrupted(asyncio.gather(*(http.close() for http in sessions)))
 
     def abandon(self) -> None:
         """Leave the connections open: they belong to the parent process, where closing them would break them."""
         self._is_closed = True
+        if self._parent is not None:
+            self._parent.abandon()
         _ABANDONED.append((self._http, self._unpooled_http))
 
     def _headers_with(self, headers: Mapping[str, str] | Redacted[Mapping[str, str]] | None) -> Mapping[str, str]:
@@ -154,19 +169,24 @@ class Transport(NotPicklable):
         given = reveal(headers)
         return {**self._headers, **given} if given else self._headers
 
-    def _session(self, method: str) -> aiohttp.ClientSession:
+    def session_for(self, method: str) -> aiohttp.ClientSession:
+        """Return the session that sends requests with a method."""
         if self._is_closed:
             raise ConfigurationError(CLOSED)
+        if self._parent is not None:
+            return self._parent.session_for(method)
         if self._http is not None and self._http.closed:
             raise ConfigurationError("http: this aiohttp session is closed; keep it open as long as the client")
         if self._owns_http and method not in IDEMPOTENT:
-            return self._unpooled()  # a server that is closing a reused connection would not receive the request
+            return self.unpooled()  # a server that is closing a reused connection would not receive the request
         if self._http is None:
             self._http = self._open_session(force_close=False)
         return self._http
 
-    def _unpooled(self) -> aiohttp.ClientSession:
+    def unpooled(self) -> aiohttp.ClientSession:
         """Return the session that opens a new connection for each request."""
+        if self._parent is not None:
+            return self._parent.unpooled()
         if self._unpooled_http is None:
             self._unpooled_http = self._open_session(force_close=True)
         return self._unpooled_http
@@ -186,7 +206,7 @@ class Transport(NotPicklable):
     def _is_of_middleware(self, error: Exception) -> bool:
         """Return whether an error is a middleware's own, which is raised as it is."""
         is_http_error = isinstance(error, aiohttp.ClientError | OSError | TransportError | ConnectionLost)
-        return bool(self._middlewares) and not is_http_error and not self._is_closed
+        return bool(self._middlewares) and not is_http_error and not self.is_closed
 
 
 _ABANDONED: list[object] = []

@@ -123,7 +123,9 @@ class Contexts(Resource):
             ContextRestriction, f"/context/{segment(context_id)}/restrictions", items_optional=True
         )
 
-    async def add_restriction(self, context_id: Id, *, type: RestrictionType | str, value: Id) -> ContextRestriction:
+    async def add_restriction(
+        self, context_id: Id, *, type: RestrictionType | str | None, value: Id | None
+    ) -> ContextRestriction:
         """Restrict a context to a project, to a group, or by an expression.
 
         `POST /context/{context_id}/restrictions`

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from ..core.arguments import check_word
+from ..core.encoding import omit_none
 from ..core.paging import Paged
+from ..core.when import When, parse_datetime
 from ..errors import InvalidArgument
 from ..models.insights import (
     FlakyTestReport,
@@ -19,8 +21,8 @@ from ..models.insights import (
     WorkflowSummary,
 )
 from ..models.summaries import OrgSummary, ProjectSummary
-from ..slug import org_path, project_path, segment
-from .resource import OrgRef, ProjectRef, Resource, parse_datetime
+from ..slug import ProjectSlug, org_path, project_path, segment
+from .resource import OrgRef, ProjectRef, Resource
 
 MAX_SPAN = timedelta(days=90)
 
@@ -55,6 +57,7 @@ class Insights(Resource):
             WorkflowMetrics,
             f"/insights/{project_path(project)}/workflows",
             query={"branch": branch, "all-branches": all_branches, "reporting-window": reporting_window},
+            known=_known(project),
         )
 
     def workflow_runs(
@@ -64,14 +67,15 @@ class Insights(Resource):
         *,
         branch: str | None = None,
         all_branches: bool | None = None,
-        start_date: datetime | str | None = None,
-        end_date: datetime | str | None = None,
+        start_date: When | None = None,
+        end_date: When | None = None,
     ) -> Paged[WorkflowRun]:
         """Iterate over the runs of a workflow in the last 90 days.
 
         `GET /insights/{project-slug}/workflows/{workflow-name}`
 
-        `start_date` is inclusive, `end_date` exclusive. `end_date` requires a `start_date` at most 90 days earlier.
+        `start_date` is inclusive, `end_date` exclusive: datetimes, dates, text such as `30d`, and so on: see `When`.
+        `end_date` requires a `start_date` at most 90 days earlier.
         Without `end_date`, a `start_date` more than 90 days ago is refused: the API would omit the runs that started
         more than 90 days after it.
         """
@@ -81,6 +85,7 @@ class Insights(Resource):
             WorkflowRun,
             f"/insights/{project_path(project)}/workflows/{segment(workflow)}",
             query={"branch": branch, "all-branches": all_branches, "start-date": start, "end-date": end},
+            known=_known(project, workflow),
         )
 
     def workflow_jobs(
@@ -110,6 +115,7 @@ class Insights(Resource):
                 "reporting-window": reporting_window,
                 "job-name": job_name,
             },
+            known=_known(project, workflow),
         )
 
     async def workflow_summary(
@@ -159,8 +165,8 @@ class Insights(Resource):
         *,
         branch: str | None = None,
         granularity: Granularity | str | None = None,
-        start_date: datetime | str | None = None,
-        end_date: datetime | str | None = None,
+        start_date: When | None = None,
+        end_date: When | None = None,
     ) -> Paged[JobTimeseries]:
         """Iterate over the metrics of a workflow's jobs over time.
 
@@ -174,6 +180,7 @@ class Insights(Resource):
             JobTimeseries,
             f"/insights/time-series/{project_path(project)}/workflows/{segment(workflow)}/jobs",
             query={"branch": branch, "granularity": granularity, "start-date": start, "end-date": end},
+            known=_known(project, workflow),
         )
 
     async def branches(self, project: ProjectRef, *, workflow: str | None = None) -> InsightsBranches:
@@ -234,22 +241,26 @@ class Insights(Resource):
         )
 
 
+def _known(project: ProjectRef, workflow: str | None = None) -> dict[str, str]:
+    """Return the fields of the items that the request determines."""
+    return {"project": str(ProjectSlug.parse(project)), **omit_none(workflow=workflow)}
+
+
 def _check_branch(branch: str | None, all_branches: bool | None) -> None:
     if branch is not None and all_branches:
         raise InvalidArgument(f"branch and all_branches cannot be combined, got branch={branch!r}, all_branches=True")
 
 
-def _parse_range(
-    start_date: datetime | str | None, end_date: datetime | str | None
-) -> tuple[datetime | None, datetime | None]:
+def _parse_range(start_date: When | None, end_date: When | None) -> tuple[datetime | None, datetime | None]:
     """Parse and check the start and the end of a time range."""
-    start, end = parse_datetime("start_date", start_date), parse_datetime("end_date", end_date)
+    now = datetime.now(UTC)
+    start, end = parse_datetime("start_date", start_date, now), parse_datetime("end_date", end_date, now)
     if end is not None:
         if start is None:
             raise InvalidArgument("end_date requires a start_date, at most 90 days earlier")
         if not timedelta(0) < end - start <= MAX_SPAN:
             raise InvalidArgument(f"end_date must be at most 90 days after start_date={start}, got {end}")
-    elif start is not None and datetime.now(UTC) - start > MAX_SPAN + ROUNDING:
+    elif start is not None and now - start > MAX_SPAN + ROUNDING:
         raise InvalidArgument(
             f"start_date={start} is more than 90 days ago, so end_date is required: it must be at most 90 days later"
         )

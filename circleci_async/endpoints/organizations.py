@@ -10,7 +10,7 @@ from .resource import OrgSlugOrId, Resource
 class Organizations(Resource):
     """Organizations: create, read, delete."""
 
-    async def create(self, name: str, *, vcs_type: VcsType | str) -> Organization:
+    async def create(self, name: str, *, vcs_type: VcsType | str | None) -> Organization:
         """Create an organization.
 
         `POST /organization`

@@ -10,9 +10,12 @@ from ..errors import InvalidArgument
 from ..models.messages import Message
 from ..models.otel import OtelExporter, OtelProtocol
 from ..slug import segment
-from .resource import Id, Resource, require_id
+from .resource import Id, Resource, require, require_id
 
 MAX_HEADERS = 5
+
+MASK = "xxxx"
+"""The value of each header in responses."""
 
 
 class Otel(Resource):
@@ -36,8 +39,8 @@ class Otel(Resource):
         self,
         organization_id: Id,
         *,
-        endpoint: str,
-        protocol: OtelProtocol | str,
+        endpoint: str | None,
+        protocol: OtelProtocol | str | None,
         insecure: bool | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> OtelExporter:
@@ -51,11 +54,16 @@ class Otel(Resource):
         """
         secrets = None if headers is None else {name: Redacted(value) for name, value in headers.items()}
         del headers  # a traceback that prints local variables must not print their values
+        require("endpoint", endpoint)
         check_word("protocol", protocol, OtelProtocol, required=True)
         if secrets is not None and len(secrets) > MAX_HEADERS:
             raise InvalidArgument(f"headers must have at most {MAX_HEADERS} items, got {len(secrets)}")
         for name, value in (secrets or {}).items():
             checked_value(name, value)
+            if value.reveal() == MASK:
+                raise InvalidArgument(
+                    f"headers must have their values: that of {name!r} is the mask that responses contain"
+                )
         with redact_errors(*(secrets or {}).values()):
             return await self._session.request(
                 OtelExporter,

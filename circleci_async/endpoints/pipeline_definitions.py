@@ -11,7 +11,7 @@ from ..models.messages import Message
 from ..models.pipeline_definitions import CheckoutSource, ConfigSource, PipelineDefinition
 from ..models.repositories import Repository
 from ..slug import segment
-from .resource import Id, Resource
+from .resource import Id, Resource, require
 
 _CONFIG_PROVIDERS = ("github_app", "circleci")
 _CHECKOUT_PROVIDERS = ("github_app",)
@@ -36,9 +36,9 @@ class PipelineDefinitions(Resource):
         self,
         project_id: Id,
         *,
-        name: str,
-        config_source: ConfigSource | Mapping[str, Any],
-        checkout_source: CheckoutSource | Mapping[str, Any],
+        name: str | None,
+        config_source: ConfigSource | Mapping[str, Any] | None,
+        checkout_source: CheckoutSource | Mapping[str, Any] | None,
         description: str | None = None,
     ) -> PipelineDefinition:
         """Create a pipeline definition.
@@ -47,8 +47,11 @@ class PipelineDefinitions(Resource):
 
         `config_source`: requires `repo` and `file_path` with the provider `github_app`, and `file_path` with
         `circleci`. `checkout_source`: requires the provider `github_app` and `repo`. A repository is identified by its
-        `external_id`.
+        `external_id`. The fields of another definition are accepted, too.
         """
+        require("name", name)
+        require("config_source", config_source)
+        require("checkout_source", checkout_source)
         if isinstance(config_source, ConfigSource):
             _check_config_source(config_source)
         if isinstance(checkout_source, CheckoutSource):

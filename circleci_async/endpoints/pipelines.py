@@ -20,6 +20,19 @@ Parameters = Mapping[str, str | int | bool]
 """Pipeline parameters: at most 100, with names of up to 128 and values of up to 512 characters."""
 
 
+def check_ref(branch: str | None, tag: str | None) -> None:
+    """Raise `InvalidArgument` if both are given."""
+    if branch is not None and tag is not None:
+        raise InvalidArgument(f"branch and tag cannot be combined, got branch={branch!r}, tag={tag!r}")
+
+
+def check_sources(config: Ref | Mapping[str, Any] | None, checkout: Ref | Mapping[str, Any] | None) -> None:
+    """Raise `InvalidArgument` for a name in place of a `Ref`."""
+    for name, ref in (("config", config), ("checkout", checkout)):
+        if isinstance(ref, str):
+            raise InvalidArgument(f"{name} must be Ref(branch={ref!r}) or Ref(tag={ref!r}), got {ref!r}")
+
+
 class Pipelines(Resource):
     """Pipelines: runs of a project's configuration, started by a push, a schedule or a call.
 
@@ -104,8 +117,7 @@ class Pipelines(Resource):
         `parameters` must be declared in the project's configuration. Not retried once the server may have received it,
         except after a 429.
         """
-        if branch is not None and tag is not None:
-            raise InvalidArgument(f"branch and tag cannot be combined, got branch={branch!r}, tag={tag!r}")
+        check_ref(branch, tag)
         return await self._session.request(
             PipelineCreated,
             "POST",
@@ -131,9 +143,7 @@ class Pipelines(Resource):
         retried once the server may have received it, except after a 429. Raises `NotCreated` if the server accepted
         the request without creating a pipeline, for example because the commit message contains `[skip ci]`.
         """
-        for name, ref in (("config", config), ("checkout", checkout)):
-            if isinstance(ref, str):
-                raise InvalidArgument(f"{name} must be Ref(branch={ref!r}) or Ref(tag={ref!r}), got {ref!r}")
+        check_sources(config, checkout)
         return await self._session.request(
             PipelineCreated,
             "POST",

@@ -1,15 +1,15 @@
 """Config policies: bundles, decisions, settings."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from ..core.encoding import omit_none
 from ..core.paging import Paged
+from ..core.when import When, parse_datetime
 from ..errors import InvalidArgument
 from ..models.policies import Decision, DecisionLog, DecisionMetadata, DecisionSettings, Policy, PolicyBundleDiff
 from ..slug import segment
-from .resource import Id, Resource, parse_datetime
+from .resource import Id, Resource, require
 
 
 class Policies(Resource):
@@ -28,14 +28,14 @@ class Policies(Resource):
         )
 
     async def push_bundle(
-        self, owner_id: Id, policies: Mapping[str, str], *, context: str = "config", dry: bool = False
+        self, owner_id: Id, policies: Mapping[str, str | Policy], *, context: str = "config", dry: bool = False
     ) -> PolicyBundleDiff:
         """Replace ALL policies of an organization, and return the differences.
 
         `POST /owner/{ownerID}/context/{context}/policy-bundle`
 
-        `policies`: the complete bundle, Rego source by name. Policies that are not in it are DELETED; an empty mapping
-        deletes all. `dry=True` returns the differences without changing anything.
+        `policies`: the complete bundle, Rego source by name, or as `bundle` returns it. Policies that are not in it are
+        DELETED; an empty mapping deletes all. `dry=True` returns the differences without changing anything.
         """
         if not isinstance(policies, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # an empty list would delete all policies
             raise InvalidArgument(f"policies must be a mapping of names to Rego sources, got {policies!r}")
@@ -44,7 +44,7 @@ class Policies(Resource):
             "POST",
             f"/owner/{segment(owner_id)}/context/{segment(context)}/policy-bundle",
             query={"dry": dry or None},
-            json={"policies": policies},
+            json={"policies": {name: _source(name, policy) for name, policy in policies.items()}},
         )
 
     async def document(self, owner_id: Id, name: str, *, context: str = "config") -> Policy:
@@ -62,8 +62,8 @@ class Policies(Resource):
         *,
         context: str = "config",
         status: str | None = None,
-        after: datetime | str | None = None,
-        before: datetime | str | None = None,
+        after: When | None = None,
+        before: When | None = None,
         branch: str | None = None,
         project_id: Id | None = None,
         build_number: int | str | None = None,
@@ -72,6 +72,7 @@ class Policies(Resource):
 
         `GET /owner/{ownerID}/context/{context}/decision`
 
+        `after` and `before`: datetimes, dates, text such as `7d`, and so on: see `When`.
         `status`: for example `PASS`, `SOFT_FAIL`, `HARD_FAIL` or `ERROR`. The list is paged by offset: a decision made
         during the iteration can cause a duplicate. `before` prevents that.
         """
@@ -147,3 +148,7 @@ class Policies(Resource):
             f"/owner/{segment(owner_id)}/context/{segment(context)}/decision/settings",
             json={"enabled": enabled},
         )
+
+
+def _source(name: str, policy: str | Policy) -> str:
+    return require(f"the content of policy {name!r}", policy.content) if isinstance(policy, Policy) else policy

@@ -1,7 +1,6 @@
 """The base class of all resources, and the types and checks of their arguments."""
 
-from datetime import datetime
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 from uuid import UUID
 
 from ..core.session import Session
@@ -9,6 +8,8 @@ from ..errors import InvalidArgument
 from ..slug import OrgSlug, ProjectSlug
 
 __all__ = ["Id", "OrgRef", "OrgSlugOrId", "ProjectRef"]
+
+T = TypeVar("T")
 
 Id: TypeAlias = str | UUID
 """An id, as text or as a UUID."""
@@ -35,24 +36,15 @@ class Resource:
         return f"<{type(self).__name__} of {self._session.state.api}>"
 
 
-def require_id(name: str, id: Id) -> Id:
+def require_id(name: str, id: Id | None) -> Id:
     """Return the id given as the argument `name`. Raises `InvalidArgument` for an empty value or another type."""
     if not id or not isinstance(id, str | UUID):  # pyright: ignore[reportUnnecessaryIsInstance]  # for callers without a type checker
         raise InvalidArgument(f"{name} must be an id such as '5034460f-c7c4-4c43-9457-de07e2029e7b', got {id!r}")
     return id
 
 
-def parse_datetime(name: str, date: datetime | str | None) -> datetime | None:
-    """Parse the date and time given as the argument `name`. Raises `InvalidArgument` if it has no time zone."""
-    try:
-        parsed: object = datetime.fromisoformat(date) if isinstance(date, str) else date
-    except ValueError:
-        parsed = None
-    if isinstance(parsed, datetime) and parsed.tzinfo is not None:
-        return parsed
-    if date is not None:
-        raise InvalidArgument(
-            f"{name} must be a datetime with a time zone, such as datetime.now(UTC) or '2026-11-24T00:00:00Z', "
-            f"got {date!r}"
-        )
-    return None
+def require(name: str, value: T | None) -> T:
+    """Return the argument `name`. Raises `InvalidArgument` for None, which fields of models can be."""
+    if value is None:
+        raise InvalidArgument(f"{name} is required, got None")
+    return value

@@ -5,7 +5,7 @@ import builtins
 from ..core.arguments import check_word
 from ..models.url_orb_allow_list import UrlOrbAllowListEntry, UrlOrbAuth, UrlOrbConfirmation
 from ..slug import org_segment, segment
-from .resource import Id, OrgSlugOrId, Resource
+from .resource import Id, OrgSlugOrId, Resource, require
 
 
 class UrlOrbAllowList(Resource):
@@ -19,12 +19,13 @@ class UrlOrbAllowList(Resource):
         return await self._session.listed(UrlOrbAllowListEntry, _path(organization))
 
     async def create(
-        self, organization: OrgSlugOrId, *, name: str, prefix: str, auth: UrlOrbAuth | str
+        self, organization: OrgSlugOrId, *, name: str, prefix: str | None, auth: UrlOrbAuth | str | None
     ) -> UrlOrbConfirmation:
         """Allow orbs whose URL starts with `prefix`.
 
         `POST /organization/{org-slug-or-id}/url-orb-allow-list`
         """
+        require("prefix", prefix)
         check_word("auth", auth, UrlOrbAuth, required=True)
         return await self._session.request(
             UrlOrbConfirmation, "POST", _path(organization), json={"name": name, "prefix": prefix, "auth": auth}

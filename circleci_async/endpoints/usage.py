@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ..core.encoding import omit_none
+from ..core.when import When, parse_datetime
 from ..errors import InvalidArgument
 from ..models.usage import UsageExport
 from ..slug import segment
-from .resource import Id, Resource, parse_datetime
+from .resource import Id, Resource
 
 MAX_SPAN = timedelta(days=31)
 MAX_AGE = timedelta(days=366)
@@ -24,15 +25,16 @@ class Usage(Resource):
         self,
         organization_id: Id,
         *,
-        start: datetime | str,
-        end: datetime | str,
+        start: When,
+        end: When,
         shared_org_ids: Sequence[Id] | None = None,
     ) -> UsageExport:
         """Start an export of an organization's usage.
 
         `POST /organizations/{org_id}/usage_export_job`
 
-        `start` and `end` are inclusive, at most 31 days apart, and at most a year ago. `shared_org_ids`: further
+        `start` and `end` are inclusive, at most 31 days apart, and at most a year ago: datetimes, dates, text such as
+        `30d`, and so on: see `When`. `shared_org_ids`: further
         organizations of the same plan. Call `wait` and then `rows` with the result, or `export` for all three steps.
         """
         return await self._session.request(
@@ -56,9 +58,10 @@ class Usage(Resource):
         )
 
 
-def export_request(start: datetime | str, end: datetime | str, shared_org_ids: Sequence[Id] | None) -> dict[str, Any]:
+def export_request(start: When, end: When, shared_org_ids: Sequence[Id] | None) -> dict[str, Any]:
     """Check the arguments of an export, and return the body of the request."""
-    first, last = parse_datetime("start", start), parse_datetime("end", end)
+    now = datetime.now(UTC)
+    first, last = parse_datetime("start", start, now), parse_datetime("end", end, now)
     if first is None or last is None:
         raise InvalidArgument(f"start and end are required, got start={start!r}, end={end!r}")
     if last < first:
@@ -67,7 +70,7 @@ def export_request(start: datetime | str, end: datetime | str, shared_org_ids: S
         raise InvalidArgument(
             f"end must be at most 31 days after start={first}, got {last}: split a longer time into several exports"
         )
-    if datetime.now(UTC) - first > MAX_AGE:
+    if now - first > MAX_AGE:
         raise InvalidArgument(f"start must be at most a year ago, got {first}")
     if isinstance(shared_org_ids, str):
         raise InvalidArgument(f"shared_org_ids must be a list of ids, got {shared_org_ids!r}")

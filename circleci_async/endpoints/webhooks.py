@@ -14,6 +14,9 @@ from ..models.webhooks import Webhook, WebhookEventType
 from ..slug import segment
 from .resource import Id, Resource, require_id
 
+MASK = "****"
+"""The signing secret in responses."""
+
 _SCOPES = ("project",)
 _EVENTS = (WebhookEventType.WORKFLOW_COMPLETED, WebhookEventType.JOB_COMPLETED)  # a ping needs no subscription
 
@@ -40,7 +43,7 @@ class Webhooks(Resource):
         name: str,
         url: str,
         events: Sequence[WebhookEventType | str],
-        scope_id: Id,
+        scope_id: Id | None,
         scope_type: str = "project",
         signing_secret: str | None = None,
         verify_tls: bool | None = None,
@@ -125,6 +128,8 @@ def _check(
 ) -> None:
     if signing_secret is not None:
         checked_value("signing_secret", signing_secret)
+        if signing_secret.reveal() == MASK:
+            raise InvalidArgument("signing_secret must be the secret: it is the mask that responses contain")
     # the URL is not shown, since it often contains a secret
     if url is not None and not url.reveal().lower().startswith("https://"):
         raise InvalidArgument("url must start with https://")

@@ -1,7 +1,6 @@
 """Selects the artifacts to harvest."""
 
 import json
-import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
@@ -10,54 +9,23 @@ from uuid import UUID
 from attrs import asdict, field, frozen
 
 from ..core.arguments import check_word
+from ..core.when import When, parse_when, to_datetime
 from ..errors import InvalidArgument
 from ..globs import check_glob, is_plain
 from ..models.jobs import JobStatus
 
-__all__ = ["IdOrIds", "Selection", "When"]
-
-When: TypeAlias = datetime | timedelta | str
-"""A point in time, or how long ago. As text: `30m`, `12h`, `7d`, `2w`, or a date such as `2026-11-01` (UTC)."""
+__all__ = ["IdOrIds", "Selection"]
 
 IdOrIds: TypeAlias = str | UUID | Iterable[str | UUID]
 """One id or several."""
 
-_AGO = re.compile(r"(\d{1,6}) ?([smhdw])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
-
-def _when(name: str, value: When | None) -> datetime | timedelta | None:
-    if value is None:
-        return None
-    point = _read(value.strip()) if isinstance(value, str) else value
-    if isinstance(point, datetime):
-        if point.tzinfo is None:
-            raise InvalidArgument(f"{name} must have a time zone, such as datetime.now(UTC), got {value!r}")
-        return point
-    if isinstance(point, timedelta) and point > timedelta(0):
-        return point
-    raise InvalidArgument(
-        f"{name} must be a datetime, a positive timedelta, or text such as '7d', '12h', '30m', '2w' or '2026-11-01',"
-        f" got {value!r}"
-    )
-
 
 def _since(value: When | None) -> datetime | timedelta | None:
-    return _when("since", value)
+    return parse_when("since", value)
 
 
 def _until(value: When | None) -> datetime | timedelta | None:
-    return _when("until", value)
-
-
-def _read(text: str) -> datetime | timedelta | None:
-    if ago := _AGO.fullmatch(text):
-        return timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-    try:
-        point = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return point if point.tzinfo else point.replace(tzinfo=UTC)
+    return parse_when("until", value)
 
 
 def _ids(name: str, value: IdOrIds | None) -> tuple[str, ...] | None:
@@ -101,7 +69,7 @@ class Selection:
     tag: str | None = None
     """The pipeline's tag. Excludes `branch`."""
     since: datetime | timedelta | None = field(default=None, converter=_since)
-    """Only pipelines created at or after this time: a datetime, a timedelta before now, or text such as `7d`."""
+    """Only pipelines created at or after this time: text such as `7d` or `2026-11-24`, a datetime: see `When`."""
     until: datetime | timedelta | None = field(default=None, converter=_until)
     """Only pipelines created at or before this time."""
     workflow: str | None = None
@@ -135,7 +103,7 @@ class Selection:
 
     def window(self, now: datetime) -> tuple[datetime | None, datetime | None]:
         """Return `since` and `until` as points in time."""
-        return _point(self.since, now), _point(self.until, now)
+        return to_datetime(self.since, now), to_datetime(self.until, now)
 
     @property
     def plain_branch(self) -> str | None:
@@ -149,10 +117,3 @@ class Selection:
         if self.pipeline_id is not None:
             given["pipeline"] = given.pop("pipeline_id")  # the attribute's name in existing ledgers
         return json.dumps(given, default=str, sort_keys=True)
-
-
-def _point(when: datetime | timedelta | None, now: datetime) -> datetime | None:
-    try:
-        return now - when if isinstance(when, timedelta) else when
-    except OverflowError:  # before the year 1
-        return datetime.min.replace(tzinfo=UTC)

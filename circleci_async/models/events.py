@@ -158,5 +158,7 @@ class WebhookEvent:
     pipeline: EventPipeline | None = None
     workflow: EventWorkflow | None = None
     job: EventJob | None = None
+    secret_name: str | None = None
+    """The name of the signing secret, if the receiver has several with names. Not part of the payload."""
     raw: Mapping[str, Any] = field(factory=dict[str, Any], hash=False, repr=False)
     """The complete payload, including fields unknown to this version of the package."""

@@ -4,9 +4,9 @@ A trend is the ratio of a value to that of the previous reporting window.
 """
 
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from .open_enum import OpenEnum
 
@@ -34,6 +34,10 @@ __all__ = [
     "WorkflowSummaryMetrics",
     "WorkflowSummaryTrends",
 ]
+
+
+KNOWN: Final = {"known": True}
+"""Metadata of a field that the API does not return, because the request determines it."""
 
 
 class ReportingWindow(OpenEnum):
@@ -102,6 +106,8 @@ class WorkflowMetrics:
     window_start: datetime
     window_end: datetime
     project_id: str | None = None
+    project: str | None = field(default=None, metadata=KNOWN)
+    """The slug of the project, from the request: the API does not return it."""
 
 
 @frozen(kw_only=True)
@@ -119,6 +125,10 @@ class WorkflowRun:
     branch: str | None = None
     is_approval: bool | None = None
     """Whether the run had approval jobs."""
+    project: str | None = field(default=None, metadata=KNOWN)
+    """The slug of the project, from the request: the API does not return it."""
+    workflow: str | None = field(default=None, metadata=KNOWN)
+    """The name of the workflow, from the request."""
 
 
 @frozen(kw_only=True)
@@ -144,6 +154,10 @@ class JobMetrics:
     metrics: JobMetricsValues
     window_start: datetime
     window_end: datetime
+    project: str | None = field(default=None, metadata=KNOWN)
+    """The slug of the project, from the request: the API does not return it."""
+    workflow: str | None = field(default=None, metadata=KNOWN)
+    """The name of the workflow, from the request."""
 
 
 @frozen(kw_only=True)
@@ -181,6 +195,10 @@ class JobTimeseries:
     min_started_at: datetime
     max_ended_at: datetime
     metrics: JobTimeseriesMetrics
+    project: str | None = field(default=None, metadata=KNOWN)
+    """The slug of the project, from the request: the API does not return it."""
+    workflow: str | None = field(default=None, metadata=KNOWN)
+    """The name of the workflow, from the request."""
 
 
 @frozen(kw_only=True)
@@ -245,11 +263,11 @@ class FlakyTest:
     job_number: int
     workflow_name: str
     workflow_id: str
-    workflow_created_at: str
-    """Unchanged from the API, whose format is not documented."""
+    workflow_created_at: datetime
     pipeline_number: int
     times_flaked: int
     time_wasted: int | None = None
+    """In seconds."""
     classname: str | None = None
     source: str | None = None
     file: str | None = None

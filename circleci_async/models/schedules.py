@@ -6,6 +6,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from .attribution import AttributionActor, attribution_actor
 from .open_enum import OpenEnum
 from .users import User
 
@@ -63,11 +64,19 @@ class Schedule:
     id: str
     name: str
     project_slug: str
-    timetable: Timetable | None = None
-    parameters: Mapping[str, Any] | None = field(default=None, hash=False)
+    timetable: Timetable = Timetable()
+    parameters: Mapping[str, Any] = field(factory=dict[str, Any], hash=False)
     """The pipeline parameters, and either `branch` or `tag`."""
     actor: User | None = None
     """The actor of its pipelines."""
     description: str | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
+
+    @property
+    def attribution_actor(self) -> AttributionActor:
+        """The argument of `schedules.create` for this `actor`: `system`, or `current` for a user.
+
+        With `current`, pipelines run with the permissions of the token's user, which need not be `actor`.
+        """
+        return AttributionActor.CURRENT if self.actor is None else attribution_actor(self.actor.id, self.actor.login)

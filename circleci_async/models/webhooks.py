@@ -44,3 +44,8 @@ class Webhook:
     """`****`, or empty without a secret. The API never returns the secret itself."""
     created_at: datetime | None = None
     updated_at: datetime | None = None
+
+    @property
+    def scope_id(self) -> str | None:
+        """The id of the project: the argument of `webhooks.create`."""
+        return None if self.scope is None else self.scope.id

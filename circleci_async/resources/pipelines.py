@@ -1,13 +1,14 @@
 """The pipelines API, with waiting for the end of a pipeline and watching its changes."""
 
-from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from ..core.polling import Interval
 from ..endpoints.pipelines import Parameters
 from ..endpoints.pipelines import Pipelines as Endpoints
 from ..endpoints.resource import Id, ProjectRef
-from ..watching.arguments import GRACE, INTERVAL, OnHold, WaitOptions
+from ..models.pipelines import PipelineCreated, Ref
+from ..watching.arguments import GRACE, INTERVAL, IfLost, OnHold, WaitOptions
 
 if TYPE_CHECKING:
     from ..watching.changes import Change
@@ -21,6 +22,69 @@ class Pipelines(Endpoints):
     The `state` of a pipeline describes its creation, not its builds: their result is in its workflows, which `wait` and
     `watch` evaluate.
     """
+
+    async def trigger(
+        self,
+        project: ProjectRef,
+        *,
+        branch: str | None = None,
+        tag: str | None = None,
+        parameters: Parameters | None = None,
+        if_lost: IfLost = "raise",
+    ) -> PipelineCreated:
+        """Start a pipeline for a branch or a tag, by default for the default branch.
+
+        `POST /project/{project-slug}/pipeline`
+
+        Not available for GitHub App, GitLab and Bitbucket Data Center projects; `run` works for all projects.
+        `parameters` must be declared in the project's configuration. Not retried once the server may have received it,
+        except after a 429.
+
+        `if_lost="find"`: if the response is lost (connection cut, timeout, 5xx, unreadable body), poll `mine` for up to
+        30 seconds, and return the pipeline that the API has triggered since for this user and branch or tag. The error
+        is raised if there is none or more than one: its `candidates` has them. Takes one call more, before the trigger,
+        which is never sent again. A pipeline that another program of the same user triggers at the same time cannot be
+        told apart.
+        """
+        from ..watching import lost_trigger  # only now: it loads the models of other groups
+
+        return await lost_trigger.trigger(
+            self._session, project, branch=branch, tag=tag, parameters=parameters, if_lost=if_lost
+        )
+
+    async def run(
+        self,
+        project: ProjectRef,
+        *,
+        definition_id: Id | None = None,
+        config: Ref | Mapping[str, Any] | None = None,
+        checkout: Ref | Mapping[str, Any] | None = None,
+        parameters: Parameters | None = None,
+        if_lost: IfLost = "raise",
+    ) -> PipelineCreated:
+        """Start a pipeline, in a project of any kind. Replaces `trigger`.
+
+        `POST /project/{provider}/{organization}/{project}/pipeline/run`
+
+        `definition_id`: a pipeline definition of the project. `config`, `checkout`: the revisions of the configuration
+        and of the code, `Ref(branch=...)` or `Ref(tag=...)`. `parameters` must be declared in the configuration. Not
+        retried once the server may have received it, except after a 429. `if_lost` is as in `trigger`; without
+        `checkout`, pipelines of every branch and tag are candidates.
+
+        Raises `NotCreated` if the server accepted the request without creating a pipeline, for example because the
+        commit message contains `[skip ci]`.
+        """
+        from ..watching import lost_trigger  # only now: it loads the models of other groups
+
+        return await lost_trigger.run(
+            self._session,
+            project,
+            definition_id=definition_id,
+            config=config,
+            checkout=checkout,
+            parameters=parameters,
+            if_lost=if_lost,
+        )
 
     async def wait(
         self,
@@ -78,6 +142,7 @@ class Pipelines(Endpoints):
         tag: str | None = None,
         parameters: Parameters | None = None,
         definition_id: Id | None = None,
+        if_lost: IfLost = "raise",
         timeout: float | None = None,
         on_hold: OnHold = "return",
         interval: Interval = INTERVAL,
@@ -87,8 +152,8 @@ class Pipelines(Endpoints):
 
         The pipeline is triggered by `trigger`, or by `run` if `definition_id` names one of the project's pipeline
         definitions; the branch or tag then selects both the configuration and the code. `timeout` starts with the call,
-        but never interrupts the trigger itself, whose outcome would be unknown. The other arguments are those of
-        `wait`.
+        but never interrupts the trigger itself, whose outcome would be unknown. `if_lost` is as in `trigger`, and the
+        other arguments as in `wait`.
 
         Raises the errors of these methods, and `RateLimited` before anything is sent if a rate-limit pause outlasts
         `timeout`. An error during the wait carries `pipeline_id`; the pipeline itself continues.
@@ -104,6 +169,7 @@ class Pipelines(Endpoints):
             tag=tag,
             parameters=parameters,
             definition_id=definition_id,
+            if_lost=if_lost,
         )
 
     def _wait(self, pipeline_id: Id, options: WaitOptions) -> "Wait[PipelineResult]":

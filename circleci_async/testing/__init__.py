@@ -14,7 +14,7 @@
 
 from .fake import FakeCircleCI
 from .server.exchange import Request
-from .server.faults import Fault
+from .server.faults import Fault, OnRequest
 from .server.limits import RateLimit
 from .state.builds import Artifact, Job, Pipeline, Workflow
 from .state.checkout_keys import CheckoutKey
@@ -63,6 +63,7 @@ __all__ = [
     "JobTest",
     "Message",
     "OidcClaimSet",
+    "OnRequest",
     "Organization",
     "OrganizationGroup",
     "OtelExporter",

@@ -16,15 +16,17 @@ from ..errors import InvalidArgument
 from .handlers import APIS
 from .server.api import ApiOrigin
 from .server.artifacts import ArtifactOrigin
+from .server.credentials import Accounts, sent_token
 from .server.delivery import Deliverer
 from .server.exchange import Origin, Request, Response, error_response
-from .server.faults import Body, Fault, Faults
+from .server.faults import Body, Fault, Faults, OnRequest, fault_of
 from .server.limits import Bucket, RateLimit
 from .server.listener import Listener, reset, send
 from .server.pages import PageTokens
 from .server.signatures import Signer
 from .server.storage import StorageOrigin
 from .state.engine import Engine
+from .state.users import User
 from .state.world import World
 
 _EXPORT_LIFETIME = 36 * 60 * 60.0  # seconds that the signed URL of a usage export is valid
@@ -38,13 +40,19 @@ class FakeCircleCI:
     with a token.
 
     `world`: its state, an empty world by default. `token`: the only valid token, which belongs to `world.me`.
-    `rate_limit`: of the API, or its requests per second; no limit by default. `latency`: seconds before each response.
+    `tokens`: the valid tokens and their users, such as `{"a": world.user("ada"), "b": world.user("bob")}`; the first of
+    them is `token`, unless that is given. `rate_limit`: of the API, for each token, or its requests per second; no
+    limit by default. `latency`: seconds before each response.
     `page_size`: items per page. `run_time`: seconds from trigger to end of a pipeline. `signature_lifetime`: seconds
     that a storage URL is valid. `host`, `ports`: where to listen (API, artifacts, storage); port 0 takes a free one.
     `ranges`, `etags`, `lengths`: whether the storage supports Range, sends ETag, sends Content-Length.
     `record`: whether `requests` is kept; use False for a server that runs for a long time.
     `webhook_timeout`: seconds in which a webhook must answer 2xx. `webhook_retries`: seconds before each further
     attempt; an event is dropped after the last one.
+    `on_request`: a function, plain or async, that is called with each `Request`, its body included, before it has any
+    effect. It returns None to observe the request, or a `Fault`, such as `Fault(status=200, body={...})`, which affects
+    the request whatever its path, as one of `fail` does. It runs on the event loop of the server. If it raises, the
+    response is a 500 with the error.
 
     It can be started again after it was closed; world, requests and faults are kept.
     """
@@ -53,7 +61,8 @@ class FakeCircleCI:
         self,
         world: World | None = None,
         *,
-        token: str = "fake-token",  # noqa: S107  valid for this server only
+        token: str | None = None,
+        tokens: Mapping[str, User] | None = None,
         rate_limit: RateLimit | float | None = None,
         latency: float = 0.0,
         page_size: int = 20,
@@ -67,19 +76,21 @@ class FakeCircleCI:
         record: bool = True,
         webhook_timeout: float = 10.0,
         webhook_retries: Sequence[float] = (0.1, 0.5, 2.0),
+        on_request: OnRequest | None = None,
     ) -> None:
-        if not token.strip():
-            raise InvalidArgument("token must not be blank")
         if page_size < 1:
             raise InvalidArgument(f"page_size must be a positive integer, got {page_size}")
         if webhook_timeout <= 0:
             raise InvalidArgument(f"webhook_timeout must be greater than 0 seconds, got {webhook_timeout}")
         if any(delay < 0 for delay in webhook_retries):
             raise InvalidArgument(f"webhook_retries must be 0 or more seconds each, got {webhook_retries}")
-        self.token = token
+        self._world = world or World()
+        self._accounts = Accounts.of(self._world, token, tokens)
+        self.token: str = self._accounts.token
+        """The token of `client()` and `environment`."""
         self.requests: list[Request] = []
         """The requests that the three servers received, in order of arrival."""
-        self._world = world or World()
+        self._on_request = on_request
         self._latency = latency
         self._host = host
         self._ports = ports
@@ -87,17 +98,26 @@ class FakeCircleCI:
         self._record = record
         if isinstance(rate_limit, int | float):
             rate_limit = RateLimit(rate_limit)
-        self._bucket = None if rate_limit is None else Bucket(rate_limit)
+        self._rate_limit = rate_limit
+        self._buckets: dict[str | None, Bucket] = {}
+        """By token; None for requests without a valid one."""
         self._faults = Faults()
         self._engine = Engine(self._world, run_time)
         secret = token_bytes(16)
         signer = Signer(secret, signature_lifetime, self._world.clock)
-        self._artifacts = ArtifactOrigin(self._world, self._engine, signer, token)
+        self._artifacts = ArtifactOrigin(self._world, self._engine, signer, self._accounts)
         self._storage = StorageOrigin(self._world, signer, ranges=ranges, etags=etags)
         pages = PageTokens(page_size, token_bytes(16))
         exports = Signer(secret, _EXPORT_LIFETIME, self._world.clock)
         self._api = ApiOrigin(
-            self._world, self._engine, pages, token, self._artifacts, apis=APIS, exports=exports, outputs=signer
+            self._world,
+            self._engine,
+            pages,
+            self._accounts,
+            self._artifacts,
+            apis=APIS,
+            exports=exports,
+            outputs=signer,
         )
         self._deliverer = Deliverer(self._world, self._engine, timeout=webhook_timeout, retries=webhook_retries)
         self._listeners: list[Listener] = []
@@ -197,7 +217,7 @@ class FakeCircleCI:
     @property
     def rate_limited(self) -> int:
         """Number of requests that the rate limit rejected."""
-        return 0 if self._bucket is None else self._bucket.rejected
+        return sum(bucket.rejected for bucket in self._buckets.values())
 
     def client(self, **options: Any) -> CircleCI:
         """Return a client of this server; `options` are those of `CircleCI`.
@@ -268,12 +288,16 @@ class FakeCircleCI:
         received = Request(origin, request.method, path, request.query, request.headers, _now())
         if self._record:
             self.requests.append(received)
-        fault = self._faults.match(origin, request.method, path)
-        if fault is not None and fault.reset == "before":
-            await asyncio.sleep(fault.delay)
-            return reset(request)
+        fault = None
         try:
-            received.body = await request.read() if request.can_read_body else b""
+            if self._on_request is not None:
+                received.body = await _body(request)
+                fault = await fault_of(self._on_request, received)
+            fault = fault or self._faults.match(origin, request.method, path)
+            if fault is not None and fault.reset == "before":
+                await asyncio.sleep(fault.delay)
+                return reset(request)
+            received.body = await _body(request)
             response = self._answer(received, fault)
         except web.HTTPRequestEntityTooLarge:
             response = error_response(413)
@@ -301,11 +325,20 @@ class FakeCircleCI:
         if received.origin == "storage":
             self._engine.advance()
             return self._storage.answer(received, expired=expired)
-        if self._bucket is None or fault is not None:
+        if self._rate_limit is None or fault is not None:
             return self._api.answer(received)
-        response = self._bucket.take(_now()) or self._api.answer(received)
-        response.headers.update(self._bucket.state())
+        token = sent_token(received.headers)
+        account = token if token and self._accounts.user_of(token) else None
+        bucket = self._buckets.get(account)
+        if bucket is None:
+            bucket = self._buckets[account] = Bucket(self._rate_limit)
+        response = bucket.take(_now()) or self._api.answer(received)
+        response.headers.update(bucket.state())
         return response
+
+
+async def _body(request: web.BaseRequest) -> bytes:
+    return await request.read() if request.can_read_body else b""
 
 
 def _now() -> float:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import aclosing, contextmanager
-from datetime import datetime
 from typing import Any
 
 from attrs import frozen
@@ -13,14 +12,15 @@ from ..config.redacted import Redacted
 from ..core.arguments import is_number
 from ..core.polling import Interval, PollSchedule, check_interval
 from ..core.session import Session
+from ..core.when import When
 from ..endpoints.resource import Id
 from ..endpoints.usage import Usage
 from ..errors import CircleCIError, ExportFailed, InvalidArgument, WaitTimeout
 from ..models.usage import UsageExport, UsageExportState
+from .columns import UsageRow, typed
 from .part import read
 from .poll_rate import PollRateLimiter
 from .progress import OnUsageProgress, UsageProgressTracker
-from .table import UsageRow
 
 INTERVAL: Interval = (1.0, 30.0)
 
@@ -88,10 +88,12 @@ class ExportWait:
 
 async def export_rows(
     wait: ExportWait,
-    start: datetime | str,
-    end: datetime | str,
+    start: When,
+    end: When,
     shared_org_ids: Sequence[Id] | None,
     on_progress: OnUsageProgress | None,
+    *,
+    raw: bool,
 ) -> AsyncGenerator[UsageRow, None]:
     """Create an export, wait until it is completed, and iterate its rows; see `usage.export`."""
     usage = Usage(wait.session)
@@ -100,15 +102,15 @@ async def export_rows(
     with with_export_id(tracker.export_id):
         tracker.update(state=created.state)
         export = await wait.until_completed(tracker, is_new=True)
-    async with aclosing(rows_of(wait.session, export, tracker)) as rows:
+    async with aclosing(rows_of(wait.session, export, tracker, raw=raw)) as rows:
         async for row in rows:
             yield row
 
 
 async def rows_of(
-    session: Session, export: UsageExport, tracker: UsageProgressTracker
+    session: Session, export: UsageExport, tracker: UsageProgressTracker, *, raw: bool
 ) -> AsyncGenerator[UsageRow, None]:
-    """Iterate the rows of all parts of a completed export."""
+    """Iterate the rows of all parts of a completed export; `raw`: as text."""
     urls = [Redacted(url) for url in export.download_urls or ()]  # they are signed
     tracker.update(state=export.state, parts_total=len(urls))
     received = 0
@@ -125,7 +127,7 @@ async def rows_of(
                 async for rows in batches:
                     tracker.update(bytes=received, rows=tracker.progress.rows + len(rows))
                     for row in rows:
-                        yield row
+                        yield row if raw else typed(row)
             tracker.update(bytes=received, parts_done=number)
 
 

@@ -9,12 +9,12 @@ from ..core.resumable_body import ResumableBody
 from ..core.session import Session
 from ..core.signed_urls import REFUSALS
 from ..errors import CircleCIError, DownloadError
-from .table import MalformedTable, Table, UsageRow
+from .table import MalformedTable, Table, TextRow
 
 
 async def read(
     session: Session, url: Redacted[str], name: str, *, on_bytes: Callable[[int], None]
-) -> AsyncGenerator[list[UsageRow], None]:
+) -> AsyncGenerator[list[TextRow], None]:
     """Iterate the rows of the part at `url` in batches, between which other tasks can run.
 
     The URL is signed, so the token is never sent. Interruptions are resumed. `on_bytes` gets the number of bytes

@@ -7,9 +7,8 @@ from typing import TypeAlias
 
 from ..core.gzip_decoder import GzipDecoder
 
-__all__ = ["UsageRow"]
-
-UsageRow: TypeAlias = dict[str, str]
+TextRow: TypeAlias = dict[str, str]
+"""A row as it is in the file."""
 
 BATCH = 64 * 1024
 """Decompressed bytes that are parsed at once, which takes one or two milliseconds."""
@@ -44,18 +43,18 @@ class Table:
         self._columns: list[str] | None = None
         self._count = 0
 
-    def feed(self, data: bytes) -> Iterator[list[UsageRow]]:
+    def feed(self, data: bytes) -> Iterator[list[TextRow]]:
         """Yield the rows that these bytes complete, in batches. Exhaust it before the next call."""
         for piece in self._gzip.feed(data):
             if rows := self._rows(piece):
                 yield rows
 
-    def end(self) -> list[UsageRow]:
+    def end(self) -> list[TextRow]:
         """Return the last rows, after all bytes."""
         self._gzip.end()
         return self._rows(b"", final=True)
 
-    def _rows(self, data: bytes, *, final: bool = False) -> list[UsageRow]:
+    def _rows(self, data: bytes, *, final: bool = False) -> list[TextRow]:
         try:
             text = self._utf_8.decode(data, final)
         except UnicodeDecodeError:
@@ -71,7 +70,7 @@ class Table:
             lines.append(self._rest)
         # A row can span lines, and only the parser finds its end. An incomplete row is parsed again with more lines.
         reader = csv.reader(lines if final else _until_exhausted(lines), strict=True)
-        rows: list[UsageRow] = []
+        rows: list[TextRow] = []
         parsed = 0
         try:
             for fields in reader:
@@ -88,7 +87,7 @@ class Table:
             raise MalformedTable(f"more than {MAX_RECORD} characters in row {self._count}")
         return rows
 
-    def _add(self, fields: list[str], rows: list[UsageRow]) -> None:
+    def _add(self, fields: list[str], rows: list[TextRow]) -> None:
         columns = self._columns
         if columns is None:
             if len(set(fields)) < len(fields):

@@ -9,9 +9,12 @@ from ..core.arguments import check_word, is_number
 from ..core.polling import Interval, check_interval
 from ..errors import InvalidArgument
 
-__all__ = ["OnHold"]
+__all__ = ["IfLost", "OnHold"]
 
 OnHold: TypeAlias = Literal["return", "wait"]
+
+IfLost: TypeAlias = Literal["raise", "find"]
+"""What a trigger does if its response is lost: raise the error, or find the pipeline."""
 
 INTERVAL: Interval = (2.0, 30.0)
 

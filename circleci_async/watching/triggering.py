@@ -5,10 +5,11 @@ import asyncio
 from attrs import evolve
 
 from ..core.session import Session
-from ..endpoints.pipelines import Parameters, Pipelines
+from ..endpoints.pipelines import Parameters
 from ..endpoints.resource import Id, ProjectRef
 from ..models.pipelines import Ref
-from .arguments import WaitOptions
+from .arguments import IfLost, WaitOptions
+from .lost_trigger import run, trigger
 from .results import PipelineResult
 from .wait import wait_for_pipeline
 
@@ -22,16 +23,23 @@ async def trigger_and_wait(
     tag: str | None,
     parameters: Parameters | None,
     definition_id: Id | None,
+    if_lost: IfLost,
 ) -> PipelineResult:
     """Trigger a pipeline, or run a definition, and wait until it has ended; see `pipelines.trigger_and_wait`."""
     started = asyncio.get_running_loop().time()
-    pipelines = Pipelines(session if options.timeout is None else _with_max_wait(session, options.timeout))
+    limited = session if options.timeout is None else _with_max_wait(session, options.timeout)
     if definition_id is None:
-        created = await pipelines.trigger(project, branch=branch, tag=tag, parameters=parameters)
+        created = await trigger(limited, project, branch=branch, tag=tag, parameters=parameters, if_lost=if_lost)
     else:
         ref = None if branch is None and tag is None else Ref(branch=branch, tag=tag)
-        created = await pipelines.run(
-            project, definition_id=definition_id, config=ref, checkout=ref, parameters=parameters
+        created = await run(
+            limited,
+            project,
+            definition_id=definition_id,
+            config=ref,
+            checkout=ref,
+            parameters=parameters,
+            if_lost=if_lost,
         )
     return await wait_for_pipeline(session, created.id, options, started=started).result()
 

@@ -3,21 +3,26 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from attrs import evolve
+
 from ..config.redacted import Redacted
 from ..core.arguments import is_number
 from ..errors import InvalidArgument, SignatureError
 from ..models.events import WebhookEvent
 from .reading import parse
-from .signature import Body, Headers, Secret, raw_bytes, secrets_of, verify_with
+from .signature import Body, Headers, NamedSecret, Secret, raw_bytes, secrets_of, verify_with
 
-__all__ = ["check_age", "checked_max_age", "unwrap", "verify"]
+__all__ = ["checked_max_age", "unwrap", "verified_event", "verify"]
 
 
-def verify(body: Body, headers: Headers, secret: Secret, *, max_age: float | None = None) -> None:
+def verify(body: Body, headers: Headers, secret: Secret, *, max_age: float | None = None) -> str | None:
     """Check that the body is signed with the secret, or with one of several. Raises `SignatureError`.
 
+    Return the name of the secret that matched, or None for secrets without names.
+
     `body` is the raw body of the request, and `headers` are its headers: a mapping or pairs, with names in any case.
-    `secret` is the webhook's signing secret, or several of them during a rotation.
+    `secret` is the webhook's signing secret, or several of them during a rotation, with or without names:
+    `{"old": "…", "new": "…"}`.
 
     `max_age`: seconds since the event's `happened_at`, which is part of the signed body; an older event, or one without
     the time, raises `SignatureError`. None accepts events of any age.
@@ -29,13 +34,14 @@ def verify(body: Body, headers: Headers, secret: Secret, *, max_age: float | Non
     del secret  # a traceback that prints local variables must not print it
     checked_max_age(max_age)
     content = raw_bytes(body)
-    verify_with(secrets_of(given), content, headers)
+    name = verify_with(secrets_of(given), content, headers)
     if max_age is not None:
-        check_age(parse(content), max_age)
+        _check_age(parse(content), max_age)
+    return name
 
 
 def unwrap(body: Body, headers: Headers, secret: Secret, *, max_age: float | None = None) -> WebhookEvent:
-    """Verify a delivery, and return its event.
+    """Verify a delivery, and return its event. Its `secret_name` is what `verify` returns.
 
     Takes the arguments of `verify`, and raises the errors of `verify` and `parse`.
     """
@@ -43,10 +49,17 @@ def unwrap(body: Body, headers: Headers, secret: Secret, *, max_age: float | Non
     del secret  # a traceback that prints local variables must not print it
     checked_max_age(max_age)
     content = raw_bytes(body)
-    verify_with(secrets_of(given), content, headers)
+    return verified_event(secrets_of(given), content, headers, max_age)
+
+
+def verified_event(
+    secrets: tuple[NamedSecret, ...], content: bytes, headers: Headers, max_age: float | None
+) -> WebhookEvent:
+    """Verify a delivery, and return its event; see `unwrap`."""
+    name = verify_with(secrets, content, headers)
     event = parse(content)
-    check_age(event, max_age)
-    return event
+    _check_age(event, max_age)
+    return event if name is None else evolve(event, secret_name=name)
 
 
 def checked_max_age(max_age: Any) -> float | None:
@@ -57,7 +70,7 @@ def checked_max_age(max_age: Any) -> float | None:
     raise InvalidArgument(f"max_age must be a positive number of seconds or None, got {max_age!r}")
 
 
-def check_age(event: WebhookEvent, max_age: float | None) -> None:
+def _check_age(event: WebhookEvent, max_age: float | None) -> None:
     """Raise `SignatureError` for an event that happened more than `max_age` seconds ago, or at an unknown time."""
     if max_age is None:
         return

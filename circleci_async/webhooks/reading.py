@@ -13,7 +13,7 @@ from .signature import Body, raw_bytes
 __all__ = ["parse"]
 
 _KNOWN = frozenset(WebhookEventType)
-_PARTS = frozenset(each.name for each in fields(WebhookEvent)) - {"id", "type", "happened_at", "raw"}
+_PARTS = frozenset(each.name for each in fields(WebhookEvent)) - {"id", "type", "happened_at", "raw", "secret_name"}
 
 
 def parse(body: Body) -> WebhookEvent:
@@ -35,7 +35,7 @@ def _parse(body: bytes) -> WebhookEvent:
     if not isinstance(payload, dict):
         return decode(WebhookEvent, body)  # raises the error
     given = cast(dict[str, Any], payload)
-    read = {name: value for name, value in given.items() if not _has_no_id(name, value)} | {"raw": given}
+    read = {name: value for name, value in given.items() if not _is_ignored(name, value)} | {"raw": given}
     try:
         event = structure(WebhookEvent, read, body=body)
     except DecodeError:
@@ -50,8 +50,13 @@ def _parse(body: bytes) -> WebhookEvent:
     return event
 
 
-def _has_no_id(name: str, value: Any) -> bool:
-    """Return whether a part has no id and is treated as absent: nothing can be requested without an id."""
+def _is_ignored(name: str, value: Any) -> bool:
+    """Return whether a field is treated as absent.
+
+    Nothing can be requested without the id of a part, and the name of the secret is not part of the payload.
+    """
+    if name.replace("-", "_") == "secret_name":
+        return True
     return name in _PARTS and isinstance(value, dict) and cast(dict[str, Any], value).get("id") is None
 
 

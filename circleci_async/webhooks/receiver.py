@@ -17,10 +17,9 @@ from ..models.events import WebhookEvent
 from .answer import Answer
 from .asgi import AsgiApp
 from .body import BodyRefused, read_body
-from .delivery import check_age, checked_max_age
+from .delivery import checked_max_age, verified_event
 from .event_queue import EventQueue
-from .reading import parse
-from .signature import Body, Headers, Secret, secrets_of, verify_with
+from .signature import Body, Headers, Secret, secrets_of
 
 if TYPE_CHECKING:
     from .aiohttp_handler import Handler
@@ -61,7 +60,8 @@ class ReceiverStats:
 class Receiver(NotPicklable):
     """Answers deliveries at once, and calls `on_event` for each event afterwards.
 
-    `secret` is the webhook's signing secret, or several of them. `on_event` is called with a `WebhookEvent`: an async
+    `secret` is the webhook's signing secret, or several of them. If they have names, as in `{"old": "…", "new": "…"}`,
+    the event's `secret_name` is that of the secret that matched. `on_event` is called with a `WebhookEvent`: an async
     function, or a plain one, which runs on the event loop and must not block it. Its errors are logged, counted, and
     passed to `on_error` with the event (also an async or a plain function).
 
@@ -214,10 +214,7 @@ class Receiver(NotPicklable):
         if self._closed:
             return _CLOSED
         content = await read_body(body, max_size=self._max_body, timeout=self._read_timeout)
-        verify_with(self._secrets, content, headers)
-        event = parse(content)
-        check_age(event, self._max_age)
-        return self._accept(event)
+        return self._accept(verified_event(self._secrets, content, headers, self._max_age))
 
     def _accept(self, event: WebhookEvent) -> Answer:
         """Accept an event, unless it is a duplicate. Does not await, so that concurrent duplicates are recognized."""

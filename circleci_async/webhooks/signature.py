@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
 from ..config.redacted import Redacted
 from ..errors import InvalidArgument, SignatureError
@@ -15,7 +15,7 @@ _VERSION = "v1"
 """The latest version. A newer one must replace it, not be added: an attacker could leave the newer one out."""
 
 Body: TypeAlias = bytes | bytearray | memoryview
-Secret: TypeAlias = str | bytes | Iterable[str | bytes]
+Secret: TypeAlias = str | bytes | Iterable[str | bytes] | Mapping[str, str | bytes]
 
 
 class HeaderMap(Protocol):
@@ -27,35 +27,59 @@ class HeaderMap(Protocol):
 Headers: TypeAlias = HeaderMap | Iterable[tuple[str, str] | tuple[bytes, bytes]]
 
 
-def verify_with(secrets: tuple[Redacted[bytes], ...], body: bytes, headers: Headers) -> None:
-    """Check that the body is signed with a secret. Takes the results of `secrets_of` and `raw_bytes`.
+class NamedSecret(NamedTuple):
+    """A signing secret. `name` is None unless the secrets were given with names."""
 
-    Raises `SignatureError`.
+    name: str | None
+    key: Redacted[bytes]
+
+
+def verify_with(secrets: tuple[NamedSecret, ...], body: bytes, headers: Headers) -> str | None:
+    """Check that the body is signed with a secret, and return the secret's name.
+
+    Takes the results of `secrets_of` and `raw_bytes`. Raises `SignatureError`.
     """
     signatures = _signatures(headers)
-    is_valid = False
+    matching: list[NamedSecret] = []
     for secret in secrets:
-        expected = Redacted(hmac.digest(secret.reveal(), body, "sha256").hex().encode())
+        expected = Redacted(hmac.digest(secret.key.reveal(), body, "sha256").hex().encode())
         for signature in signatures:  # compare all, so that the time reveals nothing
-            is_valid |= hmac.compare_digest(signature, expected.reveal())
-    if not is_valid:
+            matching += [secret] * hmac.compare_digest(signature, expected.reveal())
+    if not matching:
         raise SignatureError(
             "the webhook's signature is wrong: the body was signed with another secret, or has been modified"
         )
+    return matching[0].name
 
 
-def secrets_of(secret: Redacted[Any]) -> tuple[Redacted[bytes], ...]:
+def secrets_of(secret: Redacted[Any]) -> tuple[NamedSecret, ...]:
     """Return each secret as bytes. Raises `InvalidArgument`, without the secrets in its message."""
     if isinstance(secret.reveal(), str | bytes):
-        return (_secret_bytes(secret, "secret"),)
-    if isinstance(secret.reveal(), Mapping) or not isinstance(secret.reveal(), Iterable):
+        return (NamedSecret(None, _secret_bytes(secret, "secret")),)
+    if not isinstance(secret.reveal(), Iterable):
         kind = type(secret.reveal()).__name__
         raise InvalidArgument(f"secret must be the webhook's signing secret, or several, got {kind}")
-    given = map(Redacted, secret.reveal())
-    secrets = tuple(_secret_bytes(each, f"secret[{index}]") for index, each in enumerate(given))
+    if isinstance(secret.reveal(), Mapping):
+        pairs = ((Redacted(name), Redacted(key)) for name, key in secret.reveal().items())
+        secrets = tuple(
+            NamedSecret(_checked_name(name), _secret_bytes(key, f"value {n} of secret"))
+            for n, (name, key) in enumerate(pairs, 1)
+        )
+    else:
+        given = map(Redacted, secret.reveal())
+        secrets = tuple(NamedSecret(None, _secret_bytes(each, f"secret[{n}]")) for n, each in enumerate(given))
     if not secrets:
-        raise InvalidArgument("secret must be the webhook's signing secret, or several, got an empty list")
+        kind = "mapping" if isinstance(secret.reveal(), Mapping) else "list"
+        raise InvalidArgument(f"secret must be the webhook's signing secret, or several, got an empty {kind}")
     return secrets
+
+
+def _checked_name(name: Redacted[Any]) -> str:
+    """Return the name of a secret. An error does not show it, since the mapping may be the wrong way round."""
+    if not isinstance(name.reveal(), str) or not name.reveal().strip():
+        kind = "an empty name" if isinstance(name.reveal(), str) else f"a name of type {type(name.reveal()).__name__}"
+        raise InvalidArgument(f"secret must map names to signing secrets, got {kind}")
+    return str(name.reveal())
 
 
 def raw_bytes(body: object) -> bytes:

@@ -201,7 +201,8 @@ def test_sizes_accept_units(size: str, count: int) -> None:
         (("gh/acme/api",), "missing option '--into'"),
         (("--into", "out"), "missing argument 'PROJECT'"),
         (("acme", "--into", "out"), "project"),
-        (("gh/acme/api", "--into", "out", "--since", "yesterday"), "yesterday"),
+        (("gh/acme/api", "--into", "out", "--since", "yesterday"), "--since must be a datetime, a date"),
+        (("gh/acme/api", "--into", "out", "--until", ""), "--until must be a datetime, a date"),
         (("gh/acme/api", "--into", "out", "--since", "1d", "--until", "2d"), "since"),
         (
             ("gh/acme/api", "--into", "out", "--branch", "main", "--tag", "v1"),

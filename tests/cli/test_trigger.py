@@ -50,6 +50,17 @@ def test_without_options_the_body_is_empty(cli: Cli, project: Project, fake: Fak
     assert (ran.code, ran.data["number"], ran.data["state"]) == (0, 1, "pending")
 
 
+def test_the_pipeline_of_a_lost_response_is_found_when_asked(cli: Cli, project: Project, fake: FakeCircleCI) -> None:
+    fake.fail("*/pipeline", method="POST", times=2, reset="after")
+    lost = cli("trigger", "gh/acme/api")
+    found = cli("trigger", "gh/acme/api", "--if-lost", "find", "--json")
+
+    assert (lost.code, found.code) == (1, 0)
+    assert found.data["id"] == project.pipelines.all[1].id
+    assert len(project.pipelines.all) == 2
+    assert "expected 'raise' or 'find', got 'twice'" in cli("trigger", "gh/acme/api", "--if-lost", "twice").err
+
+
 def test_a_tag_is_built(cli: Cli, project: Project) -> None:
     assert cli("trigger", "gh/acme/api", "--tag", "v1").code == 0
     assert project.pipelines.all[0].tag == "v1"

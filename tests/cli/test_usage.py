@@ -73,8 +73,8 @@ def test_empty_usage_succeeds(cli: Cli, world: World, fake: FakeCircleCI) -> Non
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--start", "soon"], "--start must be a date such as 2026-05-04 or 2026-05-04T10:00:00Z, got 'soon'"),
-        (["--end", "2026-02-30"], "--end must be a date"),
+        (["--start", "soon"], "--start must be a datetime, a date, a positive timedelta, or text such as '7d'"),
+        (["--end", "2026-02-30"], "--end must be a datetime, a date"),
         (["--start", "2026-03-01", "--end", "2026-05-01"], "31 days"),
         (["--interval", "5,1"], "--interval must be seconds"),
     ],
@@ -109,3 +109,14 @@ def test_the_status_on_a_terminal_does_not_mix_with_the_rows(
     assert "say, hello" not in err
     rows = json.loads(out) if "--json" in options else rows_of((tmp_path / "usage.csv").read_text() if options else out)
     assert len(rows) == 3
+
+
+def test_json_has_types_and_csv_the_text_of_circleci(cli: Cli, acme: Organization) -> None:
+    data = cli("usage", "export", acme.id, "--start", "30d", "--json").data
+    assert {type(row["TOTAL_CREDITS"]) for row in data} == {float}
+    assert {type(row["PIPELINE_NUMBER"]) for row in data} == {int}
+    started_at = data[0]["JOB_RUN_STARTED_AT"]
+    text = rows_of(cli("usage", "export", acme.id, "--start", "30d").out)
+    assert text[0]["JOB_RUN_STARTED_AT"] == started_at.replace("T", " ").removesuffix("Z")
+    assert [float(row["TOTAL_CREDITS"]) for row in text] == [row["TOTAL_CREDITS"] for row in data]
+    assert all("." not in row["TOTAL_CREDITS"] for row in text)

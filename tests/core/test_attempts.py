@@ -3,20 +3,25 @@
 import asyncio
 import functools
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from circleci_async import (
+    ApiError,
     Artifact,
     Attempt,
+    AttemptOutcome,
     CircleCI,
     InvalidArgument,
+    NotCreated,
     NotFound,
     RateLimited,
     RequestTimeout,
+    ResponseTooLarge,
     RetryPolicy,
     ServerError,
     TransportError,
@@ -46,6 +51,7 @@ async def test_a_hook_receives_the_request_and_its_outcome() -> None:
     assert (attempt.sent, attempt.received) == (0, circle.stats.received)
     assert attempt.received > 0
     assert attempt.seconds >= 0
+    assert attempt.outcome == "success"
     assert attempt.retry_after is None
     with pytest.raises(AttributeError):
         attempt.status = 500  # type: ignore[misc]  # it is frozen
@@ -85,27 +91,74 @@ async def test_waiting_for_the_limiter_is_separate_from_the_attempt() -> None:
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "status", "error"),
+    ("behaviour", "status", "error", "outcome"),
     [
-        (answer(404, {"message": "No."}), 404, NotFound),
-        (answer(302, "", {"Location": "ftp://x/"}), 302, Exception),
-        (cut(b'{"id": "u", "login": "x"}', 5), 200, TransportError),
-        (hang_up, None, TransportError),
+        (answer(404, {"message": "No."}), 404, NotFound, "client_error"),
+        (answer(408, ""), 408, ApiError, "client_error"),
+        (answer(429, ""), 429, RateLimited, "rate_limited"),
+        (answer(503, ""), 503, ServerError, "server_error"),
+        (answer(302, "", {"Location": "ftp://x/"}), 302, Exception, "client_error"),
+        (answer(200, "x" * 2_000), 200, ResponseTooLarge, "connection_error"),
+        (cut(b'{"id": "u", "login": "x"}', 5), 200, TransportError, "connection_error"),
+        (hang_up, None, TransportError, "connection_error"),
     ],
-    ids=["404", "odd redirect", "cut", "hang up"],
+    ids=["404", "408", "429", "503", "odd redirect", "too large", "cut", "hang up"],
 )
 async def test_a_failed_attempt_is_reported_with_its_error(
-    behaviour: Behaviour, status: int | None, error: type[Exception]
+    behaviour: Behaviour, status: int | None, error: type[Exception], outcome: str
 ) -> None:
     attempts: list[Attempt] = []
     async with (
         raw_server(behaviour) as server,
-        observed(server, attempts.append, retry=RetryPolicy(attempts=1)) as circle,
+        observed(server, attempts.append, retry=RetryPolicy(attempts=1), max_response_bytes=1_000) as circle,
     ):
         with pytest.raises(error) as caught:
             await circle.users.me()
     (attempt,) = attempts
-    assert (attempt.status, attempt.error) == (status, caught.value)
+    assert (attempt.status, attempt.error, attempt.outcome) == (status, caught.value, outcome)
+
+
+async def test_a_refused_connection_is_a_connection_error() -> None:
+    attempts: list[Attempt] = []
+    async with raw_server(hang) as server:
+        pass
+    async with observed(server, attempts.append, retry=RetryPolicy(attempts=1)) as circle:
+        with pytest.raises(TransportError):
+            await circle.users.me()
+    assert [attempt.outcome for attempt in attempts] == ["connection_error"]
+
+
+async def test_an_error_of_the_token_function_has_an_outcome() -> None:
+    attempts: list[Attempt] = []
+
+    def fails() -> str:
+        raise LookupError("no token")
+
+    async with raw_server(hang) as server, CircleCI(fails, host=server.url, on_attempt=attempts.append) as circle:
+        with pytest.raises(LookupError):
+            await circle.users.me()
+    assert [attempt.outcome for attempt in attempts] == ["error"]
+
+
+async def test_a_deletion_that_an_earlier_attempt_did_is_a_success() -> None:
+    attempts: list[Attempt] = []
+    async with raw_server(answer(502, ""), answer(404, "")) as server, observed(server, attempts.append) as circle:
+        await circle.contexts.delete("5034460f-c7c4-4c43-9457-de07e2029e7b")
+    assert [(attempt.status, attempt.outcome) for attempt in attempts] == [(502, "server_error"), (404, "success")]
+
+
+async def test_a_run_that_created_nothing_is_a_client_error() -> None:
+    attempts: list[Attempt] = []
+    async with raw_server(answer(200, {"message": "skipped"})) as server, observed(server, attempts.append) as circle:
+        with pytest.raises(NotCreated):
+            await circle.pipelines.run("gh/acme/api")
+    assert [attempt.outcome for attempt in attempts] == ["client_error"]
+
+
+def test_every_outcome_is_documented() -> None:
+    page = Path(__file__).parents[2] / "docs" / "guide" / "observability.md"
+    [line] = [each for each in page.read_text("utf-8").splitlines() if each.startswith("- `outcome` is ")]
+    assert re.findall(r"`(\w+)`", line)[1:] == list(get_args(AttemptOutcome))
 
 
 async def test_a_cancelled_attempt_is_reported() -> None:
@@ -118,6 +171,7 @@ async def test_a_cancelled_attempt_is_reported() -> None:
         with pytest.raises(asyncio.CancelledError):
             await call
     assert [type(attempt.error) for attempt in attempts] == [asyncio.CancelledError]
+    assert [attempt.outcome for attempt in attempts] == ["cancelled"]
 
 
 @fast_clock
@@ -129,6 +183,7 @@ async def test_an_attempt_ended_by_timeout_or_deadline_is_reported() -> None:
             with pytest.raises(RequestTimeout):
                 await circle.users.me()
     assert [type(attempt.error) for attempt in attempts] == [RequestTimeout, asyncio.CancelledError]
+    assert [attempt.outcome for attempt in attempts] == ["timeout", "timeout"]
     assert [attempt.seconds for attempt in attempts] == pytest.approx([60, 30], abs=2)
 
 

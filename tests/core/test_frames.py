@@ -370,7 +370,10 @@ RECEIVED: dict[str, Callable[[], object]] = {
     "an empty secret": lambda: webhooks.verify(BODY, SIGNED, [VALUE, ""]),
     "a surrogate": lambda: webhooks.verify(BODY, SIGNED, [VALUE, surrogate(VALUE)]),
     "a number": lambda: webhooks.verify(BODY, SIGNED, [VALUE, 1]),  # type: ignore[list-item]
-    "a mapping": lambda: webhooks.verify(BODY, SIGNED, {VALUE: VALUE}),
+    "a mapping": lambda: webhooks.verify(BODY, UNSIGNED, {"old": VALUE, "new": "x"}),
+    "a number in a mapping": lambda: webhooks.verify(BODY, SIGNED, {"old": VALUE, VALUE: 1}),
+    "a name of bytes": lambda: webhooks.verify(BODY, SIGNED, {"old": VALUE, VALUE.encode(): VALUE}),
+    "a mapping of the receiver": lambda: webhooks.Receiver({"old": VALUE, "new": ""}, print),
     "old": lambda: webhooks.verify(BODY, SIGNED, VALUE, max_age=60),
     "an age": lambda: webhooks.unwrap(BODY, SIGNED, VALUE, max_age=-1),
     "receiver": lambda: webhooks.Receiver(VALUE, print, queue=-1),

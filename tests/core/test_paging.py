@@ -1,5 +1,9 @@
 """Lists that are fetched page by page."""
 
+import asyncio
+import re
+from typing import Any
+
 import pytest
 
 from circleci_async.core.paging import Page, Paged
@@ -37,6 +41,16 @@ async def test_nothing_is_requested_before_iteration_and_each_walk_starts_again(
     assert pages.requested == []
     assert await paged.collect() == await paged.collect() == [1, 2, 3, 4, 5]
     assert pages.requested == [None, "b", "c"] * 2
+
+
+async def test_awaiting_a_list_names_what_to_use_instead() -> None:
+    pages = three()
+    listed: Any = Paged(pages.fetch)
+    message = re.escape("a list cannot be awaited: use `async for item in ...`, or `await ....collect()` for all items")
+    for awaited in (lambda: listed, lambda: asyncio.gather(listed), lambda: asyncio.wait_for(listed, 1)):
+        with pytest.raises(TypeError, match=message):
+            await awaited()
+    assert pages.requested == []
 
 
 async def test_pages_start_at_a_token() -> None:

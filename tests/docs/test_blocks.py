@@ -36,6 +36,11 @@ COMMANDS = ("circleci-async ", "python -m circleci_async ", "pytest ")
 OPERATORS = set(";|&<>")
 
 
+def _spelled(distribution: str) -> str:
+    """Return the name of a distribution as pages spell it."""
+    return distribution.lower().replace("_", "-")
+
+
 def _imports(page: Path) -> Iterator[str]:
     """Iterate the modules that the blocks of a page import."""
     for block in blocks(page):
@@ -50,7 +55,7 @@ def _imports(page: Path) -> Iterator[str]:
 @pytest.mark.parametrize("page", [page for page in pages() if any(_imports(page))], ids=name)
 def test_a_page_says_what_to_install(page: Path) -> None:
     modules = {module.partition(".")[0] for module in _imports(page)} - sys.stdlib_module_names - OWN
-    missing = {module for module in modules if not {each.lower() for each in DISTRIBUTIONS[module]} & installs(page)}
+    missing = {module for module in modules if not {_spelled(each) for each in DISTRIBUTIONS[module]} & installs(page)}
     assert missing == set()
 
 

@@ -3,13 +3,13 @@
 import inspect
 import re
 from functools import cached_property
-
-from pycircleci.api import Api
+from importlib import import_module
 
 import circleci_async as ca
 
 from .pages import DOCS
 
+Api = import_module("pycircleci.api").Api  # has no types
 TEXT = (DOCS / "guide" / "coming-from-pycircleci.md").read_text("utf-8")
 GROUPS = [attribute for attribute, value in vars(ca.CircleCI).items() if isinstance(value, cached_property)]
 INTERNAL = {"owner_slug", "project_slug", "split_project_slug", "ppr", "validate_api_version"}

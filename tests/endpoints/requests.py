@@ -41,6 +41,7 @@ VALUES: dict[str, Any] = {
     "config_source": {**REPOSITORY, "file_path": ".circleci/config.yml"},
     "event_source": REPOSITORY,
     "events": ["job-completed"],
+    "if_lost": "raise",
     "if_truncated": "raise",
     "headers": {"x-api-key": "s3cret \u00e9", "x_y": "1"},
     "jobs": [str(uuid5(NAMESPACE_URL, "job"))],
@@ -90,7 +91,7 @@ WIRE_NAMES: dict[str, tuple[str, ...]] = {
 }
 """Parameters and fields that an argument goes to, where they have another name. `owner.id` is a field of a field."""
 
-NOT_SENT = {"if_truncated"}
+NOT_SENT = {"if_lost", "if_truncated"}
 """Arguments that the API does not have."""
 
 SENT_BY_DEFAULT: dict[str, dict[str, Any]] = {

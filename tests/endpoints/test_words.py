@@ -134,6 +134,9 @@ WORDS: list[tuple[str, Iterable[str], Start]] = [
     ("claims", ("audience", "ttl"), call("oidc.delete_project_claims", ID, ID, name="claims", several=True)),
     ("if_truncated", ("warn", "raise", "ignore"), call("contexts.variables", ID, name="if_truncated")),
     ("if_truncated", ("warn", "raise", "ignore"), call("groups.list", ID, name="if_truncated")),
+    ("if_lost", ("raise", "find"), call("pipelines.trigger", P, name="if_lost")),
+    ("if_lost", ("raise", "find"), call("pipelines.run", P, name="if_lost")),
+    ("if_lost", ("raise", "find"), call("pipelines.trigger_and_wait", P, name="if_lost")),
     ("on_hold", ("return", "wait"), call("pipelines.wait", ID, name="on_hold")),
     ("on_hold", ("return", "wait"), call("workflows.wait", ID, name="on_hold")),
     ("dedupe", ("hardlink",), lambda c, word: c.harvest([P], "unused", dedupe=word)),
@@ -165,7 +168,7 @@ async def test_the_words_of_the_list_are_sent(name: str, words: Iterable[str], s
     async with raw_server(ok) as server, CircleCI("t", host=server.url) as circle:
         for word in words:
             sent = len(server.requests)
-            if name in {"dedupe", "on_hold", "if_truncated", "status"}:
+            if name in {"dedupe", "on_hold", "if_lost", "if_truncated", "status"}:
                 continue  # not sent to the API
             started = start(circle, word)
             with suppress(ca.ApiError):

@@ -38,6 +38,8 @@ ANYTHING = st.recursive(
 DATES = st.sampled_from(
     ["2026-05-04T10:00:00Z", "2026-05-04T10:00:00.042Z", "2026-05-04T10:00:00.123456789Z", "2026-05-04T12:00:00+02:00"]
 )
+UNSTATED_DATES = {"workflow_created_at"}
+"""Dates that the description calls strings."""
 
 
 def bodies(schema: Json, *, full: bool = False) -> st.SearchStrategy[Json]:
@@ -73,7 +75,9 @@ def objects(schema: Json, *, full: bool) -> st.SearchStrategy[Json]:
         values: Json = schema.get("additionalProperties")
         inner = bodies(values, full=full) if isinstance(values, dict) and values else ANYTHING
         return st.dictionaries(WORDS, inner, min_size=full, max_size=2)
-    known = {name: bodies(inner, full=full) for name, inner in properties.items()}
+    known = {
+        name: DATES if spelt(name) in UNSTATED_DATES else bodies(inner, full=full) for name, inner in properties.items()
+    }
     promised = set(known) if full else set(schema.get("required", []))
     names = set(map(spelt, known))
 

@@ -19,6 +19,7 @@ from circleci_async import (
     UsageExport,
     UsageExportState,
     UsageProgress,
+    UsageRow,
 )
 from circleci_async.testing import World
 from tests.downloads.file_server import in_sequence, redirect, served
@@ -49,7 +50,7 @@ LARGE = part("N,TEXT", *('{},"line\n""{}"", {}"'.format(row["N"], row["N"], row[
 SIGNATURE = "5ignatur3"
 
 
-async def rows_of(export: Any) -> list[dict[str, str]]:
+async def rows_of(export: Any) -> list[UsageRow]:
     return [row async for row in export]
 
 
@@ -64,7 +65,7 @@ async def test_an_export_has_a_row_for_each_job_of_all_parts() -> None:
     async with running(world) as (fake, circle):
         rows = await rows_of(circle.usage.export(organization.id, START, END))
         assert sorted(row["JOB_NAME"] for row in rows) == [f"job {number}" for number in range(7)]
-        assert {row["TOTAL_CREDITS"] for row in rows} == {"10"}
+        assert {row["TOTAL_CREDITS"] for row in rows} == {10.0}
         assert {row["ORGANIZATION_ID"] for row in rows} == {organization.id}
         stored = [request for request in fake.requests if request.origin == "storage"]
         assert [request.status for request in stored] == [200] * 3

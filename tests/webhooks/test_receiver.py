@@ -421,6 +421,19 @@ async def test_a_body_that_is_not_raw_and_missing_headers_are_refused() -> None:
             await receiver.receive(b"", None)  # type: ignore[arg-type]  # this is the point
 
 
+async def test_an_event_has_the_name_of_its_secret() -> None:
+    events: list[ca.WebhookEvent] = []
+    async with Receiver({"old": "first-s3cret", "new": "second-s3cret"}, events.append) as receiver:
+        for id, secret, status in (
+            ("e-1", "first", 202),
+            ("e-2", "second", 202),
+            ("e-2", "first", 200),
+            ("e", "x", 401),
+        ):
+            assert (await deliver(receiver, ping(id), f"{secret}-s3cret")).status == status
+    assert [(event.id, event.secret_name) for event in events] == [("e-1", "old"), ("e-2", "new")]
+
+
 async def test_no_secret_is_shown(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     async with Receiver(["first-s3cret", "second-s3cret"], print) as receiver:

@@ -6,6 +6,7 @@ import traceback
 from collections import ChainMap
 from collections.abc import Mapping
 from email.message import Message as EmailMessage
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -129,6 +130,28 @@ def test_any_of_several_secrets_is_accepted() -> None:
     assert is_accepted(f"v1={digest(BODY, 'päss')}", secret="päss".encode())
 
 
+def test_the_name_of_the_secret_that_matched_is_returned() -> None:
+    secrets: dict[str, str | bytes] = {"old": "first", "new": b"second", "same": "first"}
+    for kind in (secrets, ChainMap({}, secrets), MappingProxyType(secrets)):
+        for key, name in (("first", "old"), ("second", "new")):
+            assert verify(BODY, signed(BODY, key), kind) == name
+            assert verify(BODY, signed(BODY, key), kind, max_age=1e12) == name
+            assert unwrap(BODY, signed(BODY, key), kind).secret_name == name
+        both = f"v1={digest(BODY, 'second')},v1={digest(BODY, 'first')}"
+        assert verify(BODY, {"circleci-signature": both}, kind) == "old"  # the first of the mapping
+        with pytest.raises(ca.SignatureError, match="is wrong"):
+            verify(BODY, signed(BODY, "third"), kind)
+    assert verify(BODY, signed(BODY, "first"), list(map(str, ("first", "second")))) is None
+
+
+def test_a_payload_cannot_set_the_name_of_the_secret() -> None:
+    for extra in ({"secret_name": "new"}, {"secret-name": "new"}, {"secret_name": 7}):
+        for kind in ("ping", "a-new-type"):
+            body = body_of({**WORKFLOW_COMPLETED, **extra, "type": kind})
+            assert unwrap(body, signed(body), SECRET).secret_name is None
+            assert unwrap(body, signed(body), {"old": SECRET}).secret_name == "old"
+
+
 @pytest.mark.parametrize(
     ("secret", "message"),
     [
@@ -142,7 +165,11 @@ def test_any_of_several_secrets_is_accepted() -> None:
         (["right", None], r"secret\[1\] must be text or bytes, got NoneType"),
         (None, "secret must be .*, got NoneType"),
         (7, "secret must be .*, got int"),
-        ({"right": 1}, "secret must be .*, got dict"),
+        ({}, "secret must be .*, got an empty mapping"),
+        ({"new": 1}, "value 1 of secret must be text or bytes, got int"),
+        ({"old": "right", "new": " "}, "value 2 of secret must be .*, got an empty one"),
+        ({"": "right"}, "secret must map names to signing secrets, got an empty name"),
+        ({1: "right"}, "secret must map names to signing secrets, got a name of type int"),
         ("\udc80", "secret must be valid Unicode text"),
     ],
     ids=repr,
@@ -225,6 +252,8 @@ def test_no_secret_is_in_an_error_or_its_traceback() -> None:
         (signed(BODY + b"x"), ("first-s3cret", "second-s3cret")),
         ({}, "first-s3cret"),
         (signed(BODY), ["first-s3cret", 7]),
+        (signed(BODY), {"a": "first-s3cret", "b": "second-s3cret"}),
+        (signed(BODY), {"a": "first-s3cret", "b": 7}),
         (signed(BODY), ["first-s3cret", ""]),
         (signed(BODY), "s3cret\udc80"),
     ]

@@ -11,7 +11,7 @@ from ..state.users import User
 from ..state.world import World
 from .artifacts import ArtifactOrigin
 from .calls import Call
-from .credentials import sent_token
+from .credentials import Accounts, sent_token
 from .exchange import ErrorResponse, Request, Response, json_response
 from .pages import PageTokens
 from .routing import Router
@@ -36,7 +36,7 @@ class ApiOrigin:
         world: World,
         engine: Engine,
         pages: PageTokens,
-        token: str,
+        accounts: Accounts,
         artifacts: ArtifactOrigin,
         *,
         apis: Sequence[Api],
@@ -46,7 +46,7 @@ class ApiOrigin:
         self._world = world
         self._engine = engine
         self._pages = pages
-        self._token = token
+        self._accounts = accounts
         self._artifacts = artifacts
         self._apis = apis
         self._exports = exports
@@ -101,6 +101,7 @@ class ApiOrigin:
         token = sent_token(headers)
         if token is None:
             return None
-        if token != self._token:
+        user = self._accounts.user_of(token)
+        if user is None:
             raise HttpError(401, "Invalid token provided.")
-        return self._world.me
+        return user

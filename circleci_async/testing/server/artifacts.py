@@ -5,7 +5,7 @@ from urllib.parse import unquote
 from ..state.builds import Artifact
 from ..state.engine import Engine
 from ..state.world import World
-from .credentials import sent_token
+from .credentials import Accounts, sent_token
 from .exchange import Request, Response, error_response
 from .signatures import Signer
 from .validation import digits
@@ -17,13 +17,13 @@ class ArtifactOrigin:
     `url` and `storage_url` are the URLs of the two origins, set when they listen.
     """
 
-    def __init__(self, world: World, engine: Engine, signer: Signer, token: str) -> None:
+    def __init__(self, world: World, engine: Engine, signer: Signer, accounts: Accounts) -> None:
         self.url = ""
         self.storage_url = ""
         self._world = world
         self._engine = engine
         self._signer = signer
-        self._token = token
+        self._accounts = accounts
 
     def answer(self, request: Request, *, expired: bool = False) -> Response:
         """Answer a request; with `expired`, the signature of the redirect has already expired."""
@@ -31,7 +31,7 @@ class ArtifactOrigin:
         if request.method not in ("GET", "HEAD"):
             return error_response(405, "Method not allowed.", {"Allow": "GET, HEAD"})
         token = sent_token(request.headers)
-        if token is not None and token != self._token:
+        if token is not None and self._accounts.user_of(token) is None:
             return error_response(401, "Invalid token provided.")
         artifact = self._find(request.path)
         if token is None and (artifact is None or not artifact.job.project.public):

@@ -1,25 +1,30 @@
-"""Faults: failures of requests, planned by a test."""
+"""Faults: failures of requests, planned by a test or returned by its hook."""
 
+import inspect
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from fnmatch import translate
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 from urllib.parse import unquote
 
 from attrs import define, field
 
+from ...config.log import log
 from ...errors import InvalidArgument
-from .exchange import JSON, Origin, Response, error_response, phrase, storage_error
+from .exchange import JSON, Origin, Request, Response, error_response, phrase, storage_error
 
 Body = str | bytes | Mapping[str, Any] | list[Any]
 
 
 @define(eq=False)
 class Fault:
-    """A fault planned by `FakeCircleCI.fail`: `hits` counts the affected requests, `stop()` disables it."""
+    """A fault planned by `FakeCircleCI.fail`: `hits` counts the affected requests, `stop()` disables it.
 
-    path: str
+    Also what the `on_request` function of a `FakeCircleCI` returns to answer or fail a request.
+    """
+
+    path: str = "*"
     method: str | None = None
     origin: Origin | None = None
     times: int | None = 1
@@ -94,6 +99,25 @@ class Fault:
         replaced = {name.lower() for name in self.headers}
         kept = {name: value for name, value in response.headers.items() if name.lower() not in replaced}
         response.headers = {**kept, **self.headers}
+
+
+OnRequest: TypeAlias = Callable[[Request], Fault | Awaitable[Fault | None] | None]
+"""A function, plain or async, that receives each request. A `Fault` that it returns affects the request."""
+
+
+async def fault_of(hook: OnRequest, request: Request) -> Fault | None:
+    """Call the hook, and return its fault, or one that reports its error."""
+    try:
+        returned = hook(request)
+        fault = await returned if inspect.isawaitable(returned) else returned
+        if fault is not None and not isinstance(fault, Fault):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may have no types
+            raise TypeError(f"it must return a Fault or None, got {fault!r}")
+    except Exception as error:
+        log.exception("on_request failed for %s %s", request.method, request.path)
+        fault = Fault(status=500, body={"message": f"on_request failed: {type(error).__name__}: {error}"})
+    if fault is not None:
+        fault.hits += 1
+    return fault
 
 
 class Faults:

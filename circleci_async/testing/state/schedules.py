@@ -11,7 +11,7 @@ from .repositories import Repository
 from .users import User
 
 ATTRIBUTION_ACTORS = ("current", "system")
-_SYSTEM = "system-actor"
+_SYSTEM_ID = "d9b3fcaa-6032-405a-8c75-40079ce33c3e"  # the same everywhere
 
 
 @define(eq=False)
@@ -33,5 +33,4 @@ def attribution_actor(world: Registry, word: str, caller: User) -> User:
     """Return the user that `current` or `system` denotes."""
     if word == "current":
         return caller
-    existing = (user for user in world.users.values() if user.login == _SYSTEM)
-    return next(existing, None) or world.user(_SYSTEM, name="Scheduled")
+    return world.users.setdefault(_SYSTEM_ID, User(_SYSTEM_ID, "system-actor", "Scheduled"))

@@ -8,12 +8,12 @@ from urllib.parse import unquote
 from circleci_async import Artifact, InvalidArgument, OrgSlug, ProjectSlug, Selection, UnsafePath
 from circleci_async.cli.build_ref import BuildRef
 from circleci_async.core.routes import route_of
+from circleci_async.core.tables import rows
+from circleci_async.core.when import parse_datetime
 from circleci_async.downloads.destination import checked_parts, fold
-from circleci_async.endpoints.resource import parse_datetime
 from circleci_async.globs import matches, matches_path
 from circleci_async.harvest.layout import JobRef, Layout, PathAllocator, safe_name
 from circleci_async.slug import org_segment, segment
-from circleci_async.tables import rows
 
 from ..parser import SIZE, Parser
 

@@ -10,7 +10,6 @@ from circleci_async.cli.api import _read_json, _read_query
 from circleci_async.cli.arguments import polling
 from circleci_async.cli.harvest import parse_size
 from circleci_async.cli.trigger import parameters
-from circleci_async.cli.usage import _moment
 from circleci_async.config.redacted import Redacted
 from circleci_async.config.settings import _flat_entries, _root, _yaml_entries
 from circleci_async.config.tokens import clean_token
@@ -289,14 +288,5 @@ PARSERS = (
         seeds=('{"a": [1]}', "null"),
         broke=("", "[" * 20_000, '{"a":' * 20_000, "9" * 5000, "\ud800", '"\\ud800"', "NaN"),
         tokens='{ } [ ] , : "',
-    ),
-    Parser(
-        name="--start",
-        parse=lambda text: _moment("--start", text),
-        returns=object,
-        errors=(InvalidArgument,),
-        seeds=("2026-05-04", "2026-05-04T10:00:00Z"),
-        broke=("", "0001-01-01T00:00:00+23:59", "2026-13-01", "\ud800"),
-        tokens="- : T Z + .",
     ),
 )
