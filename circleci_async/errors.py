@@ -72,6 +72,19 @@ class CircleCIError(Exception):
         super().__init__(*(shown(each, MAX_ERROR) if isinstance(each, str) else each for each in arguments))
         self.message: str = str(self.args[0]) if arguments else ""
 
+    @property
+    def summary(self) -> str:
+        """The text of the error without `request_line`."""
+        return super().__str__()
+
+    @property
+    def request_line(self) -> str:
+        """Method and address of the request, and its id if the server sent one; "" if the error is not of a request."""
+        return ""
+
+    def __str__(self) -> str:
+        return f"{self.summary} ({self.request_line})" if self.request_line else self.summary
+
 
 class ConfigurationError(CircleCIError):
     """A setting (argument, environment variable, config file) is malformed or unsafe; the message names it.
@@ -96,8 +109,15 @@ class TransportError(CircleCIError):
         self.url = url
         self.sent = sent
 
-    def __str__(self) -> str:
-        return f"{self.message} ({self.method} {shown(self.url)})" if self.method else self.message
+    @property
+    def summary(self) -> str:
+        """The text of the error without `request_line`."""
+        return self.message
+
+    @property
+    def request_line(self) -> str:
+        """Method and address of the request, or ""."""
+        return f"{self.method} {shown(self.url)}" if self.method else ""
 
 
 class RequestTimeout(TransportError):
@@ -153,12 +173,19 @@ class ApiError(CircleCIError):
         self.body = body
         self.retry_after = retry_after
 
-    def __str__(self) -> str:
+    @property
+    def summary(self) -> str:
+        """The text of the error without `request_line`."""
         try:
             reason = f"{self.status} {HTTPStatus(self.status).phrase}"
         except ValueError:
             reason = f"status {self.status}"
-        where = ", ".join(
+        return reason if reason.endswith(self.message) else f"{reason}: {self.message}"
+
+    @property
+    def request_line(self) -> str:
+        """Method and address of the request, and its id if the server sent one, or ""."""
+        return ", ".join(
             part
             for part in (
                 f"{self.method} {shown(self.url)}".strip(),
@@ -166,8 +193,6 @@ class ApiError(CircleCIError):
             )
             if part
         )
-        text = reason if reason.endswith(self.message) else f"{reason}: {self.message}"
-        return f"{text} ({where})" if where else text
 
 
 class NotCreated(ApiError):

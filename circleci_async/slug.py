@@ -29,7 +29,10 @@ _REPOSITORY_HOSTS: Final = {
 
 # The groups leave out parts that may contain secrets: user name, password, query and fragment.
 _URL = re.compile(r"([a-z][a-z0-9+.-]{0,30}://)(?:[^/]*@)?([^?#]*).*", re.IGNORECASE | re.DOTALL)
-_SCP = re.compile(r"[^/@:]+@(?P<host>[^/@:]+):(?P<path>.*)")  # git@github.com:acme/api.git
+_NO_SCHEME = re.compile(
+    r"(?:[^/@]*@)?[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?(?=[/?#]|$)", re.IGNORECASE
+)  # github.com/acme/api
+_SCP = re.compile(r"(?:[^/@:]+@)?(?P<host>[^/@:]+):(?P<path>.*)")  # git@github.com:acme/api.git
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -90,7 +93,7 @@ class OrgSlug:
 
     @classmethod
     def parse(cls, text: "str | OrgSlug") -> "OrgSlug":
-        """Parse a slug, or the URL of a page of the organization or of one of its projects.
+        """Parse a slug, or the URL of a page of the organization or of one of its projects, with or without `https://`.
 
         Slugs: `gh/acme`, `github/...`, `bb/...`, `bitbucket/...`, `circleci/<opaque>`, or `gh%2Facme`.
         Raises `InvalidArgument` for anything else.
@@ -127,7 +130,7 @@ class ProjectSlug:
 
     @classmethod
     def parse(cls, text: "str | ProjectSlug") -> "ProjectSlug":
-        """Parse a slug, or the URL of a repository or of a page of CircleCI's web app.
+        """Parse a slug, or the URL of a repository or of a page of CircleCI's web app, with or without `https://`.
 
         Slugs: `gh/acme/api`, `github/...`, `bb/...`, `bitbucket/...`, `circleci/<opaque>/<opaque>`, or `gh%2F...`.
         Repositories: on github.com and bitbucket.org, by https, ssh or `git@host:`.
@@ -169,6 +172,11 @@ def segment(value: str | int | UUID) -> str:
     return quote(text, safe="")
 
 
+def with_scheme(text: str) -> str:
+    """Return a URL that was copied without its scheme, such as `github.com/acme/api`, with it; other text unchanged."""
+    return f"https://{text}" if _NO_SCHEME.match(text) else text
+
+
 def project_path(project: str | ProjectSlug) -> str:
     """Return a project slug as path segments, `gh/acme/api`. Accepts every form that `ProjectSlug.parse` accepts."""
     return _project_path(project)
@@ -206,6 +214,7 @@ def _segments(text: object, count: int) -> list[str] | None:
     """Return the `count` segments of a slug or URL, decoded but unchecked, or None if it has another number."""
     if not isinstance(text, str) or _CONTROL.search(text := text.strip()):
         return None
+    text = with_scheme(text)
     try:
         if _URL.match(text):
             url = urlsplit(text)
@@ -231,6 +240,8 @@ def _from_repository(host: str, path: str, count: int) -> list[str]:
     vcs = _REPOSITORY_HOSTS.get(host.lower())
     if vcs is None:
         return []
+    if count == 2 and path.startswith("/orgs/"):  # pages of an organization on GitHub
+        path = path.removeprefix("/orgs")
     names = _decoded(path)[: count - 1]
     if count == 3:
         names[-1] = names[-1].removesuffix(".git")
@@ -242,4 +253,7 @@ def _decoded(path: str) -> list[str]:
 
 
 def _shown(text: object) -> str:
-    return repr(_URL.sub(r"\1\2", text.strip()) if isinstance(text, str) else text)
+    if not isinstance(text, str):
+        return repr(text)
+    url = with_scheme(text := text.strip())
+    return repr(_URL.sub(r"\1\2", url).removeprefix(url.removesuffix(text)))

@@ -70,7 +70,7 @@ def _arguments(command: Any) -> list[str]:
 
 def _options(command: Any, omitted: Container[tuple[str, str]] = ()) -> list[str]:
     rows = [
-        f"| `{_cell(_names(each))}` | {_cell(_prose(each.help))}{_default(each)} |"
+        f"| {_cell(_names(each))} | {_cell(_prose(each.help))}{_default(each)} |"
         for each in command.params
         if each.param_type_name == "option" and (each.name, each.help) not in omitted and not each.hidden
     ]
@@ -78,8 +78,9 @@ def _options(command: Any, omitted: Container[tuple[str, str]] = ()) -> list[str
 
 
 def _names(option: Any) -> str:
-    names = ", ".join([*option.opts, *option.secondary_opts])
-    return names if option.is_flag else f"{names} {option.metavar or option.name.upper()}"
+    *others, last = [*option.opts, *option.secondary_opts]
+    value = "" if option.is_flag else f" {option.metavar or option.name.upper()}"
+    return ", ".join(f"`{name}`" for name in [*others, last + value])
 
 
 def _default(option: Any) -> str:

@@ -27,10 +27,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Run each test without the tokens, settings, config files and proxies of this machine."""
+    """Run each test without the tokens, settings, config files, keyring and proxies of this machine."""
     for name in os.environ:
         if name.upper().startswith(("CIRCLE", "XDG_")) or name.upper().endswith("_PROXY"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     home = tmp_path / "home"
     home.mkdir()
     for name in ("HOME", "USERPROFILE"):

@@ -18,6 +18,7 @@ IMPORTERS = {
     "aiohttp": {"core.transport", "testing", "webhooks.aiohttp_handler"},
     "backoff": {"core.retry"},
     "cattrs": {"core.codec"},
+    "keyring": {"config.os_keyring"},
     "rich": {"cli"},
     "typer": {"cli"},
     "yaml": {"config.settings"},

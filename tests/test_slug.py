@@ -80,13 +80,29 @@ def test_a_slug_is_parsed(text: str, slug: ProjectSlug) -> None:
         ("ssh://git@altssh.bitbucket.org:443/acme/api.git", API_ON_BITBUCKET),
         ("git@bitbucket.org:acme/api.git", API_ON_BITBUCKET),
         (" git@github.com:acme/api.git\n", API),
+        ("github.com/acme/api", API),
+        ("GitHub.com/acme/api/", API),
+        ("www.github.com/acme/api.git", API),
+        ("github.com/acme/api/tree/main?tab=readme", API),
+        ("git@github.com/acme/api.git", API),
+        ("github.com:acme/api.git", API),
+        ("bitbucket.org/acme/api", API_ON_BITBUCKET),
     ],
 )
 def test_the_url_of_a_repository_is_parsed(url: str, slug: ProjectSlug) -> None:
     assert ProjectSlug.parse(url) == slug
 
 
-@pytest.mark.parametrize("host", ["https://app.circleci.com", "https://circleci.com", "http://ci.example.com:8080"])
+WEB_HOSTS = [
+    "https://app.circleci.com",
+    "https://circleci.com",
+    "http://ci.example.com:8080",
+    "app.circleci.com",
+    "ci.example.com:8080",
+]
+
+
+@pytest.mark.parametrize("host", WEB_HOSTS)
 @pytest.mark.parametrize(
     ("path", "slug"),
     [
@@ -134,7 +150,9 @@ def test_the_url_of_a_page_of_the_web_app_is_parsed_on_any_host(host: str, path:
         "gh%FFacme%FFapi",
         "svn/acme/api",
         "GH/acme/api",
-        "github.com/acme/api",
+        "github.com/acme",
+        "git.example.com/acme/api",
+        "github.com:acme",
         "/acme/api",
         "gh//api",
         "gh/acme/",
@@ -231,6 +249,7 @@ def test_the_message_has_the_value_and_the_problem(text: Any, shown: str, right:
         "https://gitlab.com/acme/api",
         "https://gitlab.com/acme/group/api.git",
         "git@gitlab.com:acme/api.git",
+        "gitlab.com/acme/api",
         "gitlab/acme/api",
         "gl/acme/api",
     ],
@@ -251,6 +270,8 @@ def test_a_gitlab_project_is_refused_with_a_reason(text: str) -> None:
         "https://s3cret@[example.com/acme/api",
         "https://s3cret@exam\nple.com/acme/api?\ns3cret",
         "https://s3cret@gitlab.com/acme/api",
+        "someone:s3cret@example.com/acme/api",
+        "example.com/acme/api?circle-token=s3cret",
     ],
 )
 def test_a_secret_in_an_invalid_url_is_not_shown(url: str) -> None:
@@ -344,6 +365,12 @@ def test_a_project_path_needs_a_project(project: Any) -> None:
         (f"circleci/{ORG_ID}", OrgSlug("circleci", ORG_ID)),
         ("gh%2Facme", OrgSlug("gh", "acme")),
         ("https://github.com/acme", OrgSlug("gh", "acme")),
+        ("https://github.com/orgs/acme/repositories", OrgSlug("gh", "acme")),
+        ("https://github.com/orgsmith", OrgSlug("gh", "orgsmith")),
+        ("github.com/acme", OrgSlug("gh", "acme")),
+        ("github.com/acme/api", OrgSlug("gh", "acme")),
+        ("bitbucket.org/acme/", OrgSlug("bb", "acme")),
+        ("app.circleci.com/pipelines/github/acme", OrgSlug("gh", "acme")),
         ("https://github.com/acme/", OrgSlug("gh", "acme")),
         ("https://github.com/acme/api.git", OrgSlug("gh", "acme")),
         ("https://github.com/acme.git/api", OrgSlug("gh", "acme.git")),
@@ -377,6 +404,7 @@ def test_an_organization_slug_is_parsed(text: str, slug: OrgSlug) -> None:
         "gitlab/acme",
         "https://github.com",
         "https://gitlab.com/acme",
+        "gitlab.com/acme",
         "https://example.com/acme",
         "https://app.circleci.com/home",
         "https://git.example.com/circleci/acme",
@@ -402,6 +430,7 @@ def test_the_message_for_an_organization_has_the_expected_form() -> None:
         (" bb/my org ", "bb/my%20org", "bb%2Fmy%20org"),
         ("gh/100%", "gh/100%25", "gh%2F100%25"),
         ("https://app.circleci.com/pipelines/github/acme", "gh/acme", "gh%2Facme"),
+        ("github.com/acme", "gh/acme", "gh%2Facme"),
         (OrgSlug("circleci", ORG_ID), f"circleci/{ORG_ID}", f"circleci%2F{ORG_ID}"),
     ],
 )

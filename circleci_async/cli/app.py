@@ -30,7 +30,7 @@ from . import (
     usage,
     watch,
 )
-from .command import Attempts, Host, Json, Options, Timeout, Verbose, with_client, with_output
+from .command import Attempts, Deadline, Host, Json, Options, Quiet, Timeout, Verbose, with_client, with_output
 
 
 def _group(text: str, epilog: str | None = None) -> typer.Typer:
@@ -47,8 +47,9 @@ def _group(text: str, epilog: str | None = None) -> typer.Typer:
 
 app: typer.Typer = _group(
     "CircleCI from the command line.",
-    "The token is read from CIRCLE_TOKEN, CIRCLECI_TOKEN or CIRCLECI_CLI_TOKEN, or from the config file of the official"
-    " CLI; it is never an argument. Exit codes: 0 success, 1 failure, 2 bad usage, 130 interrupted by Ctrl-C.",
+    "The token is read from CIRCLE_TOKEN or a variable of the official CLI, from its config file, or from its login in"
+    " the OS keyring; it is never an argument. Exit codes: 0 success, 1 failure, 2 bad usage, 130 interrupted by"
+    " Ctrl-C.",
 )
 app.command()(with_output(demo.demo))
 app.command()(with_client(account.me))
@@ -100,13 +101,15 @@ def _shared_options(
     host: Host = None,
     timeout: Timeout = None,
     attempts: Attempts = None,
+    deadline: Deadline = None,
     json: Json = False,
     verbose: Verbose = False,
+    quiet: Quiet = False,
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    context.obj = Options(host, timeout, attempts, json, verbose)
+    context.obj = Options(host, timeout, attempts, deadline, json, verbose, quiet)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -133,9 +136,10 @@ def _usage_error_text(error: Any) -> str:
     """Return the usage and the message, in the style of all other errors."""
     text = StringIO()
     error.show(text)
+    shown = re.sub(r"Input should be (.*?)(, unable to parse .*)?$", r"must be \1", text.getvalue(), flags=re.MULTILINE)
     return re.sub(
         r"^Error: (.)(.*?)\.?$",
         lambda match: f"error: {match[1].lower()}{match[2]}",
-        text.getvalue(),
+        shown.replace(": Value error, ", ": "),
         flags=re.MULTILINE,
     )

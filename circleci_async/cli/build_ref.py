@@ -31,8 +31,9 @@ class BuildRef(NamedTuple):
         Raises `InvalidArgument` for anything else.
         """
         from .. import ProjectSlug
+        from ..slug import with_scheme
 
-        text = text.strip()
+        text = with_scheme(text.strip())
         if "://" not in text:
             try:
                 return cls(id=str(UUID(text)))

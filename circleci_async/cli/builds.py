@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 import typer
 
@@ -90,8 +91,12 @@ def show_job(out: Output, job: "JobDetails", tests: "list[TestResult]") -> None:
 
 
 def _expect_id(text: str, what: str) -> None:
-    if "/" in text:
-        raise InvalidArgument(f"expected the id of a {what}, or a project and a number such as {text} 42, got {text!r}")
+    try:
+        UUID(text)
+    except ValueError:
+        example = f"{text if '/' in text else 'gh/acme/api'} 42"
+        message = f"expected the id of a {what}, or a project and a number such as {example}, got {text!r}"
+        raise InvalidArgument(message) from None
 
 
 def _revision(pipeline: "Pipeline") -> str | None:

@@ -11,6 +11,7 @@ from .output import Output
 
 if TYPE_CHECKING:
     from .. import CircleCI
+    from ..errors import ConfigurationError
 
 ExitCode = int | None
 """Return value of a command; None means 0."""
@@ -22,8 +23,27 @@ Timeout = Annotated[
 Attempts = Annotated[
     int | None, option("Attempts per call, including the first; 5 by default.", "--attempts", metavar="N", min=1)
 ]
+Deadline = Annotated[
+    float | None,
+    option(
+        "Limit of a call that the server does not answer, with all attempts; 30 by default. Waiting for a rate limit"
+        " and receiving files do not count.",
+        "--deadline",
+        metavar="SECONDS",
+    ),
+]
 Json = Annotated[bool, option("Print JSON.", "--json")]
 Verbose = Annotated[bool, option("Log each request to stderr.", "--verbose", "-v")]
+Quiet = Annotated[bool, option("Print only results and errors: no progress and no notes.", "--quiet")]
+
+DEADLINE = 30.0
+"""Seconds that a call may take without an answer, unless `--deadline` or a longer `--timeout` is given."""
+
+NOTE_AFTER = 3.0
+"""Seconds after which a call that is waiting is shown."""
+
+NOTE_EVERY = 10.0
+"""Seconds after which it is shown again."""
 
 
 class Options(NamedTuple):
@@ -32,8 +52,10 @@ class Options(NamedTuple):
     host: str | None = None
     timeout: float | None = None
     attempts: int | None = None
+    deadline: float | None = None
     json: bool = False
     verbose: bool = False
+    quiet: bool = False
 
     def or_else(self, defaults: "Options") -> "Options":
         """Return these options, completed from `defaults`."""
@@ -41,12 +63,14 @@ class Options(NamedTuple):
             defaults.host if self.host is None else self.host,
             defaults.timeout if self.timeout is None else self.timeout,
             defaults.attempts if self.attempts is None else self.attempts,
+            defaults.deadline if self.deadline is None else self.deadline,
             self.json or defaults.json,
             self.verbose or defaults.verbose,
+            self.quiet or defaults.quiet,
         )
 
 
-def _output_options(*, json: Json = False, verbose: Verbose = False) -> None: ...
+def _output_options(*, json: Json = False, verbose: Verbose = False, quiet: Quiet = False) -> None: ...
 
 
 def _client_options(
@@ -54,8 +78,10 @@ def _client_options(
     host: Host = None,
     timeout: Timeout = None,
     attempts: Attempts = None,
+    deadline: Deadline = None,
     json: Json = False,
     verbose: Verbose = False,
+    quiet: Quiet = False,
 ) -> None: ...
 
 
@@ -77,6 +103,8 @@ def with_client(
         from ..errors import AuthenticationError
 
         async with _client(options) as circle:
+            if not circle.has_token:
+                raise _no_token(circle)
             try:
                 return await command(circle, out, **arguments)
             except AuthenticationError as error:
@@ -87,10 +115,33 @@ def with_client(
 
 
 def _client(options: Options) -> "CircleCI":
-    from .. import CircleCI, RetryPolicy
+    from .. import CircleCI, ConfigurationError, InvalidArgument, RetryPolicy
 
-    retry = RetryPolicy() if options.attempts is None else RetryPolicy(attempts=options.attempts)
-    return CircleCI(host=options.host, timeout=60.0 if options.timeout is None else options.timeout, retry=retry)
+    timeout = 60.0 if options.timeout is None else options.timeout
+    deadline = max(DEADLINE, options.timeout or 0.0) if options.deadline is None else options.deadline
+    if not deadline > 0:
+        raise InvalidArgument(f"--deadline must be a positive number of seconds, got {deadline:g}")
+    attempts = RetryPolicy().attempts if options.attempts is None else options.attempts
+    retry = RetryPolicy(attempts=attempts, answer_deadline=deadline)
+    try:
+        circle = CircleCI(host=options.host, timeout=timeout, retry=retry)
+    except ConfigurationError as error:  # of an option, a variable or a config file
+        raise InvalidArgument(error.message.replace("argument host", "--host", 1)) from None
+    if not options.quiet:
+        waits = circle._session.state.waits  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        waits.follow_attempts(warn_after=NOTE_AFTER, warn_every=NOTE_EVERY)
+    return circle
+
+
+def _no_token(circle: "CircleCI") -> "ConfigurationError":
+    from ..config.settings import DEFAULT_HOST
+    from ..errors import ConfigurationError
+
+    web = "https://app.circleci.com" if circle.host == DEFAULT_HOST else circle.host
+    error = ConfigurationError(f"no token for {circle.host}: set CIRCLE_TOKEN to a personal API token")
+    error.hint = f"create one at {web}/settings/user/tokens, or run `circleci setup` of the official CLI"
+    error.add_note(f"token: {circle.token_source}")
+    return error
 
 
 def _typer_command(
@@ -106,7 +157,7 @@ def _typer_command(
 
         own = Options(**{name: arguments.pop(name) for name in shared_parameters})
         options = own.or_else(context.obj)
-        out = Output(is_json=options.json, is_verbose=options.verbose)
+        out = Output(is_json=options.json, is_verbose=options.verbose, is_quiet=options.quiet)
         raise typer.Exit(runner.run(lambda: invoke(options, out, **arguments), out))
 
     shared_parameters = inspect.signature(shared).parameters

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 
 from ..core.when import parse_when
+from ..errors import TransportError
 from ..untrusted_text import printable
 from .arguments import Projects, argument, concurrency_option, option, parse_path
 from .formatting import counted, duration, size
 from .output import Output
 from .progress import HarvestEventLines, HarvestProgressBar
+from .runner import print_error
 
 if TYPE_CHECKING:
-    from .. import CircleCI, HarvestReport, HarvestStatus, VerifyReport
+    from .. import CircleCI, CircleCIError, HarvestReport, HarvestStatus, VerifyReport
 
 MAX_SHOWN = 20
 """Failures or differences printed one by one."""
@@ -134,7 +136,8 @@ async def run(
             out.note(f"stopped after {counted(files, 'file')}, {size(received)}: run the same command again to resume")
             raise
         await view.finish(_report_as_data(report) if out.is_json else {})
-    _show_report(out, report, into)
+    if isinstance(view, HarvestProgressBar):
+        _show_report(out, report, into, view.failed_lists)
     if report.error is not None:
         raise report.error
     return 0 if report.is_complete else 1
@@ -181,11 +184,18 @@ async def verify(out: Output, into: Into) -> int:
     return 1 if report.differences else 0
 
 
-def _show_report(out: Output, report: "HarvestReport", into: Path) -> None:
+def _show_report(
+    out: Output, report: "HarvestReport", into: Path, failed_lists: "dict[tuple[str, str], CircleCIError]"
+) -> None:
     """Print the result of a harvest for people."""
-    if out.is_json:
-        return
-    _print_errors(out, (str(failure) for failure in report.failed), len(report.failed), _command("status", into))
+    if isinstance(report.error, TransportError) and not (report.files or report.skipped):
+        return  # the host is unreachable, which is printed as the error of the command
+    for failure in islice(report.failed, MAX_SHOWN):
+        if error := failed_lists.get((failure.kind, failure.name)):
+            print_error(out, error, str(failure).removesuffix(failure.error))
+        else:
+            out.error(str(failure))
+    _print_rest(out, len(report.failed), _command("status", into))
     skipped = len(report.skipped)
     out.say(
         f"{counted(len(report.files), 'file')}, {size(report.bytes)} in {duration(report.seconds)}, in"
@@ -216,6 +226,10 @@ def _print_errors(out: Output, lines: Iterable[str], count: int, command: str) -
     """Print the first errors, and the command that lists all."""
     for line in islice(lines, MAX_SHOWN):
         out.error(line)
+    _print_rest(out, count, command)
+
+
+def _print_rest(out: Output, count: int, command: str) -> None:
     if count > MAX_SHOWN:
         out.error(f"and {count - MAX_SHOWN:,} more", f"list all: {command}")
 

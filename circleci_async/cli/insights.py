@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from .arguments import Projects, concurrency_option, option
 from .output import Column, Output
-from .runner import hint_of
+from .runner import print_error
 
 if TYPE_CHECKING:
     from .. import CircleCI, WorkflowMetrics
@@ -46,7 +46,7 @@ async def insights(
         async with aclosing(snapshot) as arriving:
             async for project, result in arriving:
                 if isinstance(result, Exception):
-                    out.error(f"{project}: {result}", hint_of(result))
+                    print_error(out, result, f"{project}: ")
                     yield {"project": str(project), "error": result}
                 else:
                     metrics[str(project)] = result

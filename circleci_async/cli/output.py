@@ -41,10 +41,17 @@ class Output:
     """Writes results to stdout and messages to stderr. In JSON mode stdout receives only JSON."""
 
     def __init__(
-        self, *, is_json: bool = False, is_verbose: bool = False, is_fitted: bool = False, stream: TextIO | None = None
+        self,
+        *,
+        is_json: bool = False,
+        is_verbose: bool = False,
+        is_quiet: bool = False,
+        is_fitted: bool = False,
+        stream: TextIO | None = None,
     ) -> None:
         self.is_json = is_json
         self.is_verbose = is_verbose
+        self.is_quiet = is_quiet
         self._is_fitted = is_fitted
         self._stream = stream
 
@@ -61,7 +68,7 @@ class Output:
     @property
     def shows_progress(self) -> bool:
         """Whether a progress bar is shown: on a terminal, unless JSON or a log is printed there."""
-        return self.errors.is_terminal and not (self.is_json or self.is_verbose or self._stream)
+        return self.errors.is_terminal and not (self.is_json or self.is_verbose or self.is_quiet or self._stream)
 
     @cached_property
     def console(self) -> "Console":
@@ -79,16 +86,19 @@ class Output:
             _print_line(self.console, text, style)
 
     def note(self, text: str, style: str = "dim") -> None:
-        """Print a line on stderr."""
-        _print_line(self.errors, printable(text), style)
+        """Print a line on stderr, unless the command is quiet."""
+        if not self.is_quiet:
+            _print_line(self.errors, printable(text), style)
 
-    def error(self, message: str, hint: str | None = None) -> None:
-        """Print an error, and its hint if there is one, as one line on stderr."""
+    def error(self, message: str, hint: str | None = None, request_line: str = "") -> None:
+        """Print an error, its hint and its request, if there are any, as one line on stderr."""
         from rich.text import Text
 
         line = Text.assemble(("error: ", "bold red"), printable(message.strip()))
         if hint:  # in square brackets, since messages contain parentheses
             line.append_text(Text.assemble(" [", ("hint: ", "bold"), printable(hint), "]"))
+        if request_line:
+            line.append(f" ({printable(request_line)})", "dim")
         _print_line(self.errors, line)
 
     def data(self, value: Any) -> None:

@@ -15,7 +15,10 @@ from .output import Output
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
-    from .. import Artifact, HarvestEvent, HarvestProgress, Progress
+    from .. import Artifact, CircleCIError, HarvestEvent, HarvestProgress, Progress
+
+MAX_ERRORS = 100
+"""Errors that are kept."""
 
 _WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -97,14 +100,19 @@ class HarvestProgressBar(ProgressBar):
         super().__init__(out, "details", files="", details="finding artifacts")
         self.progress: HarvestProgress | None = None
         """The latest numbers."""
+        self.failed_lists: dict[tuple[str, str], CircleCIError] = {}
+        """The first errors of lists, by kind and name; the report has only their texts."""
         self._paused_until = 0.0
 
     def update(self, event: "HarvestEvent") -> None:
         """Record an event; called from a thread of the harvest."""
-        from .. import HarvestProgress, Throttled
+        from .. import CircleCIError, HarvestProgress, ListingFailed, Throttled
 
         if isinstance(event, Throttled):
             self._paused_until = max(time.monotonic(), self._paused_until) + event.seconds
+        elif isinstance(event, ListingFailed) and isinstance(event.error, CircleCIError):
+            if len(self.failed_lists) < MAX_ERRORS:
+                self.failed_lists[event.kind, event.name] = event.error
         elif isinstance(event, HarvestProgress):
             self.progress = event
             self.show(

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import signal
 import sys
 import traceback
@@ -11,7 +12,16 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ..config.log import LOG_VARIABLE
-from ..errors import CircleCIError, InvalidArgument, PoolTimeout, RateLimited, RequestTimeout, ResponseTooLarge
+from ..errors import (
+    CircleCIError,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+    PoolTimeout,
+    RateLimited,
+    RequestTimeout,
+    ResponseTooLarge,
+)
 from ..untrusted_text import printable
 from .output import Output
 
@@ -24,11 +34,19 @@ PIPE_CLOSED = 128 + 13  # SIGPIPE, which Windows does not define
 Work = Callable[[], Coroutine[Any, Any, int | None]]
 
 _HINTS: dict[type[CircleCIError], str] = {  # the hints of the SDK name arguments that the command line does not have
+    NotFound: "check the name, and that the token's user (`circleci-async me`) has access: CircleCI also responds 404"
+    " without access, such as for private projects and other organizations",
+    PermissionDenied: "check the permissions of the token's user (`circleci-async me`), and that the token is a"
+    " personal one: API v2 rejects project tokens",
     PoolTimeout: "lower --concurrency if the command has it",
     RequestTimeout: "raise --timeout (seconds per attempt)",
     ResponseTooLarge: "read it with the Python client, whose `max_response_bytes` can be raised",
     RateLimited: "send fewer requests, or lower --concurrency if the command has it",
 }
+
+_ARGUMENT = re.compile(r"`(deadline|host|timeout)`")  # of hints that are specific to an error
+
+_SENTENCE_START = re.compile(r"\A[A-Z](?=[a-z]* )")  # not a name such as CircleCI
 
 
 def run(work: Work, out: Output) -> int:
@@ -51,7 +69,7 @@ def run(work: Work, out: Output) -> int:
         _discard_stdout()
         return PIPE_CLOSED
     except CircleCIError as error:
-        out.error(str(error), hint_of(error))
+        print_error(out, error)
         return BAD_USAGE if isinstance(error, InvalidArgument) else FAILED
     except OSError as error:
         out.error(str(error))
@@ -72,9 +90,20 @@ async def _cancel_on_sigterm(work: Work) -> int | None:
     return await task
 
 
+def print_error(out: Output, error: CircleCIError, prefix: str = "") -> None:
+    """Print an error: `prefix` and its message, its hint, then its request."""
+    out.error(prefix + error.summary, hint_of(error), error.request_line)
+
+
 def hint_of(error: CircleCIError) -> str | None:
     """Return the hint of an error in terms of the command line, followed by its notes."""
-    hint = next((text for kind, text in _HINTS.items() if isinstance(error, kind)), error.hint)
+    hint = error.hint
+    if "hint" not in vars(error):  # not specific to this error
+        hint = next((text for kind, text in _HINTS.items() if isinstance(error, kind)), hint)
+    elif hint:
+        hint = _ARGUMENT.sub(r"--\1", hint)
+    if hint:
+        hint = _SENTENCE_START.sub(lambda first: first[0].lower(), hint)
     parts = filter(None, (hint, *getattr(error, "__notes__", ())))
     return "; ".join(part.rstrip(".") for part in parts) or None
 

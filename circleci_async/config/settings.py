@@ -1,4 +1,4 @@
-"""Find token and host: in the arguments, else the environment, else the official CLI's config files."""
+"""Find token and host: in arguments, environment, the official CLI's config files, and its login in the keyring."""
 
 import os
 import re
@@ -11,6 +11,7 @@ import attrs
 from yarl import URL
 
 from ..errors import ConfigurationError
+from .os_keyring import KeyringToken, is_supported
 from .redacted import NotPicklable, Redacted, redacted
 from .tokens import Token, TokenFile, clean_token
 from .trust import Origin, Trust
@@ -18,7 +19,7 @@ from .trust import Origin, Trust
 DEFAULT_HOST: Final = "https://circleci.com"
 DEFAULT_ARTIFACT_HOSTS: Final = ("*.circle-artifacts.com",)
 
-_TOKEN_VARIABLES: Final = ("CIRCLE_TOKEN", "CIRCLECI_TOKEN", "CIRCLECI_CLI_TOKEN")
+_TOKEN_VARIABLES: Final = ("CIRCLE_TOKEN", "CIRCLE_CLI_TOKEN", "CIRCLECI_TOKEN", "CIRCLECI_CLI_TOKEN")
 _HOST_VARIABLES: Final = ("CIRCLE_HOST", "CIRCLECI_HOST", "CIRCLECI_CLI_HOST")
 _ARTIFACT_HOSTS_VARIABLES: Final = ("CIRCLE_ARTIFACT_HOSTS",)
 
@@ -53,11 +54,20 @@ class Settings(NotPicklable):
     token: Token | None = attrs.field(repr=False)
     """None for anonymous requests."""
 
-    token_source: str
-    """Where the token was found, or why there is none."""
+    _token_source: str
 
     artifact_hosts: tuple[str, ...]
     """Hosts besides the API host that are sent the token."""
+
+    @property
+    def token_source(self) -> str:
+        """Where the token was found, or why there is none."""
+        return self.token.source if isinstance(self.token, KeyringToken) else self._token_source
+
+    @property
+    def has_token(self) -> bool:
+        """Whether there is a token; of a keyring, once it has been read."""
+        return self.token.is_found if isinstance(self.token, KeyringToken) else self.token is not None
 
 
 def discover(
@@ -67,11 +77,13 @@ def discover(
     *,
     environ: Mapping[str, str] | None = None,
     home: Path | None = None,
+    keyring: bool = True,
 ) -> Settings:
     """Return the settings: from arguments, else environment, else the official CLI's config files, else defaults.
 
     A blank `token` argument means no token, without a search. `environ` and `home` default to the process's own.
     The token of a file is used only for the host of that file. A file is opened only if a setting is still missing.
+    Without any, the token is a `KeyringToken`, unless `keyring` is false, the extra is missing, or the host is unsafe.
     Raises `ConfigurationError`, which names the source, for a malformed or unsafe setting or file.
     """
     given, given_host = redacted(token), redacted(host)
@@ -97,6 +109,9 @@ def discover(
         found, source = _named_token(*named_token)
     else:
         found, source = _token_for(root, files)
+        if keyring and not found.reveal() and Trust(root, ()).trusts(root):
+            asked = [named_host[0].reveal()] if named_host else []
+            found, source = _keyring_token(root, asked, variables, home, source)
         if found.reveal() and not _same_origin(root, DEFAULT_HOST):  # nor is it for the artifacts of circleci.com
             default_artifact_hosts = ()
 
@@ -146,7 +161,7 @@ def _same_origin(one: str, other: str) -> bool:
 
 
 def _root(host: Redacted[Any], source: str) -> str:
-    """Return a host as a normalized root address. Raises `ConfigurationError`."""
+    """Return a host as a normalized root address. Raises `ConfigurationError`, which names `source`."""
     text: str = host.reveal()
     match = _HOST.fullmatch(text)
     url = f"{match['scheme'] or 'https'}://{match['authority']}{match['path'] or ''}" if match else ""
@@ -155,7 +170,7 @@ def _root(host: Redacted[Any], source: str) -> str:
         shown = text.rpartition("@")[2].partition("?")[0].partition("#")[0]  # the rest may be secret
         del text, match, url
         raise ConfigurationError(
-            f"{source}: {shown!r} is not a valid host: expected the root address of an installation, such as"
+            f"{source}: {shown!r} is not a valid host: expected the https address of an installation, such as"
             " https://circleci.com or https://ci.example.com:8443, without user name, query or fragment"
         )
     path = URL(url).raw_path.rstrip("/")
@@ -176,9 +191,29 @@ def _token_for(root: str, files: Iterable["_ConfigFile"]) -> tuple[Redacted[Toke
     return Redacted(None), why
 
 
+def _keyring_token(
+    root: str, asked: list[str], environ: Redacted[Mapping[str, str]], home: Path | None, why: str
+) -> tuple[Redacted[Token | None], str]:
+    """Return the official CLI's login for this host in the OS keyring, or None and the reason.
+
+    `asked` is the host as an argument or variable spells it. The keyring contains a login under the host as the
+    official CLI's settings spell it.
+    """
+    files = list(_config_files(environ, home))
+    if is_supported():
+        spellings = [*asked, *(file.written_host for file in files if _same_origin(file.host, root)), root]
+        return Redacted(KeyringToken(filter(None, spellings), why)), ""
+    cli_file = next(_config_paths(environ, home), None)
+    cli_host = next((file.host for file in files if file.path == cli_file), DEFAULT_HOST)
+    if cli_file and cli_file.is_file() and _same_origin(cli_host, root):
+        why += "; the official CLI can have stored it in the OS keyring: install circleci-async[keyring]"
+    return Redacted(None), why
+
+
 @attrs.frozen
 class _ConfigFile:
     path: Path
+    written_host: str
     host: str
     token: Redacted[str | None]
 
@@ -192,7 +227,8 @@ def _config_files(environ: Redacted[Mapping[str, str]], home: Path | None) -> It
         token = Redacted(clean_token(Redacted(entries.reveal().get("token")), str(path)))
         host = Redacted(entries.reveal().get("host", "").strip())
         if token.reveal() or host.reveal():
-            yield _ConfigFile(path, _root(host, str(path)) if host.reveal() else DEFAULT_HOST, token)
+            root = _root(host, str(path)) if host.reveal() else DEFAULT_HOST
+            yield _ConfigFile(path, host.reveal(), root, token)
 
 
 def _config_paths(environ: Redacted[Mapping[str, str]], home: Path | None) -> Iterator[Path]:

@@ -28,11 +28,15 @@ _CIRCLE_TOKEN, _AUTHORIZATION = istr("Circle-Token"), istr("Authorization")
 
 
 class Credentials(NotPicklable):
-    """A token, how it is sent, and the origins that it may be sent to."""
+    """A token, how it is sent, and the origins that it may be sent to. `source`: why there is none."""
 
-    def __init__(self, token: Redacted[Token | None], trust: Trust, auth: Auth = "circle-token") -> None:
+    def __init__(
+        self, token: Redacted[Token | None], trust: Trust, auth: Auth = "circle-token", source: str = ""
+    ) -> None:
         check_word("auth", auth, get_args(Auth), required=True, error=ConfigurationError)
         self._token = token.reveal()
+        self.why_anonymous: str = "" if self._token else source
+        """Why requests carry no token; "" if they carry one, or a function returns it."""
         self._trust = trust
         self._auth: Auth = auth
         self._secrets: deque[str] = deque(maxlen=MAX_SECRETS)

@@ -15,7 +15,7 @@ from .permit_timeout import PermitTimeouts
 from .rate_control import RateControl, Ticket
 from .rate_limit import RateLimitState
 from .stats import Stats
-from .wait_monitor import WARN_AFTER, WaitMonitor
+from .wait_monitor import WaitMonitor
 
 MAX_PAUSE = 86_400.0
 """Seconds (a day). A longer pause, which one absurd header could cause, is shortened to it."""
@@ -39,10 +39,12 @@ class WaitLimit:
     """Seconds after which the call fails if every permit is held and none has been released."""
     method: str = ""
     url: str = field(default="", repr=False)  # it can be signed
+    attempt: int = 1
+    attempts: int = 1
     waited: float = 0.0
     """Seconds that the call has waited so far."""
-    next_warning: float = WARN_AFTER
-    """Seconds of waiting after which the call is logged."""
+    next_warning: float | None = None
+    """Seconds of waiting after which the call is logged again; None if it has not been logged."""
 
     def is_exceeded_by(self, moment: float, now: float) -> bool:
         """Return whether a pause until `moment` is longer than this call may wait."""

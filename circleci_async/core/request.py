@@ -2,7 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -28,8 +29,12 @@ from .limiter import Permit, WaitLimit, next_sequence
 from .response import Response
 from .retry import RetryPolicy, RetrySchedule
 from .state import ClientState
+from .unreachable import no_answer
 
 T = TypeVar("T")
+
+SAFE = frozenset({"GET", "HEAD"})
+"""Methods whose request can be aborted: it changes nothing."""
 
 
 @frozen
@@ -67,6 +72,8 @@ class Request:
     """
 
     __slots__ = (
+        "_answer_by",
+        "_is_answered",
         "_isolated_limit",
         "_observer",
         "_policy",
@@ -74,6 +81,7 @@ class Request:
         "_sequence",
         "_state",
         "_timeout",
+        "_timer",
         "_wait_limit",
         "body",
         "deadline",
@@ -113,6 +121,9 @@ class Request:
         self.deadline: float | None = None
         if policy.deadline:
             self.deadline = asyncio.get_running_loop().time() + policy.deadline
+        self._answer_by: float | None = None
+        self._is_answered = False
+        self._timer: asyncio.Timeout | None = None
         self._sequence = next_sequence()
         self._wait_limit: WaitLimit | None = None
         self._observer = (
@@ -135,7 +146,12 @@ class Request:
         Raises that error; `RequestTimeout` at the deadline; `ConfigurationError` if the client is closed meanwhile.
         """
         lifetime = self._state.lifetime
-        timeout = asyncio.timeout_at(self.deadline)  # closing the client reschedules it
+        if self._policy.answer_deadline and not self._is_answered:
+            self._answer_by = asyncio.get_running_loop().time() + self._policy.answer_deadline
+        # closing the client reschedules it
+        self._timer = timeout = asyncio.timeout_at(self._abort_at)
+        failure = ""
+        hint: str | None = None
         self._schedule = None
         self._wait_limit = None  # a body is read by many runs
         recorder = self.recorder
@@ -151,9 +167,10 @@ class Request:
                         delay = self._delay_after(error)
                         if delay is None:
                             raise
-                        failure = _summary(error)
+                        failure, hint, is_limited = _summary(error), error.hint, isinstance(error, RateLimited)
                     if delay:
-                        await self._sleep(delay, failure)
+                        with self.waiting_for_rate_limit() if is_limited else nullcontext():
+                            await self._sleep(delay, failure)
         except TimeoutError:
             if not timeout.expired():
                 raise
@@ -163,8 +180,7 @@ class Request:
                 recorder.end(self._retries.attempts)
         if lifetime.has_ended:
             raise ConfigurationError(CLOSED)
-        message = f"not completed within the deadline of {self._policy.deadline:g} s"
-        raise RequestTimeout(message, method=self.method, url=self._state.credentials.public_url(self.url))
+        raise self._deadline_exceeded(failure, hint)
 
     @property
     def sent(self) -> int:
@@ -188,9 +204,52 @@ class Request:
         """How long this run may wait for a permit, and how long it has waited."""
         if self._wait_limit is None:
             self._wait_limit = WaitLimit(
-                self._policy.max_wait, self.deadline, self._sequence, self._timeout, method=self.method, url=self.url
+                self._policy.max_wait,
+                self.deadline,
+                self._sequence,
+                self._timeout,
+                method=self.method,
+                url=self.url,
+                attempts=self._policy.attempts,
             )
         return self._wait_limit
+
+    @contextmanager
+    def waiting_for_rate_limit(self) -> Generator[None]:
+        """Exclude the time until the end of the block from the answer deadline."""
+        timer, began = self._timer, asyncio.get_running_loop().time()
+        if self._answer_by is None or timer is None:
+            yield
+            return
+        self._reschedule(timer, self.deadline)
+        try:
+            yield
+        finally:
+            self._answer_by += asyncio.get_running_loop().time() - began
+            self._reschedule(timer, self._abort_at)
+
+    def answered(self) -> None:
+        """Note that a streamed body has begun: the answer deadline does not apply from now on."""
+        self._is_answered, self._answer_by = True, None
+        if self._timer is not None:
+            self._reschedule(self._timer, self.deadline)
+
+    def _reschedule(self, timer: asyncio.Timeout, moment: float | None) -> None:
+        if not (timer.expired() or self._state.lifetime.has_ended):
+            timer.reschedule(moment)
+
+    @property
+    def _abort_at(self) -> float | None:
+        """When the attempt in flight is aborted."""
+        return _earliest(self.deadline, self._answer_by if self.method in SAFE else None)
+
+    def _deadline_exceeded(self, failure: str, hint: str | None) -> RequestTimeout:
+        """Return the error, from the failure and the hint of the last attempt, if one has ended."""
+        seconds = self._policy.deadline if self._abort_at == self.deadline else self._policy.answer_deadline
+        message = f"not completed within the deadline of {seconds:g} s{f': {failure}' if failure else ''}"
+        error = RequestTimeout(message, method=self.method, url=self._state.credentials.public_url(self.url))
+        error.hint = hint or no_answer(urlsplit(self.url).hostname, "deadline")
+        return error
 
     @property
     def _retries(self) -> RetrySchedule:
@@ -204,9 +263,11 @@ class Request:
             error.method, error.url = self.method, self._state.credentials.public_url(self.url)
         now = asyncio.get_running_loop().time()
         attempts = self._retries.attempts
-        delay = self._retries.next_delay(error, time_left=None if self.deadline is None else self.deadline - now)
+        end = self.deadline if isinstance(error, RateLimited) else _earliest(self.deadline, self._answer_by)
+        delay = self._retries.next_delay(error, time_left=None if end is None else end - now)
         if delay is None:
             return None
+        self.wait_limit.attempt = self._retries.attempts
         self._state.stats.retries += 1
         self.is_repeated = self.is_repeated or may_be_done(error)
         failure = _summary(error)
@@ -231,6 +292,10 @@ class Request:
             now = loop.time()
             stats.waited += now - began
             monitor.end(wait, now)
+
+
+def _earliest(one: float | None, other: float | None) -> float | None:
+    return other if one is None else one if other is None else min(one, other)
 
 
 def _summary(error: ApiError | TransportError) -> str:

@@ -71,6 +71,10 @@ class RetryPolicy:
     deadline: float | None = field(default=None, validator=valid.optional(_check_positive))
     """Limit of a whole call with all its attempts and delays. None: unlimited."""
 
+    answer_deadline: float | None = field(default=None, validator=valid.optional(_check_positive))
+    """Like `deadline`, but only time without an answer counts: neither waits for the rate limit, nor a streamed body
+    that has begun. A request of another method than GET and HEAD that was sent is not aborted."""
+
     def delays(self) -> Iterator[float]:
         """Yield the delay before each retry: exponential, with full jitter."""
         bound = min(self.max_delay, self.max_wait)

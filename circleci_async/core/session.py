@@ -38,6 +38,7 @@ from .state import ClientState
 from .stream import Stream
 from .time_limit import within
 from .transport import Timeout
+from .unreachable import no_answer
 
 T = TypeVar("T")
 
@@ -200,6 +201,7 @@ class Session(NotPicklable):
             counted=False,
             anonymous=anonymous,
         )
+        request.answered()
         if request.recorder is not None:
             request.recorder.received(stream.response, None)
         stream.register()
@@ -302,7 +304,8 @@ class Session(NotPicklable):
         state, method, body = self.state, request.method, request.body
         permit = state.limiter.try_acquire(counted=counted)
         if permit is None:
-            permit = await state.limiter.acquire(request.wait_limit, counted=counted)
+            with request.waiting_for_rate_limit():
+                permit = await state.limiter.acquire(request.wait_limit, counted=counted)
         span = request.span()
         response: Response | None = None
         try:
@@ -329,6 +332,8 @@ class Session(NotPicklable):
                 if deadline is not None:
                     left = deadline - asyncio.get_running_loop().time()
                     sending = within(left, sending, partial(self._headers_timed_out, request))
+                if state.waits.follows_attempts:
+                    sending = state.waits.until_answered(request.wait_limit, sending)
                 response = await sending
                 if span is not None:
                     span.responded(response)
@@ -362,7 +367,9 @@ class Session(NotPicklable):
 
     def _headers_timed_out(self, request: Request) -> RequestTimeout:
         message = f"response timed out: no complete headers within {self.options.timeout:g} s"
-        return RequestTimeout(message, method=request.method, url=self.public_url(request.url))
+        error = RequestTimeout(message, method=request.method, url=self.public_url(request.url))
+        error.hint = no_answer(urlsplit(request.url).hostname)
+        return error
 
     def _note(self, request: Request, response: Response, permit: Permit, began: float, *, redirected: bool) -> None:
         """Log a response and apply what its headers state. `redirected`: another origin than the API's sent it."""
@@ -408,6 +415,8 @@ class Session(NotPicklable):
             retry_after=response.retry_after,
         )
         error.redirected = redirected
+        if error.status == 401 and self.state.credentials.why_anonymous:
+            error.hint = f"{error.hint} No token was sent: {self.state.credentials.why_anonymous}."
         return error
 
     def _redact_error(self, response: Response, text: str) -> str:

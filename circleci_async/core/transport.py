@@ -26,6 +26,7 @@ from .response import Response
 from .retry import IDEMPOTENT
 from .stream_buffers import StreamBuffers
 from .uninterrupted import uninterrupted
+from .unreachable import PROXY_FAILED, TLS_FAILED, connection_failure, no_answer, no_connection
 from .unread_data import UnreadData
 from .user_agent import user_agent_header
 
@@ -442,21 +443,25 @@ def _translate(error: Exception, method: str, url: URL) -> TransportError:
     shown = _without_secrets(url)
     match error:
         case aiohttp.ConnectionTimeoutError():
-            return RequestTimeout("connection timed out", method=method, url=shown, sent=False)
+            late = RequestTimeout("connection timed out", method=method, url=shown, sent=False)
+            return _with_hint(late, no_connection(url.host or ""))
         case TimeoutError():
-            return RequestTimeout("response timed out", method=method, url=shown)
+            return _with_hint(RequestTimeout("response timed out", method=method, url=shown), no_answer(url.host))
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
             message = f"TLS connection failed: {error} (set SSL_CERT_FILE for a private CA)"
-            return TransportError(message, method=method, url=shown, sent=False)
+            return _with_hint(TransportError(message, method=method, url=shown, sent=False), TLS_FAILED)
         case aiohttp.ClientConnectorError():
-            return TransportError(f"connection failed: {error}", method=method, url=shown, sent=False)
+            what, hint = connection_failure(error.host, error.port, error.os_error)
+            if isinstance(error, aiohttp.ClientProxyConnectionError):
+                what, hint = f"proxy: {what}", PROXY_FAILED
+            return _with_hint(TransportError(f"connection failed: {what}", method=method, url=shown, sent=False), hint)
         case aiohttp.ClientPayloadError():
             return TransportError("the response body is incomplete", method=method, url=shown)
         case aiohttp.ServerDisconnectedError():
             return TransportError("the server closed the connection without a response", method=method, url=shown)
         case aiohttp.ClientHttpProxyError():
             message = f"the proxy refused the connection: {error.status} {' '.join(error.message.split())}"
-            return TransportError(message, method=method, url=shown, sent=False)
+            return _with_hint(TransportError(message, method=method, url=shown, sent=False), PROXY_FAILED)
         case aiohttp.ClientResponseError():
             what = error.message.partition("\n")[0].partition(": b'")[0]  # the rest quotes what the server sent
             return TransportError(f"invalid HTTP response: {what.rstrip(':')}", method=method, url=shown)
@@ -466,6 +471,11 @@ def _translate(error: Exception, method: str, url: URL) -> TransportError:
             return TransportError("the address is invalid", method=method, url=shown, sent=False)
         case _:
             return TransportError(f"connection lost: {str(error) or type(error).__name__}", method=method, url=shown)
+
+
+def _with_hint(error: TransportError, hint: str) -> TransportError:
+    error.hint = hint
+    return error
 
 
 def _without_secrets(url: URL) -> str:

@@ -2,11 +2,14 @@
 
 import asyncio
 import math
-from typing import Protocol
+from collections.abc import Awaitable
+from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from ..config.log import log
 from .stats import Stats
+
+T = TypeVar("T")
 
 WARN_AFTER = 10.0
 """Seconds of waiting after which a call is logged."""
@@ -26,10 +29,14 @@ class WaitingCall(Protocol):
 
     method: str
     url: str
+    attempt: int
+    """The next attempt, or the one in flight."""
+    attempts: int
+    """How many there are at most."""
     waited: float
     """Seconds that the call has waited so far."""
-    next_warning: float
-    """Seconds of waiting after which the call is logged."""
+    next_warning: float | None
+    """Seconds of waiting after which the call is logged again; None if it has not been logged."""
 
 
 class Throttle(Protocol):
@@ -54,13 +61,16 @@ class Throttle(Protocol):
 class Wait:
     """One wait of a call. Times are in the event loop's time. `reason`: None for a wait for the limiter."""
 
-    __slots__ = ("call", "reason", "since", "until")
+    __slots__ = ("call", "first_warning", "reason", "since", "until")
 
-    def __init__(self, call: WaitingCall, since: float, reason: str | None, until: float | None) -> None:
+    def __init__(
+        self, call: WaitingCall, since: float, reason: str | None, until: float | None, first_warning: float
+    ) -> None:
         self.call: WaitingCall = call
         self.since: float = since
         self.reason: str | None = reason
         self.until: float | None = until
+        self.first_warning: float = first_warning
 
     def total(self, now: float) -> float:
         """Return the seconds that the call has waited, earlier waits included."""
@@ -69,7 +79,8 @@ class Wait:
     @property
     def warning_at(self) -> float:
         """When the call is logged next."""
-        return self.since + self.call.next_warning - self.call.waited
+        next_warning = self.first_warning if self.call.next_warning is None else self.call.next_warning
+        return self.since + next_warning - self.call.waited
 
 
 class WaitMonitor:
@@ -85,10 +96,27 @@ class WaitMonitor:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
         self._quiet_until = 0.0
+        self._warn_after, self._warn_every = WARN_AFTER, WARN_EVERY
+        self.follows_attempts: bool = False
+        """Whether an attempt without a response is a wait too."""
+
+    def follow_attempts(self, *, warn_after: float, warn_every: float) -> None:
+        """Log also attempts without a response, and log these and retries after other times than by default."""
+        self.follows_attempts = True
+        self._warn_after, self._warn_every = warn_after, warn_every
+
+    async def until_answered(self, call: WaitingCall, sending: Awaitable[T]) -> T:
+        """Return the response to an attempt, which is a wait until then."""
+        loop = asyncio.get_running_loop()
+        wait = self.begin(call, loop.time(), reason="no response yet")
+        try:
+            return await sending
+        finally:
+            self.end(wait, loop.time())
 
     def begin(self, call: WaitingCall, now: float, *, reason: str | None = None, until: float | None = None) -> Wait:
         """Register a wait, until `end`. `reason`, `until`: of a wait outside the limiter."""
-        wait = Wait(call, now, reason, until)
+        wait = Wait(call, now, reason, until, self._warn_after if reason else WARN_AFTER)
         self._waits.add(wait)
         self._wake_at(wait.warning_at)
         return wait
@@ -118,7 +146,7 @@ class WaitMonitor:
             self._log(max(due, key=lambda wait: wait.total(now)), now)
             self._quiet_until = now + MIN_INTERVAL
             for wait in due:
-                wait.call.next_warning = wait.total(now) + WARN_EVERY
+                wait.call.next_warning = wait.total(now) + (self._warn_every if wait.reason else WARN_EVERY)
         if self._waits:
             self._wake_at(min(wait.warning_at for wait in self._waits))
 
@@ -128,8 +156,10 @@ class WaitMonitor:
         left = "" if until is None else f", {max(0.0, until - now):.0f} s left"
         others = len(self._waits) - 1
         more = f" ({others} other call{'s are' if others > 1 else ' is'} waiting)" if others else ""
-        path = urlsplit(call.url).path
-        log.warning("%s %s has been waiting for %.0f s: %s%s%s", call.method, path, wait.total(now), reason, left, more)
+        url = urlsplit(call.url)
+        where = f" ({url.netloc.rpartition('@')[2]}, attempt {call.attempt} of {call.attempts})" if wait.reason else ""
+        message = "%s %s has been waiting for %.0f s: %s%s%s%s"
+        log.warning(message, call.method, url.path, wait.total(now), reason, left, where, more)
 
     def _of_limiter(self, now: float) -> tuple[str, float | None]:
         """Return why the limiter sends nothing, and until when, if that is known."""

@@ -47,7 +47,7 @@ class ListReader:
         self._incomplete = incomplete
         self._progress = progress
         self._stop = stop
-        self._outage = OutageDetector(policy, stop, attempts=attempts, requests="API request")
+        self._outage = OutageDetector(policy, stop, attempts=attempts, requests="API request", is_required=True)
         self._earlier: dict[tuple[str, str, str], Listing] = {}
 
     async def load_incomplete(self, projects: Iterable[str]) -> None:

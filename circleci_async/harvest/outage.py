@@ -4,7 +4,14 @@ import asyncio
 from enum import Enum
 
 from ..core.retry import RetryPolicy, is_transient
-from ..errors import ApiError, AuthenticationError, CircleCIError, ConfigurationError, RateLimited
+from ..errors import (
+    ApiError,
+    AuthenticationError,
+    CircleCIError,
+    ConfigurationError,
+    RateLimited,
+    TransportError,
+)
 from .stop_signal import StopSignal
 
 MIN_FAILING = 4
@@ -31,14 +38,18 @@ class OutageDetector:
     """Classifies the failures of requests to one host.
 
     While the host seems to be down, `pause` delays all requests, and failures do not count as attempts. An outage that
-    exceeds `MAX_DOWNTIME` ends the run.
+    exceeds `MAX_DOWNTIME` ends the run. `is_required`: so does a host that has never answered, once all attempts for
+    an item have failed.
     """
 
-    def __init__(self, policy: RetryPolicy, stop: StopSignal, *, attempts: int, requests: str) -> None:
+    def __init__(
+        self, policy: RetryPolicy, stop: StopSignal, *, attempts: int, requests: str, is_required: bool = False
+    ) -> None:
         self._policy = policy
         self._stop = stop
         self._attempts = attempts
         self._requests = requests
+        self._is_unreachable = is_required
         self._failing: set[object] = set()
         self._pauses = 0
         self._paused_until = 0.0
@@ -57,6 +68,7 @@ class OutageDetector:
 
     def succeeded(self) -> None:
         """Note that the host answered."""
+        self._is_unreachable = False
         self._failing.clear()
         self._pauses = 0
 
@@ -68,6 +80,13 @@ class OutageDetector:
             if isinstance(error, ApiError):
                 self.succeeded()
             return RetryDecision.GIVE_UP
+        if not isinstance(error, TransportError):
+            self._is_unreachable = False
+        if self._is_unreachable:
+            if attempts + 1 < self._attempts:
+                return RetryDecision.RETRY
+            self._stop.fail(error)
+            return RetryDecision.STOP
         if self._is_outage(item):
             if asyncio.get_running_loop().time() - self._began_at > MAX_DOWNTIME:
                 minutes = round(MAX_DOWNTIME / 60)

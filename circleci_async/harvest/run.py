@@ -204,5 +204,6 @@ def _create_and_lock(root: Path) -> Lock:
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise LedgerError(f"cannot create {root}: {error.strerror or error}") from error
+        why = "into must be a folder, and this is a file" if root.is_file() else error.strerror or error
+        raise LedgerError(f"cannot create {root}: {why}") from error
     return Lock(root)

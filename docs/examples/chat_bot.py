@@ -11,8 +11,8 @@ another `Chat` and pass incoming messages to `Bot.on_message`.
 import asyncio
 import logging
 import os
+import signal
 import sys
-import threading
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, suppress
 from typing import Protocol
@@ -144,19 +144,27 @@ class Terminal:
         print(text, flush=True)
 
     async def messages(self) -> AsyncGenerator[str]:
-        """Yield the lines of the standard input."""
-        loop = asyncio.get_running_loop()
-        lines: asyncio.Queue[str | None] = asyncio.Queue()
+        """Yield the lines of the standard input. It needs no thread, whose blocked read would outlast Ctrl-C."""
+        loop, fd = asyncio.get_running_loop(), sys.stdin.fileno()
+        lines = asyncio.StreamReader(limit=sys.maxsize)
 
         def read() -> None:
-            with suppress(RuntimeError):  # the event loop is closed
-                for line in sys.stdin.buffer:
-                    loop.call_soon_threadsafe(lines.put_nowait, line.decode(errors="replace"))
-                loop.call_soon_threadsafe(lines.put_nowait, None)
+            if data := os.read(fd, 65_536):
+                lines.feed_data(data)
+            else:
+                loop.remove_reader(fd)
+                lines.feed_eof()
 
-        threading.Thread(target=read, daemon=True).start()
-        while (line := await lines.get()) is not None:
-            yield line
+        try:
+            loop.add_reader(fd, read)
+        except PermissionError:  # a file, which the event loop cannot watch, and whose reads do not block
+            lines.feed_data(sys.stdin.buffer.read())
+            lines.feed_eof()
+        try:
+            async for line in lines:
+                yield line.decode(errors="replace")
+        finally:
+            loop.remove_reader(fd)
 
 
 async def main() -> None:
@@ -182,5 +190,6 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))  # stop as after Ctrl-C
     with suppress(KeyboardInterrupt):
         asyncio.run(main())

@@ -9,6 +9,7 @@ there was any.
 
 import argparse
 import asyncio
+import signal
 import sys
 from collections.abc import Iterable
 from contextlib import aclosing
@@ -99,4 +100,9 @@ if __name__ == "__main__":
     parser.add_argument("--path", help="a glob, such as '**/*.whl'")
     parser.add_argument("--into", type=Path, default=Path("nightly"))
     given = parser.parse_args()
-    sys.exit(asyncio.run(main(given.projects, given.branch, given.path, given.into)))
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))  # stop as after Ctrl-C
+    try:
+        sys.exit(asyncio.run(main(given.projects, given.branch, given.path, given.into)))
+    except KeyboardInterrupt:
+        print("interrupted: complete files are kept, no report is written", file=sys.stderr)
+        sys.exit(130)

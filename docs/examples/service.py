@@ -25,6 +25,9 @@ import circleci_async as ca
 CATCH_UP_EVERY = 3600.0
 """Seconds between harvests of all projects, which find the workflows of missed webhooks."""
 
+DRAIN = 2.0
+"""Seconds to wait for running harvests at the end. A longer one continues when the service catches up."""
+
 log = logging.getLogger("uvicorn.error")  # uvicorn shows it by default
 
 
@@ -78,7 +81,8 @@ def create_app() -> FastAPI:
     circle = ca.CircleCI()
     folder = Path(os.environ.get("HARVEST_INTO", "artifacts")).absolute()
     harvester = Harvester(circle, folder, os.environ.get("HARVEST_PROJECTS", "").split())
-    receiver = ca.webhooks.Receiver(os.environ.get("CIRCLE_WEBHOOK_SECRET", ""), harvester.on_event)
+    secret = os.environ.get("CIRCLE_WEBHOOK_SECRET", "")
+    receiver = ca.webhooks.Receiver(secret, harvester.on_event, drain=DRAIN)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:

@@ -168,7 +168,7 @@ def test_an_unknown_id_is_an_error_that_names_the_kinds_tried(cli: Cli, fake: Fa
     code, out, err = cli(command, ID)
 
     assert (code, out) == (1, "")
-    assert re.fullmatch(r"error: 404 Not Found: .* \[hint: .*; no .* has this id\]\n", err)
+    assert re.fullmatch(r"error: 404 Not Found: .* \[hint: .*; no .* has this id\] \((GET|POST) .*\)\n", err)
 
 
 @pytest.mark.parametrize(

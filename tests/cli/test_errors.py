@@ -30,8 +30,8 @@ def test_an_invalid_token_is_an_error_that_names_the_source_of_the_token(
 
     assert (code, out) == (1, "")
     assert re.fullmatch(
-        r"error: 401 Unauthorized: Invalid token provided\. \(GET .*\)"
-        r" \[hint: [Ss]et CIRCLE_TOKEN to a personal API token .*; token: CIRCLE_TOKEN\]\n",
+        r"error: 401 Unauthorized: Invalid token provided\."
+        r" \[hint: [Ss]et CIRCLE_TOKEN to a personal API token .*; token: CIRCLE_TOKEN\] \(GET .*, request .*\)\n",
         err,
     )
 
@@ -42,14 +42,49 @@ def test_a_missing_token_is_an_error(cli: Cli, fake: FakeCircleCI, monkeypatch: 
     code, _, err = cli("me")
 
     assert code == 1
+    assert err.startswith(f"error: no token for {fake.url}: set CIRCLE_TOKEN to a personal API token [hint: ")
+    assert f"{fake.url}/settings/user/tokens" in err
+    assert "circleci setup" in err
     assert "; token: no token found" in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("project", "acme"),
+        ("pipelines", "gh/acme/api", "--mine", "--branch", "x"),
+        ("jobs", "nonsense"),
+        ("watch", "nonsense"),
+        ("logs", "nonsense"),
+        ("trigger", "gh/acme/api", "--branch", "a", "--tag", "b"),
+        ("api", "/me", "--body", "@absent"),
+        ("insights", "acme"),
+        ("artifacts", "list", "acme", "1"),
+        ("artifacts", "download", "acme", "1", "--into", "out"),
+        ("harvest", "run", "acme", "--into", "out", "--since", "yesterday"),
+        ("usage", "export", "x"),
+    ],
+    ids=" ".join,
+)
+def test_a_missing_token_is_the_first_error_of_each_command(
+    cli: Cli, fake: FakeCircleCI, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.delenv("CIRCLE_TOKEN")
+    monkeypatch.chdir(tmp_path)
+
+    code, out, err = cli(*arguments)
+
+    assert (code, out) == (1, "")
+    assert err.startswith("error: no token for ")
+    assert fake.requests == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_error_leaves_stdout_empty_in_json_mode(cli: Cli, fake: FakeCircleCI) -> None:
     code, out, err = cli("project", "gh/acme/nope", "--json")
 
     assert (code, out) == (1, "")
-    assert re.fullmatch(r"error: 404 Not Found: .*\) \[hint: [Cc]heck the name, .*\]\n", err)
+    assert re.fullmatch(r"error: 404 Not Found: .* \[hint: [Cc]heck the name, .*\] \(GET .*, request .*\)\n", err)
 
 
 def test_a_multiline_message_is_printed_as_one_line(cli: Cli, fake: FakeCircleCI) -> None:
@@ -82,6 +117,7 @@ def test_a_usage_error_prints_the_usage_and_the_error(cli: Cli, arguments: tuple
     ("arguments", "message"),
     [
         (("project", "acme"), "'acme'"),
+        (("project", "gitlab.com/acme/api"), "projects on GitLab have an opaque slug"),
         (("insights", "gh/acme/api", "gh/acme/.."), "'..'"),
         (("pipelines", "gh/acme/api", "--mine", "--branch", "x"), "--mine and --branch cannot be combined"),
         (
@@ -92,6 +128,8 @@ def test_a_usage_error_prints_the_usage_and_the_error(cli: Cli, arguments: tuple
             ("jobs", "gh/acme/api"),
             "the id of a workflow, or a project and a number such as gh/acme/api 42, got",
         ),
+        (("workflows", "12"), "the id of a pipeline, or a project and a number such as gh/acme/api 42, got '12'"),
+        (("jobs", "build"), "the id of a workflow, or a project and a number such as gh/acme/api 42, got 'build'"),
         (("trigger", "gh/acme/api", "--branch", "a", "--tag", "b"), "branch"),
         (("me", "--timeout", "0"), "timeout"),
     ],
@@ -107,23 +145,68 @@ def test_an_invalid_argument_is_bad_usage_and_sends_nothing(
     assert fake.requests == []
 
 
-def test_an_invalid_host_is_an_error(cli: Cli) -> None:
-    code, _, err = cli("me", "--host", "")
+INVALID_HOSTS = [
+    "",
+    "ftp://ci.example.com",
+    "file:///etc/passwd",
+    "https://",
+    "https://ci.example.com/?x=1",
+    "ci example com",
+    "http://ci.example.com:99999",
+    "https://ci.example.com/api/v2",
+]
 
-    assert code == 1
-    assert re.fullmatch("error: .*host.*''.*\n", err)
+
+@pytest.mark.parametrize("host", INVALID_HOSTS)
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_an_invalid_host_option_is_bad_usage(cli: Cli, host: str, where: str) -> None:
+    option = ("--host", host)
+    code, out, err = cli(*option, "me") if where == "before" else cli("me", *option)
+
+    assert (code, out) == (2, "")
+    assert re.fullmatch(r"error: --host: .*\n", err)
+
+
+@pytest.mark.parametrize("host", [host for host in INVALID_HOSTS if host])
+@pytest.mark.parametrize("name", ["CIRCLE_HOST", "CIRCLECI_CLI_HOST"])
+def test_an_invalid_host_variable_is_bad_usage(cli: Cli, monkeypatch: pytest.MonkeyPatch, name: str, host: str) -> None:
+    monkeypatch.delenv("CIRCLE_HOST", raising=False)
+    monkeypatch.setenv(name, host)
+
+    code, out, err = cli("pipelines", "gh/acme/api", "--json")
+
+    assert (code, out) == (2, "")
+    assert re.fullmatch(rf"error: {name}: .*\n", err)
+
+
+def test_an_invalid_host_in_a_config_file_is_bad_usage(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("CIRCLE_HOST", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    (tmp_path / ".circleci").mkdir()
+    file = tmp_path / ".circleci" / "cli.yml"
+    file.write_text("host: ftp://ci.example.com\ntoken: t\n")
+
+    code, _, err = cli("me")
+
+    assert code == 2
+    assert err.startswith(f"error: {file}: 'ftp://ci.example.com' is not a valid host: expected the https address")
 
 
 def test_hints_name_options_of_the_command_line(cli: Cli, fake: FakeCircleCI) -> None:
     fake.fail("*", delay=5)
     slow = cli("me", "--timeout", "0.1", "--attempts", "1").err
-    assert re.fullmatch(r"error: .* \[hint: raise --timeout \(seconds per attempt\)\]\n", slow)
+    assert re.fullmatch(
+        r"error: response timed out \[hint: check that 127.0.0.1 is up .*; or raise --timeout\] \(GET .*\)\n", slow
+    )
 
     fake.fail("*", status=429, headers={"Retry-After": "86400"})
     code, _, err = cli("me")
     assert code == 1
     assert err.startswith("error: 429 Too Many Requests")
-    assert err.endswith(" [hint: send fewer requests, or lower --concurrency if the command has it]\n")
+    assert " [hint: send fewer requests, or lower --concurrency if the command has it] (GET " in err
     assert err.count("\n") == 1
 
 
@@ -135,6 +218,70 @@ def test_a_destination_that_is_a_file_is_an_error(cli: Cli, fake: FakeCircleCI, 
 
     assert code == 1
     assert re.match("error: a.txt: .*taken", err)
+
+
+def test_a_harvest_into_a_file_is_an_error(cli: Cli, fake: FakeCircleCI, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+
+    code, out, err = cli("harvest", "run", "gh/acme/api", "--into", tmp_path / "taken")
+
+    assert (code, out) == (1, "")
+    assert err == f"error: cannot create {tmp_path / 'taken'}: into must be a folder, and this is a file\n"
+    assert fake.requests == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("jobs", "gh/acme/api", "x"), "invalid value for 'NUMBER': must be a valid integer"),
+        (("pipelines", "gh/acme/api", "--limit", "ten"), "invalid value for '--limit': must be a valid integer"),
+        (("me", "--timeout", "soon"), "invalid value for '--timeout': must be a valid number"),
+        (("fake", "--port", "70000"), "invalid value for '--port': must be less than or equal to 65533"),
+        (("completion", "tcsh"), "invalid value for 'SHELL': 'tcsh' is not one of"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_an_invalid_value_is_explained(cli: Cli, arguments: tuple[str, ...], message: str) -> None:
+    assert cli(*arguments).err.splitlines()[-1].startswith(f"error: {message}")
+
+
+@pytest.mark.parametrize(("status", "hint"), [(403, "check the permissions"), (404, "check the name")])
+def test_the_hint_about_access_names_the_command_that_shows_the_user(
+    cli: Cli, fake: FakeCircleCI, status: int, hint: str
+) -> None:
+    fake.fail("*", status=status, body={"message": "no"})
+
+    code, _, err = cli("project", "gh/acme/api")
+
+    assert code == 1
+    assert re.fullmatch(rf"error: {status} .*: no \[hint: {hint}.* user \(`circleci-async me`\).*\] \(GET .*\)\n", err)
+
+
+@pytest.mark.parametrize(
+    "project",
+    [
+        "github.com/acme/api",
+        "https://github.com/acme/api.git",
+        "git@github.com:acme/api.git",
+        "app.circleci.com/pipelines/github/acme/api/1",
+    ],
+)
+def test_a_project_is_accepted_as_it_is_copied(
+    cli: Cli, world: World, fake: FakeCircleCI, tmp_path: Path, project: str
+) -> None:
+    world.project("gh/acme/api").pipeline().workflow("build").job("test").artifact("a.txt", b"a")
+
+    assert cli("project", project, "--json").data["slug"] == "gh/acme/api"
+    assert len(cli("pipelines", project, "--json").data) == 1
+    assert len(cli("artifacts", "list", project, 1, "--json").data) == 1
+    assert cli("insights", project).code == 0
+    assert cli("harvest", "run", project, "--into", tmp_path).code == 0
+
+
+def test_the_address_of_a_pipeline_is_accepted_without_its_scheme(cli: Cli, world: World, fake: FakeCircleCI) -> None:
+    world.project("gh/acme/api").pipeline().workflow("build").job("test")
+
+    assert cli("watch", "app.circleci.com/pipelines/github/acme/api/1", "--json").code == 0
 
 
 def test_an_os_error_is_one_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -353,3 +500,10 @@ def test_no_frame_shows_the_token_or_the_body(
         main(["api", "/context", "--body", f"@{file}"])
     assert ended.value.code in {1, 2}
     assert exposed(ended.value, SECRET) == []
+
+
+def test_a_hint_begins_in_lower_case_unless_it_begins_with_a_name(cli: Cli, fake: FakeCircleCI) -> None:
+    fake.fail("*", status=500)
+    assert " [hint: CircleCI may have an incident: see " in cli("me", "--attempts", "1").err
+    fake.fail("*", status=401)
+    assert " [hint: set CIRCLE_TOKEN to a personal API token " in cli("me").err

@@ -257,7 +257,7 @@ def test_failures_are_printed_and_retried_by_the_next_run(cli: Cli, pack: Job, f
     evil, missing, nope = sorted(err.splitlines())
     assert re.match(r"error: 'gh/acme/web job 1: \.\./\.\./evil\\x1b\[2J': ", evil)
     assert re.match("error: gh/acme/web job 1: web.tar: 404 Not Found", missing)
-    assert nope.startswith("error: pipelines of gh/acme/nope: 404 Not Found: Project not found")
+    assert nope.startswith("error: pipelines of gh/acme/nope: 404 Not Found: Project not found [hint: check the name, ")
 
     gone.stop()
     hostile.delete()
@@ -295,7 +295,9 @@ def test_an_invalid_token_is_an_error_with_a_hint(
     assert out.startswith("0 files, ")
     assert SECRET not in err
     assert re.search(
-        r"^error: 401 Unauthorized: .* \[hint: [Ss]et CIRCLE_TOKEN .*; token: CIRCLE_TOKEN\]$", err, re.MULTILINE
+        r"^error: 401 Unauthorized: .* \[hint: [Ss]et CIRCLE_TOKEN .*; token: CIRCLE_TOKEN\] \(GET .*\)$",
+        err,
+        re.MULTILINE,
     )
 
 

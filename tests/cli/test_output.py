@@ -247,3 +247,10 @@ def test_counted_uses_singular_and_plural() -> None:
         "1,200 files",
         "2 retries",
     ]
+
+
+def test_a_quiet_command_prints_no_notes(cli: Cli, world: World, fake: FakeCircleCI) -> None:
+    assert cli("pipelines", "gh/acme/nope", "--json", "--quiet", "--limit", "1").err.startswith("error: 404")
+    world.project("gh/acme/api")
+    assert cli("pipelines", "gh/acme/api").err == "no pipelines\n"
+    assert cli("pipelines", "gh/acme/api", "--quiet") == (0, "", "")

@@ -240,7 +240,7 @@ def test_a_failed_project_does_not_affect_the_others(cli: Cli, world: World, fak
     assert code == 1
     assert out.splitlines()[1].startswith("gh/acme/api")
     assert re.fullmatch(
-        r"error: gh/acme/nope: 404 Not Found: Project not found \(GET .*\) \[hint: [Cc]heck the name, .*\]\n", err
+        r"error: gh/acme/nope: 404 Not Found: Project not found \[hint: [Cc]heck the name, .*\] \(GET .*\)\n", err
     )
 
     ran = cli("insights", "gh/acme/nope", "gh/acme/api", "--json")

@@ -25,7 +25,7 @@ def find(tmp_path: Path) -> Find:
     """Call `discover` with the arguments and environment variables of the test, and an empty home folder."""
 
     def find_(token: Token | None = None, host: str | None = None, hosts: Any = None, **environ: str) -> Settings:
-        return discover(token, host, hosts, environ=environ, home=tmp_path)
+        return discover(token, host, hosts, environ=environ, home=tmp_path, keyring=False)
 
     return find_
 
@@ -211,7 +211,7 @@ def test_a_user_without_a_home_has_no_config_files(monkeypatch: pytest.MonkeyPat
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.setattr(Path, "home", no_home)
-    assert discover(environ={}).token_source == "no token found"
+    assert discover(environ={}, keyring=False).token_source == "no token found"
     path = _written(tmp_path / "circleci" / "config.yml", "token: in-xdg")
     assert discover(environ={"XDG_CONFIG_HOME": str(tmp_path)}).token_source == str(path)
 

@@ -59,7 +59,9 @@ async def test_a_retry_delay_is_logged_with_its_reason(caplog: pytest.LogCapture
         CircleCI(TOKEN, host=server.url, retry=LONG) as circle,
     ):
         await circle.users.me()
-    assert warnings(caplog) == ["GET /api/v2/me has been waiting for 10 s: retry after status 503, 30 s left"]
+    assert warnings(caplog) == [
+        f"GET /api/v2/me has been waiting for 10 s: retry after status 503, 30 s left ({server.host}, attempt 2 of 5)"
+    ]
 
 
 @fast_clock
@@ -69,7 +71,9 @@ async def test_the_waits_of_a_call_add_up(caplog: pytest.LogCaptureFixture) -> N
         CircleCI(TOKEN, host=server.url, retry=LONG) as circle,
     ):
         await circle.users.me()
-    assert warnings(caplog) == ["GET /api/v2/me has been waiting for 10 s: retry after status 503, 2 s left"]
+    assert warnings(caplog) == [
+        f"GET /api/v2/me has been waiting for 10 s: retry after status 503, 2 s left ({server.host}, attempt 4 of 5)"
+    ]
 
 
 @fast_clock
@@ -159,7 +163,9 @@ async def test_a_waiting_download_is_logged_without_its_query(caplog: pytest.Log
         artifact = Artifact(path="a", node_index=0, url=f"{server.url}/a?sig=secret")
         async with circle.artifacts.open(artifact) as stream:
             assert [part async for part in stream] == [b"x"]
-    assert warnings(caplog) == ["GET /a has been waiting for 10 s: retry after status 503, 10 s left"]
+    assert warnings(caplog) == [
+        f"GET /a has been waiting for 10 s: retry after status 503, 10 s left ({server.host}, attempt 2 of 5)"
+    ]
 
 
 @fast_clock

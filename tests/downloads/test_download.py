@@ -18,7 +18,7 @@ from tests.downloads.file_server import all_files, artifact_at, client, random_b
 from tests.downloads.outcome import outcome
 from tests.fastclock import fast_clock
 from tests.leftovers import check_nothing_in_use
-from tests.raw_server import answer, hang, raw_server
+from tests.raw_server import after, answer, hang, raw_server
 
 LARGE = random_bytes(2 * MAX_BATCH + 12_345)
 SMALL = random_bytes(1_000)
@@ -302,6 +302,29 @@ async def test_a_body_may_take_longer_than_the_timeout_while_bytes_arrive(tmp_pa
     async with raw_server(slow) as server, client(server) as circle:
         got = await circle.artifacts.download(artifact_at(server), tmp_path)
         assert (got.size, got.resumed, len(server.requests)) == (2_000_000, 0, 1)
+
+
+@fast_clock
+async def test_the_answer_deadline_ends_with_the_first_response(tmp_path: Path) -> None:
+    retry = ca.RetryPolicy(initial_delay=0.001, max_delay=0.01, answer_deadline=30)
+    async with (
+        raw_server(served(SMALL, cut=400, then=hang), after(50, served(SMALL))) as server,
+        ca.CircleCI("t", host=server.url, artifact_hosts=(), retry=retry) as circle,
+    ):
+        got = await circle.artifacts.download(artifact_at(server), tmp_path)
+    assert (got.path.read_bytes(), got.resumed) == (SMALL, 1)
+
+
+@fast_clock
+async def test_the_answer_deadline_applies_to_the_first_response(tmp_path: Path) -> None:
+    retry = ca.RetryPolicy(initial_delay=0.001, max_delay=0.01, answer_deadline=30)
+    async with (
+        raw_server(after(50, served(SMALL))) as server,
+        ca.CircleCI("t", host=server.url, artifact_hosts=(), retry=retry) as circle,
+    ):
+        with pytest.raises(ca.RequestTimeout, match="deadline of 30 s"):
+            await circle.artifacts.download(artifact_at(server), tmp_path / "out")
+    assert all_files(tmp_path / "out") == {}
 
 
 @fast_clock

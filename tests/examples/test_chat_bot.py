@@ -16,7 +16,7 @@ from docs.examples import chat_bot
 from docs.examples.chat_bot import HELP, Bot
 from tests.fastclock import fast_clock
 
-from .processes import EXAMPLES, ended, line_with, started
+from .processes import EXAMPLES, STOPS, ended, in_terminal, line_with, started
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -189,3 +189,41 @@ async def test_invalid_lines_do_not_affect_other_commands(
             monkeypatch.setattr(sys, "stdin", stdin)
             await chat_bot.main()
     assert sorted(capsys.readouterr().out.splitlines()) == [HELP, HELP, "Pipeline 1: success.", "Started pipeline 1."]
+
+
+@pytest.mark.parametrize("how", STOPS)
+async def test_a_bot_that_waits_for_a_pipeline_is_stopped(how: str, tmp_path: Path) -> None:
+    world = World()
+    world.project("gh/acme/api").on_trigger("build", ("test",))
+    async with FakeCircleCI(world, run_time=600.0) as fake:
+        env = {**fake.environment, "CIRCLE_WEBHOOK_SECRET": "secret", "PORT": "0"}
+        async with in_terminal(str(EXAMPLES / "chat_bot.py"), env=env, folder=tmp_path) as terminal:
+            await line_with(terminal.output, "Receiving webhooks")
+            terminal.type("build gh/acme/api main\n")
+            await line_with(terminal.output, "Started pipeline 1.")
+            terminal.stop(how)
+            assert await terminal.ended() == (0, "^C" if how == "Ctrl-C" else "")
+
+
+@pytest.mark.parametrize("how", STOPS)
+async def test_a_bot_that_waits_for_a_line_is_stopped(how: str, tmp_path: Path) -> None:
+    async with (
+        FakeCircleCI() as fake,
+        in_terminal(str(EXAMPLES / "chat_bot.py"), env=dict(fake.environment), folder=tmp_path) as terminal,
+    ):
+        terminal.type("hello\n")
+        await line_with(terminal.output, HELP)
+        terminal.stop(how)
+        assert await terminal.ended() == (0, "^C" if how == "Ctrl-C" else "")
+
+
+async def test_the_end_of_the_input_ends_the_bot_after_its_commands(tmp_path: Path) -> None:
+    world = World()
+    world.project("gh/acme/api").on_trigger("build", ("test",))
+    async with (
+        FakeCircleCI(world, run_time=0.1) as fake,
+        in_terminal(str(EXAMPLES / "chat_bot.py"), env=dict(fake.environment), folder=tmp_path) as terminal,
+    ):
+        terminal.type("build gh/acme/api main\n\x04")  # Ctrl-D
+        await line_with(terminal.output, "Pipeline 1: success.")
+        assert await terminal.ended() == (0, "")

@@ -1,5 +1,6 @@
 """The nightly job reports insights of several projects and downloads the artifacts of their latest builds."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from circleci_async.testing import FakeCircleCI, World
 from docs.examples import nightly
 
-from .processes import EXAMPLES, ended, started
+from .processes import EXAMPLES, STOPS, TIMEOUT, ended, in_terminal, started
 
 
 def some_projects(names: str) -> World:
@@ -84,3 +85,22 @@ async def test_the_command_downloads_only_the_selected_files(tmp_path: Path) -> 
     ):
         assert await ended(process) == (0, "", "")
     assert [name for name in files(tmp_path / "wheels") if name != "report.md"] == ["gh/acme/api/1/dist/a.whl"]
+
+
+@pytest.mark.parametrize("how", STOPS)
+async def test_a_job_that_is_stopped_keeps_complete_files_only(how: str, tmp_path: Path) -> None:
+    world = some_projects("api web")
+    async with FakeCircleCI(world) as fake:
+        fake.fail("*/lint.txt", origin="storage", cut=2, times=2)
+        waiting = fake.fail("*/lint.txt", origin="storage", delay=600, times=2)
+        arguments = (str(EXAMPLES / "nightly.py"), "gh/acme/api", "gh/acme/web", "--into", "into")
+        async with in_terminal(*arguments, env=dict(fake.environment), folder=tmp_path) as terminal:
+            async with asyncio.timeout(TIMEOUT):
+                while waiting.hits < 2 or len(list(tmp_path.rglob("*.whl"))) < 2:
+                    await asyncio.sleep(0.01)
+            assert len(list(tmp_path.rglob("*.part"))) == 2
+            terminal.stop(how)
+            code, out = await terminal.ended()
+    assert code == 130
+    assert out.removeprefix("^C") == "interrupted: complete files are kept, no report is written\n"
+    assert files(tmp_path / "into") == {"gh/acme/api/1/dist/a.whl": "api 1", "gh/acme/web/1/dist/a.whl": "web 1"}

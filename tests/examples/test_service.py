@@ -17,7 +17,7 @@ from circleci_async import InvalidArgument
 from circleci_async.testing import FakeCircleCI, World
 from docs.examples.service import create_app
 
-from .processes import EXAMPLES, TIMEOUT, ended, line_with, started
+from .processes import EXAMPLES, STOPS, TIMEOUT, ended, in_terminal, line_with, started
 
 SECRET = "a-signing-secret"
 SERVER = ("-m", "uvicorn", "--factory", "service:create_app", "--app-dir", str(EXAMPLES), "--port", "0")
@@ -129,3 +129,35 @@ def test_the_service_requires_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CIRCLE_TOKEN", "t")
     with pytest.raises(InvalidArgument, match="secret"):
         create_app()
+
+
+@pytest.mark.parametrize(("how", "reason"), [*((how, "catching up") for how in STOPS), ("SIGTERM", "a webhook")])
+async def test_a_service_that_is_stopped_keeps_complete_files_only(how: str, reason: str, tmp_path: Path) -> None:
+    world = World()
+    project = world.project("gh/acme/api")
+    env = {"CIRCLE_WEBHOOK_SECRET": SECRET, "HARVEST_INTO": "kept"}
+    if reason == "catching up":
+        env["HARVEST_PROJECTS"] = project.slug
+    build = project.pipeline(branch="main").workflow("build")
+    build.job("test").artifact("junit.xml", b"<testsuite/>")
+    build.job("lint").artifact("lint.txt", b"clean")
+    async with FakeCircleCI(world) as fake:
+        fake.fail("*/lint.txt", origin="storage", cut=2)
+        waiting = fake.fail("*/lint.txt", origin="storage", delay=600)
+        async with in_terminal(*SERVER, env={**fake.environment, **env}, folder=tmp_path) as terminal:
+            line = await line_with(terminal.output, "Uvicorn running on")
+            if reason == "a webhook":
+                url = re.search(r"http://[\d.:]+", line)
+                assert url
+                project.webhook(f"{url[0]}/hooks/circleci", secret=SECRET).announce(build)
+                await fake.delivered()
+            async with asyncio.timeout(TIMEOUT):
+                while waiting.hits < 1 or not list(tmp_path.rglob("junit.xml")):
+                    await asyncio.sleep(0.01)
+            terminal.stop(how)
+            code, out = await terminal.ended()
+    assert code in ({0} if how == "Ctrl-C" else {0, -signal.SIGTERM})
+    assert "Application shutdown complete." in out
+    assert "Traceback" not in out
+    kept = [file for file in (tmp_path / "kept").rglob("*") if file.is_file() and not file.name.startswith(".harvest")]
+    assert [file.read_bytes() for file in kept] == [b"<testsuite/>"]

@@ -750,3 +750,36 @@ async def test_an_internal_error_ends_the_run_cleanly(where: str, into: Path, mo
         report = await harvest(fake, into)
         report.raise_for_failures()
     assert tree(into) == usual_tree(all_artifacts(world))
+
+
+# An unreachable host
+
+
+@pytest.mark.parametrize("projects", [1, 8])
+async def test_a_host_that_never_answered_ends_the_harvest_with_its_error(into: Path, projects: int) -> None:
+    async with raw_server(answer(200, {})) as server:
+        pass  # its port is closed now
+    slugs = [f"gh/acme/p{number}" for number in range(projects)]
+    async with ca.CircleCI("t", host=server.url, retry=QUICK) as circle:
+        report = await circle.harvest(slugs, into, attempts=2)
+    assert isinstance(report.error, ca.TransportError)
+    assert not report.error.sent
+    assert f"{server.host} refused the connection" in str(report.error)
+    assert report.stopped == str(report.error)
+    assert not report.is_complete
+    assert not report.files
+    with pytest.raises(ca.TransportError, match="refused the connection"):
+        report.raise_for_failures()
+
+
+async def test_a_harvest_continues_after_a_run_that_did_not_reach_the_host(into: Path) -> None:
+    world = small_world()
+    async with FakeCircleCI(world) as fake:
+        async with raw_server(answer(200, {})) as server:
+            pass
+        async with ca.CircleCI("t", host=server.url, retry=QUICK) as circle:
+            report = await circle.harvest("gh/acme/api", into, attempts=1)
+        assert report.error is not None
+        report = await harvest(fake, into)
+    report.raise_for_failures()
+    assert tree(into) == usual_tree(all_artifacts(world))

@@ -359,6 +359,7 @@ async def errors(circle: CircleCI) -> float | None:
         return error.retry_after
     except (ca.NotFound, ca.PermissionDenied) as error:
         print(error.status, error.message, error.method, error.url, error.request_id, error.body, error.hint)
+        assert_type((error.summary, error.request_line), tuple[str, str])
     except ca.TransportError as error:
         print(error.sent, error.page_token)
     except ca.DecodeError as error:
