@@ -27,25 +27,23 @@ async def trigger_and_wait(site: Site, chance: Random) -> None:
     result = await site.circle.pipelines.trigger_and_wait(slug, branch="main", interval=INTERVAL)
     site.expect("the result", (result.status, [each.name for each in result.workflows]), (status, ["build"]))
     if status == "failed":
-        await _check_failure(site, slug, result)
+        await _check_failure(site, result)
     await _check_events(site, result.pipeline.id, status)
 
 
-async def _check_failure(site: Site, slug: str, result: ca.PipelineResult) -> None:
+async def _check_failure(site: Site, result: ca.PipelineResult) -> None:
     try:
         result.raise_for_status()
     except ca.BuildFailed as error:
         site.expect("the result of the error", error.result, result)
     else:
         site.expect("a failed build", "no error", "BuildFailed")
-    jobs = await site.circle.workflows.jobs(result.workflows[0].id).collect()
-    [failed] = [job for job in jobs if job.status == "failed"]
-    found = await site.circle.jobs.failed_output(slug, failed.job_number or 0, tail=1)
-    for output in found:
+    shown: list[tuple[str, str, int | None, str]] = []
+    async for _, job, output in site.circle.pipelines.failures(result, tail=1):
         if output.error is not None:
             raise output.error
-    shown = [(each.name, each.exit_code, each.text) for each in found]
-    site.expect("why it failed", shown, [("Run tests", 1, "Exited with code exit status 1")])
+        shown.append((job.name, output.name, output.exit_code, output.text))
+    site.expect("why it failed", shown, [("test", "Run tests", 1, "Exited with code exit status 1")])
 
 
 async def watch(site: Site, chance: Random) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from . import webhooks as webhooks
     from .client import *
     from .config.tokens import *
+    from .core.as_completed import *
     from .core.attempt import *
     from .core.attempts import *
     from .core.capture import *
@@ -46,6 +47,7 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .harvest.selection import *
     from .harvest.status import *
     from .harvest.verify import *
+    from .logs.failures import *
     from .logs.output import *
     from .models.artifacts import *
     from .models.attribution import *
@@ -82,12 +84,16 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .usage.columns import *
     from .usage.progress import *
     from .watching.arguments import *
+    from .watching.canceling import *
     from .watching.changes import *
+    from .watching.holds import *
     from .watching.results import *
+    from .watching.watch import *
 
 _MODULES = (
     "client",
     "config.tokens",
+    "core.as_completed",
     "core.attempt",
     "core.attempts",
     "core.capture",
@@ -116,13 +122,17 @@ _MODULES = (
     "harvest.selection",
     "harvest.status",
     "harvest.verify",
+    "logs.failures",
     "logs.output",
     "slug",
     "usage.columns",
     "usage.progress",
     "watching.arguments",
+    "watching.canceling",
     "watching.changes",
+    "watching.holds",
     "watching.results",
+    "watching.watch",
 )
 """The modules whose `__all__` is public here, in addition to those of `models`."""
 

@@ -39,8 +39,7 @@ if TYPE_CHECKING:
     from .endpoints.otel import Otel
     from .endpoints.pipeline_definitions import PipelineDefinitions
     from .endpoints.policies import Policies
-    from .endpoints.projects import Projects
-    from .endpoints.resource import ProjectRef
+    from .endpoints.resource import ProjectsRef
     from .endpoints.schedules import Schedules
     from .endpoints.triggers import Triggers
     from .endpoints.url_orb_allow_list import UrlOrbAllowList
@@ -56,6 +55,7 @@ if TYPE_CHECKING:
     from .resources.insights import Insights
     from .resources.jobs import Jobs
     from .resources.pipelines import Pipelines
+    from .resources.projects import Projects
     from .resources.usage import Usage
     from .resources.workflows import Workflows
 
@@ -193,7 +193,7 @@ class CircleCI(NotPicklable):
             raise InvalidArgument('token must be a token, or a function that returns one, got None ("" for no token)')
         derived = object.__new__(type(self))
         derived._settings = discover(given, self._settings.host, self._settings.artifact_hosts)
-        state = self._session.state.with_token(Redacted(derived._settings.token))
+        state = self._session.state.with_token(Redacted(derived._settings.token), derived._settings.token_source)
         session = Session(state, self._session.options)
         derived._session = session.with_options(timeout=timeout, retry=retry, on_attempt=on_attempt)
         derived._owns_state = True
@@ -233,7 +233,7 @@ class CircleCI(NotPicklable):
 
     async def harvest(
         self,
-        projects: "ProjectRef | Iterable[ProjectRef]",
+        projects: "ProjectsRef",
         into: str | os.PathLike[str],
         *,
         select: "Selection | None" = None,
@@ -246,12 +246,14 @@ class CircleCI(NotPicklable):
         dedupe: Literal["hardlink"] | None = None,
         on_progress: "OnHarvestEvent | None" = None,
     ) -> "HarvestReport":
-        """Download the artifacts of one or many projects into a folder, except those it already holds.
+        """Download the artifacts of projects or organizations into a folder, except those it already holds.
 
         A ledger in `into` (created if missing) records every artifact. A second harvest downloads only what is new,
         failed, or changed on disk; one that was interrupted, even killed, resumes. A file appears under its name only
         when it is complete. A failure does not affect other artifacts: the report lists it, the next harvest retries.
 
+        - `projects`: a project such as `gh/acme/api`, an organization such as `gh/acme` for the projects that
+          `projects.list` finds, or several of both.
         - `select`: which artifacts; by default all.
         - `layout`: paths below `into`. None: `{project}/{pipeline}/{workflow}/{job}-{number}/{node}/{path}`, `{node}`
           only where a job has artifacts of several nodes.
@@ -295,8 +297,8 @@ class CircleCI(NotPicklable):
 
     @property
     def has_token(self) -> bool:
-        """Whether there is a token. Without one, requests are anonymous."""
-        return self._settings.token is not None
+        """Whether there is a token; of a keyring, once the client is entered. Without one, requests are anonymous."""
+        return self._settings.has_token
 
     @property
     def stats(self) -> Stats:
@@ -334,8 +336,8 @@ class CircleCI(NotPicklable):
 
     @cached_property
     def projects(self) -> "Projects":
-        """Projects: read, create, set up, configure, roll back, delete."""
-        from .endpoints.projects import Projects
+        """Projects: list, read, create, set up, configure, roll back, delete."""
+        from .resources.projects import Projects
 
         return Projects(self._session)
 

@@ -5,7 +5,7 @@ The only module that quotes path segments.
 
 import re
 from functools import lru_cache
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import quote, unquote, urlsplit
 from uuid import UUID
 
@@ -14,7 +14,7 @@ import attrs
 from .errors import InvalidArgument
 from .untrusted_text import is_valid_unicode
 
-__all__ = ["OrgSlug", "ProjectSlug", "segment"]
+__all__ = ["HasSlug", "OrgSlug", "ProjectSlug", "segment"]
 
 _VCS: Final = {"gh": "gh", "github": "gh", "bb": "bb", "bitbucket": "bb", "circleci": "circleci"}
 _REPOSITORY_HOSTS: Final = {
@@ -81,6 +81,15 @@ def _check_name(_slug: object, field: "attrs.Attribute[str]", value: str) -> Non
     raise InvalidArgument(f"slug has the invalid {field.name} {value!r}: {problem}")
 
 
+class HasSlug(Protocol):
+    """A model that has the slug of a project: `Project`, `ListedProject`."""
+
+    @property
+    def slug(self) -> str:
+        """Such as `gh/acme/api`."""
+        ...
+
+
 @attrs.frozen
 class OrgSlug:
     """An organization slug: `vcs` is "gh", "bb" or "circleci", `name` the name there or CircleCI's opaque id.
@@ -129,8 +138,10 @@ class ProjectSlug:
     name: str = attrs.field(validator=_check_name)
 
     @classmethod
-    def parse(cls, text: "str | ProjectSlug") -> "ProjectSlug":
-        """Parse a slug, or the URL of a repository or of a page of CircleCI's web app, with or without `https://`.
+    def parse(cls, text: "str | ProjectSlug | HasSlug") -> "ProjectSlug":
+        """Parse a slug, also of a model that has one, or the URL of a repository or of a page of CircleCI's web app.
+
+        The `https://` of a URL can be missing.
 
         Slugs: `gh/acme/api`, `github/...`, `bb/...`, `bitbucket/...`, `circleci/<opaque>/<opaque>`, or `gh%2F...`.
         Repositories: on github.com and bitbucket.org, by https, ssh or `git@host:`.
@@ -139,6 +150,8 @@ class ProjectSlug:
         """
         if isinstance(text, ProjectSlug):
             return text
+        if not isinstance(text, str):
+            text = getattr(text, "slug", text)
         segments = _segments(text, count=3)
         if segments is None:
             raise InvalidArgument(
@@ -161,6 +174,18 @@ class ProjectSlug:
         return OrgSlug(self.vcs, self.organization)
 
 
+def organization_of(text: object) -> OrgSlug | None:
+    """Return the organization that a slug or URL names; None if it names a project, or neither."""
+    if isinstance(text, OrgSlug):
+        return text
+    if not isinstance(text, str) or _segments(text, count=3) is not None:
+        return None
+    try:
+        return OrgSlug.parse(text)
+    except InvalidArgument:
+        return None
+
+
 def segment(value: str | int | UUID) -> str:
     """Quote one path segment: an id, a name, a fingerprint or a number.
 
@@ -177,9 +202,9 @@ def with_scheme(text: str) -> str:
     return f"https://{text}" if _NO_SCHEME.match(text) else text
 
 
-def project_path(project: str | ProjectSlug) -> str:
+def project_path(project: str | ProjectSlug | HasSlug) -> str:
     """Return a project slug as path segments, `gh/acme/api`. Accepts every form that `ProjectSlug.parse` accepts."""
-    return _project_path(project)
+    return _project_path(project if isinstance(project, str | ProjectSlug) else ProjectSlug.parse(project))
 
 
 def org_path(organization: str | OrgSlug) -> str:

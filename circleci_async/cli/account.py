@@ -1,12 +1,15 @@
-"""`me` and `project`: the owner of the token, and a project."""
+"""`me`, `project` and `projects`: the owner of the token, a project, and the projects of an organization."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from .arguments import Project
+import typer
+
+from .arguments import Project, argument, option
 from .output import Output
+from .table import Column
 
 if TYPE_CHECKING:
-    from .. import CircleCI
+    from .. import CircleCI, ListedProject
 
 
 async def me(circle: "CircleCI", out: Output) -> None:
@@ -38,3 +41,30 @@ async def project(circle: "CircleCI", out: Output, slug: Project) -> None:
             ("Id", found.id),
         ],
     )
+
+
+async def projects(
+    circle: "CircleCI",
+    out: Output,
+    organization: Annotated[
+        str, argument("ORGANIZATION", "Organization: gh/acme, circleci/<organization>, or the URL of its page.")
+    ],
+    since: Annotated[
+        str | None, option("Pipelines created since then: 30d, 12h, 2w or 2026-11-01.", metavar="WHEN")
+    ] = None,
+    look_back: Annotated[int, typer.Option(min=1, metavar="N", help="Pipelines of the organization to read.")] = 1_000,
+) -> None:
+    """List the projects of an organization: those of its newest pipelines, then others that Insights knows.
+
+    Projects that you do not follow, and those without pipelines for long, can be missing.
+    """
+    listed = circle.projects.list(organization, since=since, look_back=look_back)
+    await out.list(listed, PROJECTS, none="no projects")
+    if listed.is_truncated:
+        out.note(f"read the newest {look_back:,} pipelines: a larger --look-back can find more projects")
+
+
+PROJECTS: "tuple[Column[ListedProject], ...]" = (
+    Column("Project", lambda project: project.slug, is_key=True, is_path=True),
+    Column("Last pipeline", lambda project: project.last_pipeline_at, is_fixed=True),
+)

@@ -23,7 +23,7 @@ async def approve(
     for workflow in await _workflows(circle, BuildRef.parse(target, "a workflow or a pipeline")):
         if not workflow.is_finished:
             jobs = await circle.workflows.jobs(workflow.id).collect()
-            on_hold += [(workflow, each) for each in jobs if each.type == "approval" and each.status == "on_hold"]
+            on_hold += [(workflow, each) for each in jobs if each.is_on_hold]
     matching = [(workflow, each) for workflow, each in on_hold if job in (None, each.name)]
     names = ", ".join(sorted(f"{each.name} ({workflow.name})" for workflow, each in on_hold))
     if not matching:
@@ -32,7 +32,7 @@ async def approve(
     if len(matching) > 1:
         raise InvalidArgument(f"{'JOB' if job is None else 'a workflow'} must be given: several are on hold: {names}")
     [(workflow, approval)] = matching
-    answer = await circle.workflows.approve(workflow.id, approval.approval_request_id or approval.id)
+    answer = await circle.workflows.approve(workflow.id, approval.approval_id)
     out.record(
         {"message": answer.message, "workflow": workflow, "job": approval},
         [("Approved", approval.name), ("Workflow", workflow.name), ("Id", workflow.id)],

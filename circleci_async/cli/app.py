@@ -12,6 +12,7 @@ import typer
 from typer.main import get_command
 
 from .. import __version__
+from ..untrusted_text import printable
 from . import (
     account,
     actions,
@@ -54,6 +55,7 @@ app: typer.Typer = _group(
 app.command()(with_output(demo.demo))
 app.command()(with_client(account.me))
 app.command()(with_client(account.project))
+app.command()(with_client(account.projects))
 app.command()(with_client(builds.pipelines))
 app.command()(with_client(trigger.trigger))
 app.command()(with_client(watch.watch))
@@ -129,17 +131,41 @@ _USAGE_ERROR = cast(
 
 @cache
 def _command() -> Any:
-    return get_command(app)
+    command = get_command(app)
+    _show_metavars_only(command)
+    return command
+
+
+def _show_metavars_only(command: Any) -> None:
+    """Remove the Python types that newer versions of typer print behind the names of arguments in the help."""
+    for parameter in command.params:
+        if parameter.param_type_name == "argument":
+            parameter.display_type_rich = _nothing
+    for each in getattr(command, "commands", {}).values():
+        _show_metavars_only(each)
+
+
+def _nothing(*_: Any, **__: Any) -> str:
+    return ""
+
+
+_REWORDED = (  # messages of pydantic, which newer versions of typer use
+    (r"Input should be a valid (\w+)(, unable to parse .*)?$", r"must be a valid \1"),
+    ("Input should be greater than or equal to ", "must be at least "),
+    ("Input should be less than or equal to ", "must be at most "),
+    ("Value error, ", ""),
+    (r"\. Choose from: ", ": choose one of "),
+)
 
 
 def _usage_error_text(error: Any) -> str:
     """Return the usage and the message, in the style of all other errors."""
     text = StringIO()
     error.show(text)
-    shown = re.sub(r"Input should be (.*?)(, unable to parse .*)?$", r"must be \1", text.getvalue(), flags=re.MULTILINE)
-    return re.sub(
-        r"^Error: (.)(.*?)\.?$",
-        lambda match: f"error: {match[1].lower()}{match[2]}",
-        shown.replace(": Value error, ", ": "),
-        flags=re.MULTILINE,
-    )
+    usage = text.getvalue().partition("Error: ")[0]
+    message = " ".join(error.format_message().split()).rstrip(".")
+    for pattern, better in _REWORDED:
+        message, count = re.subn(pattern, better, message)
+        if count and better.startswith("must") and (problems := getattr(error.__cause__, "errors", None)):
+            message += f", got {problems()[0]['input']!r}"
+    return f"{usage}error: {printable(message[:1].lower() + message[1:])}\n"

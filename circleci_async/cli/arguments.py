@@ -46,7 +46,9 @@ Project = Annotated[
         "PROJECT", "Project: gh/acme/api, circleci/<organization>/<project>, or the URL of its repository or page."
     ),
 ]
-Projects = Annotated[list[str], argument("PROJECT", "Projects, such as gh/acme/api.")]
+Projects = Annotated[
+    list[str], argument("PROJECT", "Projects, such as gh/acme/api, or organizations, such as gh/acme.")
+]
 JobNumber = Annotated[int, argument("JOB_NUMBER", "Number of a job.", min=1)]
 OptionalNumber = Annotated[int | None, argument("NUMBER", "With PROJECT: the number.", min=1)]
 Interval = Annotated[

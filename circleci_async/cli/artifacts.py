@@ -12,8 +12,9 @@ from ..errors import InvalidArgument
 from ..untrusted_text import printable
 from .arguments import JobNumber, Project, argument, concurrency_option, option, parse_path
 from .formatting import counted, duration, size
-from .output import Column, Output
+from .output import Output
 from .progress import DownloadProgressBar
+from .table import Column
 
 if TYPE_CHECKING:
     from .. import Artifact, CircleCI
@@ -148,7 +149,7 @@ def _folder_name(name: str) -> str:
 
 
 ARTIFACTS: "tuple[Column[Artifact], ...]" = (
-    Column("Path", lambda artifact: artifact.path),
+    Column("Path", lambda artifact: artifact.path, is_path=True),
     Column("Node", lambda artifact: artifact.node_index, is_fixed=True, is_number=True),
-    Column("URL", lambda artifact: artifact.url, is_wide=True),
+    Column("URL", lambda artifact: artifact.url, is_fixed=True),
 )

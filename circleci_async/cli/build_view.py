@@ -130,7 +130,7 @@ class LineView(BuildView):
         self.out.say(
             Text.assemble((f"{datetime.now().astimezone():%H:%M:%S}  ", "dim"), row(name, change.after, begin, end))
         )
-        if change.kind == "job" and change.after == "on_hold" and change.workflow:
+        if change.kind == "job" and change.after == "on_hold":
             job = shlex.quote(change.name)
             self.out.note(f"on hold; approve with: circleci-async approve {change.workflow.id} {job}", "yellow")
 

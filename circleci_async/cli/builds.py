@@ -10,7 +10,8 @@ import typer
 from ..errors import InvalidArgument
 from .arguments import OptionalNumber, Project, argument, option
 from .formatting import Cell
-from .output import Column, Output
+from .output import Output
+from .table import Column
 
 if TYPE_CHECKING:
     from .. import CircleCI, JobDetails, Pipeline, TestResult, Workflow, WorkflowJob
@@ -20,7 +21,7 @@ async def pipelines(
     circle: "CircleCI",
     out: Output,
     slug: Project,
-    branch: Annotated[str | None, option("Only pipelines of this branch.")] = None,
+    branch: Annotated[str | None, option("Only pipelines of this branch.", metavar="BRANCH")] = None,
     mine: Annotated[bool, option("Only pipelines that you triggered.", "--mine")] = False,
     limit: Annotated[int, typer.Option(min=0, metavar="N", help="Number of pipelines; 0 lists all.")] = 20,
 ) -> None:
@@ -122,30 +123,30 @@ def _took(begin: datetime | None, end: datetime | None) -> timedelta | None:
 PIPELINES: "tuple[Column[Pipeline], ...]" = (
     Column("Number", lambda pipeline: pipeline.number, is_fixed=True, is_number=True),
     Column("State", lambda pipeline: pipeline.state, is_fixed=True),
-    Column("Branch or tag", _revision),
+    Column("Branch or tag", _revision, is_key=True, min_width=24),
     Column("Created", lambda pipeline: pipeline.created_at, is_fixed=True),
     Column("By", _actor),
     Column("Commit", _subject),
-    Column("Id", lambda pipeline: pipeline.id, is_fixed=True, is_wide=True),
+    Column("Id", lambda pipeline: pipeline.id, is_fixed=True),
 )
 WORKFLOWS: "tuple[Column[Workflow], ...]" = (
-    Column("Workflow", lambda workflow: workflow.name),
+    Column("Workflow", lambda workflow: workflow.name, min_width=20),
     Column("Status", lambda workflow: workflow.status, is_fixed=True),
     Column("Created", lambda workflow: workflow.created_at, is_fixed=True),
     Column("Took", lambda workflow: _took(workflow.created_at, workflow.stopped_at), is_fixed=True),
-    Column("Id", lambda workflow: workflow.id, is_fixed=True),
+    Column("Id", lambda workflow: workflow.id, is_fixed=True, is_key=True),
 )
 JOBS: "tuple[Column[WorkflowJob], ...]" = (
     Column("Number", lambda job: job.job_number, is_fixed=True, is_number=True),
-    Column("Job", lambda job: job.name),
+    Column("Job", lambda job: job.name, is_key=True, min_width=32),
     Column("Status", lambda job: job.status, is_fixed=True),
     Column("Type", lambda job: job.type),
     Column("Started", lambda job: job.started_at, is_fixed=True),
     Column("Took", lambda job: _took(job.started_at, job.stopped_at), is_fixed=True),
-    Column("Id", lambda job: job.id, is_fixed=True, is_wide=True),
+    Column("Id", lambda job: job.id, is_fixed=True),
 )
 FAILURES: "tuple[Column[TestResult], ...]" = (
-    Column("Failed test", lambda test: test.name),
+    Column("Failed test", lambda test: test.name, min_width=32),
     Column("In", lambda test: test.classname),
     Column("Message", lambda test: test.message),
 )

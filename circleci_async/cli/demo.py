@@ -175,8 +175,7 @@ async def receive_webhooks(demo: Demo) -> None:
         demo.out.say(f"A receiver listens at {url}. The next poll is due in {POLL_INTERVAL:.0f} s.")
         result = await demo.circle.pipelines.trigger_and_wait(WEB, interval=(POLL_INTERVAL, POLL_INTERVAL))
         await demo.fake.delivered()
-    failed = next((event.job.number for event in events if event.job and event.job.status == "failed"), None)
-    outputs = await demo.circle.jobs.failed_output(WEB, failed, tail=12) if failed else []
+    outputs = [failure.output async for failure in demo.circle.pipelines.failures(result, tail=12)]
     demo.out.say(f"The pipeline has the status {result.status}. The log of the failed step:")
     logs.show_failures(demo.out, outputs)
     demo.checks["webhooks ended the wait"] = result.status == "failed" and len(events) >= 3

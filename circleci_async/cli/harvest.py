@@ -92,6 +92,8 @@ async def run(
 ) -> int:
     """Harvest the artifacts of projects: find all, and download the missing ones.
 
+    An organization stands for the projects that `circleci-async projects` lists.
+
     A ledger in DIR records the downloaded files. Run the same command again, every night or after it was interrupted,
     to download only what is new, failed or changed. Globs support *, ? and [...]; in --path, * does not match '/', and
     **/ matches any number of folders.

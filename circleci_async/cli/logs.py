@@ -1,6 +1,6 @@
 """`logs`: output of the steps of a job, complete, of failed steps only, or as it is printed."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -9,7 +9,8 @@ from ..untrusted_text import printable
 from .arguments import Interval, argument, option, polling
 from .build_ref import BuildRef
 from .formatting import STYLES, duration
-from .output import Column, Output
+from .output import Output
+from .table import Column
 
 if TYPE_CHECKING:
     from .. import CircleCI, JobStep, LogLine, StepAction, StepOutput
@@ -44,8 +45,10 @@ async def logs(
     """Print the output of the steps of a job."""
     if failed + follow + steps > 1:
         raise InvalidArgument("--failed, --follow and --steps cannot be combined")
-    if (step is not None or node is not None) and (follow or steps or failed):
-        raise InvalidArgument("--step and --node cannot be combined with --failed, --follow or --steps")
+    if step is not None and (follow or steps or failed):
+        raise InvalidArgument("--step cannot be combined with --failed, --follow or --steps")
+    if node is not None and (follow or steps):
+        raise InvalidArgument("--node cannot be combined with --follow or --steps")
     if tail is not None and (follow or steps):
         raise InvalidArgument("--tail cannot be combined with --follow or --steps")
     if interval is not None and not follow:
@@ -55,28 +58,39 @@ async def logs(
     if follow:
         await _show_lines(out, circle.jobs.follow(*job, ansi=ansi, **polls), ansi=ansi)
     elif failed:
-        show_failures(out, await circle.jobs.failed_output(*job, tail=tail or TAIL, ansi=ansi), ansi=ansi)
+        failures = await circle.jobs.failed_output(*job, node=node, tail=tail or TAIL, ansi=ansi)
+        show_failures(out, failures, node=node, ansi=ansi)
     elif steps:
         await out.list(circle.jobs.steps(*job), STEPS, none="no steps yet")
     else:
         await _print(circle, out, job, step, node, tail, ansi=ansi)
 
 
-def show_failures(out: Output, failures: "Sequence[StepOutput]", *, ansi: bool = False) -> None:
-    """Print the last lines of failed steps."""
+def show_failures(
+    out: Output, failures: "Sequence[StepOutput]", *, node: int | None = None, ansi: bool = False
+) -> None:
+    """Print the last lines of failed steps; output that several parallel nodes have in common, once.
+
+    `node`: the one that is shown alone.
+    """
     if out.is_json:
         out.data(failures)
         return
-    nodes = {each.node for each in failures}
+    blocks: dict[tuple[object, ...], list[StepOutput]] = {}
     for each in failures:
+        block = (each.name, each.status, each.exit_code, each.text, each.error and str(each.error))
+        blocks.setdefault(block, []).append(each)
+    is_parallel = len({each.node for each in failures}) > 1
+    for same in blocks.values():
+        each = same[0]
         how = f"exit code {each.exit_code}" if each.exit_code is not None else ""
-        _head(out, each.name, each.node if len(nodes) > 1 else None, each.status, how)
+        _head(out, each.name, [one.node for one in same] if is_parallel else [], each.status, how)
         for line in each.text.split("\n") if each.text else ():
             _print_line(out, line, ansi=ansi)
         if each.error:
             out.error(f"the output of {each.name} is not available: {each.error}")
     if not failures:
-        out.note("no failed steps")
+        out.note("no failed steps" if node is None else f"no failed steps on node {node}")
 
 
 async def _print(
@@ -96,7 +110,7 @@ async def _print(
     for each, action in chosen:
         if step is None:
             took = "" if action.duration is None else duration(action.duration / 1000)
-            _head(out, action.name, action.node if len(each.actions) > 1 else None, action.status, took)
+            _head(out, action.name, [action.node] if len(each.actions) > 1 else [], action.status, took)
         log = circle.jobs.output(*job, each, action.node)
         if tail is not None:
             for line in (await log.tail(tail, ansi=ansi)).split("\n"):
@@ -127,7 +141,7 @@ async def _show_lines(out: Output, lines: "AsyncGenerator[LogLine, None]", *, an
                 continue
             action = (line.step, line.number, line.node)
             if action != before:
-                _head(out, line.step, line.node or None)
+                _head(out, line.step, [line.node] if line.node else [])
                 before = action
             _print_line(out, line.text, ansi=ansi)
             out.stream.flush()
@@ -144,12 +158,23 @@ def _job(target: str, number: int | None) -> JobTarget:
     return JobTarget(ref.project, ref.job)
 
 
-def _head(out: Output, name: str, node: int | None, status: str = "", more: str = "") -> None:
+def _head(out: Output, name: str, nodes: Sequence[int], status: str = "", more: str = "") -> None:
     from rich.text import Text
 
-    where = "" if node is None else f" (node {node})"
+    where = f" ({'node' if len(nodes) == 1 else 'nodes'} {ranges(nodes)})" if nodes else ""
     parts = [(f"== {printable(name)}{where}", "bold"), (printable(status), STYLES.get(status, "")), (more, "dim")]
     out.say(Text("  ").join(Text(text, style) for text, style in parts if text))
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Return numbers in ascending order, successive ones as a range: `0-3, 7`."""
+    parts: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if parts and parts[-1][-1] == number - 1:
+            parts[-1] = [parts[-1][0], number]
+        else:
+            parts.append([number])
+    return ", ".join(", ".join(map(str, each)) if each[-1] - each[0] < 2 else f"{each[0]}-{each[-1]}" for each in parts)
 
 
 def _print_line(out: Output, line: str, *, ansi: bool) -> None:
@@ -158,7 +183,7 @@ def _print_line(out: Output, line: str, *, ansi: bool) -> None:
 
 STEPS: "tuple[Column[JobStep], ...]" = (
     Column("Number", lambda step: step.number, is_fixed=True, is_number=True),
-    Column("Step", lambda step: step.name),
+    Column("Step", lambda step: step.name, is_key=True, min_width=32),
     Column("Status", lambda step: step.status, is_fixed=True),
     Column("Exit code", lambda step: step.exit_code, is_fixed=True, is_number=True),
     Column("Nodes", lambda step: len(step.actions), is_fixed=True, is_number=True),

@@ -2,15 +2,15 @@
 
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from ..untrusted_text import printable
-from .formatting import STYLES, Cell, shown
+from .formatting import STYLES, Cell, counted, shown
+from .table import GAP, Column, cells, fit, layout
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,22 +19,6 @@ if TYPE_CHECKING:
     from .. import Paged
 
 T = TypeVar("T")
-
-MIN_WIDE_WIDTH = 120
-"""Terminal width from which on wide columns, such as ids, are shown."""
-
-
-@dataclass(frozen=True)
-class Column(Generic[T]):
-    """A column of a table."""
-
-    title: str
-    value: Callable[[T], Cell]
-    is_fixed: bool = False
-    """Never truncated."""
-    is_number: bool = False
-    is_wide: bool = False
-    """Omitted on narrow terminals."""
 
 
 class Output:
@@ -146,38 +130,42 @@ class Output:
         self.write("[]\n" if before == "[\n" else "\n]\n")
 
     def table(self, rows: Sequence[T], columns: Sequence[Column[T]]) -> None:
-        """Print a table: truncated and coloured on a terminal, elsewhere complete and plain."""
+        """Print a table: on a terminal as much as fits, coloured, with a note of hidden columns; elsewhere complete."""
         if self.is_json:
             return
-        if not self.is_fitted:
-            self._print_plain(rows, columns)
-            return
-        from rich.table import Table
+        from rich.cells import cell_len
         from rich.text import Text
 
-        def truncated(text: str, style: str = "") -> Text:
-            return Text(text, style, no_wrap=True, overflow="ellipsis")
+        texts = cells(rows, columns, exact=not self.is_fitted)
+        widths, hidden = layout(columns, texts, self.console.width if self.is_fitted else None)
 
-        columns = [column for column in columns if not column.is_wide or self.console.width >= MIN_WIDE_WIDTH]
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        for column in columns:
-            table.add_column(
-                truncated(column.title), justify="right" if column.is_number else "left", no_wrap=column.is_fixed
-            )
-        for row in rows:
-            cells = [column.value(row) for column in columns]
-            table.add_row(*(truncated(shown(cell), _style(cell)) for cell in cells))
-        self.console.print(table)
+        def line(texts: Sequence[str], styles: Sequence[str]) -> Text:
+            parts: list[tuple[str, str]] = []
+            for n, width in widths.items():
+                text = fit(texts[n], width, is_path=columns[n].is_path)
+                padding = " " * (width - cell_len(text))
+                if columns[n].is_number and self.is_fitted:
+                    parts += [(padding, ""), (text, styles[n])]
+                else:
+                    parts += [(text, styles[n]), (padding, "")]
+                parts.append((" " * GAP, ""))
+            assembled = Text.assemble(*parts)
+            assembled.rstrip()
+            return assembled
 
-    def _print_plain(self, rows: Sequence[T], columns: Sequence[Column[T]]) -> None:
-        from rich.cells import cell_len
-
-        lines = [[column.title for column in columns]]
-        lines += [[shown(column.value(row), exact=True) for column in columns] for row in rows]
-        widths = [max(cell_len(line[n]) for line in lines) for n in range(len(columns))]
-        for line in lines:
-            padded = [text + " " * (width - cell_len(text)) for text, width in zip(line, widths, strict=True)]
-            self.write(f"{'  '.join(padded).rstrip()}\n")
+        lines = [line([column.title for column in columns], ["bold"] * len(columns))]
+        lines += [
+            line(each, [_style(column.value(row)) for column in columns]) for row, each in zip(rows, texts, strict=True)
+        ]
+        for each in lines:
+            if self.is_fitted:
+                _print_line(self.console, each)
+            else:
+                self.write(f"{each.plain}\n")
+        if hidden:
+            named = f"{counted(len(hidden), 'column')} hidden: {', '.join(hidden)}"
+            console = self.console if self._is_fitted else self.errors  # a terminal: stdout has the rows alone
+            console.print(Text(f"{named} (widen the terminal or use --json)", "dim"))
 
     def write(self, text: str) -> None:
         """Print text unchanged."""

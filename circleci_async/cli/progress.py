@@ -97,7 +97,7 @@ class HarvestProgressBar(ProgressBar):
     """Files, bytes, speed, time left, failures and rate-limit pauses of a harvest."""
 
     def __init__(self, out: Output) -> None:
-        super().__init__(out, "details", files="", details="finding artifacts")
+        super().__init__(out, "details", files="discovering", details="")
         self.progress: HarvestProgress | None = None
         """The latest numbers."""
         self.failed_lists: dict[tuple[str, str], CircleCIError] = {}
@@ -118,15 +118,15 @@ class HarvestProgressBar(ProgressBar):
             self.show(
                 event.done + event.skipped + event.failed,
                 event.discovered or None,
-                files=_file_count(event),
+                files=file_count(event),
                 details="  ".join(self._details(event)),
             )
 
     def _details(self, progress: "HarvestProgress") -> list[str]:
         pause = self._paused_until - time.monotonic()
+        speed = [size(progress.file_bytes), f"{size(int(progress.speed))}/s"]
         return [
-            size(progress.received),
-            f"{size(int(progress.speed))}/s",
+            *(speed if progress.discovered else []),
             *([f"{duration(progress.seconds_left)} left"] if progress.seconds_left is not None else []),
             *([f"{progress.failed:,} failed"] if progress.failed else []),
             *([f"rate limited (429): {duration(pause)}"] if pause > 0 else []),
@@ -219,7 +219,11 @@ def _download_columns() -> "list[ProgressColumn]":
     return [DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(compact=True)]
 
 
-def _file_count(progress: "HarvestProgress") -> str:
-    """Return how many of the known files are complete; `+` marks that discovery still runs."""
+def file_count(progress: "HarvestProgress") -> str:
+    """Return how many of the known files are complete, `+` marks that discovery still runs; before, its progress."""
+    if progress.is_discovering and not progress.discovered:
+        expected = f" of ~{progress.pipelines_expected:,}" if progress.pipelines_expected is not None else ""
+        last = progress.pipelines if progress.pipelines_expected is None else progress.pipelines_expected
+        return f"discovering: {progress.pipelines:,}{expected} {'pipeline' if last == 1 else 'pipelines'}"
     more = "+" if progress.is_discovering else ""
     return f"{progress.done + progress.skipped:,}/{counted(progress.discovered, 'file').replace(' ', f'{more} ')}"

@@ -22,8 +22,8 @@ async def trigger(
     circle: "CircleCI",
     out: Output,
     slug: Project,
-    branch: Annotated[str | None, option("Branch to build; by default the default branch.")] = None,
-    tag: Annotated[str | None, option("Tag to build.")] = None,
+    branch: Annotated[str | None, option("Branch to build; by default the default branch.", metavar="BRANCH")] = None,
+    tag: Annotated[str | None, option("Tag to build.", metavar="TAG")] = None,
     parameter: Annotated[
         list[str] | None,
         option(

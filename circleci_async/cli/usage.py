@@ -136,5 +136,8 @@ class _ExportStatus:
             self._has_printed_id = True
             self._out.note(f"export {progress.export_id}")
         if self._status:
-            parts = f"part {progress.parts_done}/{progress.parts_total}, " if progress.parts_total else ""
-            self._status.update(f"{progress.state}: {parts}{counted(progress.rows, 'row')}, {size(progress.bytes)}")
+            shown = f"export {progress.state}"
+            if progress.parts_total:  # nothing can be received before
+                received = f"{counted(progress.rows, 'row')}, {size(progress.bytes)}"
+                shown += f": part {progress.parts_done}/{progress.parts_total}, {received}"
+            self._status.update(shown)

@@ -23,6 +23,12 @@ FAILED, ON_HOLD, TIMED_OUT = 1, 3, 4
 MAX_HINTS = 3
 """Failed jobs for which the command that prints their log is shown."""
 
+INTERVAL = (2.0, 10.0)
+"""Default seconds between polls: shorter than the SDK's, since somebody waits."""
+
+LAST_CHANGES = 2.0
+"""Seconds for which jobs may still run in workflows that have all ended."""
+
 Within = Annotated[
     float | None,
     option("Stop waiting after this time, with exit code 4.", metavar="SECONDS", min=0.1),
@@ -48,7 +54,7 @@ async def watch(
         ),
     ],
     number: Annotated[int | None, argument("NUMBER", "With PROJECT: the number of a pipeline.", min=1)] = None,
-    branch: Annotated[str | None, option("With PROJECT: the newest pipeline of this branch.")] = None,
+    branch: Annotated[str | None, option("With PROJECT: the newest pipeline of this branch.", metavar="BRANCH")] = None,
     on_hold: OnHold = "wait",
     interval: Interval = None,
     within: Within = None,
@@ -66,6 +72,7 @@ async def watch(
 
 async def show(out: Output, view: BuildView, group: "Pipelines | Workflows", id: str, **options: Any) -> int:
     """Show the changes of a build and its result, and return the exit code; `options` are those of `wait`."""
+    options = {"interval": INTERVAL, **options}
 
     async def show_changes() -> None:
         async with aclosing(group.watch(id, **options)) as changes:
@@ -75,7 +82,9 @@ async def show(out: Output, view: BuildView, group: "Pipelines | Workflows", id:
     changes = asyncio.create_task(show_changes())  # shares its polls with `wait`
     try:
         result: PipelineResult | WorkflowResult = await group.wait(id, **options)
-        await changes
+        await asyncio.wait({changes}, timeout=LAST_CHANGES)
+        if changes.done():
+            changes.result()
     except WaitTimeout as error:
         view.close()
         if error.last is not None:
@@ -148,6 +157,6 @@ def _explain(out: Output, view: BuildView, result: "PipelineResult | WorkflowRes
             out.error(f"{problem.type}: {problem.message}")
         if not result.workflows:
             out.note("the pipeline started no workflow")
-    failed = [job for job in view.jobs if job.status in {"failed", "timedout"} and job.job_number and job.project_slug]
+    failed = [job for job in view.jobs if job.status.is_failure and job.job_number and job.project_slug]
     for job in failed[:MAX_HINTS]:
         out.note(f"{job.name} failed; see: circleci-async logs {job.project_slug} {job.job_number} --failed")

@@ -45,9 +45,9 @@ class Credentials(NotPicklable):
         if self._token and isinstance(self._token, str):
             self.static_header = self._header(self._token)
 
-    def with_token(self, token: Redacted[Token | None]) -> "Credentials":
+    def with_token(self, token: Redacted[Token | None], source: str) -> "Credentials":
         """Return the credentials of another token, which is sent to the same origins in the same way."""
-        return Credentials(token, self._trust, self._auth)
+        return Credentials(token, self._trust, self._auth, source)
 
     def trusts(self, url: str | URL) -> bool:
         """Return whether the token may be sent to this address. Rate limits stated by other addresses are ignored."""

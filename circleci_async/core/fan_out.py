@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Iterator
+from contextlib import aclosing
 from typing import TypeVar, cast
 
 from .arguments import check_positive_integer
@@ -16,16 +17,30 @@ def fan_out(
     """Iterate `(item, result or error)` in order of completion, with `concurrency` items in work.
 
     Items are read only when a worker is free, so that a list is fetched no faster than its items are processed. An
-    error of `items` itself is raised after the results of all items read before. Leaving the loop early (break,
-    cancellation, error) cancels the running work and waits for its end.
+    error of `items` itself is raised after the results of all items read before; a cancellation of what `work` waits
+    for is raised at once. Leaving the loop early (break, cancellation, error) cancels the running work, waits for its
+    end, and closes `items` if it is an async generator.
     """
     return _fan_out(items, work, check_positive_integer("concurrency", concurrency))
+
+
+async def fan_out_in_order(
+    items: Iterable[T], work: Callable[[T], Awaitable[R]], *, concurrency: int
+) -> list[tuple[T, R | Exception]]:
+    """Return `(item, result or error)` in the order of the items, with `concurrency` items in work."""
+
+    async def numbered_work(numbered: tuple[int, T]) -> R:
+        return await work(numbered[1])
+
+    async with aclosing(fan_out(enumerate(items), numbered_work, concurrency=concurrency)) as outcomes:
+        found = {number: (item, outcome) async for (number, item), outcome in outcomes}
+    return [found[number] for number in range(len(found))]
 
 
 async def _fan_out(
     items: Iterable[T] | AsyncIterable[T], work: Callable[[T], Awaitable[R]], concurrency: int
 ) -> AsyncGenerator[tuple[T, R | Exception], None]:
-    source = _stream(items) if isinstance(items, AsyncIterable) else iter(items)
+    source = stream(items) if isinstance(items, AsyncIterable) else iter(items)
     source_lock = asyncio.Lock()
     done: asyncio.Queue[tuple[T, R | Exception] | BaseException | None] = asyncio.Queue(maxsize=concurrency)
 
@@ -41,6 +56,11 @@ async def _fan_out(
                 return
             try:
                 outcome: R | Exception = await work(item)
+            except asyncio.CancelledError as error:
+                task = asyncio.current_task()
+                if task is not None and not task.cancelling():  # what the item waits for was cancelled
+                    await done.put(error)
+                raise
             except Exception as error:  # noqa: BLE001  # the result of this item; the others continue
                 outcome = error
             await done.put((item, outcome))
@@ -66,11 +86,16 @@ async def _fan_out(
                 await source.aclose()
 
 
-async def _stream(items: AsyncIterable[T]) -> AsyncGenerator[T, None]:
+async def stream(items: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[T, None]:
+    """Iterate over items that may arrive asynchronously. Closes their async generator at the end."""
+    if not isinstance(items, AsyncIterable):
+        for item in items:
+            yield item
+        return
     iterator = aiter(items)
     try:
         async for item in iterator:
             yield item
     finally:
-        if iterator is not items and isinstance(iterator, AsyncGenerator):  # created here, so closed here
+        if isinstance(iterator, AsyncGenerator):
             await cast("AsyncGenerator[T, None]", iterator).aclose()

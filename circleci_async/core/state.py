@@ -40,9 +40,9 @@ class ClientState:
     _rate_limit_headers: Mapping[str, str] = field(factory=dict[str, str], init=False, repr=False)
     _singletons: dict[type[Any], Any] = field(factory=dict[type[Any], Any], init=False, repr=False)
 
-    def with_token(self, token: Redacted[Token | None]) -> "ClientState":
+    def with_token(self, token: Redacted[Token | None], source: str) -> "ClientState":
         """Return the state of a client with another token. The two share connections only; it ends with this one."""
-        credentials, stats = self.credentials.with_token(token), Stats()
+        credentials, stats = self.credentials.with_token(token, source), Stats()
         derived = ClientState(
             self.api,
             credentials,

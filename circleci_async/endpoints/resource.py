@@ -1,24 +1,28 @@
 """The base class of all resources, and the types and checks of their arguments."""
 
+from collections.abc import AsyncIterable, Iterable
 from typing import TypeAlias, TypeVar
 from uuid import UUID
 
 from ..core.session import Session
 from ..errors import InvalidArgument
-from ..slug import OrgSlug, ProjectSlug
+from ..slug import HasSlug, OrgSlug, ProjectSlug
 
-__all__ = ["Id", "OrgRef", "OrgSlugOrId", "ProjectRef"]
+__all__ = ["Id", "OrgRef", "OrgSlugOrId", "ProjectRef", "ProjectsRef"]
 
 T = TypeVar("T")
 
 Id: TypeAlias = str | UUID
 """An id, as text or as a UUID."""
 
-ProjectRef: TypeAlias = str | ProjectSlug
-"""A project slug such as `gh/acme/api`, or another form that `ProjectSlug.parse` accepts."""
+ProjectRef: TypeAlias = str | ProjectSlug | HasSlug
+"""A project slug such as `gh/acme/api`, a model that has one, or another form that `ProjectSlug.parse` accepts."""
 
 OrgRef: TypeAlias = str | OrgSlug
 """An organization slug such as `gh/acme`."""
+
+ProjectsRef: TypeAlias = ProjectRef | OrgRef | Iterable[ProjectRef | OrgRef] | AsyncIterable[ProjectRef | OrgRef]
+"""A project, an organization for all its projects (see `projects.list`), or several of both."""
 
 OrgSlugOrId: TypeAlias = str | OrgSlug | UUID
 """An organization slug such as `gh/acme`, or an organization id."""

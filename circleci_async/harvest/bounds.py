@@ -40,8 +40,8 @@ class Bounds:
         if type(min_free) is not int or min_free < 0:
             raise InvalidArgument(f"min_free must be a number of bytes, 0 or more, got {min_free!r}")
         self._root = root
-        self._max_files = max_files
-        self._max_bytes = max_bytes
+        self.max_files = max_files
+        self.max_bytes = max_bytes
         self._min_free = min_free
         self._files = 0
         self._bytes = 0
@@ -53,13 +53,15 @@ class Bounds:
         self.reached: str | None = None
 
     def admit(self) -> bool:
-        """Count one more file; return False, and count nothing, if a bound is reached."""
-        if self._files == self._max_files:
-            self._reach(f"max_files={self._max_files} is reached")
-        if self.reached is not None:
+        """Count one more file; return False, and count nothing, if a bound is reached or `max_files` are counted."""
+        if self.reached is not None or self._files == self.max_files:
             return False
         self._files += 1
         return True
+
+    def reach_max_files(self) -> None:
+        """Note that no more files are wanted."""
+        self._reach(f"max_files={self.max_files} is reached")
 
     def admit_bytes(self, id: int, size: int, *, is_growing: bool = False) -> bool:
         """Count further bytes of an admitted file; return False, and count nothing, if they exceed a bound.
@@ -68,10 +70,10 @@ class Bounds:
         this file exceeds a bound, so that others can be downloaded.
         """
         admitted = self._admitted.get(id, 0)
-        if self._max_bytes is not None and self._bytes + size > self._max_bytes:
-            reason = f"max_bytes={self._max_bytes} is reached"
-            if admitted + size > self._max_bytes:
-                raise TooLarge(f"it has more than max_bytes={self._max_bytes}", bound=reason)
+        if self.max_bytes is not None and self._bytes + size > self.max_bytes:
+            reason = f"max_bytes={self.max_bytes} is reached"
+            if admitted + size > self.max_bytes:
+                raise TooLarge(f"it has more than max_bytes={self.max_bytes}", bound=reason)
             return self._reach(reason)
         if not self._has_space(size + is_growing * admitted // 8, admitted + size):
             return False

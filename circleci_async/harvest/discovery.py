@@ -97,10 +97,12 @@ class Discovery:
         if select.workflow_id is not None:
             await self._for_each(select.workflow_id, self._workflow_by_id)
         elif select.pipeline_id is not None:
+            self._progress.pipelines.given(len(select.pipeline_id))
             await self._for_each(select.pipeline_id, self._pipeline_by_id)
         else:
+            self._progress.pipelines.projects = len(self._projects)
             await self._for_each(self._projects, self._project)
-        while not self._stop.is_set and (listing := self._reader.next_incomplete()) is not None:
+        while (listing := self._reader.next_incomplete()) is not None and await self._reader.may_list():
             await self._continue(listing)
 
     async def _for_each(
@@ -110,6 +112,7 @@ class Discovery:
         *,
         concurrency: int = MAX_CONCURRENCY,
     ) -> None:
+        concurrency = self._backpressure.bounded(concurrency)
         async with aclosing(fan_out(items, work, concurrency=concurrency)) as outcomes:
             async for _, error in outcomes:
                 if error is not None:
@@ -131,9 +134,12 @@ class Discovery:
         async with aclosing(self._reader.items(self._pipelines.list(project, branch=branch))) as pipelines:
             async for pipeline in pipelines:
                 if since and pipeline.created_at < since:
-                    return
-                if self._is_selected(pipeline, is_on_branch=branch is not None):
+                    break
+                is_selected = self._is_selected(pipeline, is_on_branch=branch is not None)
+                self._progress.pipelines.listed(project, pipeline, since, is_selected=is_selected)
+                if is_selected:
                     yield pipeline
+        self._progress.pipelines.ended(project)
 
     def _is_selected(self, pipeline: Pipeline, *, is_on_branch: bool) -> bool:
         return (
@@ -151,6 +157,7 @@ class Discovery:
             check_number("pipeline number", pipeline.number)
             reading.is_growing = not is_setup_finished(pipeline)
             await self._for_each(self._selected_workflows(project, pipeline), self._jobs_of)
+        self._progress.pipelines.read += 1
 
     async def _selected_workflows(self, project: str, pipeline: Pipeline) -> AsyncGenerator[WorkflowRef]:
         workflows = self._reader.items(self._pipelines.workflows(pipeline.id).empty_if_missing())
@@ -160,6 +167,8 @@ class Discovery:
                     yield _workflow_ref(project, pipeline, workflow)
 
     async def _pipeline_by_id(self, id: str) -> None:
+        if not await self._reader.may_list():
+            return
         listing = Listing("pipelines", self._only_project, id, f"pipeline {id}", [id])
         async with self._reader.reading(listing):
             pipeline = await self._reader.call(lambda: self._pipelines.get(id))
@@ -168,6 +177,8 @@ class Discovery:
                 await self._pipeline(project, pipeline)
 
     async def _workflow_by_id(self, id: str) -> None:
+        if not await self._reader.may_list():
+            return
         listing = Listing("pipelines", self._only_project, id, f"workflow {id}", [id])
         async with self._reader.reading(listing):
             workflow = await self._reader.call(lambda: self._workflows.get(id))
@@ -236,6 +247,7 @@ class Discovery:
                 async with self._reader.reading(_workflows_listing(project, pipeline)) as reading:
                     check_number("pipeline number", pipeline.number)
                     is_latest = await self._queue_latest(project, pipeline)
+                self._progress.pipelines.read += 1
                 if is_latest or reading.has_failed:
                     return
 
@@ -308,7 +320,7 @@ class Discovery:
         Once begun, the list is read to the end even if the run is stopped: downloaded files wait for their paths.
         """
         _check(job)
-        if self._stop.is_set:
+        if not await self._reader.may_list():
             return
         glob = self._select.path
         visit = await self._catalog.visit(job, glob, is_queued=is_queued)

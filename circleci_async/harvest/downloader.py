@@ -64,7 +64,7 @@ class Downloader:
                     if not self._bounds.admit_bytes(artifact.id, expected - admitted, is_growing=is_growing):
                         raise BoundReached(artifact.path)
                     admitted = expected
-                self._progress.file_advanced(artifact, content.received, body.size)
+                self._progress.file_advanced(artifact, content.received, body.size, added=len(part.data))
                 if content.is_due:
                     self._bounds.wrote(artifact.id, content.pending)
                     await content.write(body)

@@ -112,17 +112,23 @@ class HarvestProgress(HarvestEvent):
     bytes: int
     """Size of the done files."""
     received: int
-    """Bytes received, including those of unfinished files."""
+    """Bytes received, including those of unfinished files and of the lists of the API."""
     seconds: float
     """Time since the run began."""
     speed: float
-    """Bytes per second over the last seconds."""
+    """Bytes of files per second, over the last seconds."""
     seconds_left: float | None
     """Estimated time until the end; None while discovery is running or nothing advances."""
     is_discovering: bool
     """Whether discovery is running."""
     paused: float
     """Seconds for which the client paused all requests after a 429."""
+    file_bytes: int = 0
+    """Bytes of files received, including those of unfinished ones."""
+    pipelines: int = 0
+    """Pipelines whose artifacts are all discovered."""
+    pipelines_expected: int | None = None
+    """Estimate of how many pipelines this run will read; None if there is none."""
 
 
 OnHarvestEvent: TypeAlias = Callable[[HarvestEvent], Awaitable[object] | object]

@@ -52,6 +52,8 @@ class Fetcher:
         self._policy = policy
         self._attempts = attempts
         self._outage = OutageDetector(policy, stop, attempts=attempts, requests="download")
+        self._active = 0
+        self._ended = asyncio.Event()
         self._retries = 0
         self._max_attempts = 0
         """The most failed attempts of an artifact that will be retried."""
@@ -103,13 +105,19 @@ class Fetcher:
             self._backpressure.claimed(len(batch))
             if batch:
                 continue
-            if not has_discovered_all:
+            if not has_discovered_all and not self._backpressure.is_holding:
                 await self._backpressure.wait_for_change()
                 continue
             await claimed.join()
             await self._committer.flush()
             if not self._retries:
-                return
+                if has_discovered_all:
+                    return
+                if self._backpressure.is_holding:  # all that was wanted is downloaded
+                    self._bounds.reach_max_files()
+                    self._stop.request(self._bounds.reached)
+                    return
+                continue
             await asyncio.sleep(self._policy.delay(self._max_attempts + 1))
             await self._renewal.renew()
             self._queue.rewind()
@@ -121,11 +129,28 @@ class Fetcher:
                 await self._outage.pause()
             if self._stop.is_set:
                 return
-            if not self._bounds.admit():
-                self._stop.request(self._bounds.reached)
+            if not await self._admit():
                 return
-            await self._fetch(artifact)
+            self._active += 1
+            try:
+                await self._fetch(artifact)
+            finally:
+                self._active -= 1
+                self._ended.set()
             claimed.task_done()
+
+    async def _admit(self) -> bool:
+        """Count one more file; if `max_files` are in progress, wait whether one fails. False ends the run."""
+        while not self._bounds.admit():
+            if self._stop.is_set:
+                return False
+            if self._bounds.reached is not None or not self._active:
+                self._bounds.reach_max_files()
+                self._stop.request(self._bounds.reached)
+                return False
+            self._ended.clear()
+            await self._ended.wait()
+        return True
 
     async def _fetch(self, artifact: QueuedArtifact) -> None:
         try:
@@ -139,6 +164,7 @@ class Fetcher:
                 await self._give_up(artifact, error)
             else:
                 self._stop.note(error.bound)
+                self._backpressure.finished(is_downloaded=False)
         except OSError as error:
             self._bounds.release(artifact.id)
             if not self._stop.fail_if_disk_full(error):
@@ -155,6 +181,7 @@ class Fetcher:
         else:
             self._outage.succeeded()
             await self._committer.add(file)
+            self._backpressure.finished(is_downloaded=True)
 
     async def _handle(self, artifact: QueuedArtifact, error: CircleCIError) -> None:
         decision = self._outage.failed(artifact.id, error, artifact.attempts)
@@ -173,6 +200,7 @@ class Fetcher:
 
     async def _give_up(self, artifact: QueuedArtifact, error: Exception) -> None:
         await self._queue.fail(artifact, error)
+        self._backpressure.finished(is_downloaded=False)
         self._progress.file_failed(artifact, error, is_final=True)
 
 

@@ -9,6 +9,7 @@ from ..config.log import log
 from ..core.paging import Page, Paged
 from ..core.retry import RetryPolicy
 from ..errors import CircleCIError, DecodeError, LedgerError
+from .backpressure import Backpressure
 from .ledger.listings import IncompleteListings
 from .ledger.records import Listing
 from .ledger.values import error_text, valid_text
@@ -38,6 +39,7 @@ class ListReader:
         self,
         policy: RetryPolicy,
         incomplete: IncompleteListings,
+        backpressure: Backpressure,
         progress: ProgressTracker,
         stop: StopSignal,
         *,
@@ -45,6 +47,7 @@ class ListReader:
     ) -> None:
         self._policy = policy
         self._incomplete = incomplete
+        self._backpressure = backpressure
         self._progress = progress
         self._stop = stop
         self._outage = OutageDetector(policy, stop, attempts=attempts, requests="API request", is_required=True)
@@ -116,7 +119,7 @@ class ListReader:
         """
         token: str | None = None
         attempts = 0
-        while ignores_stop or not self._stop.is_set:
+        while ignores_stop or await self.may_list():
             try:
                 async with aclosing(paged.pages(start=token)) as pages:
                     async for page in pages:
@@ -124,7 +127,7 @@ class ListReader:
                         attempts = 0
                         token = page.next_page_token
                         yield page
-                        if self._stop.is_set and not ignores_stop:
+                        if token is not None and not ignores_stop and not await self.may_list():
                             break
                 return
             except CircleCIError as error:
@@ -138,6 +141,11 @@ class ListReader:
             yield Page(items, token)
             if token is None:
                 return
+
+    async def may_list(self) -> bool:
+        """Wait until another list can be needed; return False if the run is stopped."""
+        await self._backpressure.wait_to_list()
+        return not self._stop.is_set
 
     async def call(self, request: Callable[[], Awaitable[T]]) -> T:
         """Make one call, with the same retries."""

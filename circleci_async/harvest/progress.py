@@ -21,6 +21,7 @@ from .layout import JobRef
 from .ledger.records import CommitResult, Listing, QueuedArtifact, Recorded
 from .ledger.values import valid_text
 from .notifier import Notifier
+from .pipeline_count import PipelineCount
 
 PROGRESS_INTERVAL = 0.25
 """Seconds between two `HarvestProgress` events."""
@@ -42,6 +43,8 @@ class ProgressTracker:
         self.named_bytes: int = 0
         """The done files that have their final names."""
         self.is_discovering: bool = True
+        self.pipelines: PipelineCount = PipelineCount()
+        self._file_bytes = 0
         self._stats = stats
         self._paused_before = self._paused = stats.paused
         self._received_before = stats.received
@@ -82,8 +85,9 @@ class ProgressTracker:
         name = valid_text(listing.name)
         self._notify(ListingFailed(project=listing.project, kind=listing.kind, name=name, error=error))
 
-    def file_advanced(self, artifact: QueuedArtifact, received: int, size: int | None) -> None:
-        """Notify of the received bytes of a download."""
+    def file_advanced(self, artifact: QueuedArtifact, received: int, size: int | None, *, added: int) -> None:
+        """Notify of the received bytes of a download, of which `added` are new."""
+        self._file_bytes += added
         if self._notifier:
             self._notifier.notify(FileAdvanced(**_file(artifact), received=received, size=size))
 
@@ -135,8 +139,8 @@ class ProgressTracker:
         now = self.seconds
         received = self._stats.received - self._received_before
         ended = self.done + self.failed
-        self._samples.append((now, received, ended))
-        sampled_at, received_then, ended_then = self._samples[0]
+        self._samples.append((now, self._file_bytes, ended))
+        sampled_at, file_bytes_then, ended_then = self._samples[0]
         elapsed = now - sampled_at
         rate = (ended - ended_then) / elapsed if elapsed > 0 else 0.0
         pending = max(0, self.discovered - self.skipped - ended)
@@ -148,10 +152,13 @@ class ProgressTracker:
             bytes=self.bytes,
             received=received,
             seconds=now,
-            speed=(received - received_then) / elapsed if elapsed > 0 else 0.0,
+            speed=(self._file_bytes - file_bytes_then) / elapsed if elapsed > 0 else 0.0,
             seconds_left=None if self.is_discovering or rate <= 0 else pending / rate,
             is_discovering=self.is_discovering,
             paused=self._stats.paused - self._paused_before,
+            file_bytes=self._file_bytes,
+            pipelines=self.pipelines.read,
+            pipelines_expected=self.pipelines.expected,
         )
 
     async def close(self) -> None:

@@ -6,7 +6,7 @@ committer, whose placement records them and gives them their names. The report r
 
 import asyncio
 import os
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
@@ -14,9 +14,9 @@ from typing import Literal, TypeAlias, get_args
 from ..core.arguments import check_positive_integer, check_word, local_path
 from ..core.session import Session
 from ..core.uninterrupted import uninterrupted
-from ..endpoints.resource import ProjectRef
-from ..errors import InvalidArgument, LedgerError
-from ..slug import ProjectSlug
+from ..endpoints.resource import ProjectsRef
+from ..errors import LedgerError
+from ..org_projects import project_slugs
 from .backpressure import Backpressure
 from .bounds import MIN_FREE, Bounds
 from .committer import Committer
@@ -48,7 +48,7 @@ Dedupe: TypeAlias = Literal["hardlink"]
 
 async def harvest(
     session: Session,
-    projects: ProjectRef | Iterable[ProjectRef],
+    projects: ProjectsRef,
     into: str | os.PathLike[str],
     *,
     select: Selection | None = None,
@@ -62,7 +62,6 @@ async def harvest(
     on_progress: OnHarvestEvent | None = None,
 ) -> HarvestReport:
     """Harvest; see `CircleCI.harvest`."""
-    slugs = _slugs(projects)
     select = Selection() if select is None else select
     template = Layout(DEFAULT_LAYOUT if layout is None else layout)
     check_positive_integer("concurrency", concurrency)
@@ -70,6 +69,7 @@ async def harvest(
     check_word("dedupe", dedupe, get_args(Dedupe))
     root = local_path("into", into)
     bounds = Bounds(root, max_files=max_files, max_bytes=max_bytes, min_free=MIN_FREE if min_free is None else min_free)
+    slugs = await project_slugs(session, projects)
     lock = await _acquire_lock(root)
     try:
         run = _HarvestRun(session, root, template, slugs, select, bounds, on_progress)
@@ -126,10 +126,10 @@ class _HarvestRun:
         placement = Placement(queue, folder, run, dedupe=dedupe)
         await writer.run(placement.recover)
         committer = Committer(writer, placement, bounds, progress, stop)
-        backpressure = Backpressure()
+        backpressure = Backpressure(max_files=bounds.max_files, max_bytes=bounds.max_bytes)
         discovery = Discovery(
             session,
-            ListReader(policy, IncompleteListings(writer, run), progress, stop, attempts=attempts),
+            ListReader(policy, IncompleteListings(writer, run), backpressure, progress, stop, attempts=attempts),
             Catalog(writer, folder, self._layout, run),
             committer,
             backpressure,
@@ -180,14 +180,6 @@ class _HarvestRun:
             yield
         except DiskFull as error:
             self._stop.fail_disk_full(error)
-
-
-def _slugs(projects: ProjectRef | Iterable[ProjectRef]) -> tuple[str, ...]:
-    given = [projects] if isinstance(projects, str | ProjectSlug) else list(projects)
-    slugs = tuple(dict.fromkeys(str(ProjectSlug.parse(each)) for each in given))
-    if not slugs:
-        raise InvalidArgument("projects must contain at least one project, such as 'gh/acme/api', got none")
-    return slugs
 
 
 async def _acquire_lock(root: Path) -> Lock:

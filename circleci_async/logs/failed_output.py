@@ -1,8 +1,6 @@
 """The last lines of the failed steps of a job."""
 
-from contextlib import aclosing
-
-from ..core.fan_out import fan_out
+from ..core.fan_out import fan_out_in_order
 from ..errors import CircleCIError
 from ..models.steps import StepAction, StepOutput
 from .output import last_lines
@@ -12,31 +10,31 @@ OUTPUTS_AT_ONCE = 8
 """Outputs that are read concurrently."""
 
 
-async def failed_output(job: JobSource, *, tail: int | None, ansi: bool) -> list[StepOutput]:
-    """Return the last lines of each failed action of a job, in the order of the job."""
+async def failed_output(job: JobSource, *, node: int | None = None, tail: int | None, ansi: bool) -> list[StepOutput]:
+    """Return the last lines of each failed action of a job, or of one node, in the order of the job."""
     build = await job.build()
-    failed = [action for step in build.job_steps() for action in step.actions if action.failed]
-    results: dict[int, str | CircleCIError] = {}
+    failed = [
+        action for step in build.job_steps() for action in step.actions if action.failed and node in {None, action.node}
+    ]
 
-    async def read(numbered: tuple[int, StepAction]) -> str:
-        _, action = numbered
+    async def read(action: StepAction) -> str:
         return await last_lines(job, output_of(job, action), tail, ansi=ansi) if action.has_output else ""
 
-    async with aclosing(fan_out(enumerate(failed), read, concurrency=OUTPUTS_AT_ONCE)) as outcomes:
-        async for (position, _), outcome in outcomes:
-            if isinstance(outcome, Exception) and not isinstance(outcome, CircleCIError):
-                raise outcome
-            results[position] = outcome
-    return [_step_output(action, results[position]) for position, action in enumerate(failed)]
+    return [
+        _step_output(action, outcome)
+        for action, outcome in await fan_out_in_order(failed, read, concurrency=OUTPUTS_AT_ONCE)
+    ]
 
 
-def _step_output(action: StepAction, result: str | CircleCIError) -> StepOutput:
+def _step_output(action: StepAction, outcome: str | Exception) -> StepOutput:
+    if isinstance(outcome, Exception) and not isinstance(outcome, CircleCIError):
+        raise outcome
     return StepOutput(
         name=action.name,
         node=action.node,
         status=action.status,
         exit_code=action.exit_code,
-        text=result if isinstance(result, str) else "",
+        text=outcome if isinstance(outcome, str) else "",
         number=action.number,
-        error=None if isinstance(result, str) else result,
+        error=None if isinstance(outcome, str) else outcome,
     )

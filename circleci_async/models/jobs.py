@@ -46,6 +46,11 @@ class JobStatus(OpenEnum):
         """Whether the status is final. False for an unknown status."""
         return self in _FINISHED
 
+    @property
+    def is_failure(self) -> bool:
+        """Whether the job failed, timed out, was lost, or was not allowed to run. False for a canceled job."""
+        return self in _FAILURES
+
 
 _FINISHED = frozenset(
     {
@@ -55,6 +60,15 @@ _FINISHED = frozenset(
         JobStatus.NOT_RUN,
         JobStatus.RETRIED,
         JobStatus.SUCCESS,
+        JobStatus.TERMINATED_UNKNOWN,
+        JobStatus.TIMEDOUT,
+        JobStatus.UNAUTHORIZED,
+    }
+)
+_FAILURES = frozenset(
+    {
+        JobStatus.FAILED,
+        JobStatus.INFRASTRUCTURE_FAIL,
         JobStatus.TERMINATED_UNKNOWN,
         JobStatus.TIMEDOUT,
         JobStatus.UNAUTHORIZED,

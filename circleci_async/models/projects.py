@@ -1,6 +1,7 @@
 """Projects."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TypedDict
 
 from attrs import frozen
@@ -10,6 +11,7 @@ from .open_enum import OpenEnum
 __all__ = [
     "AdvancedSettings",
     "AdvancedSettingsUpdate",
+    "ListedProject",
     "Project",
     "ProjectSettings",
     "ProjectVcs",
@@ -46,6 +48,18 @@ class Project:
     id: str | None = None
     organization_slug: str | None = None
     organization_id: str | None = None
+
+
+@frozen(kw_only=True)
+class ListedProject:
+    """A project in the list of its organization. Every call that takes a project accepts it."""
+
+    slug: str
+    name: str
+    """The last part of the slug: the name of the repository, or an opaque id in a `circleci/...` organization."""
+    organization_slug: str
+    last_pipeline_at: datetime | None = None
+    """When its newest pipeline was created; None if no pipeline that was read belongs to it."""
 
 
 @frozen(kw_only=True)

@@ -100,6 +100,16 @@ class WorkflowJob:
     approved_by: str | None = None
     canceled_by: str | None = None
 
+    @property
+    def is_on_hold(self) -> bool:
+        """Whether the job waits for an approval."""
+        return self.type == JobType.APPROVAL and self.status == JobStatus.ON_HOLD
+
+    @property
+    def approval_id(self) -> str:
+        """The id for `workflows.approve`: `approval_request_id`, or the job's `id` where CircleCI does not send one."""
+        return self.approval_request_id or self.id
+
 
 @frozen(kw_only=True)
 class RerunAccepted:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from ..endpoints.otel import Otel
     from ..endpoints.pipeline_definitions import PipelineDefinitions
     from ..endpoints.policies import Policies
-    from ..endpoints.projects import Projects
     from ..endpoints.schedules import Schedules
     from ..endpoints.triggers import Triggers
     from ..endpoints.url_orb_allow_list import UrlOrbAllowList
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from .insights import Insights
     from .jobs import Jobs
     from .pipelines import Pipelines
+    from .projects import Projects
     from .usage import Usage
     from .workflows import Workflows
 

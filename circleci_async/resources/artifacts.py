@@ -1,11 +1,12 @@
-"""The artifacts API, with downloads, streams and the latest artifacts."""
+"""The artifacts API, with downloads, streams, small contents and the latest artifacts."""
 
 import asyncio
 import os
 from collections.abc import AsyncIterable, Iterable
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ..downloads import content
 from ..downloads.destination import Destination
 from ..downloads.download import Download, OnProgress, download
 from ..downloads.many import download_all
@@ -63,6 +64,31 @@ class Artifacts(Endpoints):
         Raises the errors of `download`, and `DownloadError` if the server cannot resume after an interruption.
         """
         return open_artifact(self._session, artifact)
+
+    async def read(self, artifact: Artifact | str, *, max_bytes: int = 10_000_000) -> bytes:
+        """Return the content of a small artifact, or of the URL of one.
+
+        It is requested, resumed and checked as by `download`, and decompressed if the server sends it compressed
+        (`Content-Encoding`).
+
+        Raises the errors of `download`; `DownloadError` for more than `max_bytes`, before it is read if the server
+        states its length.
+        """
+        return await content.read(self._session, artifact, max_bytes)
+
+    async def read_text(self, artifact: Artifact | str, *, encoding: str = "utf-8", max_bytes: int = 10_000_000) -> str:
+        """Return the text of a small artifact. Line endings are unchanged.
+
+        Raises the errors of `read`, and `DecodeError` for bytes that are not in this encoding.
+        """
+        return await content.read_text(self._session, artifact, encoding, max_bytes)
+
+    async def read_json(self, artifact: Artifact | str, *, max_bytes: int = 10_000_000) -> Any:
+        """Return the parsed JSON (UTF-8) of a small artifact.
+
+        Raises the errors of `read`, and `DecodeError`, which names the artifact, for anything else.
+        """
+        return await content.read_json(self._session, artifact, max_bytes)
 
     async def latest(
         self,

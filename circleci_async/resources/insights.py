@@ -1,47 +1,98 @@
 """Insights, with a snapshot of the metrics of many projects."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable
 from contextlib import aclosing
+from typing import Any, TypeVar, overload
 
 from ..core.arguments import check_word
-from ..core.fan_out import fan_out
+from ..core.as_completed import as_completed
 from ..endpoints.insights import Insights as Endpoints
-from ..endpoints.resource import ProjectRef
-from ..errors import CircleCIError, InvalidArgument
+from ..endpoints.resource import ProjectRef, ProjectsRef
+from ..errors import CircleCIError
 from ..models.insights import ReportingWindow, WorkflowMetrics
+from ..slug import OrgSlug, ProjectSlug
+
+P = TypeVar("P", bound=ProjectRef)
 
 
 class Insights(Endpoints):
     """Insights: metrics of workflows, jobs and tests."""
 
-    async def snapshot(
+    @overload
+    def snapshot(
         self,
-        projects: Iterable[ProjectRef] | AsyncIterable[ProjectRef],
+        projects: Iterable[str] | AsyncIterable[str],
         *,
         branch: str | None = None,
         all_branches: bool | None = None,
         reporting_window: ReportingWindow | str | None = None,
         concurrency: int = 8,
-    ) -> AsyncGenerator[tuple[ProjectRef, list[WorkflowMetrics] | CircleCIError], None]:
+    ) -> AsyncGenerator[tuple[str, list[WorkflowMetrics] | CircleCIError], None]: ...
+
+    @overload
+    def snapshot(
+        self,
+        projects: OrgSlug | ProjectSlug | Iterable[ProjectSlug] | AsyncIterable[ProjectSlug],
+        *,
+        branch: str | None = None,
+        all_branches: bool | None = None,
+        reporting_window: ReportingWindow | str | None = None,
+        concurrency: int = 8,
+    ) -> AsyncGenerator[tuple[ProjectSlug, list[WorkflowMetrics] | CircleCIError], None]: ...
+
+    @overload
+    def snapshot(
+        self,
+        projects: Iterable[str | ProjectSlug] | AsyncIterable[str | ProjectSlug],
+        *,
+        branch: str | None = None,
+        all_branches: bool | None = None,
+        reporting_window: ReportingWindow | str | None = None,
+        concurrency: int = 8,
+    ) -> AsyncGenerator[tuple[str | ProjectSlug, list[WorkflowMetrics] | CircleCIError], None]: ...
+
+    @overload
+    def snapshot(
+        self,
+        projects: P | Iterable[P] | AsyncIterable[P],
+        *,
+        branch: str | None = None,
+        all_branches: bool | None = None,
+        reporting_window: ReportingWindow | str | None = None,
+        concurrency: int = 8,
+    ) -> AsyncGenerator[tuple[P, list[WorkflowMetrics] | CircleCIError], None]: ...
+
+    def snapshot(
+        self,
+        projects: ProjectsRef,
+        *,
+        branch: str | None = None,
+        all_branches: bool | None = None,
+        reporting_window: ReportingWindow | str | None = None,
+        concurrency: int = 8,
+    ) -> AsyncGenerator[tuple[Any, list[WorkflowMetrics] | CircleCIError], None]:
         """Iterate over `(project, metrics of its workflows)` of many projects, in the order of completion.
+
+        `projects` are yielded as they were passed: text stays text. An organization such as `gh/acme`, alone or among
+        them, stands for the projects that `projects.list` finds.
 
         A failed project yields `(project, error)` and does not stop the others: check for it with
         `isinstance(result, CircleCIError)`. The options are those of `workflows`. Wrap the call in
         `contextlib.aclosing` to cancel the remaining requests when you leave the loop early.
         """
-        if isinstance(projects, str):
-            raise InvalidArgument(f"projects must be a list such as [{projects!r}], got {projects!r}")
-
         check_word("reporting_window", reporting_window, ReportingWindow)
 
-        async def fetch(project: ProjectRef) -> list[WorkflowMetrics]:
+        async def fetch(project: Any) -> list[WorkflowMetrics]:
             metrics = self.workflows(
                 project, branch=branch, all_branches=all_branches, reporting_window=reporting_window
             )
             return await metrics.collect()
 
-        async with aclosing(fan_out(projects, fetch, concurrency=concurrency)) as outcomes:
-            async for project, outcome in outcomes:
-                if isinstance(outcome, Exception) and not isinstance(outcome, CircleCIError):
-                    raise outcome
-                yield project, outcome
+        async def calls() -> AsyncGenerator[tuple[Any, Coroutine[Any, Any, list[WorkflowMetrics]]], None]:
+            from ..org_projects import each_project  # only now: it loads the models of other groups
+
+            async with aclosing(each_project(self._session, projects)) as each:
+                async for project in each:
+                    yield project, fetch(project)
+
+        return as_completed(calls(), concurrency=concurrency)

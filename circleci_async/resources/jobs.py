@@ -1,4 +1,4 @@
-"""The jobs API, with the steps of jobs and their output."""
+"""The jobs API, with waiting for the end of a job, and the steps of jobs and their output."""
 
 from collections.abc import AsyncGenerator
 from functools import partial
@@ -13,12 +13,38 @@ from ..logs.failed_output import failed_output
 from ..logs.following import INTERVAL, follow
 from ..logs.output import StepLog, check_tail
 from ..logs.reading import JobSource
+from ..models.jobs import JobDetails
 from ..models.steps import JobStep, LogLine, StepOutput
 from ..slug import project_path
+from ..watching.arguments import GRACE, WaitOptions
+from ..watching.arguments import INTERVAL as WAIT_INTERVAL
 
 
 class Jobs(Endpoints):
     """Jobs, by their number in the project, and the output of their steps."""
+
+    async def wait(
+        self,
+        project: ProjectRef,
+        number: int,
+        *,
+        timeout: float | None = None,
+        interval: Interval = WAIT_INTERVAL,
+        grace: float = GRACE,
+    ) -> JobDetails:
+        """Wait until a job has ended, and return its details; `status` is how it ended.
+
+        `grace`: seconds for which the job may be missing, because it is new. The other arguments, and how polls are
+        shared, are those of `pipelines.wait`; an event about the job that is passed to `CircleCI.notify` triggers one.
+
+        Raises `WaitTimeout`, whose `last` is the latest `JobDetails`, and `NotFound` if the job is missing after
+        `grace`, as approval jobs always are: wait for their workflow.
+        """
+        _check_number(number)
+        options = WaitOptions(timeout, interval, grace, "wait")
+        from ..watching.wait import wait_for_job  # only now: it loads the models of other groups
+
+        return await wait_for_job(self._session, project, number, options).result()
 
     def steps(self, project: ProjectRef, number: int) -> Paged[JobStep]:
         """Iterate the steps of a job, each with one action per parallel node.
@@ -45,8 +71,7 @@ class Jobs(Endpoints):
         `GET /api/v1.1/project/{project-slug}/{job-number}/output/{step}/{node}`.
         """
         job = self._job(project, number)
-        if not _is_number(node, minimum=0):
-            raise InvalidArgument(f"node must be the index of a parallel run, 0 or more, got {node!r}")
+        _check_node(node)
         if isinstance(step, JobStep):
             nodes = [action.node for action in step.actions]
             if node not in nodes:
@@ -56,9 +81,9 @@ class Jobs(Endpoints):
         return StepLog(job, step, node)
 
     async def failed_output(
-        self, project: ProjectRef, number: int, *, tail: int | None = 200, ansi: bool = False
+        self, project: ProjectRef, number: int, *, node: int | None = None, tail: int | None = 200, ansi: bool = False
     ) -> list[StepOutput]:
-        """Return the last `tail` lines (None: all) of each failed step of a job.
+        """Return the last `tail` lines (None: all) of each failed step of a job, on all nodes or on parallel `node`.
 
         One item per step and node that failed, timed out or had an infrastructure failure, in the order of the job;
         none if no step failed. Text is returned as a terminal shows it, or with `ansi` including all escape codes. If
@@ -68,7 +93,9 @@ class Jobs(Endpoints):
         canceled before it started.
         """
         job = self._job(project, number)
-        return await failed_output(job, tail=check_tail("tail", tail), ansi=ansi)
+        if node is not None:
+            _check_node(node)
+        return await failed_output(job, node=node, tail=check_tail("tail", tail), ansi=ansi)
 
     def follow(
         self, project: ProjectRef, number: int, *, ansi: bool = False, interval: Interval = INTERVAL
@@ -88,12 +115,21 @@ class Jobs(Endpoints):
         return follow(job, partial(self.get, project, number), ansi=ansi, interval=check_interval(interval))
 
     def _job(self, project: ProjectRef, number: int) -> JobSource:
-        if not _is_number(number, minimum=1):
-            raise InvalidArgument(
-                f"number must be the number of a job in its project, such as 42, got {number!r}; approvals, and jobs"
-                " that were never queued, have none"
-            )
+        _check_number(number)
         return JobSource(self._session, project_path(project), number)
+
+
+def _check_node(node: object) -> None:
+    if not _is_number(node, minimum=0):
+        raise InvalidArgument(f"node must be the index of a parallel run, 0 or more, got {node!r}")
+
+
+def _check_number(number: Any) -> None:
+    if not _is_number(number, minimum=1):
+        raise InvalidArgument(
+            f"number must be the number of a job in its project, such as 42, got {number!r}; approvals, and jobs"
+            " that were never queued, have none"
+        )
 
 
 def _is_number(value: Any, *, minimum: int) -> bool:

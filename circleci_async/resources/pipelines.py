@@ -1,19 +1,24 @@
 """The pipelines API, with waiting for the end of a pipeline and watching its changes."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
+from ..core.paging import Page, Paged
 from ..core.polling import Interval
 from ..endpoints.pipelines import Parameters
 from ..endpoints.pipelines import Pipelines as Endpoints
 from ..endpoints.resource import Id, ProjectRef
+from ..errors import InvalidArgument
 from ..models.pipelines import PipelineCreated, Ref
-from ..watching.arguments import GRACE, INTERVAL, IfLost, OnHold, WaitOptions
+from ..watching.arguments import GRACE, INTERVAL, HoldCallback, IfLost, OnHold, WaitOptions
 
 if TYPE_CHECKING:
-    from ..watching.changes import Change
-    from ..watching.results import PipelineResult
+    from ..logs.failures import JobFailure
+    from ..watching.canceling import PipelineCancellation
+    from ..watching.results import PipelineResult, WorkflowResult
     from ..watching.wait import Wait
+    from ..watching.watch import Watch
 
 
 class Pipelines(Endpoints):
@@ -91,14 +96,16 @@ class Pipelines(Endpoints):
         pipeline_id: Id,
         *,
         timeout: float | None = None,
-        on_hold: OnHold = "return",
+        on_hold: OnHold | HoldCallback = "return",
         interval: Interval = INTERVAL,
         grace: float = GRACE,
     ) -> "PipelineResult":
         """Wait until a pipeline has ended, and return its result: that of the newest workflow of each name.
 
         - `timeout`: seconds; None waits without a limit.
-        - `on_hold`: "return" the result when only approvals are left, or "wait" for them.
+        - `on_hold`: "return" the result when only approvals are left, or "wait" for them. Or an async function that is
+          called once with each job on hold, a `HeldJob` with `approve()`, while the wait continues. Its error ends the
+          wait. At the end of the pipeline it has `grace` seconds to return, then it is cancelled.
         - `interval`: seconds to the second poll, and at most between polls.
         - `grace`: seconds for which the pipeline may be missing, may have no workflows before it counts as `not_run`,
           and may have only its setup workflow.
@@ -122,17 +129,19 @@ class Pipelines(Endpoints):
         interval: Interval = INTERVAL,
         grace: float = GRACE,
         jobs: bool = True,
-    ) -> "AsyncGenerator[Change, None]":
+    ) -> "Watch[PipelineResult]":
         """Iterate the changes of a pipeline until it has ended: its current state first, then each change once.
 
         A change concerns the pipeline, a workflow, or a job; `jobs=False` leaves out the jobs and the calls that they
         take. A pipeline on hold has not ended, unless `on_hold="return"`. The other arguments and the errors are those
-        of `wait`.
+        of `wait`. After the loop, `Watch.result` is the `PipelineResult`.
 
         To leave the loop early and stop the polling at once, wrap this in `contextlib.aclosing`.
         """
         options = WaitOptions(timeout, interval, grace, on_hold, jobs=jobs)
-        return self._wait(pipeline_id, options).changes()
+        from ..watching.watch import Watch  # only now: it loads the models of other groups
+
+        return Watch(self._wait(pipeline_id, options))
 
     async def trigger_and_wait(
         self,
@@ -144,7 +153,7 @@ class Pipelines(Endpoints):
         definition_id: Id | None = None,
         if_lost: IfLost = "raise",
         timeout: float | None = None,
-        on_hold: OnHold = "return",
+        on_hold: OnHold | HoldCallback = "return",
         interval: Interval = INTERVAL,
         grace: float = GRACE,
     ) -> "PipelineResult":
@@ -171,6 +180,69 @@ class Pipelines(Endpoints):
             definition_id=definition_id,
             if_lost=if_lost,
         )
+
+    async def cancel(
+        self,
+        pipeline_id: Id,
+        *,
+        timeout: float | None = None,
+        interval: Interval = INTERVAL,
+        grace: float = GRACE,
+    ) -> "PipelineCancellation":
+        """Cancel all workflows of a pipeline, also those that appear later, and wait until it has ended.
+
+        The workflows that exist, on hold or not, are canceled at once, and later ones when a poll finds them, such as
+        the continuation of a setup workflow. Each is canceled once. A workflow that ends meanwhile is not an error; a
+        pipeline that had ended is returned unchanged, with nothing in `canceled`.
+
+        It returns when all workflows have ended and no other one is expected: if it canceled any, 10 s after the last
+        change (or `grace`, if that is less). `grace`: seconds for which the pipeline may be missing, may have no
+        workflows, and may have only its successful setup workflow. The other arguments, and how polls are shared and
+        failures tolerated, are those of `wait`. Run it in a task to go on at once.
+
+        Raises `WaitTimeout`, whose `last` is the latest `PipelineCancellation`; what was canceled stays canceled.
+        """
+        options = WaitOptions(timeout, interval, grace, "wait")
+        from ..watching.canceling import cancel_pipeline  # only now: it loads the models of other groups
+
+        return await cancel_pipeline(self._session, pipeline_id, options)
+
+    def failures(
+        self, result: "PipelineResult | WorkflowResult | Id", *, tail: int | None = 20, ansi: bool = False
+    ) -> "Paged[JobFailure]":
+        """Iterate `(workflow, job, output)` of each failed step of a pipeline: the last `tail` lines (None: all).
+
+        `result` is the result of a wait, or the id of a pipeline, which can still be running. The newest workflow of
+        each name counts. A step that failed on several nodes is yielded for each node.
+
+        No failed job is left out: one without a failed step, because it failed before its first step or was not allowed
+        to run, is yielded once, with its own name and status and no text. If an output or the steps of a job cannot be
+        read, the item has the `error`; the others are not affected. Canceled jobs and approvals have not failed.
+
+        The items come in one page: all outputs are read, several at once, before the first one is yielded. This makes
+        the requests of `workflows.jobs` and `jobs.failed_output`.
+        """
+        from ..logs.failures import job_failures  # only now: it loads the models of other groups
+        from ..logs.output import check_tail
+        from ..models.newest_workflows import newest_of_each_name
+        from ..watching.results import PipelineResult, WorkflowResult
+        from ..watching.snapshot import in_order
+
+        tail = check_tail("tail", tail)
+        given: Any = result
+        if not isinstance(given, PipelineResult | WorkflowResult | str | UUID):
+            raise InvalidArgument(f"result must be the result of a wait, or the id of a pipeline, got {given!r}")
+
+        async def fetch(_: str | None) -> "Page[JobFailure]":
+            if isinstance(result, PipelineResult):
+                workflows = result.workflows
+            elif isinstance(result, WorkflowResult):
+                workflows = (result.workflow,)
+            else:
+                workflows = newest_of_each_name(in_order(await self.workflows(result).collect()))
+            return Page(tuple(await job_failures(self._session, workflows, tail=tail, ansi=ansi)), None)
+
+        return Paged(fetch)
 
     def _wait(self, pipeline_id: Id, options: WaitOptions) -> "Wait[PipelineResult]":
         from ..watching.wait import wait_for_pipeline  # only now: it loads the models of other groups

@@ -1,7 +1,8 @@
 """Check the arguments that `wait` and `watch` share."""
 
 import math
-from typing import Any, Literal, TypeAlias, get_args
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from attrs import field, frozen
 
@@ -9,9 +10,14 @@ from ..core.arguments import check_word, is_number
 from ..core.polling import Interval, check_interval
 from ..errors import InvalidArgument
 
-__all__ = ["IfLost", "OnHold"]
+if TYPE_CHECKING:
+    from .holds import HeldJob
+
+__all__ = ["HoldCallback", "IfLost", "OnHold"]
 
 OnHold: TypeAlias = Literal["return", "wait"]
+
+HoldCallback: TypeAlias = Callable[["HeldJob"], Awaitable[object]]
 
 IfLost: TypeAlias = Literal["raise", "find"]
 """What a trigger does if its response is lost: raise the error, or find the pipeline."""
@@ -29,16 +35,22 @@ class WaitOptions:
     timeout: float | None
     interval: Interval = field(converter=check_interval)
     grace: float
-    on_hold: OnHold
+    on_hold: OnHold | HoldCallback
     jobs: bool = False
-    """Whether to poll the jobs too."""
+    """Whether the jobs are part of the state, and are polled too."""
 
     def __attrs_post_init__(self) -> None:
         if self.timeout is not None and not (_is_finite(self.timeout) and self.timeout > 0):
             raise InvalidArgument(f"timeout must be a positive number of seconds, or None, got {self.timeout!r}")
         if not (_is_finite(self.grace) and self.grace >= 0):
             raise InvalidArgument(f"grace must be a number of seconds, 0 or more, got {self.grace!r}")
-        check_word("on_hold", self.on_hold, get_args(OnHold), required=True)
+        if not callable(self.on_hold):
+            check_on_hold(self.on_hold)
+
+
+def check_on_hold(on_hold: Any) -> None:
+    """Raise `InvalidArgument` for a word that is not an `OnHold`, and for a callback."""
+    check_word("on_hold", on_hold, get_args(OnHold), required=True)
 
 
 def _is_finite(value: Any) -> bool:

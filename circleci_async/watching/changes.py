@@ -1,7 +1,7 @@
 """What has changed between two polls."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from attrs import frozen
 
@@ -10,23 +10,49 @@ from ..models.workflows import Workflow, WorkflowJob
 from .results import Outcome, outcome_of
 from .snapshot import Snapshot
 
-__all__ = ["Change"]
+__all__ = ["Change", "JobChange", "PipelineChange", "WorkflowChange"]
 
 
 @frozen(kw_only=True)
-class Change:
-    """A new state or status of a pipeline, a workflow or a job: what `watch` yields."""
-
-    kind: Literal["pipeline", "workflow", "job"]
+class _StatusChange:
     name: str
     """Name of the workflow or the job; number of the pipeline."""
     before: str | None
     """The previous state or status; None for the first one."""
     after: str
     """State of the pipeline, or status of the workflow or the job."""
-    item: Pipeline | Workflow | WorkflowJob
-    workflow: Workflow | None = None
+
+
+@frozen(kw_only=True)
+class PipelineChange(_StatusChange):
+    """A new state of a pipeline."""
+
+    kind: Literal["pipeline"] = "pipeline"
+    item: Pipeline
+    workflow: None = None
+
+
+@frozen(kw_only=True)
+class WorkflowChange(_StatusChange):
+    """A new status of a workflow."""
+
+    kind: Literal["workflow"] = "workflow"
+    item: Workflow
+    workflow: None = None
+
+
+@frozen(kw_only=True)
+class JobChange(_StatusChange):
+    """A new status of a job."""
+
+    kind: Literal["job"] = "job"
+    item: WorkflowJob
+    workflow: Workflow
     """Workflow of the job."""
+
+
+Change: TypeAlias = PipelineChange | WorkflowChange | JobChange
+"""What `watch` yields. A comparison of its `kind` tells type checkers the class of `item`."""
 
 
 class Changes:
@@ -42,25 +68,23 @@ class Changes:
         """
         pipeline = snapshot.pipeline
         if pipeline is not None:
-            yield from self._change("pipeline", str(pipeline.number), pipeline.state, pipeline)
+            for before, after in self._changed(pipeline.id, pipeline.state):
+                yield PipelineChange(name=str(pipeline.number), before=before, after=after, item=pipeline)
         for workflow in snapshot.workflows:
-            own = list(self._change("workflow", workflow.name, workflow.status, workflow))
-            jobs = [
-                change
+            own: list[Change] = [
+                WorkflowChange(name=workflow.name, before=before, after=after, item=workflow)
+                for before, after in self._changed(workflow.id, workflow.status)
+            ]
+            jobs: list[Change] = [
+                JobChange(name=job.name, before=before, after=after, item=job, workflow=workflow)
                 for job in snapshot.jobs.get(workflow.id, ())
-                for change in self._change("job", job.name, job.status, job, workflow)
+                for before, after in self._changed(job.id, job.status)
             ]
             yield from [*own, *jobs] if outcome_of(workflow) == Outcome.RUNNING else [*jobs, *own]
 
-    def _change(
-        self,
-        kind: Literal["pipeline", "workflow", "job"],
-        name: str,
-        status: str | None,
-        item: Pipeline | Workflow | WorkflowJob,
-        workflow: Workflow | None = None,
-    ) -> Iterator[Change]:
-        before = self._seen.get(item.id)
+    def _changed(self, id: str, status: str | None) -> Iterator[tuple[str | None, str]]:
+        """Yield the previous and the new status, if they differ."""
+        before = self._seen.get(id)
         if status is not None and status != before:
-            self._seen[item.id] = status
-            yield Change(kind=kind, name=name, before=before, after=status, item=item, workflow=workflow)
+            self._seen[id] = status
+            yield before, status

@@ -1,4 +1,4 @@
-"""Polls one pipeline or workflow for all callers that wait for it."""
+"""Polls one pipeline, workflow or job for all callers that wait for it."""
 
 import asyncio
 import contextlib
@@ -130,6 +130,7 @@ class Poller:
         if snapshot.statuses != self._snapshot.statuses:
             self._unchanged_since = self._now()
             self._unchanged_polls = 0
+            self._schedule.restart()  # more changes are likely to follow
         self._unchanged_polls += polls
         self._snapshot = snapshot
         is_certain = self._is_certain()

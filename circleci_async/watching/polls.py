@@ -1,4 +1,4 @@
-"""One poll: the current state of a pipeline or a workflow, in as few calls as possible."""
+"""One poll: the current state of a pipeline, a workflow or a job, in as few calls as possible."""
 
 from collections.abc import Awaitable
 from contextlib import aclosing
@@ -6,7 +6,9 @@ from typing import Protocol
 
 from ..core.fan_out import fan_out
 from ..core.session import Session
+from ..endpoints.jobs import Jobs as JobEndpoints
 from ..endpoints.pipelines import Pipelines
+from ..endpoints.resource import ProjectRef
 from ..endpoints.workflows import Workflows
 from ..models.newest_workflows import expects_workflows
 from ..models.workflows import Workflow, WorkflowJob
@@ -17,7 +19,7 @@ LISTS_AT_ONCE = 4
 
 
 class Poll(Protocol):
-    """Returns the current state, given the previous one. Raises `NotFound` without a pipeline or workflow."""
+    """Returns the current state, given the previous one. Raises `NotFound` if it does not exist."""
 
     def __call__(self, before: Snapshot, *, jobs: bool) -> Awaitable[Snapshot]:
         """Request what might have changed since `before`; `jobs`: also the jobs."""
@@ -48,6 +50,17 @@ def workflow_poll(session: Session, workflow_id: str) -> Poll:
     async def poll(before: Snapshot, *, jobs: bool) -> Snapshot:
         workflow = await workflows.get(workflow_id)
         return Snapshot(None, (workflow,), await _jobs(workflows, [workflow], before) if jobs else {})
+
+    return poll
+
+
+def job_poll(session: Session, project: ProjectRef, number: int) -> Poll:
+    """Return the poll of a job."""
+    endpoints = JobEndpoints(session)
+
+    async def poll(before: Snapshot, *, jobs: bool) -> Snapshot:
+        del before, jobs
+        return Snapshot(job=await endpoints.get(project, number))
 
     return poll
 

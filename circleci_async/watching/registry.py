@@ -1,20 +1,28 @@
-"""All pollers of a client: one for all callers that wait for the same pipeline or workflow."""
+"""All pollers of a client: one for all callers that wait for the same pipeline, workflow or job."""
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Literal, TypeAlias
 
 from ..core.state import ClientState
+from ..endpoints.resource import ProjectRef
 from ..errors import ConfigurationError, InvalidArgument
 from ..models.events import WebhookEvent
+from ..slug import project_path
 from .poller import Poller
 from .subscription import Subscription
 
 POLLS_AT_ONCE = 8
 """Concurrent polls of a client, so that waits for hundreds of pipelines leave room for other calls."""
 
-Key: TypeAlias = tuple[Literal["pipeline", "workflow"], str]
+Key: TypeAlias = tuple[Literal["pipeline", "workflow", "job"], str]
+"""What is polled: its kind, and its id or, for a job, the project's slug and the job's number."""
+
+
+def job_key(project: ProjectRef, number: int) -> Key:
+    """Return the key of a job, the same for all forms of its project's slug. Raises `InvalidArgument`."""
+    return "job", f"{project_path(project)}/{number}"
 
 
 class PollerRegistry:
@@ -26,7 +34,7 @@ class PollerRegistry:
 
     @asynccontextmanager
     async def subscribed(self, key: Key, subscription: Subscription) -> AsyncGenerator[Subscription, None]:
-        """Subscribe to the polls of one pipeline or workflow."""
+        """Subscribe to the polls of one pipeline, workflow or job."""
         poller = self._pollers.get(key)
         if poller is None:
             poller = self._pollers[key] = Poller(self._permits, self._remove)
@@ -37,12 +45,15 @@ class PollerRegistry:
             await poller.unsubscribe(subscription)
 
     def notify(self, event: WebhookEvent) -> bool:
-        """Pass an event to the pollers of its pipeline and its workflow; return whether there are any."""
+        """Pass an event to the pollers of its pipeline, workflow and job; return whether there are any."""
         keys: list[Key] = []
         if event.pipeline is not None:
             keys.append(("pipeline", event.pipeline.id))
         if event.workflow is not None:
             keys.append(("workflow", event.workflow.id))
+        if event.job is not None and event.job.number is not None and event.project and event.project.slug:
+            with suppress(InvalidArgument):  # a slug of a later form
+                keys.append(job_key(event.project.slug, event.job.number))
         pollers = [self._pollers[key] for key in keys if key in self._pollers]
         for poller in pollers:
             poller.notify(event)

@@ -6,6 +6,7 @@ from typing import cast
 from attrs import frozen
 
 from ..errors import BuildFailed
+from ..models.jobs import JobDetails
 from ..models.newest_workflows import newest_of_each_name
 from ..models.open_enum import OpenEnum
 from ..models.pipelines import Pipeline
@@ -90,6 +91,11 @@ def workflow_result(snapshot: Snapshot, outcome: Outcome) -> WorkflowResult:
     """Return the result of a workflow that has been polled."""
     (workflow,) = snapshot.workflows
     return WorkflowResult(status=outcome, workflow=workflow, jobs=snapshot.jobs.get(workflow.id, ()))
+
+
+def job_result(snapshot: Snapshot, _: Outcome) -> JobDetails:
+    """Return the job that has been polled."""
+    return cast("JobDetails", snapshot.job)  # None only before the first poll
 
 
 def outcome_of(workflow: Workflow) -> Outcome:

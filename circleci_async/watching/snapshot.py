@@ -1,4 +1,4 @@
-"""The state of a pipeline or a workflow, combined from polls and webhook events."""
+"""The state of a pipeline, a workflow or a job, combined from polls and webhook events."""
 
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias, TypeVar
@@ -6,7 +6,7 @@ from typing import TypeAlias, TypeVar
 from attrs import evolve, field, frozen
 
 from ..models.events import WebhookEvent
-from ..models.jobs import JobStatus, JobType
+from ..models.jobs import JobDetails, JobStatus, JobType
 from ..models.pipelines import Pipeline
 from ..models.workflows import Workflow, WorkflowJob
 
@@ -18,20 +18,26 @@ Jobs: TypeAlias = Mapping[str, tuple[WorkflowJob, ...]]
 
 @frozen
 class Snapshot:
-    """The known state of a pipeline; `pipeline` is None if a workflow is polled alone."""
+    """The known state of a pipeline, or of what is polled alone: a workflow or a job. `pipeline` is None then."""
 
     pipeline: Pipeline | None = None
     workflows: tuple[Workflow, ...] = ()
     """Oldest first."""
     jobs: Jobs = field(factory=dict[str, tuple[WorkflowJob, ...]])
     """Jobs of the workflows whose jobs were requested."""
+    job: JobDetails | None = None
+    """The job, if one is polled alone."""
 
     @property
     def statuses(self) -> tuple[object, ...]:
         """All states and statuses: two snapshots with the same ones are the same state."""
-        state = self.pipeline and self.pipeline.state
         workflows = ((each.id, each.status) for each in self.workflows)
-        return (state, *workflows, *((job.id, job.status) for each in self.jobs.values() for job in each))
+        return (
+            self.pipeline and self.pipeline.state,
+            self.job and self.job.status,
+            *workflows,
+            *((job.id, job.status) for each in self.jobs.values() for job in each),
+        )
 
     @property
     def has_running_stragglers(self) -> bool:

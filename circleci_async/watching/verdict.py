@@ -1,4 +1,4 @@
-"""Whether a pipeline or a workflow has ended, according to the polls so far. No I/O and no clock."""
+"""Whether a pipeline, a workflow or a job has ended, according to the polls so far. No I/O and no clock."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -38,7 +38,7 @@ class Verdict:
     poll_within: float | None = None
     """Seconds within which the next poll is needed, if sooner than scheduled."""
     error: NotFound | None = None
-    """The error that ends the wait: the pipeline or workflow does not exist."""
+    """The error that ends the wait: the pipeline, workflow or job does not exist."""
 
 
 Evaluator: TypeAlias = Callable[[PollResult], Verdict]
@@ -81,6 +81,17 @@ def workflow_verdict(
     if outcome == Outcome.RUNNING or (on_hold == "wait" and outcome == Outcome.ON_HOLD):
         return Verdict(outcome, is_final=False)
     return _confirmed(result, outcome, grace if jobs else 0.0, confirm_within)
+
+
+def job_verdict(
+    result: PollResult, *, grace: float, on_hold: OnHold, confirm_within: float, jobs: bool = False
+) -> Verdict:
+    """Decide whether a job has ended: its status is final. Only `grace` matters, for which it may be missing."""
+    del on_hold, confirm_within, jobs
+    if result.missing:
+        return _missing(result, grace)
+    status = result.snapshot.job and result.snapshot.job.status
+    return Verdict(Outcome.RUNNING, is_final=bool(status and status.is_finished))
 
 
 def _missing(result: PollResult, grace: float) -> Verdict:

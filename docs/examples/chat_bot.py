@@ -83,18 +83,9 @@ class Bot:
         await self._chat.post(thread, f"Pipeline {result.pipeline.number}: {result.status}.")
         for error in result.pipeline.errors:
             await self._chat.post(thread, error.message)
-        for workflow in result.workflows:
-            if workflow.status == "failed":
-                await self._post_failures(thread, workflow)
-
-    async def _post_failures(self, thread: str, workflow: ca.Workflow) -> None:
-        """Post the last lines of each failed step."""
-        async for job in self._circle.workflows.jobs(workflow.id):
-            if job.status not in {"failed", "timedout"} or job.job_number is None or job.project_slug is None:
-                continue
-            for step in await self._circle.jobs.failed_output(job.project_slug, job.job_number, tail=LINES):
-                text = step.text or f"(no output: {step.error or 'the step printed nothing'})"
-                await self._chat.post(thread, f"{workflow.name} / {job.name} / {step.name}: {step.status}\n{text}")
+        async for workflow, job, step in self._circle.pipelines.failures(result, tail=LINES):
+            text = step.text or f"(no output: {step.error or 'the step printed nothing'})"
+            await self._chat.post(thread, f"{workflow.name} / {job.name} / {step.name}: {step.status}\n{text}")
 
     async def _approve(self, thread: str) -> None:
         approved: list[str] = []

@@ -13,7 +13,10 @@ from typing import Any
 
 import pytest
 
+import circleci_async as ca
 from circleci_async.cli.harvest import parse_size
+from circleci_async.cli.progress import file_count
+from circleci_async.harvest import progress
 from circleci_async.testing import Artifact, FakeCircleCI, Job, World
 
 from .conftest import Cli, running, signal_when
@@ -549,6 +552,44 @@ def test_a_progress_bar_is_shown_on_a_terminal(cli: Cli, pack: Job, fake: FakeCi
     assert "1 failed" in bar
     assert "\x1b[?25h" in bar.rpartition("\x1b[?25l")[2], "the cursor is still hidden"
     assert re.search(rf"3 files, 3\.0 MB in .*, in {re.escape(str(into))}$", out.splitlines()[-1])
+
+
+def test_the_progress_of_discovery_is_shown_before_files(
+    cli: Cli, world: World, fake: FakeCircleCI, into: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "PROGRESS_INTERVAL", 0.02)
+    project = world.project("gh/acme/api")
+    project.pipeline().workflow("build").job("pack").artifact("a.bin", size=500_000)
+    for _ in range(2):
+        project.pipeline()
+    fake.fail("*/artifacts", origin="api", delay=0.3)
+
+    code, _, bar = cli.on_terminal("harvest", "run", "gh/acme/api", "--into", into)
+
+    assert code == 0
+    assert "discovering: 2 of ~3 pipelines" in bar
+    before = bar.partition(" of ~3 pipelines")[2].partition(" file")[0]
+    assert not re.search(r"\d ([kM]?B|bytes)", before)  # responses of the API are not files
+
+
+@pytest.mark.parametrize(
+    ("pipelines", "expected", "shown"),
+    [
+        (0, None, "discovering: 0 pipelines"),
+        (1, None, "discovering: 1 pipeline"),
+        (3, 1_200, "discovering: 3 of ~1,200 pipelines"),
+        (0, 1, "discovering: 0 of ~1 pipeline"),
+    ],
+)
+def test_the_number_of_pipelines_is_an_estimate(pipelines: int, expected: int | None, shown: str) -> None:
+    zeros: Any = dict.fromkeys(
+        ["discovered", "done", "skipped", "failed", "bytes", "received", "seconds", "speed", "paused"], 0
+    )
+    numbers = ca.HarvestProgress(
+        **zeros, seconds_left=None, is_discovering=True, pipelines=pipelines, pipelines_expected=expected
+    )
+
+    assert file_count(numbers) == shown
 
 
 def test_the_progress_bar_shows_a_rate_limit_pause(cli: Cli, pack: Job, fake: FakeCircleCI, into: Path) -> None:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from circleci_async.cli.logs import ranges
 from circleci_async.testing import FakeCircleCI, Job, World
 
 from .conftest import Cli
@@ -55,6 +56,48 @@ def test_failed_prints_the_last_lines_of_the_failed_steps(cli: Cli, job: Job) ->
     (failure,) = cli("logs", SLUG, job.number, "--failed", "--json").data
     assert (failure["name"], failure["node"], failure["exit_code"]) == ("pytest", 0, 1)
     assert failure["text"] == "collected 9 items\n1 failed"
+
+
+def test_failed_prints_the_same_output_of_several_nodes_once(cli: Cli, world: World, fake: FakeCircleCI) -> None:
+    job = world.project(SLUG).pipeline().workflow().job("test", status="failed", parallelism=6)
+    for node in (0, 1, 2, 4, 5):
+        job.step("pytest", node=node, output="2 failed\n" if node == 4 else "1 failed\n", exit_code=1)
+    job.step("pytest", node=3, output="passed\n")
+    job.step("Upload", node=5, output="1 failed\n", exit_code=2)
+
+    assert cli("logs", SLUG, job.number, "--failed").out.splitlines() == [
+        "== pytest (nodes 0-2, 5)  failed  exit code 1",
+        "1 failed",
+        "== pytest (node 4)  failed  exit code 1",
+        "2 failed",
+        "== Upload (node 5)  failed  exit code 2",
+        "1 failed",
+    ]
+    assert len(cli("logs", SLUG, job.number, "--failed", "--json").data) == 6
+
+
+def test_failed_shows_one_node_alone(cli: Cli, world: World, fake: FakeCircleCI) -> None:
+    job = world.project(SLUG).pipeline().workflow().job("test", status="failed", parallelism=3)
+    for node in (0, 1):
+        job.step("pytest", node=node, output=f"{node} failed\n", exit_code=1)
+    job.step("pytest", node=2, output="passed\n")
+
+    asked = len(fake.requests)
+    one = cli("logs", SLUG, job.number, "--failed", "--node", 1)
+
+    assert one == (0, "== pytest  failed  exit code 1\n1 failed\n", "")
+    assert [each.origin for each in fake.requests[asked:]].count("storage") <= 1
+    assert [each["node"] for each in cli("logs", SLUG, job.number, "--failed", "--node", 1, "--json").data] == [1]
+    assert cli("logs", SLUG, job.number, "--failed", "--node", 2) == (0, "", "no failed steps on node 2\n")
+
+
+def test_nodes_are_listed_as_ranges() -> None:
+    assert [ranges(each) for each in ([3], [0, 1], [0, 1, 2], [5, 3, 4, 0, 7, 8])] == [
+        "3",
+        "0, 1",
+        "0-2",
+        "0, 3-5, 7, 8",
+    ]
 
 
 def test_colours_are_printed_only_with_ansi(cli: Cli, job: Job) -> None:
@@ -119,7 +162,9 @@ def test_an_unknown_job_or_step_is_an_error(cli: Cli, job: Job) -> None:
     [
         ([SLUG], "expected a project and a job number, or the URL of a job, got 'gh/acme/api'"),
         ([SLUG, 1, "--failed", "--follow"], "--failed, --follow and --steps cannot be combined"),
-        ([SLUG, 1, "--failed", "--node", 1], "--step and --node cannot be combined with"),
+        ([SLUG, 1, "--failed", "--step", "x"], "--step cannot be combined with"),
+        ([SLUG, 1, "--follow", "--node", 1], "--node cannot be combined with"),
+        ([SLUG, 1, "--steps", "--node", 1], "--node cannot be combined with"),
         ([SLUG, 1, "--follow", "--tail", 3], "--tail cannot be combined with"),
         ([SLUG, 1, "--interval", 1], "--interval requires --follow"),
         ([SLUG, 1, "--follow", "--interval", "0"], "--interval must be seconds"),

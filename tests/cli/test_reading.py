@@ -1,7 +1,8 @@
 """Commands that show data: tables for people, JSON for programs."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -300,3 +301,73 @@ def test_shared_options_are_accepted_before_and_after_the_command(cli: Cli, fake
     assert after.code == 1
     assert "http://127.0.0.1:9" in after.err
     assert (group.code, group.out) == (1, "")
+
+
+def several_projects(world: World) -> None:
+    for days, name in ((3, "api"), (1, "web")):
+        pipeline = world.project(f"gh/acme/{name}").pipeline(created_at=world.clock() - timedelta(days=days))
+        pipeline.workflow("build").job("test").artifact("a.txt", name.encode())
+    world.project("gh/acme/idle")
+    world.project("gh/other/lib").pipeline()
+
+
+def test_the_projects_of_an_organization_are_listed(cli: Cli, world: World, fake: FakeCircleCI) -> None:
+    several_projects(world)
+
+    code, out, err = cli("projects", "gh/acme")
+    assert (code, err) == (0, "")
+    web, api = (world.projects[f"gh/acme/{name}"].pipelines.all[0].created_at for name in ("web", "api"))
+    assert [line.split() for line in out.splitlines()] == [
+        ["Project", "Last", "pipeline"],
+        ["gh/acme/web", f"{web:%Y-%m-%dT%H:%M:%SZ}"],
+        ["gh/acme/api", f"{api:%Y-%m-%dT%H:%M:%SZ}"],
+        ["gh/acme/idle", "-"],
+    ]
+    assert "1d ago" in cli.on_terminal("projects", "gh/acme").out
+    ran = cli("projects", "https://app.circleci.com/pipelines/github/acme", "--json")
+    assert ran.code == 0
+    assert [(each["slug"], each["name"], each["organization_slug"]) for each in ran.data] == [
+        ("gh/acme/web", "web", "gh/acme"),
+        ("gh/acme/api", "api", "gh/acme"),
+        ("gh/acme/idle", "idle", "gh/acme"),
+    ]
+
+
+def test_projects_are_listed_since_a_time(cli: Cli, world: World, fake: FakeCircleCI) -> None:
+    several_projects(world)
+    ran = cli("projects", "gh/acme", "--since", "2d", "--json")
+    dates = {each["slug"]: each["last_pipeline_at"] for each in ran.data}
+    assert [slug for slug, date in dates.items() if date] == ["gh/acme/web"]
+    assert cli("projects", "gh/acme", "--since", "soon").code == 2
+
+
+def test_a_list_of_projects_says_that_pipelines_were_not_read(cli: Cli, world: World, fake: FakeCircleCI) -> None:
+    several_projects(world)
+    code, out, err = cli("projects", "gh/acme", "--look-back", 1)
+    assert (code, len(out.splitlines())) == (0, 4)
+    assert err == "read the newest 1 pipelines: a larger --look-back can find more projects\n"
+
+
+@pytest.mark.parametrize(("organization", "code"), [("acme", 2), ("gh/acme/api", 2), ("gh/nobody", 1)])
+def test_projects_of_what_is_not_an_organization(cli: Cli, fake: FakeCircleCI, organization: str, code: int) -> None:
+    ran = cli("projects", organization)
+    assert (ran.code, ran.out) == (code, "")
+    assert ran.err.startswith("error: ")
+
+
+def test_insights_of_an_organization_are_shown(cli: Cli, world: World, fake: FakeCircleCI) -> None:
+    several_projects(world)
+    code, out, err = cli("insights", "gh/other/lib", "gh/acme")
+    assert [row.split()[0] for row in out.splitlines()[1:]] == ["gh/acme/api", "gh/acme/web"]
+    assert (code, err.splitlines()) == (
+        0,
+        [f"{slug}: no workflow runs in this window" for slug in ("gh/other/lib", "gh/acme/idle")],
+    )
+    found = cli("insights", "gh/acme", "--json").data
+    assert sorted(each["project"] for each in found) == ["gh/acme/api", "gh/acme/idle", "gh/acme/web"]
+
+
+def test_an_organization_is_harvested(cli: Cli, world: World, fake: FakeCircleCI, tmp_path: Path) -> None:
+    several_projects(world)
+    assert cli("harvest", "run", "gh/acme", "--into", tmp_path / "out").code == 0
+    assert sorted(path.read_text() for path in (tmp_path / "out").rglob("a.txt")) == ["api", "web"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from circleci_async.cli import watch
 from circleci_async.cli.trigger import parameters
 from circleci_async.errors import InvalidArgument
 from circleci_async.testing import FakeCircleCI, Project, World
@@ -149,6 +150,29 @@ def test_an_invalid_config_ends_the_wait_with_its_errors(cli: Cli, project: Proj
     assert code == 1
     assert changes(out) == [TITLE]
     assert err.splitlines()[0] == "error: config: Job test_all is not defined."
+
+
+def test_jobs_that_stay_running_do_not_delay_the_end(
+    cli: Cli, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "LAST_CHANGES", 0.1)
+    pipeline = project.pipeline()
+    pipeline.workflow("build", status="canceled").job("test", status="running")
+
+    code, out, err = cli("watch", pipeline.id, "--interval", "0.1", "--grace", 1000)
+
+    assert (code, err) == (1, "")
+    assert changes(out) == [TITLE, "build / test  running", "build  canceled"]
+
+
+def test_a_workflow_that_is_created_late_is_awaited(cli: Cli, project: Project) -> None:
+    project.on_trigger("lint", ("lint",))
+    project.on_trigger("late", ("test",), workflow_delay=0.5)
+
+    code, out, _ = cli("trigger", "gh/acme/api", "--wait", "--interval", "0.2")
+
+    assert code == 0
+    assert {"lint  success", "late  success"} <= set(workflows(out))
 
 
 def test_a_pipeline_without_workflows_fails(cli: Cli, project: Project, fake: FakeCircleCI) -> None:

@@ -133,3 +133,24 @@ def test_a_concurrency_below_one_is_rejected_at_once() -> None:
 
     with pytest.raises(InvalidArgument, match="concurrency must be a positive integer, got 0"):
         fan_out([1], work, concurrency=0)
+
+
+async def test_an_async_generator_of_items_is_closed_at_the_end() -> None:
+    closed = False
+
+    async def items() -> AsyncIterator[int]:
+        nonlocal closed
+        try:
+            for item in range(10):
+                yield item
+        finally:
+            await asyncio.sleep(0)
+            closed = True
+
+    async def work(item: int) -> int:
+        return item
+
+    given = items()
+    async with aclosing(fan_out(given, work, concurrency=2)) as outcomes:
+        await anext(outcomes)
+    assert closed

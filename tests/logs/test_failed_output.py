@@ -17,6 +17,20 @@ from .server import BUILD, FAILED, PROJECT, action, build, sent, serving, stored
 TIMED_OUT: dict[str, Any] = {"status": "timedout", "timedout": True, "failed": None, "exit_code": None}
 
 
+async def test_one_node_is_read_alone() -> None:
+    world = World()
+    job = world.project(PROJECT).pipeline().workflow().job("test", status="failed", parallelism=2)
+    for node in (0, 1):
+        job.step("pytest", output=f"node {node}\n", exit_code=1, node=node)
+    async with FakeCircleCI(world) as fake, fake.client() as circle:
+        assert job.number is not None
+        outputs = await circle.jobs.failed_output(PROJECT, job.number, node=1)
+        assert [(each.node, each.text) for each in outputs] == [(1, "node 1")]
+        assert await circle.jobs.failed_output(PROJECT, job.number, node=2) == []
+        with pytest.raises(ca.InvalidArgument, match="node must be the index of a parallel run, 0 or more, got -1"):
+            await circle.jobs.failed_output(PROJECT, job.number, node=-1)
+
+
 async def test_each_failed_step_and_node_is_returned_in_the_order_of_the_job() -> None:
     world = World()
     job = world.project(PROJECT).pipeline().workflow().job("test", status="failed", parallelism=3)

@@ -100,7 +100,7 @@ async def test_the_error_of_a_project_does_not_stop_the_others() -> None:
     }
 
 
-@pytest.mark.parametrize("bad", ["", "acme", "gh/acme", "gh/acme/..", "nowhere/acme/api", "gh/acme/api/more"])
+@pytest.mark.parametrize("bad", ["", "acme", "gh/..", "gh/acme/..", "nowhere/acme/api", "gh/acme/api/more"])
 async def test_an_invalid_slug_is_the_error_of_its_project(bad: str) -> None:
     async with raw_server(WELL) as server, client(server) as circle:
         found = {project: result async for project, result in circle.insights.snapshot(["gh/acme/a", bad, "gh/acme/b"])}
@@ -318,9 +318,56 @@ async def test_a_snapshot_equals_the_metrics_of_each_project() -> None:
     assert tokens == {"page-token"}
 
 
-async def test_a_single_project_is_refused() -> None:
+async def test_a_single_project_needs_no_list() -> None:
+    async with raw_server(WELL) as server, client(server) as circle:
+        assert [project async for project, _ in circle.insights.snapshot("gh/acme/api")] == ["gh/acme/api"]
+        slug = ca.ProjectSlug.parse("gh/acme/api")
+        assert [project async for project, _ in circle.insights.snapshot(slug)] == [slug]
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("gh/acme", ["gh/acme/api", "gh/acme/web"]),
+        (["gh/acme"], ["gh/acme/api", "gh/acme/web"]),
+        (
+            ["gh/other/lib", "https://app.circleci.com/pipelines/github/acme"],
+            ["gh/acme/api", "gh/acme/web", "gh/other/lib"],
+        ),
+        (ca.OrgSlug("gh", "acme"), [ca.ProjectSlug("gh", "acme", "api"), ca.ProjectSlug("gh", "acme", "web")]),
+    ],
+)
+async def test_an_organization_stands_for_its_projects(given: Any, expected: list[object]) -> None:
+    world = World()
+    for slug in ("gh/acme/api", "gh/acme/web", "gh/other/lib"):
+        world.project(slug).pipeline().workflow("build")
+    async with FakeCircleCI(world) as fake, fake.client() as circle:
+        found = {project: result async for project, result in circle.insights.snapshot(given)}
+        listed = {
+            project.slug: result async for project, result in circle.insights.snapshot(circle.projects.list("gh/acme"))
+        }
+    assert sorted(found, key=str) == expected
+    assert all(isinstance(result, list) for result in found.values())
+    assert {*listed} == {"gh/acme/api", "gh/acme/web"}
+
+
+async def test_the_error_of_an_organization_is_raised_after_the_results_before_it() -> None:
+    world = World()
+    world.project("gh/acme/api").pipeline()
+    found: list[str] = []
+    async with FakeCircleCI(world) as fake, fake.client() as circle:
+        with pytest.raises(ca.NotFound):
+            async for project, _ in circle.insights.snapshot(["gh/acme/api", "gh/gone", "gh/acme/web"]):
+                found.append(project)
+        await check_nothing_is_left(circle)
+    assert found == ["gh/acme/api"]
+
+
+async def test_something_else_than_projects_is_refused() -> None:
+    nothing: Any = 7
     async with raw_server() as server, client(server) as circle:
-        with pytest.raises(ca.InvalidArgument, match=r"\['gh/acme/api'\]"):
-            async for _ in circle.insights.snapshot("gh/acme/api"):
+        with pytest.raises(ca.InvalidArgument, match=r"projects must be projects such as 'gh/acme/api'.*got 7"):
+            async for _ in circle.insights.snapshot(nothing):
                 pytest.fail("nothing is to be asked")
         assert server.requests == []

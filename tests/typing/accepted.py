@@ -1,6 +1,8 @@
 """Code that both type checkers must accept. It is never run: `assert_type` is checked statically."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, assert_type
@@ -130,15 +132,75 @@ async def waiting(circle: CircleCI, event: ca.WebhookEvent) -> None:
     one = await circle.workflows.wait(result.workflows[0].id, timeout=None, on_hold="return")
     assert_type(one, ca.WorkflowResult)
     assert_type(one.jobs, tuple[ca.WorkflowJob, ...])
-    watch = circle.pipelines.watch(result.pipeline.id, jobs=False, timeout=60)
-    assert_type(watch, AsyncGenerator[ca.Change, None])
-    async for change in circle.workflows.watch(one.workflow.id):
-        assert_type(change.before, str | None)
-        assert_type(change.after, str)
-        assert_type(change.item, Pipeline | Workflow | ca.WorkflowJob)
-        if change.kind == "job" and change.workflow is not None:
-            assert_type(change.workflow, Workflow)
     assert_type(circle.notify(event), bool)
+
+
+async def canceling(circle: CircleCI) -> list[str]:
+    canceled = await circle.pipelines.cancel("p", timeout=60, interval=(1, 10), grace=5)
+    assert_type(canceled, ca.PipelineCancellation)
+    result: ca.PipelineResult = canceled
+    assert_type(canceled.canceled, tuple[Workflow, ...])
+    again = await circle.workflows.rerun_and_wait(canceled.canceled[0].id, from_failed=True, timeout=900)
+    assert_type(again, ca.WorkflowResult)
+    job = await circle.jobs.wait(PROJECT, 42, timeout=900, interval=(1, 10), grace=5)
+    assert_type(job, ca.JobDetails)
+    return [result.status, again.status, job.status or ""]
+
+
+async def approving(circle: CircleCI, allowed: set[str]) -> None:
+    async def decide(held: ca.HeldJob) -> None:
+        assert_type(held.job, ca.WorkflowJob)
+        assert_type(held.workflow, Workflow)
+        assert_type(held.pipeline, Pipeline | None)
+        if held.name in allowed:
+            assert_type(await held.approve(), ca.Message)
+
+    callback: ca.HoldCallback = decide
+    assert_type(await circle.pipelines.wait("p", on_hold=callback), ca.PipelineResult)
+    await circle.workflows.wait("w", on_hold=decide)
+    await circle.pipelines.trigger_and_wait(PROJECT, on_hold=ca.HeldJob.approve)
+
+
+async def failures(circle: CircleCI, result: ca.PipelineResult, one: ca.WorkflowResult) -> list[str]:
+    async for workflow, job, output in circle.pipelines.failures(result, tail=20):
+        assert_type(workflow, Workflow)
+        assert_type(job, ca.WorkflowJob)
+        assert_type(output, ca.StepOutput)
+    found = await circle.pipelines.failures(one, tail=None, ansi=True).collect()
+    assert_type(found, list[ca.JobFailure])
+    return [each.output.text async for each in circle.pipelines.failures(UUID(result.pipeline.id))]
+
+
+async def watching(circle: CircleCI, result: ca.PipelineResult) -> list[int | None]:
+    numbers: list[int | None] = []
+    watch = circle.pipelines.watch(result.pipeline.id, jobs=False, timeout=60)
+    assert_type(watch, ca.Watch[ca.PipelineResult])
+    async with aclosing(watch) as changes:
+        async for change in changes:
+            assert_type(change, ca.PipelineChange | ca.WorkflowChange | ca.JobChange)
+            print(shown(change), change.name, change.workflow and change.workflow.name)
+            if change.kind == "job":
+                numbers.append(change.item.job_number)
+                assert_type(change.workflow, Workflow)
+            elif change.kind == "workflow" and change.after == "success":
+                assert_type(change.item, Workflow)
+    assert_type(watch.result, ca.PipelineResult)
+    one = circle.workflows.watch(result.workflows[0].id)
+    assert_type([change.item async for change in one], list[Pipeline | Workflow | ca.WorkflowJob])
+    assert_type(one.result.jobs, tuple[ca.WorkflowJob, ...])
+    return numbers
+
+
+def shown(change: ca.Change) -> str:
+    assert_type(change.before, str | None)
+    assert_type(change.after, str)
+    match change.kind:
+        case "pipeline":
+            return f"pipeline {change.item.number} {change.after}"
+        case "workflow":
+            return f"{change.item.name} {change.after}"
+        case "job":
+            return f"{change.workflow.name} / {change.item.name} {change.after}"
 
 
 async def organizations(circle: CircleCI) -> None:
@@ -239,6 +301,9 @@ async def artifacts(circle: CircleCI, folder: Path) -> None:
         async with circle.artifacts.open(artifact) as stream:
             async for part in stream:
                 assert_type(part, bytes)
+        assert_type(await circle.artifacts.read(artifact, max_bytes=10_000_000), bytes)
+        assert_type(await circle.artifacts.read_text(artifact, encoding="utf-8"), str)
+        assert_type(await circle.artifacts.read_json(artifact.url), Any)
     found = await circle.artifacts.latest(PROJECT, branch="main", workflow="build-*", path="**/*.whl", look_back=20)
     if found is not None:
         assert_type(found, ca.LatestArtifacts)
@@ -283,6 +348,62 @@ async def insights(circle: CircleCI) -> None:
             print(project, result)
         else:
             assert_type(result, list[ca.WorkflowMetrics])
+
+
+async def many_projects(circle: CircleCI, texts: list[str], slugs: list[ca.ProjectSlug]) -> None:
+    async for text, result in circle.insights.snapshot(texts):
+        assert_type(text, str)
+        assert_type(result, list[ca.WorkflowMetrics] | ca.CircleCIError)
+    async for text, _ in circle.insights.snapshot("gh/acme", concurrency=16):
+        assert_type(text, str)
+    async for text, _ in circle.insights.snapshot({"gh/acme/api": 1}):
+        assert_type(text, str)
+    async for slug, _ in circle.insights.snapshot(slugs):
+        assert_type(slug, ca.ProjectSlug)
+    async for slug, _ in circle.insights.snapshot(ca.OrgSlug("gh", "acme")):
+        assert_type(slug, ca.ProjectSlug)
+    async for project, _ in circle.insights.snapshot(circle.projects.list("gh/acme")):
+        assert_type(project, ca.ListedProject)
+        assert_type(project.slug, str)
+        assert_type(project.last_pipeline_at, datetime | None)
+        circle.pipelines.list(project)
+        await circle.harvest([project, "gh/acme", PROJECT, ca.OrgSlug("gh", "acme")], "out")
+    assert_type(circle.projects.list(ca.OrgSlug("gh", "acme"), look_back=10), ca.Paged[ca.ListedProject])
+    await circle.harvest("gh/acme", "out")
+    await circle.harvest(circle.projects.list("gh/acme"), "out")
+    circle.pipelines.list(await circle.projects.get("gh/acme/api"))
+
+
+async def many_calls(circle: CircleCI, projects: list[str], slugs: list[ca.ProjectSlug]) -> None:
+    reports = ca.as_completed({project: circle.insights.flaky_tests(project) for project in projects}, concurrency=16)
+    async for project, report in reports:
+        assert_type(project, str)
+        assert_type(report, ca.FlakyTestReport | ca.CircleCIError)
+    await reports.aclose()
+    async for slug, pipelines in ca.as_completed({slug: circle.pipelines.list(slug) for slug in slugs}):
+        assert_type(slug, ca.ProjectSlug)
+        assert_type(pipelines, list[Pipeline] | ca.CircleCIError)
+    tasks = {number: asyncio.create_task(circle.jobs.get(PROJECT, number)) for number in range(3)}
+    async for number, job in ca.as_completed(tasks):
+        assert_type(number, int)
+        assert_type(job, ca.JobDetails | ca.CircleCIError)
+    async for slug, pipelines in ca.as_completed((slug, circle.pipelines.list(slug)) for slug in slugs):
+        assert_type(slug, ca.ProjectSlug)
+        assert_type(pipelines, list[Pipeline] | ca.CircleCIError)
+    async for each, found in ca.as_completed(
+        (each, circle.projects.get(each)) async for each in circle.projects.list("gh/a")
+    ):
+        assert_type(each, ca.ListedProject)
+        assert_type(found, ca.Project | ca.CircleCIError)
+    either: dict[int, Awaitable[ca.User] | ca.Paged[Pipeline]] = {
+        1: circle.users.me(),
+        2: circle.pipelines.list("gh/a/b"),
+    }
+    async for number, what in ca.as_completed(either):
+        assert_type(number, int)
+        assert_type(what, ca.User | list[Pipeline] | ca.CircleCIError)
+    async for _ in ca.as_completed({1: circle.users.me(), 2: circle.pipelines.list("gh/a/b")}):
+        break
 
 
 async def harvests(circle: CircleCI, on_progress: Callable[[ca.HarvestEvent], None]) -> None:

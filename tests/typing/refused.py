@@ -75,13 +75,34 @@ async def wrong_arguments_of_reports(circle: ca.CircleCI) -> None:
     await circle.projects.rollback("p", component_name="api")  # type: ignore[call-arg]
 
 
+async def wrong_waits(circle: ca.CircleCI) -> None:
+    await circle.pipelines.wait("p", on_hold=print)  # type: ignore[arg-type]
+    circle.pipelines.watch("p", on_hold=ca.HeldJob.approve)  # type: ignore[arg-type]
+    async for change in circle.pipelines.watch("p"):
+        print(change.item.job_number)  # type: ignore[union-attr]
+        if change.kind == "workflow":
+            print(change.item.job_number)  # type: ignore[attr-defined]
+        print(change.kind == "jobs")  # type: ignore[comparison-overlap]
+
+
 async def wrong_harvests(circle: ca.CircleCI) -> None:
     await circle.harvest("gh/a/b")  # type: ignore[call-arg]
     await circle.harvest("gh/a/b", "out", dedupe="symlink")  # type: ignore[arg-type]
     await circle.harvest("gh/a/b", "out", select="main")  # type: ignore[arg-type]
+    await circle.harvest(7, "out")  # type: ignore[arg-type]
     ca.Selection("main")  # type: ignore[call-arg]
     ca.Selection(since=7)  # type: ignore[arg-type]
     ca.Selection(pipeline_id=7)  # type: ignore[arg-type]
+
+
+async def wrong_use_of_many(circle: ca.CircleCI) -> None:
+    circle.projects.list()  # type: ignore[call-arg]
+    circle.projects.list(7)  # type: ignore[arg-type]
+    circle.insights.snapshot(7)  # type: ignore[call-overload]
+    circle.insights.snapshot([7])  # type: ignore[list-item]
+    ca.as_completed(circle.users.me())  # type: ignore[call-overload]
+    ca.as_completed([circle.users.me()])  # type: ignore[arg-type]
+    ca.as_completed({1: 2})  # type: ignore[arg-type]
 
 
 def wrong_options() -> None:

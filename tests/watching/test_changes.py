@@ -1,5 +1,6 @@
 """Each change is reported once, in order."""
 
+from circleci_async import JobChange, PipelineChange, WorkflowChange, to_dict
 from circleci_async.watching.changes import Change, Changes
 from circleci_async.watching.snapshot import Snapshot, merged
 from tests.watching.builds import described, job, pipeline, workflow
@@ -16,7 +17,10 @@ def test_the_first_snapshot_is_reported_as_a_whole() -> None:
         "job test: None -> queued",
     ]
     assert [each.workflow for each in changes] == [None, None, build, build]
+    assert [type(each) for each in changes] == [PipelineChange, WorkflowChange, JobChange, JobChange]
+    assert all(isinstance(each, Change) for each in changes)
     assert changes[1].item is build
+    assert to_dict(changes[2])["kind"] == "job"
 
 
 def test_only_what_has_changed_is_reported() -> None:

@@ -1,6 +1,7 @@
 """Waiting for the end of pipelines and workflows."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterable
 from itertools import pairwise
 from typing import Any
@@ -95,6 +96,20 @@ async def test_delays_grow_from_the_start_to_the_end_of_the_interval() -> None:
         for number, wait in enumerate(waits[1:-1], start=1):
             longest = min(4 * 1.5**number, 20)
             assert 0.8 * longest - 0.3 <= wait <= longest + 0.3
+
+
+@fast_clock
+async def test_a_change_restarts_the_delays() -> None:
+    it = world()
+    workflow = it.project(SLUG).pipeline().workflow("build", status="running")
+    async with running(it) as (fake, circle):
+        at(200, lambda: setattr(workflow, "status", "failing"))
+        at(230, lambda: setattr(workflow, "status", "failed"))
+        await circle.pipelines.wait(workflow.pipeline.id, interval=(2, 30))
+        times = poll_times(fake)
+        changed = next(number for number, time in enumerate(times) if time >= 200)
+        assert times[changed] - times[changed - 1] > 20
+        assert times[changed + 1] - times[changed] == pytest.approx(2, abs=0.3)
 
 
 @fast_clock
@@ -635,3 +650,46 @@ async def test_a_retry_after_beyond_max_wait_is_an_error_outside_of_waits() -> N
         fake.fail("*/workflow", status=429, headers={"Retry-After": "600"})
         with pytest.raises(RateLimited):
             await circle.pipelines.workflows(pipeline.id).first()
+
+
+@fast_clock
+async def test_rerun_and_wait_returns_the_result_of_the_new_workflow() -> None:
+    it = world()
+    project = it.project(SLUG)
+    project.on_trigger("build", ["lint", "test:failed"])
+    async with running(it) as (fake, circle):
+        failed = (await circle.pipelines.trigger_and_wait(SLUG)).workflows[0]
+        project.on_trigger("build", ["lint", "test"])
+        result = await circle.workflows.rerun_and_wait(failed.id, from_failed=True)
+        assert result.workflow.id != failed.id
+        assert [(job.name, job.status.is_finished) for job in result.jobs] == [("lint", True), ("test", True)]
+        reruns = [each for each in fake.requests if each.path.endswith("/rerun")]
+        assert [json.loads(each.body) for each in reruns] == [{"from_failed": True}]
+        await check_nothing_is_left(circle)
+
+
+@fast_clock
+async def test_the_timeout_includes_the_rerun_and_the_error_has_the_last_result() -> None:
+    it = world()
+    it.project(SLUG).on_trigger("build", ["test:failed"])
+    async with running(it) as (fake, circle):
+        failed = (await circle.pipelines.trigger_and_wait(SLUG)).workflows[0]
+        fake.fail("*/rerun", status=429, headers={"Retry-After": "30"})
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(WaitTimeout) as caught:
+            await circle.workflows.rerun_and_wait(failed.id, timeout=40)
+        assert asyncio.get_running_loop().time() - began == pytest.approx(40, abs=1)
+        assert caught.value.last.workflow.id != failed.id
+
+
+@fast_clock
+async def test_nothing_is_rerun_if_a_rate_limit_pause_outlasts_the_timeout() -> None:
+    it = world()
+    workflow = it.project(SLUG).pipeline().workflow("build", status="failed")
+    async with running(it) as (fake, circle):
+        fake.fail("*/rerun", status=429, headers={"Retry-After": "60"})
+        with pytest.raises(RateLimited):
+            await circle.workflows.rerun_and_wait(workflow.id, timeout=10)
+        assert len(workflow.pipeline.workflows) == 1
+        with pytest.raises(InvalidArgument, match="from_failed and jobs cannot be combined"):
+            await circle.workflows.rerun_and_wait(workflow.id, from_failed=True, jobs=["x"])

@@ -34,9 +34,7 @@ async def test_each_change_is_yielded_once_and_in_order_until_the_end() -> None:
             async for change in changes:
                 found += described([change])
                 if change.after == "on_hold" and change.kind == "job":
-                    assert change.workflow is not None
-                    assert change.item.id
-                    approval = getattr(change.item, "approval_request_id", None) or ""
+                    approval = change.item.approval_request_id or ""
                     await circle.workflows.approve(change.workflow.id, approval)
         assert len(found) == len(set(found))
         assert found[0] == "pipeline 1: None -> pending"
@@ -138,6 +136,55 @@ async def test_leaving_a_watch_stops_the_polling() -> None:
 
 
 @fast_clock
+async def test_an_exhausted_watch_has_the_result() -> None:
+    it = world()
+    it.project(SLUG).on_trigger("build", ["test:failed"])
+    async with running(it) as (fake, circle):
+        created = await circle.pipelines.trigger(SLUG)
+        watch = circle.pipelines.watch(created.id)
+        with pytest.raises(ConfigurationError, match="the watch has no result: iterate it to its end first"):
+            _ = watch.result
+        found = [change async for change in watch]
+        sent = len(fake.requests)
+        assert watch.result.status == "failed"
+        assert watch.result.workflows[0] == found[-1].item
+        assert [change async for change in watch] == []
+        assert len(fake.requests) == sent
+        of_workflow = circle.workflows.watch(watch.result.workflows[0].id)
+        assert [change.name async for change in of_workflow] == ["test", "build"]
+        assert [job.name for job in of_workflow.result.jobs] == ["test"]
+
+
+@fast_clock
+async def test_a_closed_watch_has_no_result_and_stops_the_polling() -> None:
+    workflow = under_way()
+    async with running(workflow.pipeline.project.world) as (fake, circle):
+        watch = circle.pipelines.watch(workflow.pipeline.id)
+        async with aclosing(watch) as changes:
+            assert (await anext(changes)).kind == "pipeline"
+        await check_nothing_is_left(circle)
+        before = len(fake.requests)
+        await asyncio.sleep(100)
+        assert len(fake.requests) == before
+        with pytest.raises(StopAsyncIteration):
+            await anext(watch)
+        await watch.aclose()
+        with pytest.raises(ConfigurationError, match="no result"):
+            _ = watch.result
+
+
+@fast_clock
+async def test_a_watch_that_ended_with_an_error_has_no_result() -> None:
+    workflow = under_way()
+    async with running(workflow.pipeline.project.world) as (_, circle):
+        watch = circle.pipelines.watch(workflow.pipeline.id, timeout=10)
+        with pytest.raises(WaitTimeout):
+            _ = [change async for change in watch]
+        with pytest.raises(ConfigurationError, match="no result"):
+            _ = watch.result
+
+
+@fast_clock
 async def test_a_slow_watcher_gets_every_change_and_delays_no_other() -> None:
     it = world()
     it.project(SLUG).on_trigger("build", ["lint", "hold:approval", "test", "deploy"])
@@ -155,8 +202,8 @@ async def test_a_slow_watcher_gets_every_change_and_delays_no_other() -> None:
             found: list[Change] = []
             async for change in circle.pipelines.watch(created.id):
                 found.append(change)
-                if change.after == "on_hold" and change.kind == "job" and change.workflow:
-                    approval = getattr(change.item, "approval_request_id", None) or ""
+                if change.after == "on_hold" and change.kind == "job":
+                    approval = change.item.approval_request_id or ""
                     await circle.workflows.approve(change.workflow.id, approval)
             return found
 

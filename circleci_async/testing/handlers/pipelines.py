@@ -24,6 +24,7 @@ def of_organization(call: Call) -> Json:
     index = world.pipelines if organization is None else world.organization_pipelines[organization.id]
     mine = call.flag("mine")
     pipelines = index.of_actor(call.caller()) if mine else index.all
+    pipelines = sorted(pipelines, key=lambda each: each.created_at)  # a world can create one project after the other
     scope = f"pipelines {organization.id if organization else ''} {mine}"
     return call.page(pipelines, bodies.pipeline, scope=scope, newest_first=True)
 

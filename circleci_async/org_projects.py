@@ -1,0 +1,148 @@
+"""The projects of an organization, which API v2 has no call for, and the projects that an argument names."""
+
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from contextlib import aclosing
+from datetime import datetime
+from typing import Any, Final, cast
+
+from .config.log import log
+from .core.arguments import check_positive_integer
+from .core.fan_out import stream
+from .core.paging import Page, Paged
+from .core.session import Session
+from .core.when import When, parse_datetime
+from .endpoints.insights import Insights
+from .endpoints.pipelines import Pipelines
+from .endpoints.resource import OrgRef, ProjectRef, ProjectsRef
+from .errors import ApiError, InvalidArgument
+from .models.projects import ListedProject
+from .slug import OrgSlug, ProjectSlug, organization_of
+
+LOOK_BACK: Final = 1_000
+"""Pipelines of an organization that are read by default."""
+
+_REFUSALS = {400, 402, 403, 404, 410, 422}
+"""Statuses of a source that the token, the plan or the installation does not give access to."""
+
+
+class OrgProjects(Paged[ListedProject]):
+    """The projects of an organization: those of its newest pipelines, then others that Insights knows."""
+
+    def __init__(
+        self, session: Session, organization: OrgRef, *, since: When | None = None, look_back: int = LOOK_BACK
+    ) -> None:
+        super().__init__(self._all_as_one_page)
+        self._organization = OrgSlug.parse(organization)
+        self._since = parse_datetime("since", since)
+        self._look_back = check_positive_integer("look_back", look_back)
+        self._pipelines = Pipelines(session).list_for_org(self._organization)
+        self._insights = Insights(session)
+
+    async def pages(self, start: str | None = None) -> AsyncGenerator[Page[ListedProject], None]:
+        """Iterate the pages with projects that no page before had.
+
+        `start` is the token of a page of the organization's pipelines. `is_truncated` is True afterwards if `look_back`
+        left out pipelines.
+        """
+        self.is_truncated = False
+        listed: dict[str, ListedProject] = {}
+        names: tuple[str, ...] = ()
+        refusals: dict[str, ApiError] = {}
+        try:
+            async with aclosing(self._of_pipelines(listed, start)) as pages:
+                async for page in pages:
+                    yield page
+        except ApiError as error:
+            if error.page_token is not None or error.status not in _REFUSALS:
+                raise
+            refusals["pipelines"] = error
+        try:
+            if self._organization.vcs != "circleci":  # there, slugs contain ids; Insights knows names only
+                names = (await self._insights.org_summary(self._organization)).all_projects or ()
+        except ApiError as error:
+            if error.status not in _REFUSALS:
+                raise
+            refusals["Insights"] = error
+        if "pipelines" in refusals and not names:
+            raise refusals["pipelines"]
+        for source, refusal in refusals.items():
+            log.warning("projects of %s: listed without %s: %s", self._organization, source, refusal)
+        organization = next((each.organization_slug for each in listed.values()), str(self._organization))
+        if added := _add(listed, ((f"{organization}/{name}", None) for name in names)):
+            yield Page(added, None)
+
+    async def _of_pipelines(
+        self, listed: dict[str, ListedProject], start: str | None
+    ) -> AsyncGenerator[Page[ListedProject], None]:
+        left = self._look_back
+        async with aclosing(self._pipelines.pages(start)) as pages:
+            async for page in pages:
+                pipelines = page.items[:left]
+                recent = [each for each in pipelines if self._since is None or each.created_at >= self._since]
+                if added := _add(listed, ((each.project_slug, each.created_at) for each in recent)):
+                    yield Page(added, page.next_page_token)
+                left -= len(pipelines)
+                if len(recent) < len(pipelines):
+                    return
+                if left == 0:
+                    self.is_truncated = len(pipelines) < len(page.items) or page.next_page_token is not None
+                    return
+
+    async def _all_as_one_page(self, start: str | None) -> Page[ListedProject]:
+        async with aclosing(self.pages(start)) as pages:
+            return Page(tuple([project async for page in pages for project in page.items]), None)
+
+
+def _add(listed: dict[str, ListedProject], found: Iterable[tuple[str, datetime | None]]) -> tuple[ListedProject, ...]:
+    """Add projects that are not yet listed, and return them. `found`: slugs, and dates of their newest pipelines."""
+    added: list[ListedProject] = []
+    for slug, created_at in found:
+        if slug.lower() not in listed:
+            organization, _, name = slug.rpartition("/")
+            project = ListedProject(slug=slug, name=name, organization_slug=organization, last_pipeline_at=created_at)
+            listed[slug.lower()] = project
+            added.append(project)
+    return tuple(added)
+
+
+async def each_project(session: Session, projects: ProjectsRef) -> AsyncGenerator[Any, None]:
+    """Iterate over projects as they were given, with organizations replaced by their projects.
+
+    The projects of an organization are slugs of the type of the organization's: text, or `ProjectSlug`. An invalid slug
+    is yielded as it is.
+    """
+    async with aclosing(stream(_several(projects))) as given:
+        async for each in given:
+            organization = organization_of(each)
+            if organization is None:
+                yield each
+                continue
+            async with aclosing(aiter(OrgProjects(session, organization))) as listed:
+                async for project in listed:
+                    yield project.slug if isinstance(each, str) else ProjectSlug.parse(project)
+
+
+async def project_slugs(session: Session, projects: ProjectsRef) -> tuple[str, ...]:
+    """Return the slugs of projects, each once. Raises `InvalidArgument` before anything is sent if one is invalid."""
+    given = _several(projects)
+    if not isinstance(given, AsyncIterable):
+        given = list(given)
+        for each in given:
+            if organization_of(each) is None:
+                ProjectSlug.parse(cast(Any, each))
+    async with aclosing(each_project(session, given)) as found:
+        slugs = tuple(dict.fromkeys([str(ProjectSlug.parse(each)) async for each in found]))
+    if not slugs:
+        raise InvalidArgument(f"projects must contain at least one project, such as 'gh/acme/api', got {projects!r}")
+    return slugs
+
+
+def _several(projects: ProjectsRef) -> Iterable[ProjectRef | OrgRef] | AsyncIterable[ProjectRef | OrgRef]:
+    """Return an iterable of what an argument for projects names."""
+    if isinstance(projects, str | ProjectSlug | OrgSlug) or hasattr(projects, "slug"):
+        return [cast("ProjectRef | OrgRef", projects)]
+    if isinstance(projects, Iterable | AsyncIterable):
+        return projects
+    raise InvalidArgument(
+        f"projects must be projects such as 'gh/acme/api', or an organization such as 'gh/acme', got {projects!r}"
+    )

@@ -1,0 +1,103 @@
+"""Cancels the workflows of a pipeline until none is left."""
+
+import asyncio
+from typing import Any
+
+from attrs import define, evolve, field, frozen
+
+from ..core.fan_out import fan_out_in_order
+from ..core.polling import PollSchedule
+from ..core.session import Session
+from ..endpoints.resource import Id
+from ..endpoints.workflows import Workflows
+from ..errors import BadRequest, Conflict, NotFound
+from ..models.messages import Message
+from ..models.workflows import Workflow, WorkflowStatus
+from .arguments import WaitOptions
+from .polls import pipeline_poll
+from .results import Outcome, PipelineResult, pipeline_result
+from .snapshot import Snapshot
+from .triggering import with_max_wait
+from .verdict import PollResult, Verdict, pipeline_verdict
+from .wait import Wait, checked_id
+
+__all__ = ["PipelineCancellation"]
+
+SETTLE_TIME = 10.0
+"""Seconds, but at most `grace`, for which a canceled pipeline must not change before it counts as ended."""
+
+CANCELS_AT_ONCE = 8
+"""Workflows that are canceled concurrently."""
+
+
+@frozen(kw_only=True)
+class PipelineCancellation(PipelineResult):
+    """How a pipeline ended, as `pipelines.cancel` returns it."""
+
+    canceled: tuple[Workflow, ...]
+    """The workflows that this call canceled, oldest first. Empty if all had ended before."""
+
+
+async def cancel_pipeline(session: Session, pipeline_id: Id, options: WaitOptions) -> PipelineCancellation:
+    """Cancel the workflows of a pipeline until it has ended; see `pipelines.cancel`."""
+    id = checked_id(pipeline_id)
+    this = _Cancellation(Workflows(with_max_wait(session, options.timeout)), PollSchedule(options.interval))
+    wait = Wait(session, ("pipeline", id), pipeline_poll(session, id), this.verdict, this.result, options)
+    return await wait.result(this.cancel)
+
+
+@define
+class _Cancellation:
+    """The cancellation of one pipeline. Each workflow is canceled once; again only after a request that failed."""
+
+    workflows: Workflows
+    schedule: PollSchedule
+    """Decides which failed requests are repeated, by the rule for polls."""
+    requested: set[str] = field(factory=set[str])
+    """Ids of the workflows whose cancellation was requested."""
+    refused: set[str] = field(factory=set[str])
+    """Ids of the workflows whose cancellation was refused once."""
+
+    def verdict(self, result: PollResult, *, grace: float, confirm_within: float, **options: Any) -> Verdict:
+        """Decide whether the pipeline has ended. Unlike for a wait, older workflows of a name count too."""
+        verdict = pipeline_verdict(result, grace=grace, confirm_within=confirm_within, **options)
+        if any(not each.is_finished for each in result.snapshot.workflows):
+            return Verdict(Outcome.RUNNING, is_final=False, poll_within=confirm_within)
+        if self.requested and result.at < result.since + min(grace, SETTLE_TIME):
+            return evolve(verdict, is_final=False, poll_within=confirm_within)
+        return verdict
+
+    def result(self, snapshot: Snapshot, outcome: Outcome) -> PipelineCancellation:
+        """Return the result of the pipeline."""
+        result = pipeline_result(snapshot, outcome)
+        canceled = tuple(
+            each for each in snapshot.workflows if each.id in self.requested and each.status == WorkflowStatus.CANCELED
+        )
+        return PipelineCancellation(
+            status=result.status, pipeline=result.pipeline, workflows=result.workflows, canceled=canceled
+        )
+
+    async def cancel(self, snapshot: Snapshot) -> None:
+        """Cancel the unfinished workflows whose cancellation has not been requested. Raises the first error."""
+        if asyncio.get_running_loop().time() < self.schedule.not_before:
+            return
+        unfinished = [each for each in snapshot.workflows if not each.is_finished and each.id not in self.requested]
+        self.requested.update(each.id for each in unfinished)
+        outcomes = await fan_out_in_order(unfinished, self._cancel, concurrency=CANCELS_AT_ONCE)
+        failed = [(each, outcome) for each, outcome in outcomes if isinstance(outcome, Exception)]
+        self.requested.difference_update(each.id for each, _ in failed)
+        for workflow, error in failed:
+            if not self._is_tolerated(workflow, error):
+                raise error
+        if unfinished and not failed:
+            self.schedule.succeeded()
+
+    async def _cancel(self, workflow: Workflow) -> Message:
+        return await self.workflows.cancel(workflow.id)
+
+    def _is_tolerated(self, workflow: Workflow, error: Exception) -> bool:
+        """Return whether to cancel the workflow again, if the next poll does not show that it has ended."""
+        if isinstance(error, BadRequest | Conflict | NotFound) and workflow.id not in self.refused:
+            self.refused.add(workflow.id)
+            return True
+        return self.schedule.failed(error)

@@ -1,0 +1,28 @@
+"""`--help` of every command."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from circleci_async.cli.app import _command
+
+from .conftest import Cli
+
+
+def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield path
+    for name, each in getattr(command, "commands", {}).items():
+        yield from commands(each, (*path, name))
+
+
+@pytest.mark.parametrize("path", [*commands(_command())], ids=lambda path: " ".join(path) or "circleci-async")
+def test_the_help_names_what_users_type(cli: Cli, path: tuple[str, ...]) -> None:
+    code, out, err = cli(*path, "--help")
+
+    assert (code, err) == (0, "")
+    types = r"<(str|int|float|path|bool|\w+ range)>|list\[|<class|\bNone\b|\b(TEXT|INTEGER|FLOAT|RANGE)\b"
+    assert not re.search(types, out)
+    options = re.findall(r"^  (?:-\w, )?--[\w-]+(.*?)(?:  |$)", out, re.MULTILINE)
+    assert all(re.fullmatch(r"| (-\w|--[\w-]+)|[, \w|=/-]+", each) for each in options)
