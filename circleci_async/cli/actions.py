@@ -130,11 +130,12 @@ async def cancel(
 
 async def _cancel_pipeline(circle: "CircleCI", out: Output, id: str, **options: Any) -> int | None:
     """Cancel the workflows of a pipeline until it has ended; `options` are those of `pipelines.cancel`."""
+    options = {"interval": INTERVAL, **options}
     out.note("canceling all workflows until the pipeline has ended; Ctrl-C stops waiting")
     code = None
     canceled: tuple[Workflow, ...] = ()
     try:
-        canceled = (await circle.pipelines.cancel(id, **{"interval": INTERVAL, **options})).canceled
+        canceled = (await circle.pipelines.cancel(id, **options)).canceled
     except WaitTimeout as error:
         out.error(str(error), "run the same command again to continue")
         code = TIMED_OUT

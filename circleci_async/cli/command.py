@@ -126,7 +126,8 @@ def _client(options: Options) -> "CircleCI":
     try:
         circle = CircleCI(host=options.host, timeout=timeout, retry=retry)
     except ConfigurationError as error:  # of an option, a variable or a config file
-        raise InvalidArgument(error.message.replace("argument host", "--host", 1)) from None
+        message = error.message.replace("argument host", "--host", 1)
+        raise InvalidArgument(message.replace("artifact_hosts:", "CIRCLE_ARTIFACT_HOSTS:", 1)) from None
     if not options.quiet:
         waits = circle._session.state.waits  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
         waits.follow_attempts(warn_after=NOTE_AFTER, warn_every=NOTE_EVERY)

@@ -240,6 +240,15 @@ def test_an_invalid_host_variable_is_bad_usage(cli: Cli, monkeypatch: pytest.Mon
     assert re.fullmatch(rf"error: {name}: .*\n", err)
 
 
+def test_an_invalid_artifact_host_names_the_variable(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIRCLE_ARTIFACT_HOSTS", "http://files.example.com/")
+
+    code, _, err = cli("me")
+
+    assert code == 2
+    assert err.startswith("error: CIRCLE_ARTIFACT_HOSTS: 'http://files.example.com/' is invalid: expected host or ")
+
+
 def test_an_invalid_host_in_a_config_file_is_bad_usage(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
