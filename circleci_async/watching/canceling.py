@@ -1,6 +1,7 @@
 """Cancels the workflows of a pipeline until none is left."""
 
 import asyncio
+import math
 from typing import Any
 
 from attrs import define, evolve, field, frozen
@@ -23,8 +24,14 @@ from .wait import Wait, checked_id
 
 __all__ = ["PipelineCancellation"]
 
-SETTLE_TIME = 10.0
-"""Seconds, but at most `grace`, for which a canceled pipeline must not change before it counts as ended."""
+MAX_MISSING = 10.0
+"""Seconds, but at most `grace`, for which the pipeline may be missing: a wrong id is likelier than a new pipeline."""
+
+SETTLE_TIME = 5.0
+"""Seconds after the last cancellation, but at most `grace`, for which later workflows are expected."""
+
+CHECK_INTERVAL = 1.0
+"""Seconds, but at most the first interval, between the polls after a cancellation."""
 
 CANCELS_AT_ONCE = 8
 """Workflows that are canceled concurrently."""
@@ -57,14 +64,20 @@ class _Cancellation:
     """Ids of the workflows whose cancellation was requested."""
     refused: set[str] = field(factory=set[str])
     """Ids of the workflows whose cancellation was refused once."""
+    canceled_at: float = -math.inf
+    """When the last workflow was canceled, in the event loop's time."""
 
     def verdict(self, result: PollResult, *, grace: float, confirm_within: float, **options: Any) -> Verdict:
         """Decide whether the pipeline has ended. Unlike for a wait, older workflows of a name count too."""
-        verdict = pipeline_verdict(result, grace=grace, confirm_within=confirm_within, **options)
+        within = min(confirm_within, CHECK_INTERVAL)
+        if result.missing:
+            return pipeline_verdict(result, grace=min(grace, MAX_MISSING), confirm_within=within, **options)
         if any(not each.is_finished for each in result.snapshot.workflows):
-            return Verdict(Outcome.RUNNING, is_final=False, poll_within=confirm_within)
-        if self.requested and result.at < result.since + min(grace, SETTLE_TIME):
-            return evolve(verdict, is_final=False, poll_within=confirm_within)
+            return Verdict(Outcome.RUNNING, is_final=False, poll_within=within)
+        verdict = pipeline_verdict(result, grace=grace, confirm_within=within, **options)
+        left = self.canceled_at + min(grace, SETTLE_TIME) - result.at
+        if verdict.is_final and left > 0:
+            return evolve(verdict, is_final=False, poll_within=min(left, confirm_within))
         return verdict
 
     def result(self, snapshot: Snapshot, outcome: Outcome) -> PipelineCancellation:
@@ -84,6 +97,7 @@ class _Cancellation:
         unfinished = [each for each in snapshot.workflows if not each.is_finished and each.id not in self.requested]
         self.requested.update(each.id for each in unfinished)
         outcomes = await fan_out_in_order(unfinished, self._cancel, concurrency=CANCELS_AT_ONCE)
+        self.canceled_at = asyncio.get_running_loop().time() if unfinished else self.canceled_at
         failed = [(each, outcome) for each, outcome in outcomes if isinstance(outcome, Exception)]
         self.requested.difference_update(each.id for each, _ in failed)
         for workflow, error in failed:
