@@ -11,7 +11,7 @@ from ..core.polling import PollSchedule
 from ..core.session import Session
 from ..endpoints.resource import Id
 from ..endpoints.workflows import Workflows
-from ..errors import BadRequest, Conflict, NotFound
+from ..errors import BadRequest, Conflict, NotFound, WaitTimeout
 from ..models.messages import Message
 from ..models.workflows import Workflow, WorkflowStatus
 from .arguments import WaitOptions
@@ -50,7 +50,11 @@ async def cancel_pipeline(session: Session, pipeline_id: Id, options: WaitOption
     id = checked_id(pipeline_id)
     this = _Cancellation(Workflows(with_max_wait(session, options.timeout)), PollSchedule(options.interval))
     wait = Wait(session, ("pipeline", id), pipeline_poll(session, id), this.verdict, this.result, options)
-    return await wait.result(this.cancel)
+    try:
+        return await wait.result(this.cancel)
+    except WaitTimeout as error:
+        error.hint = "What was canceled stays canceled: call `cancel` again, with a longer `timeout`."
+        raise
 
 
 @define

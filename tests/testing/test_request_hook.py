@@ -103,3 +103,8 @@ async def test_an_error_of_the_hook_is_the_response(world: World, caplog: pytest
         "on_request failed for GET /api/v2/me",
         f"on_request failed for POST {PIPELINES}",
     ]
+
+
+def test_what_cannot_be_called_is_refused_at_once() -> None:
+    with pytest.raises(ca.InvalidArgument, match="on_request must be a function that takes a Request, got 503"):
+        FakeCircleCI(on_request=503)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -234,6 +234,7 @@ async def test_a_timeout_error_has_the_last_result() -> None:
         with pytest.raises(WaitTimeout) as caught:
             await circle.pipelines.cancel(workflow.pipeline.id, timeout=60)
         assert (caught.value.last.status, caught.value.last.canceled) == ("running", ())
+        assert caught.value.hint == "What was canceled stays canceled: call `cancel` again, with a longer `timeout`."
         assert cancels(fake) == [workflow.id]
 
 
