@@ -96,18 +96,22 @@ class _Cancellation:
 
     async def cancel(self, snapshot: Snapshot) -> None:
         """Cancel the unfinished workflows whose cancellation has not been requested. Raises the first error."""
-        if asyncio.get_running_loop().time() < self.schedule.not_before:
+        clock = asyncio.get_running_loop().time
+        if clock() < self.schedule.not_before:
             return
         unfinished = [each for each in snapshot.workflows if not each.is_finished and each.id not in self.requested]
+        if not unfinished:
+            return
         self.requested.update(each.id for each in unfinished)
+        self.canceled_at = clock()  # polls continue meanwhile
         outcomes = await fan_out_in_order(unfinished, self._cancel, concurrency=CANCELS_AT_ONCE)
-        self.canceled_at = asyncio.get_running_loop().time() if unfinished else self.canceled_at
+        self.canceled_at = clock()
         failed = [(each, outcome) for each, outcome in outcomes if isinstance(outcome, Exception)]
         self.requested.difference_update(each.id for each, _ in failed)
         for workflow, error in failed:
             if not self._is_tolerated(workflow, error):
                 raise error
-        if unfinished and not failed:
+        if not failed:
             self.schedule.succeeded()
 
     async def _cancel(self, workflow: Workflow) -> Message:

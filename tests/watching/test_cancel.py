@@ -75,6 +75,17 @@ async def test_workflows_that_appear_after_a_cancellation_are_canceled() -> None
 
 
 @fast_clock
+async def test_workflows_that_appear_while_a_cancellation_is_answered_slowly_are_canceled() -> None:
+    pipeline = (it := world()).project(SLUG).pipeline()
+    pipeline.workflow("build", status="running")
+    async with running(it) as (fake, circle):
+        fake.fail("*/cancel", delay=4)  # the workflow is canceled before
+        at(3.5, lambda: pipeline.workflow("docs", status="running"))
+        await circle.pipelines.cancel(pipeline.id)
+        assert statuses(pipeline) == {"build": "canceled", "docs": "canceled"}
+
+
+@fast_clock
 @pytest.mark.parametrize("lag", [0, 9])
 async def test_a_new_pipeline_may_be_missing(lag: float) -> None:
     it = world()
