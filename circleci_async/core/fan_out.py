@@ -1,7 +1,7 @@
 """Process many items with bounded concurrency."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Iterator, Sized
 from contextlib import aclosing
 from typing import TypeVar, cast
 
@@ -69,7 +69,8 @@ async def _fan_out(
         outcomes = await asyncio.gather(*workers, return_exceptions=True)
         await done.put(next((error for error in outcomes if error is not None), None))
 
-    workers = [asyncio.create_task(worker()) for _ in range(concurrency)]
+    count = min(concurrency, len(items)) if isinstance(items, Sized) else concurrency
+    workers = [asyncio.create_task(worker()) for _ in range(count)]
     waiter = asyncio.create_task(wait_for_workers())
     try:
         while isinstance(entry := await done.get(), tuple):
