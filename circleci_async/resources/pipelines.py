@@ -232,7 +232,7 @@ class Pipelines(Endpoints):
         tail = check_tail("tail", tail)
         given: Any = result
         if not isinstance(given, PipelineResult | WorkflowResult | str | UUID):
-            raise InvalidArgument(f"result must be the result of a wait, or the id of a pipeline, got {given!r}")
+            raise InvalidArgument(f"result must be the result of a wait, or the id of a pipeline, got {type(given).__name__}")
 
         async def fetch(_: str | None) -> "Page[JobFailure]":
             if isinstance(result, PipelineResult):
