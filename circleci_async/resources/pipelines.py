@@ -49,7 +49,7 @@ class Pipelines(Endpoints):
         30 seconds, and return the pipeline that the API has triggered since for this user and branch or tag. The error
         is raised if there is none or more than one: its `candidates` has them. Takes one call more, before the trigger,
         which is never sent again. A pipeline that another program of the same user triggers at the same time cannot be
-        told apart.
+        distinguished.
         """
         from ..watching import lost_trigger  # only now: it loads the models of other groups
 
@@ -189,7 +189,7 @@ class Pipelines(Endpoints):
         interval: Interval = INTERVAL,
         grace: float = GRACE,
     ) -> "PipelineCancellation":
-        """Cancel all workflows of a pipeline, also those that appear later, and wait until it has ended.
+        """Cancel all workflows of a pipeline, including later ones, and wait until it has ended.
 
         The workflows that exist, on hold or not, are canceled at once, and later ones when a poll finds them, such as
         the continuation of a setup workflow. Each is canceled once. A workflow that ends meanwhile is not an error; a
@@ -232,7 +232,8 @@ class Pipelines(Endpoints):
         tail = check_tail("tail", tail)
         given: Any = result
         if not isinstance(given, PipelineResult | WorkflowResult | str | UUID):
-            raise InvalidArgument(f"result must be the result of a wait, or the id of a pipeline, got {type(given).__name__}")
+            kind = type(given).__name__
+            raise InvalidArgument(f"result must be the result of a wait, or the id of a pipeline, got {kind}")
 
         async def fetch(_: str | None) -> "Page[JobFailure]":
             if isinstance(result, PipelineResult):
