@@ -35,6 +35,11 @@ def to_url(address: str) -> URL:
     return URL(address, encoded=address.isascii() and " " not in address)
 
 
+def without_secrets(url: URL) -> str:
+    """Return an address without user, query and fragment, for messages."""
+    return str(url.with_user(None).with_query(None).with_fragment(None))
+
+
 def omit_none(**fields: Any) -> dict[str, Any]:
     """Return the fields that are not None."""
     return {name: value for name, value in fields.items() if value is not None}
