@@ -80,7 +80,7 @@ if __name__ == "__main__":
         select = ca.Selection(**{name: options.pop(name) for name in ("since", "branch", "path")})
         sys.exit(asyncio.run(main(options.pop("projects"), options.pop("into"), select, **options)))
     except ca.CircleCIError as error:  # such as a destination that another harvest uses
-        sys.exit(f"error: {error}" + (f"\n{error.hint}" if error.hint else ""))
+        sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         print("interrupted: complete files are kept, run it again to continue", file=sys.stderr)
         sys.exit(130)

@@ -58,7 +58,7 @@ async def context_steps(circle: ca.CircleCI, old: ca.Context, new_org: str, secr
         async for each in contexts.restrictions(old.id):
             type, value = each.restriction_type, each.restriction_value
             if type == "project":
-                value = (await circle.projects.get(f"{new_org}/{each.name}")).id
+                value = (await circle.projects.get(f"{new_org}/{f'{each.name}'.rpartition('/')[2]}")).id
             elif each.name == "All members":
                 value = (await circle.organizations.get(new_org)).id
             if (type, value) not in existing:
@@ -86,8 +86,8 @@ async def run(to: str, steps: Steps, dry_run: bool) -> None:
         print(f"{to}: {what}", flush=True)
 
 
-async def main(old: str, new: str, secrets: Path, dry_run: bool) -> int:
-    """Copy the projects, then the contexts, whose restrictions refer to projects. Return the exit code."""
+async def main(old: str, new: str, secrets: Path, dry_run: bool) -> list[str]:
+    """Copy the projects, then the contexts, whose restrictions refer to projects. Return the failures."""
     known, failures = Secrets(json.loads(secrets.read_text("utf-8"))), list[str]()
     async with ca.CircleCI() as circle:
         projects, contexts = circle.projects.list(old), circle.contexts.list(owner_slug=old)
@@ -100,8 +100,7 @@ async def main(old: str, new: str, secrets: Path, dry_run: bool) -> int:
                 done += 1
                 print(f"{done}/{len(copies)} {to}: {error or 'done'}", file=sys.stderr)
                 failures += [f"{to}: {error}"] if error else []
-    print(f"{len(failures)} failures", *failures, sep="\n", file=sys.stderr)
-    return 1 if failures else 0
+    return failures
 
 
 if __name__ == "__main__":
@@ -109,10 +108,12 @@ if __name__ == "__main__":
     parser.add_argument("old", metavar="FROM")
     parser.add_argument("new", metavar="TO")
     parser.add_argument("secrets", type=Path, metavar="FILE")
-    parser.add_argument("--dry-run", action="store_true", help="print what would be added")
+    parser.add_argument("--dry-run", action="store_true", help="print what would be added; of a new context, the name")
     signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))  # stop as after Ctrl-C
     try:
-        sys.exit(asyncio.run(main(**vars(parser.parse_args()))))
+        sys.exit("\n".join(asyncio.run(main(**vars(parser.parse_args())))) or 0)
+    except ca.CircleCIError as error:  # such as an invalid token
+        sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         print("interrupted: run it again to continue", file=sys.stderr)
         sys.exit(130)

@@ -39,20 +39,18 @@ class Report:
         """Read the metrics, the runs and the flaky tests of the projects, on all branches."""
         snapshot = circle.insights.snapshot(self.projects, all_branches=True, reporting_window=f"last-{days}-days")
         runs: dict[str, ca.Paged[ca.WorkflowRun]] = {}
-        async for project, workflows in self._read("insights", snapshot):
+        async for project, workflows in self._ok("insights", snapshot):
             self.workflows += workflows
             for name in (each.name for each in workflows):
                 found = circle.insights.workflow_runs(project, name, all_branches=True, start_date=f"{days}d")
                 runs[f"{project} {name}"] = found
-        async for _, some in self._read("runs", ca.as_completed(runs)):
+        async for _, some in self._ok("runs", ca.as_completed(runs)):
             self.runs += some
         flaky_tests = ca.as_completed({project: circle.insights.flaky_tests(project) for project in self.projects})
-        async for project, tests in self._read("flaky tests", flaky_tests):
+        async for project, tests in self._ok("flaky tests", flaky_tests):
             self.flaky_tests += ca.rows(tests.flaky_tests, project=project)
 
-    async def _read(
-        self, what: str, of: AsyncIterable[tuple[str, T | ca.CircleCIError]]
-    ) -> AsyncIterator[tuple[str, T]]:
+    async def _ok(self, what: str, of: AsyncIterable[tuple[str, T | ca.CircleCIError]]) -> AsyncIterator[tuple[str, T]]:
         """Yield the results, and keep the errors."""
         async for key, result in of:
             if isinstance(result, ca.CircleCIError):
@@ -73,11 +71,9 @@ class Report:
         lines = [f"{len(self.projects)} projects, {len(self.runs)} runs, {credits:,} credits", ""]
         lines += ["| workflow | runs | success | median | credits |", "|---|--:|--:|--:|--:|"]
         for each in sorted(self.workflows, key=lambda each: each.metrics.success_rate):
-            metrics = each.metrics
-            lines.append(
-                f"| {each.project} {each.name} | {metrics.total_runs} | {metrics.success_rate:.0%}"
-                f" | {metrics.duration_metrics.median} s | {metrics.total_credits_used} |"
-            )
+            of, median = each.metrics, each.metrics.duration_metrics.median
+            shown = f"{of.total_runs} | {of.success_rate:.0%} | {median} s | {of.total_credits_used}"
+            lines.append(f"| {each.project} {each.name} | {shown} |")
         lines += ["", "| flaky test | job | flaked |", "|---|---|--:|"]
         for row in sorted(self.flaky_tests, key=lambda row: row["times_flaked"], reverse=True):
             lines.append(f"| {row['project']} {row['test_name']} | {row['job_name']} | {row['times_flaked']} |")
@@ -92,8 +88,8 @@ def write(file: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
         table.writerows(rows)
 
 
-async def main(organization: str, projects: list[str], days: int, into: Path) -> int:
-    """Read and write the report, and return the exit code."""
+async def main(organization: str, projects: list[str], days: int, into: Path) -> list[str]:
+    """Read and write the report, and return its errors."""
     async with ca.CircleCI() as circle:
         report = Report(projects or [project.slug async for project in circle.projects.list(organization)])
         await report.read(circle, days)
@@ -104,8 +100,7 @@ async def main(organization: str, projects: list[str], days: int, into: Path) ->
     write(into / "flaky_tests.csv", ca.columns(ca.FlakyTest, project=None), report.flaky_tests)
     write(into / "credits.csv", ["project", "day", "credits"], report.credits())
     (into / "summary.md").write_text(report.summary(), "utf-8")
-    print(*report.errors, sep="\n", end="\n" if report.errors else "", file=sys.stderr)
-    return 1 if report.errors else 0
+    return report.errors
 
 
 if __name__ == "__main__":
@@ -116,7 +111,9 @@ if __name__ == "__main__":
     parser.add_argument("--into", type=Path, default=Path("report"))
     signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))  # stop as after Ctrl-C
     try:
-        sys.exit(asyncio.run(main(**vars(parser.parse_args()))))
+        sys.exit("\n".join(asyncio.run(main(**vars(parser.parse_args())))) or 0)
+    except ca.CircleCIError as error:  # such as an invalid token
+        sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         print("interrupted: no report is written", file=sys.stderr)
         sys.exit(130)
