@@ -67,6 +67,7 @@ def test_every_call_that_takes_a_time_takes_all_forms() -> None:
         "Insights.workflow_runs.start_date",
         "Policies.decisions.after",
         "Policies.decisions.before",
+        "Projects.list.since",
         "Usage.create_export.end",
         "Usage.create_export.start",
         "Usage.export.end",
