@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -10,6 +12,9 @@ from circleci_async.testing import FakeCircleCI, World
 from docs.examples import migrate
 
 from .processes import EXAMPLES, STOPS, TIMEOUT, ended, in_terminal, started
+
+Run: TypeAlias = Callable[..., Awaitable[tuple[list[str], list[str], list[str]]]]
+"""Runs the program; returns its failures, and the lines of its output."""
 
 MIGRATE = str(EXAMPLES / "migrate.py")
 TIMETABLE = {"per-hour": 1, "hours-of-day": [3], "days-of-week": ["MON"]}
@@ -49,15 +54,20 @@ def changes(fake: FakeCircleCI) -> list[str]:
     return found
 
 
-async def run(fake: FakeCircleCI, folder: Path, file: Path, *options: str) -> tuple[int, list[str], list[str]]:
-    """Run the program; return its exit code, and the lines of its output."""
-    arguments = (MIGRATE, "gh/old", "gh/new", str(file), *options)
-    async with started(*arguments, env=dict(fake.environment), folder=folder) as process:
-        code, out, err = await ended(process)
-    return code, out.splitlines(), err.splitlines()
+@pytest.fixture
+def run(use: Callable[[FakeCircleCI], None], capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return a function that runs the program once, in this process."""
+
+    async def run(fake: FakeCircleCI, file: Path, *, dry_run: bool = False) -> tuple[list[str], list[str], list[str]]:
+        use(fake)
+        failures = await migrate.main("gh/old", "gh/new", file, dry_run)
+        out, err = capsys.readouterr()
+        return failures, out.splitlines(), err.splitlines()
+
+    return run
 
 
-async def test_projects_and_contexts_are_copied_once(tmp_path: Path) -> None:
+async def test_projects_and_contexts_are_copied_once(run: Run, tmp_path: Path) -> None:
     world = two_organizations("api", "web")
     old = world.projects["gh/old/api"]
     old.webhook("https://example.com/hook", name="deploys", secret="s3cret", events=["job-completed"], verify_tls=False)
@@ -79,8 +89,8 @@ async def test_projects_and_contexts_are_copied_once(tmp_path: Path) -> None:
         )
         fake.requests.clear()
 
-        code, plan, _ = await run(fake, tmp_path, file, "--dry-run")
-        assert (code, changes(fake)) == (0, [])
+        failures, plan, _ = await run(fake, file, dry_run=True)
+        assert (failures, changes(fake)) == ([], [])
         assert sorted(plan) == [
             "api: schedule nightly",
             "api: variable TOKEN",
@@ -88,8 +98,8 @@ async def test_projects_and_contexts_are_copied_once(tmp_path: Path) -> None:
             "context aws: itself",
             "web: variable TOKEN",
         ]
-        code, added, err = await run(fake, tmp_path, file)
-        assert (code, len(changes(fake))) == (0, 9)
+        failures, added, err = await run(fake, file)
+        assert (failures, len(changes(fake))) == ([], 9)
         assert sorted(added) == sorted(
             [
                 *plan,
@@ -100,8 +110,8 @@ async def test_projects_and_contexts_are_copied_once(tmp_path: Path) -> None:
             ]
         )
         assert sorted(line.partition(" ")[2] for line in err) == ["api: done", "context aws: done", "web: done"]
-        code, added, _ = await run(fake, tmp_path, file)
-        assert (code, added, changes(fake)) == (0, [], [])
+        failures, added, _ = await run(fake, file)
+        assert (failures, added, changes(fake)) == ([], [], [])
 
         assert variables(world, "new") == variables(world, "old")
         new = world.projects["gh/new/api"]
@@ -129,11 +139,15 @@ async def test_failures_are_listed_and_do_not_stop_the_others(tmp_path: Path) ->
     context.variable("KEY", "of aws")
     context.restriction("project", world.projects["gh/old/gone"].id, name="old/gone")
     file = secrets(tmp_path, ("api",), **{"context aws: variable KEY": "of aws"})
-    async with FakeCircleCI(world) as fake:
-        code, out, err = await run(fake, tmp_path, file)
+    arguments = (MIGRATE, "gh/old", "gh/new", str(file))
+    async with (
+        FakeCircleCI(world) as fake,
+        started(*arguments, env=dict(fake.environment), folder=tmp_path) as process,
+    ):
+        code, out, err = await ended(process)
     assert code == 1
-    assert sorted(out) == ["api: variable TOKEN", "context aws: itself"]
-    failures = sorted(err[-3:])
+    assert sorted(out.splitlines()) == ["api: variable TOKEN", "context aws: itself"]
+    failures = sorted(err.splitlines()[-3:])
     assert failures[0].startswith("context aws: 404")
     assert failures[1].startswith("gone: 404")
     assert failures[2] == "web: the file of secrets lacks 'web: variable TOKEN'"
@@ -142,7 +156,7 @@ async def test_failures_are_listed_and_do_not_stop_the_others(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("how", STOPS)
-async def test_a_migration_that_is_stopped_is_continued_by_the_next_run(how: str, tmp_path: Path) -> None:
+async def test_a_migration_that_is_stopped_is_continued_by_the_next_run(how: str, run: Run, tmp_path: Path) -> None:
     names = ("api", "web", "app", "lib")
     world = two_organizations(*names)
     file = secrets(tmp_path, names)
@@ -157,23 +171,18 @@ async def test_a_migration_that_is_stopped_is_continued_by_the_next_run(how: str
             code, out = await terminal.ended()
         assert code == 130
         assert out.endswith("interrupted: run it again to continue\n")
-        code, added, _ = await run(fake, tmp_path, file)
-        assert (code, added) == (0, [])  # the server executed the two requests whose responses were not read
+        failures, added, _ = await run(fake, file)
+        assert (failures, added) == ([], [])  # the server executed the two requests whose responses were not read
     assert variables(world, "new") == variables(world, "old")
 
 
-async def test_three_hundred_projects(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_three_hundred_projects(run: Run, tmp_path: Path) -> None:
     names = tuple(f"app-{number}" for number in range(300))
     world = two_organizations(*names)
     file = secrets(tmp_path, names)
     async with FakeCircleCI(world, page_size=100) as fake:
-        for name, value in fake.environment.items():
-            monkeypatch.setenv(name, value)
-        assert await migrate.main("gh/old", "gh/new", file, dry_run=False) == []
-        assert len(changes(fake)) == 300
-    out, err = capsys.readouterr()
-    assert sorted(out.splitlines()) == sorted(f"{name}: variable TOKEN" for name in names)
-    assert [line.partition(" ")[0] for line in err.splitlines()] == [f"{done}/300" for done in range(1, 301)]
+        failures, out, err = await run(fake, file)
+        assert (failures, len(changes(fake))) == ([], 300)
+    assert sorted(out) == sorted(f"{name}: variable TOKEN" for name in names)
+    assert [line.partition(" ")[0] for line in err] == [f"{done}/300" for done in range(1, 301)]
     assert variables(world, "new") == variables(world, "old")

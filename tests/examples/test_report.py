@@ -2,12 +2,13 @@
 
 import asyncio
 import csv
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.state.example import example_world
+from circleci_async.testing import FakeCircleCI, World, example_world
+from docs.examples import report
 
 from .processes import EXAMPLES, STOPS, TIMEOUT, ended, in_terminal, started
 
@@ -49,42 +50,36 @@ async def test_it_writes_the_tables_and_the_summary_of_an_organization(tmp_path:
     assert summary[-1] == "| gh/acme/api test_login | test | 3 |"
 
 
-async def test_an_organization_without_runs_has_tables_with_columns(tmp_path: Path) -> None:
+async def test_an_organization_without_runs_has_tables_with_columns(
+    use: Callable[[FakeCircleCI], None], tmp_path: Path
+) -> None:
     world = World()
     world.project("gh/acme/api")
-    async with (
-        FakeCircleCI(world) as fake,
-        started(REPORT, "gh/acme", env=dict(fake.environment), folder=tmp_path) as process,
-    ):
-        assert await ended(process) == (0, "", "")
-    for name, column in {
-        "workflows": "success_rate",
-        "runs": "duration",
-        "flaky_tests": "file",
-        "credits": "day",
-    }.items():
+    async with FakeCircleCI(world) as fake:
+        use(fake)
+        assert await report.main("gh/acme", [], 30, tmp_path / "report") == []
+    one_column = {"workflows": "success_rate", "runs": "duration", "flaky_tests": "file", "credits": "day"}
+    for name, column in one_column.items():
         columns, rows = table(tmp_path, name)
         assert {"project", column} <= set(columns)
         assert rows == []
 
 
-async def test_an_error_of_a_project_is_listed_and_does_not_stop_the_others(tmp_path: Path) -> None:
-    arguments = (REPORT, "gh/acme", "gh/acme/gone", "gh/acme/web", "--days", "7")
-    async with (
-        FakeCircleCI(example_world()) as fake,
-        started(*arguments, env=dict(fake.environment), folder=tmp_path) as process,
-    ):
-        fake.fail("*/insights/gh/acme/web/workflows/release", status=403, times=100)
-        code, out, err = await ended(process)
-    assert (code, out) == (1, "")
-    assert sorted(line.partition(": 40")[0] for line in err.splitlines()) == [
+async def test_an_error_of_a_project_is_listed_and_does_not_stop_the_others(
+    use: Callable[[FakeCircleCI], None], tmp_path: Path
+) -> None:
+    async with FakeCircleCI(example_world()) as fake:
+        use(fake)
+        fake.fail("*/insights/gh/acme/web/workflows/release", status=403)
+        errors = await report.main("gh/acme", ["gh/acme/gone", "gh/acme/web"], 7, tmp_path / "report")
+    assert sorted(error.partition(": 40")[0] for error in errors) == [
         "gh/acme/gone: no flaky tests",
         "gh/acme/gone: no insights",
         "gh/acme/web release: no runs",
     ]
     summary = (tmp_path / "report" / "summary.md").read_text()
     assert "| gh/acme/web release | 2 | 100% |" in summary
-    assert all(f"- {line}\n" in summary for line in err.splitlines())
+    assert all(f"- {error}\n" in summary for error in errors)
 
 
 async def test_an_invalid_token_is_a_short_message(tmp_path: Path) -> None:
