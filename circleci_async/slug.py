@@ -174,16 +174,23 @@ class ProjectSlug:
         return OrgSlug(self.vcs, self.organization)
 
 
-def organization_of(text: object) -> OrgSlug | None:
-    """Return the organization that a slug or URL names; None if it names a project, or neither."""
-    if isinstance(text, OrgSlug):
-        return text
-    if not isinstance(text, str) or _segments(text, count=3) is not None:
-        return None
-    try:
-        return OrgSlug.parse(text)
-    except InvalidArgument:
-        return None
+def project_or_organization(given: object) -> ProjectSlug | OrgSlug:
+    """Parse the slug or URL of a project or of an organization, also of a model that has a slug.
+
+    Raises `InvalidArgument` for anything else.
+    """
+    if isinstance(given, ProjectSlug | OrgSlug):
+        return given
+    text = given if isinstance(given, str) else getattr(given, "slug", given)
+    if isinstance(text, str):
+        if _segments(text, count=3) is not None:
+            return ProjectSlug.parse(text)
+        if _segments(text, count=2) is not None:
+            return OrgSlug.parse(text)
+    raise InvalidArgument(
+        f"project slug {_shown(text)} is invalid: expected a project such as 'gh/acme/api', an organization such as"
+        " 'gh/acme', or the URL of one"
+    )
 
 
 def segment(value: str | int | UUID) -> str:

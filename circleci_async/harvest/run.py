@@ -16,7 +16,7 @@ from ..core.session import Session
 from ..core.uninterrupted import uninterrupted
 from ..endpoints.resource import ProjectsRef
 from ..errors import LedgerError
-from ..org_projects import project_slugs
+from ..projects.given import project_slugs
 from .backpressure import Backpressure
 from .bounds import MIN_FREE, Bounds
 from .committer import Committer

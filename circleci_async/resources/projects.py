@@ -22,6 +22,6 @@ class Projects(Endpoints):
         Misses projects that the token's user does not follow or cannot access, and those that have neither a pipeline
         within `look_back` nor runs in the last 90 days. In `circleci/...` organizations, pipelines are the only source.
         """
-        from ..org_projects import OrgProjects  # only now: it loads the models of other groups
+        from ..projects.of_organization import OrgProjects  # only now: it loads the models of other groups
 
         return OrgProjects(self._session, organization, since=since, look_back=look_back)

@@ -1,0 +1,1 @@
+"""The projects of an organization, and those that an argument such as `projects` of a harvest names."""
