@@ -3,7 +3,7 @@
 # `contract` uses the installed Node.js if it is new enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage contract check faults pages bench soak docs build clean
+.PHONY: help demo test coverage contract check faults pages bench soak docs pictures build clean
 .NOTPARALLEL:  # two pip processes must not install into one environment at the same time
 
 # The Python that makes .venv. Override: make PYTHON=python3.12 test
@@ -75,6 +75,10 @@ soak: .venv/.test  ## run for MINUTES (default: 1) under injected faults; fail o
 docs: .venv/.docs  ## build the documentation into docs/_build
 	$(python) -m sphinx -W --keep-going --quiet --builder html docs docs/_build
 	@echo "The front page: $(CURDIR)/docs/_build/index.html"
+
+pictures: .venv/.package  ## draw the diagrams and the terminal pictures of the documentation again
+	$(python) docs/diagrams.py
+	$(python) -m docs.pictures
 
 build: .venv/.test  ## build sdist and wheel into dist/
 	@rm -rf dist

@@ -4,6 +4,7 @@ import builtins
 import re
 from enum import Enum
 from importlib.metadata import version as installed_version
+from typing import Any
 
 from docutils.nodes import document
 from sphinx.addnodes import pending_xref
@@ -18,12 +19,24 @@ author = "circleci_async contributors"
 copyright = f"2026, {author}"
 release = version = installed_version("circleci-async")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.viewcode",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
 exclude_patterns = ["_build"]
 
 html_theme = "furo"
 html_title = f"circleci_async {release}"
+html_logo = "images/logo.svg"
+html_favicon = "images/logo.svg"
+html_static_path = ["static"]
+html_css_files = ["pages.css"]
 html_copy_source = False
+html_show_sourcelink = False
 smartquotes = False  # quotes in docstrings are code
 
 myst_enable_extensions = ["colon_fence", "deflist"]
@@ -31,6 +44,23 @@ myst_heading_anchors = 3
 
 # Docstrings mark code with single backticks, as Markdown does.
 default_role = "code"
+
+# Inventories in the repository: a build needs no network.
+intersphinx_mapping = {
+    name: (address, f"inventories/{name}.inv")
+    for name, address in {
+        "python": "https://docs.python.org/3/",
+        "aiohttp": "https://docs.aiohttp.org/en/stable/",
+        "attrs": "https://www.attrs.org/en/stable/",
+        "cattrs": "https://catt.rs/en/stable/",
+    }.items()
+}
+intersphinx_disabled_reftypes = ["std:*"]  # names in signatures and docstrings link elsewhere; pages do not
+
+copybutton_prompt_text = "$ "
+copybutton_only_copy_prompt_lines = True
+copybutton_exclude = ".linenos, .gp, .go"
+copybutton_selector = "div:not(.highlight-text) > div.highlight > pre"  # output is not copied
 
 autodoc_default_options = {"members": True, "undoc-members": True}
 autodoc_member_order = "bysource"
@@ -56,9 +86,10 @@ _DEFAULT = re.compile(r"attr_dict\['(?P<name>\w+)'\]\.default")
 
 
 def setup(app: Sphinx) -> None:
-    """Adjust signatures and links of the API reference."""
+    """Adjust signatures and links of the API reference, and the sidebar."""
     app.connect("autodoc-process-signature", _constructor)
     app.connect("doctree-read", _unlink_builtins)
+    app.connect("html-page-context", _shared_sidebar, priority=400)  # before furo's
 
 
 def _constructor(
@@ -78,3 +109,22 @@ def _unlink_builtins(app: Sphinx, doctree: document) -> None:
     for link in list(doctree.findall(pending_xref)):
         if link["refdomain"] == "py" and hasattr(builtins, link["reftarget"]):
             link.replace_self(link.children)
+
+
+def _shared_sidebar(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: document | None) -> None:
+    """Render the sidebar of generated pages once per folder depth: furo renders it for each page of source code."""
+    toctree = context.get("toctree")
+    if toctree is None or doctree is not None:
+        return
+    depth = page.count("/")
+
+    def render(**options: Any) -> str:
+        if depth not in _SIDEBARS:
+            _SIDEBARS[depth] = toctree(**options)
+        return _SIDEBARS[depth]
+
+    context["toctree"] = render
+
+
+_SIDEBARS: dict[int, str] = {}
+"""HTML of the sidebar of pages that it does not list, by the number of folders above them."""

@@ -13,6 +13,8 @@ import circleci_async as ca
 DOCS = Path(__file__).parent
 PAGE = DOCS / "reference" / "coverage.md"
 
+_SENTENCE = re.compile(r".*?\.(?=\s|$)")
+_MODULE = re.compile(r"\b(?:[a-z_]\w*\.)+(?=\w)")
 _OPERATION = re.compile(r"^`(?P<method>[A-Z]+) (?P<path>/\S*)`$", re.MULTILINE)
 
 _TOP = """\
@@ -22,9 +24,9 @@ _TOP = """\
 
 Each API group is an attribute of the client, such as `circle.pipelines`. Together they cover API v2:
 {operations} operations in {groups} groups. Each method links to the page of its group, with examples, arguments and
-models.
+models. The second column says what it does, and which operation it calls; the third what it returns.
 
-[Iterate](../guide/paging.md) over the result of a paged method instead of awaiting it. A `project` is a
+[Iterate](../guide/paging.md) over a `Paged` or an `AsyncGenerator` instead of awaiting it. A `project` is a
 [slug](../guide/slugs.md), a `project_id` the project's UUID. Invalid arguments raise `InvalidArgument` before a request
 is sent; the [errors](../guide/errors.md) page lists the other errors.
 
@@ -40,13 +42,21 @@ class Call:
     group: str
     name: str
     summary: str
-    """The first line of its docstring."""
+    """The first sentence of its docstring."""
+    returns: str
+    """The type that it returns or, if it is a coroutine function, that awaiting it returns."""
     operation: str | None
     """The API operation, as `METHOD /path`. None for a method that combines several."""
 
     @property
     def link(self) -> str:
         return f"[`circle.{self.group}.{self.name}`](../groups/{page_of(self.group)})"
+
+    @property
+    def row(self) -> str:
+        """Its row of the table."""
+        operation = f"<br>`{self.operation}`" if self.operation else ""
+        return f"| {self.link} | {self.summary}{operation} | `{self.returns.replace('|', chr(92) + '|')}` |"
 
 
 def groups() -> list[str]:
@@ -69,8 +79,21 @@ def calls(group: str) -> list[Call]:
 
 def _call(group: str, name: str, method: Any) -> Call:
     text = inspect.getdoc(method) or ""
+    sentence = _SENTENCE.match(text)
     found = _OPERATION.search(text)
-    return Call(group, name, text.partition("\n")[0], f"{found['method']} {found['path']}" if found else None)
+    return Call(
+        group,
+        name,
+        sentence[0] if sentence else text,
+        _type(inspect.signature(method).return_annotation),
+        f"{found['method']} {found['path']}" if found else None,
+    )
+
+
+def _type(annotation: Any) -> str:
+    """Return the text of a type, without the modules of its names and what generators accept."""
+    text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    return _MODULE.sub("", text).removesuffix(", None]") + "]" * text.endswith(", None]")
 
 
 def table() -> str:
@@ -79,15 +102,16 @@ def table() -> str:
     operations = sum(call.operation is not None for each in by_group.values() for call in each)
     sections = [_TOP.format(operations=operations, groups=len(by_group))]
     for group, each in by_group.items():
-        rows = [f"| {call.link} | `{call.operation}` |" for call in each if call.operation]
-        sections.append(_section(f"{group} ({len(rows)})", "| method | operation |", rows))
-    rows = [f"| {call.link} | {call.summary} |" for each in by_group.values() for call in each if not call.operation]
-    sections.append(_section("Beyond the API", "| method | description |", rows))
+        rows = [call.row for call in each if call.operation]
+        sections.append(_section(f"{group} ({len(rows)})", rows))
+    sections.append(
+        _section("Beyond the API", [call.row for each in by_group.values() for call in each if not call.operation])
+    )
     return "\n".join(sections)
 
 
-def _section(title: str, head: str, rows: list[str]) -> str:
-    return "\n".join([f"## {title}", "", head, "|---|---|", *rows, ""])
+def _section(title: str, rows: list[str]) -> str:
+    return "\n".join([f"## {title}", "", "| method | description | returns |", "|---|---|---|", *rows, ""])
 
 
 if __name__ == "__main__":

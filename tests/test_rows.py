@@ -299,6 +299,7 @@ def listed_models() -> set[type]:
 LISTED = sorted(listed_models(), key=lambda kind: kind.__name__)
 
 
+LISTED_PROJECT = ca.ListedProject(slug="gh/acme/api", name="api", organization_slug="gh/acme")
 STEP_OUTPUT = ca.StepOutput(name="make test", node=0, status=ca.StepStatus.FAILED, exit_code=2, text="no")
 JOB_STEP = ca.JobStep(
     name="make test",
@@ -320,7 +321,7 @@ def instances(kind: type) -> list[Any]:
         for body in examples(operation)
     ]
     full = [item for each in whole for item in (each if isinstance(each, list) else [each])]
-    full += [each for each in (STEP_OUTPUT, JOB_STEP) if type(each) is kind]  # not in the description of the API
+    full += [each for each in (LISTED_PROJECT, STEP_OUTPUT, JOB_STEP) if type(each) is kind]  # not in the description of the API
     optional = {
         field.alias: None if type(None) in get_args(field.type) else field.default
         for field in attrs.fields(attrs.resolve_types(kind))

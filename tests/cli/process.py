@@ -61,11 +61,13 @@ def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
         time.sleep(0.01)
 
 
-def run_on_terminal(*arguments: object, columns: int = 80) -> Ran:
+def run_on_terminal(*arguments: object, columns: int = 80, env: Mapping[str, str] | None = None) -> Ran:
     """Run a command on a pseudo-terminal, which receives stdout and stderr."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    process = subprocess.Popen([*COMMAND, *map(str, arguments)], stdin=slave, stdout=slave, stderr=slave)
+    process = subprocess.Popen(
+        [*COMMAND, *map(str, arguments)], env={**os.environ, **(env or {})}, stdin=slave, stdout=slave, stderr=slave
+    )
     os.close(slave)
     shown = b""
     with contextlib.suppress(OSError):  # Linux raises EIO when the other side is closed

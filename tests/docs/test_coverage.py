@@ -21,7 +21,7 @@ NAMES = ca._exports().homes()
 GROUPS = [attribute for attribute, value in vars(ca.CircleCI).items() if isinstance(value, cached_property)]
 
 MAX_WORDS = 1200
-UNLIMITED = {DOCS / "reference" / "coverage.md", DOCS / "changelog.md"}
+UNLIMITED = {DOCS / "reference" / "coverage.md", DOCS / "reference" / "cli.md", DOCS / "changelog.md"}
 """Generated and included pages."""
 
 _CALL = re.compile(r"\bcircle\.(?P<group>[a-z_]+)\.(?P<method>[a-z_]+)")

@@ -11,7 +11,9 @@ from tests.endpoints.contract import OPERATIONS
 from .pages import README, name, pages
 
 _ROW = re.compile(
-    r"^\| \[`circle\.(?P<group>\w+)\.(?P<method>\w+)`\]\((?P<target>[^)]+)\) \| `?(?P<says>.+?)`? \|$", re.MULTILINE
+    r"^\| \[`circle\.(?P<group>\w+)\.(?P<method>\w+)`\]\((?P<target>[^)]+)\) \| "
+    r"(?P<does>.+?)(<br>`(?P<operation>.+?)`)? \| `(?P<returns>.+?)` \|$",
+    re.MULTILINE,
 )
 _COUNT = re.compile(r"\b(\d+) operations")
 
@@ -21,9 +23,22 @@ def test_the_page_matches_the_code() -> None:
 
 
 def test_the_page_lists_every_operation_under_its_name() -> None:
-    listed = {f"{row['group']}.{row['method']}": row["says"] for row in _ROW.finditer(PAGE.read_text("utf-8"))}
+    listed = {f"{row['group']}.{row['method']}": row["operation"] for row in _ROW.finditer(PAGE.read_text("utf-8"))}
     expected = {each.name: f"{each.method} {each.path}" for each in OPERATIONS.values()}
     assert expected.items() - listed.items() == set()
+
+
+def test_the_page_says_what_a_call_does_and_returns() -> None:
+    rows = {f"{row['group']}.{row['method']}": row for row in _ROW.finditer(PAGE.read_text("utf-8"))}
+    shown = {name: (rows[name]["does"], rows[name]["returns"]) for name in ("pipelines.list", "artifacts.latest")}
+    assert shown == {
+        "pipelines.list": ("Iterate over the pipelines of a project, newest first.", "Paged[Pipeline]"),
+        "artifacts.latest": (
+            "Find the artifacts of the newest successful pipeline that has matching ones; None if there is none.",
+            r"LatestArtifacts \| None",
+        ),
+    }
+    assert {name for name, row in rows.items() if not row["does"].endswith(".")} == set()
 
 
 @pytest.mark.parametrize("page", pages(), ids=name)
