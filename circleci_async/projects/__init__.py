@@ -1,1 +1,1 @@
-"""The projects of an organization, and those that an argument such as `projects` of a harvest names."""
+"""The projects of an organization, and the projects that an argument names."""

@@ -19,7 +19,7 @@ class Projects(Endpoints):
         the list; if both, the error is raised. `is_truncated` of the list is True after an iteration that ended reading
         pipelines at `look_back`.
 
-        Misses projects that the token's user does not follow or cannot access, and those that have neither a pipeline
+        Misses projects that the token's user does not follow or cannot access, and projects that have neither a pipeline
         within `look_back` nor runs in the last 90 days. In `circleci/...` organizations, pipelines are the only source.
         """
         from ..projects.of_organization import OrgProjects  # only now: it loads the models of other groups

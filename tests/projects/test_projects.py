@@ -253,7 +253,7 @@ async def test_the_list_of_the_embedded_circleci() -> None:
         found = await circle.projects.list("github/acme").collect()
         mine = await circle.pipelines.list_for_org("gh/acme", mine=True).collect()
         with pytest.raises(ca.NotFound):
-            await circle.projects.list("gh/nobody").collect()
+            await circle.projects.list("gh/missing").collect()
     assert [project.slug for project in found] == ["gh/acme/web", "gh/acme/api", "gh/acme/idle"]
     assert found[0].last_pipeline_at is not None
     assert timestamp(found[0].last_pipeline_at) == timestamp(now - timedelta(days=1))
@@ -324,14 +324,14 @@ async def test_a_snapshot_continues_after_an_organization_that_cannot_be_listed(
     world = World()
     world.project("gh/acme/api").pipeline().workflow("build").job("test")
     async with FakeCircleCI(world) as fake, fake.client() as circle:
-        snapshot = circle.insights.snapshot(["gh/nobody", "gh/acme"])
+        snapshot = circle.insights.snapshot(["gh/missing", "gh/acme"])
         results = {project: result async for project, result in snapshot}
-        alone = [(project, type(result)) async for project, result in circle.insights.snapshot("gh/nobody")]
+        alone = [(project, type(result)) async for project, result in circle.insights.snapshot("gh/missing")]
         check_nothing_in_use(circle)
-    error = results.pop("gh/nobody")
+    error = results.pop("gh/missing")
     assert isinstance(error, ca.NotFound)
     assert (error.status, list(results), len(results["gh/acme/api"])) == (404, ["gh/acme/api"], 1)  # type: ignore[arg-type]
-    assert alone == [("gh/nobody", ca.NotFound)]
+    assert alone == [("gh/missing", ca.NotFound)]
 
 
 async def test_a_snapshot_yields_no_project_twice() -> None:
