@@ -62,8 +62,8 @@ class OrgProjects(Paged[ListedProject]):
             if error.status not in _REFUSALS:
                 raise
             refusals["Insights"] = error
-        is_unknown = not (listed or start or self._since)  # the organization, if a source refused
-        if refusals and not names and ("pipelines" in refusals or is_unknown):
+        might_not_exist = not (listed or start or self._since)  # an organization without pipelines
+        if refusals and not names and ("pipelines" in refusals or might_not_exist):
             raise next(iter(refusals.values()))
         for source, refusal in refusals.items():
             log.warning("projects of %s: listed without %s: %s", self._organization, source, refusal)
