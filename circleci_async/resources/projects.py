@@ -20,8 +20,8 @@ class Projects(Endpoints):
         iteration that ended reading pipelines at `look_back`.
 
         Misses projects that the token's user does not follow or cannot access, and projects that have neither a
-        pipeline within `look_back` nor runs in the last 90 days. In `circleci/...` organizations, pipelines are the only
-        source.
+        pipeline within `look_back` nor runs in the last 90 days. In `circleci/...` organizations, pipelines are the
+        only source.
         """
         from ..projects.of_organization import OrgProjects  # only now: it loads the models of other groups
 
