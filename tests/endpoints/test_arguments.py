@@ -243,6 +243,12 @@ REFUSALS: dict[str, list[Start]] = {
         for wrong in ("package org", None, ["a.rego"])
     },
     f"after {A_TIME}'2026-03'": [call("policies.decisions", ID, after="2026-03")],
+    **{
+        f"after must be earlier than before={START}, got {after}": [
+            call("policies.decisions", ID, after=after, before=START)
+        ]
+        for after in (START, START + DAY)
+    },
     f"before {A_TIME}'soon'": [call("policies.decisions", ID, before="soon")],
     f"auto_cancel is not a project setting: expected one of {SETTINGS}": [
         call("projects.update_settings", P, auto_cancel=True)
