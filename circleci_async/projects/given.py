@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from contextlib import aclosing
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from ..core.fan_out import stream
 from ..core.session import Session
@@ -46,10 +46,20 @@ async def _expanded(session: Session, given: object) -> AsyncGenerator[tuple[Any
         yield given, error
 
 
-async def project_slugs(session: Session, projects: ProjectsRef) -> tuple[str, ...]:
-    """Return the slugs of projects, each once.
+class GivenProjects(NamedTuple):
+    """What an argument names."""
 
-    Raises `InvalidArgument` before anything is sent if one is invalid, and the error of an organization's list.
+    projects: tuple[str, ...]
+    """The slugs of all projects, each once."""
+    organizations: dict[str, CircleCIError | None]
+    """The slugs of organizations, each with the error if its projects could not be listed."""
+
+
+async def given_projects(session: Session, projects: ProjectsRef) -> GivenProjects:
+    """Return the slugs that an argument names.
+
+    Raises `InvalidArgument` before anything is sent if one is invalid, or if there is no project; and the error of an
+    organization if no project can be listed.
     """
     given = _several(projects)
     if not isinstance(given, AsyncIterable):
@@ -57,14 +67,23 @@ async def project_slugs(session: Session, projects: ProjectsRef) -> tuple[str, .
         for each in given:
             project_or_organization(each)
     slugs: dict[str, None] = {}
-    async with aclosing(each_project(session, given)) as found:
-        async for _, slug in found:
-            if isinstance(slug, CircleCIError):
-                raise slug
-            slugs[str(slug)] = None
-    if not slugs:
-        raise InvalidArgument(f"projects must contain at least one project, such as 'gh/acme/api', got {projects!r}")
-    return tuple(slugs)
+    organizations: dict[str, CircleCIError | None] = {}
+    async with aclosing(stream(given)) as items:
+        async for each in items:
+            named = project_or_organization(each)
+            if isinstance(named, OrgSlug):
+                organizations.setdefault(str(named))
+            async with aclosing(_expanded(session, named)) as found:
+                async for _, slug in found:
+                    if isinstance(slug, CircleCIError):
+                        organizations[str(named)] = slug
+                    else:
+                        slugs[str(slug)] = None
+    if slugs:
+        return GivenProjects(tuple(slugs), organizations)
+    for error in filter(None, organizations.values()):
+        raise error
+    raise InvalidArgument(f"projects must contain at least one project, such as 'gh/acme/api', got {projects!r}")
 
 
 def _several(projects: ProjectsRef) -> Iterable[ProjectRef | OrgRef] | AsyncIterable[ProjectRef | OrgRef]:

@@ -392,3 +392,25 @@ async def test_a_harvest_of_an_organization_without_projects_says_so(tmp_path: P
     async with raw_server(behaviour) as server, client(server.url) as circle:
         with pytest.raises(ca.InvalidArgument, match=r"projects must contain at least one project.*got 'gh/acme'"):
             await circle.harvest("gh/acme", tmp_path / "out")
+
+
+async def test_a_harvest_continues_without_an_organization_that_cannot_be_listed(tmp_path: Path) -> None:
+    world, later = two_organizations(), two_organizations()
+    later.project("gh/late/app").pipeline().workflow("build").job("test").artifact("a.txt", b"late")
+    given = ["gh/late", "gh/acme", "gh/other/lib"]
+    async with FakeCircleCI(world) as fake, fake.client() as circle:
+        events: list[ca.HarvestEvent] = []
+        for files in (3, 0):
+            report = await circle.harvest(given, tmp_path / "out", on_progress=events.append)
+            assert (len(report.files), report.is_complete, report.error) == (files, False, None)
+            [failure] = report.failed
+            assert (failure.kind, failure.project, failure.name) == ("projects", "gh/late", "gh/late")
+            assert str(failure).startswith("projects of gh/late: 404 Not Found: Organization not found")
+        with pytest.raises(ca.NotFound):
+            await circle.harvest(["gh/late", "gh/gone"], tmp_path / "none")
+    assert [event.kind for event in events if isinstance(event, ca.ListingFailed)] == 2 * ["projects"]
+    assert not (tmp_path / "none").exists()
+    async with FakeCircleCI(later) as fake, fake.client() as circle:
+        found = await circle.harvest(given, tmp_path / "out")
+    assert ([*found.failed], found.is_complete) == ([], True)
+    assert [*(await ca.harvest_status(tmp_path / "out")).failures] == []
