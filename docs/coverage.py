@@ -24,7 +24,7 @@ _TOP = """\
 
 Each API group is an attribute of the client, such as `circle.pipelines`. Together they cover API v2:
 {operations} operations in {groups} groups. Each method links to the page of its group, with examples, arguments and
-models. The second column says what it does, and which operation it calls; the third what it returns.
+models. Each row says what the method does, which operation it calls, and what it returns.
 
 [Iterate](../guide/paging.md) over a `Paged` or an `AsyncGenerator` instead of awaiting it. A `project` is a
 [slug](../guide/slugs.md), a `project_id` the project's UUID. Invalid arguments raise `InvalidArgument` before a request

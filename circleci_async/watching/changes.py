@@ -52,7 +52,7 @@ class JobChange(_StatusChange):
 
 
 Change: TypeAlias = PipelineChange | WorkflowChange | JobChange
-"""What `watch` yields. Type checkers infer the class of `item` from a comparison of `kind`."""
+"""What `watch` yields. A comparison of its `kind` narrows the type of `item`."""
 
 
 class Changes:

@@ -1,4 +1,4 @@
-"""Cancelling all workflows of a pipeline, also those that appear later."""
+"""Cancelling all workflows of a pipeline, including later ones."""
 
 import asyncio
 from typing import Any
