@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from urllib.parse import parse_qs, quote, urlencode
 from uuid import UUID
 
@@ -14,12 +14,14 @@ from yarl import URL
 
 from ..config.redacted import Redacted
 from ..errors import InvalidArgument
-from ..slug import OrgSlug, without_secrets
+
+if TYPE_CHECKING:
+    from ..slug import OrgSlug
 
 __all__ = ["Query"]
 
-Value: TypeAlias = str | int | bool | datetime | Enum | UUID | OrgSlug | None
-Query: TypeAlias = Mapping[str, Value | Sequence[str]]
+Value: TypeAlias = "str | int | bool | datetime | Enum | UUID | OrgSlug | None"
+Query: TypeAlias = Mapping[str, "Value | Sequence[str]"]
 """Query parameters by name. None is omitted; a sequence repeats the key."""
 
 
@@ -66,6 +68,8 @@ def _to_text(name: str, value: object) -> str:
             raise InvalidArgument(f"{name} must be a date that can be converted to UTC, got {value!r}") from None
     if isinstance(value, str | int | float | Enum | UUID):
         return str(value.value if isinstance(value, Enum) else value)
+    from ..slug import OrgSlug
+
     if isinstance(value, OrgSlug):
         return str(value)
     raise InvalidArgument(f"{name} must be a string, a number, a datetime or a list of strings, got {value!r}")
@@ -126,10 +130,12 @@ def split_query(path: str, query: Query | None) -> tuple[str, Query]:
     Raises `InvalidArgument` for a path that is not below the API: an address, '.' or '..', unquoted characters.
     """
     full_path, (path, _, written) = path, path.partition("?")
-    is_address = "://" in path or path.startswith("//")
-    if is_address or "#" in full_path:
-        shown = without_secrets(full_path) if is_address else full_path
-        raise InvalidArgument(f"path must be a path below the API, such as '/me', got {shown!r}")
+    if "://" in path or path.startswith("//"):
+        from ..slug import without_secrets
+
+        raise InvalidArgument(f"path must be a path below the API, such as '/me', got {without_secrets(full_path)!r}")
+    if "#" in full_path:
+        raise InvalidArgument(f"path must be a path below the API, such as '/me', got {full_path!r}")
     path = f"/{path.removeprefix('/')}"
     if any(part in {".", ".."} for part in path.split("/")):
         raise InvalidArgument(f"path must not contain '.' or '..' as a segment, got {path!r}")
