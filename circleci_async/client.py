@@ -243,8 +243,9 @@ class CircleCI(ApiGroups, NotPicklable):
         - `on_progress`: called with each `HarvestEvent`; a plain function in a separate thread, an async one on the
           event loop. A slow or failing one does not affect the harvest.
 
-        Raises `InvalidArgument`; `LedgerError` if the ledger cannot be used; `LedgerBusy` if another harvest is running
-        in `into`. Cancelling leaves only complete files and keeps everything downloaded so far.
+        Raises `InvalidArgument`; the error of `projects.list` if there is no project besides; `LedgerError` if the
+        ledger cannot be used; `LedgerBusy` if another harvest is running in `into`. Cancelling leaves only complete
+        files and keeps everything downloaded so far.
         """
         from .harvest.run import harvest
 

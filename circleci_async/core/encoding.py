@@ -135,7 +135,11 @@ def split_query(path: str, query: Query | None) -> tuple[str, Query]:
     Raises `InvalidArgument` for a path that is not below the API: an address, '.' or '..', unquoted characters.
     """
     full_path, (path, _, written) = path, path.partition("?")
-    if "://" in path or path.startswith("//") or "#" in full_path:
+    if "://" in path or path.startswith("//"):
+        from ..slug import without_secrets
+
+        raise InvalidArgument(f"path must be a path below the API, such as '/me', got {without_secrets(full_path)!r}")
+    if "#" in full_path:
         raise InvalidArgument(f"path must be a path below the API, such as '/me', got {full_path!r}")
     path = f"/{path.removeprefix('/')}"
     if any(part in {".", ".."} for part in path.split("/")):
