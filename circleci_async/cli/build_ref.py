@@ -33,10 +33,12 @@ class BuildRef(NamedTuple):
 
         Raises `InvalidArgument` for anything else.
         """
+        from ..slug import without_secrets
+
         if (ref := cls.find(text)) is not None:
             return ref
         path = _url_path(text)
-        got = repr(text.strip()) if path is None else f"a URL with the path {path!r}"  # the rest may be secret
+        got = f"a URL with the path {path!r}" if path is not None else repr(without_secrets(text.strip()))
         raise InvalidArgument(f"expected the id or the URL of {expected}, got {got}")
 
     @classmethod
@@ -72,10 +74,13 @@ class JobTarget(NamedTuple):
     @classmethod
     def parse(cls, target: str, number: int | None) -> "JobTarget":
         """Parse a project and a number, or without the number the URL of a job."""
+        from ..slug import without_secrets
+
         if number is not None:
             return cls(target, number)
         if _url_path(target) is None:
-            raise InvalidArgument(f"expected a project and a job number, or the URL of a job, got {target!r}")
+            shown = without_secrets(target)
+            raise InvalidArgument(f"expected a project and a job number, or the URL of a job, got {shown!r}")
         ref = BuildRef.parse(target, "a job")
         if ref.project is None or ref.job is None:
             raise InvalidArgument("expected the URL of a job, got that of a workflow or a pipeline")

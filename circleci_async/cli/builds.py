@@ -106,7 +106,10 @@ def _none(project: str, branch: str | None, *, mine: bool) -> str:
 
 def _or_number(text: str) -> str:
     """Return the alternative to an id in an error, with the project that was given without a number."""
-    return f", or a project and a number such as {text if text.count('/') == 2 else 'gh/acme/api'} 42"
+    from ..slug import without_secrets
+
+    shown = without_secrets(text)
+    return f", or a project and a number such as {shown if shown.count('/') == 2 else 'gh/acme/api'} 42"
 
 
 def _revision(pipeline: "Pipeline") -> str | None:

@@ -126,7 +126,7 @@ async def _find(
     if branch is not None:
         raise InvalidArgument("--branch requires a project")
     if ref is None:
-        raise InvalidArgument(f"expected the id or the URL of a pipeline or a workflow, or a project, got {text!r}")
+        ref = BuildRef.parse(text, "a pipeline or a workflow, or a project")  # raises the error
     if ref.id is None and ref.workflow is None and ref.project and ref.pipeline:
         return found(await circle.pipelines.get_by_number(ref.project, ref.pipeline))
     id = ref.workflow or ref.id

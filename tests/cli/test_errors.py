@@ -19,6 +19,7 @@ from .conftest import Cli, running, signal_when
 from .process import start
 
 ID = "5034460f-c7c4-4c43-9457-de07e2029e7b"
+URL = "u:s3cret@localhost/x"
 PAGE = "https://app.circleci.com/pipelines/github/acme/api/1"
 SECRET = "cci_secret_0123456789abcdef"
 
@@ -189,6 +190,10 @@ def test_a_usage_error_is_one_line_in_the_style_of_all_errors(
             "error: --since must be a time such as 7d, 12h, 2026-11-24 or 2026-11-24T10:00:00Z, got 'soon'",
         ),
         (("usage", "export", "gh/acme", "--end", "soon"), "error: --end must be a time such as 7d, 12h, "),
+        *(
+            (command, "got 'localhost/x'")
+            for command in (("jobs", URL), ("workflows", URL), ("logs", URL), ("artifacts", "list", URL))
+        ),
         (
             ("harvest", "run", "gh/acme/api", "--into", "o", "--latest", "--pipeline-id", ID),
             "error: --latest cannot be combined with --pipeline-id or --workflow-id: it selects the pipeline",
