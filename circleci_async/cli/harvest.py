@@ -259,6 +259,7 @@ def _report_as_data(report: "HarvestReport") -> dict[str, Any]:
 
 
 def _status_as_data(state: "HarvestStatus") -> dict[str, Any]:
-    from attrs import asdict
+    from attrs import asdict, fields
 
-    return {**asdict(state, recurse=False), "failures": list(state.failures)}
+    counters = asdict(state, recurse=False, filter=lambda field, _: field is not fields(type(state)).files)
+    return {**counters, "failures": list(state.failures)}
