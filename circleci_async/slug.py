@@ -27,9 +27,8 @@ _REPOSITORY_HOSTS: Final = {
 }
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]{0,30}://", re.IGNORECASE)
-_SHOWN = re.compile(
-    r"((?:[a-z][a-z0-9+.-]{0,30}:)?/+|)(?:(?!git@[^@]*$)(?:[^/]*@|.*:.*@))?([^?#]*).*", re.IGNORECASE | re.DOTALL
-)
+_SCHEME = re.compile(r"^(?:[a-z][a-z0-9+.-]{0,30}:)?/+", re.IGNORECASE)
+_QUERY = re.compile(r"[?#]")
 _GITLAB_HOST = re.compile(r"(?:www\.|altssh\.)?gitlab\.", re.IGNORECASE)  # also GitLab on a company's own host
 _NO_SCHEME = re.compile(
     r"(?:[^/@]*@)?[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?(?=[/?#]|$)", re.IGNORECASE
@@ -216,7 +215,15 @@ def without_secrets(text: str) -> str:
 
     A password may contain a slash, and the scheme may be missing or mistyped.
     """
-    return _SHOWN.sub(r"\1\2", text, count=1)
+    scheme = "".join(_SCHEME.findall(text[:64])[:1])
+    rest = text[len(scheme) :]
+    login, at, visible = rest.rpartition("@")
+    if at and ":" not in login:  # no password: an `@` in the path stays
+        host, slash, path = rest.partition("/")
+        at, visible = "@" if "@" in host else "", host.rpartition("@")[2] + slash + path
+    if at and login != "git":
+        rest = visible
+    return scheme + _QUERY.split(rest, maxsplit=1)[0]
 
 
 def project_path(project: str | ProjectSlug | HasSlug) -> str:
