@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from .endpoints.users import Users
     from .endpoints.webhooks import Webhooks
     from .harvest.events import OnHarvestEvent
-    from .harvest.report import HarvestReport
+    from .harvest.report import HarvestReport, OnFile
     from .harvest.selection import Selection
     from .models.events import WebhookEvent
     from .resources.artifacts import Artifacts
@@ -245,6 +245,7 @@ class CircleCI(NotPicklable):
         min_free: int | None = None,
         dedupe: Literal["hardlink"] | None = None,
         on_progress: "OnHarvestEvent | None" = None,
+        on_file: "OnFile | None" = None,
     ) -> "HarvestReport":
         """Download the artifacts of projects or organizations into a folder, except those it already holds.
 
@@ -256,7 +257,8 @@ class CircleCI(NotPicklable):
           `projects.list` finds, or several of both.
         - `select`: which artifacts; by default all.
         - `layout`: paths below `into`. None: `{project}/{pipeline}/{workflow}/{job}-{number}/{node}/{path}`, `{node}`
-          only where a job has artifacts of several nodes.
+          only where a job has artifacts of several nodes. Further fields: `{created_at:%Y-%m-%d}` of the pipeline,
+          `{branch}`, `{tag}`, `{revision}`, `{pipeline_id}`.
         - `concurrency`: files at a time, within the client's own `concurrency`.
         - `attempts`: attempts per artifact, each with the client's retries, before it counts as failed.
         - `max_files`, `max_bytes`: stop before downloading more than this.
@@ -264,6 +266,9 @@ class CircleCI(NotPicklable):
         - `dedupe="hardlink"`: files with equal content share their disk space.
         - `on_progress`: called with each `HarvestEvent`; a plain function in a separate thread, an async one on the
           event loop. A slow or failing one does not affect the harvest.
+        - `on_file`: an async function, awaited once for each file after it got its name, `concurrency` at a time. A slow
+          one slows the downloads. If it raises an error, the file is kept, the report lists the failure, and the next
+          harvest calls it again, as it does after a kill or a cancellation.
 
         Raises `InvalidArgument`; `LedgerError` if the ledger cannot be used; `LedgerBusy` if another harvest is running
         in `into`. Cancelling leaves only complete files and keeps everything downloaded so far.
@@ -283,6 +288,7 @@ class CircleCI(NotPicklable):
             min_free=min_free,
             dedupe=dedupe,
             on_progress=on_progress,
+            on_file=on_file,
         )
 
     @property

@@ -1,4 +1,4 @@
-"""`harvest run`, `harvest status` and `harvest verify`: artifacts in bulk."""
+"""`harvest run`, `harvest status`, `harvest verify` and `harvest prune`: artifacts in bulk."""
 
 import asyncio
 import re
@@ -163,6 +163,8 @@ async def status(out: Output, into: Into) -> None:
             ("Pending", f"{state.pending:,}"),
             ("Failed", f"{state.failed:,}"),
             *([("Gone", f"{state.gone:,}")] if state.gone else []),
+            *([("Pruned", f"{state.pruned:,}")] if state.pruned else []),
+            *([("Calls due", f"{state.calls_due:,}")] if state.calls_due else []),
             ("Runs", f"{state.runs:,}"),
             ("Last began", state.began_at),
             ("Last ended", state.ended_at),
@@ -184,6 +186,34 @@ async def verify(out: Output, into: Into) -> int:
         report = await verify_harvest(into)
     _show_verify_report(out, report, into)
     return 1 if report.differences else 0
+
+
+async def prune(
+    out: Output,
+    into: Into,
+    older_than: Annotated[
+        str, option("Files of pipelines created before then: 365d, 52w or 2026-01-31.", metavar="WHEN")
+    ],
+    dry_run: Annotated[bool, option("Print what would be deleted, and change nothing.", "--dry-run")] = False,
+) -> int:
+    """Delete the files of old pipelines.
+
+    The ledger keeps that they are deleted on purpose: no harvest downloads them again, and `harvest verify` does not
+    miss them. Sends no request, and needs no token. The exit code is 1 if a file cannot be deleted.
+    """
+    from .. import prune_harvest
+
+    when = parse_when("--older-than", older_than)
+    assert when is not None  # the option is required
+    with out.errors.status("Deleting files ...") if out.shows_progress and not dry_run else nullcontext():
+        report = await prune_harvest(into, older_than=when, dry_run=dry_run)
+    if out.is_json:
+        out.data(report)
+    else:
+        _print_errors(out, report.failed, report.failures, shlex.join(("circleci-async", "harvest", "prune", str(into), "--older-than", older_than, "--json")))
+        done = "would be deleted from" if dry_run else "deleted from"
+        out.say(f"{counted(report.files, 'file')}, {size(report.bytes)} {done} {printable(str(into))}")
+    return 1 if report.failures else 0
 
 
 def _show_report(

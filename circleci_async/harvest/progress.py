@@ -22,6 +22,7 @@ from .ledger.records import CommitResult, Listing, QueuedArtifact, Recorded
 from .ledger.values import valid_text
 from .notifier import Notifier
 from .pipeline_count import PipelineCount
+from .report import HarvestedFile
 
 PROGRESS_INTERVAL = 0.25
 """Seconds between two `HarvestProgress` events."""
@@ -121,6 +122,12 @@ class ProgressTracker:
         """Count a failed download, if it is final."""
         self.failed += is_final
         self._notify(FileFailed(**_file(artifact), error=error, is_final=is_final))
+
+    def call_failed(self, file: HarvestedFile, error: Exception) -> None:
+        """Count a file for which `on_file` raised an error."""
+        self.failed += 1
+        where: _File = {"project": file.project, "job": file.number, "node": file.node, "path": file.artifact}
+        self._notify(FileFailed(**where, error=error, is_final=True))
 
     def _notify(self, event: HarvestEvent) -> None:
         if self._notifier:

@@ -11,8 +11,6 @@ from typing import Final
 from ...errors import LedgerError
 
 LEDGER_NAME: Final = ".harvest.sqlite"
-VERSION: Final = 1
-
 DISK_FULL_ERRNOS: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 CHECKPOINT_PAGES: Final = 4_000
@@ -51,7 +49,8 @@ CREATE TABLE jobs (
 );
 
 -- An artifact. State: 'listed' (not selected), 'found' (pending download), 'fetched' (downloaded, without a path until
--- the list of its job is complete), 'done', 'failed', or 'gone' (not listed any more).
+-- the list of its job is complete), 'done', 'failed', 'gone' (not listed any more), 'pruning' or 'pruned' (deleted by
+-- `prune_harvest`, and not downloaded again).
 -- listed_by, run, fetched_by: the runs that last listed it, selected it, and downloaded it.
 -- turn: its position in the queue. tries: failed attempts.
 -- Of a pending artifact, size and etag are those of its partial file, if that can be resumed.
@@ -94,6 +93,33 @@ CREATE TABLE listings (
 );
 """
 
+_ADDED_TABLES: Final = (
+    """
+-- A pipeline: when it was created, and from what.
+CREATE TABLE pipelines (
+    project TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    created TEXT NOT NULL,
+    branch TEXT,
+    tag TEXT,
+    revision TEXT,
+    PRIMARY KEY (project, number)
+);
+
+-- A call of `on_file` that is due for a finished file; with an error, it failed in that run.
+CREATE TABLE calls (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    artifact INTEGER NOT NULL UNIQUE,
+    run INTEGER NOT NULL,
+    error TEXT
+);
+""",
+)
+"""What each version adds to the tables of version 1. A ledger that is only read gets it as temporary, empty tables."""
+
+VERSION: Final = 1 + len(_ADDED_TABLES)
+
 _COLUMN_TYPES: Final = {
     "settings": {"'text'": "name value"},
     "runs": {"'integer'": "id", "'text'": "selection began", "'text', 'null'": "ended"},
@@ -105,6 +131,8 @@ _COLUMN_TYPES: Final = {
         "'text', 'null'": "target sha256 etag finished error",
     },
     "listings": {"'integer'": "run", "'text'": "selection kind project key name detail", "'text', 'null'": "error"},
+    "pipelines": {"'integer'": "number", "'text'": "project id created", "'text', 'null'": "branch tag revision"},
+    "calls": {"'integer'": "artifact run", "'text', 'null'": "error"},
 }
 """The types of the values in each column."""
 
@@ -133,8 +161,9 @@ def connect(root: Path) -> sqlite3.Connection:
             connection.execute("BEGIN IMMEDIATE")
             if _is_empty(connection):
                 _create_tables(connection)
+            elif (version := _checked_version(connection, path)) < VERSION:
+                _add_tables(connection, version)
             connection.execute("COMMIT")
-            _check_version(connection, path)
             if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
                 raise damaged(path)
             _check_values(connection, path)
@@ -167,7 +196,8 @@ def _open_to_read(path: Path, mode: str, *, is_checked: bool) -> sqlite3.Connect
     try:
         if mode == "mode=rw":
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # keeps the WAL index in memory
-        _check_version(connection, path)
+        for tables in _ADDED_TABLES[_checked_version(connection, path) - 1 :]:
+            connection.executescript(tables.replace("CREATE TABLE", "CREATE TEMPORARY TABLE"))
         if not is_checked:
             _check_values(connection, path)
     except BaseException:
@@ -186,10 +216,22 @@ def ledger_errors(root: Path) -> Generator[None]:
 
 
 def _create_tables(connection: sqlite3.Connection) -> None:
-    for statement in _TABLES.split(";\n"):
-        connection.execute(statement)
+    _execute(connection, _TABLES)
     connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+    _add_tables(connection, 1)
+
+
+def _add_tables(connection: sqlite3.Connection, version: int) -> None:
+    """Add what versions after `version` added."""
+    for tables in _ADDED_TABLES[version - 1 :]:
+        _execute(connection, tables)
     connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _execute(connection: sqlite3.Connection, statements: str) -> None:
+    """Execute statements in the transaction that is open, which `executescript` would commit."""
+    for statement in statements.split(";\n"):
+        connection.execute(statement)
 
 
 def ledger_error(error: sqlite3.Error, path: Path) -> LedgerError:
@@ -208,7 +250,8 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is None
 
 
-def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+def _checked_version(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the version of a ledger, at most this one. Raises `LedgerError`."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != _APPLICATION_ID:
@@ -218,6 +261,9 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} was written by a newer version of circleci_async (its format is {version}, this version reads"
             f" {VERSION}): update circleci_async"
         )
+    if version < 1:
+        raise damaged(path)
+    return int(version)
 
 
 def _check_files(path: Path) -> None:
