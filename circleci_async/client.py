@@ -266,9 +266,9 @@ class CircleCI(NotPicklable):
         - `dedupe="hardlink"`: files with equal content share their disk space.
         - `on_progress`: called with each `HarvestEvent`; a plain function in a separate thread, an async one on the
           event loop. A slow or failing one does not affect the harvest.
-        - `on_file`: an async function, awaited once for each file after it got its name, `concurrency` at a time. A slow
-          one slows the downloads. If it raises an error, the file is kept, the report lists the failure, and the next
-          harvest calls it again, as it does after a kill or a cancellation.
+        - `on_file`: an async function, awaited once for each `HarvestedFile` that this harvest places, `concurrency` at
+          a time. A slow one slows the downloads. If it raises an error, the file is kept, the report lists the failure,
+          and the next harvest calls it again, as it does after a kill or a cancellation.
 
         Raises `InvalidArgument`; `LedgerError` if the ledger cannot be used; `LedgerBusy` if another harvest is running
         in `into`. Cancelling leaves only complete files and keeps everything downloaded so far.

@@ -203,16 +203,16 @@ async def prune(
     """
     from .. import prune_harvest
 
-    when = parse_when("--older-than", older_than)
-    assert when is not None  # the option is required
-    with out.errors.status("Deleting files ...") if out.shows_progress and not dry_run else nullcontext():
+    when = parse_when("--older-than", older_than) or older_than  # so that the error names the option
+    with out.errors.status("Deleting files ...") if out.shows_progress else nullcontext():
         report = await prune_harvest(into, older_than=when, dry_run=dry_run)
     if out.is_json:
         out.data(report)
     else:
-        _print_errors(out, report.failed, report.failures, shlex.join(("circleci-async", "harvest", "prune", str(into), "--older-than", older_than, "--json")))
-        done = "would be deleted from" if dry_run else "deleted from"
-        out.say(f"{counted(report.files, 'file')}, {size(report.bytes)} {done} {printable(str(into))}")
+        command = _command("prune", into, "--older-than", shlex.quote(older_than), "--json")
+        _print_errors(out, report.failed, report.failures, command)
+        would_be = "would be " if dry_run else ""
+        out.say(f"{counted(report.files, 'file')}, {size(report.bytes)} {would_be}deleted from {printable(str(into))}")
     return 1 if report.failures else 0
 
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from ..core.fan_out import fan_out
 from ..core.session import Session
@@ -15,7 +15,7 @@ from ..globs import matches
 from ..models.jobs import JobType
 from ..models.newest_workflows import is_setup_finished, newest_of_each_name, succeeded
 from ..models.pipelines import Pipeline
-from ..models.workflows import Workflow, WorkflowJob
+from ..models.workflows import WorkflowJob
 from ..slug import ProjectSlug
 from .backpressure import Backpressure
 from .committer import Committer

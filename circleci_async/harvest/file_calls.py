@@ -66,7 +66,8 @@ class FileCalls:
             if not await self.queue.has_due(self._concurrency):
                 return
             if self._task is not None and self._task.done():
-                return self._task.result()
+                self._task.result()
+                return
             await next_claim.wait()
 
     async def _run(self) -> None:

@@ -69,8 +69,8 @@ async def prune_harvest(into: str | os.PathLike[str], *, older_than: When, dry_r
     The ledger records that they are deleted on purpose: no harvest downloads them again, and `verify_harvest` does not
     miss them.
 
-    - `older_than`: `365d`, another `When`: how long ago the pipeline of the file was created. A file of a ledger without
-      that date counts from its download.
+    - `older_than`: how long ago the pipeline of a file was created, such as `365d`, or another `When`. In a ledger of
+      an older version, which does not have that date, the date of the download counts.
     - `dry_run`: count the files, and change nothing.
 
     Can be cancelled or killed, and repeated. Raises `InvalidArgument`; `LedgerError` if the destination contains no

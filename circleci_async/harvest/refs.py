@@ -60,7 +60,9 @@ def artifacts_listing(job: JobRef, *, is_finished: bool) -> Listing:
 
 def workflow_ref(project: str, pipeline: Pipeline, workflow: Workflow) -> WorkflowRef:
     """Return what is needed of a workflow."""
-    return WorkflowRef(project, pipeline.number, workflow.id, workflow.name, workflow.is_finished, pipeline_ref(pipeline))
+    return WorkflowRef(
+        project, pipeline.number, workflow.id, workflow.name, workflow.is_finished, pipeline_ref(pipeline)
+    )
 
 
 def job_ref(workflow: WorkflowRef, job: WorkflowJob) -> JobRef:

@@ -212,8 +212,9 @@ def all_failures(root: Path) -> Rows[HarvestFailure]:
     return failures_of(root, 0)
 
 
-def _file_maker(root: Path) -> Callable[..., HarvestedFile]:
+def file_maker(root: Path) -> Callable[..., HarvestedFile]:
     """Return the function that makes a file from a row with `FILE_COLUMNS`. It raises `LedgerError`."""
+
     def make(*row: Any) -> HarvestedFile:
         target, size, sha256, etag, finished, project, pipeline, workflow, job, number, node, artifact, url, *rest = row
         pipeline_id, created, branch, tag, revision = rest

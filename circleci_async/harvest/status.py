@@ -62,8 +62,8 @@ def _read(root: Path) -> HarvestStatus:
         states = {
             state: (count, size or 0)
             for state, count, size in sql.execute(
-                "SELECT CASE state WHEN 'fetched' THEN 'found' WHEN 'pruning' THEN 'pruned' ELSE state END, count(*), sum(size)"
-                " FROM artifacts GROUP BY 1"
+                "SELECT CASE state WHEN 'fetched' THEN 'found' WHEN 'pruning' THEN 'pruned' ELSE state END,"
+                " count(*), sum(size) FROM artifacts GROUP BY 1"
             )
         }
         (failed_lists,) = sql.execute("SELECT count(*) FROM listings WHERE error IS NOT NULL").fetchone()
