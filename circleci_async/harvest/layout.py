@@ -90,7 +90,9 @@ class Layout:
             raise self._unknown_field(folder) from None
         fields = [_Field(text, name, form or "") for text, name, form, _ in parsed]
         for (_, _, _, conversion), (_, name, form) in zip(parsed, fields, strict=True):
-            if name is not None and (name not in FIELDS or conversion or (form and name != "created_at")):
+            if name is not None and (
+                name not in FIELDS or conversion or (form if name != "created_at" else "{" in form)
+            ):
                 end = f"!{conversion}" * bool(conversion) + f":{form}" * bool(form)
                 raise self._unknown_field(f"{{{name}{end}}}")
             if name == "created_at":
