@@ -72,7 +72,8 @@ async def run(
     layout: Annotated[
         str | None,
         option(
-            "Path of each file; by default {project}/{pipeline}/{workflow}/{job}-{number}/{node}/{path}.",
+            "Path of each file; by default {project}/{pipeline}/{workflow}/{job}-{number}/{node}/{path}. More fields:"
+            " {created_at:%Y-%m-%d}, {branch}, {tag}, {revision}, {pipeline_id}.",
             metavar="TEMPLATE",
         ),
     ] = None,

@@ -130,7 +130,7 @@ class _HarvestRun:
         run = await begin_run(writer, self._layout, self._projects, self._select.key, dedupe=dedupe)
         queue = LedgerQueue(writer, run)
         calls = self._calls(CallQueue(writer, folder, run), concurrency)
-        placement = Placement(queue, folder, run, dedupe=dedupe, calls=calls and calls.queue)
+        placement = Placement(queue, folder, run, dedupe=dedupe, calls=None if calls is None else calls.queue)
         await writer.run(placement.recover)
         committer = Committer(writer, placement, bounds, progress, stop, calls)
         backpressure = Backpressure(max_files=bounds.max_files, max_bytes=bounds.max_bytes)

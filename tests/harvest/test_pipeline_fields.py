@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,7 +68,7 @@ async def test_every_selection_knows_the_pipeline(by: str, into: Path) -> None:
     world = branched_world()
     workflow = all_artifacts(world)[-1].job.workflow
     pipeline = workflow.pipeline
-    ids = {"pipeline_id": pipeline.id, "workflow_id": workflow.id, "latest": True}
+    ids: dict[str, Any] = {"pipeline_id": pipeline.id, "workflow_id": workflow.id, "latest": True}
     async with FakeCircleCI(world) as fake:
         report = await harvest(fake, into, layout=LAYOUT, select=ca.Selection(**{by: ids[by]}))
     assert len(report.files) == 3

@@ -79,7 +79,7 @@ async def test_pruned_files_stay_pruned_whatever_the_lists_contain(into: Path) -
             with closing(sqlite3.connect(into / LEDGER_NAME)) as sql:
                 sql.execute("UPDATE jobs SET listed = 'begun'")
                 sql.commit()
-            empty = {"items": [], "next_page_token": None}
+            empty: dict[str, Any] = {"items": [], "next_page_token": None}
             fault = fake.fail("*/artifacts", origin="api", body=empty, times=None if is_empty else 0)
             report = await harvest(fake, into)
             assert (len(report.files), len(report.failed), states(into)) == (0, 0, {"pruned": 4})
