@@ -84,6 +84,8 @@ class FakeCircleCI:
             raise InvalidArgument(f"webhook_timeout must be greater than 0 seconds, got {webhook_timeout}")
         if any(delay < 0 for delay in webhook_retries):
             raise InvalidArgument(f"webhook_retries must be 0 or more seconds each, got {webhook_retries}")
+        if on_request is not None and not callable(on_request):
+            raise InvalidArgument(f"on_request must be a function that takes a Request, got {on_request!r}")
         self._world = world or World()
         self._accounts = Accounts.of(self._world, token, tokens)
         self.token: str = self._accounts.token
