@@ -8,17 +8,22 @@ import asyncio
 import os
 from collections.abc import Generator
 from contextlib import closing, contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
+
+from attrs import evolve
 
 from ..core.arguments import check_positive_integer, check_word, local_path
 from ..core.session import Session
 from ..core.uninterrupted import uninterrupted
+from ..core.when import When, parse_when
 from ..endpoints.resource import ProjectsRef
 from ..errors import LedgerError
 from ..org_projects import project_slugs
 from .backpressure import Backpressure
 from .bounds import MIN_FREE, Bounds
+from .build_lists import RECHECK
 from .committer import Committer
 from .discovery import Discovery
 from .downloader import Downloader
@@ -27,6 +32,7 @@ from .fetcher import Fetcher
 from .folder import HarvestFolder
 from .layout import DEFAULT_LAYOUT, Layout
 from .ledger.catalog import Catalog
+from .ledger.ended import EndedLists
 from .ledger.listings import IncompleteListings
 from .ledger.queue import LedgerQueue
 from .ledger.runs import begin_run, end_run
@@ -59,6 +65,7 @@ async def harvest(
     max_bytes: int | None = None,
     min_free: int | None = None,
     dedupe: Dedupe | None = None,
+    recheck: When | None = None,
     on_progress: OnHarvestEvent | None = None,
 ) -> HarvestReport:
     """Harvest; see `CircleCI.harvest`."""
@@ -67,13 +74,16 @@ async def harvest(
     check_positive_integer("concurrency", concurrency)
     check_positive_integer("attempts", attempts)
     check_word("dedupe", dedupe, get_args(Dedupe))
+    recheck_since = parse_when("recheck", recheck) or RECHECK
     root = local_path("into", into)
     bounds = Bounds(root, max_files=max_files, max_bytes=max_bytes, min_free=MIN_FREE if min_free is None else min_free)
+    requests_before = session.state.stats.requests
     slugs = await project_slugs(session, projects)
     lock = await _acquire_lock(root)
     try:
-        run = _HarvestRun(session, root, template, slugs, select, bounds, on_progress)
-        return await run.run(concurrency=concurrency, attempts=attempts, dedupe=dedupe is not None)
+        run = _HarvestRun(session, root, template, slugs, select, recheck_since, bounds, on_progress)
+        report = await run.run(concurrency=concurrency, attempts=attempts, dedupe=dedupe is not None)
+        return evolve(report, requests=session.state.stats.requests - requests_before)
     finally:
         lock.release()
 
@@ -86,6 +96,7 @@ class _HarvestRun:
         layout: Layout,
         projects: tuple[str, ...],
         select: Selection,
+        recheck: datetime | timedelta,
         bounds: Bounds,
         on_progress: OnHarvestEvent | None,
     ) -> None:
@@ -94,6 +105,7 @@ class _HarvestRun:
         self._layout = layout
         self._projects = projects
         self._select = select
+        self._recheck = recheck
         self._bounds = bounds
         self._stop = StopSignal()
         self._progress = ProgressTracker(session.state.stats, on_progress)
@@ -111,6 +123,7 @@ class _HarvestRun:
             failed=failures_of(self._root, id),
             bytes=self._progress.named_bytes,
             seconds=self._progress.seconds,
+            requests_saved=self._progress.requests_saved,
             stopped=self._stop.reason,
             error=self._stop.error,
         )
@@ -131,11 +144,13 @@ class _HarvestRun:
             session,
             ListReader(policy, IncompleteListings(writer, run), backpressure, progress, stop, attempts=attempts),
             Catalog(writer, folder, self._layout, run),
+            EndedLists(writer),
             committer,
             backpressure,
             progress,
             stop,
             selection=self._select,
+            recheck=self._recheck,
             projects=self._projects,
         )
         downloader = Downloader(session, queue, folder, bounds, progress)
