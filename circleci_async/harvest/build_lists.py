@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import NamedTuple
+from uuid import UUID
 
 from ..core.session import Session
 from ..endpoints.pipelines import Pipelines
@@ -106,10 +107,18 @@ class BuildLists:
 
 
 def _is_final_workflow(workflow: Workflow) -> bool:
-    """Return whether a workflow has ended, with a name that the server need not correct."""
-    return workflow.is_finished and is_valid_unicode(workflow.name)
+    """Return whether a workflow has ended, with an id and a name that the server need not correct."""
+    return workflow.is_finished and is_valid_unicode(workflow.name) and _is_uuid(workflow.id)
 
 
 def _is_final_job(job: ListedJob) -> bool:
     """Return whether a job has ended, with a number and a name that the server need not correct."""
     return job.status.is_finished and is_storable(job.number) and is_valid_unicode(job.name)
+
+
+def _is_uuid(id: str) -> bool:
+    try:
+        UUID(id)
+    except ValueError:
+        return False
+    return True

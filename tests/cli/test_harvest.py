@@ -101,7 +101,7 @@ def test_a_second_run_downloads_only_new_artifacts(cli: Cli, builds: World, fake
     more = cli(*command)
 
     assert (again.code, again.err) == (0, "")
-    assert re.fullmatch(r"0 files, 0 bytes in .*; 8 already present\n", again.out)
+    assert re.fullmatch(r"0 files, 0 bytes in .*; 5 requests, 10 saved; 8 already present\n", again.out)
     assert re.fullmatch(r"1 file, 3 bytes in .*; 8 already present\n", more.out)
     assert len(fetched(fake)) == once + 1
 
@@ -455,6 +455,8 @@ def test_json_has_a_line_per_event_and_ends_with_the_summary(
         "skipped": 0,
         "failed": 2,
         "bytes": 4,
+        "requests": 8,
+        "requests_saved": 0,
         "is_complete": False,
         "stopped": None,
         "error": None,

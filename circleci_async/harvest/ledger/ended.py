@@ -58,8 +58,7 @@ class EndedLists:
             return None
         read, items = row
         try:
-            read_at = datetime.fromisoformat(read)
-            return parse(read_at, json.loads(items)) if read_at.tzinfo else None
+            return parse(_time(read), json.loads(items))
         except (ValueError, TypeError, RecursionError):
             return None
 
@@ -75,30 +74,31 @@ class EndedLists:
 
 def _workflows(read_at: datetime, items: Any) -> EndedWorkflows:
     workflows = [
-        Workflow(id=_text(id), name=_text(name), created_at=_time(created), status=WorkflowStatus(status))
-        for id, name, created, status in items
+        Workflow(
+            id=_checked(str, id), name=_checked(str, name), created_at=_time(created), status=WorkflowStatus(status)
+        )
+        for id, name, created, status in _checked(list, items)
     ]
     return EndedWorkflows(read_at, workflows)
 
 
 def _jobs(read_at: datetime, items: Any) -> list[ListedJob]:
-    return [ListedJob(_number(number), _text(name), JobStatus(status)) for number, name, status in items]
+    return [
+        ListedJob(_checked(int, number), _checked(str, name), JobStatus(status))
+        for number, name, status in _checked(list, items)
+    ]
 
 
-def _text(value: object) -> str:
-    if type(value) is not str:
+def _checked(kind: type[T], value: Any) -> T:
+    """Return a value of this type. Raises `TypeError` for another one."""
+    if type(value) is not kind:
         raise TypeError(value)
     return value
 
 
-def _number(value: object) -> int:
-    if type(value) is not int:
-        raise TypeError(value)
-    return value
-
-
-def _time(value: str) -> datetime:
-    time = datetime.fromisoformat(value)
+def _time(text: str) -> datetime:
+    """Parse a time with a time zone. Raises `ValueError`, `TypeError`."""
+    time = datetime.fromisoformat(text)
     if time.tzinfo is None:
-        raise ValueError(value)
+        raise ValueError(text)
     return time
