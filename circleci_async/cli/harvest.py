@@ -79,7 +79,7 @@ async def run(
     dedupe: Annotated[str | None, option("Store identical files once, as hard links.", metavar="hardlink")] = None,
     recheck: Annotated[
         str | None,
-        option("Look for reruns in pipelines that are not older than this; 14d by default.", metavar="WHEN"),
+        option("Look for reruns in pipelines up to this age; 14d by default.", metavar="WHEN"),
     ] = None,
     max_files: Annotated[int | None, option("Stop after N files.", metavar="N", min=0)] = None,
     max_bytes: Annotated[

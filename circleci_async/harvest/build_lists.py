@@ -71,18 +71,17 @@ class BuildLists:
             for workflow in known.workflows:
                 yield workflow
             return
+        if known is not None:  # so that it is not used if the list cannot be read now
+            await self._ended.forget_workflows(pipeline.id)
         listed: list[Workflow] = []
         paged = self._pipelines.workflows(pipeline.id).empty_if_missing()
         async with aclosing(self._reader.items(paged)) as workflows:
             async for workflow in workflows:
                 listed.append(workflow)
                 yield workflow
-        if self._stop.is_set:  # perhaps before the end of the list
-            return
-        if is_setup_finished(pipeline) and not paged.is_missing and all(map(_is_final_workflow, listed)):
+        is_final = is_setup_finished(pipeline) and not paged.is_missing and all(map(_is_final_workflow, listed))
+        if is_final and not self._stop.is_set:  # a stop can have ended the list early
             await self._ended.record_workflows(pipeline.id, listed, self._now)
-        elif known is not None:
-            await self._ended.forget_workflows(pipeline.id)
 
     async def jobs(self, workflow: WorkflowRef) -> AsyncGenerator[ListedJob]:
         """Iterate the jobs of a workflow that have a number, without approvals. Ends early when the run is stopped."""

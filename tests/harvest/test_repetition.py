@@ -13,7 +13,7 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.harvest import discovery
-from circleci_async.harvest.ledger.schema import LEDGER_NAME
+from circleci_async.harvest.ledger.schema import LEDGER_NAME, VERSION
 from circleci_async.testing import FakeCircleCI, Pipeline, Project, World
 from tests.harvest.harvests import all_artifacts, fill, harvest, rows, tree, usual_tree
 from tests.harvest.killer import killer
@@ -229,6 +229,17 @@ async def test_only_a_list_that_failed_is_requested_again(
     assert last(old) == {"pipeline": 1}
 
 
+async def test_a_list_of_workflows_that_failed_is_requested_again_with_a_smaller_recheck(into: Path) -> None:
+    world = pipelines_of(YOUNG)
+    [pipeline] = world.projects["gh/acme/api"].pipelines.all
+    async with FakeCircleCI(world) as fake:
+        await harvest(fake, into)
+        fill(pipeline.workflow("build").job("again"), 1)
+        fake.fail("*/workflow", origin="api", status=400)
+        assert files(await harvest(fake, into)) == (0, 0, 1)
+        assert files(await harvest(fake, into, recheck="1d")) == (1, 1, 0)
+
+
 @pytest.mark.parametrize("path", ["*/workflow", "*/job"])
 async def test_a_list_that_answered_404_is_requested_again(path: str, old: FakeCircleCI, into: Path) -> None:
     old.fail(path, origin="api", status=404)
@@ -367,3 +378,25 @@ async def test_values_of_other_types_are_a_damaged_ledger(old: FakeCircleCI, int
     change_ledger(into, "UPDATE ended SET items = x'00'")
     with pytest.raises(ca.LedgerError, match="is damaged"):
         await harvest(old, into)
+
+
+# Ledgers of earlier versions
+
+
+async def test_a_ledger_without_lists_is_upgraded(old: FakeCircleCI, into: Path) -> None:
+    await harvest(old, into)
+    change_ledger(into, "DROP TABLE ended")
+    change_ledger(into, "PRAGMA user_version = 1")
+    for folder_mode in (0o755, 0o555):
+        into.chmod(folder_mode)
+        status = await ca.harvest_status(into)
+        assert (status.done, status.runs, len(status.failures), status.is_complete) == (2, 1, 0, True)
+        (await ca.verify_harvest(into)).raise_for_differences()
+        assert rows(into, "PRAGMA user_version") == [(1,)]
+    into.chmod(0o755)
+    last(old)
+    report = await harvest(old, into)
+    assert (last(old), report.requests_saved) == ({"pipeline": 1, "workflow": 2, "job": 2}, 2)
+    await harvest(old, into)
+    assert last(old) == {"pipeline": 1}
+    assert rows(into, "PRAGMA user_version") == [(VERSION,)]

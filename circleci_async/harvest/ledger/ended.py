@@ -48,7 +48,7 @@ class EndedLists:
         await self._record("jobs", workflow, read_at, list(jobs))
 
     async def forget_workflows(self, pipeline: str) -> None:
-        """Remove the record of the workflows of a pipeline: one of them is running."""
+        """Remove the record of the workflows of a pipeline."""
         await self._forget("workflows", pipeline)
 
     @transactional
