@@ -31,14 +31,16 @@ class BuildRef(NamedTuple):
         Raises `InvalidArgument` for anything else.
         """
         from .. import ProjectSlug
-        from ..slug import with_scheme
+        from ..slug import with_scheme, without_secrets
 
         text = with_scheme(text.strip())
         if "://" not in text:
             try:
                 return cls(id=str(UUID(text)))
             except ValueError:
-                raise InvalidArgument(f"expected the id or the URL of {expected}, got {text!r}") from None
+                raise InvalidArgument(
+                    f"expected the id or the URL of {expected}, got {without_secrets(text)!r}"
+                ) from None
         try:
             path = urlsplit(text).path
         except ValueError:  # the message of the error quotes the URL, which may be secret

@@ -95,8 +95,11 @@ def _expect_id(text: str, what: str) -> None:
     try:
         UUID(text)
     except ValueError:
-        example = f"{text if '/' in text else 'gh/acme/api'} 42"
-        message = f"expected the id of a {what}, or a project and a number such as {example}, got {text!r}"
+        from ..slug import without_secrets
+
+        shown = without_secrets(text)
+        example = f"{shown if '/' in shown else 'gh/acme/api'} 42"
+        message = f"expected the id of a {what}, or a project and a number such as {example}, got {shown!r}"
         raise InvalidArgument(message) from None
 
 

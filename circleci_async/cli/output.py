@@ -130,7 +130,7 @@ class Output:
         self.write("[]\n" if before == "[\n" else "\n]\n")
 
     def table(self, rows: Sequence[T], columns: Sequence[Column[T]]) -> None:
-        """Print a table: on a terminal as much as fits, coloured, with a note of hidden columns; elsewhere complete."""
+        """Print a table: on a terminal the columns that fit, with colors and a note of hidden ones; else complete."""
         if self.is_json:
             return
         from rich.cells import cell_len

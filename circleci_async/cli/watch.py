@@ -24,7 +24,7 @@ MAX_HINTS = 3
 """Failed jobs for which the command that prints their log is shown."""
 
 INTERVAL = (2.0, 10.0)
-"""Default seconds between polls: shorter than the SDK's, since somebody waits."""
+"""Default seconds between polls: shorter than the SDK's, since a user waits."""
 
 LAST_CHANGES = 2.0
 """Seconds for which jobs may still run in workflows that have all ended."""

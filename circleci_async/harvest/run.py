@@ -20,7 +20,7 @@ from ..core.uninterrupted import uninterrupted
 from ..core.when import When, parse_when
 from ..endpoints.resource import ProjectsRef
 from ..errors import LedgerError
-from ..org_projects import project_slugs
+from ..projects.given import GivenProjects, given_projects
 from .backpressure import Backpressure
 from .bounds import MIN_FREE, Bounds
 from .build_lists import RECHECK
@@ -78,10 +78,10 @@ async def harvest(
     root = local_path("into", into)
     bounds = Bounds(root, max_files=max_files, max_bytes=max_bytes, min_free=MIN_FREE if min_free is None else min_free)
     requests_before = session.state.stats.requests
-    slugs = await project_slugs(session, projects)
+    given = await given_projects(session, projects)
     lock = await _acquire_lock(root)
     try:
-        run = _HarvestRun(session, root, template, slugs, select, recheck_since, bounds, on_progress)
+        run = _HarvestRun(session, root, template, given, select, recheck_since, bounds, on_progress)
         report = await run.run(concurrency=concurrency, attempts=attempts, dedupe=dedupe is not None)
         return evolve(report, requests=session.state.stats.requests - requests_before)
     finally:
@@ -94,7 +94,7 @@ class _HarvestRun:
         session: Session,
         root: Path,
         layout: Layout,
-        projects: tuple[str, ...],
+        given: GivenProjects,
         select: Selection,
         recheck: datetime | timedelta,
         bounds: Bounds,
@@ -103,7 +103,7 @@ class _HarvestRun:
         self._session = session
         self._root = root
         self._layout = layout
-        self._projects = projects
+        self._projects, self._organizations = given
         self._select = select
         self._recheck = recheck
         self._bounds = bounds
@@ -140,9 +140,10 @@ class _HarvestRun:
         await writer.run(placement.recover)
         committer = Committer(writer, placement, bounds, progress, stop)
         backpressure = Backpressure(max_files=bounds.max_files, max_bytes=bounds.max_bytes)
+        reader = ListReader(policy, IncompleteListings(writer, run), backpressure, progress, stop, attempts=attempts)
         discovery = Discovery(
             session,
-            ListReader(policy, IncompleteListings(writer, run), backpressure, progress, stop, attempts=attempts),
+            reader,
             Catalog(writer, folder, self._layout, run),
             EndedLists(writer),
             committer,
@@ -168,6 +169,7 @@ class _HarvestRun:
         )
         with self._stop_if_disk_is_full():
             async with committer:
+                await reader.record_organizations(self._organizations)
                 await self._run_both(discovery, fetcher, concurrency)
             if stop.error is None:
                 await committer.check()

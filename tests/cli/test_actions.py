@@ -80,6 +80,7 @@ def test_an_id_or_a_page_url_is_parsed(text: str, target: BuildRef) -> None:
         (APP, "got a URL with the path '/pipelines/github/acme/api'"),
         (f"{APP}/23x", "expected the id or the URL of a workflow"),
         (f"{APP}/workflows/{ID}0", "expected the id or the URL of a workflow"),
+        ("someone:s3cret@localhost/build", "expected the id or the URL of a workflow, got 'localhost/build'"),
         ("https://example.com/?secret", "got a URL with the path '/'"),
         ("https://ci.example.com/pipelines/svn/acme/api/7", "project"),
     ],

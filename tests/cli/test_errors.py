@@ -154,6 +154,7 @@ def test_a_usage_error_is_one_line_in_the_style_of_all_errors(
             ("jobs", "gh/acme/api"),
             "the id of a workflow, or a project and a number such as gh/acme/api 42, got",
         ),
+        (("jobs", "u:s3cret@localhost/x"), "a number such as localhost/x 42, got 'localhost/x'"),
         (("workflows", "12"), "the id of a pipeline, or a project and a number such as gh/acme/api 42, got '12'"),
         (("jobs", "build"), "the id of a workflow, or a project and a number such as gh/acme/api 42, got 'build'"),
         (("trigger", "gh/acme/api", "--branch", "a", "--tag", "b"), "branch"),

@@ -364,7 +364,8 @@ def test_a_harvest_locks_its_folder_and_can_be_resumed_after_a_signal(
     out, err = stalled.communicate(timeout=20)
 
     assert (stalled.returncode, out) == (code, "")
-    assert err == ("" if number == signal.SIGKILL else f"stopped after 10 files, 100 bytes: {RESUME}\n")
+    lines = [line for line in err.splitlines() if "has been waiting" not in line]  # on a busy machine
+    assert lines == ([] if number == signal.SIGKILL else [f"stopped after 10 files, 100 bytes: {RESUME}"])
     resume(cli, fake, into)
 
 

@@ -338,7 +338,8 @@ def test_projects_are_listed_since_a_time(cli: Cli, world: World, fake: FakeCirc
     ran = cli("projects", "gh/acme", "--since", "2d", "--json")
     dates = {each["slug"]: each["last_pipeline_at"] for each in ran.data}
     assert [slug for slug, date in dates.items() if date] == ["gh/acme/web"]
-    assert cli("projects", "gh/acme", "--since", "soon").code == 2
+    wrong = cli("projects", "gh/acme", "--since", "soon")
+    assert (wrong.code, wrong.err[:23]) == (2, "error: --since must be ")
 
 
 def test_a_list_of_projects_says_that_pipelines_were_not_read(cli: Cli, world: World, fake: FakeCircleCI) -> None:
