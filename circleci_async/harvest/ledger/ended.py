@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 from ...models.jobs import JobStatus
 from ...models.workflows import Workflow, WorkflowStatus
@@ -77,7 +77,7 @@ def _workflows(read_at: datetime, items: Any) -> EndedWorkflows:
         Workflow(
             id=_checked(str, id), name=_checked(str, name), created_at=_time(created), status=WorkflowStatus(status)
         )
-        for id, name, created, status in _checked(list, items)
+        for id, name, created, status in _rows(items)
     ]
     return EndedWorkflows(read_at, workflows)
 
@@ -85,8 +85,15 @@ def _workflows(read_at: datetime, items: Any) -> EndedWorkflows:
 def _jobs(read_at: datetime, items: Any) -> list[ListedJob]:
     return [
         ListedJob(_checked(int, number), _checked(str, name), JobStatus(status))
-        for number, name, status in _checked(list, items)
+        for number, name, status in _rows(items)
     ]
+
+
+def _rows(value: Any) -> list[Any]:
+    """Return a list. Raises `TypeError` for another value: text and dicts can be iterated too."""
+    if not isinstance(value, list):
+        raise TypeError(value)
+    return cast("list[Any]", value)
 
 
 def _checked(kind: type[T], value: Any) -> T:
