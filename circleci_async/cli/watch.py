@@ -117,14 +117,16 @@ async def _find(
         raise InvalidArgument("NUMBER and --branch cannot be combined")
     if number is not None:
         return found(await circle.pipelines.get_by_number(text, number))
-    if "/" in text and "://" not in text:
+    ref = BuildRef.find(text)
+    if ref is None and "/" in text:
         newest = await circle.pipelines.list(text, branch=branch).first()
         if newest is None:
             raise NotFound(404, f"{text} has no pipeline{f' of the branch {branch}' if branch else ''}")
         return found(newest)
     if branch is not None:
         raise InvalidArgument("--branch requires a project")
-    ref = BuildRef.parse(text, "a pipeline or a workflow")
+    if ref is None:
+        ref = BuildRef.parse(text, "a pipeline or a workflow, or a project")  # raises the error
     if ref.id is None and ref.workflow is None and ref.project and ref.pipeline:
         return found(await circle.pipelines.get_by_number(ref.project, ref.pipeline))
     id = ref.workflow or ref.id

@@ -102,7 +102,9 @@ def test_a_json_array_has_one_item_per_line(cli: Cli, project: Project) -> None:
 
 
 def test_an_empty_list_is_noted_on_stderr_and_an_empty_array_in_json(cli: Cli, project: Project) -> None:
-    assert cli("pipelines", "gh/acme/api") == (0, "", "no pipelines\n")
+    assert cli("pipelines", "gh/acme/api") == (0, "", "no pipelines of gh/acme/api\n")
+    assert cli("pipelines", "gh/acme/api", "--branch", "nope") == (0, "", "no pipelines on branch nope\n")
+    assert cli("pipelines", "gh/acme/api", "--mine") == (0, "", "no pipelines of gh/acme/api that you triggered\n")
     assert cli("pipelines", "gh/acme/api", "--json") == (0, "[]\n", "")
 
 

@@ -178,6 +178,15 @@ def test_a_harvest_shows_the_cause(
         assert out == ""
 
 
+def test_a_harvest_from_a_silent_host_ends_after_the_deadline(cli: Cli, silent: str, tmp_path: Path) -> None:
+    code, out, err = cli("harvest", "run", "gh/acme/api", "--into", tmp_path)
+
+    assert (code, out) == (1, "")
+    *notes, error = err.splitlines()
+    assert len(notes) == 3  # of one call; it is not repeated
+    assert error.startswith("error: not completed within the deadline of 30 s [hint: ")
+
+
 def test_a_harvest_on_a_terminal_shows_the_cause(cli: Cli, silent: str, tmp_path: Path) -> None:
     code, out, err = cli.on_terminal(
         "harvest", "run", "gh/acme/api", "--into", tmp_path, "--file-attempts", 1, columns=200
