@@ -106,7 +106,7 @@ async def run(
     """
     from .. import Selection
 
-    recheck_since = parse_when("--recheck", recheck)
+    recheck_since = parse_time("--recheck", recheck)
     select = Selection(
         branch=branch,
         tag=tag,

@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar
 
 from ...models.jobs import JobStatus
 from ...models.workflows import Workflow, WorkflowStatus
@@ -57,6 +57,8 @@ class EndedLists:
         if row is None:
             return None
         read, items = row
+        if not items.startswith("["):  # text and objects can be iterated too
+            return None
         try:
             return parse(_time(read), json.loads(items))
         except (ValueError, TypeError, RecursionError):
@@ -77,23 +79,13 @@ def _workflows(read_at: datetime, items: Any) -> EndedWorkflows:
         Workflow(
             id=_checked(str, id), name=_checked(str, name), created_at=_time(created), status=WorkflowStatus(status)
         )
-        for id, name, created, status in _rows(items)
+        for id, name, created, status in items
     ]
     return EndedWorkflows(read_at, workflows)
 
 
 def _jobs(read_at: datetime, items: Any) -> list[ListedJob]:
-    return [
-        ListedJob(_checked(int, number), _checked(str, name), JobStatus(status))
-        for number, name, status in _rows(items)
-    ]
-
-
-def _rows(value: Any) -> list[Any]:
-    """Return a list. Raises `TypeError` for another value: text and dicts can be iterated too."""
-    if not isinstance(value, list):
-        raise TypeError(value)
-    return cast("list[Any]", value)
+    return [ListedJob(_checked(int, number), _checked(str, name), JobStatus(status)) for number, name, status in items]
 
 
 def _checked(kind: type[T], value: Any) -> T:
