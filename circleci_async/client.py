@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from .core.rate_limit_status import RateLimitStatus
+    from .core.when import When
     from .endpoints.resource import ProjectsRef
     from .harvest.events import OnHarvestEvent
     from .harvest.report import HarvestReport, OnFile
@@ -222,6 +223,7 @@ class CircleCI(ApiGroups, NotPicklable):
         max_bytes: int | None = None,
         min_free: int | None = None,
         dedupe: Literal["hardlink"] | None = None,
+        recheck: "When | None" = None,
         on_progress: "OnHarvestEvent | None" = None,
         on_file: "OnFile | None" = None,
     ) -> "HarvestReport":
@@ -242,6 +244,8 @@ class CircleCI(ApiGroups, NotPicklable):
         - `max_files`, `max_bytes`: stop before downloading more than this.
         - `min_free`: stop before fewer bytes of the disk are free. None: 256 MiB.
         - `dedupe="hardlink"`: files with equal content share their disk space.
+        - `recheck`: list the workflows of a pipeline again, since one can be rerun, until it is this old, such as
+          `"30d"`. None: 14 days. Those of an older pipeline are listed again only if one of them had not ended.
         - `on_progress`: called with each `HarvestEvent`; a plain function in a separate thread, an async one on the
           event loop. A slow or failing one does not affect the harvest.
         - `on_file`: an async function, awaited once for each `HarvestedFile` that this harvest places, `concurrency` at
@@ -266,6 +270,7 @@ class CircleCI(ApiGroups, NotPicklable):
             max_bytes=max_bytes,
             min_free=min_free,
             dedupe=dedupe,
+            recheck=recheck,
             on_progress=on_progress,
             on_file=on_file,
         )

@@ -77,6 +77,10 @@ async def run(
         ),
     ] = None,
     dedupe: Annotated[str | None, option("Store identical files once, as hard links.", metavar="hardlink")] = None,
+    recheck: Annotated[
+        str | None,
+        option("Look for reruns in pipelines up to this age; 14d by default.", metavar="WHEN"),
+    ] = None,
     max_files: Annotated[int | None, option("Stop after N files.", metavar="N", min=0)] = None,
     max_bytes: Annotated[
         int | None, option("Stop before exceeding 500MB, 2GiB ...", metavar="SIZE", parser=parse_size)
@@ -103,6 +107,7 @@ async def run(
     """
     from .. import Selection
 
+    recheck_since = parse_time("--recheck", recheck)
     select = Selection(
         branch=branch,
         tag=tag,
@@ -129,6 +134,7 @@ async def run(
                 max_bytes=max_bytes,
                 min_free=min_free,
                 dedupe=cast(Literal["hardlink"] | None, dedupe),
+                recheck=recheck_since,
                 on_progress=view.update,
             )
         except asyncio.CancelledError:
@@ -227,9 +233,11 @@ def _show_report(out: Output, report: "HarvestReport", into: Path, view: Harvest
             out.error(str(failure))
     _print_rest(out, len(report.failed), _command("status", into))
     skipped = len(report.skipped)
+    requests = f"; {counted(report.requests, 'request')}, {report.requests_saved:,} saved"
     out.say(
         f"{counted(len(report.files), 'file')}, {size(report.bytes)} in {duration(report.seconds)}, in"
-        f" {printable(str(into))}{f'; {skipped:,} already present' if skipped else ''}"
+        f" {printable(str(into))}{requests if report.requests_saved else ''}"
+        f"{f'; {skipped:,} already present' if skipped else ''}"
     )
     if report.stopped is not None and report.error is None:
         out.note(f"stopped: {out.as_typed(report.stopped)}: run the same command again to resume")
@@ -281,6 +289,8 @@ def _report_as_data(report: "HarvestReport") -> dict[str, Any]:
         "failed": len(report.failed),
         "bytes": report.bytes,
         "seconds": report.seconds,
+        "requests": report.requests,
+        "requests_saved": report.requests_saved,
         "is_complete": report.is_complete,
         "stopped": report.stopped,
         "error": report.error,

@@ -2,26 +2,27 @@
 
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from contextlib import aclosing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from ..core.fan_out import fan_out
 from ..core.session import Session
+from ..core.when import to_datetime
 from ..endpoints.artifacts import Artifacts
 from ..endpoints.pipelines import Pipelines
 from ..endpoints.workflows import Workflows
 from ..errors import BadRequest, CircleCIError, InvalidArgument, LedgerError, NotFound
 from ..globs import matches
-from ..models.jobs import JobType
 from ..models.newest_workflows import is_setup_finished, newest_of_each_name, succeeded
 from ..models.pipelines import Pipeline
-from ..models.workflows import WorkflowJob
 from ..slug import ProjectSlug
 from .backpressure import Backpressure
+from .build_lists import BuildLists
 from .committer import Committer
 from .layout import JobRef
 from .ledger.catalog import Catalog
-from .ledger.records import Listing, Recorded
+from .ledger.ended import EndedLists
+from .ledger.records import ListedJob, Listing, Recorded
 from .ledger.values import Unusable, check_number, check_text
 from .list_reader import ListReader, Reading
 from .progress import ProgressTracker
@@ -56,14 +57,17 @@ class Discovery:
         session: Session,
         reader: ListReader,
         catalog: Catalog,
+        ended: EndedLists,
         committer: Committer,
         backpressure: Backpressure,
         progress: ProgressTracker,
         stop: StopSignal,
         *,
         selection: Selection,
+        recheck: datetime | timedelta,
         projects: Iterable[str],
     ) -> None:
+        now = utc_now()
         self._pipelines = Pipelines(session)
         self._workflows = Workflows(session)
         self._artifacts = Artifacts(session)
@@ -75,7 +79,9 @@ class Discovery:
         self._stop = stop
         self._select = selection
         self._projects = tuple(projects)
-        self._since, self._until = selection.window(utc_now())
+        self._since, self._until = selection.window(now)
+        age = now - (to_datetime(recheck, now) or now)
+        self._lists = BuildLists(session, reader, ended, progress, stop, recheck=age, now=now)
 
     async def run(self) -> None:
         """Discover all artifacts. A failed list is recorded, and the others are read; raises `LedgerError`."""
@@ -165,8 +171,7 @@ class Discovery:
         await self._catalog.add_pipeline(project, pipeline.number, pipeline_ref(pipeline))
 
     async def _selected_workflows(self, project: str, pipeline: Pipeline) -> AsyncGenerator[WorkflowRef]:
-        workflows = self._reader.items(self._pipelines.workflows(pipeline.id).empty_if_missing())
-        async with aclosing(workflows):
+        async with aclosing(self._lists.workflows(pipeline)) as workflows:
             async for workflow in workflows:
                 if matches(self._select.workflow, workflow.name):
                     yield workflow_ref(project, pipeline, workflow)
@@ -262,8 +267,8 @@ class Discovery:
     async def _queue_latest(self, project: str, pipeline: Pipeline) -> bool:
         """Queue the artifacts of a pipeline if it succeeded; return whether any are selected, or a list failed."""
         glob = self._select.workflow
-        listed = self._reader.items(self._pipelines.workflows(pipeline.id).empty_if_missing())
-        workflows = newest_of_each_name([each async for each in listed if matches(glob, each.name)])
+        async with aclosing(self._lists.workflows(pipeline)) as listed:
+            workflows = newest_of_each_name([each async for each in listed if matches(glob, each.name)])
         if not succeeded(pipeline, workflows, is_all=glob is None):
             return False
         refs: list[JobRef] = []
@@ -291,7 +296,7 @@ class Discovery:
 
     async def _jobs_of(self, workflow: WorkflowRef) -> None:
 
-        async def list_artifacts(job: WorkflowJob) -> None:
+        async def list_artifacts(job: ListedJob) -> None:
             ref = job_ref(workflow, job)
             try:
                 _check(ref)
@@ -303,20 +308,12 @@ class Discovery:
             reading.is_growing = not workflow.is_finished
             await self._for_each(self._selected_jobs(workflow), list_artifacts)
 
-    async def _selected_jobs(self, workflow: WorkflowRef) -> AsyncGenerator[WorkflowJob]:
+    async def _selected_jobs(self, workflow: WorkflowRef) -> AsyncGenerator[ListedJob]:
         check_text("workflow name", workflow.name)
-        async with aclosing(self._reader.items(self._workflows.jobs(workflow.id).empty_if_missing())) as jobs:
+        async with aclosing(self._lists.jobs(workflow)) as jobs:
             async for job in jobs:
-                if self._is_selected_job(job):
+                if matches(self._select.job, job.name) and self._select.status in {None, job.status.value}:
                     yield job
-
-    def _is_selected_job(self, job: WorkflowJob) -> bool:
-        return (
-            job.job_number is not None
-            and job.type != JobType.APPROVAL
-            and matches(self._select.job, job.name)
-            and (self._select.status is None or job.status.value == self._select.status)
-        )
 
     async def _artifacts_of(self, job: JobRef, *, is_finished: bool) -> None:
         async with self._reader.reading(artifacts_listing(job, is_finished=is_finished)):
@@ -333,6 +330,8 @@ class Discovery:
         glob = self._select.path
         visit = await self._catalog.visit(job, glob, is_queued=is_queued)
         if visit.is_complete or not visit.is_first_visit:  # the workflow of a rerun contains jobs of the first run too
+            if visit.is_first_visit:
+                self._progress.request_saved()
             if is_queued:
                 self._count_job(job, visit)
             return

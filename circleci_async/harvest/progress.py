@@ -45,6 +45,8 @@ class ProgressTracker:
         """The done files that have their final names."""
         self.is_discovering: bool = True
         self.pipelines: PipelineCount = PipelineCount()
+        self.requests_saved: int = 0
+        """Lists that were not requested, because the ledger holds them."""
         self._file_bytes = 0
         self._stats = stats
         self._paused_before = self._paused = stats.paused
@@ -64,6 +66,10 @@ class ProgressTracker:
         self.discovered += result.discovered + result.skipped + result.failed
         self.skipped += result.skipped
         self.failed += result.failed
+
+    def request_saved(self) -> None:
+        """Count a list that is not requested, because the ledger holds it."""
+        self.requests_saved += 1
 
     def job_listed(self, job: JobRef, discovered: int, skipped: int) -> None:
         """Notify that a job's artifacts are listed."""

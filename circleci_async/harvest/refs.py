@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ..models.pipelines import Pipeline
-from ..models.workflows import Workflow, WorkflowJob
+from ..models.workflows import Workflow
 from .layout import JobRef, PipelineRef
-from .ledger.records import Listing
+from .ledger.records import ListedJob, Listing
 from .ledger.values import valid_text
 
 
@@ -65,6 +65,6 @@ def workflow_ref(project: str, pipeline: Pipeline, workflow: Workflow) -> Workfl
     )
 
 
-def job_ref(workflow: WorkflowRef, job: WorkflowJob) -> JobRef:
-    """Return what is needed of a job, which has a number."""
-    return JobRef(workflow.project, workflow.pipeline, workflow.name, job.name, job.job_number or 0, workflow.origin)
+def job_ref(workflow: WorkflowRef, job: ListedJob) -> JobRef:
+    """Return what is needed of a job."""
+    return JobRef(workflow.project, workflow.pipeline, workflow.name, job.name, job.number, workflow.origin)

@@ -155,6 +155,10 @@ class HarvestReport:
     bytes: int
     """Total size of `files`."""
     seconds: float
+    requests: int = 0
+    """HTTP requests that the client sent during this run, downloads included."""
+    requests_saved: int = 0
+    """Lists of workflows, jobs and artifacts that were not requested, because the ledger holds them."""
     stopped: str | None = None
     """Why the run ended early, or None."""
     error: CircleCIError | None = None

@@ -8,16 +8,21 @@ import asyncio
 import os
 from collections.abc import Generator
 from contextlib import closing, contextmanager, nullcontext
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
+from attrs import evolve
+
 from ..core.arguments import check_positive_integer, check_word, is_async_function, local_path
 from ..core.session import Session
+from ..core.when import When, parse_when
 from ..endpoints.resource import ProjectsRef
 from ..errors import InvalidArgument, LedgerError
 from ..projects.given import GivenProjects, given_projects
 from .backpressure import Backpressure
 from .bounds import MIN_FREE, Bounds
+from .build_lists import RECHECK
 from .committer import Committer
 from .discovery import Discovery
 from .downloader import Downloader
@@ -28,6 +33,7 @@ from .folder import HarvestFolder
 from .layout import DEFAULT_LAYOUT, Layout
 from .ledger.calls import CallQueue
 from .ledger.catalog import Catalog
+from .ledger.ended import EndedLists
 from .ledger.listings import IncompleteListings
 from .ledger.queue import LedgerQueue
 from .ledger.runs import begin_run, end_run
@@ -60,6 +66,7 @@ async def harvest(
     max_bytes: int | None = None,
     min_free: int | None = None,
     dedupe: Dedupe | None = None,
+    recheck: When | None = None,
     on_progress: OnHarvestEvent | None = None,
     on_file: OnFile | None = None,
 ) -> HarvestReport:
@@ -71,13 +78,16 @@ async def harvest(
     check_word("dedupe", dedupe, get_args(Dedupe))
     if on_file is not None and not is_async_function(on_file):
         raise InvalidArgument(f"on_file must be an async function, got {on_file!r}")
+    recheck_since = parse_when("recheck", recheck) or RECHECK
     root = local_path("into", into)
     bounds = Bounds(root, max_files=max_files, max_bytes=max_bytes, min_free=MIN_FREE if min_free is None else min_free)
+    requests_before = session.state.stats.requests
     given = await given_projects(session, projects)
     lock = await acquire(lambda: _create_and_lock(root))
     try:
-        run = _HarvestRun(session, root, template, given, select, bounds, on_progress, on_file)
-        return await run.run(concurrency=concurrency, attempts=attempts, dedupe=dedupe is not None)
+        run = _HarvestRun(session, root, template, given, select, recheck_since, bounds, on_progress, on_file)
+        report = await run.run(concurrency=concurrency, attempts=attempts, dedupe=dedupe is not None)
+        return evolve(report, requests=session.state.stats.requests - requests_before)
     finally:
         lock.release()
 
@@ -90,6 +100,7 @@ class _HarvestRun:
         layout: Layout,
         given: GivenProjects,
         select: Selection,
+        recheck: datetime | timedelta,
         bounds: Bounds,
         on_progress: OnHarvestEvent | None,
         on_file: OnFile | None,
@@ -99,6 +110,7 @@ class _HarvestRun:
         self._layout = layout
         self._projects, self._organizations = given
         self._select = select
+        self._recheck = recheck
         self._bounds = bounds
         self._on_file = on_file
         self._stop = StopSignal()
@@ -117,6 +129,7 @@ class _HarvestRun:
             failed=failures_of(self._root, id),
             bytes=self._progress.named_bytes,
             seconds=self._progress.seconds,
+            requests_saved=self._progress.requests_saved,
             stopped=self._stop.reason,
             error=self._stop.error,
         )
@@ -139,11 +152,13 @@ class _HarvestRun:
             session,
             reader,
             Catalog(writer, folder, self._layout, run),
+            EndedLists(writer),
             committer,
             backpressure,
             progress,
             stop,
             selection=self._select,
+            recheck=self._recheck,
             projects=self._projects,
         )
         downloader = Downloader(session, queue, folder, bounds, progress)

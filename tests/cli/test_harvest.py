@@ -103,8 +103,10 @@ def test_a_second_run_downloads_only_new_artifacts(cli: Cli, builds: World, fake
     more = cli(*command)
 
     assert (again.code, again.err) == (0, "")
-    assert re.fullmatch(r"0 files, 0 bytes in .*; 8 already present\n", again.out)
+    assert re.fullmatch(r"0 files, 0 bytes in .*; 5 requests, 10 saved; 8 already present\n", again.out)
     assert re.fullmatch(r"1 file, 3 bytes in .*; 8 already present\n", more.out)
+    summary = json.loads(cli(*command, "--recheck", "1m", "--json").out.splitlines()[-1])
+    assert (summary["requests"], summary["requests_saved"]) == (2, 16)
     assert len(fetched(fake)) == once + 1
 
 
@@ -207,6 +209,7 @@ def test_sizes_accept_units(size: str, count: int) -> None:
         (("--into", "out"), "missing argument 'PROJECT'"),
         (("acme", "--into", "out"), "project"),
         (("gh/acme/api", "--into", "out", "--since", "yesterday"), "--since must be a time such as 7d, "),
+        (("gh/acme/api", "--into", "out", "--recheck", "never"), "--recheck must be a time such as 7d, "),
         (("gh/acme/api", "--into", "out", "--until", ""), "--until must be a time such as 7d, "),
         (("gh/acme/api", "--into", "out", "--since", "1d", "--until", "2d"), "since"),
         (
@@ -462,6 +465,8 @@ def test_json_has_a_line_per_event_and_ends_with_the_summary(
         "skipped": 0,
         "failed": 2,
         "bytes": 4,
+        "requests": 8,
+        "requests_saved": 0,
         "is_complete": False,
         "stopped": None,
         "error": None,

@@ -336,7 +336,7 @@ async def test_files_in_a_read_only_folder_fail_until_it_becomes_writable() -> N
     async with FakeCircleCI(world) as fake:
         with unprivileged() as into:
             await harvest(fake, into)
-            fill(world.projects["gh/acme/api"].pipelines.all[0].workflows[0].job("new"), 3)
+            fill(world.projects["gh/acme/api"].pipelines.all[0].workflow("build").job("new"), 3)
             folder = into / "gh/acme/api/1/build"
             folder.chmod(0o555)
             report = await harvest(fake, into)

@@ -4,7 +4,7 @@ import errno
 import sqlite3
 import stat
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -93,7 +93,18 @@ CREATE TABLE listings (
 );
 """
 
-_ADDED_TABLES: Final = (
+_UPGRADES: Final = (
+    """
+-- A list that cannot change any more: the 'workflows' of a pipeline, all ended, or the 'jobs' of an ended workflow.
+-- key: the id of the pipeline or workflow. read: when the list was requested. items: see `EndedLists`.
+CREATE TABLE ended (
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    read TEXT NOT NULL,
+    items TEXT NOT NULL,
+    PRIMARY KEY (kind, key)
+) WITHOUT ROWID;
+""",
     """
 -- A pipeline: when it was created, and from what.
 CREATE TABLE pipelines (
@@ -116,9 +127,9 @@ CREATE TABLE calls (
 );
 """,
 )
-"""What each version adds to the tables of version 1. A ledger that is only read gets it as temporary, empty tables."""
+"""The statements that upgrade a ledger of version 1 to version 2, that one to version 3, and so on."""
 
-VERSION: Final = 1 + len(_ADDED_TABLES)
+VERSION: Final = 1 + len(_UPGRADES)
 
 _COLUMN_TYPES: Final = {
     "settings": {"'text'": "name value"},
@@ -133,6 +144,7 @@ _COLUMN_TYPES: Final = {
     "listings": {"'integer'": "run", "'text'": "selection kind project key name detail", "'text', 'null'": "error"},
     "pipelines": {"'integer'": "number", "'text'": "project id created", "'text', 'null'": "branch tag revision"},
     "calls": {"'integer'": "artifact run", "'text', 'null'": "error"},
+    "ended": {"'text'": "kind key read items"},
 }
 """The types of the values in each column."""
 
@@ -161,8 +173,7 @@ def connect(root: Path) -> sqlite3.Connection:
             connection.execute("BEGIN IMMEDIATE")
             if _is_empty(connection):
                 _create_tables(connection)
-            elif (version := _checked_version(connection, path)) < VERSION:
-                _add_tables(connection, version)
+            _upgrade(connection, _check_version(connection, path))
             connection.execute("COMMIT")
             if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
                 raise damaged(path)
@@ -197,14 +208,28 @@ def _open_to_read(path: Path, mode: str, *, is_checked: bool) -> sqlite3.Connect
     try:
         if mode == "mode=rw":
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # keeps the WAL index in memory
-        for tables in _ADDED_TABLES[_checked_version(connection, path) - 1 :]:
-            connection.executescript(tables.replace("CREATE TABLE", "CREATE TEMPORARY TABLE"))
+        version = _check_version(connection, path)
+        if version < VERSION:
+            connection = _upgraded_copy(connection, version)
         if not is_checked:
             _check_values(connection, path)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _upgraded_copy(connection: sqlite3.Connection, version: int) -> sqlite3.Connection:
+    """Return a temporary copy of an older ledger in the current format, and close the ledger."""
+    copy = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+    try:
+        with closing(connection):
+            connection.backup(copy)
+        _upgrade(copy, version)
+    except BaseException:
+        copy.close()
+        raise
+    return copy
 
 
 @contextmanager
@@ -217,21 +242,21 @@ def ledger_errors(root: Path) -> Generator[None]:
 
 
 def _create_tables(connection: sqlite3.Connection) -> None:
-    _execute(connection, _TABLES)
+    _execute_all(connection, _TABLES)
     connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-    _add_tables(connection, 1)
+    connection.execute("PRAGMA user_version = 1")
 
 
-def _add_tables(connection: sqlite3.Connection, version: int) -> None:
-    """Add what versions after `version` added."""
-    for tables in _ADDED_TABLES[version - 1 :]:
-        _execute(connection, tables)
+def _upgrade(connection: sqlite3.Connection, version: int) -> None:
+    if version == VERSION:
+        return
+    for statements in _UPGRADES[version - 1 :]:
+        _execute_all(connection, statements)
     connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
-def _execute(connection: sqlite3.Connection, statements: str) -> None:
-    """Execute statements in the transaction that is open, which `executescript` would commit."""
-    for statement in statements.split(";\n"):
+def _execute_all(connection: sqlite3.Connection, statements: str) -> None:
+    for statement in statements.split(";\n"):  # `executescript` would commit
         connection.execute(statement)
 
 
@@ -251,8 +276,8 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is None
 
 
-def _checked_version(connection: sqlite3.Connection, path: Path) -> int:
-    """Return the version of a ledger, at most this one. Raises `LedgerError`."""
+def _check_version(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the version of a ledger's format. Raises `LedgerError` if it is a newer one, or not a ledger."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != _APPLICATION_ID:
@@ -262,9 +287,7 @@ def _checked_version(connection: sqlite3.Connection, path: Path) -> int:
             f"{path} was written by a newer version of circleci_async (its format is {version}, this version reads"
             f" {VERSION}): update circleci_async"
         )
-    if version < 1:
-        raise damaged(path)
-    return int(version)
+    return max(1, int(version))
 
 
 def _check_files(path: Path) -> None:
