@@ -385,7 +385,8 @@ async def test_values_of_other_types_are_a_damaged_ledger(old: FakeCircleCI, int
 
 async def test_a_ledger_without_lists_is_upgraded(old: FakeCircleCI, into: Path) -> None:
     await harvest(old, into)
-    change_ledger(into, "DROP TABLE ended")
+    for table in ("ended", "pipelines", "calls"):
+        change_ledger(into, f"DROP TABLE {table}")
     change_ledger(into, "PRAGMA user_version = 1")
     for folder_mode in (0o755, 0o555):
         into.chmod(folder_mode)
