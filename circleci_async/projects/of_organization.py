@@ -85,7 +85,7 @@ class OrgProjects(Paged[ListedProject]):
                 if len(recent) < len(pipelines):
                     return
                 if left == 0:
-                    self.is_truncated = len(pipelines) < len(page.items) or page.next_page_token is not None
+                    self.is_truncated: bool = len(pipelines) < len(page.items) or page.next_page_token is not None
                     return
 
     async def _all_as_one_page(self, start: str | None) -> Page[ListedProject]:
