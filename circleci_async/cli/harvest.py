@@ -233,7 +233,8 @@ def _show_report(out: Output, report: "HarvestReport", into: Path, view: Harvest
             out.error(str(failure))
     _print_rest(out, len(report.failed), _command("status", into))
     skipped = len(report.skipped)
-    requests = f"; {counted(report.requests, 'request')}, {report.requests_saved:,} saved"
+    separator = "\n" if out.is_fitted else "; "  # a long line would be wrapped
+    requests = f"{separator}{counted(report.requests, 'request')}, {report.requests_saved:,} saved"
     out.say(
         f"{counted(len(report.files), 'file')}, {size(report.bytes)} in {duration(report.seconds)}, in"
         f" {printable(str(into))}{requests if report.requests_saved else ''}"

@@ -343,6 +343,22 @@ async def test_files_that_are_missing_are_downloaded_without_lists(old: FakeCirc
     assert (last(old), files(report)) == ({"pipeline": 1}, (2, 0, 0))
 
 
+@pytest.mark.parametrize(("workflows", "jobs"), [(3, 1), (1, 3)])
+async def test_a_list_that_a_limit_ended_early_is_requested_again(workflows: int, jobs: int, into: Path) -> None:
+    world = World()
+    pipeline = project_of(world).pipeline(created_at=NOW - OLD)
+    for _ in range(workflows):
+        workflow = pipeline.workflow("build")
+        for _ in range(jobs):
+            fill(workflow.job("test"), 1)
+    async with FakeCircleCI(world, page_size=1) as fake:
+        report = await harvest(fake, into, max_files=1)
+        assert report.stopped == "max_files=1 is reached"
+        assert last(fake) == {"pipeline": 1, "workflow": 1, "job": 1, "artifacts": 1}
+        (await harvest(fake, into)).raise_for_failures()
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
 async def test_a_killed_harvest_keeps_the_lists_it_has_read(old: FakeCircleCI, into: Path) -> None:
     with killer() as killing:
         await killing.kill(old, into, files=2)
