@@ -10,6 +10,8 @@ from pathlib import Path
 
 from attrs import define, evolve, frozen
 
+from circleci_async import HarvestReport
+
 from . import hashing, nginx, rivals
 from .measure import MIB, Lag, Row, empty, folder_for, peak_memory, server_process, timed
 from .rivals import ARIA2C, BY_HAND, CURL, RIVALS, WGET, Rival, Task
@@ -71,6 +73,10 @@ def run(scale: Scale, rounds: int, only: str = "") -> None:
     for comparison in _comparisons(scale, rounds):
         if only in comparison.name:
             _print(comparison)
+    if only in "repeated":
+        for row in repetition(World(scale.small)):
+            print(row, flush=True)
+        print()
     if only in "memory":
         _print_bounds(scale)
 
@@ -149,6 +155,27 @@ def compare(comparison: Comparison, task: Task) -> list[Row]:
         for rival in RIVALS
         if rival.name in times
     ]
+
+
+def repetition(world: World) -> Generator[str]:
+    """Harvest the same files repeatedly; yield the rows of a table. The goals: only the lists that can have changed."""
+    yield "| harvest | ms | requests | goal | lists from the ledger |"
+    yield "|---|--:|--:|--:|--:|"
+    pages, pipelines = world.pages, world.pipelines
+    with folder_for(sum(world.sizes)) as folder, serving(world, delay=0) as base:
+        if folder is None:
+            yield "| no room for these files | | | | |"
+            return
+        for name, recheck, goal in (
+            (f"{world.count:,} new files of {pipelines:,} pipelines", None, None),
+            ("nothing new, pipelines younger than `recheck`", "5000w", pages + pipelines),
+            ("nothing new, pipelines older than `recheck`", "1s", pages),
+        ):
+            reports: list[HarvestReport] = []
+            task = Task(base, [], folder, folder)
+            seconds = timed(lambda: reports.append(asyncio.run(rivals.harvest(task, recheck=recheck))))  # noqa: B023
+            [report] = reports
+            yield f"| {name} | {seconds * 1000:,.0f} | {report.requests:,} | {goal or ''} | {report.requests_saved:,} |"
 
 
 def _check(folder: Path, sizes: list[int]) -> None:

@@ -39,12 +39,13 @@ class Task:
     """A folder for the lists of URLs."""
 
 
-async def harvest(task: Task, concurrency: int = CONCURRENCY) -> None:
+async def harvest(task: Task, concurrency: int = CONCURRENCY, *, recheck: str | None = None) -> ca.HarvestReport:
     """Harvest as a user does."""
     async with ca.CircleCI(TOKEN, host=task.base) as circle:
-        report = await circle.harvest(PROJECT, task.folder, concurrency=concurrency)
+        report = await circle.harvest(PROJECT, task.folder, concurrency=concurrency, recheck=recheck)
     report.raise_for_failures()
     assert report.stopped is None, report.stopped
+    return report
 
 
 async def by_hand(task: Task) -> None:

@@ -35,6 +35,21 @@ class World:
         return [self.size or rng.randint(1024, 64 * 1024) for _ in range(self.count)]
 
     @property
+    def jobs(self) -> int:
+        """The number of jobs."""
+        return -(-self.count // ARTIFACTS)
+
+    @property
+    def pipelines(self) -> int:
+        """The number of pipelines."""
+        return -(-self.jobs // JOBS)
+
+    @property
+    def pages(self) -> int:
+        """The number of pages of the list of pipelines."""
+        return -(-self.pipelines // PIPELINES_A_PAGE)
+
+    @property
     def names(self) -> Iterator[str]:
         """The unique name of each artifact; some tools download into one folder."""
         return (f"{number:06}.bin" for number in range(self.count))
@@ -45,9 +60,7 @@ class World:
 
     def responses(self, base: str) -> Iterator[tuple[str, bytes]]:
         """Yield the API's responses: the path, followed by `~TOKEN` for later pages, and the body."""
-        jobs = -(-self.count // ARTIFACTS)
-        pipelines = -(-jobs // JOBS)
-        pages = -(-pipelines // PIPELINES_A_PAGE)
+        jobs, pipelines, pages = self.jobs, self.pipelines, self.pages
         for page in range(pages):
             first = pipelines - page * PIPELINES_A_PAGE
             numbers = range(first, max(0, first - PIPELINES_A_PAGE), -1)

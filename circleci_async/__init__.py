@@ -43,6 +43,7 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .endpoints.triggers import *
     from .errors import *
     from .harvest.events import *
+    from .harvest.prune import *
     from .harvest.report import *
     from .harvest.selection import *
     from .harvest.status import *
@@ -118,6 +119,7 @@ _MODULES = (
     "endpoints.triggers",
     "errors",
     "harvest.events",
+    "harvest.prune",
     "harvest.report",
     "harvest.selection",
     "harvest.status",

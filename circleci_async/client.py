@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     import aiohttp
 
     from .core.rate_limit_status import RateLimitStatus
+    from .core.when import When
     from .endpoints.resource import ProjectsRef
     from .harvest.events import OnHarvestEvent
-    from .harvest.report import HarvestReport
+    from .harvest.report import HarvestReport, OnFile
     from .harvest.selection import Selection
     from .models.events import WebhookEvent
 
@@ -222,7 +223,9 @@ class CircleCI(ApiGroups, NotPicklable):
         max_bytes: int | None = None,
         min_free: int | None = None,
         dedupe: Literal["hardlink"] | None = None,
+        recheck: "When | None" = None,
         on_progress: "OnHarvestEvent | None" = None,
+        on_file: "OnFile | None" = None,
     ) -> "HarvestReport":
         """Download the artifacts of projects or organizations into a folder, except those it already holds.
 
@@ -234,14 +237,20 @@ class CircleCI(ApiGroups, NotPicklable):
           `projects.list` finds, or several of both.
         - `select`: which artifacts; by default all.
         - `layout`: paths below `into`. None: `{project}/{pipeline}/{workflow}/{job}-{number}/{node}/{path}`, `{node}`
-          only where a job has artifacts of several nodes.
+          only where a job has artifacts of several nodes. Further fields: `{created_at:%Y-%m-%d}` of the pipeline,
+          `{branch}`, `{tag}`, `{revision}`, `{pipeline_id}`.
         - `concurrency`: files at a time, within the client's own `concurrency`.
         - `attempts`: attempts per artifact, each with the client's retries, before it counts as failed.
         - `max_files`, `max_bytes`: stop before downloading more than this.
         - `min_free`: stop before fewer bytes of the disk are free. None: 256 MiB.
         - `dedupe="hardlink"`: files with equal content share their disk space.
+        - `recheck`: list the workflows of a pipeline again, since one can be rerun, until it is this old, such as
+          `"30d"`. None: 14 days. Those of an older pipeline are listed again only if one of them had not ended.
         - `on_progress`: called with each `HarvestEvent`; a plain function in a separate thread, an async one on the
           event loop. A slow or failing one does not affect the harvest.
+        - `on_file`: an async function, awaited once for each `HarvestedFile` that this harvest places, `concurrency` at
+          a time. A slow one slows the downloads. If it raises an error, the file is kept, the report lists the failure,
+          and the next harvest calls it again, as it does after a kill or a cancellation.
 
         Raises `InvalidArgument`; the error of `projects.list` if there is no project besides; `LedgerError` if the
         ledger cannot be used; `LedgerBusy` if another harvest is running in `into`. Cancelling leaves only complete
@@ -261,7 +270,9 @@ class CircleCI(ApiGroups, NotPicklable):
             max_bytes=max_bytes,
             min_free=min_free,
             dedupe=dedupe,
+            recheck=recheck,
             on_progress=on_progress,
+            on_file=on_file,
         )
 
     @property

@@ -178,6 +178,12 @@ def test_a_harvest_in_a_subprocess_reports_its_memory() -> None:
     assert float(lag) >= 0
 
 
+def test_repeated_harvests_meet_their_goals() -> None:
+    _, _, first, *others = (row.split(" | ") for row in harvest.repetition(World(60)))
+    assert (first[2], first[4]) == ("65", "0 |")
+    assert [(requests, goal, saved) for _, _, requests, goal, saved in others] == [("2", "2", "3 |"), ("1", "1", "4 |")]
+
+
 def test_missing_programs_are_reported_and_skipped(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -75,6 +75,7 @@ harvests: typer.Typer = _group("Download all artifacts of projects incrementally
 harvests.command("run")(with_client(harvest.run))
 harvests.command("status")(with_output(harvest.status))
 harvests.command("verify")(with_output(harvest.verify))
+harvests.command("prune")(with_output(harvest.prune))
 app.add_typer(harvests, name="harvest")
 
 app.command()(with_client(insights.insights))

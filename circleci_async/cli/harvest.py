@@ -1,4 +1,4 @@
-"""`harvest run`, `harvest status` and `harvest verify`: artifacts in bulk."""
+"""`harvest run`, `harvest status`, `harvest verify` and `harvest prune`: artifacts in bulk."""
 
 import asyncio
 import re
@@ -71,11 +71,16 @@ async def run(
     layout: Annotated[
         str | None,
         option(
-            "Path of each file; by default {project}/{pipeline}/{workflow}/{job}-{number}/{node}/{path}.",
+            "Path of each file; by default {project}/{pipeline}/{workflow}/{job}-{number}/{node}/{path}. More fields:"
+            " {created_at:%Y-%m-%d}, {branch}, {tag}, {revision}, {pipeline_id}.",
             metavar="TEMPLATE",
         ),
     ] = None,
     dedupe: Annotated[str | None, option("Store identical files once, as hard links.", metavar="hardlink")] = None,
+    recheck: Annotated[
+        str | None,
+        option("Look for reruns in pipelines up to this age; 14d by default.", metavar="WHEN"),
+    ] = None,
     max_files: Annotated[int | None, option("Stop after N files.", metavar="N", min=0)] = None,
     max_bytes: Annotated[
         int | None, option("Stop before exceeding 500MB, 2GiB ...", metavar="SIZE", parser=parse_size)
@@ -102,6 +107,7 @@ async def run(
     """
     from .. import Selection
 
+    recheck_since = parse_time("--recheck", recheck)
     select = Selection(
         branch=branch,
         tag=tag,
@@ -128,6 +134,7 @@ async def run(
                 max_bytes=max_bytes,
                 min_free=min_free,
                 dedupe=cast(Literal["hardlink"] | None, dedupe),
+                recheck=recheck_since,
                 on_progress=view.update,
             )
         except asyncio.CancelledError:
@@ -162,6 +169,8 @@ async def status(out: Output, into: Into) -> None:
             ("Pending", f"{state.pending:,}"),
             ("Failed", f"{state.failed:,}"),
             *([("Gone", f"{state.gone:,}")] if state.gone else []),
+            *([("Pruned", f"{state.pruned:,}")] if state.pruned else []),
+            *([("Calls due", f"{state.calls_due:,}")] if state.calls_due else []),
             ("Runs", f"{state.runs:,}"),
             ("Last began", state.began_at),
             ("Last ended", state.ended_at),
@@ -185,6 +194,33 @@ async def verify(out: Output, into: Into) -> int:
     return 1 if report.differences else 0
 
 
+async def prune(
+    out: Output,
+    into: Into,
+    older_than: Annotated[
+        str, option("Files of pipelines created before then: 365d, 52w or 2026-01-31.", metavar="WHEN")
+    ],
+    dry_run: Annotated[bool, option("Print what would be deleted, and change nothing.", "--dry-run")] = False,
+) -> int:
+    """Delete the files of old pipelines.
+
+    The ledger keeps that they are deleted on purpose: no harvest downloads them again, and `harvest verify` does not
+    miss them. Sends no request, and needs no token. The exit code is 1 if a file cannot be deleted.
+    """
+    from .. import prune_harvest
+
+    with out.errors.status("Deleting files ...") if out.shows_progress else nullcontext():
+        report = await prune_harvest(into, older_than=older_than, dry_run=dry_run)
+    if out.is_json:
+        out.data(report)
+    else:
+        command = _command("prune", into, "--older-than", shlex.quote(older_than), "--json")
+        _print_errors(out, report.failed, report.failures, command)
+        would_be = "would be " if dry_run else ""
+        out.say(f"{counted(report.files, 'file')}, {size(report.bytes)} {would_be}deleted from {printable(str(into))}")
+    return 1 if report.failures else 0
+
+
 def _show_report(out: Output, report: "HarvestReport", into: Path, view: HarvestProgressBar) -> None:
     """Print the result of a harvest for people."""
     if isinstance(report.error, TransportError) and not (report.files or report.skipped):
@@ -197,9 +233,12 @@ def _show_report(out: Output, report: "HarvestReport", into: Path, view: Harvest
             out.error(str(failure))
     _print_rest(out, len(report.failed), _command("status", into))
     skipped = len(report.skipped)
+    separator = "\n" if out.is_fitted else "; "  # a long line would be wrapped
+    requests = f"{separator}{counted(report.requests, 'request')}, {report.requests_saved:,} saved"
     out.say(
         f"{counted(len(report.files), 'file')}, {size(report.bytes)} in {duration(report.seconds)}, in"
-        f" {printable(str(into))}{f'; {skipped:,} already present' if skipped else ''}"
+        f" {printable(str(into))}{requests if report.requests_saved else ''}"
+        f"{f'; {skipped:,} already present' if skipped else ''}"
     )
     if report.stopped is not None and report.error is None:
         out.note(f"stopped: {out.as_typed(report.stopped)}: run the same command again to resume")
@@ -251,6 +290,8 @@ def _report_as_data(report: "HarvestReport") -> dict[str, Any]:
         "failed": len(report.failed),
         "bytes": report.bytes,
         "seconds": report.seconds,
+        "requests": report.requests,
+        "requests_saved": report.requests_saved,
         "is_complete": report.is_complete,
         "stopped": report.stopped,
         "error": report.error,

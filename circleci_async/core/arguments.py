@@ -1,5 +1,6 @@
 """Checks of arguments that many calls take: numbers of things, seconds, words of closed lists, local paths."""
 
+import inspect
 import os
 import re
 from collections.abc import Iterable
@@ -21,6 +22,12 @@ def check_positive_integer(name: str, value: Any) -> int:
 def is_number(value: Any) -> bool:
     """Return whether a value is an integer or a float; a bool is not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_async_function(value: Any) -> bool:
+    """Return whether a value is an async function, or a callable object whose method is one."""
+    call = getattr(value, "__call__", None)  # noqa: B004
+    return inspect.iscoroutinefunction(value) or inspect.iscoroutinefunction(call)
 
 
 def check_word(

@@ -61,6 +61,8 @@ class Paged(Generic[T]):
         self._if_truncated: IfTruncated = if_truncated
         self.is_truncated: bool = False
         """Whether the latest iteration ended because the API does not return the rest of the list."""
+        self.is_missing: bool = False
+        """Whether the latest iteration was empty because the API answered 404: see `empty_if_missing`."""
 
     async def __aiter__(self) -> AsyncGenerator[T, None]:
         async with aclosing(self.pages()) as pages:
@@ -82,7 +84,7 @@ class Paged(Generic[T]):
         token that cannot be part of an address, because the iteration would not end. For a list that the API is known
         to truncate, the iteration ends as `if_truncated` says instead, and no item is yielded twice.
         """
-        self.is_truncated = False
+        self.is_truncated = self.is_missing = False
         seen = {hash(start)}  # hashes, since there can be a million pages
         token = start
         before: tuple[T, ...] = ()
@@ -171,11 +173,13 @@ class Paged(Generic[T]):
             except NotFound:
                 if token is not None:
                     raise
+                paged.is_missing = True
                 return Page((), None)
 
-        return Paged(
+        paged = Paged(
             fetch,
             truncation_warning=self._truncation_warning,
             if_truncated=self._if_truncated,
             redact=self._redact,
         )
+        return paged

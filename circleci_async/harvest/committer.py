@@ -9,6 +9,7 @@ from typing import Self
 from ..core.uninterrupted import uninterrupted
 from ..errors import LedgerError
 from .bounds import Bounds
+from .file_calls import FileCalls
 from .layout import JobRef
 from .ledger.records import CommitResult, FetchedArtifact
 from .ledger.writer import LedgerWriter
@@ -33,12 +34,14 @@ class Committer:
         bounds: Bounds,
         progress: ProgressTracker,
         stop: StopSignal,
+        calls: FileCalls | None = None,
     ) -> None:
         self._writer = writer
         self._placement = placement
         self._bounds = bounds
         self._progress = progress
         self._stop = stop
+        self._calls = calls
         self._pending: list[FetchedArtifact] = []
         self._writing: asyncio.Future[list[CommitResult]] | None = None
         self._failure: Exception | None = None
@@ -58,7 +61,9 @@ class Committer:
             await self.close()
 
     async def add(self, file: FetchedArtifact) -> None:
-        """Add a downloaded artifact to the next batch; wait if too many are pending. Raises `LedgerError`.
+        """Add a downloaded artifact to the next batch; wait if too many are pending, or wait for `on_file`.
+
+        Raises `LedgerError`.
 
         A small one is written at once, so that a harvest that is killed before the commit need not request it again.
         """
@@ -72,6 +77,8 @@ class Committer:
         if not self._has_room.is_set():
             await self._has_room.wait()
         self._raise_failure()
+        if self._calls is not None:
+            await self._calls.wait_for_room()
 
     async def flush(self) -> None:
         """Wait until all that was added is committed. Raises `LedgerError`."""
@@ -91,6 +98,7 @@ class Committer:
                 else:
                     self._progress.file_withdrawn(result)
                     self._fail(result, result.error)
+            self._placed()
 
     async def check(self) -> None:
         """Check that the files of the run are on the disk, at its end. Raises `LedgerError`."""
@@ -144,6 +152,11 @@ class Committer:
                 self._progress.file_committed(result)
             else:
                 self._fail(result, result.error)
+        self._placed()
+
+    def _placed(self) -> None:
+        if self._calls is not None:
+            self._calls.placed()
 
     def _fail(self, result: CommitResult, error: Exception) -> None:
         if not (isinstance(error, OSError) and self._stop.fail_if_disk_full(error)):

@@ -2,29 +2,41 @@
 
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from contextlib import aclosing
-from datetime import UTC, datetime
-from typing import NamedTuple, TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from ..core.fan_out import fan_out
 from ..core.session import Session
+from ..core.when import to_datetime
 from ..endpoints.artifacts import Artifacts
 from ..endpoints.pipelines import Pipelines
 from ..endpoints.workflows import Workflows
 from ..errors import BadRequest, CircleCIError, InvalidArgument, LedgerError, NotFound
 from ..globs import matches
-from ..models.jobs import JobType
 from ..models.newest_workflows import is_setup_finished, newest_of_each_name, succeeded
 from ..models.pipelines import Pipeline
-from ..models.workflows import Workflow, WorkflowJob
 from ..slug import ProjectSlug
 from .backpressure import Backpressure
+from .build_lists import BuildLists
 from .committer import Committer
 from .layout import JobRef
 from .ledger.catalog import Catalog
-from .ledger.records import Listing, Recorded
+from .ledger.ended import EndedLists
+from .ledger.records import ListedJob, Listing, Recorded
 from .ledger.values import Unusable, check_number, check_text
 from .list_reader import ListReader, Reading
 from .progress import ProgressTracker
+from .refs import (
+    WorkflowRef,
+    artifacts_listing,
+    begin_of,
+    job_ref,
+    jobs_listing,
+    pipeline_ref,
+    pipelines_of,
+    workflow_ref,
+    workflows_listing,
+)
 from .selection import Selection
 from .stop_signal import StopSignal
 
@@ -37,16 +49,6 @@ MAX_CONCURRENCY = 6
 """Projects, workflows of a pipeline, and jobs of a workflow that are read concurrently."""
 
 
-class WorkflowRef(NamedTuple):
-    """The properties of a workflow that discovery needs."""
-
-    project: str
-    pipeline: int
-    id: str
-    name: str
-    is_finished: bool
-
-
 class Discovery:
     """Walks the lists of the API for what a selection selects, and queues the artifacts."""
 
@@ -55,14 +57,17 @@ class Discovery:
         session: Session,
         reader: ListReader,
         catalog: Catalog,
+        ended: EndedLists,
         committer: Committer,
         backpressure: Backpressure,
         progress: ProgressTracker,
         stop: StopSignal,
         *,
         selection: Selection,
+        recheck: datetime | timedelta,
         projects: Iterable[str],
     ) -> None:
+        now = utc_now()
         self._pipelines = Pipelines(session)
         self._workflows = Workflows(session)
         self._artifacts = Artifacts(session)
@@ -74,7 +79,9 @@ class Discovery:
         self._stop = stop
         self._select = selection
         self._projects = tuple(projects)
-        self._since, self._until = selection.window(utc_now())
+        self._since, self._until = selection.window(now)
+        age = now - (to_datetime(recheck, now) or now)
+        self._lists = BuildLists(session, reader, ended, progress, stop, recheck=age, now=now)
 
     async def run(self) -> None:
         """Discover all artifacts. A failed list is recorded, and the others are read; raises `LedgerError`."""
@@ -123,9 +130,9 @@ class Discovery:
     async def _project(self, project: str) -> None:
         since = self._since
         if earlier := self._reader.incomplete("pipelines", project, ""):  # continue back to where it was to begin
-            begin = _begin(earlier)
+            begin = begin_of(earlier)
             since = since and begin and min(since, begin)
-        async with self._reader.reading(_pipelines_of(project, since), is_long=True):
+        async with self._reader.reading(pipelines_of(project, since), is_long=True):
             pipelines = self._newest_first(project, since)
             await self._for_each(pipelines, lambda each: self._pipeline(project, each), concurrency=MAX_PIPELINES)
 
@@ -153,18 +160,21 @@ class Discovery:
         return not is_too_old and self._is_selected(pipeline, is_on_branch=False)
 
     async def _pipeline(self, project: str, pipeline: Pipeline) -> None:
-        async with self._reader.reading(_workflows_listing(project, pipeline)) as reading:
-            check_number("pipeline number", pipeline.number)
+        async with self._reader.reading(workflows_listing(project, pipeline)) as reading:
+            await self._record(project, pipeline)
             reading.is_growing = not is_setup_finished(pipeline)
             await self._for_each(self._selected_workflows(project, pipeline), self._jobs_of)
         self._progress.pipelines.read += 1
 
+    async def _record(self, project: str, pipeline: Pipeline) -> None:
+        check_number("pipeline number", pipeline.number)
+        await self._catalog.add_pipeline(project, pipeline.number, pipeline_ref(pipeline))
+
     async def _selected_workflows(self, project: str, pipeline: Pipeline) -> AsyncGenerator[WorkflowRef]:
-        workflows = self._reader.items(self._pipelines.workflows(pipeline.id).empty_if_missing())
-        async with aclosing(workflows):
+        async with aclosing(self._lists.workflows(pipeline)) as workflows:
             async for workflow in workflows:
                 if matches(self._select.workflow, workflow.name):
-                    yield _workflow_ref(project, pipeline, workflow)
+                    yield workflow_ref(project, pipeline, workflow)
 
     async def _pipeline_by_id(self, id: str) -> None:
         if not await self._reader.may_list():
@@ -193,7 +203,8 @@ class Discovery:
                 and matches(self._select.workflow, workflow.name)
                 and (ids is None or pipeline.id in ids)
             ):
-                await self._jobs_of(_workflow_ref(project, pipeline, workflow))
+                await self._record(project, pipeline)
+                await self._jobs_of(workflow_ref(project, pipeline, workflow))
 
     @property
     def _only_project(self) -> str:
@@ -218,6 +229,7 @@ class Discovery:
                 *fields, is_finished = detail
                 job = JobRef(project, *fields)
                 _check(job)
+                job = job._replace(origin=await self._catalog.pipeline(project, job.pipeline))
                 await self._artifacts_of(job, is_finished=is_finished)
             elif kind == "workflows":
                 (id,) = detail
@@ -225,7 +237,8 @@ class Discovery:
             elif kind == "jobs":
                 number, id, _ = detail
                 workflow = await self._reader.call(lambda: self._workflows.get(id))
-                await self._jobs_of(WorkflowRef(project, number, id, workflow.name, workflow.is_finished))
+                origin = await self._catalog.pipeline(project, number)
+                await self._jobs_of(WorkflowRef(project, number, id, workflow.name, workflow.is_finished, origin))
             else:
                 raise CircleCIError(f"the ledger has a list of the unknown kind {kind!r}")
         except LedgerError:
@@ -239,13 +252,13 @@ class Discovery:
 
     async def _latest(self, project: str) -> None:
         async with (
-            self._reader.reading(_pipelines_of(project, self._since)),
+            self._reader.reading(pipelines_of(project, self._since)),
             aclosing(self._newest_first(project, self._since)) as pipelines,
         ):
             async for pipeline in pipelines:
                 is_latest = False
-                async with self._reader.reading(_workflows_listing(project, pipeline)) as reading:
-                    check_number("pipeline number", pipeline.number)
+                async with self._reader.reading(workflows_listing(project, pipeline)) as reading:
+                    await self._record(project, pipeline)
                     is_latest = await self._queue_latest(project, pipeline)
                 self._progress.pipelines.read += 1
                 if is_latest or reading.has_failed:
@@ -254,8 +267,8 @@ class Discovery:
     async def _queue_latest(self, project: str, pipeline: Pipeline) -> bool:
         """Queue the artifacts of a pipeline if it succeeded; return whether any are selected, or a list failed."""
         glob = self._select.workflow
-        listed = self._reader.items(self._pipelines.workflows(pipeline.id).empty_if_missing())
-        workflows = newest_of_each_name([each async for each in listed if matches(glob, each.name)])
+        async with aclosing(self._lists.workflows(pipeline)) as listed:
+            workflows = newest_of_each_name([each async for each in listed if matches(glob, each.name)])
         if not succeeded(pipeline, workflows, is_all=glob is None):
             return False
         refs: list[JobRef] = []
@@ -263,16 +276,16 @@ class Discovery:
         complete: set[JobRef] = set()
 
         async def list_artifacts(job: JobRef) -> None:
-            async with self._reader.reading(_artifacts_listing(job, is_finished=True)) as reading:
+            async with self._reader.reading(artifacts_listing(job, is_finished=True)) as reading:
                 readings.append(reading)
                 await self._list(job, is_finished=True, is_queued=False)
                 complete.add(job)
 
         for each in workflows:
-            workflow = _workflow_ref(project, pipeline, each)
-            async with self._reader.reading(_jobs_listing(workflow)) as reading:
+            workflow = workflow_ref(project, pipeline, each)
+            async with self._reader.reading(jobs_listing(workflow)) as reading:
                 readings.append(reading)
-                refs += [_job_ref(workflow, job) async for job in self._selected_jobs(workflow)]
+                refs += [job_ref(workflow, job) async for job in self._selected_jobs(workflow)]
         await self._for_each(refs, list_artifacts)
         matching = [job for job in refs if job in complete and await self._catalog.has_matching(job, self._select.path)]
         for job in matching:
@@ -283,35 +296,27 @@ class Discovery:
 
     async def _jobs_of(self, workflow: WorkflowRef) -> None:
 
-        async def list_artifacts(job: WorkflowJob) -> None:
-            ref = _job_ref(workflow, job)
+        async def list_artifacts(job: ListedJob) -> None:
+            ref = job_ref(workflow, job)
             try:
                 _check(ref)
             except Unusable:  # recorded below; the next run lists it again, since the server can correct it
                 reading.is_growing = True
             await self._artifacts_of(ref, is_finished=job.status.is_finished)
 
-        async with self._reader.reading(_jobs_listing(workflow)) as reading:
+        async with self._reader.reading(jobs_listing(workflow)) as reading:
             reading.is_growing = not workflow.is_finished
             await self._for_each(self._selected_jobs(workflow), list_artifacts)
 
-    async def _selected_jobs(self, workflow: WorkflowRef) -> AsyncGenerator[WorkflowJob]:
+    async def _selected_jobs(self, workflow: WorkflowRef) -> AsyncGenerator[ListedJob]:
         check_text("workflow name", workflow.name)
-        async with aclosing(self._reader.items(self._workflows.jobs(workflow.id).empty_if_missing())) as jobs:
+        async with aclosing(self._lists.jobs(workflow)) as jobs:
             async for job in jobs:
-                if self._is_selected_job(job):
+                if matches(self._select.job, job.name) and self._select.status in {None, job.status.value}:
                     yield job
 
-    def _is_selected_job(self, job: WorkflowJob) -> bool:
-        return (
-            job.job_number is not None
-            and job.type != JobType.APPROVAL
-            and matches(self._select.job, job.name)
-            and (self._select.status is None or job.status.value == self._select.status)
-        )
-
     async def _artifacts_of(self, job: JobRef, *, is_finished: bool) -> None:
-        async with self._reader.reading(_artifacts_listing(job, is_finished=is_finished)):
+        async with self._reader.reading(artifacts_listing(job, is_finished=is_finished)):
             await self._list(job, is_finished=is_finished, is_queued=True)
 
     async def _list(self, job: JobRef, *, is_finished: bool, is_queued: bool) -> None:
@@ -325,6 +330,8 @@ class Discovery:
         glob = self._select.path
         visit = await self._catalog.visit(job, glob, is_queued=is_queued)
         if visit.is_complete or not visit.is_first_visit:  # the workflow of a rerun contains jobs of the first run too
+            if visit.is_first_visit:
+                self._progress.request_saved()
             if is_queued:
                 self._count_job(job, visit)
             return
@@ -363,38 +370,3 @@ def utc_now() -> datetime:
 def _check(job: JobRef) -> None:
     check_number("job number", job.number)
     check_text("job name", job.job)
-
-
-def _pipelines_of(project: str, since: datetime | None) -> Listing:
-    return Listing("pipelines", project, "", project, [since and since.isoformat()])
-
-
-def _begin(listing: Listing) -> datetime | None:
-    """Return the start date of a list of pipelines; None if it has none, or the recorded one is invalid."""
-    try:
-        begin = datetime.fromisoformat(*listing.detail)
-    except (TypeError, ValueError):
-        return None
-    return begin if begin.tzinfo else None
-
-
-def _workflows_listing(project: str, pipeline: Pipeline) -> Listing:
-    return Listing("workflows", project, pipeline.id, f"pipeline {pipeline.number} of {project}", [pipeline.id])
-
-
-def _jobs_listing(workflow: WorkflowRef) -> Listing:
-    project, pipeline, id, name, _ = workflow
-    return Listing("jobs", project, id, f"workflow {name} of pipeline {pipeline} of {project}", [pipeline, id, name])
-
-
-def _artifacts_listing(job: JobRef, *, is_finished: bool) -> Listing:
-    name = f"job {job.number} ({job.job}) of {job.project}"
-    return Listing("artifacts", job.project, str(job.number), name, [*job[1:], is_finished])
-
-
-def _workflow_ref(project: str, pipeline: Pipeline, workflow: Workflow) -> WorkflowRef:
-    return WorkflowRef(project, pipeline.number, workflow.id, workflow.name, workflow.is_finished)
-
-
-def _job_ref(workflow: WorkflowRef, job: WorkflowJob) -> JobRef:
-    return JobRef(workflow.project, workflow.pipeline, workflow.name, job.name, job.job_number or 0)

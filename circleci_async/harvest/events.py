@@ -67,7 +67,7 @@ class FileDone(HarvestEvent):
 
 @frozen(kw_only=True)
 class FileFailed(HarvestEvent):
-    """A download failed."""
+    """A download failed, or `on_file` raised an error for a finished file."""
 
     project: str
     job: int
@@ -108,7 +108,7 @@ class HarvestProgress(HarvestEvent):
     skipped: int
     """Files that already existed."""
     failed: int
-    """Artifacts and lists that failed."""
+    """Artifacts, lists and calls of `on_file` that failed."""
     bytes: int
     """Size of the done files."""
     received: int

@@ -174,6 +174,33 @@ class HarvestFolder:
         folder, name = self._located(target)
         return file_checksum(folder, name)
 
+    def status(self, target: str) -> os.stat_result | None:
+        """Return the status of a finished file; None if nothing has its name.
+
+        Raises `OSError`, and `UnsafePath` for a link, a folder etc.
+        """
+        try:
+            folder, name = self._located(target)
+        except FileNotFoundError:
+            return None
+        status = folder.lstat(name)
+        if status is not None and not stat.S_ISREG(status.st_mode):
+            raise UnsafePath(f"{folder.path}/{name} refused: it is not a regular file: delete it")
+        return status
+
+    def remove(self, target: str) -> os.stat_result | None:
+        """Delete a finished file, and the folders that are empty then. Return what its status was, as `status` does."""
+        status = self.status(target)
+        *names, name = _checked(target)
+        if status is not None:
+            self._folder(tuple(names)).unlink(name)
+        with suppress(OSError, UnsafePath):
+            for position in reversed(range(len(names))):
+                self._folder(tuple(names[:position])).rmdir(names[position])
+                if (removed := self._folders.pop(tuple(names[: position + 1]), None)) is not None:
+                    removed.close()
+        return status
+
     def place(self, part: Part, target: str, *, identical: str | None = None) -> None:
         """Move a partial file to its final path, atomically. Nothing is left of a path that cannot be created.
 

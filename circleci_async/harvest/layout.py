@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from string import Formatter
 from typing import Final, NamedTuple
 from urllib.parse import quote
@@ -12,10 +13,34 @@ from ..errors import InvalidArgument
 
 DEFAULT_LAYOUT: Final = "{project}/{pipeline}/{workflow}/{job}-{number}/{node}/{path}"
 
-FIELDS: Final = ("project", "pipeline", "workflow", "job", "number", "node", "path")
+FIELDS: Final = (
+    *("project", "pipeline", "workflow", "job", "number", "node", "path"),
+    *("created_at", "branch", "tag", "revision", "pipeline_id"),
+)
 
+MISSING: Final = "none"
+"""The folder of a value that a pipeline does not have, such as the branch of a build of a tag."""
+
+MISSING_AFTER_EQUALS: Final = "__HIVE_DEFAULT_PARTITION__"
+"""The same after `=`: readers of Hive partitions, such as DuckDB, polars and Spark, read it as null."""
+
+_DIRECTIVES: Final = "aAbBdDfFGHIjmMpSTuUVwWyYzZ%"
+"""The directives of strftime that have one meaning on every system."""
+
+_DIRECTIVE = re.compile("%(.?)", re.DOTALL)
+_SPLIT_FORMAT = re.compile(r"\{created_at:([^{}]*)\}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\\]")
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\%:*?"<>|]|^\.|[. ]$')
+
+
+class PipelineRef(NamedTuple):
+    """What is known about the pipeline of a job, besides its number."""
+
+    id: str | None = None
+    created_at: datetime | None = None
+    branch: str | None = None
+    tag: str | None = None
+    revision: str | None = None
 
 
 class JobRef(NamedTuple):
@@ -26,6 +51,15 @@ class JobRef(NamedTuple):
     workflow: str
     job: str
     number: int
+    origin: PipelineRef = PipelineRef()
+
+
+class _Field(NamedTuple):
+    """A field of a template, after some text; without a name, the text at the end of a folder."""
+
+    text: str
+    name: str | None
+    format: str
 
 
 class Layout:
@@ -34,7 +68,7 @@ class Layout:
     def __init__(self, template: str = DEFAULT_LAYOUT) -> None:
         self.template = template
         self._folders, last = self._split(template)
-        named = [name for segment in self._folders for name in _names(segment)]
+        named = [field.name for folder in self._folders for field in folder]
         if last != "{path}" or "path" in named:
             raise self._error("must end with '/{path}'")
         if missing := {"number", "node"} - set(named):
@@ -42,24 +76,49 @@ class Layout:
             raise self._error(f"must contain {fields}, without which files would collide")
         self.separates_projects: bool = "project" in named
 
-    def _split(self, template: str) -> tuple[list[str], str]:
+    def _split(self, template: str) -> tuple[list[list[_Field]], str]:
         if type(template) is not str:
             raise self._error("must be a string")
-        *folders, last = template.split("/")
-        for segment in folders:
-            try:
-                known = set(_names(segment)) <= set(FIELDS)
-            except ValueError:
-                known = False
-            if not known:
-                raise self._error(f"must use only {', '.join(f'{{{name}}}' for name in FIELDS)}")
-            if not segment or segment.startswith("."):
-                raise self._error("must not contain an empty name or one that begins with a dot (reserved)")
-            if _CONTROL.search(segment):
-                raise self._error("must not contain a backslash or a control character")
-            if "project" in _names(segment) and segment != "{project}":
-                raise self._error("must not combine {project} with other text: it becomes several folders")
-        return folders, last
+        *folders, last = _SPLIT_FORMAT.sub(_split_format, template).split("/")
+        return [self._parse(folder) for folder in folders], last
+
+    def _parse(self, folder: str) -> list[_Field]:
+        """Parse one folder of the template."""
+        try:
+            parsed = list(Formatter().parse(folder))
+        except ValueError:
+            raise self._unknown_field(folder) from None
+        fields = [_Field(text, name, form or "") for text, name, form, _ in parsed]
+        for (_, _, _, conversion), (_, name, form) in zip(parsed, fields, strict=True):
+            if name is not None and (
+                name not in FIELDS or conversion or (form if name != "created_at" else "{" in form)
+            ):
+                end = f"!{conversion}" * bool(conversion) + f":{form}" * bool(form)
+                raise self._unknown_field(f"{{{name}{end}}}")
+            if name == "created_at":
+                self._check_format(form)
+        if not folder or folder.startswith("."):
+            raise self._error("must not contain an empty name or one that begins with a dot (reserved)")
+        if _CONTROL.search(folder):
+            raise self._error("must not contain a backslash or a control character")
+        if any(field.name == "project" for field in fields) and folder != "{project}" and not _is_partition(fields):
+            raise self._error(
+                "must not combine {project} with other text, except after '=' as in 'project={project}': it becomes"
+                " several folders"
+            )
+        return fields
+
+    def _unknown_field(self, field: str) -> InvalidArgument:
+        known = ", ".join("{created_at:FORMAT}" if name == "created_at" else f"{{{name}}}" for name in FIELDS)
+        return self._error(f"must use only {known}, not {field!r}")
+
+    def _check_format(self, form: str) -> None:
+        if not form:
+            raise self._error("must contain a format in {created_at:FORMAT}, such as {created_at:%Y-%m-%d}")
+        for found in _DIRECTIVE.finditer(form):
+            if not found[1] or found[1] not in _DIRECTIVES:
+                known = " ".join(f"%{letter}" for letter in _DIRECTIVES)
+                raise self._error(f"must not contain {found[0]!r} in {{created_at:{form}}}: use {known}")
 
     def _error(self, rule: str) -> InvalidArgument:
         return InvalidArgument(f"layout {rule}, got {self.template!r}; the default is {DEFAULT_LAYOUT!r}")
@@ -67,19 +126,54 @@ class Layout:
     def folders(self, job: JobRef, node: int | None) -> list[str]:
         """Return the folders of a job's node; None if the job has artifacts of one node only."""
         values = {
+            "project": job.project,
             "pipeline": str(job.pipeline),
-            "workflow": safe_name(job.workflow),
-            "job": safe_name(job.job),
+            "workflow": job.workflow,
+            "job": job.job,
             "number": str(job.number),
             "node": str(node or 0),
+            "branch": job.origin.branch or None,
+            "tag": job.origin.tag or None,
+            "revision": job.origin.revision or None,
+            "pipeline_id": job.origin.id or None,
         }
         folders: list[str] = []
-        for segment in self._folders:
-            if segment == "{project}":
+        for fields in self._folders:
+            names = [name for _, name, _ in fields if name is not None]
+            if names == ["project"] and not _is_partition(fields):
                 folders += [safe_name(name) for name in job.project.split("/")]
-            elif node is not None or _names(segment) != ["node"]:
-                folders.append(_shorten(segment.format_map(values)))
+            elif node is not None or names != ["node"] or _is_partition(fields):
+                folders.append(_folder_name(fields, values, job.origin.created_at))
         return folders
+
+
+def _split_format(found: "re.Match[str]") -> str:
+    """Write a format with slashes as several fields: `{created_at:%Y/%m}` is `{created_at:%Y}/{created_at:%m}`."""
+    return "/".join(f"{{created_at:{form}}}" for form in found[1].split("/"))
+
+
+def _is_partition(fields: list[_Field]) -> bool:
+    """Return whether a folder is a Hive partition, such as `branch={branch}`: then all its values stay in it."""
+    return "=" in fields[0].text
+
+
+def _folder_name(fields: list[_Field], values: dict[str, str | None], created_at: datetime | None) -> str:
+    missing = MISSING_AFTER_EQUALS if _is_partition(fields) else MISSING
+    folder = ""
+    for text, name, form in fields:
+        folder += text
+        if name is not None:
+            value = _formatted(created_at, form) if name == "created_at" else values[name]
+            folder += missing if value is None else safe_name(value)
+    return _shorten(folder)
+
+
+def _formatted(when: datetime | None, form: str) -> str | None:
+    """Format a time in UTC. Only the directives are given to strftime, which differs between systems."""
+    if when is None:
+        return None
+    in_utc = when.astimezone(UTC)
+    return _DIRECTIVE.sub(lambda found: in_utc.strftime(found[0]), form)
 
 
 def safe_name(name: str) -> str:
@@ -137,16 +231,6 @@ class PathAllocator:
                 names[candidate if key == candidate else key] = candidate if is_folder else None
                 return candidate
         raise AssertionError("the candidates are infinite")
-
-
-def _names(segment: str) -> list[str]:
-    names: list[str] = []
-    for _, name, form, conversion in Formatter().parse(segment):
-        if name is not None:
-            if form or conversion:
-                raise ValueError(segment)
-            names.append(name)
-    return names
 
 
 def _undotted(name: str) -> str:

@@ -1,10 +1,13 @@
 """Allows one harvest at a time in a destination."""
 
+import asyncio
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from ..core.uninterrupted import uninterrupted
 from ..downloads.directory import Directory
 from ..downloads.file_lock import try_lock
 from ..errors import LedgerBusy, LedgerError, UnsafePath
@@ -55,6 +58,17 @@ class Lock:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+async def acquire(lock: Callable[[], Lock]) -> Lock:
+    """Return the lock that `lock` acquires, in a thread. Releases it if cancelled meanwhile."""
+    acquiring = asyncio.get_running_loop().run_in_executor(None, lock)
+    try:
+        return await uninterrupted(acquiring)
+    except asyncio.CancelledError:
+        if acquiring.exception() is None:
+            acquiring.result().release()
+        raise
 
 
 def is_locked(root: Path) -> bool:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any, cast
 
 from ..config.log import log
+from ..core.arguments import is_async_function
 from .events import FileAdvanced, HarvestEvent, HarvestProgress, OnHarvestEvent
 
 MAX_PENDING_EVENTS = 2_000
@@ -30,8 +31,7 @@ class Notifier:
         self._loop = asyncio.get_running_loop()
         self._done = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        call = getattr(function, "__call__", None)  # noqa: B004  # the method of a callable object can be async
-        if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call):
+        if is_async_function(function):
             self._wake = asyncio.Event()
             self._task = asyncio.create_task(self._run())
         else:

@@ -7,6 +7,7 @@ from typing import Final
 from ..errors import DownloadError
 from .folder import HarvestFolder, Part
 from .layout import JobRef
+from .ledger.calls import CallQueue
 from .ledger.queue import COLUMNS, LedgerQueue, mark_failed
 from .ledger.records import CommitResult, FetchedArtifact, QueuedArtifact
 from .ledger.runs import Run
@@ -25,14 +26,24 @@ class Placement:
     """Places files in the folder. All methods block: call those with a connection in the ledger's thread.
 
     A file is renamed only after the commit that records it, and `recover` repeats renames that a kill prevented. So a
-    finished file is always complete, and one in the ledger is never downloaded twice.
+    finished file is always complete, and one in the ledger is never downloaded twice. `calls`: where calls of `on_file`
+    are recorded, if there is one.
     """
 
-    def __init__(self, queue: LedgerQueue, folder: HarvestFolder, run: Run, *, dedupe: bool = False) -> None:
+    def __init__(
+        self,
+        queue: LedgerQueue,
+        folder: HarvestFolder,
+        run: Run,
+        *,
+        dedupe: bool = False,
+        calls: CallQueue | None = None,
+    ) -> None:
         self._queue = queue
         self._folder = folder
         self._run = run
         self._dedupe = dedupe
+        self._calls = calls
 
     def recover(self, sql: sqlite3.Connection) -> None:
         """Create the folder of partial files, or reconcile the files of a killed run with the ledger.
@@ -43,7 +54,7 @@ class Placement:
         for part in self._folder.parts():
             query = "SELECT state, target, size, sha256, etag FROM artifacts WHERE id = ?"
             row = sql.execute(query, (part.id,)).fetchone()
-            if row is None or row[0] == "gone":
+            if row is None or row[0] in {"gone", "pruning", "pruned"}:
                 self._folder.remove_part(part)
                 continue
             state, target, size, digest, etag = row
@@ -53,6 +64,7 @@ class Placement:
                 elif target is not None:  # killed between commit and rename
                     with transaction(sql):
                         sql.execute("UPDATE artifacts SET state = 'done' WHERE id = ?", (part.id,))
+                        self._add_calls(sql, [part.id])
                     self._place(sql, part, size, target)
             elif part.sha256 is not None:
                 self._folder.leftovers[part.id] = part
@@ -87,6 +99,7 @@ class Placement:
         try:
             with transaction(sql):
                 self._queue.commit(sql, files)
+                self._add_calls(sql, [file.artifact.id for file in files])
         except Exception as error:
             if not is_value_error(error):
                 raise
@@ -97,12 +110,17 @@ class Placement:
             try:
                 with transaction(sql):
                     self._queue.commit(sql, [file])
+                    self._add_calls(sql, [file.artifact.id])
             except Exception as error:
                 if not is_value_error(error):
                     raise
                 self._revert(sql, Part(file.artifact.id, file.sha256), error)
                 errors[file.artifact.id] = error
         return errors
+
+    def _add_calls(self, sql: sqlite3.Connection, ids: Sequence[int]) -> None:
+        if self._calls is not None:
+            self._calls.add(sql, ids)
 
     def rename_waiting(self, sql: sqlite3.Connection, job: JobRef) -> tuple[list[CommitResult], bool]:
         """Rename downloaded files of a job that waited for their paths; also return whether there can be more.
@@ -117,6 +135,7 @@ class Placement:
         files = [(digest, run, QueuedArtifact(*row)) for digest, run, *row in rows]
         with transaction(sql):
             sql.executemany("UPDATE artifacts SET state = 'done' WHERE id = ?", [(each.id,) for *_, each in files])
+            self._add_calls(sql, [each.id for *_, each in files])
         results = [(run, self._rename(sql, each, each.size or 0, digest)) for digest, run, each in files]
         return [result for run, result in results if run == self._run.id], len(rows) == MAX_RENAMES
 

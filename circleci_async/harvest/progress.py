@@ -22,6 +22,7 @@ from .ledger.records import CommitResult, Listing, QueuedArtifact, Recorded
 from .ledger.values import valid_text
 from .notifier import Notifier
 from .pipeline_count import PipelineCount
+from .report import HarvestedFile
 
 PROGRESS_INTERVAL = 0.25
 """Seconds between two `HarvestProgress` events."""
@@ -44,6 +45,8 @@ class ProgressTracker:
         """The done files that have their final names."""
         self.is_discovering: bool = True
         self.pipelines: PipelineCount = PipelineCount()
+        self.requests_saved: int = 0
+        """Lists that were not requested, because the ledger holds them."""
         self._file_bytes = 0
         self._stats = stats
         self._paused_before = self._paused = stats.paused
@@ -63,6 +66,10 @@ class ProgressTracker:
         self.discovered += result.discovered + result.skipped + result.failed
         self.skipped += result.skipped
         self.failed += result.failed
+
+    def request_saved(self) -> None:
+        """Count a list that is not requested, because the ledger holds it."""
+        self.requests_saved += 1
 
     def job_listed(self, job: JobRef, discovered: int, skipped: int) -> None:
         """Notify that a job's artifacts are listed."""
@@ -121,6 +128,12 @@ class ProgressTracker:
         """Count a failed download, if it is final."""
         self.failed += is_final
         self._notify(FileFailed(**_file(artifact), error=error, is_final=is_final))
+
+    def call_failed(self, file: HarvestedFile, error: Exception) -> None:
+        """Count a file for which `on_file` raised an error."""
+        self.failed += 1
+        where: _File = {"project": file.project, "job": file.number, "node": file.node, "path": file.artifact}
+        self._notify(FileFailed(**where, error=error, is_final=True))
 
     def _notify(self, event: HarvestEvent) -> None:
         if self._notifier:

@@ -1,19 +1,20 @@
 """The report of a harvest, read from the ledger on access."""
 
 import sqlite3
-from collections.abc import Callable, Generator, Iterator, Sequence, Sized
+from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence, Sized
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, TypeAlias, TypeVar, overload
 
 from attrs import field, frozen
 
 from ..errors import CircleCIError, DownloadError
 from ..untrusted_text import named, shown_list
+from .ledger.files import FILE_COLUMNS, FILE_TABLES
 from .ledger.schema import LEDGER_NAME, connect_to_read, damaged, ledger_errors
 
-__all__ = ["HarvestFailure", "HarvestReport", "HarvestedFile"]
+__all__ = ["HarvestFailure", "HarvestReport", "HarvestedFile", "OnFile"]
 
 T = TypeVar("T")
 
@@ -41,25 +42,38 @@ class HarvestedFile:
     artifact: str
     """The artifact's path in the job."""
     url: str
+    created_at: datetime | None = None
+    """When the pipeline was created, in UTC; None in a ledger of an older version, as the fields below."""
+    branch: str | None = None
+    """The branch of the pipeline; None if it built a tag."""
+    tag: str | None = None
+    revision: str | None = None
+    """The commit of the pipeline."""
+    pipeline_id: str | None = None
+
+
+OnFile: TypeAlias = Callable[[HarvestedFile], Awaitable[object]]
+"""An async function that is awaited once for each file that a harvest places."""
 
 
 @frozen(kw_only=True)
 class HarvestFailure:
-    """An artifact that could not be downloaded, or a list that could not be read to the end."""
+    """An artifact that could not be downloaded, a list that could not be read to the end, or a failed `on_file`."""
 
     kind: str
-    """`artifact`, or for a list `artifacts`, `jobs`, `workflows` or `pipelines`."""
+    """`artifact`, for a list `artifacts`, `jobs`, `workflows` or `pipelines`, and `on_file` for a file for which that
+    raised an error."""
     project: str
     name: str
     """The artifact's path, or what the list belongs to."""
     error: str
     number: int | None = None
-    """The number of the artifact's job."""
+    """The number of the artifact's job; None for a list."""
     node: int | None = None
     url: str | None = None
 
     def __str__(self) -> str:
-        where = f"{self.project} job {self.number}: {self.name}" if self.kind == "artifact" else self.name
+        where = self.name if self.number is None else f"{self.project} job {self.number}: {self.name}"
         what = named(where) if self.kind == "artifact" else f"{self.kind} of {named(where)}"
         return f"{what}: {self.error}"
 
@@ -116,11 +130,7 @@ class Rows(Sequence[T], Generic[T]):
         return self._item(row)
 
     def _item(self, row: tuple[Any, ...]) -> T:
-        try:
-            return self._make(*row)
-        except (AttributeError, TypeError, ValueError):  # such as an invalid date
-            failure = damaged(self._root / LEDGER_NAME)
-        raise failure
+        return self._make(*row)
 
     def __repr__(self) -> str:
         return f"<{len(self):,} rows of the ledger in {self._root}>"
@@ -140,10 +150,15 @@ class HarvestReport:
     skipped: Sequence[HarvestedFile] = field(repr=counted)
     """The files that already existed."""
     failed: Sequence[HarvestFailure] = field(repr=counted)
-    """The artifacts that could not be downloaded, and the lists that could not be read to the end."""
+    """The artifacts that could not be downloaded, the lists that could not be read to the end, and the files for which
+    `on_file` raised an error."""
     bytes: int
     """Total size of `files`."""
     seconds: float
+    requests: int = 0
+    """HTTP requests that the client sent during this run, downloads included."""
+    requests_saved: int = 0
+    """Lists of workflows, jobs and artifacts that were not requested, because the ledger holds them."""
     stopped: str | None = None
     """Why the run ended early, or None."""
     error: CircleCIError | None = None
@@ -165,38 +180,38 @@ class HarvestReport:
         raise DownloadError(shown_list(f"{count} of {count + len(self.files)} failed:", lines))
 
 
-_FILES = (
-    "SELECT target, size, sha256, etag, finished, project, pipeline, workflow, name, number, node, path, url"
-    " FROM artifacts JOIN jobs ON jobs.id = job WHERE state = 'done'"
-)
+_FILES = f"SELECT {FILE_COLUMNS} FROM {FILE_TABLES} WHERE state = 'done'"
 _FAILURES = (
     "SELECT 'artifact', project, path, error, number, node, url FROM artifacts JOIN jobs ON jobs.id = job"
     " WHERE state = 'failed' AND ? IN (artifacts.run, 0)"
     " UNION ALL SELECT kind, project, name, error, NULL, NULL, NULL FROM listings"
     " WHERE error IS NOT NULL AND ? IN (run, 0)"
+    " UNION ALL SELECT 'on_file', project, path, calls.error, number, node, url FROM calls"
+    " JOIN artifacts ON artifacts.id = artifact JOIN jobs ON jobs.id = job"
+    " WHERE calls.error IS NOT NULL AND state = 'done' AND ? IN (calls.run, 0)"
 )
 
 
 def files_of(root: Path, run: int, length: int) -> Rows[HarvestedFile]:
     """Return the files that a run downloaded."""
     query = f"{_FILES} AND fetched_by = ? ORDER BY artifacts.id"
-    return Rows(root, query, (run,), _file_maker(root), length)
+    return Rows(root, query, (run,), file_maker(root), length)
 
 
 def skipped_by(root: Path, run: int) -> Rows[HarvestedFile]:
     """Return the files that a run skipped because they existed."""
     query = f"{_FILES} AND artifacts.run = ? AND fetched_by < ? ORDER BY artifacts.id"
-    return Rows(root, query, (run, run), _file_maker(root))
+    return Rows(root, query, (run, run), file_maker(root))
 
 
 def all_files(root: Path, length: int) -> Rows[HarvestedFile]:
     """Return the files that all runs downloaded."""
-    return Rows(root, f"{_FILES} ORDER BY artifacts.id", (), _file_maker(root), length)
+    return Rows(root, f"{_FILES} ORDER BY artifacts.id", (), file_maker(root), length)
 
 
 def failures_of(root: Path, run: int) -> Rows[HarvestFailure]:
     """Return the failures of a run."""
-    return Rows(root, _FAILURES, (run, run), _failure)
+    return Rows(root, _FAILURES, (run, run, run), _failure)
 
 
 def all_failures(root: Path) -> Rows[HarvestFailure]:
@@ -204,24 +219,36 @@ def all_failures(root: Path) -> Rows[HarvestFailure]:
     return failures_of(root, 0)
 
 
-def _file_maker(root: Path) -> Callable[..., HarvestedFile]:
+def file_maker(root: Path) -> Callable[..., HarvestedFile]:
+    """Return the function that makes a file from a row with `FILE_COLUMNS`. It raises `LedgerError`."""
+
     def make(*row: Any) -> HarvestedFile:
-        target, size, sha256, etag, finished, project, pipeline, workflow, job, number, node, artifact, url = row
-        return HarvestedFile(
-            path=root.joinpath(*target.split("/")),
-            size=size,
-            sha256=sha256,
-            etag=etag,
-            finished_at=datetime.fromisoformat(finished),
-            project=project,
-            pipeline=pipeline,
-            workflow=workflow,
-            job=job,
-            number=number,
-            node=node,
-            artifact=artifact,
-            url=url,
-        )
+        target, size, sha256, etag, finished, project, pipeline, workflow, job, number, node, artifact, url, *rest = row
+        pipeline_id, created, branch, tag, revision = rest
+        try:
+            return HarvestedFile(
+                path=root.joinpath(*target.split("/")),
+                size=size,
+                sha256=sha256,
+                etag=etag,
+                finished_at=datetime.fromisoformat(finished),
+                project=project,
+                pipeline=pipeline,
+                workflow=workflow,
+                job=job,
+                number=number,
+                node=node,
+                artifact=artifact,
+                url=url,
+                created_at=created and datetime.fromisoformat(created),
+                branch=branch,
+                tag=tag,
+                revision=revision,
+                pipeline_id=pipeline_id,
+            )
+        except (AttributeError, TypeError, ValueError):  # such as an invalid date
+            failure = damaged(root / LEDGER_NAME)
+        raise failure
 
     return make
 

@@ -7,36 +7,43 @@ committer, whose placement records them and gives them their names. The report r
 import asyncio
 import os
 from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-from ..core.arguments import check_positive_integer, check_word, local_path
+from attrs import evolve
+
+from ..core.arguments import check_positive_integer, check_word, is_async_function, local_path
 from ..core.session import Session
-from ..core.uninterrupted import uninterrupted
+from ..core.when import When, parse_when
 from ..endpoints.resource import ProjectsRef
-from ..errors import LedgerError
+from ..errors import InvalidArgument, LedgerError
 from ..projects.given import GivenProjects, given_projects
 from .backpressure import Backpressure
 from .bounds import MIN_FREE, Bounds
+from .build_lists import RECHECK
 from .committer import Committer
 from .discovery import Discovery
 from .downloader import Downloader
 from .events import OnHarvestEvent
 from .fetcher import Fetcher
+from .file_calls import FileCalls
 from .folder import HarvestFolder
 from .layout import DEFAULT_LAYOUT, Layout
+from .ledger.calls import CallQueue
 from .ledger.catalog import Catalog
+from .ledger.ended import EndedLists
 from .ledger.listings import IncompleteListings
 from .ledger.queue import LedgerQueue
 from .ledger.runs import begin_run, end_run
 from .ledger.schema import DiskFull
 from .ledger.writer import LedgerWriter
 from .list_reader import ListReader
-from .lock import Lock
+from .lock import Lock, acquire
 from .placement import Placement
 from .progress import ProgressTracker
-from .report import HarvestReport, failures_of, files_of, skipped_by
+from .report import HarvestReport, OnFile, failures_of, files_of, skipped_by
 from .selection import Selection
 from .stop_signal import StopSignal
 from .url_renewal import UrlRenewal
@@ -59,7 +66,9 @@ async def harvest(
     max_bytes: int | None = None,
     min_free: int | None = None,
     dedupe: Dedupe | None = None,
+    recheck: When | None = None,
     on_progress: OnHarvestEvent | None = None,
+    on_file: OnFile | None = None,
 ) -> HarvestReport:
     """Harvest; see `CircleCI.harvest`."""
     select = Selection() if select is None else select
@@ -67,13 +76,18 @@ async def harvest(
     check_positive_integer("concurrency", concurrency)
     check_positive_integer("attempts", attempts)
     check_word("dedupe", dedupe, get_args(Dedupe))
+    if on_file is not None and not is_async_function(on_file):
+        raise InvalidArgument(f"on_file must be an async function, got {on_file!r}")
+    recheck_since = parse_when("recheck", recheck) or RECHECK
     root = local_path("into", into)
     bounds = Bounds(root, max_files=max_files, max_bytes=max_bytes, min_free=MIN_FREE if min_free is None else min_free)
+    requests_before = session.state.stats.requests
     given = await given_projects(session, projects)
-    lock = await _acquire_lock(root)
+    lock = await acquire(lambda: _create_and_lock(root))
     try:
-        run = _HarvestRun(session, root, template, given, select, bounds, on_progress)
-        return await run.run(concurrency=concurrency, attempts=attempts, dedupe=dedupe is not None)
+        run = _HarvestRun(session, root, template, given, select, recheck_since, bounds, on_progress, on_file)
+        report = await run.run(concurrency=concurrency, attempts=attempts, dedupe=dedupe is not None)
+        return evolve(report, requests=session.state.stats.requests - requests_before)
     finally:
         lock.release()
 
@@ -86,15 +100,19 @@ class _HarvestRun:
         layout: Layout,
         given: GivenProjects,
         select: Selection,
+        recheck: datetime | timedelta,
         bounds: Bounds,
         on_progress: OnHarvestEvent | None,
+        on_file: OnFile | None,
     ) -> None:
         self._session = session
         self._root = root
         self._layout = layout
         self._projects, self._organizations = given
         self._select = select
+        self._recheck = recheck
         self._bounds = bounds
+        self._on_file = on_file
         self._stop = StopSignal()
         self._progress = ProgressTracker(session.state.stats, on_progress)
 
@@ -111,6 +129,7 @@ class _HarvestRun:
             failed=failures_of(self._root, id),
             bytes=self._progress.named_bytes,
             seconds=self._progress.seconds,
+            requests_saved=self._progress.requests_saved,
             stopped=self._stop.reason,
             error=self._stop.error,
         )
@@ -123,20 +142,23 @@ class _HarvestRun:
         policy = session.options.retry
         run = await begin_run(writer, self._layout, self._projects, self._select.key, dedupe=dedupe)
         queue = LedgerQueue(writer, run)
-        placement = Placement(queue, folder, run, dedupe=dedupe)
+        calls = self._calls(CallQueue(writer, folder, run), concurrency)
+        placement = Placement(queue, folder, run, dedupe=dedupe, calls=None if calls is None else calls.queue)
         await writer.run(placement.recover)
-        committer = Committer(writer, placement, bounds, progress, stop)
+        committer = Committer(writer, placement, bounds, progress, stop, calls)
         backpressure = Backpressure(max_files=bounds.max_files, max_bytes=bounds.max_bytes)
         reader = ListReader(policy, IncompleteListings(writer, run), backpressure, progress, stop, attempts=attempts)
         discovery = Discovery(
             session,
             reader,
             Catalog(writer, folder, self._layout, run),
+            EndedLists(writer),
             committer,
             backpressure,
             progress,
             stop,
             selection=self._select,
+            recheck=self._recheck,
             projects=self._projects,
         )
         downloader = Downloader(session, queue, folder, bounds, progress)
@@ -153,7 +175,7 @@ class _HarvestRun:
             attempts=attempts,
         )
         with self._stop_if_disk_is_full():
-            async with committer:
+            async with calls or nullcontext(), committer:
                 await reader.record_organizations(self._organizations)
                 await self._run_both(discovery, fetcher, concurrency)
             if stop.error is None:
@@ -161,6 +183,11 @@ class _HarvestRun:
             if not stop.is_set:
                 await end_run(writer, run)
         return run.id
+
+    def _calls(self, queue: CallQueue, concurrency: int) -> FileCalls | None:
+        if self._on_file is None:
+            return None
+        return FileCalls(queue, self._root, self._on_file, self._progress, concurrency=concurrency)
 
     async def _run_both(self, discovery: Discovery, fetcher: Fetcher, concurrency: int) -> None:
         discovering = asyncio.create_task(discovery.run())
@@ -182,16 +209,6 @@ class _HarvestRun:
             yield
         except DiskFull as error:
             self._stop.fail_disk_full(error)
-
-
-async def _acquire_lock(root: Path) -> Lock:
-    acquiring = asyncio.get_running_loop().run_in_executor(None, _create_and_lock, root)
-    try:
-        return await uninterrupted(acquiring)
-    except asyncio.CancelledError:
-        if acquiring.exception() is None:
-            acquiring.result().release()
-        raise
 
 
 def _create_and_lock(root: Path) -> Lock:

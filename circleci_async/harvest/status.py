@@ -26,7 +26,7 @@ class HarvestStatus:
     pending: int
     """Selected artifacts that are not downloaded yet."""
     failed: int
-    """Artifacts and lists that failed."""
+    """Artifacts, lists and calls of `on_file` that failed."""
     gone: int
     """Artifacts that are not listed any more and were never downloaded."""
     bytes: int
@@ -45,6 +45,10 @@ class HarvestStatus:
     """The finished files; read from the ledger on access."""
     failures: Sequence[HarvestFailure] = field(repr=counted)
     """The failures; read from the ledger on access."""
+    pruned: int = 0
+    """Files that `prune_harvest` deleted."""
+    calls_due: int = 0
+    """Files for which `on_file` has not been called, because a harvest with it was interrupted."""
 
 
 async def harvest_status(into: str | os.PathLike[str]) -> HarvestStatus:
@@ -60,11 +64,15 @@ def _read(root: Path) -> HarvestStatus:
         states = {
             state: (count, size or 0)
             for state, count, size in sql.execute(
-                "SELECT CASE state WHEN 'fetched' THEN 'found' ELSE state END, count(*), sum(size)"
-                " FROM artifacts GROUP BY 1"
+                "SELECT CASE state WHEN 'fetched' THEN 'found' WHEN 'pruning' THEN 'pruned' ELSE state END,"
+                " count(*), sum(size) FROM artifacts GROUP BY 1"
             )
         }
         (failed_lists,) = sql.execute("SELECT count(*) FROM listings WHERE error IS NOT NULL").fetchone()
+        failed_calls, calls_due = sql.execute(
+            "SELECT count(calls.error), count(*) - count(calls.error) FROM calls"
+            " JOIN artifacts ON artifacts.id = artifact WHERE state = 'done'"
+        ).fetchone()
         (runs,) = sql.execute("SELECT count(*) FROM runs").fetchone()
         began, ended = sql.execute("SELECT began, ended FROM runs ORDER BY id DESC").fetchone() or (None, None)
     try:
@@ -75,7 +83,8 @@ def _read(root: Path) -> HarvestStatus:
     done, size = states.get("done", nothing)
     pending, _ = states.get("found", nothing)
     gone, _ = states.get("gone", nothing)
-    failed = states.get("failed", nothing)[0] + failed_lists
+    failed = states.get("failed", nothing)[0] + failed_lists + failed_calls
+    pruned, _ = states.get("pruned", nothing)
     return HarvestStatus(
         done=done,
         pending=pending,
@@ -84,9 +93,11 @@ def _read(root: Path) -> HarvestStatus:
         bytes=size,
         runs=runs,
         is_running=is_locked(root),
-        is_complete=ended is not None and not pending and not failed,
+        is_complete=ended is not None and not pending and not failed and not calls_due,
         began_at=began_at,
         ended_at=ended_at,
         files=all_files(root, done),
         failures=all_failures(root),
+        pruned=pruned,
+        calls_due=calls_due,
     )

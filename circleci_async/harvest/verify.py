@@ -135,7 +135,7 @@ def _finished(connection: sqlite3.Connection) -> Iterator[_Row]:
 
 
 def _unknown(connection: sqlite3.Connection, folder: HarvestFolder) -> Iterator[str]:
-    query = "SELECT 1 FROM artifacts WHERE lower(target) = lower(?) AND target = ? AND state = 'done'"
+    query = "SELECT 1 FROM artifacts WHERE lower(target) = lower(?) AND target = ? AND state IN ('done', 'pruning')"
     for path in folder.finished():
         if not is_valid_unicode(path) or connection.execute(query, (path, path)).fetchone() is None:
             yield path

@@ -1,4 +1,4 @@
-"""`harvest run`, `harvest status` and `harvest verify`."""
+"""`harvest run`, `harvest status`, `harvest verify` and `harvest prune`."""
 
 import fcntl
 import json
@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +103,10 @@ def test_a_second_run_downloads_only_new_artifacts(cli: Cli, builds: World, fake
     more = cli(*command)
 
     assert (again.code, again.err) == (0, "")
-    assert re.fullmatch(r"0 files, 0 bytes in .*; 8 already present\n", again.out)
+    assert re.fullmatch(r"0 files, 0 bytes in .*; 5 requests, 10 saved; 8 already present\n", again.out)
     assert re.fullmatch(r"1 file, 3 bytes in .*; 8 already present\n", more.out)
+    summary = json.loads(cli(*command, "--recheck", "1m", "--json").out.splitlines()[-1])
+    assert (summary["requests"], summary["requests_saved"]) == (2, 16)
     assert len(fetched(fake)) == once + 1
 
 
@@ -206,6 +209,7 @@ def test_sizes_accept_units(size: str, count: int) -> None:
         (("--into", "out"), "missing argument 'PROJECT'"),
         (("acme", "--into", "out"), "project"),
         (("gh/acme/api", "--into", "out", "--since", "yesterday"), "--since must be a time such as 7d, "),
+        (("gh/acme/api", "--into", "out", "--recheck", "never"), "--recheck must be a time such as 7d, "),
         (("gh/acme/api", "--into", "out", "--until", ""), "--until must be a time such as 7d, "),
         (("gh/acme/api", "--into", "out", "--since", "1d", "--until", "2d"), "since"),
         (
@@ -461,6 +465,8 @@ def test_json_has_a_line_per_event_and_ends_with_the_summary(
         "skipped": 0,
         "failed": 2,
         "bytes": 4,
+        "requests": 8,
+        "requests_saved": 0,
         "is_complete": False,
         "stopped": None,
         "error": None,
@@ -723,3 +729,74 @@ def test_a_folder_without_a_harvest_is_an_error(cli: Cli, into: Path, command: s
         "",
         f"error: no harvest in {into / 'absent'}: it is not a folder\n",
     )
+
+
+# Pruning
+
+
+@pytest.fixture
+def aged(world: World) -> World:
+    """A pipeline of 400 days ago with two artifacts, and one of an hour ago with one."""
+    project = world.project("gh/acme/api")
+    old = project.pipeline(created_at=datetime.now(UTC) - timedelta(days=400)).workflow("build").job("test")
+    old.artifact("a.txt", b"a" * 1_000)
+    old.artifact("b.txt", b"b" * 500)
+    project.pipeline().workflow("build").job("test").artifact("c.txt", b"c")
+    return world
+
+
+def test_prune_deletes_old_files_for_good(cli: Cli, aged: World, fake: FakeCircleCI, into: Path) -> None:
+    assert cli("harvest", "run", "gh/acme/api", "--into", into).code == 0
+    prune = ("harvest", "prune", into, "--older-than", "365d")
+    once = len(fetched(fake))
+
+    dry = cli(*prune, "--dry-run")
+    assert (dry.code, dry.out, dry.err) == (0, f"2 files, 1.5 kB would be deleted from {into}\n", "")
+    assert len(files_in(into)) == 3
+
+    ran = cli(*prune)
+    assert (ran.code, ran.out, ran.err) == (0, f"2 files, 1.5 kB deleted from {into}\n", "")
+    assert files_in(into) == {"gh/acme/api/2/build/test-2/c.txt"}
+
+    again = json.loads(cli(*prune, "--json").out)
+    assert again.pop("seconds") > 0
+    assert again.pop("older_than") < datetime.now(UTC).isoformat()
+    assert again == {"files": 0, "bytes": 0, "failed": [], "failures": 0, "dry_run": False}
+
+    assert cli("harvest", "run", "gh/acme/api", "--into", into).out.startswith("0 files, ")
+    assert len(fetched(fake)) == once
+    assert cli("harvest", "verify", into).code == 0
+    status = cli("harvest", "status", into).out
+    assert "State:      complete\nFiles:      1, 1 byte\n" in status
+    assert "Pruned:     2\n" in status
+
+
+def test_files_that_cannot_be_deleted_are_printed(cli: Cli, aged: World, fake: FakeCircleCI, into: Path) -> None:
+    assert cli("harvest", "run", "gh/acme/api", "--into", into).code == 0
+    (into / "gh/acme/api/1/build/test-1/a.txt").unlink()
+    (into / "gh/acme/api/1/build/test-1/a.txt").mkdir()
+
+    ran = cli("harvest", "prune", into, "--older-than", "365d")
+
+    assert (ran.code, ran.out) == (1, f"1 file, 500 bytes deleted from {into}\n")
+    assert ran.err.startswith("error: gh/acme/api/1/build/test-1/a.txt: ")
+    assert "is not a regular file" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ((), 2, "missing option '--older-than'"),
+        (("--older-than", "yesterday"), 2, "--older-than must be a datetime, a date"),
+        (("--older-than", "0d"), 2, "--older-than must be a datetime, a date"),
+        (("--older-than", "9999-01-01"), 2, "--older-than must be a time in the past"),
+        (("--older-than", "1d"), 1, "no harvest in"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_wrong_prune_is_an_error(cli: Cli, into: Path, arguments: tuple[str, ...], code: int, message: str) -> None:
+    ran = cli("harvest", "prune", into, *arguments)
+
+    assert (ran.code, ran.out) == (code, "")
+    assert message in ran.err
+    assert not into.exists()

@@ -76,13 +76,17 @@ class FaultMachine(FaultHarvests):
     # Builds
 
     @initialize(
-        page_size=st.sampled_from((20, 1, 3)), dedupe=st.sampled_from((None, "hardlink")), last_kill=st.integers(1, 8)
+        page_size=st.sampled_from((20, 1, 3)),
+        dedupe=st.sampled_from((None, "hardlink")),
+        recheck=st.sampled_from((None, "30m")),  # the pipelines are an hour old
+        last_kill=st.integers(1, 8),
     )
-    def begin(self, page_size: int, dedupe: str | None, last_kill: int) -> None:
+    def begin(self, page_size: int, dedupe: str | None, recheck: str | None, last_kill: int) -> None:
         self.options["dedupe"] = dedupe
+        self.options["recheck"] = recheck
         self.last_kill = last_kill
         self.run(self.serve(FakeCircleCI(self.world, page_size=page_size)))
-        self.steps.append(f"begin({page_size=}, {dedupe=}, {last_kill=})")
+        self.steps.append(f"begin({page_size=}, {dedupe=}, {recheck=}, {last_kill=})")
         for job, paths, size, nodes in (("test", ["report.xml", "a"], 3_000, 1), ("large", ["a", "b/c"], 1_300_000, 2)):
             self.add_build(paths=paths, job=job, workflow="build", size=size, is_finished=True, nodes=nodes)
 
@@ -98,6 +102,22 @@ class FaultMachine(FaultHarvests):
         status = "success" if is_finished else "running"
         created = self.project.pipeline().workflow(workflow, status=status).job(job, status=status, parallelism=nodes)
         self.fill(created, paths, size)
+
+    @step(
+        paths=st.lists(st.sampled_from(SAFE_PATHS), max_size=3, unique=True), which=positions, is_finished=st.booleans()
+    )
+    def rerun(self, paths: list[str], which: int, is_finished: bool) -> None:
+        """Add a workflow, with a new job and one of an earlier workflow, to a pipeline that is listed again."""
+        workflow = one(list(self.world.jobs.values()), which).workflow
+        pipeline = workflow.pipeline
+        if self.options["recheck"] and all(each.ended for each in pipeline.workflows):
+            return
+        status = "success" if is_finished else "running"
+        new = pipeline.workflow(workflow.name, status=status)
+        kept = [job for job in workflow.jobs if job.status != "running"][:1]
+        new.jobs += kept
+        new.taken_over |= {job.id for job in kept}
+        self.fill(new.job("again", status=status), paths, 2_000)
 
     def fill(self, job: Job, paths: list[str], size: int) -> None:
         for number, path in enumerate(paths):

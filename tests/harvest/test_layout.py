@@ -1,7 +1,9 @@
 """Paths of artifacts: reproducible, unique, and inside the destination."""
 
 import random
+import re
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta, timezone
 from string import printable
 
 import pytest
@@ -12,7 +14,7 @@ import circleci_async as ca
 from circleci_async.downloads import destination
 from circleci_async.downloads.destination import checked_parts, fold
 from circleci_async.harvest import layout as harvest_layout
-from circleci_async.harvest.layout import DEFAULT_LAYOUT, JobRef, Layout, PathAllocator, safe_name
+from circleci_async.harvest.layout import DEFAULT_LAYOUT, FIELDS, JobRef, Layout, PathAllocator, PipelineRef, safe_name
 
 JOB = JobRef("gh/acme/api", 12, "build", "test", 42)
 
@@ -77,12 +79,118 @@ def test_a_custom_template() -> None:
         ("a\\b/{number}/{node}/{path}", "must not contain a backslash or a control character"),
         ("a\0b/{number}/{node}/{path}", "must not contain a backslash or a control character"),
         ("{project}-{number}/{node}/{path}", "must not combine {project} with other text"),
+        ("p{project}=x/{number}/{node}/{path}", "must not combine {project} with other text, except after '='"),
+        ("{Branch}/{number}/{node}/{path}", "{revision}, {pipeline_id}, not '{Branch}', got "),
+        ("{branch:x}/{number}/{node}/{path}", "{revision}, {pipeline_id}, not '{branch:x}', got "),
+        ("{created_at!s:%Y}/{number}/{node}/{path}", "{created_at:FORMAT}, .*not '{created_at!s:%Y}'"),
+        ("{created_at.year}/{number}/{node}/{path}", "not '{created_at.year}'"),
+        ("{0}/{number}/{node}/{path}", "not '{0}'"),
+        ("{created_at}/{number}/{node}/{path}", "must contain a format in {created_at:FORMAT}, such as"),
+        ("{created_at:}/{number}/{node}/{path}", "must contain a format in {created_at:FORMAT}, such as"),
+        ("{created_at:%Y//%m}/{number}/{node}/{path}", "must contain a format in {created_at:FORMAT}, such as"),
+        ("{created_at:%Q}/{number}/{node}/{path}", "must not contain '%Q' in {created_at:%Q}: use %a %A"),
+        ("{created_at:%Y%}/{number}/{node}/{path}", "must not contain '%' in {created_at:%Y%}: use %a %A"),
+        ("{created_at:%-d}/{number}/{node}/{path}", "must not contain '%-' in {created_at:%-d}"),
+        ("{created_at:%s}/{number}/{node}/{path}", "must not contain '%s'"),
+        ("{created_at:%Y\\}/{number}/{node}/{path}", "must not contain a backslash"),
+        ("{created_at:{branch}}/{number}/{node}/{path}", "not '{created_at:{branch}}'"),
         (7, "must be a string, got 7"),
     ],
 )
 def test_unsafe_templates_raise(layout: str, message: str) -> None:
-    with pytest.raises(ca.InvalidArgument, match=message):
+    pattern = message if ".*" in message else re.escape(message)
+    with pytest.raises(ca.InvalidArgument, match=f"^layout .*{pattern}"):
         Layout(layout)
+
+
+CREATED = datetime(2026, 3, 1, 23, 5, 9, tzinfo=timezone(timedelta(hours=-2)))
+ORIGIN = PipelineRef("5034460f-c7c4-4c43-9457-de07e2029e7b", CREATED, "feature/x", None, "abc123")
+BUILT = JOB._replace(origin=ORIGIN)
+
+
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    [
+        ("date={created_at:%Y-%m-%d}", "date=2026-03-02"),
+        ("{created_at:%Y/%m/%d}", "2026/03/02"),
+        ("y={created_at:%Y/m=%m}", "y=2026/m=03"),
+        ("{created_at:%H:%M:%S}", "01%3A05%3A09"),
+        ("{created_at:%Y}-w{created_at:%V}", "2026-w10"),
+        ("{created_at:at 100%%}", "at 100%25"),
+        ("{created_at:..}", "%2E%2E"),
+        ("{created_at: }", "%20"),
+        ("{created_at:%D}", "03%2F02%2F26"),
+        ("{created_at:tä%jg}", "tä061g"),
+        ("{branch}", "feature%2Fx"),
+        ("branch={branch}", "branch=feature%2Fx"),
+        ("{revision}-{pipeline_id}", "abc123-5034460f-c7c4-4c43-9457-de07e2029e7b"),
+        ("{tag}", "none"),
+        ("tag={tag}", "tag=__HIVE_DEFAULT_PARTITION__"),
+        ("project={project}", "project=gh%2Facme%2Fapi"),
+        ("p={project},b={branch}", "p=gh%2Facme%2Fapi,b=feature%2Fx"),
+        ("{project}", "gh/acme/api"),
+        ("{{branch}}={branch}", "{branch}=feature%2Fx"),
+        ("node={node}", "node=0"),
+    ],
+)
+def test_fields_of_the_pipeline_and_partitions(folder: str, expected: str) -> None:
+    layout = f"{folder}/{{number}}/{{node}}/{{path}}"
+    assert places((0, "a"), job=BUILT, layout=layout) == [f"{expected}/42/a"]
+
+
+def test_the_layout_of_a_data_lake() -> None:
+    layout = "project={project}/date={created_at:%Y-%m-%d}/{workflow}/{job}-{number}/{node}/{path}"
+    assert places((0, "a/b.xml"), job=BUILT, layout=layout) == [
+        "project=gh%2Facme%2Fapi/date=2026-03-02/build/test-42/a/b.xml"
+    ]
+    assert Layout(layout).separates_projects
+
+
+HOSTILE = [
+    "..",
+    ".",
+    "",
+    "/",
+    "../../etc",
+    "a\0b",
+    "\x1b[31m",
+    "\\..\\",
+    "x" * 5_000,
+    "🎉" * 300,
+    "con.",
+    " ",
+    "a=b",
+    "%2F",
+    "~",
+]
+
+
+@pytest.mark.parametrize(
+    "layout", ["{branch}/{number}/{node}/{path}", "b={branch}/r={revision}/{number}/{node}/{path}"]
+)
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_of_pipelines_stay_one_folder(name: str, layout: str) -> None:
+    job = JOB._replace(origin=PipelineRef(name, CREATED, name, name, name))
+    (place,) = places((0, "a"), job=job, layout=layout)
+    *folders, number, file = place.split("/")
+    assert (len(folders), number, file) == (layout.count("/") - 2, "42", "a")
+    for folder in folders:
+        assert 0 < len(folder.encode()) <= 255
+        assert not folder.startswith(".")
+        assert folder.isprintable()
+        assert "\\" not in folder
+
+
+def test_missing_values_of_a_pipeline() -> None:
+    fields = [f"{{{field}}}" for field in FIELDS[8:]] + ["{created_at:%Y}"]
+    layout = "/".join([*fields, *(f"x={field}" for field in fields), "{number}", "{node}", "{path}"])
+    expected = "/".join(["none"] * 5 + ["x=__HIVE_DEFAULT_PARTITION__"] * 5)
+    assert places((0, "a"), layout=layout) == [f"{expected}/42/a"]
+
+
+def test_a_date_of_the_first_year() -> None:
+    job = JOB._replace(origin=PipelineRef(created_at=datetime(1, 1, 1, tzinfo=UTC)))
+    assert places((0, "a"), job=job, layout="{created_at:%m-%d}/{number}/{node}/{path}") == ["01-01/42/a"]
 
 
 @pytest.mark.parametrize(

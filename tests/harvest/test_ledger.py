@@ -23,6 +23,7 @@ from tests.harvest.harvests import (
     all_artifacts,
     fill,
     harvest,
+    rows,
     small_world,
     states,
     tree,
@@ -87,9 +88,10 @@ async def test_a_ledger_of_a_newer_version_is_refused(into: Path) -> None:
     async with FakeCircleCI(small_world()) as fake:
         await harvest(fake, into)
     with closing(sqlite3.connect(into / NAME)) as sql:
-        sql.execute("PRAGMA user_version = 2")
+        sql.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
     error = await error_of(into)
-    assert "was written by a newer version of circleci_async (its format is 2, this version reads 1)" in str(error)
+    versions = f"(its format is {schema.VERSION + 1}, this version reads {schema.VERSION})"
+    assert f"was written by a newer version of circleci_async {versions}" in str(error)
     for read in (ca.harvest_status, ca.verify_harvest):
         with pytest.raises(ca.LedgerError, match="newer version"):
             await read(into)
@@ -311,10 +313,19 @@ async def test_a_ledger_of_the_first_edition_is_continued(into: Path) -> None:
         (await ca.verify_harvest(into)).raise_for_differences()
         status = await ca.harvest_status(into)
         assert (status.done, status.pending, status.failed, status.runs) == (2, 1, 1, 1)
+        assert [failure.kind for failure in status.failures] == ["artifacts"]
+        old = await ca.prune_harvest(into, older_than="1s", dry_run=True)
+        assert (old.files, old.bytes) == (2, 6)
+        assert rows(into, "PRAGMA user_version") == [(1,)]  # reading changes nothing
         select = ca.Selection(pipeline_id=pipeline.id)
         fake.fail("*/workflow", origin="api", status=400)  # so that only what the ledger contains is downloaded
         report = await harvest(fake, into, select=select)
         names = sorted((file.number, file.artifact) for file in report.files)
         assert names == [(1, "logs/0.txt"), (2, "logs/0.txt"), (2, "logs/1.txt"), (2, "logs/2.txt")]
+        assert {(file.branch, file.pipeline_id) for file in report.files} == {("main", pipeline.id)}
+        assert rows(into, "PRAGMA user_version") == [(schema.VERSION,)]
         (await harvest(fake, into, select=select)).raise_for_failures()
+        fake.requests.clear()
+        report = await harvest(fake, into, select=select)
+        assert (report.requests, report.requests_saved, len(fake.requests)) == (2, 3, 2)
     assert tree(into) == usual_tree(artifacts)

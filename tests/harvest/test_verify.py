@@ -173,7 +173,7 @@ async def test_a_file_that_was_altered_at_equal_size_is_not_linked(size: int, in
         status = first.stat()
         first.write_bytes(b"b" * size)
         os.utime(first, ns=(status.st_atime_ns, status.st_mtime_ns))
-        new = artifact.job.workflow.job("new")
+        new = artifact.job.workflow.pipeline.workflow("again").job("new")
         for number in range(3):
             new.artifact(f"{number}", b"a" * size)
         async with fake.client(retry=QUICK) as circle:

@@ -4,6 +4,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
@@ -12,7 +13,7 @@ from ...errors import UnsafePath
 from ...globs import matches_path
 from ...models.artifacts import Artifact
 from ..folder import HarvestFolder, Part
-from ..layout import JobRef, Layout, PathAllocator
+from ..layout import JobRef, Layout, PathAllocator, PipelineRef
 from .queue import mark_failed
 from .records import Recorded
 from .runs import Run
@@ -52,6 +53,23 @@ class Catalog:
         self._layout = layout
         self._run = run
         self._position = run.first_position
+
+    @transactional
+    def add_pipeline(self, sql: sqlite3.Connection, project: str, number: int, pipeline: PipelineRef) -> None:
+        """Record a pipeline, which the files of its jobs are described with."""
+        created = pipeline.created_at and pipeline.created_at.astimezone(UTC).isoformat()
+        sql.execute(
+            "INSERT OR IGNORE INTO pipelines (project, number, id, created, branch, tag, revision)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (project, number, pipeline.id, created, pipeline.branch, pipeline.tag, pipeline.revision),
+        )
+
+    @transactional
+    def pipeline(self, sql: sqlite3.Connection, project: str, number: int) -> PipelineRef:
+        """Return what is recorded about a pipeline; nothing, if the ledger is of an older version."""
+        query = "SELECT id, created, branch, tag, revision FROM pipelines WHERE project = ? AND number = ?"
+        row = sql.execute(query, (project, number)).fetchone()
+        return PipelineRef() if row is None else PipelineRef(row[0], datetime.fromisoformat(row[1]), *row[2:])
 
     @transactional
     def visit(self, sql: sqlite3.Connection, job: JobRef, glob: str | None, *, is_queued: bool) -> Recorded:
@@ -129,7 +147,8 @@ class Catalog:
         """
         id = _job_id(sql, job)
         sql.execute(
-            "UPDATE artifacts SET state = 'gone' WHERE job = ? AND listed_by < ? AND state NOT IN ('done', 'fetched')",
+            "UPDATE artifacts SET state = 'gone' WHERE job = ? AND listed_by < ?"
+            " AND state NOT IN ('done', 'fetched', 'pruning', 'pruned')",
             (id, self._run.id),
         )
         refused = sql.execute("SELECT 1 FROM artifacts WHERE job = ? AND NOT safe AND state != 'gone' LIMIT 1", (id,))
@@ -182,7 +201,7 @@ class Catalog:
 
     def _queue(self, sql: sqlite3.Connection, row: "_Row") -> _Outcome:
         """Make an artifact part of this run: pending, unless its file exists or its path is unsafe."""
-        if row.run == self._run.id:
+        if row.run == self._run.id or row.state in {"pruning", "pruned"}:
             return "unchanged"
         is_downloaded = row.state in {"done", "fetched"}
         if is_downloaded and self._exists(row):

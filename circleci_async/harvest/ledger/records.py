@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from ...models.jobs import JobStatus
 from .values import valid_text
 
 
@@ -54,6 +55,14 @@ class Recorded(NamedTuple):
     discovered: int = 0
     skipped: int = 0
     failed: int = 0
+
+
+class ListedJob(NamedTuple):
+    """A job in the list of its workflow."""
+
+    number: int
+    name: str
+    status: JobStatus
 
 
 class Listing(NamedTuple):

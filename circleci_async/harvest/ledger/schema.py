@@ -4,15 +4,13 @@ import errno
 import sqlite3
 import stat
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from ...errors import LedgerError
 
 LEDGER_NAME: Final = ".harvest.sqlite"
-VERSION: Final = 1
-
 DISK_FULL_ERRNOS: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 CHECKPOINT_PAGES: Final = 4_000
@@ -51,7 +49,8 @@ CREATE TABLE jobs (
 );
 
 -- An artifact. State: 'listed' (not selected), 'found' (pending download), 'fetched' (downloaded, without a path until
--- the list of its job is complete), 'done', 'failed', or 'gone' (not listed any more).
+-- the list of its job is complete), 'done', 'failed', 'gone' (not listed any more), 'pruning' or 'pruned' (deleted by
+-- `prune_harvest`, and not downloaded again).
 -- listed_by, run, fetched_by: the runs that last listed it, selected it, and downloaded it.
 -- turn: its position in the queue. tries: failed attempts.
 -- Of a pending artifact, size and etag are those of its partial file, if that can be resumed.
@@ -94,6 +93,44 @@ CREATE TABLE listings (
 );
 """
 
+_UPGRADES: Final = (
+    """
+-- A list that cannot change any more: the 'workflows' of a pipeline, all ended, or the 'jobs' of an ended workflow.
+-- key: the id of the pipeline or workflow. read: when the list was requested. items: see `EndedLists`.
+CREATE TABLE ended (
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    read TEXT NOT NULL,
+    items TEXT NOT NULL,
+    PRIMARY KEY (kind, key)
+) WITHOUT ROWID;
+""",
+    """
+-- A pipeline: when it was created, and from what.
+CREATE TABLE pipelines (
+    project TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    created TEXT NOT NULL,
+    branch TEXT,
+    tag TEXT,
+    revision TEXT,
+    PRIMARY KEY (project, number)
+);
+
+-- A call of `on_file` that is due for a finished file; with an error, it failed in that run.
+CREATE TABLE calls (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    artifact INTEGER NOT NULL UNIQUE,
+    run INTEGER NOT NULL,
+    error TEXT
+);
+""",
+)
+"""The statements that upgrade a ledger of version 1 to version 2, that one to version 3, and so on."""
+
+VERSION: Final = 1 + len(_UPGRADES)
+
 _COLUMN_TYPES: Final = {
     "settings": {"'text'": "name value"},
     "runs": {"'integer'": "id", "'text'": "selection began", "'text', 'null'": "ended"},
@@ -105,6 +142,9 @@ _COLUMN_TYPES: Final = {
         "'text', 'null'": "target sha256 etag finished error",
     },
     "listings": {"'integer'": "run", "'text'": "selection kind project key name detail", "'text', 'null'": "error"},
+    "pipelines": {"'integer'": "number", "'text'": "project id created", "'text', 'null'": "branch tag revision"},
+    "calls": {"'integer'": "artifact run", "'text', 'null'": "error"},
+    "ended": {"'text'": "kind key read items"},
 }
 """The types of the values in each column."""
 
@@ -133,8 +173,8 @@ def connect(root: Path) -> sqlite3.Connection:
             connection.execute("BEGIN IMMEDIATE")
             if _is_empty(connection):
                 _create_tables(connection)
+            _upgrade(connection, _check_version(connection, path))
             connection.execute("COMMIT")
-            _check_version(connection, path)
             if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
                 raise damaged(path)
             _check_values(connection, path)
@@ -168,13 +208,28 @@ def _open_to_read(path: Path, mode: str, *, is_checked: bool) -> sqlite3.Connect
     try:
         if mode == "mode=rw":
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # keeps the WAL index in memory
-        _check_version(connection, path)
+        version = _check_version(connection, path)
+        if version < VERSION:
+            connection = _upgraded_copy(connection, version)
         if not is_checked:
             _check_values(connection, path)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _upgraded_copy(connection: sqlite3.Connection, version: int) -> sqlite3.Connection:
+    """Return a temporary copy of an older ledger in the current format, and close the ledger."""
+    copy = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+    try:
+        with closing(connection):
+            connection.backup(copy)
+        _upgrade(copy, version)
+    except BaseException:
+        copy.close()
+        raise
+    return copy
 
 
 @contextmanager
@@ -187,10 +242,22 @@ def ledger_errors(root: Path) -> Generator[None]:
 
 
 def _create_tables(connection: sqlite3.Connection) -> None:
-    for statement in _TABLES.split(";\n"):
-        connection.execute(statement)
+    _execute_all(connection, _TABLES)
     connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+    connection.execute("PRAGMA user_version = 1")
+
+
+def _upgrade(connection: sqlite3.Connection, version: int) -> None:
+    if version == VERSION:
+        return
+    for statements in _UPGRADES[version - 1 :]:
+        _execute_all(connection, statements)
     connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _execute_all(connection: sqlite3.Connection, statements: str) -> None:
+    for statement in statements.split(";\n"):  # `executescript` would commit
+        connection.execute(statement)
 
 
 def ledger_error(error: sqlite3.Error, path: Path) -> LedgerError:
@@ -209,7 +276,8 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is None
 
 
-def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+def _check_version(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the version of a ledger's format. Raises `LedgerError` if it is a newer one, or not a ledger."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != _APPLICATION_ID:
@@ -219,6 +287,7 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} was written by a newer version of circleci_async (its format is {version}, this version reads"
             f" {VERSION}): update circleci_async"
         )
+    return max(1, int(version))
 
 
 def _check_files(path: Path) -> None:

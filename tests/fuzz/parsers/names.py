@@ -1,6 +1,7 @@
 """Names that builds, servers and users choose: slugs, ids, paths, globs, layouts."""
 
 import os
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import PurePosixPath
 from urllib.parse import unquote
@@ -12,7 +13,7 @@ from circleci_async.core.tables import rows
 from circleci_async.core.when import parse_datetime
 from circleci_async.downloads.destination import checked_parts, fold
 from circleci_async.globs import matches, matches_path
-from circleci_async.harvest.layout import JobRef, Layout, PathAllocator, safe_name
+from circleci_async.harvest.layout import JobRef, Layout, PathAllocator, PipelineRef, safe_name
 from circleci_async.slug import org_segment, segment
 
 from ..parser import SIZE, Parser
@@ -74,7 +75,8 @@ def _safe_name(text: str) -> object:
     return name
 
 
-JOB = JobRef("gh/acme/api", 7, "build", "test", 42)
+ORIGIN = PipelineRef("5034460f", datetime(2026, 11, 28, tzinfo=UTC), "feature/x", None, "abc123")
+JOB = JobRef("gh/acme/api", 7, "build", "test", 42, ORIGIN)
 
 
 def _allocate(text: str) -> object:
@@ -329,7 +331,11 @@ PARSERS = (
         parse=_layout,
         returns=list,
         errors=(InvalidArgument,),
-        seeds=("{project}/{pipeline}/{workflow}/{job}-{number}/{node}/{path}", "x-{number}-{node}/{path}"),
+        seeds=(
+            "{project}/{pipeline}/{workflow}/{job}-{number}/{node}/{path}",
+            "x-{number}-{node}/{path}",
+            "project={project}/date={created_at:%Y-%m-%d}/{branch}-{number}/{node}/{path}",
+        ),
         broke=(
             *(
                 "",
@@ -352,7 +358,7 @@ PARSERS = (
             *("{number}/{node}/ /{path}", "{number}/{node}/\udcff/{path}"),
         ),
         repeats_tokens=False,
-        tokens="{ } {{ }} {number} {node} {path} {project} / . .. ! : [ ] {number!r}",
+        tokens="{ } {{ }} {number} {node} {path} {project} / . .. ! : [ ] {number!r} = % {created_at:%Y/%m} {tag}",
         shapes=(("", "{number}{node}", "/{path}"), ("{number}{node}/", "a/", "{path}"), ("", "{number[", "")),
     ),
     Parser(
