@@ -296,7 +296,9 @@ def instances(kind: type) -> list[Any]:
         for body in examples(operation)
     ]
     full = [item for each in whole for item in (each if isinstance(each, list) else [each])]
-    full += [each for each in (LISTED_PROJECT, STEP_OUTPUT, JOB_STEP) if type(each) is kind]  # not in the description of the API
+    full += [
+        each for each in (LISTED_PROJECT, STEP_OUTPUT, JOB_STEP) if type(each) is kind
+    ]  # not in the description of the API
     optional = {
         field.alias: None if type(None) in get_args(field.type) else field.default
         for field in attrs.fields(attrs.resolve_types(kind))

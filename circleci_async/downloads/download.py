@@ -15,6 +15,7 @@ from ..models.artifacts import Artifact
 from ..untrusted_text import shown
 from .file_threads import INLINE, FileThreads, FileWorker
 from .part_file import PartFile
+from .range_receiver import RangeReceiver
 
 __all__ = ["Download", "OnProgress", "Progress"]
 
@@ -97,6 +98,12 @@ async def _receive(session: Session, body: ResumableBody, part: PartFile, report
     pending: list[bytes] = []
     waiting = 0
     worker: FileWorker | None = None
+    ranges: RangeReceiver | None = None
+
+    def advanced(received: int, added: int) -> None:
+        if report is not None:
+            report(received, body.size, False)
+
     try:
         async for received in body:
             if received.restarted:
@@ -104,17 +111,19 @@ async def _receive(session: Session, body: ResumableBody, part: PartFile, report
                 if worker is not None:
                     await worker.finish()
                 part.start_over()
-                if report is not None:
-                    report(0, body.size, False)
+                advanced(0, 0)
             pending.append(received.data)
             waiting += len(received.data)
-            if report is not None:
-                report(body.received, body.size, False)
+            advanced(body.received, len(received.data))
             if waiting > INLINE:
-                worker = worker or FileWorker(session.state.singleton(FileThreads))
+                if worker is None or ranges is None:
+                    worker = FileWorker(session.state.singleton(FileThreads))
+                    ranges = RangeReceiver(session, body, worker, advanced=advanced)
                 if worker.is_due(waiting, body.received):
                     await worker.begin(partial(part.write, pending))
                     pending, waiting = [], 0
+                    if ranges.is_due(part):
+                        await ranges.receive(part)
         if worker is None:
             part.write(pending)
             return

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .directory import Directory
 from .file_lock import try_lock
+from .range_map import MAX_TEXT, RangeMap
 
 MAX_STEM = 200
 """Bytes of the target's name within the temporary one, which must stay below the 255 bytes of file systems."""
@@ -42,38 +43,94 @@ class PartFile:
         # Open until `commit`, `close` or `discard`.
         if directory is not None:
             self._path = str(target)
-            self._file = FileIO(self._path, "a+", opener=directory.open_file)
+            self._file = FileIO(
+                self._path, "r+", opener=lambda name, flags: directory.open_file(name, flags | os.O_CREAT)
+            )
         else:
             self._path, self._file = _create(target)
         self._hash = hashlib.sha256()
         self._is_committed = False
         self.size: int = 0
+        """Bytes at the start that are written without a gap, and hashed."""
+        self.ranges: RangeMap | None = None
+        """The written ranges, while bytes are written beyond the first gap."""
+        self._is_map_stored = False
 
     @property
     def sha256(self) -> str:
         """Checksum of the bytes so far, in hex."""
         return self._hash.hexdigest()
 
-    def resume(self) -> None:
-        """Read and hash the bytes of an earlier run."""
+    def resume(self, size: int | None = None, etag: str | None = None) -> None:
+        """Read and hash the bytes of an earlier run, up to the first gap.
+
+        `size`, `etag`: the version that they belong to. Only of a file with gaps more bytes than `size` are stored:
+        the map of its `ranges` follows.
+        """
+        if size is not None and os.fstat(self._file.fileno()).st_size > size:
+            self._file.seek(size)
+            found = RangeMap.load(self._file.read(MAX_TEXT))
+            if found is None or (found.size, found.etag) != (size, etag):
+                self.start_over()
+                return
+            self.ranges, self._is_map_stored = found, True
         self._file.seek(0)
-        while piece := self._file.read(READ_SIZE):
+        self._hash_up_to(None if self.ranges is None else self.ranges.front)
+        if self.ranges is not None and self.size == self.ranges.size:
+            self.end_ranges()
+
+    def write(self, parts: list[bytes]) -> None:
+        """Append the parts to the bytes before the first gap, and empty the list."""
+        self._write(parts, is_hashed=True)
+
+    def begin_ranges(self, ranges: RangeMap, *, is_stored: bool) -> None:
+        """Allow `write_range`. `is_stored`: keep the map of the ranges in the file, for `resume`."""
+        ranges.add(0, self.size)
+        self.ranges, self._is_map_stored = ranges, is_stored
+        self._store_map()
+
+    def write_range(self, start: int, parts: list[bytes]) -> None:
+        """Write the parts at a position, and empty the list. Hash all bytes up to the first gap."""
+        if self.ranges is None:
+            raise RuntimeError("begin_ranges must be called before")
+        stop = start + sum(map(len, parts))
+        self._file.seek(start)
+        self._write(parts, is_hashed=start == self.size)
+        self.ranges.add(start, stop)
+        self._store_map()
+        if self.ranges.front > self.size:
+            self._file.seek(self.size)
+            self._hash_up_to(self.ranges.front)
+
+    def end_ranges(self) -> None:
+        """Discard the bytes after the first gap, and the map."""
+        self.ranges = None
+        self._file.seek(self.size)
+        self._file.truncate()
+
+    def _store_map(self) -> None:
+        if self.ranges is not None and self._is_map_stored:
+            self._file.seek(self.ranges.size)
+            _write_all(self._file, self.ranges.dump())
+
+    def _hash_up_to(self, end: int | None) -> None:
+        """Read and hash the bytes from the current position, which is `size`, up to `end`."""
+        while piece := self._file.read(READ_SIZE if end is None else min(READ_SIZE, end - self.size)):
             self.size += len(piece)
             self._hash.update(piece)
 
-    def write(self, parts: list[bytes]) -> None:
-        """Append the parts, and empty the list."""
+    def _write(self, parts: list[bytes], *, is_hashed: bool) -> None:
         size = sum(map(len, parts))
         if size < len(parts) * MIN_PIECE:
             parts[:] = [b"".join(parts)]
-        self.size += size
+        if is_hashed:
+            self.size += size
         parts.reverse()
         while parts:
             data = parts.pop()
-            self._hash.update(data)
-            written = self._file.write(data)
-            while written < len(data):
-                written += self._file.write(memoryview(data)[written:])
+            if is_hashed:
+                self._hash.update(data)
+            _write_all(self._file, data)
 
     def start_over(self) -> None:
         """Discard all bytes."""
@@ -81,6 +138,7 @@ class PartFile:
         self._file.truncate()
         self._hash = hashlib.sha256()
         self.size = 0
+        self.ranges = None
 
     def commit(self) -> str:
         """Rename the file to its target, atomically, and return its SHA-256 in hex."""
@@ -106,12 +164,18 @@ class PartFile:
                     os.unlink(self._path)
 
 
+def _write_all(file: FileIO, data: bytes) -> None:
+    written = file.write(data)
+    while written < len(data):
+        written += file.write(memoryview(data)[written:])
+
+
 def _create(target: str | Path) -> tuple[str, FileIO]:
     """Create and lock a partial file beside its target; return its path and the open file."""
     folder, name = os.path.split(target)
     while True:
         path = os.path.join(folder, f".{stem(name)}.{secrets.token_hex(4)}.part")
-        file = FileIO(path, "x")
+        file = FileIO(path, "x+")
         if not _LOCKS:
             return path, file
         try:

@@ -1,0 +1,444 @@
+"""A large file is received over several connections, each of which requests ranges of it."""
+
+import asyncio
+import errno
+import hashlib
+import re
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+import circleci_async as ca
+from circleci_async.core.speed import WINDOW
+from circleci_async.downloads import range_map, range_receiver
+from circleci_async.downloads.download import Progress
+from circleci_async.downloads.part_file import PartFile
+from tests.downloads.file_server import all_files, artifact_at, by_path, client, random_bytes, served
+from tests.downloads.outcome import Outcome, outcome
+from tests.fastclock import fast_clock
+from tests.leftovers import check_nothing_in_use, check_nothing_is_left, tasks_of_the_package
+from tests.raw_server import Behaviour, Request, answer, hang_up, raw_server
+
+SIZE = 4_500_000
+PIECE = 256 * 1024
+CONTENT = random_bytes(SIZE)
+OTHER = random_bytes(SIZE, "another version")
+ALONE = 1024 * 1024
+"""Bytes after which a file is first written, and the other connections are opened."""
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(range_map, "PIECE", PIECE)
+    monkeypatch.setattr(range_receiver, "MIN_SIZE", 4_000_000)
+    monkeypatch.setattr(range_receiver, "MIN_WAITED", 0)
+    monkeypatch.setattr(range_receiver, "MAX_SPEED", float("inf"))
+
+
+def requested(request: Request) -> tuple[int, int] | None:
+    """Return the range that a request asks for; None if it is not bounded."""
+    match = re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("range", ""))
+    return match and (int(match[1]), int(match[2]) + 1)
+
+
+def ranges_of(found: Outcome) -> list[tuple[int, int]]:
+    return [span for request in found.requests if (span := requested(request))]
+
+
+def paced(content: bytes = CONTENT, *, etag: str = '"v1"', pause: float = 0.002) -> Behaviour:
+    """Serve the first bytes of a whole file at once, and all others with a pause after each 32 KiB."""
+
+    async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
+        at_once = 0 if "range" in request.headers else ALONE + PIECE
+        first, _, last = request.headers.get("range", f"bytes={at_once}-")[len("bytes=") :].partition("-")
+        end = int(last) + 1 if last else len(content)
+
+        async def rest(request: Request, writer: asyncio.StreamWriter) -> bool:
+            for position in range(int(first), end, 32 * 1024):
+                writer.write(content[position : min(end, position + 32 * 1024)])
+                await writer.drain()
+                await asyncio.sleep(pause)
+            return True
+
+        return await served(content, etag=etag, cut=at_once, then=rest)(request, writer)
+
+    return behave
+
+
+def for_ranges(behaviour: Behaviour, *, whole: Behaviour | None = None, first: int = 0) -> Behaviour:
+    """Answer requests for bounded ranges with a behaviour, except the `first` ones, and others with `whole`."""
+    count = 0
+
+    async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
+        nonlocal count
+        count += requested(request) is not None
+        chosen = behaviour if requested(request) and count > first else whole or paced()
+        return await chosen(request, writer)
+
+    return behave
+
+
+def check_content(found: Outcome, content: bytes = CONTENT) -> None:
+    assert found.got.sha256 == hashlib.sha256(content).hexdigest()
+    assert found.got.path.read_bytes() == content
+    assert found.got.verified
+
+
+async def test_eight_connections_receive_ranges_in_order(tmp_path: Path) -> None:
+    async with raw_server(paced()) as server, client(server) as circle:
+        progress: list[Progress] = []
+        in_flight: list[int] = []
+
+        def watch(each: Progress) -> None:
+            progress.append(each)
+            in_flight.append(circle.stats.in_flight)
+
+        got = await circle.artifacts.download(artifact_at(server), tmp_path, on_progress=watch)
+        assert (got.path.read_bytes(), got.sha256) == (CONTENT, hashlib.sha256(CONTENT).hexdigest())
+        assert (got.resumed, got.verified, got.etag) == (0, True, '"v1"')
+        assert max(in_flight) == range_receiver.MAX_CONNECTIONS
+        assert server.requests[0].headers.get("range") is None
+        ranges = [span for request in server.requests[1:] if (span := requested(request))]
+        assert len(ranges) == len(server.requests) - 1
+        assert ranges == sorted(ranges)
+        assert all(stop % PIECE == 0 or stop == SIZE for _, stop in ranges)
+        assert all(one[1] <= other[0] for one, other in pairwise(ranges))
+        assert {request.headers.get("if-range") for request in server.requests[1:]} == {'"v1"'}
+        received = [each.received for each in progress]
+        assert received == sorted(received)
+        assert received[-1] == SIZE
+        check_nothing_in_use(circle)
+
+
+@pytest.mark.parametrize(
+    ("constant", "value"),
+    [("MIN_SIZE", SIZE + 1), ("MAX_SPEED", 1), ("MIN_WAITED", 3600)],
+)
+async def test_one_connection_is_used_for_a_smaller_file_or_a_fast_server(
+    constant: str, value: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(range_receiver, constant, value)
+    found = await outcome(tmp_path, paced(pause=0))
+    assert found.ranges == [None]
+    check_content(found)
+
+
+@pytest.mark.parametrize("headers", [{"etag": None}, {"etag": 'W/"v1"'}, {"headers": {"Accept-Ranges": "none"}}])
+async def test_one_connection_is_used_without_ranges_or_a_strong_etag(headers: dict[str, None], tmp_path: Path) -> None:
+    found = await outcome(tmp_path, served(CONTENT, **headers))
+    assert found.ranges == [None]
+    check_content(found)
+
+
+async def test_a_connection_that_is_fast_enough_continues_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(range_receiver, "MIN_MEASURED", PIECE)
+    calls = 0
+
+    class Limit(float):
+        def __gt__(self, other: float) -> bool:  # slow when the first connection is measured, then fast
+            nonlocal calls
+            calls += 1
+            return calls == 1
+
+        def __le__(self, other: float) -> bool:
+            return True
+
+    monkeypatch.setattr(range_receiver, "MAX_SPEED", Limit())
+    found = await outcome(tmp_path, paced())
+    assert 0 < len(ranges_of(found)) <= range_receiver.MAX_CONNECTIONS
+    assert re.fullmatch(r"bytes=\d+-", found.ranges[-1] or "")
+    check_content(found)
+
+
+async def test_a_server_that_ignores_ranges_finishes_its_first_response(tmp_path: Path) -> None:
+    found = await outcome(tmp_path, for_ranges(served(CONTENT, ranges=False)))
+    assert 0 < len(ranges_of(found)) < range_receiver.MAX_CONNECTIONS
+    assert len(ranges_of(found)) == len(found.requests) - 1
+    assert found.got.resumed == 0
+    check_content(found)
+
+
+def with_headers(status: int = 206, **changed: str | None) -> Behaviour:
+    """Answer a range with its bytes, but other headers. `{0}`: its first position, `{1}`: its last one."""
+
+    async def behave(request: Request, writer: asyncio.StreamWriter) -> bool:
+        begin, end = requested(request) or (0, SIZE)
+        fields = {"Content-Length": str(end - begin), "ETag": '"v1"', "Content-Range": "bytes {0}-{1}/{2}"}
+        fields |= {name.replace("_", "-"): value for name, value in changed.items()}  # type: ignore[misc]
+        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items() if value is not None)
+        head = f"HTTP/1.1 {status} X\r\n{lines}\r\n".format(begin, end - 1, SIZE, end - 2, begin + 1)
+        writer.write(head.encode() + CONTENT[begin:end])
+        await writer.drain()
+        return True
+
+    return behave
+
+
+WRONG = {
+    "status 200": with_headers(200),
+    "status 203": with_headers(203),
+    "no Content-Range": with_headers(Content_Range=None),
+    "a later start": with_headers(Content_Range="bytes {4}-{1}/{2}"),
+    "an earlier end": with_headers(Content_Range="bytes {0}-{3}/{2}"),
+    "another size": with_headers(Content_Range="bytes {0}-{1}/1{2}"),
+    "not bytes": with_headers(Content_Range="items {0}-{1}/{2}"),
+    "no ETag": with_headers(ETag=None),
+    "another ETag": with_headers(ETag='"v2"'),
+    "a weak ETag": with_headers(ETag='W/"v1"'),
+    "encoded": with_headers(Content_Encoding="gzip"),
+    "another length": with_headers(Content_Length="5"),
+    "416": answer(416, "no such range"),
+    "412": answer(412, "another version"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize("first", [0, 5])
+async def test_a_wrong_response_to_a_range_ends_all_ranges(name: str, first: int, tmp_path: Path) -> None:
+    """Also that of one part in the middle. The rest is received over one connection."""
+    count = 0
+
+    async def one_wrong(request: Request, writer: asyncio.StreamWriter) -> bool | None:
+        nonlocal count
+        count += 1
+        return await (WRONG[name] if count == 1 else paced())(request, writer)
+
+    found = await outcome(tmp_path, for_ranges(one_wrong, whole=paced(), first=first))
+    if name != "another length":  # that is a truncated response
+        assert len(ranges_of(found)) <= first + 1 + range_receiver.MAX_CONNECTIONS
+    check_content(found)
+
+
+@pytest.mark.parametrize("first", [0, 3, 9])
+async def test_another_version_midway_is_received_from_its_start(first: int, tmp_path: Path) -> None:
+    """The first response is interrupted, so that the old version cannot be completed."""
+    new = served(OTHER, etag='"v2"')
+    old = paced(pause=0.001)
+    count = 0
+
+    async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
+        nonlocal count
+        count += 1
+        if count == 1:
+            return await served(CONTENT, cut=ALONE + 2 * PIECE, then=hang_up)(request, writer)
+        return await (old if count <= first + 1 else new)(request, writer)
+
+    found = await outcome(tmp_path, behave)
+    check_content(found, OTHER)
+    assert found.got.etag == '"v2"'
+
+
+async def test_truncated_ranges_are_resumed(tmp_path: Path) -> None:
+    cut = 0
+
+    async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
+        nonlocal cut
+        if requested(request) and cut < 6:
+            cut += 1
+            return await served(CONTENT, cut=100_000)(request, writer)
+        return await paced()(request, writer)
+
+    found = await outcome(tmp_path, behave)
+    check_content(found)
+    assert found.got.resumed == 6
+    assert sum(stop - start for start, stop in ranges_of(found)) < SIZE + 6 * PIECE
+
+
+async def test_connections_that_are_refused_are_not_repeated(tmp_path: Path) -> None:
+    """The server answers three requests of a file at a time."""
+    active = refused = 0
+
+    async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
+        nonlocal active, refused
+        if active == 3:
+            refused += 1
+            return await answer(503, "too many connections")(request, writer)
+        active += 1
+        try:
+            return await paced()(request, writer)
+        finally:
+            active -= 1
+
+    found = await outcome(tmp_path, behave)
+    check_content(found)
+    assert 0 < refused <= range_receiver.MAX_CONNECTIONS
+    assert found.got.resumed == 0
+
+
+async def test_a_server_that_refuses_every_range_fails_the_download(tmp_path: Path) -> None:
+    whole = served(CONTENT, cut=ALONE + 2 * PIECE, then=hang_up)
+
+    async def refuse(request: Request, writer: asyncio.StreamWriter) -> bool | None:
+        return await (answer(403, "expired") if "range" in request.headers else whole)(request, writer)
+
+    found = await outcome(tmp_path, refuse)
+    assert isinstance(found.failure, ca.PermissionDenied)
+    assert found.files == {}
+
+
+@pytest.mark.parametrize("concurrency", [1, 2, 3])
+async def test_the_permits_of_the_client_bound_the_connections(concurrency: int, tmp_path: Path) -> None:
+    files = {f"/{n}": paced() for n in range(4)}
+    async with raw_server(by_path(files)) as server, client(server, concurrency=concurrency) as circle:
+        artifacts = [artifact_at(server, str(n), address=f"/{n}") for n in range(4)]
+        in_flight: list[int] = []
+        download = circle.artifacts.download_all(
+            artifacts, tmp_path, concurrency=2, on_progress=lambda _: in_flight.append(circle.stats.in_flight)
+        )
+        (await asyncio.wait_for(download, 30)).raise_for_failures()
+        assert all(content == CONTENT for content in all_files(tmp_path).values())
+        assert max(in_flight) == concurrency
+        check_nothing_in_use(circle)
+
+
+async def test_other_calls_do_not_wait_for_the_end_of_a_range(tmp_path: Path) -> None:
+    """Ranges never end before the other call has been answered; all permits are held when it starts."""
+    answered = asyncio.Event()
+
+    async def slow(request: Request, writer: asyncio.StreamWriter) -> bool:
+        begin, end = requested(request) or (0, SIZE)
+        await served(CONTENT, cut=ALONE + 1 if begin == 0 else 0, then=trickle(begin or ALONE + 1, end))(
+            request, writer
+        )
+        return True
+
+    def trickle(begin: int, end: int) -> Behaviour:
+        async def behave(request: Request, writer: asyncio.StreamWriter) -> bool:
+            while not answered.is_set() and begin < end - 1000:
+                writer.write(CONTENT[begin : begin + 1])
+                await writer.drain()
+                await asyncio.sleep(0.005)
+                begin_next()
+            writer.write(CONTENT[begin:end])
+            await writer.drain()
+            return True
+
+        def begin_next() -> None:
+            nonlocal begin
+            begin += 1
+
+        return behave
+
+    async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
+        if request.path == "/api/v2/me":
+            answered.set()
+            return await answer(body={"id": "1", "login": "a", "name": "b"})(request, writer)
+        return await slow(request, writer)
+
+    async with raw_server(behave) as server, client(server, concurrency=4) as circle:
+        download = asyncio.create_task(circle.artifacts.download(artifact_at(server), tmp_path))
+        while circle.stats.in_flight < 4:
+            await asyncio.sleep(0.002)
+        assert (await asyncio.wait_for(circle.users.me(), 10)).login == "a"
+        assert (await download).path.read_bytes() == CONTENT
+
+
+@fast_clock
+async def test_a_range_that_trickles_is_interrupted(tmp_path: Path) -> None:
+    slow = 0
+
+    async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
+        nonlocal slow
+        if requested(request) and slow < 2:
+            slow += 1
+            return await paced(pause=WINDOW * 10)(request, writer)
+        return await paced()(request, writer)
+
+    async with raw_server(behave) as server, client(server) as circle:
+        began = asyncio.get_running_loop().time()
+        options = circle.with_options(timeout=1000)
+        got = await asyncio.wait_for(options.artifacts.download(artifact_at(server), tmp_path), 2000)
+        assert got.path.read_bytes() == CONTENT
+        assert asyncio.get_running_loop().time() - began < 40 * WINDOW
+        await check_nothing_is_left(circle)
+
+
+@pytest.mark.parametrize("moment", [ALONE, ALONE + 1, 2 * ALONE, 3 * ALONE, SIZE - PIECE, SIZE])
+async def test_a_cancelled_download_leaves_nothing(moment: int, tmp_path: Path) -> None:
+    async with raw_server(paced()) as server, client(server) as circle:
+
+        def watch(progress: Progress) -> None:
+            if progress.received >= moment:
+                task.cancel()
+
+        task = asyncio.create_task(circle.artifacts.download(artifact_at(server), tmp_path, on_progress=watch))
+        await asyncio.wait([task])
+        assert task.cancelled()
+        assert tasks_of_the_package() == []
+        check_nothing_in_use(circle)
+        assert all_files(tmp_path) == {}
+        server.behaviours[:] = [paced()]
+        assert (await circle.artifacts.download(artifact_at(server), tmp_path)).size == SIZE
+
+
+async def test_a_download_is_cancelled_repeatedly_while_threads_write(tmp_path: Path) -> None:
+    async with raw_server(paced()) as server, client(server) as circle:
+        came = asyncio.Event()
+
+        def watch(progress: Progress) -> None:
+            if progress.received >= 2 * ALONE:
+                came.set()
+
+        task = asyncio.create_task(circle.artifacts.download(artifact_at(server), tmp_path, on_progress=watch))
+        await came.wait()
+        while not task.done():
+            task.cancel()
+            await asyncio.sleep(0)
+        assert task.cancelled()
+        assert tasks_of_the_package() == []
+        assert all_files(tmp_path) == {}
+
+
+async def test_closing_the_client_ends_all_connections(tmp_path: Path) -> None:
+    async with raw_server(paced(pause=0.05)) as server, client(server) as circle:
+        task = asyncio.create_task(circle.artifacts.download(artifact_at(server), tmp_path))
+        while server.in_flight < range_receiver.MAX_CONNECTIONS:
+            await asyncio.sleep(0.002)
+        await circle.aclose()
+        with pytest.raises(ca.CircleCIError):
+            await asyncio.wait_for(task, 10)
+        await server.all_closed()
+        assert all_files(tmp_path) == {}
+        assert tasks_of_the_package() == []
+
+
+def fail_after(count: int, error: OSError) -> Callable[[PartFile, int, list[bytes]], None]:
+    write = PartFile.write_range
+
+    def failing(self: PartFile, start: int, parts: list[bytes]) -> None:
+        nonlocal count
+        count -= 1
+        if count < 0:
+            raise error
+        write(self, start, parts)
+
+    return failing
+
+
+@pytest.mark.parametrize("count", [0, 3])
+async def test_a_full_disk_ends_the_download(count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr(PartFile, "write_range", fail_after(count, error))
+    found = await outcome(tmp_path, paced())
+    assert "cannot be written" in str(found.failure)
+    assert "No space left on device" in str(found.failure)
+
+
+async def test_the_first_connection_ends_while_others_are_interrupted(tmp_path: Path) -> None:
+    """All other connections fail once; what they leave is received by the first one."""
+    seen: set[tuple[int, int]] = set()
+
+    async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
+        span = requested(request)
+        if span and span not in seen:
+            seen.add(span)
+            return await hang_up(request, writer)
+        return await paced()(request, writer)
+
+    found = await outcome(tmp_path, behave)
+    check_content(found)
+    assert found.got.resumed == 0
