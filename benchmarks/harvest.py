@@ -10,7 +10,7 @@ from pathlib import Path
 
 from attrs import define, evolve, frozen
 
-from . import hashing, nginx, rivals
+from . import hashing, limited, nginx, rivals
 from .measure import MIB, Lag, Row, empty, folder_for, peak_memory, server_process, timed
 from .rivals import ARIA2C, BY_HAND, CURL, RIVALS, WGET, Rival, Task
 from .world import World
@@ -33,11 +33,12 @@ class Scale:
     large: int = 256 * MIB
     many: int = 100_000
     huge: int = 4096 * MIB
+    limited: int = 192 * MIB
     share: int = 10
     """With latency, wget (one request at a time) downloads one of `share` files, and its time is multiplied."""
 
 
-QUICK = Scale(small=300, large=16 * MIB, many=2000, huge=64 * MIB)
+QUICK = Scale(small=300, large=16 * MIB, many=2000, huge=64 * MIB, limited=64 * MIB)
 """Enough to check that everything works, too little to measure."""
 
 
@@ -71,6 +72,8 @@ def run(scale: Scale, rounds: int, only: str = "") -> None:
     for comparison in _comparisons(scale, rounds):
         if only in comparison.name:
             _print(comparison)
+    if only in limited.NAME:
+        limited.run(scale.limited, rounds)
     if only in "memory":
         _print_bounds(scale)
 

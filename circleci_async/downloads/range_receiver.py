@@ -142,6 +142,7 @@ class _Transfer:
                 if self._has_work and (main is None or main.done()):
                     main = asyncio.create_task(self._connection(is_main=True))
                     self._tasks.add(main)
+                    self._add_connections()
                 done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     task.result()
