@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import TypeAlias
 
@@ -58,19 +59,33 @@ OnProgress: TypeAlias = Callable[[Progress], None]
 _Report: TypeAlias = Callable[[int, int | None, bool], None]
 
 
-async def download(session: Session, artifact: Artifact, target: Path, on_progress: OnProgress | None) -> Download:
+async def download(
+    session: Session, artifact: Artifact, target: Path, on_progress: OnProgress | None, *, left: str | None = None
+) -> Download:
     """Download `artifact` to `target`, replacing an existing file: partial file, bytes, checksum, rename.
 
-    Raises `ApiError` (such as `NotFound`), `TransportError` when the retries are used up, and `DownloadError` if the
-    body is incomplete or the file cannot be written. The target is unchanged then.
+    `left`: a partial file that a killed process left, to continue. Raises `ApiError` (such as `NotFound`),
+    `TransportError` when the retries are used up, and `DownloadError` if the body is incomplete or the file cannot be
+    written. The target is unchanged then.
     """
     report = None if on_progress is None else _reporter(artifact, on_progress)
-    body = ResumableBody(session, artifact.url)
+    source = sha256(artifact.url.encode(errors="replace")).hexdigest()
+    body: ResumableBody | None = None
     try:
-        part = PartFile(target)
+        part = PartFile(target, left=left, source=source)
         try:
-            await _receive(session, body, part, report)
-            sha256 = part.commit()
+            worker = FileWorker(session.state.singleton(FileThreads))
+            try:
+                etag = None
+                if part.ranges is not None:
+                    etag = part.ranges.etag
+                    await worker.begin(part.resume)
+                    await worker.finish()
+                body = ResumableBody(session, artifact.url, offset=part.size, etag=etag if part.size else None)
+                await _receive(session, body, part, worker, source, report)
+            finally:
+                await worker.aclose()
+            digest = part.commit()
         finally:
             part.discard()
     except OSError as error:
@@ -78,14 +93,15 @@ async def download(session: Session, artifact: Artifact, target: Path, on_progre
             f"{shown(artifact.path)}: cannot be written to {shown(str(target))}: {error.strerror or error}"
         ) from error
     finally:
-        body.close()
+        if body is not None:
+            body.close()
     if report is not None:
         report(part.size, body.size, True)
     return Download(
         artifact=artifact,
         path=target,
         size=part.size,
-        sha256=sha256,
+        sha256=digest,
         verified=body.size is not None,
         etag=body.etag,
         content_encoding=body.content_encoding,
@@ -93,49 +109,39 @@ async def download(session: Session, artifact: Artifact, target: Path, on_progre
     )
 
 
-async def _receive(session: Session, body: ResumableBody, part: PartFile, report: _Report | None) -> None:
+async def _receive(
+    session: Session, body: ResumableBody, part: PartFile, worker: FileWorker, source: str, report: _Report | None
+) -> None:
     """Receive each batch while a thread hashes and writes the previous one. A small file is written at once."""
     pending: list[bytes] = []
     waiting = 0
-    worker: FileWorker | None = None
-    ranges: RangeReceiver | None = None
 
     def advanced(received: int, added: int) -> None:
         if report is not None:
             report(received, body.size, False)
 
-    try:
-        async for received in body:
-            if received.restarted:
-                pending, waiting = [], 0
-                if worker is not None:
-                    await worker.finish()
-                part.start_over()
-                advanced(0, 0)
-            pending.append(received.data)
-            waiting += len(received.data)
-            advanced(body.received, len(received.data))
-            if waiting > INLINE:
-                if worker is None or ranges is None:
-                    worker = FileWorker(session.state.singleton(FileThreads))
-                    ranges = RangeReceiver(session, body, worker, advanced=advanced)
-                if worker.is_due(waiting, body.received):
-                    await worker.begin(partial(part.write, pending))
-                    pending, waiting = [], 0
-                    if ranges.is_due(part):
-                        await ranges.receive(part)
-        if worker is None:
-            part.write(pending)
-            return
-        await worker.finish()
-        if waiting <= INLINE:
-            part.write(pending)
-        else:
-            await worker.begin(partial(part.write, pending))
+    ranges = RangeReceiver(session, body, worker, advanced=advanced, source=source)
+    async for received in body:
+        if received.restarted:
+            pending, waiting = [], 0
             await worker.finish()
-    finally:
-        if worker is not None:
-            await worker.aclose()
+            part.start_over()
+            advanced(0, 0)
+        await ranges.keep_version(part)
+        pending.append(received.data)
+        waiting += len(received.data)
+        advanced(body.received, len(received.data))
+        if part.ranges is not None or worker.is_due(waiting, body.received):
+            await worker.begin(partial(part.write, pending))
+            pending, waiting = [], 0
+            if ranges.is_due(part):
+                await ranges.receive(part)
+    await worker.finish()
+    if waiting <= INLINE:
+        part.write(pending)
+    else:
+        await worker.begin(partial(part.write, pending))
+        await worker.finish()
 
 
 def _reporter(artifact: Artifact, on_progress: OnProgress) -> _Report:

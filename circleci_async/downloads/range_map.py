@@ -4,15 +4,18 @@ import hashlib
 import json
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 from attrs import define
 
 PIECE = 4 * 1024 * 1024
 """Bytes of a file that one connection requests at once. Pieces begin at multiples of it."""
 
-MAX_TEXT = 64 * 1024
-"""Bytes of a stored map that are read."""
+STORED: Final = 8 * 1024
+"""Bytes of a stored map."""
+
+MAX_ETAG: Final = 1024
+"""Characters of an ETag that fits into a stored map."""
 
 
 class Span(NamedTuple):
@@ -34,9 +37,11 @@ class Claim:
 class RangeMap:
     """The written ranges of one version of a file, and the claims of its connections."""
 
-    def __init__(self, size: int, etag: str, written: Iterable[tuple[int, int]] = ()) -> None:
+    def __init__(self, size: int, etag: str, written: Iterable[tuple[int, int]] = (), *, source: str = "") -> None:
         self.size: int = size
         self.etag: str = etag
+        self.source: str = source
+        """Identifies the URL of the file, if the name of the partial file does not."""
         self._written: list[Span] = []
         self._claims: set[Claim] = set()
         for start, stop in written:
@@ -99,21 +104,27 @@ class RangeMap:
         return Span(start, min(self.size, _piece_end(start))) if start < self.size else None
 
     def dump(self) -> bytes:
-        """Return the written ranges as a line of text with a checksum."""
-        text = json.dumps({"size": self.size, "etag": self.etag, "written": self._written}).encode()
-        return b"%s %s\n" % (_checksum(text), text)
+        """Return the written ranges as `STORED` bytes of text with a checksum; only the first if there are too many."""
+        written = self._written
+        while True:
+            fields = {"size": self.size, "etag": self.etag, "source": self.source, "written": written}
+            text = json.dumps(fields, ensure_ascii=False).encode()
+            stored = b"%s %s\n" % (_checksum(text), text)
+            if len(stored) <= STORED or not written:
+                return stored.ljust(STORED)
+            written = written[: len(written) // 2]
 
     @classmethod
-    def load(cls, data: bytes) -> Self | None:
-        """Return the map of a line that `dump` made; None if it is damaged."""
-        checksum, _, text = data.partition(b"\n")[0].partition(b" ")
+    def load(cls, stored: bytes) -> Self | None:
+        """Return the map that `dump` made; None if it is damaged."""
+        checksum, _, text = stored.partition(b"\n")[0].partition(b" ")
         if checksum != _checksum(text):
             return None
         with suppress(ValueError, TypeError, KeyError):
-            stored: dict[str, Any] = json.loads(text)
-            size, written = stored["size"], [(int(start), int(stop)) for start, stop in stored["written"]]
+            fields: dict[str, Any] = json.loads(text)
+            size, written = fields["size"], [(int(start), int(stop)) for start, stop in fields["written"]]
             if all(0 <= start < stop <= size for start, stop in written):
-                return cls(size, stored["etag"], written)
+                return cls(size, str(fields["etag"]), written, source=str(fields["source"]))
         return None
 
 

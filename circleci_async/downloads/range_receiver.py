@@ -37,7 +37,7 @@ class RangeReceiver:
     """Receives one file over several connections, while the limiter has permits that no other call waits for.
 
     `advanced` is called with the bytes received so far and those that were added, `wrote` with the bytes written.
-    `is_resumable`: keep the map of the ranges in the partial file, so that a later run can resume it.
+    The map of the ranges is kept in the partial file, so that a later run can resume it. `source`: see `RangeMap`.
     """
 
     def __init__(
@@ -48,27 +48,33 @@ class RangeReceiver:
         *,
         advanced: Callable[[int, int], None],
         wrote: Callable[[int], None] | None = None,
-        is_resumable: bool = False,
+        source: str = "",
     ) -> None:
         self._session = session
         self._body = body
         self._worker = worker
         self._advanced = advanced
         self._wrote = wrote
-        self._is_resumable = is_resumable
+        self._source = source
         self._limiter = session.state.limiter
         self._threads = session.state.singleton(FileThreads)
         self._is_refused = False
 
-    def is_due(self, file: PartFile | None) -> bool:
-        """Return whether to call `receive`: several connections are faster, or the file has gaps already."""
+    async def keep_version(self, file: PartFile) -> None:
+        """Discard the ranges after the first gap of a file, if they belong to another version than the body."""
+        if file.ranges is not None and (file.ranges.etag, file.ranges.size) != (self._body.etag, self._body.size):
+            await self._end_ranges(file)
+
+    def is_due(self, file: PartFile) -> bool:
+        """Return whether to call `receive`: the file has gaps, or several connections are faster."""
+        if file.ranges is not None:
+            return True
         body = self._body
         if self._is_refused or body.size is None or body.etag is None or not body.accepts_ranges:
             return False
-        if file is not None and file.ranges is not None:
-            return True
         return (
             body.size >= MIN_SIZE
+            and len(body.etag) <= range_map.MAX_ETAG
             and body.size - body.received > range_map.PIECE
             and self._limiter.spare > 0
             and body.speed.waited >= MIN_WAITED
@@ -84,8 +90,8 @@ class RangeReceiver:
         body, worker = self._body, self._worker
         if body.size is None or body.etag is None:
             return
-        ranges = file.ranges or RangeMap(body.size, body.etag)
-        await worker.begin(partial(file.begin_ranges, ranges, is_stored=self._is_resumable))
+        ranges = file.ranges or RangeMap(body.size, body.etag, source=self._source)
+        await worker.begin(partial(file.begin_ranges, ranges))
         await worker.finish()
         transfer = _Transfer(self._session, body, file, ranges, worker, self._threads, self._advanced, self._wrote)
         body.is_pinned = True
@@ -94,10 +100,13 @@ class RangeReceiver:
         finally:
             body.is_pinned = False
         self._is_refused = transfer.is_refused
-        await worker.begin(file.end_ranges)
-        await worker.finish()
+        await self._end_ranges(file)
         if body.received != file.size:
             body.skip_to(file.size)
+
+    async def _end_ranges(self, file: PartFile) -> None:
+        await self._worker.begin(file.end_ranges)
+        await self._worker.finish()
 
 
 class _Transfer:

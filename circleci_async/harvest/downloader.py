@@ -57,8 +57,10 @@ class Downloader:
         admitted = content.received
         try:
             async for part in body:
-                if part.restarted or content.is_other_version(body):
+                if part.restarted:
                     await content.restart()
+                elif content.file is not None:
+                    await ranges.keep_version(content.file)
                 content.add(part.data)
                 expected = max(body.size or 0, content.received)
                 if expected > admitted:
@@ -109,10 +111,6 @@ class _Content:
     def _has_gaps(self) -> bool:
         return self.file is not None and self.file.ranges is not None
 
-    def is_other_version(self, body: ResumableBody) -> bool:
-        """Return whether the partial file has gaps, and a body from its first byte is that of another version."""
-        return self._has_gaps and (body.etag, body.size) != self._noted
-
     def ranges(self, session: Session, body: ResumableBody, bounds: Bounds, progress: ProgressTracker) -> RangeReceiver:
         """Return what receives a large body over several connections."""
 
@@ -120,7 +118,7 @@ class _Content:
             progress.file_advanced(self.artifact, received, body.size, added=added)
 
         wrote = partial(bounds.wrote, self.artifact.id)
-        return RangeReceiver(session, body, self._worker, advanced=advanced, wrote=wrote, is_resumable=True)
+        return RangeReceiver(session, body, self._worker, advanced=advanced, wrote=wrote)
 
     def _open(self) -> PartFile:
         if self.file is None:
@@ -184,8 +182,9 @@ class _Content:
         self._is_complete = True
         if self.file is None:
             return FetchedArtifact(self.artifact, b"".join(self._parts), self.received, "", etag)
-        self._folder.complete_part(self.artifact.id, self.file.sha256)
-        return FetchedArtifact(self.artifact, None, self.received, self.file.sha256, etag)
+        digest = self.file.complete()
+        self._folder.complete_part(self.artifact.id, digest)
+        return FetchedArtifact(self.artifact, None, self.received, digest, etag)
 
     async def close(self) -> None:
         """Close the partial file. Keep it only if it is complete or can be resumed."""

@@ -4,6 +4,8 @@ import asyncio
 import errno
 import hashlib
 import re
+import signal
+import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.core.speed import WINDOW
-from circleci_async.downloads import range_receiver
+from circleci_async.downloads import file_lock, range_map, range_receiver
 from circleci_async.downloads.download import Progress
 from circleci_async.downloads.part_file import PartFile
 from tests.downloads.file_server import all_files, artifact_at, by_path, client, served
@@ -30,7 +32,7 @@ from tests.downloads.range_server import (
 )
 from tests.fastclock import fast_clock
 from tests.leftovers import check_nothing_in_use, check_nothing_is_left, tasks_of_the_package
-from tests.raw_server import Behaviour, Request, answer, hang_up, raw_server
+from tests.raw_server import Behaviour, RawServer, Request, answer, hang_up, raw_server
 
 
 @pytest.fixture(autouse=True)
@@ -100,9 +102,15 @@ async def test_one_connection_is_used_for_a_smaller_file_or_a_fast_server(
     check_content(found)
 
 
-@pytest.mark.parametrize("headers", [{"etag": None}, {"etag": 'W/"v1"'}, {"headers": {"Accept-Ranges": "none"}}])
-async def test_one_connection_is_used_without_ranges_or_a_strong_etag(headers: dict[str, None], tmp_path: Path) -> None:
-    found = await outcome(tmp_path, served(CONTENT, **headers))
+@pytest.mark.parametrize(
+    ("etag", "headers"),
+    [(None, None), ('W/"v1"', None), (f'"{"v" * 2000}"', None), ('"v1"', {"Accept-Ranges": "none"})],
+    ids=["no ETag", "a weak ETag", "a long ETag", "no ranges"],
+)
+async def test_one_connection_is_used_without_ranges_or_a_strong_etag(
+    etag: str | None, headers: dict[str, str] | None, tmp_path: Path
+) -> None:
+    found = await outcome(tmp_path, served(CONTENT, etag=etag, headers=headers))
     assert found.ranges == [None]
     check_content(found)
 
@@ -161,8 +169,9 @@ def with_headers(status: int = 206, **changed: str | None) -> Behaviour:
 
     async def behave(request: Request, writer: asyncio.StreamWriter) -> bool:
         begin, end = requested(request) or (0, SIZE)
-        fields = {"Content-Length": str(end - begin), "ETag": '"v1"', "Content-Range": "bytes {0}-{1}/{2}"}
-        fields |= {name.replace("_", "-"): value for name, value in changed.items()}  # type: ignore[misc]
+        fields: dict[str, str | None] = {"Content-Length": str(end - begin), "ETag": '"v1"'}
+        fields |= {"Content-Range": "bytes {0}-{1}/{2}"}
+        fields |= {name.replace("_", "-"): value for name, value in changed.items()}
         lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items() if value is not None)
         head = f"HTTP/1.1 {status} X\r\n{lines}\r\n".format(begin, end - 1, SIZE, end - 2, begin + 1)
         writer.write(head.encode() + CONTENT[begin:end])
@@ -430,9 +439,99 @@ async def test_the_first_connection_ends_while_others_are_interrupted(tmp_path: 
         span = requested(request)
         if span and span not in seen:
             seen.add(span)
-            return await hang_up(request, writer)
+            await hang_up(request, writer)
+            return False
         return await paced()(request, writer)
 
     found = await outcome(tmp_path, behave)
     check_content(found)
     assert found.got.resumed == 0
+
+
+PROGRAM = """
+import asyncio, os, signal, sys
+import circleci_async as ca
+from circleci_async.downloads.part_file import PartFile
+from tests.downloads.range_server import use_small_pieces
+
+use_small_pieces(setattr)
+write, written = PartFile.write_range, []
+
+def deadly(self, start, parts):
+    write(self, start, parts)
+    written.append(start)
+    if len(written) >= 5 and len(self.ranges.written) > 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+PartFile.write_range = deadly
+
+async def main(url, folder):
+    artifact = ca.Artifact(path="report.bin", node_index=0, url=url + "/file")
+    async with ca.CircleCI("t", host=url, trust_env=False) as circle:
+        await circle.artifacts.download(artifact, folder)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def kill(server: RawServer, folder: Path) -> Path:
+    """Download in a process that is killed with ranges after a gap; return the partial file."""
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", PROGRAM, server.url, str(folder)), cwd=Path(__file__).parents[2]
+    )
+    assert await child.wait() == -signal.SIGKILL
+    server.behaviours[:] = [paced()]
+    server.requests.clear()
+    [part] = folder.glob(".report.bin.*.part")
+    return part
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be recognized there")
+@pytest.mark.parametrize("is_alone", [True, False])
+async def test_a_killed_download_continues_with_the_ranges_that_are_there(is_alone: bool, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    async with raw_server(one_late(50)) as server, client(server) as circle:
+        part = await kill(server, folder)
+        (folder / ".report.bin.00000000.part").write_bytes(b"what a download of a small file left")
+        artifact = artifact_at(server)
+        if is_alone:
+            got = await circle.artifacts.download(artifact, folder)
+        else:
+            [got] = (await circle.artifacts.download_all([artifact], folder)).files
+        assert got.sha256 == hashlib.sha256(CONTENT).hexdigest()
+        assert all_files(folder) == {"report.bin": CONTENT}
+        assert not part.exists()
+        assert "range" in server.requests[0].headers
+        spans = [span for request in server.requests if (span := requested(request))]
+        assert sum(stop - start for start, stop in spans) < SIZE - ALONE - PIECE
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be recognized there")
+@pytest.mark.parametrize("why", ["another URL", "another version", "damaged", "a link", "being written"])
+async def test_other_partial_files_are_not_continued(why: str, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    async with raw_server(one_late(50)) as server, client(server) as circle:
+        part = await kill(server, folder)
+        data, expected = part.read_bytes(), CONTENT
+        if why == "another version":
+            server.behaviours[:] = [paced(OTHER, etag='"v2"')]
+            expected = OTHER
+        elif why == "damaged":
+            part.write_bytes(data[: -range_map.STORED] + b"0" + data[1 - range_map.STORED :])
+        elif why == "a link":
+            part.rename(tmp_path / "mine")
+            part.symlink_to(tmp_path / "mine")
+        artifact = artifact_at(server, address="/other" if why == "another URL" else "/file")
+        with part.open("r+b") as running:
+            if why == "being written":
+                file_lock.try_lock(running.fileno())
+            got = await circle.artifacts.download(artifact, folder)
+        assert got.path.read_bytes() == expected
+        if why != "another version":
+            assert "range" not in server.requests[0].headers
+        if why == "a link":
+            assert (tmp_path / "mine").read_bytes() == data
+        elif why == "being written":
+            assert part.read_bytes() == data
+        else:
+            assert list(all_files(folder)) == ["report.bin"]
