@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -26,43 +25,22 @@ from .core.state import ClientState
 from .core.stats import Stats
 from .core.transport import Middleware, Transport
 from .errors import InvalidArgument
+from .resources.api_groups import ApiGroups
 
 if TYPE_CHECKING:
     import aiohttp
 
     from .core.rate_limit_status import RateLimitStatus
-    from .endpoints.checkout_keys import CheckoutKeys
-    from .endpoints.deploys import Deploys
-    from .endpoints.groups import Groups
-    from .endpoints.oidc import Oidc
-    from .endpoints.organizations import Organizations
-    from .endpoints.otel import Otel
-    from .endpoints.pipeline_definitions import PipelineDefinitions
-    from .endpoints.policies import Policies
     from .endpoints.resource import ProjectsRef
-    from .endpoints.schedules import Schedules
-    from .endpoints.triggers import Triggers
-    from .endpoints.url_orb_allow_list import UrlOrbAllowList
-    from .endpoints.users import Users
-    from .endpoints.webhooks import Webhooks
     from .harvest.events import OnHarvestEvent
     from .harvest.report import HarvestReport
     from .harvest.selection import Selection
     from .models.events import WebhookEvent
-    from .resources.artifacts import Artifacts
-    from .resources.contexts import Contexts
-    from .resources.environment_variables import EnvironmentVariables
-    from .resources.insights import Insights
-    from .resources.jobs import Jobs
-    from .resources.pipelines import Pipelines
-    from .resources.projects import Projects
-    from .resources.usage import Usage
-    from .resources.workflows import Workflows
 
 __all__ = ["CircleCI"]
 
 
-class CircleCI(NotPicklable):
+class CircleCI(ApiGroups, NotPicklable):
     """A client of one CircleCI installation, for one token.
 
     Use it as `async with CircleCI() as circle:`, or call `await circle.aclose()` at the end. All tasks of one event
@@ -265,8 +243,9 @@ class CircleCI(NotPicklable):
         - `on_progress`: called with each `HarvestEvent`; a plain function in a separate thread, an async one on the
           event loop. A slow or failing one does not affect the harvest.
 
-        Raises `InvalidArgument`; `LedgerError` if the ledger cannot be used; `LedgerBusy` if another harvest is running
-        in `into`. Cancelling leaves only complete files and keeps everything downloaded so far.
+        Raises `InvalidArgument`; the error of `projects.list` if there is no project besides; `LedgerError` if the
+        ledger cannot be used; `LedgerBusy` if another harvest is running in `into`. Cancelling leaves only complete
+        files and keeps everything downloaded so far.
         """
         from .harvest.run import harvest
 
@@ -324,159 +303,3 @@ class CircleCI(NotPicklable):
 
     def __repr__(self) -> str:
         return f"<CircleCI {self.host}, token: {self.token_source}>"
-
-    # Each group is imported when it is first used, so that a program imports only the models it needs.
-
-    @cached_property
-    def users(self) -> "Users":
-        """Users: the token's own, others, and collaborations."""
-        from .endpoints.users import Users
-
-        return Users(self._session)
-
-    @cached_property
-    def projects(self) -> "Projects":
-        """Projects: list, read, create, set up, configure, roll back, delete."""
-        from .resources.projects import Projects
-
-        return Projects(self._session)
-
-    @cached_property
-    def pipelines(self) -> "Pipelines":
-        """Pipelines: list, read, run, trigger, continue, wait, watch."""
-        from .resources.pipelines import Pipelines
-
-        return Pipelines(self._session)
-
-    @cached_property
-    def workflows(self) -> "Workflows":
-        """Workflows: read, cancel, rerun, approve, wait, watch."""
-        from .resources.workflows import Workflows
-
-        return Workflows(self._session)
-
-    @cached_property
-    def jobs(self) -> "Jobs":
-        """Jobs: details, tests, steps and their output, cancel."""
-        from .resources.jobs import Jobs
-
-        return Jobs(self._session)
-
-    @cached_property
-    def artifacts(self) -> "Artifacts":
-        """Artifacts: list, download, stream."""
-        from .resources.artifacts import Artifacts
-
-        return Artifacts(self._session)
-
-    @cached_property
-    def insights(self) -> "Insights":
-        """Insights: metrics of workflows, jobs and tests."""
-        from .resources.insights import Insights
-
-        return Insights(self._session)
-
-    @cached_property
-    def organizations(self) -> "Organizations":
-        """Organizations: create, read, delete."""
-        from .endpoints.organizations import Organizations
-
-        return Organizations(self._session)
-
-    @cached_property
-    def groups(self) -> "Groups":
-        """Groups of an organization's users."""
-        from .endpoints.groups import Groups
-
-        return Groups(self._session)
-
-    @cached_property
-    def contexts(self) -> "Contexts":
-        """Contexts: variables that the projects of an organization share, and their restrictions."""
-        from .resources.contexts import Contexts
-
-        return Contexts(self._session)
-
-    @cached_property
-    def environment_variables(self) -> "EnvironmentVariables":
-        """Environment variables of a project."""
-        from .resources.environment_variables import EnvironmentVariables
-
-        return EnvironmentVariables(self._session)
-
-    @cached_property
-    def checkout_keys(self) -> "CheckoutKeys":
-        """Checkout keys: the SSH keys that check out a project's code."""
-        from .endpoints.checkout_keys import CheckoutKeys
-
-        return CheckoutKeys(self._session)
-
-    @cached_property
-    def schedules(self) -> "Schedules":
-        """Schedules: pipelines started at fixed times."""
-        from .endpoints.schedules import Schedules
-
-        return Schedules(self._session)
-
-    @cached_property
-    def webhooks(self) -> "Webhooks":
-        """Outbound webhooks: list, create, read, update, delete."""
-        from .endpoints.webhooks import Webhooks
-
-        return Webhooks(self._session)
-
-    @cached_property
-    def pipeline_definitions(self) -> "PipelineDefinitions":
-        """Pipeline definitions: the sources of a pipeline's configuration and code."""
-        from .endpoints.pipeline_definitions import PipelineDefinitions
-
-        return PipelineDefinitions(self._session)
-
-    @cached_property
-    def triggers(self) -> "Triggers":
-        """Triggers: the events that start a pipeline of a pipeline definition."""
-        from .endpoints.triggers import Triggers
-
-        return Triggers(self._session)
-
-    @cached_property
-    def usage(self) -> "Usage":
-        """Usage exports: the usage and the costs of an organization."""
-        from .resources.usage import Usage
-
-        return Usage(self._session)
-
-    @cached_property
-    def deploys(self) -> "Deploys":
-        """Deploys: environments, components and their versions."""
-        from .endpoints.deploys import Deploys
-
-        return Deploys(self._session)
-
-    @cached_property
-    def policies(self) -> "Policies":
-        """Config policies: bundles, decisions, settings."""
-        from .endpoints.policies import Policies
-
-        return Policies(self._session)
-
-    @cached_property
-    def oidc(self) -> "Oidc":
-        """OIDC tokens: custom claims in the tokens of jobs."""
-        from .endpoints.oidc import Oidc
-
-        return Oidc(self._session)
-
-    @cached_property
-    def otel(self) -> "Otel":
-        """OpenTelemetry exporters (preview)."""
-        from .endpoints.otel import Otel
-
-        return Otel(self._session)
-
-    @cached_property
-    def url_orb_allow_list(self) -> "UrlOrbAllowList":
-        """The URL orb allow-list: the URL prefixes from which orbs may be loaded."""
-        from .endpoints.url_orb_allow_list import UrlOrbAllowList
-
-        return UrlOrbAllowList(self._session)

@@ -24,11 +24,13 @@ _REPOSITORY_HOSTS: Final = {
     "bitbucket.org": "bb",
     "www.bitbucket.org": "bb",
     "altssh.bitbucket.org": "bb",
-    "gitlab.com": "gitlab",  # rejected with a specific message
 }
 
-# The groups leave out parts that may contain secrets: user name, password, query and fragment.
-_URL = re.compile(r"([a-z][a-z0-9+.-]{0,30}://)(?:[^/]*@)?([^?#]*).*", re.IGNORECASE | re.DOTALL)
+_URL = re.compile(r"[a-z][a-z0-9+.-]{0,30}://", re.IGNORECASE)
+_SHOWN = re.compile(
+    r"((?:[a-z][a-z0-9+.-]{0,30}:)?/+|)(?:(?!git@[^@]*$)(?:[^/]*@|.*:.*@))?([^?#]*).*", re.IGNORECASE | re.DOTALL
+)
+_GITLAB_HOST = re.compile(r"(?:www\.|altssh\.)?gitlab\.", re.IGNORECASE)  # also GitLab on a company's own host
 _NO_SCHEME = re.compile(
     r"(?:[^/@]*@)?[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?(?=[/?#]|$)", re.IGNORECASE
 )  # github.com/acme/api
@@ -61,7 +63,7 @@ def _normalize_vcs(value: str) -> str:
             " copy circleci/<organization>/<project> from the project's settings on CircleCI"
         )
     if value not in _VCS:
-        raise InvalidArgument(f"slug has the unknown vcs {value!r}: expected 'gh', 'bb' or 'circleci'")
+        raise InvalidArgument(f"slug has the unknown vcs {without_secrets(value)!r}: expected 'gh', 'bb' or 'circleci'")
     return _VCS[value]
 
 
@@ -174,16 +176,23 @@ class ProjectSlug:
         return OrgSlug(self.vcs, self.organization)
 
 
-def organization_of(text: object) -> OrgSlug | None:
-    """Return the organization that a slug or URL names; None if it names a project, or neither."""
-    if isinstance(text, OrgSlug):
-        return text
-    if not isinstance(text, str) or _segments(text, count=3) is not None:
-        return None
-    try:
-        return OrgSlug.parse(text)
-    except InvalidArgument:
-        return None
+def project_or_organization(given: object) -> ProjectSlug | OrgSlug:
+    """Parse the slug or URL of a project or of an organization, also of a model that has a slug.
+
+    Raises `InvalidArgument` for anything else.
+    """
+    if isinstance(given, ProjectSlug | OrgSlug):
+        return given
+    text = given if isinstance(given, str) else getattr(given, "slug", given)
+    if isinstance(text, str):
+        if _segments(text, count=3) is not None:
+            return ProjectSlug.parse(text)
+        if _segments(text, count=2) is not None:
+            return OrgSlug.parse(text)
+    raise InvalidArgument(
+        f"project slug {_shown(text)} is invalid: expected a project such as 'gh/acme/api', an organization such as"
+        " 'gh/acme', or the URL of one"
+    )
 
 
 def segment(value: str | int | UUID) -> str:
@@ -200,6 +209,14 @@ def segment(value: str | int | UUID) -> str:
 def with_scheme(text: str) -> str:
     """Return a URL that was copied without its scheme, such as `github.com/acme/api`, with it; other text unchanged."""
     return f"https://{text}" if _NO_SCHEME.match(text) else text
+
+
+def without_secrets(text: str) -> str:
+    """Return a malformed slug or URL without what may be secret: user name, password, query and fragment.
+
+    A password may contain a slash, and the scheme may be missing or mistyped.
+    """
+    return _SHOWN.sub(r"\1\2", text, count=1)
 
 
 def project_path(project: str | ProjectSlug | HasSlug) -> str:
@@ -254,15 +271,20 @@ def _segments(text: object, count: int) -> list[str] | None:
 
 
 def _from_url(host: str, path: str, count: int) -> list[str]:
-    if host in _REPOSITORY_HOSTS:
+    if _vcs_of(host):
         return _from_repository(host, path, count)
     page = re.fullmatch(_PROJECT_PAGE if count == 3 else _ORGANIZATION_PAGE, path)
     return [page[1], *_decoded(page[2])] if page else []
 
 
+def _vcs_of(host: str) -> str | None:
+    """Return the vcs of a host of repositories. That of GitLab is rejected with a specific message."""
+    return _REPOSITORY_HOSTS.get(host.lower()) or ("gitlab" if _GITLAB_HOST.match(host) else None)
+
+
 def _from_repository(host: str, path: str, count: int) -> list[str]:
     """Return the vcs and the first names of a repository's path, without a branch or pull request after them."""
-    vcs = _REPOSITORY_HOSTS.get(host.lower())
+    vcs = _vcs_of(host)
     if vcs is None:
         return []
     if count == 2 and path.startswith("/orgs/"):  # pages of an organization on GitHub
@@ -278,7 +300,4 @@ def _decoded(path: str) -> list[str]:
 
 
 def _shown(text: object) -> str:
-    if not isinstance(text, str):
-        return repr(text)
-    url = with_scheme(text := text.strip())
-    return repr(_URL.sub(r"\1\2", url).removeprefix(url.removesuffix(text)))
+    return repr(without_secrets(text.strip()) if isinstance(text, str) else text)

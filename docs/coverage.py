@@ -9,6 +9,7 @@ from typing import Any
 from attrs import frozen
 
 import circleci_async as ca
+from circleci_async.resources.api_groups import ApiGroups
 
 DOCS = Path(__file__).parent
 PAGE = DOCS / "reference" / "coverage.md"
@@ -61,7 +62,7 @@ class Call:
 
 def groups() -> list[str]:
     """Return the names of the client's resources, sorted."""
-    return sorted(name for name, value in vars(ca.CircleCI).items() if isinstance(value, cached_property))
+    return sorted(name for name, value in vars(ApiGroups).items() if isinstance(value, cached_property))
 
 
 def page_of(group: str) -> str:

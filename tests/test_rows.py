@@ -150,7 +150,30 @@ def test_every_model_becomes_a_row_of_plain_values(operation: str) -> None:
     assert pl.DataFrame(table).height == len(pd.DataFrame(table)) == len(table)
 
 
-@pytest.mark.parametrize("wrong", [None, 5, "text", VCS, {"a": 1}], ids=["None", "number", "text", "model", "mapping"])
+def test_an_async_iterable_is_refused() -> None:
+    usage: Any = CircleCI("").usage.export(str(UUID(int=0)), "7d")
+    with pytest.raises(InvalidArgument, match=r"items must be fetched first: pass `\[item async for item in items\]`"):
+        rows(usage)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        (VCS, "got one PipelineVcs: pass `[item]`"),
+        (ca.FlakyTestReport(flaky_tests=(), total_flaky_tests=0), "got one FlakyTestReport: pass its `flaky_tests`"),
+        (
+            ca.ProjectSummary(),
+            "got one ProjectSummary: pass its `project_workflow_data` or `project_workflow_branch_data`",
+        ),
+    ],
+)
+def test_one_model_is_refused_with_its_lists(wrong: Any, problem: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        rows(wrong)
+    assert str(caught.value) == f"items must be a list of models, {problem}"
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "text", {"a": 1}], ids=["None", "number", "text", "mapping"])
 def test_items_must_be_a_list(wrong: Any) -> None:
     with pytest.raises(InvalidArgument) as caught:
         rows(wrong)
@@ -228,6 +251,8 @@ def test_strip_removes_a_prefix_of_mappings_too() -> None:
     [
         ("trigger.actor.", "strip='trigger.actor.' gives the columns 'x' and 'trigger.actor.x' the same name"),
         ("trigger", "strip='trigger' leaves '.actor.x' of the column 'trigger.actor.x': end it with a dot"),
+        ("trig", "strip='trig' leaves 'ger.actor.x' of the column 'trigger.actor.x': end it with a dot"),
+        ("trigger.a", "strip='trigger.a' leaves 'ctor.x' of the column 'trigger.actor.x': end it with a dot"),
         ("trigger.type", "strip='trigger.type' leaves '' of the column 'trigger.type': end it with a dot"),
         (None, "strip must be the start of names of columns, such as 'metrics.', got None"),
         (["trigger."], r"strip must be the start of names of columns, such as 'metrics\.', got \['trigger\.'\]"),

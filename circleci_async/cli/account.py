@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..core.when import parse_datetime
 from .arguments import Project, argument, option
 from .output import Output
 from .table import Column
@@ -58,7 +59,7 @@ async def projects(
 
     Projects that you do not follow, and those without pipelines for long, can be missing.
     """
-    listed = circle.projects.list(organization, since=since, look_back=look_back)
+    listed = circle.projects.list(organization, since=parse_datetime("--since", since), look_back=look_back)
     await out.list(listed, PROJECTS, none="no projects")
     if listed.is_truncated:
         out.note(f"read the newest {look_back:,} pipelines: a larger --look-back can find more projects")

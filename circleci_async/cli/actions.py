@@ -2,11 +2,14 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from ..errors import BadRequest, CircleCIError, InvalidArgument, NotFound
+import typer
+
+from ..errors import BadRequest, CircleCIError, InvalidArgument, NotFound, WaitTimeout
 from ..untrusted_text import printable
-from .arguments import argument, option
+from .arguments import Interval, argument, option, polling
 from .build_ref import BuildRef
 from .output import Output
+from .watch import INTERVAL, TIMED_OUT, Within
 
 if TYPE_CHECKING:
     from .. import CircleCI, Workflow, WorkflowJob
@@ -86,11 +89,21 @@ async def cancel(
         ),
     ],
     number: Annotated[int | None, argument("NUMBER", "With PROJECT: the number of a job.", min=1)] = None,
-) -> None:
+    interval: Interval = None,
+    within: Within = None,
+    grace: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS", min=0, help="Time in which a pipeline can start a workflow, which is canceled too."
+        ),
+    ] = 30.0,
+) -> int | None:
     """Cancel a workflow, all workflows of a pipeline, or a job.
 
-    The server accepts the request at once and cancels shortly after. Finished builds do not change.
+    The server accepts the request at once and cancels shortly after. Finished builds do not change. With a pipeline,
+    the command cancels the workflows that appear later too, and ends when the pipeline has ended.
     """
+    polls = polling(interval)
     if number is not None:
         ref = BuildRef(project=target, job=number)
     else:
@@ -98,35 +111,57 @@ async def cancel(
     if ref.job is not None and ref.project is not None:
         canceled = await _cancel_by_number(circle, ref.project, ref.job)
         _show_canceled(out, [{"kind": "job", "project": ref.project, "number": ref.job}] if canceled else [])
-        return
+        return None
     try:
-        workflows = await _workflows(circle, ref)
+        build = await _build(circle, ref)
     except NotFound:
         if ref.id is None:
             raise
         await _cancel_job(circle, ref.id)
         _show_canceled(out, [{"kind": "job", "id": ref.id}])
-        return
-    running = [each for each in workflows if not each.is_finished]
-    for workflow in running:
-        await circle.workflows.cancel(workflow.id)
-    _show_canceled(out, [{"kind": "workflow", "id": each.id, "name": each.name} for each in running])
+        return None
+    if isinstance(build, str):
+        return await _cancel_pipeline(circle, out, build, timeout=within, grace=grace, **polls)
+    if not build.is_finished:
+        await circle.workflows.cancel(build.id)
+    _show_canceled(out, [] if build.is_finished else [{"kind": "workflow", "id": build.id, "name": build.name}])
+    return None
+
+
+async def _cancel_pipeline(circle: "CircleCI", out: Output, id: str, **options: Any) -> int | None:
+    """Cancel the workflows of a pipeline until it has ended; `options` are those of `pipelines.cancel`."""
+    options = {"interval": INTERVAL, **options}
+    out.note("canceling all workflows until the pipeline has ended; Ctrl-C stops waiting")
+    code = None
+    canceled: tuple[Workflow, ...] = ()
+    try:
+        canceled = (await circle.pipelines.cancel(id, **options)).canceled
+    except WaitTimeout as error:
+        out.error(str(error), "run the same command again to continue")
+        code = TIMED_OUT
+    _show_canceled(out, [{"kind": "workflow", "id": each.id, "name": each.name} for each in canceled], "Canceled")
+    return code
 
 
 async def _workflows(circle: "CircleCI", ref: BuildRef) -> "list[Workflow]":
     """Return the referenced workflow, or those of the referenced pipeline."""
+    build = await _build(circle, ref)
+    return await circle.pipelines.workflows(build).collect() if isinstance(build, str) else [build]
+
+
+async def _build(circle: "CircleCI", ref: BuildRef) -> "Workflow | str":
+    """Return the referenced workflow, or the id of the referenced pipeline."""
     if ref.workflow is not None:
-        return [await circle.workflows.get(ref.workflow)]
+        return await circle.workflows.get(ref.workflow)
     if ref.project is not None and ref.pipeline is not None:
-        pipeline = await circle.pipelines.get_by_number(ref.project, ref.pipeline)
-        return await circle.pipelines.workflows(pipeline.id).collect()
+        return (await circle.pipelines.get_by_number(ref.project, ref.pipeline)).id
     if ref.id is None:
         raise InvalidArgument("expected the URL of a workflow or a pipeline, got that of a job")
     try:
-        return [await circle.workflows.get(ref.id)]
+        return await circle.workflows.get(ref.id)
     except NotFound:
         try:
-            return await circle.pipelines.workflows(ref.id).collect()
+            return (await circle.pipelines.get(ref.id)).id
         except NotFound as error:
             error.add_note("no workflow and no pipeline has this id")
             raise
@@ -163,17 +198,17 @@ async def _job_ids(circle: "CircleCI", workflow_id: str, jobs: list[str]) -> lis
     return [ids[each] for each in jobs]
 
 
-def _show_canceled(out: Output, canceled: list[dict[str, Any]]) -> None:
+def _show_canceled(out: Output, canceled: list[dict[str, Any]], verb: str = "Canceling") -> None:
     if out.is_json:
         out.data(canceled)
         return
     for each in canceled:
         match each:
             case {"kind": "workflow"}:
-                out.say(f"Canceling workflow {printable(each['name'])} ({each['id']})")
+                out.say(f"{verb} workflow {printable(each['name'])} ({each['id']})")
             case {"id": id}:
-                out.say(f"Canceling job {id}")
+                out.say(f"{verb} job {id}")
             case _:
-                out.say(f"Canceling job {each['number']} of {printable(each['project'])}")
+                out.say(f"{verb} job {each['number']} of {printable(each['project'])}")
     if not canceled:
         out.note("already finished: nothing to cancel")

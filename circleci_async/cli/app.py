@@ -160,6 +160,8 @@ _REWORDED = (  # messages of pydantic, which newer versions of typer use
 
 def _usage_error_text(error: Any) -> str:
     """Return the usage and the message, in the style of all other errors."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return f"{error.ctx.get_help()}\n\nerror: missing command\n"
     text = StringIO()
     error.show(text)
     usage = text.getvalue().partition("Error: ")[0]

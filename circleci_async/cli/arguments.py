@@ -1,13 +1,18 @@
 """Arguments and options that several commands declare."""
 
 import os
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ..core.arguments import local_path
+from ..core.when import parse_when
 from ..errors import InvalidArgument
+
+_SDK_NAMES = {"window": "reporting_window", "file_attempts": "attempts"}
+"""The arguments of the SDK whose options have other names."""
 
 
 def argument(metavar: str, text: str, **more: Any) -> Any:
@@ -40,6 +45,22 @@ def parse_path(text: str | os.PathLike[str]) -> Path:
     raise typer.BadParameter(problem)
 
 
+def option_names(context: typer.Context) -> dict[str, str]:
+    """Return the options of a command by the names that the SDK's arguments have."""
+    names = {each.name: each.opts[0] for each in context.command.params if each.param_type_name == "option"}
+    return {_SDK_NAMES.get(name, name): option for name, option in names.items() if name}
+
+
+def parse_time(name: str, text: str | None) -> datetime | timedelta | None:
+    """Return the point in time that the option `name` gives, or how long ago it is; None for None."""
+    try:
+        return parse_when(name, text)
+    except InvalidArgument:
+        raise InvalidArgument(
+            f"{name} must be a time such as 7d, 12h, 2026-11-24 or 2026-11-24T10:00:00Z, got {text!r}"
+        ) from None
+
+
 Project = Annotated[
     str,
     argument(
@@ -49,7 +70,7 @@ Project = Annotated[
 Projects = Annotated[
     list[str], argument("PROJECT", "Projects, such as gh/acme/api, or organizations, such as gh/acme.")
 ]
-JobNumber = Annotated[int, argument("JOB_NUMBER", "Number of a job.", min=1)]
+JobUrlOrProject = Annotated[str, argument("URL | PROJECT", "Page URL of a job, or a project.")]
 OptionalNumber = Annotated[int | None, argument("NUMBER", "With PROJECT: the number.", min=1)]
 Interval = Annotated[
     str | None,

@@ -1,6 +1,8 @@
 """`artifacts list` and `artifacts download`: files stored by jobs."""
 
 import asyncio
+import errno
+import os
 import re
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -8,12 +10,14 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from ..errors import InvalidArgument
+from ..errors import CircleCIError, InvalidArgument
 from ..untrusted_text import printable
-from .arguments import JobNumber, Project, argument, concurrency_option, option, parse_path
+from .arguments import JobUrlOrProject, OptionalNumber, argument, concurrency_option, option, parse_path
+from .build_ref import JobTarget, pipeline_id
 from .formatting import counted, duration, size
 from .output import Output
 from .progress import DownloadProgressBar
+from .runner import os_error_text, print_error
 from .table import Column
 
 if TYPE_CHECKING:
@@ -23,19 +27,22 @@ if TYPE_CHECKING:
 CONCURRENT_LISTS = 8
 
 
-async def list_(circle: "CircleCI", out: Output, slug: Project, number: JobNumber) -> None:
+async def list_(circle: "CircleCI", out: Output, target: JobUrlOrProject, number: OptionalNumber = None) -> None:
     """List the artifacts of a job."""
-    await out.list(circle.artifacts.list(slug, number), ARTIFACTS, none="no artifacts")
+    await out.list(circle.artifacts.list(*JobTarget.parse(target, number)), ARTIFACTS, none="no artifacts")
 
 
 async def download(
     circle: "CircleCI",
     out: Output,
-    slug: Annotated[str | None, argument("PROJECT", "Project of the job, such as gh/acme/api.")] = None,
-    number: Annotated[int | None, argument("JOB_NUMBER", "Number of the job.", min=1)] = None,
+    target: Annotated[str | None, argument("URL | PROJECT", "Page URL of a job, or a project.")] = None,
+    number: OptionalNumber = None,
     pipeline: Annotated[
         str | None,
-        option("Instead of one job, all jobs of a pipeline, each into its own folder.", metavar="PIPELINE_ID"),
+        option(
+            "Instead of one job, all jobs of a pipeline, each into its own folder: its id or page URL.",
+            metavar="ID | URL",
+        ),
     ] = None,
     into: Annotated[
         Path,
@@ -52,12 +59,12 @@ async def download(
 
     Existing files are replaced. A failed or interrupted download leaves no partial file under its final name.
     """
-    if pipeline is not None and slug is None:
-        listed = await _artifacts_of_pipeline(circle, pipeline)
-    elif pipeline is None and slug is not None and number is not None:
-        listed = [("", each) async for each in circle.artifacts.list(slug, number)]
+    if pipeline is not None and target is None:
+        listed = await _artifacts_of_pipeline(circle, await pipeline_id(circle, pipeline))
+    elif pipeline is None and target is not None:
+        listed = [("", each) async for each in circle.artifacts.list(*JobTarget.parse(target, number))]
     else:
-        raise InvalidArgument("either PROJECT and JOB_NUMBER or --pipeline must be given")
+        raise InvalidArgument("either a job (PROJECT and NUMBER, or its URL) or --pipeline must be given")
     matching = [
         _placed(folder, each)
         for folder, each in listed
@@ -65,9 +72,21 @@ async def download(
     ]
     if not matching:
         out.note(f"no artifact of {len(listed)} matches" if listed else "no artifacts")
+    else:
+        make_folder("--into", into)
     report = await _fetch(circle, out, matching, into, concurrency)
     _show_report(out, report, into)
     return 1 if report.failed else 0
+
+
+def make_folder(option: str, folder: Path) -> None:
+    """Create the destination folder that an option names, if it does not exist."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise CircleCIError(f"{option} must be a folder that can be written: {os_error_text(error, folder)}") from error
 
 
 async def _artifacts_of_pipeline(circle: "CircleCI", pipeline_id: str) -> "list[tuple[str, Artifact]]":
@@ -118,7 +137,10 @@ def _show_report(out: Output, report: "DownloadReport", into: Path) -> None:
         out.data(_as_data(report))
         return
     for failure in report.failed:
-        out.error(f"{failure.artifact.path if failure.artifact else 'the list'}: {failure.error}")
+        if isinstance(failure.error, CircleCIError):
+            print_error(out, failure.error, str(failure).removesuffix(str(failure.error)))
+        else:
+            out.error(str(failure))
     out.say(
         f"{counted(len(report.files), 'file')}, {size(report.bytes)} in {duration(report.seconds)}, in"
         f" {printable(str(into))}"

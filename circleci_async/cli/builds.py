@@ -3,12 +3,12 @@
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
-from uuid import UUID
 
 import typer
 
 from ..errors import InvalidArgument
 from .arguments import OptionalNumber, Project, argument, option
+from .build_ref import BuildRef, pipeline_id
 from .formatting import Cell
 from .output import Output
 from .table import Column
@@ -32,36 +32,42 @@ async def pipelines(
     if mine and branch is not None:
         raise InvalidArgument("--mine and --branch cannot be combined")
     listed = circle.pipelines.mine(slug) if mine else circle.pipelines.list(slug, branch=branch)
-    await out.list(listed, PIPELINES, limit=limit or None, none="no pipelines")
+    await out.list(listed, PIPELINES, limit=limit or None, none=_none(slug, branch, mine=mine))
 
 
 async def workflows(
     circle: "CircleCI",
     out: Output,
-    pipeline: Annotated[str, argument("PIPELINE_ID | PROJECT", "Id of a pipeline, or a project.")],
+    target: Annotated[str, argument("ID | URL | PROJECT", "Id or page URL of a pipeline, or a project.")],
     number: OptionalNumber = None,
 ) -> None:
     """List the workflows of a pipeline."""
     if number is not None:
-        pipeline = (await circle.pipelines.get_by_number(pipeline, number)).id
+        id = (await circle.pipelines.get_by_number(target, number)).id
     else:
-        _expect_id(pipeline, "pipeline")
-    await out.list(circle.pipelines.workflows(pipeline), WORKFLOWS, none="no workflows")
+        id = await pipeline_id(circle, target, _or_number(target))
+    await out.list(circle.pipelines.workflows(id), WORKFLOWS, none="no workflows")
 
 
 async def jobs(
     circle: "CircleCI",
     out: Output,
-    workflow: Annotated[str, argument("WORKFLOW_ID | PROJECT", "Id of a workflow, or a project.")],
+    target: Annotated[
+        str, argument("ID | URL | PROJECT", "Id or page URL of a workflow, page URL of a job, or a project.")
+    ],
     number: OptionalNumber = None,
 ) -> None:
     """List the jobs of a workflow, or show one job with a summary of its tests."""
     if number is None:
-        _expect_id(workflow, "workflow")
-        await out.list(circle.workflows.jobs(workflow), JOBS, none="no jobs")
-        return
-    job = await circle.jobs.get(workflow, number)
-    show_job(out, job, await circle.jobs.tests(workflow, number).collect())
+        ref = BuildRef.parse(target, f"a workflow{_or_number(target)}")
+        if ref.job is None or ref.project is None:
+            if (id := ref.workflow or ref.id) is None:
+                raise InvalidArgument("expected the URL of a workflow or a job, got that of a pipeline")
+            await out.list(circle.workflows.jobs(id), JOBS, none="no jobs")
+            return
+        target, number = ref.project, ref.job
+    job = await circle.jobs.get(target, number)
+    show_job(out, job, await circle.jobs.tests(target, number).collect())
 
 
 def show_job(out: Output, job: "JobDetails", tests: "list[TestResult]") -> None:
@@ -91,13 +97,19 @@ def show_job(out: Output, job: "JobDetails", tests: "list[TestResult]") -> None:
         out.table(failures, FAILURES)
 
 
-def _expect_id(text: str, what: str) -> None:
-    try:
-        UUID(text)
-    except ValueError:
-        example = f"{text if '/' in text else 'gh/acme/api'} 42"
-        message = f"expected the id of a {what}, or a project and a number such as {example}, got {text!r}"
-        raise InvalidArgument(message) from None
+def _none(project: str, branch: str | None, *, mine: bool) -> str:
+    """Return the note for an empty list of pipelines."""
+    if branch is not None:
+        return f"no pipelines on branch {branch}"
+    return f"no pipelines of {project}{' that you triggered' if mine else ''}"
+
+
+def _or_number(text: str) -> str:
+    """Return the alternative to an id in an error, with the project that was given without a number."""
+    from ..slug import without_secrets
+
+    shown = without_secrets(text)
+    return f", or a project and a number such as {shown if shown.count('/') == 2 else 'gh/acme/api'} 42"
 
 
 def _revision(pipeline: "Pipeline") -> str | None:

@@ -79,6 +79,8 @@ async def demo(
     from .. import RetryPolicy
     from ..testing import FakeCircleCI, RateLimit, World
 
+    if keep is not None:
+        artifacts.make_folder("--keep", keep)
     people = Output(is_verbose=out.is_verbose, is_fitted=True, stream=StringIO() if out.is_json else None)
     started = time.monotonic()
     world = World.generate(seed=7, projects=8, pipelines=25, artifacts=60, artifact_sizes=(1_000, 2_000_000))

@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from ..core.when import parse_when
 from ..errors import TransportError
 from ..untrusted_text import printable
-from .arguments import Projects, argument, concurrency_option, option, parse_path
+from .arguments import Projects, argument, concurrency_option, option, parse_path, parse_time
 from .formatting import counted, duration, size
 from .output import Output
 from .progress import HarvestEventLines, HarvestProgressBar
 from .runner import print_error
 
 if TYPE_CHECKING:
-    from .. import CircleCI, CircleCIError, HarvestReport, HarvestStatus, VerifyReport
+    from .. import CircleCI, HarvestReport, HarvestStatus, VerifyReport
 
 MAX_SHOWN = 20
 """Failures or differences printed one by one."""
@@ -106,8 +105,8 @@ async def run(
     select = Selection(
         branch=branch,
         tag=tag,
-        since=parse_when("--since", since),
-        until=parse_when("--until", until),
+        since=parse_time("--since", since),
+        until=parse_time("--until", until),
         workflow=workflow,
         job=job,
         status=status,
@@ -139,7 +138,7 @@ async def run(
             raise
         await view.finish(_report_as_data(report) if out.is_json else {})
     if isinstance(view, HarvestProgressBar):
-        _show_report(out, report, into, view.failed_lists)
+        _show_report(out, report, into, view)
     if report.error is not None:
         raise report.error
     return 0 if report.is_complete else 1
@@ -186,14 +185,13 @@ async def verify(out: Output, into: Into) -> int:
     return 1 if report.differences else 0
 
 
-def _show_report(
-    out: Output, report: "HarvestReport", into: Path, failed_lists: "dict[tuple[str, str], CircleCIError]"
-) -> None:
+def _show_report(out: Output, report: "HarvestReport", into: Path, view: HarvestProgressBar) -> None:
     """Print the result of a harvest for people."""
     if isinstance(report.error, TransportError) and not (report.files or report.skipped):
         return  # the host is unreachable, which is printed as the error of the command
-    for failure in islice(report.failed, MAX_SHOWN):
-        if error := failed_lists.get((failure.kind, failure.name)):
+    fatal = None if report.error is None else str(report.error)  # printed as the error of the command
+    for failure in islice((each for each in report.failed if each.error != fatal), MAX_SHOWN):
+        if error := view.error_of(failure):
             print_error(out, error, str(failure).removesuffix(failure.error))
         else:
             out.error(str(failure))
@@ -204,7 +202,7 @@ def _show_report(
         f" {printable(str(into))}{f'; {skipped:,} already present' if skipped else ''}"
     )
     if report.stopped is not None and report.error is None:
-        out.note(f"stopped: {report.stopped}: run the same command again to resume")
+        out.note(f"stopped: {out.as_typed(report.stopped)}: run the same command again to resume")
     elif not (report.files or skipped or report.failed or report.stopped):
         out.note("no matching artifacts")
 
@@ -261,6 +259,7 @@ def _report_as_data(report: "HarvestReport") -> dict[str, Any]:
 
 
 def _status_as_data(state: "HarvestStatus") -> dict[str, Any]:
-    from attrs import asdict
+    from attrs import asdict, fields
 
-    return {**asdict(state, recurse=False), "failures": list(state.failures)}
+    counters = asdict(state, recurse=False, filter=lambda field, _: field is not fields(type(state)).files)
+    return {**counters, "failures": list(state.failures)}

@@ -38,10 +38,9 @@ async def insights(
     An organization stands for the projects that `circleci-async projects` lists. The exit code is 1 if the request for
     any project failed; the other projects are shown.
     """
-    from .. import ProjectSlug
-    from ..slug import organization_of
+    from ..slug import project_or_organization
 
-    projects = list(dict.fromkeys(str(organization_of(slug) or ProjectSlug.parse(slug)) for slug in slugs))
+    projects = list(dict.fromkeys(str(project_or_organization(slug)) for slug in slugs))
     snapshot = circle.insights.snapshot(
         projects, branch=branch, all_branches=all_branches or None, reporting_window=window, concurrency=concurrency
     )

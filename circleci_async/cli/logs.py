@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 from ..errors import InvalidArgument
 from ..untrusted_text import printable
-from .arguments import Interval, argument, option, polling
-from .build_ref import BuildRef
+from .arguments import Interval, JobUrlOrProject, OptionalNumber, option, polling
+from .build_ref import JobTarget
 from .formatting import STYLES, duration
 from .output import Output
 from .table import Column
@@ -19,18 +19,11 @@ TAIL = 200
 """Default number of lines of a failed step."""
 
 
-class JobTarget(NamedTuple):
-    """A job, by its number in the project."""
-
-    project: str
-    number: int
-
-
 async def logs(
     circle: "CircleCI",
     out: Output,
-    target: Annotated[str, argument("URL | PROJECT", "Page URL of a job, or a project.")],
-    number: Annotated[int | None, argument("NUMBER", "With PROJECT: the number of a job.", min=1)] = None,
+    target: JobUrlOrProject,
+    number: OptionalNumber = None,
     failed: Annotated[bool, option("Only the last lines of the failed steps.", "--failed")] = False,
     follow: Annotated[bool, option("Print new output until the job is finished.", "--follow", "-f")] = False,
     interval: Interval = None,
@@ -54,7 +47,7 @@ async def logs(
     if interval is not None and not follow:
         raise InvalidArgument("--interval requires --follow")
     polls: dict[str, Any] = polling(interval)
-    job = _job(target, number)
+    job = JobTarget.parse(target, number)
     if follow:
         await _show_lines(out, circle.jobs.follow(*job, ansi=ansi, **polls), ansi=ansi)
     elif failed:
@@ -145,17 +138,6 @@ async def _show_lines(out: Output, lines: "AsyncGenerator[LogLine, None]", *, an
                 before = action
             _print_line(out, line.text, ansi=ansi)
             out.stream.flush()
-
-
-def _job(target: str, number: int | None) -> JobTarget:
-    if number is not None:
-        return JobTarget(target, number)
-    if "://" not in target:
-        raise InvalidArgument(f"expected a project and a job number, or the URL of a job, got {target!r}")
-    ref = BuildRef.parse(target, "a job")
-    if ref.project is None or ref.job is None:
-        raise InvalidArgument("expected the URL of a job, got that of a workflow or a pipeline")
-    return JobTarget(ref.project, ref.job)
 
 
 def _head(out: Output, name: str, nodes: Sequence[int], status: str = "", more: str = "") -> None:

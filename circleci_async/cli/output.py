@@ -1,8 +1,9 @@
 """Prints results: tables and records for people, JSON for programs; errors and notes on stderr."""
 
 import json
+import re
 import sys
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from enum import Enum
 from functools import cached_property
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_ARGUMENT = re.compile(  # `since must ...`, `branch and tag cannot ...`, `max_files=1`
+    r"(?<![\w.`'-])(?:([a-z]+_[a-z_]+)\b|([a-z]+)(?==)|(?:(?<=\A)|(?<=: )|(?<= and )|(?<= than ))"
+    r"([a-z]+)(?= (?:must|cannot|and) |, got ))(=True\b|=|)"
+)
+
 
 class Output:
     """Writes results to stdout and messages to stderr. In JSON mode stdout receives only JSON."""
@@ -32,12 +38,14 @@ class Output:
         is_quiet: bool = False,
         is_fitted: bool = False,
         stream: TextIO | None = None,
+        options: Mapping[str, str] | None = None,
     ) -> None:
         self.is_json = is_json
         self.is_verbose = is_verbose
         self.is_quiet = is_quiet
         self._is_fitted = is_fitted
         self._stream = stream
+        self._options = options or {}
 
     @property
     def stream(self) -> TextIO:
@@ -85,6 +93,14 @@ class Output:
             line.append(f" ({printable(request_line)})", "dim")
         _print_line(self.errors, line)
 
+    def as_typed(self, message: str) -> str:
+        """Return a message of the SDK that names its arguments with the options of the command in their place."""
+        return _ARGUMENT.sub(self._option, message)
+
+    def _option(self, match: "re.Match[str]") -> str:
+        option = self._options.get(match[1] or match[2] or match[3])
+        return match[0] if option is None else option + (" " if match[4] == "=" else "")
+
     def data(self, value: Any) -> None:
         """Print models or plain data as indented JSON."""
         self.write(f"{_to_json(value, indent=2)}\n")
@@ -130,7 +146,7 @@ class Output:
         self.write("[]\n" if before == "[\n" else "\n]\n")
 
     def table(self, rows: Sequence[T], columns: Sequence[Column[T]]) -> None:
-        """Print a table: on a terminal as much as fits, coloured, with a note of hidden columns; elsewhere complete."""
+        """Print a table: on a terminal the columns that fit, with colors and a note of hidden ones; else complete."""
         if self.is_json:
             return
         from rich.cells import cell_len

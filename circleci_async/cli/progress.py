@@ -7,15 +7,17 @@ import time
 from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
+from ..errors import CircleCIError
 from .formatting import counted, duration, size
 from .output import Output
 
 if TYPE_CHECKING:
-    from rich.progress import ProgressColumn
+    from .. import Artifact, HarvestEvent, HarvestFailure, HarvestProgress, Progress
 
-    from .. import Artifact, CircleCIError, HarvestEvent, HarvestProgress, Progress
+FailureKey: TypeAlias = tuple[str | int | None, ...]
+"""Kind and name of a failed list or file, and the job and the node of a file."""
 
 MAX_ERRORS = 100
 """Errors that are kept."""
@@ -26,8 +28,8 @@ _WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
 class ProgressBar:
     """A bar on stderr, with texts beside it; hidden where stderr is not a terminal or other output uses it."""
 
-    def __init__(self, out: Output, *columns: "ProgressColumn | str", **fields: Any) -> None:
-        """Create a bar before the columns: rich's own, or the names of `fields` that `show` updates."""
+    def __init__(self, out: Output, **fields: Any) -> None:
+        """Create a bar after the first of the `fields`, which `show` updates, and before the others."""
         if not out.shows_progress:
             self._bar = None
             return
@@ -37,7 +39,7 @@ class ProgressBar:
         def text(name: str) -> progress.TextColumn:
             return progress.TextColumn(f"{{task.fields[{name}]}}", markup=False, table_column=Column(no_wrap=True))
 
-        first, *rest = (text(column) if isinstance(column, str) else column for column in ("files", *columns))
+        first, *rest = map(text, fields)
         self._bar = progress.Progress(
             first, progress.BarColumn(bar_width=None), *rest, console=out.errors, expand=True, transient=True
         )
@@ -69,8 +71,9 @@ class DownloadProgressBar(ProgressBar):
     """
 
     def __init__(self, out: Output, files: int) -> None:
-        super().__init__(out, *(_download_columns() if out.shows_progress else ()), files=f"0/{files:,} files")
+        super().__init__(out, files=f"0/{files:,} files", details="")
         self._files = files
+        self._began_at = time.monotonic()
         self._received: dict[Artifact, int] = {}
         self._bytes = 0
         self._known_bytes = 0
@@ -85,7 +88,21 @@ class DownloadProgressBar(ProgressBar):
         self._bytes += progress.received - (before or 0)
         self._received[progress.artifact] = progress.received
         self.finished += progress.done
-        self.show(self._bytes, self._estimated_bytes, files=f"{self.finished:,}/{self._files:,} files")
+        total = self._estimated_bytes
+        self.show(
+            self._bytes,
+            total or None,
+            files=f"{self.finished:,}/{self._files:,} files",
+            details="  ".join(self._details(total)),
+        )
+
+    def _details(self, total: float) -> list[str]:
+        seconds = time.monotonic() - self._began_at
+        if not (self._bytes and seconds):
+            return []
+        speed = self._bytes / seconds
+        left = [f"{duration((total - self._bytes) / speed)} left"] if total > self._bytes else []
+        return [f"{size(self._bytes)} of {size(int(total))}", f"{size(int(speed))}/s", *left]
 
     @property
     def _estimated_bytes(self) -> float:
@@ -97,22 +114,24 @@ class HarvestProgressBar(ProgressBar):
     """Files, bytes, speed, time left, failures and rate-limit pauses of a harvest."""
 
     def __init__(self, out: Output) -> None:
-        super().__init__(out, "details", files="discovering", details="")
+        super().__init__(out, files="discovering", details="")
         self.progress: HarvestProgress | None = None
         """The latest numbers."""
-        self.failed_lists: dict[tuple[str, str], CircleCIError] = {}
-        """The first errors of lists, by kind and name; the report has only their texts."""
+        self.errors: dict[FailureKey, CircleCIError] = {}
+        """The first errors; the report has only their texts."""
         self._paused_until = 0.0
 
     def update(self, event: "HarvestEvent") -> None:
         """Record an event; called from a thread of the harvest."""
-        from .. import CircleCIError, HarvestProgress, ListingFailed, Throttled
+        from .. import FileFailed, HarvestProgress, ListingFailed, Throttled
 
         if isinstance(event, Throttled):
             self._paused_until = max(time.monotonic(), self._paused_until) + event.seconds
-        elif isinstance(event, ListingFailed) and isinstance(event.error, CircleCIError):
-            if len(self.failed_lists) < MAX_ERRORS:
-                self.failed_lists[event.kind, event.name] = event.error
+        elif isinstance(event, ListingFailed):
+            self._keep((event.kind, event.name), event.error)
+        elif isinstance(event, FileFailed):
+            if event.is_final:
+                self._keep(("artifact", event.path, event.project, event.job, event.node), event.error)
         elif isinstance(event, HarvestProgress):
             self.progress = event
             self.show(
@@ -121,6 +140,15 @@ class HarvestProgressBar(ProgressBar):
                 files=file_count(event),
                 details="  ".join(self._details(event)),
             )
+
+    def _keep(self, key: FailureKey, error: Exception) -> None:
+        if len(self.errors) < MAX_ERRORS and isinstance(error, CircleCIError):
+            self.errors[key] = error
+
+    def error_of(self, failure: "HarvestFailure") -> CircleCIError | None:
+        """Return the error of a failure in the report, or None if it was not kept."""
+        job = (failure.project, failure.number, failure.node) if failure.kind == "artifact" else ()
+        return self.errors.get((failure.kind, failure.name, *job))
 
     def _details(self, progress: "HarvestProgress") -> list[str]:
         pause = self._paused_until - time.monotonic()
@@ -211,12 +239,6 @@ class HarvestEventLines:
         if self._error is not None and self._harvest is not None:
             self._harvest.cancel()
         self._written.set()
-
-
-def _download_columns() -> "list[ProgressColumn]":
-    from rich.progress import DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
-
-    return [DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(compact=True)]
 
 
 def file_count(progress: "HarvestProgress") -> str:

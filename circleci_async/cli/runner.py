@@ -15,6 +15,7 @@ from ..config.log import LOG_VARIABLE
 from ..errors import (
     CircleCIError,
     InvalidArgument,
+    LedgerError,
     NotFound,
     PermissionDenied,
     PoolTimeout,
@@ -46,6 +47,8 @@ _HINTS: dict[type[CircleCIError], str] = {  # the hints of the SDK name argument
 
 _ARGUMENT = re.compile(r"`(deadline|host|timeout)`")  # of hints that are specific to an error
 
+_BIND = re.compile(r"attempting to bind on address \('([^']*)', (\d+)")  # in errors of asyncio
+
 _SENTENCE_START = re.compile(r"\A[A-Z](?=[a-z]* )")  # not a name such as CircleCI
 
 
@@ -72,7 +75,7 @@ def run(work: Work, out: Output) -> int:
         print_error(out, error)
         return BAD_USAGE if isinstance(error, InvalidArgument) else FAILED
     except OSError as error:
-        out.error(str(error))
+        out.error(os_error_text(error))
         return FAILED
     except Exception as error:  # noqa: BLE001 - a bug; users get one line, --verbose adds the traceback
         if out.is_verbose:
@@ -92,7 +95,8 @@ async def _cancel_on_sigterm(work: Work) -> int | None:
 
 def print_error(out: Output, error: CircleCIError, prefix: str = "") -> None:
     """Print an error: `prefix` and its message, its hint, then its request."""
-    out.error(prefix + error.summary, hint_of(error), error.request_line)
+    summary = out.as_typed(error.summary) if isinstance(error, InvalidArgument | LedgerError) else error.summary
+    out.error(prefix + summary, hint_of(error), error.request_line)
 
 
 def hint_of(error: CircleCIError) -> str | None:
@@ -106,6 +110,18 @@ def hint_of(error: CircleCIError) -> str | None:
         hint = _SENTENCE_START.sub(lambda first: first[0].lower(), hint)
     parts = filter(None, (hint, *getattr(error, "__notes__", ())))
     return "; ".join(part.rstrip(".") for part in parts) or None
+
+
+def os_error_text(error: OSError, path: str | os.PathLike[str] | None = None) -> str:
+    """Return the cause of an error without its number, after `path`, or the file that the error names."""
+    if not error.strerror:
+        return str(error)
+    if bind := _BIND.search(error.strerror):
+        reason = os.strerror(error.errno or 0)
+        return f"cannot listen on {bind[1]}:{bind[2]}: {reason[0].lower()}{reason[1:]}: choose another --port"
+    cause = error.strerror[0].lower() + error.strerror[1:]
+    path = error.filename if path is None else path
+    return cause if path is None else f"{os.fspath(path)}: {cause}"
 
 
 def _discard_stdout() -> None:

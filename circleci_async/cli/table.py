@@ -48,7 +48,7 @@ def cells(rows: Sequence[T], columns: Sequence[Column[T]], *, exact: bool) -> li
 def layout(columns: Sequence[Column[T]], texts: Sequence[Sequence[str]], width: int | None) -> Layout:
     """Return the layout of a table for a terminal of this width, or of one without a limit.
 
-    The first column is always shown, then those that the next command needs, then the others from left to right. The
+    The first column is always shown, then what the next command needs, then the others from left to right. The
     width that is left widens the columns that are cut, in the same order.
     """
     from rich.cells import cell_len

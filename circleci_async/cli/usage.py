@@ -1,5 +1,6 @@
 """`usage export`: builds and their cost, as CSV or JSON."""
 
+import asyncio
 import csv
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
@@ -7,12 +8,14 @@ from contextlib import aclosing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self, TextIO
+from uuid import UUID
 
-from ..core.when import parse_datetime
+from ..core.when import to_datetime
 from ..errors import CircleCIError
-from .arguments import Interval, argument, option, parse_path, polling
+from .arguments import Interval, argument, option, parse_path, parse_time, polling
 from .formatting import counted, size
 from .output import Output
+from .runner import os_error_text
 
 if TYPE_CHECKING:
     from .. import CircleCI, UsageProgress
@@ -26,7 +29,7 @@ DAYS = 30
 async def export(
     circle: "CircleCI",
     out: Output,
-    organization: Annotated[str, argument("ORG", "Id or slug (gh/acme) of the organization.")],
+    organization: Annotated[str, argument("ORG", "Slug (gh/acme), page URL or id of the organization.")],
     start: Annotated[
         str | None,
         option(
@@ -49,9 +52,9 @@ async def export(
     polls: dict[str, Any] = polling(interval)
     raw = not out.is_json  # CSV as CircleCI wrote it
     now = datetime.now(UTC)
-    last = parse_datetime("--end", end, now) or now
-    first = parse_datetime("--start", start, now) or last - timedelta(days=DAYS)
-    organization_id = (await circle.organizations.get(organization)).id if "/" in organization else organization
+    last = to_datetime(parse_time("--end", end), now) or now
+    first = to_datetime(parse_time("--start", start), now) or last - timedelta(days=DAYS)
+    organization_id = await _organization_id(circle, organization)
     with _destination(out, into) as stream, _ExportStatus(out) as status:
         if export_id is None:
             rows = circle.usage.export(organization_id, first, last, on_progress=status.update, raw=raw, **polls)
@@ -68,8 +71,23 @@ async def export(
             if error.export_id:
                 error.add_note(f"resume with --export-id {error.export_id}")
             raise
+        except asyncio.CancelledError:
+            if status.export_id:
+                out.note(f"the export continues; resume with --export-id {status.export_id}")
+            raise
     if into is not None:
         out.note(f"{counted(status.rows, 'row')} in {into}")
+
+
+async def _organization_id(circle: "CircleCI", organization: str) -> str:
+    """Return the id of an organization that is given by its id, its slug, or its URL."""
+    from ..slug import OrgSlug
+
+    try:
+        return str(UUID(organization))
+    except ValueError:
+        slug = OrgSlug.parse(organization)
+    return (await circle.organizations.get(slug)).id
 
 
 async def _closing(rows: AsyncGenerator[Row, None], *, before: Callable[[], None]) -> AsyncIterator[Row]:
@@ -99,7 +117,11 @@ def _destination(out: Output, into: Path | None) -> Generator[TextIO, None, None
         return
     partial = into.with_name(f".{into.name}.{secrets.token_hex(4)}.part")
     try:
-        with partial.open("x", encoding="utf-8", newline="") as stream:
+        stream = partial.open("x", encoding="utf-8", newline="")
+    except OSError as error:
+        raise CircleCIError(f"--into {into} cannot be written: {os_error_text(error, into.parent)}") from error
+    try:
+        with stream:
             yield stream
         partial.replace(into)
     finally:
@@ -112,7 +134,7 @@ class _ExportStatus:
 
     def __init__(self, out: Output) -> None:
         self._out = out
-        self._has_printed_id = False
+        self.export_id: str | None = None
         self._status = out.errors.status("requesting an export") if out.shows_progress else None
         self.rows = 0
 
@@ -132,8 +154,8 @@ class _ExportStatus:
 
     def update(self, progress: "UsageProgress") -> None:
         self.rows = progress.rows
-        if not self._has_printed_id:
-            self._has_printed_id = True
+        if self.export_id is None:
+            self.export_id = progress.export_id
             self._out.note(f"export {progress.export_id}")
         if self._status:
             shown = f"export {progress.state}"

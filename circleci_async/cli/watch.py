@@ -24,7 +24,7 @@ MAX_HINTS = 3
 """Failed jobs for which the command that prints their log is shown."""
 
 INTERVAL = (2.0, 10.0)
-"""Default seconds between polls: shorter than the SDK's, since somebody waits."""
+"""Default seconds between polls: shorter than the SDK's, since a user waits."""
 
 LAST_CHANGES = 2.0
 """Seconds for which jobs may still run in workflows that have all ended."""
@@ -117,14 +117,16 @@ async def _find(
         raise InvalidArgument("NUMBER and --branch cannot be combined")
     if number is not None:
         return found(await circle.pipelines.get_by_number(text, number))
-    if "/" in text and "://" not in text:
+    ref = BuildRef.find(text)
+    if ref is None and "/" in text:
         newest = await circle.pipelines.list(text, branch=branch).first()
         if newest is None:
             raise NotFound(404, f"{text} has no pipeline{f' of the branch {branch}' if branch else ''}")
         return found(newest)
     if branch is not None:
         raise InvalidArgument("--branch requires a project")
-    ref = BuildRef.parse(text, "a pipeline or a workflow")
+    if ref is None:
+        ref = BuildRef.parse(text, "a pipeline or a workflow, or a project")  # raises the error
     if ref.id is None and ref.workflow is None and ref.project and ref.pipeline:
         return found(await circle.pipelines.get_by_number(ref.project, ref.pipeline))
     id = ref.workflow or ref.id

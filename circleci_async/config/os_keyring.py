@@ -33,10 +33,10 @@ def is_supported() -> bool:
 
 
 class KeyringToken(NotPicklable):
-    """A token function that reads the official CLI's login from the keyring, once, in a thread of its own.
+    """A token function that reads the official CLI's login from the keyring, once, in a separate thread.
 
     - `hosts`: the spellings of one host; the official CLI stores the token under the one in its settings.
-    - `otherwise`: why there is no token if the keyring contains none.
+    - `otherwise`: the reason for a missing token if the keyring contains none.
     """
 
     __slots__ = ("_otherwise", "_reading", "_services")
@@ -98,11 +98,11 @@ def _found(services: Iterable[str]) -> _Found:
             for service, user in ((service, user) for service in services for user in _users()):
                 if (token := _decoded(Redacted(get_password(service, user)), service)).reveal():
                     return token, ""
-        except NoKeyringError:  # as on a server, where nobody has logged in
+        except NoKeyringError:  # as on a server, without a login session
             pass
     except ConfigurationError as error:
         return Redacted(None), str(error)
-    except Exception as error:  # noqa: BLE001  # each backend raises the errors of its own libraries
+    except Exception as error:  # noqa: BLE001  # each backend raises the errors of its libraries
         return Redacted(None), f"{type(error).__name__}: {error}"
     return Redacted(None), ""
 

@@ -164,5 +164,5 @@ def _discard(pairs: Iterable[object]) -> list[asyncio.Future[Any]]:
 
 
 async def _cancel(pairs: Iterable[object]) -> None:
-    """Discard calls, and wait until those that are tasks have ended."""
+    """Discard calls, and wait for the tasks among them."""
     await asyncio.gather(*_discard(pairs), return_exceptions=True)

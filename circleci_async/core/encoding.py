@@ -35,6 +35,11 @@ def to_url(address: str) -> URL:
     return URL(address, encoded=address.isascii() and " " not in address)
 
 
+def without_secrets(url: URL) -> str:
+    """Return an address without user, query and fragment, for messages."""
+    return str(url.with_user(None).with_query(None).with_fragment(None))
+
+
 def omit_none(**fields: Any) -> dict[str, Any]:
     """Return the fields that are not None."""
     return {name: value for name, value in fields.items() if value is not None}
@@ -130,7 +135,11 @@ def split_query(path: str, query: Query | None) -> tuple[str, Query]:
     Raises `InvalidArgument` for a path that is not below the API: an address, '.' or '..', unquoted characters.
     """
     full_path, (path, _, written) = path, path.partition("?")
-    if "://" in path or path.startswith("//") or "#" in full_path:
+    if "://" in path or path.startswith("//"):
+        from ..slug import without_secrets
+
+        raise InvalidArgument(f"path must be a path below the API, such as '/me', got {without_secrets(full_path)!r}")
+    if "#" in full_path:
         raise InvalidArgument(f"path must be a path below the API, such as '/me', got {full_path!r}")
     path = f"/{path.removeprefix('/')}"
     if any(part in {".", ".."} for part in path.split("/")):

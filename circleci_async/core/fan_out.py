@@ -1,7 +1,7 @@
 """Process many items with bounded concurrency."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Iterator, Sized
 from contextlib import aclosing
 from typing import TypeVar, cast
 
@@ -18,8 +18,8 @@ def fan_out(
 
     Items are read only when a worker is free, so that a list is fetched no faster than its items are processed. An
     error of `items` itself is raised after the results of all items read before; a cancellation of what `work` waits
-    for is raised at once. Leaving the loop early (break, cancellation, error) cancels the running work, waits for its
-    end, and closes `items` if it is an async generator.
+    for, and an error that is not an `Exception`, are raised at once. Leaving the loop early (break, cancellation,
+    error) cancels the running work, waits for its end, and closes `items` if it is an async generator.
     """
     return _fan_out(items, work, check_positive_integer("concurrency", concurrency))
 
@@ -56,20 +56,21 @@ async def _fan_out(
                 return
             try:
                 outcome: R | Exception = await work(item)
-            except asyncio.CancelledError as error:
-                task = asyncio.current_task()
-                if task is not None and not task.cancelling():  # what the item waits for was cancelled
-                    await done.put(error)
-                raise
             except Exception as error:  # noqa: BLE001  # the result of this item; the others continue
                 outcome = error
+            except BaseException as error:
+                task = asyncio.current_task()
+                if task is None or not task.cancelling():  # otherwise the end of the loop cancels it
+                    await done.put(error)
+                raise
             await done.put((item, outcome))
 
     async def wait_for_workers() -> None:
         outcomes = await asyncio.gather(*workers, return_exceptions=True)
         await done.put(next((error for error in outcomes if error is not None), None))
 
-    workers = [asyncio.create_task(worker()) for _ in range(concurrency)]
+    count = min(concurrency, len(items)) if isinstance(items, Sized) else concurrency
+    workers = [asyncio.create_task(worker()) for _ in range(count)]
     waiter = asyncio.create_task(wait_for_workers())
     try:
         while isinstance(entry := await done.get(), tuple):

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from yarl import URL
 
@@ -12,6 +12,7 @@ from ..config.redacted import Redacted
 from ..config.trust import Origin
 from ..errors import TransportError
 from .rate_limit import RateLimitState, parse_rate_limit, parse_retry_after
+from .response_body import ResponseBody
 
 MAX_DISCARDED = 64 * 1024
 """Bytes of an unwanted body that are read, so that its connection can be reused."""
@@ -23,36 +24,6 @@ DISCARD_SHARE = 0.1
 """Maximum share of a timeout that reading an unwanted body takes."""
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-
-
-class BodyReader(Protocol):
-    """The body of a response, as the transport reads it. Raises `TransportError` if it is incomplete."""
-
-    @property
-    def length(self) -> int | None:
-        """Bytes of the body as the header states them, or None."""
-        ...
-
-    async def read(self, max_bytes: int) -> bytes:
-        """Read the body, decompressed. Raises `ResponseTooLarge` beyond `max_bytes`."""
-        ...
-
-    async def read_start(self, max_bytes: int) -> tuple[bytes, bool]:
-        """Read at least the first `max_bytes` of the body, decompressed; also return whether that is all of it."""
-        ...
-
-    @property
-    def has_arrived(self) -> bool:
-        """Whether the whole body has arrived."""
-        ...
-
-    async def read_some(self) -> bytes:
-        """Read the bytes that have arrived, at least one, as they were sent; b"" at the end."""
-        ...
-
-    def close(self) -> None:
-        """Release the connection: to the pool if the body was read to its end, else closed. Idempotent."""
-        ...
 
 
 class Redirect(NamedTuple):
@@ -86,7 +57,7 @@ class Response:
         status: int,
         headers: Mapping[str, str],
         url: URL,
-        body: BodyReader,
+        body: ResponseBody,
         *,
         is_trusted: bool = False,
         is_resent: bool = False,

@@ -4,7 +4,7 @@ import functools
 from collections.abc import AsyncIterable, Iterable, Mapping
 from datetime import date
 from types import NoneType
-from typing import Any, cast, get_args
+from typing import Any, cast, get_args, get_origin
 
 import attrs
 
@@ -33,10 +33,7 @@ def rows(items: Iterable[object], *, strip: str = "", **extra: object) -> list[d
     Raises `InvalidArgument` for an item that is neither a model nor a mapping, for a `Paged` list, whose method `rows`
     fetches it, and if `strip` would give two columns the same name.
     """
-    if isinstance(items, AsyncIterable):
-        raise InvalidArgument("items must be fetched first: call `await paged.rows()`, or pass `await paged.collect()`")
-    if isinstance(items, str | bytes | Mapping) or not hasattr(items, "__iter__"):
-        raise InvalidArgument(f"items must be a list of models, got {items!r}")
+    _check_items(items)
     _check_strip(strip)
     first = {name: _cell(value) for name, value in extra.items()}
     table = [{**first, **_row(item, strip), **first} for item in items]
@@ -56,6 +53,29 @@ def columns(kind: type, *, strip: str = "", **extra: object) -> list[str]:
     _check_strip(strip)
     names = tuple(name for name, _ in _columns(kind))
     return list(dict.fromkeys([*extra, *_stripped(names, strip)]))
+
+
+def _check_items(items: object) -> None:
+    if hasattr(items, "collect"):  # `Paged`
+        raise InvalidArgument("items must be fetched first: call `await paged.rows()`, or pass `await paged.collect()`")
+    if isinstance(items, AsyncIterable):
+        raise InvalidArgument("items must be fetched first: pass `[item async for item in items]`")
+    kind: Any = type(items)
+    if attrs.has(kind):
+        lists = " or ".join(f"`{name}`" for name in _list_names(kind))
+        right = f"pass its {lists}" if lists else "pass `[item]`"
+        raise InvalidArgument(f"items must be a list of models, got one {kind.__name__}: {right}")
+    if isinstance(items, str | bytes | Mapping) or not hasattr(items, "__iter__"):
+        raise InvalidArgument(f"items must be a list of models, got {items!r}")
+
+
+def _list_names(kind: type[attrs.AttrsInstance]) -> list[str]:
+    """Return the names of the fields that are lists of models."""
+    return [
+        field.name
+        for field in attrs.fields(attrs.resolve_types(kind))
+        if any(attrs.has(part) for part in get_args(field.type) if get_origin(field.type) is tuple)
+    ]
 
 
 def _check_kind(kind: object) -> None:
@@ -101,7 +121,7 @@ def _stripped(names: tuple[str, ...], strip: str) -> tuple[str, ...]:
     given: dict[str, str] = {}
     for name in names:
         short = name.removeprefix(strip)
-        if short != name and (not short or short.startswith(".")):
+        if short != name and (not short or ("." in short and not strip.endswith("."))):
             raise InvalidArgument(f"strip={strip!r} leaves {short!r} of the column {name!r}: end it with a dot")
         if short in given:
             raise InvalidArgument(

@@ -15,14 +15,13 @@ import aiohttp
 from yarl import URL
 
 from ..config.redacted import NotPicklable, Redacted, reveal
-from ..errors import ConfigurationError, InvalidArgument, RequestTimeout, ResponseTooLarge, TransportError
-from .bounded_body import UnknownEncoding, content_encoding, read_bounded
+from ..errors import ConfigurationError, InvalidArgument, RequestTimeout, TransportError
 from .credentials import Credentials
-from .encoding import to_url
-from .gzip_decoder import GzipError
+from .encoding import to_url, without_secrets
 from .lifetime import CLOSED
 from .proxies import is_env_proxy_for_loopback, proxy_for
 from .response import Response
+from .response_body import ResponseBody
 from .retry import IDEMPOTENT
 from .stream_buffers import StreamBuffers
 from .uninterrupted import uninterrupted
@@ -292,83 +291,16 @@ class Hop:
         return found[0]
 
 
-_READ_ERRORS = (aiohttp.ClientError, TimeoutError, OSError, RuntimeError)  # the last: closed meanwhile
+class _Body(ResponseBody):
+    """The body of an aiohttp response."""
 
+    __slots__ = ()
 
-class _Body:
-    """The body of an aiohttp response; its errors are `TransportError`s."""
+    read_errors = (aiohttp.ClientError, TimeoutError, OSError, RuntimeError)  # the last: closed meanwhile
 
-    __slots__ = ("__weakref__", "_buffers", "_encoding", "_is_decoded", "_method", "_raw")
-
-    def __init__(
-        self, raw: aiohttp.ClientResponse, method: str, buffers: StreamBuffers | None, *, is_decoded: bool
-    ) -> None:
-        self._raw = raw
-        self._method = method
-        self._encoding = content_encoding(raw.headers)
-        self._is_decoded = is_decoded or not self._encoding
-        self._buffers = buffers
-        if buffers is not None:
-            buffers.opened(self)
-
-    @property
-    def length(self) -> int | None:
-        return self._raw.content_length
-
-    @property
-    def has_arrived(self) -> bool:
-        return self._raw.content.is_eof()
-
-    async def read(self, max_bytes: int) -> bytes:
-        length = self._raw.content_length
-        try:
-            if self._is_decoded and self._raw.content.is_eof():  # all has arrived, or a middleware has read it
-                data = await self._raw.read()
-                is_complete = len(data) <= max_bytes
-            elif length is None or self._encoding:
-                data, is_complete = await self.read_start(max_bytes)
-            elif length <= max_bytes:
-                data, is_complete = await self._raw.read(), True
-            else:
-                data, is_complete = b"", False
-        except _READ_ERRORS as caught:
-            error = _translate(caught, self._method, self._raw.url)
-        else:
-            if is_complete:
-                return data
-            error = self._error(ResponseTooLarge, f"the response body is larger than max_response_bytes={max_bytes}")
-        raise error
-
-    async def read_start(self, max_bytes: int) -> tuple[bytes, bool]:
-        try:
-            if self._is_decoded and self._raw.content.is_eof():
-                data = await self._raw.read()
-                return data, len(data) <= max_bytes
-            encoding = "" if self._is_decoded else self._encoding
-            return await read_bounded(self.read_some, max_bytes, encoding=encoding)
-        except (GzipError, UnknownEncoding) as caught:
-            error = self._error(TransportError, f"the response body is incomplete or malformed: {caught}")
-        except _READ_ERRORS as caught:
-            error = _translate(caught, self._method, self._raw.url)
-        raise error
-
-    async def read_some(self) -> bytes:
-        try:
-            return await self._raw.content.readany()
-        except _READ_ERRORS as caught:
-            error = _translate(caught, self._method, self._raw.url)
-        raise error
-
-    def _error(self, kind: type[TransportError], message: str) -> TransportError:
-        return kind(message, method=self._method, url=_without_secrets(self._raw.url))
-
-    def close(self) -> None:
-        if self._buffers is not None:
-            self._buffers.closed(self)
-        if self._raw.content.is_eof():
-            self._raw.release()
-        else:
-            self._raw.close()
+    @staticmethod
+    def translate(error: Exception, method: str, url: URL) -> TransportError:
+        return _translate(error, method, url)
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -440,7 +372,7 @@ def _checked(middlewares: Iterable[Middleware]) -> tuple[Middleware, ...]:
 
 def _translate(error: Exception, method: str, url: URL) -> TransportError:
     """Return the error of this package for an error of aiohttp."""
-    shown = _without_secrets(url)
+    shown = without_secrets(url)
     match error:
         case aiohttp.ConnectionTimeoutError():
             late = RequestTimeout("connection timed out", method=method, url=shown, sent=False)
@@ -476,7 +408,3 @@ def _translate(error: Exception, method: str, url: URL) -> TransportError:
 def _with_hint(error: TransportError, hint: str) -> TransportError:
     error.hint = hint
     return error
-
-
-def _without_secrets(url: URL) -> str:
-    return str(url.with_user(None).with_query(None).with_fragment(None))

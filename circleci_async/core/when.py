@@ -12,7 +12,7 @@ When: TypeAlias = datetime | date | timedelta | str
 """A point in time: a datetime, a date (its first moment), or how long ago, as a timedelta. As text: `30m`, `12h`, `7d`,
 `2w`, or ISO 8601 such as `2026-11-24` or `2026-11-24T10:00:00+01:00`. Without a time zone it is in UTC."""
 
-_AGO = re.compile(r"(\d{1,6}) ?([smhdw])")
+_AGO = re.compile(r"([0-9]{1,6}) ?([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -23,7 +23,7 @@ def parse_when(name: str, value: When | None) -> datetime | timedelta | None:
     """
     when = _parse_text(value.strip()) if isinstance(value, str) else value
     if isinstance(when, datetime):
-        return when if when.tzinfo else when.replace(tzinfo=UTC)
+        return _in_range(name, when if when.tzinfo else when.replace(tzinfo=UTC))
     if isinstance(when, date):
         return datetime.combine(when, time(), UTC)
     if value is None or (isinstance(when, timedelta) and when > timedelta(0)):
@@ -45,6 +45,14 @@ def to_datetime(when: datetime | timedelta | None, now: datetime) -> datetime | 
 def parse_datetime(name: str, value: When | None, now: datetime | None = None) -> datetime | None:
     """Return the argument `name` as an aware datetime; None for None. Raises `InvalidArgument`."""
     return to_datetime(parse_when(name, value), now or datetime.now(UTC))
+
+
+def _in_range(name: str, when: datetime) -> datetime:
+    try:
+        when.astimezone(UTC)
+    except OverflowError:
+        raise InvalidArgument(f"{name} must be a date that can be converted to UTC, got {str(when)!r}") from None
+    return when
 
 
 def _parse_text(text: str) -> datetime | timedelta | None:

@@ -259,7 +259,8 @@ def _parse_range(start_date: When | None, end_date: When | None) -> tuple[dateti
         if start is None:
             raise InvalidArgument("end_date requires a start_date, at most 90 days earlier")
         if not timedelta(0) < end - start <= MAX_SPAN:
-            raise InvalidArgument(f"end_date must be at most 90 days after start_date={start}, got {end}")
+            problem = "" if end > start else ", which is not after it"
+            raise InvalidArgument(f"end_date must be at most 90 days after start_date={start}, got {end}{problem}")
     elif start is not None and now - start > MAX_SPAN + ROUNDING:
         raise InvalidArgument(
             f"start_date={start} is more than 90 days ago, so end_date is required: it must be at most 90 days later"

@@ -1,6 +1,7 @@
 """Config policies: bundles, decisions, settings."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from ..core.encoding import omit_none
@@ -76,13 +77,17 @@ class Policies(Resource):
         `status`: for example `PASS`, `SOFT_FAIL`, `HARD_FAIL` or `ERROR`. The list is paged by offset: a decision made
         during the iteration can cause a duplicate. `before` prevents that.
         """
+        now = datetime.now(UTC)
+        first, last = parse_datetime("after", after, now), parse_datetime("before", before, now)
+        if first is not None and last is not None and first >= last:
+            raise InvalidArgument(f"after must be earlier than before={last}, got {first}")
         return self._session.paged_by_offset(
             DecisionLog,
             f"/owner/{segment(owner_id)}/context/{segment(context)}/decision",
             query={
                 "status": status,
-                "after": parse_datetime("after", after),
-                "before": parse_datetime("before", before),
+                "after": first,
+                "before": last,
                 "branch": branch,
                 "project_id": project_id,
                 "build_number": build_number,

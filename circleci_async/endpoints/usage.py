@@ -66,12 +66,12 @@ def export_request(start: When, end: When, shared_org_ids: Sequence[Id] | None) 
         raise InvalidArgument(f"start and end are required, got start={start!r}, end={end!r}")
     if last < first:
         raise InvalidArgument(f"end must not be before start={first}, got {last}")
+    if now - first > MAX_AGE:
+        raise InvalidArgument(f"start must be at most a year ago, got {first}")
     if last - first > MAX_SPAN:
         raise InvalidArgument(
             f"end must be at most 31 days after start={first}, got {last}: split a longer time into several exports"
         )
-    if now - first > MAX_AGE:
-        raise InvalidArgument(f"start must be at most a year ago, got {first}")
     if isinstance(shared_org_ids, str):
         raise InvalidArgument(f"shared_org_ids must be a list of ids, got {shared_org_ids!r}")
     return {"start": first, "end": last, **omit_none(shared_org_ids=shared_org_ids)}

@@ -27,7 +27,7 @@ class Webhooks(Resource):
     A project can have five. The API masks signing secrets: `signing_secret` is `****`, or empty without a secret.
     """
 
-    def list(self, scope_id: Id, *, scope_type: str = "project") -> Paged[Webhook]:
+    def list(self, scope_id: Id | None, *, scope_type: str = "project") -> Paged[Webhook]:
         """Iterate over the webhooks of a project. `scope_id` is the id of the project.
 
         `GET /webhook`

@@ -12,7 +12,7 @@ MAX_PENDING_BYTES_LIMITED = 64
 class Backpressure:
     """Counts the artifacts that discovery queued and the fetcher has not finished yet.
 
-    With `max_files` or `max_bytes`, discovery requests no list beyond those that the run can need.
+    With `max_files` or `max_bytes`, discovery requests only the lists that the run can need.
     """
 
     def __init__(self, *, max_files: int | None = None, max_bytes: int | None = None) -> None:

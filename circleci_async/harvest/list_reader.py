@@ -1,7 +1,7 @@
 """Reads lists of the API with retries, and records which ones a later run must read again."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import TypeVar
 
@@ -58,6 +58,14 @@ class ListReader:
         for project in projects:
             for listing in await self._incomplete.of_earlier_runs(project):
                 self._earlier[listing.id] = listing
+
+    async def record_organizations(self, organizations: Mapping[str, CircleCIError | None]) -> None:
+        """Record which organizations' lists of projects could be read before the run, and the errors of the others."""
+        await self.load_incomplete(organizations)
+        for organization, error in organizations.items():
+            async with self.reading(Listing("projects", organization, "", organization, ())):
+                if error is not None:
+                    raise error
 
     def incomplete(self, kind: str, project: str, key: str) -> Listing | None:
         """Return a list if an earlier run left it incomplete and this run has not read it."""

@@ -39,7 +39,7 @@ class OutageDetector:
 
     While the host seems to be down, `pause` delays all requests, and failures do not count as attempts. An outage that
     exceeds `MAX_DOWNTIME` ends the run. `is_required`: so does a host that has never answered, once all attempts for
-    an item have failed.
+    an item have failed, or one has after the policy's `answer_deadline`.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class OutageDetector:
         self._attempts = attempts
         self._requests = requests
         self._is_unreachable = is_required
+        self._created_at = asyncio.get_running_loop().time()
         self._failing: set[object] = set()
         self._pauses = 0
         self._paused_until = 0.0
@@ -83,7 +84,7 @@ class OutageDetector:
         if not isinstance(error, TransportError):
             self._is_unreachable = False
         if self._is_unreachable:
-            if attempts + 1 < self._attempts:
+            if attempts + 1 < self._attempts and not self._is_overdue():
                 return RetryDecision.RETRY
             self._stop.fail(error)
             return RetryDecision.STOP
@@ -93,6 +94,10 @@ class OutageDetector:
                 self._stop.fail(error, f"no {self._requests} succeeded for {minutes} minutes: {error}")
             return RetryDecision.RETRY_AFTER_OUTAGE
         return RetryDecision.RETRY if attempts + 1 < self._attempts else RetryDecision.GIVE_UP
+
+    def _is_overdue(self) -> bool:
+        deadline = self._policy.answer_deadline
+        return deadline is not None and asyncio.get_running_loop().time() >= self._created_at + deadline
 
     def _is_outage(self, item: object) -> bool:
         now = asyncio.get_running_loop().time()

@@ -19,8 +19,8 @@ class _Listed:
 class PipelineCount:
     """Pipelines that are read, and how many are expected in all projects.
 
-    The list of a project is newest first, so that its remaining length follows from how far the numbers, or the dates
-    up to `since`, have come.
+    The list of a project is newest first, so its remaining length is estimated from the numbers, or from the dates
+    up to `since`, that were read.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class PipelineCount:
             listed.expected = round(listed.selected / max(parts))
 
     def ended(self, project: str) -> None:
-        """Set the number of a project's pipelines to those that were listed: there are no more."""
+        """Record that the list of a project has ended: the listed pipelines are all."""
         if listed := self._listed.get(project):
             listed.expected = listed.selected
         else:
@@ -57,7 +57,7 @@ class PipelineCount:
 
     @property
     def expected(self) -> int | None:
-        """The estimated number of pipelines; None if there is no estimate, or not yet."""
+        """The estimated number of pipelines; None while it is unknown."""
         if self._given is not None:
             return self._given
         if not self.projects:

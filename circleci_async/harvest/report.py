@@ -15,8 +15,6 @@ from .ledger.schema import LEDGER_NAME, connect_to_read, damaged, ledger_errors
 
 __all__ = ["HarvestFailure", "HarvestReport", "HarvestedFile"]
 
-__all__ = ["HarvestFailure", "HarvestReport", "HarvestedFile"]
-
 T = TypeVar("T")
 
 _FETCH_SIZE = 500
@@ -189,6 +187,11 @@ def skipped_by(root: Path, run: int) -> Rows[HarvestedFile]:
     """Return the files that a run skipped because they existed."""
     query = f"{_FILES} AND artifacts.run = ? AND fetched_by < ? ORDER BY artifacts.id"
     return Rows(root, query, (run, run), _file_maker(root))
+
+
+def all_files(root: Path, length: int) -> Rows[HarvestedFile]:
+    """Return the files that all runs downloaded."""
+    return Rows(root, f"{_FILES} ORDER BY artifacts.id", (), _file_maker(root), length)
 
 
 def failures_of(root: Path, run: int) -> Rows[HarvestFailure]:

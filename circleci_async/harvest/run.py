@@ -16,7 +16,7 @@ from ..core.session import Session
 from ..core.uninterrupted import uninterrupted
 from ..endpoints.resource import ProjectsRef
 from ..errors import LedgerError
-from ..org_projects import project_slugs
+from ..projects.given import GivenProjects, given_projects
 from .backpressure import Backpressure
 from .bounds import MIN_FREE, Bounds
 from .committer import Committer
@@ -69,10 +69,10 @@ async def harvest(
     check_word("dedupe", dedupe, get_args(Dedupe))
     root = local_path("into", into)
     bounds = Bounds(root, max_files=max_files, max_bytes=max_bytes, min_free=MIN_FREE if min_free is None else min_free)
-    slugs = await project_slugs(session, projects)
+    given = await given_projects(session, projects)
     lock = await _acquire_lock(root)
     try:
-        run = _HarvestRun(session, root, template, slugs, select, bounds, on_progress)
+        run = _HarvestRun(session, root, template, given, select, bounds, on_progress)
         return await run.run(concurrency=concurrency, attempts=attempts, dedupe=dedupe is not None)
     finally:
         lock.release()
@@ -84,7 +84,7 @@ class _HarvestRun:
         session: Session,
         root: Path,
         layout: Layout,
-        projects: tuple[str, ...],
+        given: GivenProjects,
         select: Selection,
         bounds: Bounds,
         on_progress: OnHarvestEvent | None,
@@ -92,7 +92,7 @@ class _HarvestRun:
         self._session = session
         self._root = root
         self._layout = layout
-        self._projects = projects
+        self._projects, self._organizations = given
         self._select = select
         self._bounds = bounds
         self._stop = StopSignal()
@@ -127,9 +127,10 @@ class _HarvestRun:
         await writer.run(placement.recover)
         committer = Committer(writer, placement, bounds, progress, stop)
         backpressure = Backpressure(max_files=bounds.max_files, max_bytes=bounds.max_bytes)
+        reader = ListReader(policy, IncompleteListings(writer, run), backpressure, progress, stop, attempts=attempts)
         discovery = Discovery(
             session,
-            ListReader(policy, IncompleteListings(writer, run), backpressure, progress, stop, attempts=attempts),
+            reader,
             Catalog(writer, folder, self._layout, run),
             committer,
             backpressure,
@@ -153,6 +154,7 @@ class _HarvestRun:
         )
         with self._stop_if_disk_is_full():
             async with committer:
+                await reader.record_organizations(self._organizations)
                 await self._run_both(discovery, fetcher, concurrency)
             if stop.error is None:
                 await committer.check()

@@ -31,16 +31,18 @@ def _until(value: When | None) -> datetime | timedelta | None:
 def _ids(name: str, value: IdOrIds | None) -> tuple[str, ...] | None:
     if value is None:
         return None
+    faulty: object = value
     try:
-        given = [value] if isinstance(value, str | UUID) else list(value)
-        ids = tuple(sorted({str(UUID(str(each))) for each in given}))
+        ids: set[str] = set()
+        for faulty in [value] if isinstance(value, str | UUID) else value:
+            ids.add(str(UUID(str(faulty))))
     except (TypeError, ValueError):
-        ids = ()
+        ids = set()
     if not ids:
         raise InvalidArgument(
-            f"{name} must be an id such as '5034460f-c7c4-4c43-9457-de07e2029e7b', or several, got {value!r}"
+            f"{name} must be an id such as '5034460f-c7c4-4c43-9457-de07e2029e7b', or several, got {faulty!r}"
         )
-    return ids
+    return tuple(sorted(ids))
 
 
 def _pipeline_id(value: IdOrIds | None) -> tuple[str, ...] | None:

@@ -12,7 +12,7 @@ from attrs import field, frozen
 from ..core.arguments import local_path
 from .ledger.schema import LEDGER_NAME, connect_to_read, damaged, ledger_errors
 from .lock import is_locked
-from .report import HarvestFailure, all_failures, counted
+from .report import HarvestedFile, HarvestFailure, all_failures, all_files, counted
 
 __all__ = ["HarvestStatus", "harvest_status"]
 
@@ -41,6 +41,8 @@ class HarvestStatus:
     """When the last run began."""
     ended_at: datetime | None
     """When the last run finished; None if it did not."""
+    files: Sequence[HarvestedFile] = field(repr=counted)
+    """The finished files; read from the ledger on access."""
     failures: Sequence[HarvestFailure] = field(repr=counted)
     """The failures; read from the ledger on access."""
 
@@ -85,5 +87,6 @@ def _read(root: Path) -> HarvestStatus:
         is_complete=ended is not None and not pending and not failed,
         began_at=began_at,
         ended_at=ended_at,
+        files=all_files(root, done),
         failures=all_failures(root),
     )

@@ -32,13 +32,24 @@ class Insights(Endpoints):
     @overload
     def snapshot(
         self,
-        projects: OrgSlug | ProjectSlug | Iterable[ProjectSlug] | AsyncIterable[ProjectSlug],
+        projects: ProjectSlug | Iterable[ProjectSlug] | AsyncIterable[ProjectSlug],
         *,
         branch: str | None = None,
         all_branches: bool | None = None,
         reporting_window: ReportingWindow | str | None = None,
         concurrency: int = 8,
     ) -> AsyncGenerator[tuple[ProjectSlug, list[WorkflowMetrics] | CircleCIError], None]: ...
+
+    @overload
+    def snapshot(  # type: ignore[overload-overlap]  # an OrgSlug is not a ProjectRef
+        self,
+        projects: OrgSlug | Iterable[ProjectSlug | OrgSlug] | AsyncIterable[ProjectSlug | OrgSlug],
+        *,
+        branch: str | None = None,
+        all_branches: bool | None = None,
+        reporting_window: ReportingWindow | str | None = None,
+        concurrency: int = 8,
+    ) -> AsyncGenerator[tuple[ProjectSlug | OrgSlug, list[WorkflowMetrics] | CircleCIError], None]: ...
 
     @overload
     def snapshot(
@@ -76,23 +87,26 @@ class Insights(Endpoints):
         `projects` are yielded as they were passed: text stays text. An organization such as `gh/acme`, alone or among
         them, stands for the projects that `projects.list` finds.
 
-        A failed project yields `(project, error)` and does not stop the others: check for it with
-        `isinstance(result, CircleCIError)`. The options are those of `workflows`. Wrap the call in
-        `contextlib.aclosing` to cancel the remaining requests when you leave the loop early.
+        A failed project yields `(project, error)`, and an organization whose projects cannot be listed
+        `(organization, error)`; the others continue: check for it with `isinstance(result, CircleCIError)`. The options
+        are those of `workflows`. Wrap the call in `contextlib.aclosing` to cancel the remaining requests when you leave
+        the loop early.
         """
         check_word("reporting_window", reporting_window, ReportingWindow)
 
-        async def fetch(project: Any) -> list[WorkflowMetrics]:
+        async def fetch(project: ProjectSlug | CircleCIError) -> list[WorkflowMetrics]:
+            if isinstance(project, CircleCIError):
+                raise project
             metrics = self.workflows(
                 project, branch=branch, all_branches=all_branches, reporting_window=reporting_window
             )
             return await metrics.collect()
 
         async def calls() -> AsyncGenerator[tuple[Any, Coroutine[Any, Any, list[WorkflowMetrics]]], None]:
-            from ..org_projects import each_project  # only now: it loads the models of other groups
+            from ..projects.given import each_project  # only now: it loads the models of other groups
 
             async with aclosing(each_project(self._session, projects)) as each:
-                async for project in each:
-                    yield project, fetch(project)
+                async for project, slug in each:
+                    yield project, fetch(slug)
 
         return as_completed(calls(), concurrency=concurrency)

@@ -49,7 +49,7 @@ class Pipelines(Endpoints):
         30 seconds, and return the pipeline that the API has triggered since for this user and branch or tag. The error
         is raised if there is none or more than one: its `candidates` has them. Takes one call more, before the trigger,
         which is never sent again. A pipeline that another program of the same user triggers at the same time cannot be
-        told apart.
+        distinguished.
         """
         from ..watching import lost_trigger  # only now: it loads the models of other groups
 
@@ -189,18 +189,19 @@ class Pipelines(Endpoints):
         interval: Interval = INTERVAL,
         grace: float = GRACE,
     ) -> "PipelineCancellation":
-        """Cancel all workflows of a pipeline, also those that appear later, and wait until it has ended.
+        """Cancel all workflows of a pipeline, including later ones, and wait until it has ended.
 
         The workflows that exist, on hold or not, are canceled at once, and later ones when a poll finds them, such as
         the continuation of a setup workflow. Each is canceled once. A workflow that ends meanwhile is not an error; a
         pipeline that had ended is returned unchanged, with nothing in `canceled`.
 
-        It returns when all workflows have ended and no other one is expected: if it canceled any, 10 s after the last
-        change (or `grace`, if that is less). `grace`: seconds for which the pipeline may be missing, may have no
-        workflows, and may have only its successful setup workflow. The other arguments, and how polls are shared and
-        failures tolerated, are those of `wait`. Run it in a task to go on at once.
+        It returns when all workflows have ended and no other one is expected: if it canceled any, 5 s after the last
+        one (or `grace`, if that is less). `grace`: seconds for which the pipeline may be missing (at most 10), may have
+        no workflows, and may have only its successful setup workflow. The other arguments, and how polls are shared and
+        failures tolerated, are those of `wait`. Run it in a task to continue at once.
 
-        Raises `WaitTimeout`, whose `last` is the latest `PipelineCancellation`; what was canceled stays canceled.
+        Raises `NotFound` for an unknown id, and `WaitTimeout`, whose `last` is the latest `PipelineCancellation`; what
+        was canceled stays canceled.
         """
         options = WaitOptions(timeout, interval, grace, "wait")
         from ..watching.canceling import cancel_pipeline  # only now: it loads the models of other groups
@@ -231,7 +232,8 @@ class Pipelines(Endpoints):
         tail = check_tail("tail", tail)
         given: Any = result
         if not isinstance(given, PipelineResult | WorkflowResult | str | UUID):
-            raise InvalidArgument(f"result must be the result of a wait, or the id of a pipeline, got {given!r}")
+            kind = type(given).__name__
+            raise InvalidArgument(f"result must be the result of a wait, or the id of a pipeline, got {kind}")
 
         async def fetch(_: str | None) -> "Page[JobFailure]":
             if isinstance(result, PipelineResult):

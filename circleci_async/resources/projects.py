@@ -16,12 +16,13 @@ class Projects(Endpoints):
         First the projects of its `look_back` newest pipelines (with `since`, of those created since then), most
         recently built first (`GET /pipeline`), then others that Insights knows from the last 90 days
         (`GET /insights/{org-slug}/summary`). If the API refuses one of the two (403, 404 and so on), the other gives
-        the list; if both, the error is raised. `is_truncated` of the list is True after an iteration that ended reading
-        pipelines at `look_back`.
+        the list; if both, or if the other is empty, the error is raised. `is_truncated` of the list is True after an
+        iteration that ended reading pipelines at `look_back`.
 
-        Misses projects that the token's user does not follow or cannot access, and those that have neither a pipeline
-        within `look_back` nor runs in the last 90 days. In `circleci/...` organizations, pipelines are the only source.
+        Misses projects that the token's user does not follow or cannot access, and projects that have neither a
+        pipeline within `look_back` nor runs in the last 90 days. In `circleci/...` organizations, pipelines are the
+        only source.
         """
-        from ..org_projects import OrgProjects  # only now: it loads the models of other groups
+        from ..projects.of_organization import OrgProjects  # only now: it loads the models of other groups
 
         return OrgProjects(self._session, organization, since=since, look_back=look_back)

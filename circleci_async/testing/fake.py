@@ -51,8 +51,8 @@ class FakeCircleCI:
     attempt; an event is dropped after the last one.
     `on_request`: a function, plain or async, that is called with each `Request`, its body included, before it has any
     effect. It returns None to observe the request, or a `Fault`, such as `Fault(status=200, body={...})`, which affects
-    the request whatever its path, as one of `fail` does. It runs on the event loop of the server. If it raises, the
-    response is a 500 with the error.
+    the request, whose path need not match, as one of `fail` does. It runs on the event loop of the server. If it
+    raises, the response is a 500 with the error.
 
     It can be started again after it was closed; world, requests and faults are kept.
     """
@@ -84,6 +84,8 @@ class FakeCircleCI:
             raise InvalidArgument(f"webhook_timeout must be greater than 0 seconds, got {webhook_timeout}")
         if any(delay < 0 for delay in webhook_retries):
             raise InvalidArgument(f"webhook_retries must be 0 or more seconds each, got {webhook_retries}")
+        if on_request is not None and not callable(on_request):
+            raise InvalidArgument(f"on_request must be a function that takes a Request, got {on_request!r}")
         self._world = world or World()
         self._accounts = Accounts.of(self._world, token, tokens)
         self.token: str = self._accounts.token

@@ -52,7 +52,7 @@ class JobChange(_StatusChange):
 
 
 Change: TypeAlias = PipelineChange | WorkflowChange | JobChange
-"""What `watch` yields. A comparison of its `kind` tells type checkers the class of `item`."""
+"""What `watch` yields. A comparison of its `kind` narrows the type of `item`."""
 
 
 class Changes:

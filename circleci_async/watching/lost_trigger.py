@@ -56,6 +56,8 @@ class Search:
     """Whether pipelines of every branch and tag count. If not, no branch and no tag mean the default branch."""
     newest: int = 0
     """The greatest number before the trigger."""
+    failure: str | None = None
+    """The error that ended the search, if any."""
 
     async def begin(self) -> None:
         """Note the newest pipeline."""
@@ -72,6 +74,7 @@ class Search:
                         found = await self._poll(returned)
                     except CircleCIError as error:
                         if not schedule.failed(error):
+                            self.failure = error.summary
                             break
                     else:
                         if found:
@@ -156,7 +159,7 @@ async def _create(send: Callable[[], Awaitable[PipelineCreated]], search: Search
             raise
         found = await search.candidates(returned)
         if len(found) != 1:
-            _explain(error, found)
+            _explain(error, found, search.failure)
             raise
         [pipeline] = found
         created = PipelineCreated(
@@ -166,7 +169,7 @@ async def _create(send: Callable[[], Awaitable[PipelineCreated]], search: Search
     return created
 
 
-def _explain(error: CircleCIError, found: tuple[Pipeline, ...]) -> None:
+def _explain(error: CircleCIError, found: tuple[Pipeline, ...], failure: str | None) -> None:
     """Add the candidates and a hint to the error of a trigger."""
     error.candidates = found
     if found:
@@ -174,6 +177,8 @@ def _explain(error: CircleCIError, found: tuple[Pipeline, ...]) -> None:
         error.hint = (
             f"One of the pipelines {numbers} may be the triggered one: see `candidates` before you trigger again."
         )
+    elif failure is not None:
+        error.hint = f"The search for its pipeline failed ({failure}): check `pipelines.mine` before you trigger again."
     else:
         error.hint = (
             f"No pipeline of this trigger appeared within {FIND_TIMEOUT:g} s: check `pipelines.mine` before you trigger"

@@ -15,6 +15,7 @@ import signal
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from typing import Protocol
 
 import circleci_async as ca
@@ -89,10 +90,10 @@ class Bot:
 
     async def _approve(self, thread: str) -> None:
         approved: list[str] = []
-        async for workflow in self._workflows(thread):
+        for workflow in await self._workflows(thread):
             async for job in self._circle.workflows.jobs(workflow.id):
-                if job.status == "on_hold" and job.approval_request_id:
-                    await self._circle.workflows.approve(workflow.id, job.approval_request_id)
+                if job.is_on_hold:
+                    await self._circle.workflows.approve(workflow.id, job.approval_id)
                     approved.append(job.name)
         if not approved:
             await self._chat.post(thread, "No job needs approval.")
@@ -101,29 +102,30 @@ class Bot:
         await self._follow(thread, self._pipelines[thread])
 
     async def _rerun(self, thread: str) -> None:
-        failed = [workflow async for workflow in self._workflows(thread) if workflow.status == "failed"]
-        reruns = [await self._circle.workflows.rerun(workflow.id, from_failed=True) for workflow in failed]
-        if not reruns:
+        failed = [workflow for workflow in await self._workflows(thread) if workflow.status == "failed"]
+        if not failed:
             await self._chat.post(thread, "No workflow has failed.")
             return
         await self._chat.post(thread, f"Rerunning: {', '.join(workflow.name for workflow in failed)}.")
-        for rerun in reruns:  # once it has ended, the pipeline's result includes it
-            await self._circle.workflows.wait(rerun.workflow_id, timeout=self._timeout)
-        await self._follow(thread, self._pipelines[thread])
+        rerun = partial(self._circle.workflows.rerun_and_wait, from_failed=True, timeout=self._timeout)
+        async for _, result in ca.as_completed({workflow: rerun(workflow.id) for workflow in failed}):
+            if isinstance(result, ca.CircleCIError):
+                raise result
+        await self._follow(thread, self._pipelines[thread])  # its result includes the reruns
 
     async def _cancel(self, thread: str) -> None:
-        running = [each async for each in self._workflows(thread) if each.status and not each.status.is_finished]
-        for workflow in running:
-            await self._circle.workflows.cancel(workflow.id)
+        running = [workflow for workflow in await self._workflows(thread) if not workflow.is_finished]
         await self._chat.post(thread, "Canceling." if running else "No workflow is running.")
+        if running:
+            await self._circle.pipelines.cancel(self._pipelines[thread], timeout=self._timeout)
 
-    async def _workflows(self, thread: str) -> AsyncGenerator[ca.Workflow]:
-        """Yield the newest workflow of each name of the thread's pipeline."""
-        if thread in self._pipelines:
-            workflows = await self._circle.pipelines.workflows(self._pipelines[thread]).collect()
-            workflows.sort(key=lambda each: each.created_at)
-            for workflow in {each.name: each for each in workflows}.values():
-                yield workflow
+    async def _workflows(self, thread: str) -> list[ca.Workflow]:
+        """Return the newest workflow of each name of the thread's pipeline."""
+        if thread not in self._pipelines:
+            return []
+        workflows = await self._circle.pipelines.workflows(self._pipelines[thread]).collect()
+        workflows.sort(key=lambda each: each.created_at)
+        return list({each.name: each for each in workflows}.values())
 
 
 class Terminal:

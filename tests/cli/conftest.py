@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 import pytest
 
+from circleci_async.cli import command
 from circleci_async.cli.app import main
 from circleci_async.testing import FakeCircleCI, World
 
@@ -28,6 +29,12 @@ def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in _OUTPUT_VARIABLES.split():
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
+
+
+@pytest.fixture(autouse=True)
+def no_notes_of_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Print what a command waits for after a minute, so that a busy machine does not add lines to stderr."""
+    monkeypatch.setattr(command, "NOTE_AFTER", 60.0)
 
 
 @pytest.fixture

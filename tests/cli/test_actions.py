@@ -10,7 +10,8 @@ from circleci_async.cli.build_ref import BuildRef
 from circleci_async.errors import InvalidArgument
 from circleci_async.testing import FakeCircleCI, Pipeline, Project, Workflow, World
 
-from .conftest import Cli
+from .conftest import Cli, meanwhile
+from .process import wait_until
 
 ID = "5034460f-c7c4-4c43-9457-de07e2029e7b"
 APP = "https://app.circleci.com/pipelines/github/acme/api"
@@ -80,6 +81,7 @@ def test_an_id_or_a_page_url_is_parsed(text: str, target: BuildRef) -> None:
         (APP, "got a URL with the path '/pipelines/github/acme/api'"),
         (f"{APP}/23x", "expected the id or the URL of a workflow"),
         (f"{APP}/workflows/{ID}0", "expected the id or the URL of a workflow"),
+        ("someone:s3cret@localhost/build", "expected the id or the URL of a workflow, got 'localhost/build'"),
         ("https://example.com/?secret", "got a URL with the path '/'"),
         ("https://ci.example.com/pipelines/svn/acme/api/7", "project"),
     ],
@@ -255,6 +257,9 @@ def test_a_rerun_that_the_server_rejects_is_an_error(cli: Cli, pipeline: Pipelin
 
 # cancel
 
+SOON = ("--interval", "0.05", "--grace", "0.05")
+CANCELING = "canceling all workflows until the pipeline has ended; Ctrl-C stops waiting\n"
+
 
 def running(pipeline: Pipeline, name: str = "build") -> Workflow:
     workflow = pipeline.workflow(name, status="running")
@@ -275,18 +280,49 @@ def test_the_unfinished_workflows_of_a_pipeline_are_canceled(cli: Cli, pipeline:
     pipeline.workflow("docs").job("docs")
     workflows = [running(pipeline, "a"), on_hold(pipeline, "b")]
 
-    ran = cli("cancel", pipeline.id, "--json")
+    ran = cli("cancel", pipeline.id, "--json", *SOON)
 
-    assert (ran.code, ran.err) == (0, "")
+    assert (ran.code, ran.err) == (0, CANCELING)
     assert ran.data == [{"kind": "workflow", "id": each.id, "name": each.name} for each in workflows]
     assert [each.status for each in pipeline.workflows] == ["success", "canceled", "canceled"]
+
+
+def test_a_workflow_that_appears_after_cancel_began_is_canceled_too(
+    cli: Cli, pipeline: Pipeline, fake: FakeCircleCI
+) -> None:
+    first = running(pipeline, "setup")
+
+    def continue_pipeline() -> None:
+        wait_until(lambda: first.status == "canceled")
+        running(pipeline, "build")
+
+    with meanwhile(continue_pipeline):
+        ran = cli("cancel", f"{APP}/1", "--interval", "0.05", "--grace", "0.4")
+
+    late = pipeline.workflows[-1]
+    assert (ran.code, late.status) == (0, "canceled")
+    assert ran.out == f"Canceled workflow setup ({first.id})\nCanceled workflow build ({late.id})\n"
+
+
+def test_a_pipeline_that_does_not_end_in_time_has_an_exit_code(
+    cli: Cli, pipeline: Pipeline, fake: FakeCircleCI
+) -> None:
+    running(pipeline)
+    fake.fail("*/cancel", status=202, body={"message": "Accepted."}, times=None)
+
+    code, out, err = cli("cancel", pipeline.id, "--interval", "0.05", "--within", "0.1")
+
+    assert (code, out) == (4, "")
+    assert re.search(
+        r"^error: pipeline .* did not end within 0\.1 s \[hint: run the same command again", err, re.MULTILINE
+    )
 
 
 def test_canceling_a_finished_build_changes_nothing(cli: Cli, pipeline: Pipeline, fake: FakeCircleCI) -> None:
     pipeline.workflow("docs").job("docs")
 
-    assert cli("cancel", f"{APP}/1") == (0, "", "already finished: nothing to cancel\n")
-    assert cli("cancel", pipeline.id, "--json").data == []
+    assert cli("cancel", f"{APP}/1", *SOON) == (0, "", f"{CANCELING}already finished: nothing to cancel\n")
+    assert cli("cancel", pipeline.id, "--json", *SOON).data == []
     assert posts(fake) == []
     assert cli("cancel", "gh/acme/api", 1) == (0, "", "already finished: nothing to cancel\n")
     assert cli("cancel", f"{APP}/1/workflows/{ID}/jobs/1", "--json").data == []

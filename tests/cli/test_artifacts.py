@@ -145,13 +145,11 @@ def test_a_failed_list_of_artifacts_fails_the_download_of_a_pipeline(
     assert err.startswith("error: 403 Forbidden: Permission denied.")
 
 
-@pytest.mark.parametrize(
-    "arguments", [(), ("gh/acme/api",), ("gh/acme/api", 1, "--pipeline", "x"), ("gh/acme/api", "--pipeline", "x")]
-)
+@pytest.mark.parametrize("arguments", [(), ("gh/acme/api", 1, "--pipeline", "x"), ("gh/acme/api", "--pipeline", "x")])
 def test_a_job_or_a_pipeline_must_be_given(cli: Cli, fake: FakeCircleCI, arguments: tuple[object, ...]) -> None:
     code, _, err = cli("artifacts", "download", *arguments)
 
-    assert (code, err) == (2, "error: either PROJECT and JOB_NUMBER or --pipeline must be given\n")
+    assert (code, err) == (2, "error: either a job (PROJECT and NUMBER, or its URL) or --pipeline must be given\n")
     assert fake.requests == []
 
 
@@ -166,8 +164,10 @@ def test_a_failed_file_sets_the_exit_code_and_the_others_are_downloaded(
     assert code == 1
     assert out.startswith("2 files, ")
     evil, missing = sorted(err.splitlines())
-    assert evil.startswith(r"error: ../../evil\x1b[2J: artifact path")
-    assert missing.startswith("error: reports/junit.xml: 404 Not Found")
+    assert evil.startswith(r"error: '../../evil\x1b[2J': artifact path")
+    assert re.fullmatch(
+        r"error: reports/junit\.xml: 404 Not Found: .* \[hint: check the name, .*\] \(GET .*\)", missing
+    )
     assert files_in(tmp_path / "out").keys() == {"server.log", "node-1/server.log"}
 
     failed = cli("artifacts", "download", "gh/acme/api", 1, "--into", tmp_path / "out", "--json")
@@ -184,7 +184,8 @@ def test_a_progress_bar_is_shown_on_a_terminal(cli: Cli, job: Job, fake: FakeCir
     assert code == 0
     assert "0/4 files" in bar
     assert "4/4 files" in bar
-    assert "3.0/3.0 MB" in bar
+    assert "3.0 MB of 3.0 MB" in bar
+    assert "?" not in bar.replace("\x1b[?", "")
     assert out.splitlines()[-1].endswith(f"in {tmp_path / 'out'}")
 
 

@@ -18,6 +18,9 @@ from tests.frames import exposed
 from .conftest import Cli, running, signal_when
 from .process import start
 
+ID = "5034460f-c7c4-4c43-9457-de07e2029e7b"
+URL = "u:s3cret@localhost/x"
+PAGE = "https://app.circleci.com/pipelines/github/acme/api/1"
 SECRET = "cci_secret_0123456789abcdef"
 
 
@@ -114,6 +117,14 @@ def test_a_usage_error_prints_the_usage_and_the_error(cli: Cli, arguments: tuple
     assert "Input should" not in err
 
 
+@pytest.mark.parametrize("group", [(), ("artifacts",), ("harvest",), ("usage",)], ids=" ".join)
+def test_without_a_command_the_help_is_printed_as_it_is(cli: Cli, group: tuple[str, ...]) -> None:
+    code, out, err = cli(*group)
+
+    assert (code, out) == (2, "")
+    assert err == f"{cli(*group, '--help').out}\nerror: missing command\n"
+
+
 INTEGER = "(must be a valid integer|.* is not a valid integer)"
 
 
@@ -148,16 +159,45 @@ def test_a_usage_error_is_one_line_in_the_style_of_all_errors(
         (("pipelines", "gh/acme/api", "--mine", "--branch", "x"), "--mine and --branch cannot be combined"),
         (
             ("workflows", "gh/acme/api"),
-            "the id of a pipeline, or a project and a number such as gh/acme/api 42, got",
+            "the id or the URL of a pipeline, or a project and a number such as gh/acme/api 42, got",
         ),
         (
             ("jobs", "gh/acme/api"),
-            "the id of a workflow, or a project and a number such as gh/acme/api 42, got",
+            "the id or the URL of a workflow, or a project and a number such as gh/acme/api 42, got",
         ),
-        (("workflows", "12"), "the id of a pipeline, or a project and a number such as gh/acme/api 42, got '12'"),
-        (("jobs", "build"), "the id of a workflow, or a project and a number such as gh/acme/api 42, got 'build'"),
-        (("trigger", "gh/acme/api", "--branch", "a", "--tag", "b"), "branch"),
-        (("me", "--timeout", "0"), "timeout"),
+        (
+            ("workflows", "12"),
+            "the URL of a pipeline, or a project and a number such as gh/acme/api 42, got '12'",
+        ),
+        (
+            ("jobs", "build"),
+            "the URL of a workflow, or a project and a number such as gh/acme/api 42, got 'build'",
+        ),
+        (
+            ("trigger", "gh/acme/api", "--branch", "a", "--tag", "b"),
+            "error: --branch and --tag cannot be combined, got --branch 'a', --tag 'b'",
+        ),
+        (("me", "--timeout", "0"), "error: --timeout must be a positive number of seconds, got 0.0"),
+        (("insights", "gh/acme/api", "--window", "7d"), "error: --window must be one of 'last-24-hours', "),
+        (("harvest", "run", "gh/acme/api", "--into", "o", "--status", "bad"), "error: --status must be one of "),
+        (("harvest", "run", "gh/acme/api", "--into", "o", "--layout", "bad"), "error: --layout must end with "),
+        (
+            ("harvest", "run", "gh/acme/api", "--into", "o", "--since", "1d", "--until", "2d"),
+            "error: --since must be earlier than --until, got --since ",
+        ),
+        (
+            ("harvest", "run", "gh/acme/api", "--into", "o", "--since", "soon"),
+            "error: --since must be a time such as 7d, 12h, 2026-11-24 or 2026-11-24T10:00:00Z, got 'soon'",
+        ),
+        (("usage", "export", "gh/acme", "--end", "soon"), "error: --end must be a time such as 7d, 12h, "),
+        *(
+            (command, "got 'localhost/x'")
+            for command in (("jobs", URL), ("workflows", URL), ("logs", URL), ("artifacts", "list", URL))
+        ),
+        (
+            ("harvest", "run", "gh/acme/api", "--into", "o", "--latest", "--pipeline-id", ID),
+            "error: --latest cannot be combined with --pipeline-id or --workflow-id: it selects the pipeline",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -167,7 +207,7 @@ def test_an_invalid_argument_is_bad_usage_and_sends_nothing(
     code, out, err = cli(*arguments)
 
     assert (code, out) == (2, "")
-    assert re.fullmatch(f"error: .*{re.escape(message)}.*\n", err)
+    assert re.fullmatch(f"(error: .*)?{re.escape(message)}.*\n", err)
     assert fake.requests == []
 
 
@@ -203,6 +243,15 @@ def test_an_invalid_host_variable_is_bad_usage(cli: Cli, monkeypatch: pytest.Mon
 
     assert (code, out) == (2, "")
     assert re.fullmatch(rf"error: {name}: .*\n", err)
+
+
+def test_an_invalid_artifact_host_names_the_variable(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIRCLE_ARTIFACT_HOSTS", "http://files.example.com/")
+
+    code, _, err = cli("me")
+
+    assert code == 2
+    assert err.startswith("error: CIRCLE_ARTIFACT_HOSTS: 'http://files.example.com/' is invalid: expected host or ")
 
 
 def test_an_invalid_host_in_a_config_file_is_bad_usage(
@@ -243,7 +292,10 @@ def test_a_destination_that_is_a_file_is_an_error(cli: Cli, fake: FakeCircleCI, 
     code, _, err = cli("artifacts", "download", "gh/acme/api", 1, "--into", tmp_path / "taken")
 
     assert code == 1
-    assert re.match("error: a.txt: .*taken", err)
+    assert err == f"error: --into must be a folder that can be written: {tmp_path / 'taken'}: file exists\n"
+    code, out, err = cli("demo", "--keep", tmp_path / "taken" / "files")
+    assert (code, out) == (1, "")
+    assert err.startswith(f"error: --keep must be a folder that can be written: {tmp_path / 'taken' / 'files'}: not a ")
 
 
 def test_a_harvest_into_a_file_is_an_error(cli: Cli, fake: FakeCircleCI, tmp_path: Path) -> None:
@@ -252,7 +304,7 @@ def test_a_harvest_into_a_file_is_an_error(cli: Cli, fake: FakeCircleCI, tmp_pat
     code, out, err = cli("harvest", "run", "gh/acme/api", "--into", tmp_path / "taken")
 
     assert (code, out) == (1, "")
-    assert err == f"error: cannot create {tmp_path / 'taken'}: into must be a folder, and this is a file\n"
+    assert err == f"error: cannot create {tmp_path / 'taken'}: --into must be a folder, and this is a file\n"
     assert fake.requests == []
 
 
@@ -313,10 +365,53 @@ def test_the_address_of_a_pipeline_is_accepted_without_its_scheme(cli: Cli, worl
     assert cli("watch", "app.circleci.com/pipelines/github/acme/api/1", "--json").code == 0
 
 
+@pytest.mark.parametrize("scheme", ["https://", ""])
+def test_the_address_of_a_page_is_accepted_wherever_its_build_is(
+    cli: Cli, world: World, fake: FakeCircleCI, tmp_path: Path, scheme: str
+) -> None:
+    project = world.project("gh/acme/api")
+    workflow = project.pipeline().workflow("build")
+    workflow.job("test").artifact("a.txt", b"a")
+    project.pipeline().workflow("newer")
+    page = f"{scheme}app.circleci.com/pipelines/github/acme/api/1"
+    job = f"{page}/workflows/{workflow.id}/jobs/1"
+
+    assert [each["name"] for each in cli("workflows", page, "--json").data] == ["build"]
+    assert [each["name"] for each in cli("jobs", f"{page}/workflows/{workflow.id}", "--json").data] == ["test"]
+    assert cli("jobs", job, "--json").data["name"] == "test"
+    assert [each["path"] for each in cli("artifacts", "list", job, "--json").data] == ["a.txt"]
+    assert cli("artifacts", "download", job, "--into", tmp_path / "job").code == 0
+    assert cli("artifacts", "download", "--pipeline", page, "--into", tmp_path / "pipeline").code == 0
+    assert cli("logs", job, "--steps", "--json").code == 0
+    assert cli("watch", page, "--interval", "0.01").out.startswith("Pipeline 1 of gh/acme/api\n")
+    repository = f"{scheme}github.com/acme/api/tree/main"
+    assert cli("watch", repository, "--interval", "0.01").out.startswith("Pipeline 2 of gh/acme/api\n")
+    assert sorted(each.name for each in tmp_path.rglob("a.txt")) == ["a.txt"] * 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("workflows", "https://circleci.com/gh/acme/api/1"), "the URL of a pipeline, got that of a job"),
+        (("workflows", f"https://app.circleci.com/workflow/{ID}"), "the URL of a pipeline, got that of a workflow"),
+        (("jobs", PAGE), "the URL of a workflow or a job, got that of a pipeline"),
+        (("artifacts", "list", PAGE), "the URL of a job, got that of a workflow or a pipeline"),
+        (("artifacts", "list", "gh/acme/api"), "a project and a job number, or the URL of a job, got 'gh/acme/api'"),
+        (("artifacts", "download", "--pipeline", "23"), "the id or the URL of a pipeline, got '23'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_the_address_of_another_kind_of_page_is_bad_usage(
+    cli: Cli, fake: FakeCircleCI, arguments: tuple[str, ...], message: str
+) -> None:
+    assert cli(*arguments) == (2, "", f"error: expected {message}\n")
+    assert fake.requests == []
+
+
 def test_an_os_error_is_one_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("circleci_async.CircleCI", _broken(PermissionError(13, "Permission denied", "x")))
 
-    assert cli("me") == (1, "", "error: [Errno 13] Permission denied: 'x'\n")
+    assert cli("me") == (1, "", "error: x: permission denied\n")
 
 
 def test_a_bug_is_one_line_with_a_traceback_if_verbose(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

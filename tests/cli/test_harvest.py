@@ -22,6 +22,7 @@ from circleci_async.testing import Artifact, FakeCircleCI, Job, World
 from .conftest import Cli, running, signal_when
 from .process import start, wait_until
 
+ID = "5034460f-c7c4-4c43-9457-de07e2029e7b"
 SECRET = "cci_secret_0123456789abcdef"
 
 
@@ -165,8 +166,8 @@ def test_dedupe_stores_identical_files_once(cli: Cli, builds: World, into: Path)
 @pytest.mark.parametrize(
     ("limit", "reason"),
     [
-        (("--max-files", "2"), "max_files=2 .*"),
-        (("--max-bytes", "0.02 kB"), "max_bytes=20 .*"),
+        (("--max-files", "2"), "--max-files 2 is reached"),
+        (("--max-bytes", "0.02 kB"), "--max-bytes 20 is reached"),
         (("--min-free", "900TiB"), ".*disk.* 989,560,464,998,400 .*"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
@@ -204,16 +205,17 @@ def test_sizes_accept_units(size: str, count: int) -> None:
         (("gh/acme/api",), "missing option '--into'"),
         (("--into", "out"), "missing argument 'PROJECT'"),
         (("acme", "--into", "out"), "project"),
-        (("gh/acme/api", "--into", "out", "--since", "yesterday"), "--since must be a datetime, a date"),
-        (("gh/acme/api", "--into", "out", "--until", ""), "--until must be a datetime, a date"),
+        (("gh/acme/api", "--into", "out", "--since", "yesterday"), "--since must be a time such as 7d, "),
+        (("gh/acme/api", "--into", "out", "--until", ""), "--until must be a time such as 7d, "),
         (("gh/acme/api", "--into", "out", "--since", "1d", "--until", "2d"), "since"),
         (
             ("gh/acme/api", "--into", "out", "--branch", "main", "--tag", "v1"),
             "branch",
         ),
         (("gh/acme/api", "--into", "out", "--status", "good"), "blocked"),
-        (("gh/acme/api", "--into", "out", "--pipeline-id", "7"), "pipeline_id"),
-        (("gh/acme/api", "--into", "out", "--layout", "{path}"), "layout"),
+        (("gh/acme/api", "--into", "out", "--pipeline-id", ID, "--pipeline-id", "7"), ", got '7'"),
+        (("gh/acme/api", "--into", "out", "--pipeline-id", "7"), "--pipeline-id must be an id such as "),
+        (("gh/acme/api", "--into", "out", "--layout", "{path}"), "--layout"),
         (("gh/acme/api", "--into", "out", "--dedupe", "magic"), "hardlink"),
         (
             ("gh/acme/api", "--into", "out", "--max-bytes", "lots"),
@@ -259,7 +261,9 @@ def test_failures_are_printed_and_retried_by_the_next_run(cli: Cli, pack: Job, f
     assert "\x1b" not in err
     evil, missing, nope = sorted(err.splitlines())
     assert re.match(r"error: 'gh/acme/web job 1: \.\./\.\./evil\\x1b\[2J': ", evil)
-    assert re.match("error: gh/acme/web job 1: web.tar: 404 Not Found", missing)
+    assert re.fullmatch(
+        r"error: gh/acme/web job 1: web\.tar: 404 Not Found: .* \[hint: check the name, .*\] \(GET .*\)", missing
+    )
     assert nope.startswith("error: pipelines of gh/acme/nope: 404 Not Found: Project not found [hint: check the name, ")
 
     gone.stop()
@@ -297,6 +301,7 @@ def test_an_invalid_token_is_an_error_with_a_hint(
     assert code == 1
     assert out.startswith("0 files, ")
     assert SECRET not in err
+    assert err.count("error: ") == 1
     assert re.search(
         r"^error: 401 Unauthorized: .* \[hint: [Ss]et CIRCLE_TOKEN .*; token: CIRCLE_TOKEN\] \(GET .*\)$",
         err,
@@ -364,7 +369,8 @@ def test_a_harvest_locks_its_folder_and_can_be_resumed_after_a_signal(
     out, err = stalled.communicate(timeout=20)
 
     assert (stalled.returncode, out) == (code, "")
-    assert err == ("" if number == signal.SIGKILL else f"stopped after 10 files, 100 bytes: {RESUME}\n")
+    lines = [line for line in err.splitlines() if "has been waiting" not in line]  # on a busy machine
+    assert lines == ([] if number == signal.SIGKILL else [f"stopped after 10 files, 100 bytes: {RESUME}"])
     resume(cli, fake, into)
 
 
@@ -712,3 +718,8 @@ def test_a_folder_without_a_harvest_is_an_error(cli: Cli, into: Path, command: s
     assert (code, out) == (1, "")
     assert re.fullmatch(rf"error: .*{re.escape(str(into))}.*\.harvest\.sqlite\n", err)
     assert list(into.iterdir()) == []
+    assert cli("harvest", command, into / "absent") == (
+        1,
+        "",
+        f"error: no harvest in {into / 'absent'}: it is not a folder\n",
+    )

@@ -107,7 +107,7 @@ def test_a_missing_secret_is_an_error(cli: Cli, tmp_path: Path, monkeypatch: pyt
     assert "CIRCLE_WEBHOOK_SECRET contains no signing secret: set the one" in err
     (tmp_path / "empty").write_text("\n")
     assert "contains no signing secret" in cli("listen", "--secret-file", tmp_path / "empty").err
-    assert "No such file" in cli("listen", "--secret-file", tmp_path / "absent").err
+    assert "absent: no such file or directory" in cli("listen", "--secret-file", tmp_path / "absent").err
 
 
 def test_a_path_without_a_leading_slash_is_bad_usage(cli: Cli) -> None:

@@ -253,5 +253,5 @@ def test_counted_uses_singular_and_plural() -> None:
 def test_a_quiet_command_prints_no_notes(cli: Cli, world: World, fake: FakeCircleCI) -> None:
     assert cli("pipelines", "gh/acme/nope", "--json", "--quiet", "--limit", "1").err.startswith("error: 404")
     world.project("gh/acme/api")
-    assert cli("pipelines", "gh/acme/api").err == "no pipelines\n"
+    assert cli("pipelines", "gh/acme/api").err == "no pipelines of gh/acme/api\n"
     assert cli("pipelines", "gh/acme/api", "--quiet") == (0, "", "")

@@ -102,7 +102,9 @@ def test_a_json_array_has_one_item_per_line(cli: Cli, project: Project) -> None:
 
 
 def test_an_empty_list_is_noted_on_stderr_and_an_empty_array_in_json(cli: Cli, project: Project) -> None:
-    assert cli("pipelines", "gh/acme/api") == (0, "", "no pipelines\n")
+    assert cli("pipelines", "gh/acme/api") == (0, "", "no pipelines of gh/acme/api\n")
+    assert cli("pipelines", "gh/acme/api", "--branch", "nope") == (0, "", "no pipelines on branch nope\n")
+    assert cli("pipelines", "gh/acme/api", "--mine") == (0, "", "no pipelines of gh/acme/api that you triggered\n")
     assert cli("pipelines", "gh/acme/api", "--json") == (0, "[]\n", "")
 
 
@@ -338,7 +340,8 @@ def test_projects_are_listed_since_a_time(cli: Cli, world: World, fake: FakeCirc
     ran = cli("projects", "gh/acme", "--since", "2d", "--json")
     dates = {each["slug"]: each["last_pipeline_at"] for each in ran.data}
     assert [slug for slug, date in dates.items() if date] == ["gh/acme/web"]
-    assert cli("projects", "gh/acme", "--since", "soon").code == 2
+    wrong = cli("projects", "gh/acme", "--since", "soon")
+    assert (wrong.code, wrong.err[:23]) == (2, "error: --since must be ")
 
 
 def test_a_list_of_projects_says_that_pipelines_were_not_read(cli: Cli, world: World, fake: FakeCircleCI) -> None:

@@ -3,13 +3,14 @@
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from circleci_async.testing import FakeCircleCI, Organization, World
 
-from .conftest import Cli, Terminal
+from .conftest import Cli, Terminal, signal_when
 
 
 @pytest.fixture
@@ -41,6 +42,29 @@ def test_an_organization_is_given_by_its_slug(cli: Cli, acme: Organization) -> N
     assert len(json.loads(out)) == 3
 
 
+@pytest.mark.parametrize("organization", ["acme", "gh/acme/api", "", "https://example.com/acme"])
+def test_what_is_not_an_organization_is_bad_usage_and_sends_nothing(
+    cli: Cli, fake: FakeCircleCI, organization: str
+) -> None:
+    code, out, err = cli("usage", "export", organization)
+
+    assert (code, out) == (2, "")
+    assert re.fullmatch(f"error: .*{re.escape(repr(organization))}.*gh/.*\n", err)
+    assert fake.requests == []
+
+
+def test_a_file_that_cannot_be_written_is_an_error_before_the_export(
+    cli: Cli, acme: Organization, fake: FakeCircleCI, tmp_path: Path
+) -> None:
+    folder = tmp_path / "absent"
+
+    code, out, err = cli("usage", "export", acme.id, "--into", folder / "usage.csv")
+
+    assert (code, out) == (1, "")
+    assert err == f"error: --into {folder / 'usage.csv'} cannot be written: {folder}: no such file or directory\n"
+    assert fake.requests == []
+
+
 def test_into_writes_a_file(cli: Cli, acme: Organization, tmp_path: Path) -> None:
     code, out, err = cli("usage", "export", acme.id, "--into", tmp_path / "usage.csv")
     assert (code, out) == (0, "")
@@ -63,6 +87,20 @@ def test_a_failed_export_leaves_no_file_and_can_be_resumed(
     assert len(rows_of(out)) == 3
 
 
+def test_ctrl_c_prints_how_to_resume_the_export(
+    cli: Cli, acme: Organization, fake: FakeCircleCI, tmp_path: Path
+) -> None:
+    acme.usage.export_time = 60.0
+
+    with signal_when(lambda: any(request.method == "GET" for request in fake.requests)):
+        code, out, err = cli("usage", "export", acme.id, "--into", tmp_path / "usage.csv", "--interval", "0.05")
+
+    assert (code, out) == (130, "")
+    export, resume = err.splitlines()
+    assert resume == f"the export continues; resume with --export-id {export.removeprefix('export ')}"
+    assert [*tmp_path.glob("*usage*")] == []
+
+
 def test_empty_usage_succeeds(cli: Cli, world: World, fake: FakeCircleCI) -> None:
     organization = world.organization("gh/empty")
     organization.usage.export_time = 0.0
@@ -73,9 +111,12 @@ def test_empty_usage_succeeds(cli: Cli, world: World, fake: FakeCircleCI) -> Non
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--start", "soon"], "--start must be a datetime, a date, a positive timedelta, or text such as '7d'"),
-        (["--end", "2026-02-30"], "--end must be a datetime, a date"),
-        (["--start", "2026-03-01", "--end", "2026-05-01"], "31 days"),
+        (["--start", "soon"], "--start must be a time such as 7d, 12h, 2026-11-24 or 2026-11-24T10:00:00Z, got 'soon'"),
+        (["--end", "2026-02-30"], "--end must be a time such as 7d"),
+        (
+            ["--start", "2026-03-01", "--end", "2026-05-01"],
+            "--end must be at most 31 days after --start 2026-03-01 ",
+        ),
         (["--interval", "5,1"], "--interval must be seconds"),
     ],
     ids=["start", "end", "span", "interval"],

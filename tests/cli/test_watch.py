@@ -122,7 +122,7 @@ def test_a_project_without_pipelines_is_an_error(cli: Cli, project: Project) -> 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nonsense"], "expected the id or the URL of a pipeline or a workflow, got 'nonsense'"),
+        (["nonsense"], "expected the id or the URL of a pipeline or a workflow, or a project, got 'nonsense'"),
         ([SLUG, 1, "--branch", "main"], "NUMBER and --branch cannot be combined"),
         (["00000000-0000-0000-0000-000000000000", "--branch", "main"], "--branch requires a project"),
         ([SLUG, 1, "--interval", "1,2,3"], "--interval must be seconds"),

@@ -133,6 +133,18 @@ async def test_another_exception_is_raised_and_cancels_the_rest() -> None:
     assert tasks_of_the_package() == []
 
 
+async def test_an_error_that_is_not_an_exception_is_raised_at_once_and_cancels_the_rest() -> None:
+    class Abort(BaseException):
+        pass
+
+    ended: list[str] = []
+    async with asyncio.timeout(5):
+        with pytest.raises(Abort):
+            async for _ in ca.as_completed({"a": hangs(ended, "a"), "b": fails(Abort())}):
+                pass
+    assert ended == ["a"]
+
+
 async def test_a_call_that_is_cancelled_elsewhere_ends_the_iteration() -> None:
     ended: list[str] = []
     task = asyncio.create_task(hangs())

@@ -377,6 +377,8 @@ async def test_any_list_is_paginated_as_dicts_with_keys_as_they_are() -> None:
     ("path", "query", "message"),
     [
         ("https://evil.example.com/x", None, "path must be a path below the API"),
+        ("https://u:s3cret@x.org/me?token=s3cret", None, "path must be .* such as '/me', got 'https://x.org/me'$"),
+        ("/me#x", None, "path must be .*, got '/me#x'$"),
         ("/a/../b", None, "path must not contain"),
         ("/x?page-token=t", None, r"pages\(start=\.\.\.\)"),
         ("/x", {"page-token": "t"}, r"pages\(start=\.\.\.\)"),

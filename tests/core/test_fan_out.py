@@ -45,6 +45,15 @@ async def test_never_more_than_the_given_number_run_at_once() -> None:
     assert (count, peak) == (100, 7)
 
 
+async def test_no_more_workers_are_started_than_there_are_items() -> None:
+    async def tasks(_: int) -> int:
+        return len(asyncio.all_tasks())
+
+    before = len(asyncio.all_tasks())
+    outcomes = [outcome async for _, outcome in fan_out([1, 2], tasks, concurrency=1000)]
+    assert max(each for each in outcomes if isinstance(each, int)) <= before + 3
+
+
 async def test_items_are_read_no_faster_than_they_are_processed() -> None:
     taken = 0
 

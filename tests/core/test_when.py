@@ -40,7 +40,9 @@ def test_a_time_has_many_forms(given: Any, moment: datetime | None) -> None:
     assert parsed is None or parsed.tzinfo is not None
 
 
-@pytest.mark.parametrize("wrong", ["", "d", "30", "-1d", "1y", "tomorrow", 7, 1.5, True, b"7d", timedelta(0)], ids=repr)
+@pytest.mark.parametrize(
+    "wrong", ["", "d", "30", "-1d", "1y", "tomorrow", "\u0667d", 7, 1.5, True, b"7d", timedelta(0)], ids=repr
+)
 def test_another_value_is_refused(wrong: Any) -> None:
     with pytest.raises(ca.InvalidArgument) as caught:
         parse_when("start", wrong)
@@ -48,6 +50,15 @@ def test_another_value_is_refused(wrong: Any) -> None:
         "start must be a datetime, a date, a positive timedelta, or text such as '7d', '12h', '30m', '2w', "
         f"'2026-11-24' or '2026-11-24T10:00:00Z', got {wrong!r}"
     )
+
+
+@pytest.mark.parametrize("wrong", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-10:00"])
+@pytest.mark.parametrize("parse", [str, datetime.fromisoformat])
+def test_a_time_outside_the_calendar_is_refused(wrong: str, parse: Any) -> None:
+    with pytest.raises(ca.InvalidArgument) as caught:
+        ca.Selection(since=parse(wrong))
+    shown = wrong.replace("T", " ")
+    assert str(caught.value) == f"since must be a date that can be converted to UTC, got '{shown}'"
 
 
 def test_every_call_that_takes_a_time_takes_all_forms() -> None:

@@ -1,4 +1,4 @@
-"""Follows a page as a reader does: runs its blocks in order, in a folder of its own, and compares what they print."""
+"""Follows a page as a reader does: runs its blocks in order, in a separate folder, and compares what they print."""
 
 import json
 import os
@@ -71,7 +71,7 @@ class Reader:
         return count
 
     def _run(self, block: Block, kernel: subprocess.Popen[str]) -> str:
-        """Run a Python block: a program in a process of its own, as it has its own event loop."""
+        """Run a Python block: a program in a separate process, as it has its own event loop."""
         if block.is_program:
             program = self.folder / (block.file or "program.py")
             program.write_text(block.text, "utf-8")

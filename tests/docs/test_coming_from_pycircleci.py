@@ -6,14 +6,15 @@ from functools import cached_property
 from importlib import import_module
 
 import circleci_async as ca
+from circleci_async.resources.api_groups import ApiGroups
 
 from .pages import DOCS
 
 Api = import_module("pycircleci.api").Api  # has no types
 TEXT = (DOCS / "guide" / "coming-from-pycircleci.md").read_text("utf-8")
-GROUPS = [attribute for attribute, value in vars(ca.CircleCI).items() if isinstance(value, cached_property)]
+GROUPS = [attribute for attribute, value in vars(ApiGroups).items() if isinstance(value, cached_property)]
 INTERNAL = {"owner_slug", "project_slug", "split_project_slug", "ppr", "validate_api_version"}
-"""Public methods of pycircleci that are no calls."""
+"""Public methods of pycircleci that send no request."""
 
 
 def test_the_page_names_every_call_of_pycircleci() -> None:

@@ -14,11 +14,12 @@ from typer.main import get_command
 import circleci_async as ca
 from circleci_async import testing
 from circleci_async.cli.app import app
+from circleci_async.resources.api_groups import ApiGroups
 
 from .pages import DOCS, README, ROOT, blocks, name, pages
 
 NAMES = ca._exports().homes()
-GROUPS = [attribute for attribute, value in vars(ca.CircleCI).items() if isinstance(value, cached_property)]
+GROUPS = [attribute for attribute, value in vars(ApiGroups).items() if isinstance(value, cached_property)]
 
 MAX_WORDS = 1200
 UNLIMITED = {DOCS / "reference" / "coverage.md", DOCS / "reference" / "cli.md", DOCS / "changelog.md"}

@@ -171,7 +171,13 @@ REFUSALS: dict[str, list[Start]] = {
     ),
     **{
         f"end_date must be at most 90 days after start_date={START}, got {end}": dates(start_date=START, end_date=end)
-        for end in (START, START - DAY, START + 91 * DAY)
+        for end in (START + 91 * DAY, START + 90 * DAY + timedelta(microseconds=1))
+    },
+    **{
+        f"end_date must be at most 90 days after start_date={START}, got {end}, which is not after it": dates(
+            start_date=START, end_date=end
+        )
+        for end in (START, START - DAY)
     },
     "audience must be a list such as ['vault'], got 'vault'": claims(audience="vault"),
     **{
@@ -237,6 +243,12 @@ REFUSALS: dict[str, list[Start]] = {
         for wrong in ("package org", None, ["a.rego"])
     },
     f"after {A_TIME}'2026-03'": [call("policies.decisions", ID, after="2026-03")],
+    **{
+        f"after must be earlier than before={START}, got {after}": [
+            call("policies.decisions", ID, after=after, before=START)
+        ]
+        for after in (START, START + DAY)
+    },
     f"before {A_TIME}'soon'": [call("policies.decisions", ID, before="soon")],
     f"auto_cancel is not a project setting: expected one of {SETTINGS}": [
         call("projects.update_settings", P, auto_cancel=True)
@@ -295,9 +307,10 @@ REFUSALS: dict[str, list[Start]] = {
         )
         for end in (START + 32 * DAY, START + 31 * DAY + timedelta(microseconds=1))
     },
-    "start must be at most a year ago, got 2020-01-01 00:00:00+00:00": usage(
-        "2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z"
-    ),
+    "start must be at most a year ago, got 2020-01-01 00:00:00+00:00": [
+        *usage("2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z"),
+        *usage("2020-01-01", START),
+    ],
     "shared_org_ids must be a list of ids, got 'o-2'": usage(START, START, shared_org_ids="o-2"),
     "url must start with https://": [
         start

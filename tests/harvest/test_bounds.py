@@ -55,6 +55,16 @@ async def test_max_files_ends_the_run_and_the_next_run_continues(into: Path) -> 
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
+async def test_the_status_has_the_files_of_all_runs(into: Path) -> None:
+    async with FakeCircleCI(small_world()) as fake:
+        first = await harvest(fake, into, max_files=7)
+        assert list((await ca.harvest_status(into)).files) == list(first.files)
+        second = await harvest(fake, into)
+        status = await ca.harvest_status(into)
+    assert len(status.files) == status.done == 24
+    assert {each.path for each in status.files} == {each.path for each in (*first.files, *second.files)}
+
+
 async def test_max_bytes_ends_the_run_before_it_is_exceeded(into: Path) -> None:
     world = small_world()
     async with FakeCircleCI(world) as fake:

@@ -352,18 +352,6 @@ async def test_an_organization_stands_for_its_projects(given: Any, expected: lis
     assert {*listed} == {"gh/acme/api", "gh/acme/web"}
 
 
-async def test_the_error_of_an_organization_is_raised_after_the_results_before_it() -> None:
-    world = World()
-    world.project("gh/acme/api").pipeline()
-    found: list[str] = []
-    async with FakeCircleCI(world) as fake, fake.client() as circle:
-        with pytest.raises(ca.NotFound):
-            async for project, _ in circle.insights.snapshot(["gh/acme/api", "gh/gone", "gh/acme/web"]):
-                found.append(project)
-        await check_nothing_is_left(circle)
-    assert found == ["gh/acme/api"]
-
-
 async def test_something_else_than_projects_is_refused() -> None:
     nothing: Any = 7
     async with raw_server() as server, client(server) as circle:

@@ -41,10 +41,10 @@ async def test_the_artifact_host_and_the_storage_are_observed_too(world: World) 
 
 async def test_a_fault_is_the_response(world: World) -> None:
     def impostor(request: Request) -> Fault | None:
-        return Fault(status=200, body={"id": "1", "login": "nobody"}) if request.path.endswith("/me") else None
+        return Fault(status=200, body={"id": "1", "login": "impostor"}) if request.path.endswith("/me") else None
 
     async with FakeCircleCI(world, on_request=impostor) as fake, fake.client() as circle:
-        assert (await circle.users.me()).login == "nobody"
+        assert (await circle.users.me()).login == "impostor"
         assert (await circle.users.get(world.me.id)).login == "octo-dev"
         assert [each.status for each in fake.requests] == [200, 200]
 
@@ -103,3 +103,8 @@ async def test_an_error_of_the_hook_is_the_response(world: World, caplog: pytest
         "on_request failed for GET /api/v2/me",
         f"on_request failed for POST {PIPELINES}",
     ]
+
+
+def test_what_cannot_be_called_is_refused_at_once() -> None:
+    with pytest.raises(ca.InvalidArgument, match="on_request must be a function that takes a Request, got 503"):
+        FakeCircleCI(on_request=503)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

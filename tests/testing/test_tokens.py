@@ -89,6 +89,8 @@ async def test_each_token_has_its_own_rate_limit(world: World) -> None:
     ("options", "message"),
     [
         ({"tokens": {}}, "tokens must have at least one token"),
+        ({"tokens": "ada"}, "tokens must map each token to a User, got str"),
+        ({"tokens": ["ada"]}, "tokens must map each token to a User, got list"),
         ({"tokens": {" ": User("u", "ada", None)}}, "token must not be blank"),
         ({"token": ""}, "token must not be blank"),
         ({"token": " ", "tokens": {"a": User("u", "ada", None)}}, "token must not be blank"),

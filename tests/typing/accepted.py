@@ -350,7 +350,9 @@ async def insights(circle: CircleCI) -> None:
             assert_type(result, list[ca.WorkflowMetrics])
 
 
-async def many_projects(circle: CircleCI, texts: list[str], slugs: list[ca.ProjectSlug]) -> None:
+async def many_projects(
+    circle: CircleCI, texts: list[str], slugs: list[ca.ProjectSlug], organizations: list[ca.OrgSlug]
+) -> None:
     async for text, result in circle.insights.snapshot(texts):
         assert_type(text, str)
         assert_type(result, list[ca.WorkflowMetrics] | ca.CircleCIError)
@@ -360,8 +362,10 @@ async def many_projects(circle: CircleCI, texts: list[str], slugs: list[ca.Proje
         assert_type(text, str)
     async for slug, _ in circle.insights.snapshot(slugs):
         assert_type(slug, ca.ProjectSlug)
-    async for slug, _ in circle.insights.snapshot(ca.OrgSlug("gh", "acme")):
-        assert_type(slug, ca.ProjectSlug)
+    async for either, _ in circle.insights.snapshot(ca.OrgSlug("gh", "acme")):
+        assert_type(either, ca.ProjectSlug | ca.OrgSlug)  # the organization if it cannot be listed
+    async for either, _ in circle.insights.snapshot(organizations):
+        assert_type(either, ca.ProjectSlug | ca.OrgSlug)
     async for project, _ in circle.insights.snapshot(circle.projects.list("gh/acme")):
         assert_type(project, ca.ListedProject)
         assert_type(project.slug, str)

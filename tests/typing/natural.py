@@ -123,6 +123,7 @@ async def copy_project(circle: ca.CircleCI, source: str, target: str) -> None:
             description=schedule.description,
         )
     old, new = await circle.projects.get(source), await circle.projects.get(target)
+    assert_type(circle.webhooks.list(old.id), ca.Paged[ca.Webhook])  # refused at the call if the id is missing
     if old.id is None or new.id is None:
         sys.exit("this server does not return the ids of projects")
     async for hook in circle.webhooks.list(old.id):

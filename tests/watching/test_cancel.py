@@ -1,4 +1,4 @@
-"""Cancelling all workflows of a pipeline, also those that appear later."""
+"""Cancelling all workflows of a pipeline, including later ones."""
 
 import asyncio
 from typing import Any
@@ -45,7 +45,7 @@ async def test_all_workflows_are_canceled_once() -> None:
         assert {each.name: each.status for each in result.canceled} == {"build": "canceled", "release": "canceled"}
         assert set(result.workflows) == set(result.canceled)
         assert sorted(cancels(fake)) == sorted(each.id for each in newest(project).workflows)
-        assert 10 <= now() - began < 14
+        assert 5 <= now() - began < 6
         await check_nothing_is_left(circle)
 
 
@@ -54,12 +54,35 @@ async def test_workflows_that_appear_late_are_canceled() -> None:
     it = world()
     project = it.project(SLUG)
     project.on_trigger("build", ["test"], workflow_delay=15)
-    project.on_trigger("docs", ["render"], workflow_delay=22)
+    project.on_trigger("docs", ["render"], workflow_delay=19)
     async with running(it) as (_, circle):
         created = await circle.pipelines.trigger(SLUG)  # its configuration takes 6 s
         result = await circle.pipelines.cancel(created.id)
         assert {each.name for each in result.canceled} == {"build", "docs"}
         assert statuses(newest(project)) == {"build": "canceled", "docs": "canceled"}
+
+
+@fast_clock
+async def test_workflows_that_appear_after_a_cancellation_are_canceled() -> None:
+    pipeline = (it := world()).project(SLUG).pipeline()
+    pipeline.workflow("build", status="running")
+    async with running(it) as (_, circle):
+        at(4.5, lambda: pipeline.workflow("docs", status="running"))
+        at(9, lambda: pipeline.workflow("deploy", status="on_hold"))
+        result = await circle.pipelines.cancel(pipeline.id)
+        assert statuses(pipeline) == {"build": "canceled", "docs": "canceled", "deploy": "canceled"}
+        assert len(result.canceled) == 3
+
+
+@fast_clock
+async def test_workflows_that_appear_while_a_cancellation_is_answered_slowly_are_canceled() -> None:
+    pipeline = (it := world()).project(SLUG).pipeline()
+    pipeline.workflow("build", status="running")
+    async with running(it) as (fake, circle):
+        fake.fail("*/cancel", delay=4)  # the workflow is canceled before
+        at(3.5, lambda: pipeline.workflow("docs", status="running"))
+        await circle.pipelines.cancel(pipeline.id)
+        assert statuses(pipeline) == {"build": "canceled", "docs": "canceled"}
 
 
 @fast_clock
@@ -222,6 +245,7 @@ async def test_a_timeout_error_has_the_last_result() -> None:
         with pytest.raises(WaitTimeout) as caught:
             await circle.pipelines.cancel(workflow.pipeline.id, timeout=60)
         assert (caught.value.last.status, caught.value.last.canceled) == ("running", ())
+        assert caught.value.hint == "What was canceled stays canceled: call `cancel` again, with a longer `timeout`."
         assert cancels(fake) == [workflow.id]
 
 
@@ -253,9 +277,13 @@ async def test_leaving_it_leaves_nothing() -> None:
 
 
 @fast_clock
-async def test_an_unknown_pipeline_is_an_error_after_the_grace() -> None:
+async def test_an_unknown_pipeline_is_an_error_after_ten_seconds_or_the_grace() -> None:
+    unknown = "00000000-0000-0000-0000-000000000000"
     async with running(world()) as (_, circle):
-        with pytest.raises(NotFound):
-            await circle.pipelines.cancel("00000000-0000-0000-0000-000000000000", grace=5)
+        for grace, seconds in [(60, 10), (4, 4), (0, 0)]:
+            began = now()
+            with pytest.raises(NotFound):
+                await circle.pipelines.cancel(unknown, grace=grace)
+            assert seconds <= now() - began < seconds + 0.1
         with pytest.raises(InvalidArgument, match="timeout must be a positive number"):
             await circle.pipelines.cancel("p", timeout=0)

@@ -228,6 +228,10 @@ async def test_a_search_that_fails_raises_the_error_of_the_trigger() -> None:
         with pytest.raises(TransportError) as caught:
             await circle.pipelines.trigger(SLUG, if_lost="find")
         assert caught.value.candidates == ()
+        assert caught.value.hint == (
+            "The search for its pipeline failed (403 Forbidden: Forbidden.): check `pipelines.mine` before you trigger"
+            " again."
+        )
 
 
 @fast_clock

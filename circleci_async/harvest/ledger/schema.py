@@ -152,7 +152,8 @@ def connect_to_read(root: Path, *, is_checked: bool = True) -> sqlite3.Connectio
     path = root / LEDGER_NAME
     _check_files(path)
     if not path.exists():
-        raise LedgerError(f"no harvest in {root}: it contains no {LEDGER_NAME}")
+        problem = f"it contains no {LEDGER_NAME}" if root.is_dir() else "it is not a folder"
+        raise LedgerError(f"no harvest in {root}: {problem}")
     with ledger_errors(root):
         # ro needs to create the -shm file, rw needs write permission for the ledger, immutable needs neither.
         for mode in ("mode=ro", "mode=rw"):

@@ -22,6 +22,8 @@ class Accounts:
     @classmethod
     def of(cls, world: Registry, token: str | None, tokens: Mapping[str, User] | None) -> "Accounts":
         """Return the accounts for the arguments of `FakeCircleCI`. Raises `InvalidArgument`."""
+        if tokens is not None and not isinstance(tokens, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may have no types
+            raise InvalidArgument(f"tokens must map each token to a User, got {type(tokens).__name__}")
         users = dict(tokens or {})
         if tokens is not None and not users:
             raise InvalidArgument("tokens must have at least one token")

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 import circleci_async as ca
-from circleci_async.slug import organization_of
+from circleci_async.slug import project_or_organization
 from circleci_async.testing import FakeCircleCI, World
 from circleci_async.testing.state.timestamps import timestamp
 from tests.leftovers import check_nothing_in_use
@@ -253,7 +253,7 @@ async def test_the_list_of_the_embedded_circleci() -> None:
         found = await circle.projects.list("github/acme").collect()
         mine = await circle.pipelines.list_for_org("gh/acme", mine=True).collect()
         with pytest.raises(ca.NotFound):
-            await circle.projects.list("gh/nobody").collect()
+            await circle.projects.list("gh/missing").collect()
     assert [project.slug for project in found] == ["gh/acme/web", "gh/acme/api", "gh/acme/idle"]
     assert found[0].last_pipeline_at is not None
     assert timestamp(found[0].last_pipeline_at) == timestamp(now - timedelta(days=1))
@@ -274,27 +274,81 @@ async def test_a_listed_project_is_accepted_wherever_a_project_is_taken() -> Non
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("given", "expected"),
     [
-        ("gh/acme", "gh/acme"),
-        ("github/acme", "gh/acme"),
-        ("gh%2Facme", "gh/acme"),
-        ("circleci/9YytKzouJxzu4TjCRFqAoD", "circleci/9YytKzouJxzu4TjCRFqAoD"),
-        ("circleci/bb604b45-b6b0-4b81-ad80-796f15eddf87", "circleci/bb604b45-b6b0-4b81-ad80-796f15eddf87"),
-        ("https://app.circleci.com/pipelines/github/acme", "gh/acme"),
-        (ca.OrgSlug("bb", "acme"), "bb/acme"),
-        ("https://app.circleci.com/pipelines/github/acme/api", None),
-        ("gh/acme/api", None),
-        ("acme/api", None),
-        ("acme", None),
-        ("gh/..", None),
-        (None, None),
-        (7, None),
+        ("gh/acme", ca.OrgSlug("gh", "acme")),
+        ("gh%2Facme", ca.OrgSlug("gh", "acme")),
+        ("circleci/9YytKzouJxzu4TjCRFqAoD", ca.OrgSlug("circleci", "9YytKzouJxzu4TjCRFqAoD")),
+        ("https://app.circleci.com/pipelines/github/acme", ca.OrgSlug("gh", "acme")),
+        ("github.com/acme", ca.OrgSlug("gh", "acme")),
+        (ca.OrgSlug("bb", "acme"), ca.OrgSlug("bb", "acme")),
+        (ca.Organization(id="1", slug="gh/acme", name="acme"), ca.OrgSlug("gh", "acme")),
+        ("https://app.circleci.com/pipelines/github/acme/api", ca.ProjectSlug("gh", "acme", "api")),
+        ("github.com/acme/api", ca.ProjectSlug("gh", "acme", "api")),
+        (ca.ProjectSlug("gh", "acme", "api"), ca.ProjectSlug("gh", "acme", "api")),
     ],
 )
-def test_an_organization_is_distinguished_from_a_project(text: object, expected: str | None) -> None:
-    organization = organization_of(text)
-    assert (organization and str(organization)) == expected
+def test_an_organization_is_distinguished_from_a_project(given: object, expected: ca.ProjectSlug | ca.OrgSlug) -> None:
+    assert project_or_organization(given) == expected
+
+
+NEITHER = "is invalid: expected a project such as 'gh/acme/api', an organization such as 'gh/acme', or the URL of one"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("acme", f"project slug 'acme' {NEITHER}"),
+        ("https://user:s3cret@example.com/x?token=s3cret", f"project slug 'https://example.com/x' {NEITHER}"),
+        (None, f"project slug None {NEITHER}"),
+        (7, f"project slug 7 {NEITHER}"),
+        ("acme/api", "slug has the unknown vcs 'acme': expected 'gh', 'bb' or 'circleci'"),
+        ("gh/..", "slug has the invalid name '..': it would change the path"),
+        ("s3cret@gitlab.com/acme", "slug has the unsupported vcs 'gitlab': projects on GitLab have an opaque slug"),
+        ("gitlab.com/acme/api", "slug has the unsupported vcs 'gitlab': projects on GitLab have an opaque slug"),
+    ],
+)
+async def test_what_is_neither_a_project_nor_an_organization_is_refused(
+    given: Any, message: str, tmp_path: Path
+) -> None:
+    async with raw_server() as server, client(server.url) as circle:
+        with pytest.raises(ca.InvalidArgument) as caught:
+            await circle.harvest([given], tmp_path / "out")
+        results = [(project, str(result)) async for project, result in circle.insights.snapshot([given])]
+    assert str(caught.value).startswith(message)
+    assert results == [(given, str(caught.value))]
+    assert server.requests == []
+
+
+async def test_a_snapshot_continues_after_an_organization_that_cannot_be_listed() -> None:
+    world = World()
+    world.project("gh/acme/api").pipeline().workflow("build").job("test")
+    async with FakeCircleCI(world) as fake, fake.client() as circle:
+        snapshot = circle.insights.snapshot(["gh/missing", "gh/acme"])
+        results = {project: result async for project, result in snapshot}
+        alone = [(project, type(result)) async for project, result in circle.insights.snapshot("gh/missing")]
+        check_nothing_in_use(circle)
+    error = results.pop("gh/missing")
+    assert isinstance(error, ca.NotFound)
+    assert (error.status, list(results), len(results["gh/acme/api"])) == (404, ["gh/acme/api"], 1)  # type: ignore[arg-type]
+    assert alone == [("gh/missing", ca.NotFound)]
+
+
+async def test_a_snapshot_yields_no_project_twice() -> None:
+    async with FakeCircleCI(two_organizations()) as fake, fake.client() as circle:
+        given: Any = ["gh/acme/web", "gh/acme", "gh/acme/api", ca.OrgSlug("gh", "other")]
+        projects = [project async for project, _ in circle.insights.snapshot(given)]
+    assert sorted(map(str, projects)) == ["gh/acme/api", "gh/acme/web", "gh/other/lib"]
+
+
+async def test_an_organization_that_no_source_knows_is_an_error() -> None:
+    behaviour = organization({None: page(), "two": page()}, refusal(404))
+    async with raw_server(behaviour) as server, client(server.url) as circle:
+        with pytest.raises(ca.NotFound):
+            await circle.projects.list("gh/typo").collect()
+        assert [request.path.rpartition("/")[2] for request in server.requests] == ["pipeline", "summary"]
+        assert await circle.projects.list("gh/acme", since="7d").collect() == []
+        assert [each async for each in circle.projects.list("gh/acme").pages(start="two")] == []
 
 
 def two_organizations() -> World:
@@ -338,3 +392,25 @@ async def test_a_harvest_of_an_organization_without_projects_says_so(tmp_path: P
     async with raw_server(behaviour) as server, client(server.url) as circle:
         with pytest.raises(ca.InvalidArgument, match=r"projects must contain at least one project.*got 'gh/acme'"):
             await circle.harvest("gh/acme", tmp_path / "out")
+
+
+async def test_a_harvest_continues_without_an_organization_that_cannot_be_listed(tmp_path: Path) -> None:
+    world, later = two_organizations(), two_organizations()
+    later.project("gh/late/app").pipeline().workflow("build").job("test").artifact("a.txt", b"late")
+    given = ["gh/late", "gh/acme", "gh/other/lib"]
+    async with FakeCircleCI(world) as fake, fake.client() as circle:
+        events: list[ca.HarvestEvent] = []
+        for files in (3, 0):
+            report = await circle.harvest(given, tmp_path / "out", on_progress=events.append)
+            assert (len(report.files), report.is_complete, report.error) == (files, False, None)
+            [failure] = report.failed
+            assert (failure.kind, failure.project, failure.name) == ("projects", "gh/late", "gh/late")
+            assert str(failure).startswith("projects of gh/late: 404 Not Found: Organization not found")
+        with pytest.raises(ca.NotFound):
+            await circle.harvest(["gh/late", "gh/gone"], tmp_path / "none")
+    assert [event.kind for event in events if isinstance(event, ca.ListingFailed)] == 2 * ["projects"]
+    assert not (tmp_path / "none").exists()
+    async with FakeCircleCI(later) as fake, fake.client() as circle:
+        found = await circle.harvest(given, tmp_path / "out")
+    assert ([*found.failed], found.is_complete) == ([], True)
+    assert [*(await ca.harvest_status(tmp_path / "out")).failures] == []

@@ -1,22 +1,21 @@
-"""The projects of an organization, which API v2 has no call for, and the projects that an argument names."""
+"""The projects of an organization, which API v2 has no call for."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Final
 
-from .config.log import log
-from .core.arguments import check_positive_integer
-from .core.fan_out import stream
-from .core.paging import Page, Paged
-from .core.session import Session
-from .core.when import When, parse_datetime
-from .endpoints.insights import Insights
-from .endpoints.pipelines import Pipelines
-from .endpoints.resource import OrgRef, ProjectRef, ProjectsRef
-from .errors import ApiError, InvalidArgument
-from .models.projects import ListedProject
-from .slug import OrgSlug, ProjectSlug, organization_of
+from ..config.log import log
+from ..core.arguments import check_positive_integer
+from ..core.paging import Page, Paged
+from ..core.session import Session
+from ..core.when import When, parse_datetime
+from ..endpoints.insights import Insights
+from ..endpoints.pipelines import Pipelines
+from ..endpoints.resource import OrgRef
+from ..errors import ApiError
+from ..models.projects import ListedProject
+from ..slug import OrgSlug
 
 LOOK_BACK: Final = 1_000
 """Pipelines of an organization that are read by default."""
@@ -63,8 +62,9 @@ class OrgProjects(Paged[ListedProject]):
             if error.status not in _REFUSALS:
                 raise
             refusals["Insights"] = error
-        if "pipelines" in refusals and not names:
-            raise refusals["pipelines"]
+        might_not_exist = not (listed or start or self._since)  # an organization without pipelines
+        if refusals and not names and ("pipelines" in refusals or might_not_exist):
+            raise next(iter(refusals.values()))
         for source, refusal in refusals.items():
             log.warning("projects of %s: listed without %s: %s", self._organization, source, refusal)
         organization = next((each.organization_slug for each in listed.values()), str(self._organization))
@@ -85,7 +85,7 @@ class OrgProjects(Paged[ListedProject]):
                 if len(recent) < len(pipelines):
                     return
                 if left == 0:
-                    self.is_truncated = len(pipelines) < len(page.items) or page.next_page_token is not None
+                    self.is_truncated: bool = len(pipelines) < len(page.items) or page.next_page_token is not None
                     return
 
     async def _all_as_one_page(self, start: str | None) -> Page[ListedProject]:
@@ -103,46 +103,3 @@ def _add(listed: dict[str, ListedProject], found: Iterable[tuple[str, datetime |
             listed[slug.lower()] = project
             added.append(project)
     return tuple(added)
-
-
-async def each_project(session: Session, projects: ProjectsRef) -> AsyncGenerator[Any, None]:
-    """Iterate over projects as they were given, with organizations replaced by their projects.
-
-    The projects of an organization are slugs of the type of the organization's: text, or `ProjectSlug`. An invalid slug
-    is yielded as it is.
-    """
-    async with aclosing(stream(_several(projects))) as given:
-        async for each in given:
-            organization = organization_of(each)
-            if organization is None:
-                yield each
-                continue
-            async with aclosing(aiter(OrgProjects(session, organization))) as listed:
-                async for project in listed:
-                    yield project.slug if isinstance(each, str) else ProjectSlug.parse(project)
-
-
-async def project_slugs(session: Session, projects: ProjectsRef) -> tuple[str, ...]:
-    """Return the slugs of projects, each once. Raises `InvalidArgument` before anything is sent if one is invalid."""
-    given = _several(projects)
-    if not isinstance(given, AsyncIterable):
-        given = list(given)
-        for each in given:
-            if organization_of(each) is None:
-                ProjectSlug.parse(cast(Any, each))
-    async with aclosing(each_project(session, given)) as found:
-        slugs = tuple(dict.fromkeys([str(ProjectSlug.parse(each)) async for each in found]))
-    if not slugs:
-        raise InvalidArgument(f"projects must contain at least one project, such as 'gh/acme/api', got {projects!r}")
-    return slugs
-
-
-def _several(projects: ProjectsRef) -> Iterable[ProjectRef | OrgRef] | AsyncIterable[ProjectRef | OrgRef]:
-    """Return an iterable of what an argument for projects names."""
-    if isinstance(projects, str | ProjectSlug | OrgSlug) or hasattr(projects, "slug"):
-        return [cast("ProjectRef | OrgRef", projects)]
-    if isinstance(projects, Iterable | AsyncIterable):
-        return projects
-    raise InvalidArgument(
-        f"projects must be projects such as 'gh/acme/api', or an organization such as 'gh/acme', got {projects!r}"
-    )

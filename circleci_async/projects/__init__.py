@@ -1,0 +1,1 @@
+"""The projects of an organization, and the projects that an argument names."""
