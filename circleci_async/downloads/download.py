@@ -70,21 +70,10 @@ async def download(
     """
     report = None if on_progress is None else _reporter(artifact, on_progress)
     source = sha256(artifact.url.encode(errors="replace")).hexdigest()
-    body: ResumableBody | None = None
     try:
         part = PartFile(target, left=left, source=source)
         try:
-            worker = FileWorker(session.state.singleton(FileThreads))
-            try:
-                etag = None
-                if part.ranges is not None:
-                    etag = part.ranges.etag
-                    await worker.begin(part.resume)
-                    await worker.finish()
-                body = ResumableBody(session, artifact.url, offset=part.size, etag=etag if part.size else None)
-                await _receive(session, body, part, worker, source, report)
-            finally:
-                await worker.aclose()
+            body = await _fetch(session, artifact, part, source, report)
             digest = part.commit()
         finally:
             part.discard()
@@ -92,9 +81,6 @@ async def download(
         raise DownloadError(
             f"{shown(artifact.path)}: cannot be written to {shown(str(target))}: {error.strerror or error}"
         ) from error
-    finally:
-        if body is not None:
-            body.close()
     if report is not None:
         report(part.size, body.size, True)
     return Download(
@@ -107,6 +93,27 @@ async def download(
         content_encoding=body.content_encoding,
         resumed=body.resumed,
     )
+
+
+async def _fetch(
+    session: Session, artifact: Artifact, part: PartFile, source: str, report: _Report | None
+) -> ResumableBody:
+    """Write the artifact to a partial file, after what that holds already; return the body, which is closed."""
+    worker = FileWorker(session.state.singleton(FileThreads))
+    try:
+        etag = None
+        if part.ranges is not None:
+            etag = part.ranges.etag
+            await worker.begin(part.resume)
+            await worker.finish()
+        body = ResumableBody(session, artifact.url, offset=part.size, etag=etag if part.size else None)
+        try:
+            await _receive(session, body, part, worker, source, report)
+        finally:
+            body.close()
+    finally:
+        await worker.aclose()
+    return body
 
 
 async def _receive(
