@@ -99,56 +99,70 @@ async def _fetch(
     session: Session, artifact: Artifact, part: PartFile, source: str, report: _Report | None
 ) -> ResumableBody:
     """Write the artifact to a partial file, after what that holds already; return the body, which is closed."""
-    worker = FileWorker(session.state.singleton(FileThreads))
+    etag = None
+    worker: FileWorker | None = None
     try:
-        etag = None
         if part.ranges is not None:
             etag = part.ranges.etag
+            worker = FileWorker(session.state.singleton(FileThreads))
             await worker.begin(part.resume)
             await worker.finish()
         body = ResumableBody(session, artifact.url, offset=part.size, etag=etag if part.size else None)
-        try:
-            await _receive(session, body, part, worker, source, report)
-        finally:
-            body.close()
     finally:
-        await worker.aclose()
+        if worker is not None:
+            await worker.aclose()
+    try:
+        await _receive(session, body, part, source, report)
+    finally:
+        body.close()
     return body
 
 
-async def _receive(
-    session: Session, body: ResumableBody, part: PartFile, worker: FileWorker, source: str, report: _Report | None
-) -> None:
+async def _receive(session: Session, body: ResumableBody, part: PartFile, source: str, report: _Report | None) -> None:
     """Receive each batch while a thread hashes and writes the previous one. A small file is written at once."""
     pending: list[bytes] = []
     waiting = 0
+    worker: FileWorker | None = None
+    ranges: RangeReceiver | None = None
 
     def advanced(received: int, added: int) -> None:
         if report is not None:
             report(received, body.size, False)
 
-    ranges = RangeReceiver(session, body, worker, advanced=advanced, source=source)
-    async for received in body:
-        if received.restarted:
-            pending, waiting = [], 0
-            await worker.finish()
-            part.start_over()
-            advanced(0, 0)
-        await ranges.keep_version(part)
-        pending.append(received.data)
-        waiting += len(received.data)
-        advanced(body.received, len(received.data))
-        if part.ranges is not None or worker.is_due(waiting, body.received):
-            await worker.begin(partial(part.write, pending))
-            pending, waiting = [], 0
-            if ranges.is_due(part):
-                await ranges.receive(part)
-    await worker.finish()
-    if waiting <= INLINE:
-        part.write(pending)
-    else:
-        await worker.begin(partial(part.write, pending))
+    try:
+        async for received in body:
+            if received.restarted:
+                pending, waiting = [], 0
+                if worker is not None:
+                    await worker.finish()
+                part.start_over()
+                advanced(0, 0)
+            pending.append(received.data)
+            waiting += len(received.data)
+            if report is not None:
+                report(body.received, body.size, False)
+            if waiting > INLINE or part.ranges is not None:
+                if worker is None or ranges is None:
+                    worker = FileWorker(session.state.singleton(FileThreads))
+                    ranges = RangeReceiver(session, body, worker, advanced=advanced, source=source)
+                await ranges.keep_version(part)
+                if part.ranges is not None or worker.is_due(waiting, body.received):
+                    await worker.begin(partial(part.write, pending))
+                    pending, waiting = [], 0
+                    if ranges.is_due(part):
+                        await ranges.receive(part)
+        if worker is None:
+            part.write(pending)
+            return
         await worker.finish()
+        if waiting <= INLINE:
+            part.write(pending)
+        else:
+            await worker.begin(partial(part.write, pending))
+            await worker.finish()
+    finally:
+        if worker is not None:
+            await worker.aclose()
 
 
 def _reporter(artifact: Artifact, on_progress: OnProgress) -> _Report:
