@@ -12,7 +12,7 @@ from attrs import define, evolve, frozen
 
 from circleci_async import HarvestReport
 
-from . import hashing, nginx, rivals
+from . import hashing, limited, nginx, rivals
 from .measure import MIB, Lag, Row, empty, folder_for, peak_memory, server_process, timed
 from .rivals import ARIA2C, BY_HAND, CURL, RIVALS, WGET, Rival, Task
 from .world import World
@@ -35,11 +35,12 @@ class Scale:
     large: int = 256 * MIB
     many: int = 100_000
     huge: int = 4096 * MIB
+    limited: int = 192 * MIB
     share: int = 10
     """With latency, wget (one request at a time) downloads one of `share` files, and its time is multiplied."""
 
 
-QUICK = Scale(small=300, large=16 * MIB, many=2000, huge=64 * MIB)
+QUICK = Scale(small=300, large=16 * MIB, many=2000, huge=64 * MIB, limited=64 * MIB)
 """Enough to check that everything works, too little to measure."""
 
 
@@ -77,6 +78,8 @@ def run(scale: Scale, rounds: int, only: str = "") -> None:
         for row in repetition(World(scale.small)):
             print(row, flush=True)
         print()
+    if only in limited.NAME:
+        limited.run(scale.limited, rounds)
     if only in "memory":
         _print_bounds(scale)
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import Iterator
+import shutil
+import sys
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,9 @@ from typing import Any
 import pytest
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import bots, cases, clients, harvest, hashing, nginx, quota, rivals
+from benchmarks import bots, cases, clients, harvest, hashing, limited, nginx, quota, rivals
 from benchmarks.cases import Place
-from benchmarks.measure import Row, empty, timed_imports
+from benchmarks.measure import Row, empty, server_process, timed_imports
 from benchmarks.server import file_sizes
 from benchmarks.world import World
 
@@ -202,3 +204,22 @@ def test_the_quota_benchmark_counts_what_the_server_accepted_and_refused() -> No
     assert 0 < usage.share <= 1.1
     assert 0 <= usage.refusals < 1
     assert 0 < usage.first < 10
+
+
+@pytest.mark.parametrize("work", [limited.download, limited.aria2c], ids=["this SDK", "aria2c"])
+def test_both_sides_download_the_file_of_limited_connections(work: Callable[[str, Path], None], tmp_path: Path) -> None:
+    if work is limited.aria2c and shutil.which("aria2c") is None:
+        pytest.skip("aria2c is not installed")
+    folder = tmp_path / "files"
+    folder.mkdir()
+    with server_process([sys.executable, "-m", "benchmarks.limited", str(SMALL)]) as url:
+        work(url, folder)
+    assert [file.read_bytes() for file in folder.iterdir()] == [bytes(SMALL)]
+
+
+def test_the_comparison_with_aria2c_is_skipped_without_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    limited.run(SMALL, 1)
+    assert capsys.readouterr().out == "Not installed: aria2c. Skipped: one limited connection.\n\n"

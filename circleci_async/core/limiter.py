@@ -91,6 +91,18 @@ class Limiter:
         return None if self._paused_until or self._stats.in_flight < self.concurrency else self._full_since
 
     @property
+    def spare(self) -> int:
+        """How many requests that are not counted would be sent at once."""
+        return 0 if self._paused_until or self._queues[False] else self.concurrency - self._stats.in_flight
+
+    @property
+    def is_contended(self) -> bool:
+        """Whether a request waits because every permit is held."""
+        if self._paused_until or self._stats.in_flight < self.concurrency:
+            return False
+        return any(not admitted.done() for _, _, admitted, _ in chain.from_iterable(self._queues.values()))
+
+    @property
     def rate(self) -> float | None:
         """The estimated limit of the server in requests per second, or None before the first estimate."""
         return self._control.rate

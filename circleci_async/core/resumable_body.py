@@ -31,6 +31,10 @@ class Part(NamedTuple):
     """Whether the body starts over with these bytes, so that all parts before must be discarded."""
 
 
+class RangeRefused(DownloadError):
+    """The server does not send a range of the version that was received so far."""
+
+
 class ResumableBody:
     """Reads a body from its first byte to its last: `async for part in body`, then `close`.
 
@@ -79,6 +83,10 @@ class ResumableBody:
         """Whether the current response has added to the retry budget."""
         self._is_complete = False
         self._is_closed = False
+        self._stop: int | None = None
+        """The first byte that is not requested; None: all are."""
+        self.is_pinned: bool = False
+        """Whether to raise `RangeRefused` instead of starting over."""
         self.received: int = offset
         """Bytes of the parts so far, from the start of the body."""
         self.size: int | None = None
@@ -88,6 +96,8 @@ class ResumableBody:
         """Whether the headers of the whole body are known; not if only an earlier process received them."""
         self._last_modified: str | None = None
         self.content_encoding: str | None = None
+        self.accepts_ranges: bool = True
+        """False if the server states that it supports no ranges."""
         self.resumed: int = 0
         """How often the body was resumed after an interruption."""
 
@@ -101,7 +111,7 @@ class ResumableBody:
         restarted = self._offset != self.received
         self._offset += len(data)
         self.received = self._offset
-        if not data or self._offset == self.size:
+        if not data or self._offset == self._end:
             self._is_complete = True
             self._disconnect()
         if not data and not restarted:
@@ -117,9 +127,38 @@ class ResumableBody:
         self._is_closed = True
         self._disconnect()
 
+    def range(self, start: int, stop: int, session: Session | None = None) -> "ResumableBody":
+        """Return a range of the same version as another body, which raises `RangeRefused` instead of starting over.
+
+        The version must have a strong ETag. `session`: with other options.
+        """
+        body = ResumableBody(
+            session or self._session, self._url, offset=start, etag=self.etag, anonymous=self._anonymous
+        )
+        body._request.deadline = self._request.deadline
+        body._stop, body.is_pinned = stop, True
+        body.size, body._has_begun = self.size, self._has_begun
+        body._last_modified, body.content_encoding = self._last_modified, self.content_encoding
+        return body
+
+    def skip_to(self, offset: int) -> None:
+        """Continue with a later byte, on a new connection: those before were received by other bodies."""
+        self._disconnect()
+        self._offset = self.received = offset
+        self._is_complete = offset == self.size
+
+    @property
+    def speed(self) -> SpeedMeter:
+        """The speed of the current response, or of the last one."""
+        return self._speed
+
+    @property
+    def _end(self) -> int | None:
+        return self.size if self._stop is None else self._stop
+
     async def _run(self, attempt: Callable[[], Awaitable[T]]) -> T:
         if self._is_closed:
-            raise DownloadError(f"{self._shown}: the body is closed")
+            raise DownloadError(f"{self.shown}: the body is closed")
         try:
             return await self._request.run(attempt)
         except (DownloadError, RequestTimeout):
@@ -183,30 +222,32 @@ class ResumableBody:
     def _check_length(self, data: bytes) -> None:
         """Refuse an early end, and bytes beyond the end: a resumed body may be chunked and endless."""
         end = self._offset + len(data)
-        if self.size is not None and (end > self.size or (not data and end < self.size)):
-            raise self._failed(f"received {end} of {self.size} bytes")
+        if self._end is not None and (end > self._end or (not data and end < self._end)):
+            raise self._failed(f"received {end} of {self._end} bytes")
 
     @property
-    def _shown(self) -> str:
+    def shown(self) -> str:
+        """The address without secrets."""
         return self._session.public_url(self._url.reveal())
 
     def _failed(self, message: str) -> TransportError:
-        return TransportError(message, method="GET", url=self._shown)
+        return TransportError(message, method="GET", url=self.shown)
 
     def _timed_out(self) -> RequestTimeout:  # aiohttp counts the bytes of chunk headers as progress
         message = f"response timed out: no data within {self._session.options.timeout:g} s"
-        return RequestTimeout(message, method="GET", url=self._shown)
+        return RequestTimeout(message, method="GET", url=self.shown)
 
     def _interrupted(self, message: str) -> DownloadInterrupted:
-        return DownloadInterrupted(f"incomplete download: {message}", method="GET", url=self._shown)
+        return DownloadInterrupted(f"incomplete download: {message}", method="GET", url=self.shown)
 
     async def _open(self) -> Stream:
         headers = _HEADERS
         if self._offset > 0 and self.etag is None:
             self._start_over()
-        resuming = self._offset > 0
+        resuming = self._offset > 0 or self._stop is not None
         if resuming:
-            headers = {**_HEADERS, "Range": f"bytes={self._offset}-", "If-Range": self.etag or ""}
+            last = "" if self._stop is None else self._stop - 1
+            headers = {**_HEADERS, "Range": f"bytes={self._offset}-{last}", "If-Range": self.etag or ""}
         try:
             stream = await self._session.open(self._request, headers=headers, anonymous=self._anonymous)
         except ApiError as error:
@@ -229,6 +270,7 @@ class ResumableBody:
         self.size = stream.length
         self._has_begun = True
         self.content_encoding = stream.headers.get("Content-Encoding")
+        self.accepts_ranges = stream.headers.get("Accept-Ranges", "").lower() != "none"
         self._last_modified = stream.headers.get("Last-Modified")
         self.etag = strong_etag(stream.headers)
         return stream
@@ -243,6 +285,7 @@ class ResumableBody:
             stream.status != 206
             or part is None
             or part.first != self._offset
+            or (self._stop is not None and part.last != self._stop - 1)
             or stream.length not in {None, part.last - part.first + 1}
             or only_value(stream.headers, "ETag") != self.etag
             or (self._has_begun and stream.headers.get("Content-Encoding") != self.content_encoding)
@@ -254,6 +297,8 @@ class ResumableBody:
         return part.size in {None, self.size} and (self.size is None or part.last < self.size)
 
     def _start_over(self) -> None:
+        if self.is_pinned:
+            raise RangeRefused(f"{self.shown}: the server does not send a range of the same version")
         self._offset = 0  # `_progress_offset` is kept: reaching the same offset again is not progress
         self.etag = None
         self._responses += self._forgiven  # their bytes are discarded

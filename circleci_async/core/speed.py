@@ -1,5 +1,7 @@
 """Detect bodies that arrive more slowly than a minimum speed."""
 
+import math
+
 WINDOW = 30.0
 """Seconds of waiting for the network over which the speed is measured."""
 
@@ -27,6 +29,11 @@ class SpeedMeter:
         self.waited += waited
         if self.waited >= WINDOW and self.received >= self.min_speed * self.waited:
             self.restart()
+
+    @property
+    def bytes_per_second(self) -> float:
+        """The speed within the current window; infinity if nothing had to be waited for."""
+        return self.received / self.waited if self.waited else math.inf
 
     @property
     def is_too_slow(self) -> bool:

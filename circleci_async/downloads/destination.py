@@ -12,7 +12,7 @@ from ..core.arguments import local_path
 from ..errors import DownloadError, UnsafePath
 from ..models.artifacts import Artifact
 from ..untrusted_text import MAX_SHOWN, is_valid_unicode, quoted, shown
-from .part_file import MAX_ADDED, remove_abandoned, stem, target_stem
+from .part_file import MAX_ADDED, has_ranges, remove_abandoned, stem, target_stem
 
 MAX_NAME = 255
 """Bytes that file systems allow in a name."""
@@ -81,14 +81,17 @@ class Destination:
         self._numbers = NextNumbers()
         self._abandoned: dict[str, dict[str, list[str]]] = {}
         """The partial files that were in a folder before, by folder and stem of the target."""
+        self._resumable: dict[str, str] = {}
+        """Of these, those that hold ranges of a large file, by the path of the file."""
         self._created: list[tuple[tuple[str, str], str]] = []
         """The folders that were created for the current artifact, and their keys in `_folders`."""
 
     def place(self, artifact: Artifact) -> Path:
         """Return the path for an artifact, and create its folder. No other artifact gets the same path.
 
-        Deletes partial files that a killed process left for the same target. Raises `UnsafePath` for a path that could
-        leave the destination, and `DownloadError` if the folder cannot be created; new folders are deleted then.
+        Deletes partial files that a killed process left for the same target, except one that `left` returns. Raises
+        `UnsafePath` for a path that could leave the destination, and `DownloadError` if the folder cannot be created;
+        new folders are deleted then.
         """
         parts = checked_parts(artifact.path)
         if artifact.node_index:
@@ -111,6 +114,10 @@ class Destination:
         self._files.add(file)
         return Path(file)
 
+    def left(self, file: Path) -> str | None:
+        """Return the path of the partial file that a killed process left for a placed file, if it can be continued."""
+        return self._resumable.pop(file.as_posix(), None)
+
     def _check_length(self, artifact: Artifact, parts: Sequence[str]) -> None:
         length = len(os.fsencode("/".join((self._root, *parts)))) + MAX_ADDED
         if length >= self._max_path:
@@ -121,8 +128,12 @@ class Destination:
 
     def _remove_abandoned(self, folder: str, file: str) -> None:
         if abandoned := self._abandoned.get(folder):
-            for part in abandoned.pop(stem(file.rpartition("/")[2]), ()):
-                remove_abandoned(f"{folder}/{part}")
+            for name in abandoned.pop(stem(file.rpartition("/")[2]), ()):
+                part = f"{folder}/{name}"
+                if file not in self._resumable and has_ranges(part):
+                    self._resumable[file] = part
+                else:
+                    remove_abandoned(part)
 
     def _forget_created(self) -> None:
         """Delete the folders that were created for an artifact that cannot be placed."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,6 +16,7 @@ from ..models.artifacts import Artifact
 from ..untrusted_text import shown
 from .file_threads import INLINE, FileThreads, FileWorker
 from .part_file import PartFile
+from .range_receiver import RangeReceiver
 
 __all__ = ["Download", "OnProgress", "Progress"]
 
@@ -57,34 +59,35 @@ OnProgress: TypeAlias = Callable[[Progress], None]
 _Report: TypeAlias = Callable[[int, int | None, bool], None]
 
 
-async def download(session: Session, artifact: Artifact, target: Path, on_progress: OnProgress | None) -> Download:
+async def download(
+    session: Session, artifact: Artifact, target: Path, on_progress: OnProgress | None, *, left: str | None = None
+) -> Download:
     """Download `artifact` to `target`, replacing an existing file: partial file, bytes, checksum, rename.
 
-    Raises `ApiError` (such as `NotFound`), `TransportError` when the retries are used up, and `DownloadError` if the
-    body is incomplete or the file cannot be written. The target is unchanged then.
+    `left`: a partial file that a killed process left, to continue. Raises `ApiError` (such as `NotFound`),
+    `TransportError` when the retries are used up, and `DownloadError` if the body is incomplete or the file cannot be
+    written. The target is unchanged then.
     """
     report = None if on_progress is None else _reporter(artifact, on_progress)
-    body = ResumableBody(session, artifact.url)
+    source = sha256(artifact.url.encode(errors="replace")).hexdigest()
     try:
-        part = PartFile(target)
+        part = PartFile(target, left=left, source=source)
         try:
-            await _receive(session, body, part, report)
-            sha256 = part.commit()
+            body = await _fetch(session, artifact, part, source, report)
+            digest = part.commit()
         finally:
             part.discard()
     except OSError as error:
         raise DownloadError(
             f"{shown(artifact.path)}: cannot be written to {shown(str(target))}: {error.strerror or error}"
         ) from error
-    finally:
-        body.close()
     if report is not None:
         report(part.size, body.size, True)
     return Download(
         artifact=artifact,
         path=target,
         size=part.size,
-        sha256=sha256,
+        sha256=digest,
         verified=body.size is not None,
         etag=body.etag,
         content_encoding=body.content_encoding,
@@ -92,11 +95,40 @@ async def download(session: Session, artifact: Artifact, target: Path, on_progre
     )
 
 
-async def _receive(session: Session, body: ResumableBody, part: PartFile, report: _Report | None) -> None:
+async def _fetch(
+    session: Session, artifact: Artifact, part: PartFile, source: str, report: _Report | None
+) -> ResumableBody:
+    """Write the artifact to a partial file, after what that holds already; return the body, which is closed."""
+    etag = None
+    worker: FileWorker | None = None
+    try:
+        if part.ranges is not None:
+            etag = part.ranges.etag
+            worker = FileWorker(session.state.singleton(FileThreads))
+            await worker.begin(part.resume)
+            await worker.finish()
+        body = ResumableBody(session, artifact.url, offset=part.size, etag=etag if part.size else None)
+    finally:
+        if worker is not None:
+            await worker.aclose()
+    try:
+        await _receive(session, body, part, source, report)
+    finally:
+        body.close()
+    return body
+
+
+async def _receive(session: Session, body: ResumableBody, part: PartFile, source: str, report: _Report | None) -> None:
     """Receive each batch while a thread hashes and writes the previous one. A small file is written at once."""
     pending: list[bytes] = []
     waiting = 0
     worker: FileWorker | None = None
+    ranges: RangeReceiver | None = None
+
+    def advanced(received: int, added: int) -> None:
+        if report is not None:
+            report(received, body.size, False)
+
     try:
         async for received in body:
             if received.restarted:
@@ -104,17 +136,21 @@ async def _receive(session: Session, body: ResumableBody, part: PartFile, report
                 if worker is not None:
                     await worker.finish()
                 part.start_over()
-                if report is not None:
-                    report(0, body.size, False)
+                advanced(0, 0)
             pending.append(received.data)
             waiting += len(received.data)
             if report is not None:
                 report(body.received, body.size, False)
-            if waiting > INLINE:
-                worker = worker or FileWorker(session.state.singleton(FileThreads))
-                if worker.is_due(waiting, body.received):
+            if waiting > INLINE or part.ranges is not None:
+                if worker is None or ranges is None:
+                    worker = FileWorker(session.state.singleton(FileThreads))
+                    ranges = RangeReceiver(session, body, worker, advanced=advanced, source=source)
+                await ranges.keep_version(part)
+                if part.ranges is not None or worker.is_due(waiting, body.received):
                     await worker.begin(partial(part.write, pending))
                     pending, waiting = [], 0
+                    if ranges.is_due(part):
+                        await ranges.receive(part)
         if worker is None:
             part.write(pending)
             return

@@ -29,7 +29,8 @@ async def download_all(
     destination = Destination(folder)
 
     async def fetch(artifact: Artifact) -> Download:
-        return await download(session, artifact, destination.place(artifact), on_progress)
+        target = destination.place(artifact)
+        return await download(session, artifact, target, on_progress, left=destination.left(target))
 
     downloads = fan_out(artifacts, fetch, concurrency=concurrency)
     try:

@@ -8,6 +8,7 @@ from ..core.resumable_body import ResumableBody
 from ..core.session import Session
 from ..downloads.file_threads import INLINE, FileThreads, FileWorker
 from ..downloads.part_file import PartFile
+from ..downloads.range_receiver import RangeReceiver
 from ..errors import CircleCIError, UnsafePath
 from .bounds import Bounds, TooLarge
 from .folder import HarvestFolder
@@ -52,11 +53,14 @@ class Downloader:
             return content.fetched(artifact.etag)  # killed after the last byte
         etag = artifact.etag if content.received else None
         body = ResumableBody(self._session, artifact.url, offset=content.received, etag=etag)
+        ranges = content.ranges(self._session, body, self._bounds, self._progress)
         admitted = content.received
         try:
             async for part in body:
                 if part.restarted:
                     await content.restart()
+                elif content.file is not None:
+                    await ranges.keep_version(content.file)
                 content.add(part.data)
                 expected = max(body.size or 0, content.received)
                 if expected > admitted:
@@ -68,7 +72,10 @@ class Downloader:
                 if content.is_due:
                     self._bounds.wrote(artifact.id, content.pending)
                     await content.write(body)
-            if content.has_part or content.pending > INLINE:
+                    if content.file is not None and ranges.is_due(content.file):
+                        await ranges.receive(content.file)
+                        content.received = body.received
+            if content.file is not None or content.pending > INLINE:
                 await content.write(body, is_last=True)
                 await content.finish()
             return content.fetched(body.etag)
@@ -89,25 +96,34 @@ class _Content:
         self._queue = queue
         self._folder = folder
         self._parts: list[bytes] = []
-        self._file: PartFile | None = None
+        self.file: PartFile | None = None
+        """The partial file, if there is one."""
         self._worker = worker
-        self._noted_etag = artifact.etag
+        self._noted = (artifact.etag, artifact.size)
         self._is_complete = False
 
     @property
-    def has_part(self) -> bool:
-        """Whether there is a partial file."""
-        return self._file is not None
+    def is_due(self) -> bool:
+        """Whether enough bytes are in memory to be written, or the partial file has gaps."""
+        return self._has_gaps or self._worker.is_due(self.pending, self.received)
 
     @property
-    def is_due(self) -> bool:
-        """Whether enough bytes are in memory to be written."""
-        return self._worker.is_due(self.pending, self.received)
+    def _has_gaps(self) -> bool:
+        return self.file is not None and self.file.ranges is not None
+
+    def ranges(self, session: Session, body: ResumableBody, bounds: Bounds, progress: ProgressTracker) -> RangeReceiver:
+        """Return what receives a large body over several connections."""
+
+        def advanced(received: int, added: int) -> None:
+            progress.file_advanced(self.artifact, received, body.size, added=added)
+
+        wrote = partial(bounds.wrote, self.artifact.id)
+        return RangeReceiver(session, body, self._worker, advanced=advanced, wrote=wrote)
 
     def _open(self) -> PartFile:
-        if self._file is None:
-            self._file = self._folder.open_part(self.artifact.id)
-        return self._file
+        if self.file is None:
+            self.file = self._folder.open_part(self.artifact.id)
+        return self.file
 
     async def take_over(self) -> FetchedArtifact | None:
         """Return the artifact if a killed run downloaded it completely."""
@@ -125,7 +141,7 @@ class _Content:
         """Read the partial file that an earlier attempt left, and return its size."""
         if self._folder.has_part(self.artifact.id):
             file = self._open()
-            await self._worker.begin(file.resume)
+            await self._worker.begin(partial(file.resume, self.artifact.size, self.artifact.etag))
             await self._worker.finish()
             self.received = file.size
         return self.received
@@ -140,19 +156,20 @@ class _Content:
         """Discard all received bytes."""
         self._parts, self.pending, self.received = [], 0, 0
         await self._worker.finish()
-        if self._file is not None:
-            self._file.start_over()
+        if self.file is not None:
+            self.file.start_over()
 
     async def write(self, body: ResumableBody, *, is_last: bool = False) -> None:
         """Start writing the bytes in memory. The ledger records their version first, so that two never mix.
 
         A file that is complete in memory needs no version, unless an earlier one is recorded: it is never resumed.
         """
-        is_whole = is_last and self._file is None and self._noted_etag is None
-        if body.etag != self._noted_etag and not is_whole:
+        version, (noted_etag, _) = (body.etag, body.size), self._noted
+        is_whole = is_last and self.file is None and noted_etag is None
+        if (body.etag or noted_etag) and version != self._noted and not is_whole:
             await self._worker.finish()
             await self._queue.note_version(self.artifact.id, body.etag, body.size)
-            self._noted_etag = body.etag
+            self._noted = version
         await self._worker.begin(partial(self._open().write, self._parts))
         self._parts, self.pending = [], 0
 
@@ -163,18 +180,20 @@ class _Content:
     def fetched(self, etag: str | None) -> FetchedArtifact:
         """Return the complete artifact. Its partial file is marked as complete."""
         self._is_complete = True
-        if self._file is None:
+        if self.file is None:
             return FetchedArtifact(self.artifact, b"".join(self._parts), self.received, "", etag)
-        self._folder.complete_part(self.artifact.id, self._file.sha256)
-        return FetchedArtifact(self.artifact, None, self.received, self._file.sha256, etag)
+        digest = self.file.complete()
+        self._folder.complete_part(self.artifact.id, digest)
+        return FetchedArtifact(self.artifact, None, self.received, digest, etag)
 
     async def close(self) -> None:
         """Close the partial file. Keep it only if it is complete or can be resumed."""
         try:
             await self._worker.aclose()
         finally:
-            if self._file is not None:
-                if self._is_complete or (self.is_kept and self._noted_etag is not None and self._file.size):
-                    self._file.close()
+            if self.file is not None:
+                is_resumable = self._noted[0] is not None and (self.file.size or self._has_gaps)
+                if self._is_complete or (self.is_kept and is_resumable):
+                    self.file.close()
                 else:
-                    self._file.discard()
+                    self.file.discard()

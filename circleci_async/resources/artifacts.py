@@ -35,8 +35,9 @@ class Artifacts(Endpoints):
         is incomplete or the file cannot be written, `TransportError` when the retries are used up.  (API developer's
         guide, "Download artifacts")
         """
-        target = await asyncio.to_thread(Destination(folder).place, artifact)  # it lists the whole folder
-        return await download(self._session, artifact, target, on_progress)
+        destination = Destination(folder)
+        target = await asyncio.to_thread(destination.place, artifact)  # it lists the whole folder
+        return await download(self._session, artifact, target, on_progress, left=destination.left(target))
 
     async def download_all(
         self,

@@ -50,20 +50,21 @@ def served(
     """Serve a file as S3 does. With `cut`, send that many bytes of the body, then close, or continue with `then`."""
 
     async def behave(request: Request, writer: asyncio.StreamWriter) -> bool | None:
-        status, begin = 200, 0
+        status, begin, end = 200, 0, len(content)
         fields = {} if etag is None else {"ETag": etag}
-        wanted = re.fullmatch(r"bytes=(\d+)-", request.headers.get("range", ""))
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("range", ""))
         if ranges and wanted and request.headers.get("if-range", etag) == etag:
             status, begin = 206, int(wanted[1])
             if begin >= len(content):
                 return await answer(416, "no such range")(request, writer)
-            fields["Content-Range"] = f"bytes {begin}-{len(content) - 1}/{len(content)}"
+            end = int(wanted[2]) + 1 if wanted[2] else end
+            fields["Content-Range"] = f"bytes {begin}-{end - 1}/{len(content)}"
         if length:
-            fields["Content-Length"] = str(len(content) - begin)
+            fields["Content-Length"] = str(end - begin)
         else:
             fields["Connection"] = "close"
         lines = "".join(f"{name}: {value}\r\n" for name, value in {**fields, **(headers or {})}.items())
-        writer.write(f"HTTP/1.1 {status} X\r\n{lines}\r\n".encode() + content[begin:][:cut])
+        writer.write(f"HTTP/1.1 {status} X\r\n{lines}\r\n".encode() + content[begin:end][:cut])
         await writer.drain()
         if then is not None:
             return await then(request, writer)
