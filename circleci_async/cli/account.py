@@ -55,9 +55,10 @@ async def projects(
     ] = None,
     look_back: Annotated[int, typer.Option(min=1, metavar="N", help="Pipelines of the organization to read.")] = 1_000,
 ) -> None:
-    """List the projects of an organization: those of its newest pipelines, then others that Insights knows.
+    """List the projects of an organization.
 
-    Projects that you do not follow, and those without pipelines for long, can be missing.
+    First those of its newest pipelines, then others that Insights knows. Projects that you do not follow, and those
+    without pipelines for long, can be missing.
     """
     listed = circle.projects.list(organization, since=parse_datetime("--since", since), look_back=look_back)
     await out.list(listed, PROJECTS, none="no projects")

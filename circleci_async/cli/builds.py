@@ -57,7 +57,10 @@ async def jobs(
     ],
     number: OptionalNumber = None,
 ) -> None:
-    """List the jobs of a workflow, or show one job with a summary of its tests."""
+    """List the jobs of a workflow, or show one job.
+
+    One job is shown with a summary of its tests.
+    """
     if number is None:
         ref = BuildRef.parse(target, f"a workflow{_or_number(target)}")
         if ref.job is None or ref.project is None:

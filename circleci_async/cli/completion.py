@@ -25,7 +25,7 @@ class Shell(StrEnum):
 async def completion(
     out: Output, shell: Annotated[Shell, typer.Argument(metavar="SHELL", help=", ".join(Shell), show_default=False)]
 ) -> None:
-    """Print the script that completes commands and options in a shell.
+    """Print a script for shell completion.
 
     \b
     bash: eval "$(circleci-async completion bash)"  in ~/.bashrc

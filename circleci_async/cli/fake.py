@@ -32,10 +32,10 @@ async def fake(
         float, typer.Option(metavar="SECONDS", min=0, help="How long a triggered pipeline runs.")
     ] = 1.5,
 ) -> None:
-    """Serve an embedded CircleCI with the projects of the documentation.
+    """Serve an embedded CircleCI on this machine.
 
-    It listens on loopback only, and stops on Ctrl-C. It prints the environment variables that make other commands use
-    it.
+    It has the projects of the documentation, listens on loopback only, and stops on Ctrl-C. It prints the environment
+    variables that make other commands use it.
     """
     from ..testing import FakeCircleCI, RateLimit, World, example_world
 

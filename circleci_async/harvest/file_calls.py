@@ -1,7 +1,7 @@
 """Calls `on_file` for each file that was placed, several at a time."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
@@ -9,6 +9,7 @@ from typing import Self
 
 from ..config.log import log
 from ..core.fan_out import fan_out
+from ..core.uninterrupted import uninterrupted
 from .ledger.calls import CallQueue
 from .progress import ProgressTracker
 from .report import HarvestedFile, OnFile, file_maker
@@ -109,17 +110,7 @@ class FileCalls:
         if failure is not None and not self._has_failed:
             self._has_failed = True
             log.error("on_file failed; the harvest continues, and its report lists all failures", exc_info=failure)
-        await _uncancelled(self.queue.finish(id, failure))  # else the next run would repeat a call that returned
+        # Not interrupted: the next run would repeat a call that returned.
+        await uninterrupted(asyncio.ensure_future(self.queue.finish(id, failure)))
         if failure is not None:
             self._progress.call_failed(file, failure)
-
-
-async def _uncancelled(call: Awaitable[None]) -> None:
-    """Await a short call to its end, and raise a cancellation afterwards."""
-    task = asyncio.ensure_future(call)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        task.exception()  # the cancellation is raised instead
-        raise

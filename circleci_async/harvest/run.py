@@ -7,7 +7,7 @@ committer, whose placement records them and gives them their names. The report r
 import asyncio
 import os
 from collections.abc import Generator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
@@ -43,7 +43,7 @@ from .list_reader import ListReader
 from .lock import Lock, acquire
 from .placement import Placement
 from .progress import ProgressTracker
-from .report import HarvestReport, OnFile, failures_of, files_of, skipped_by
+from .report import HarvestedFile, HarvestReport, OnFile, Rows, failures_of, files_of, skipped_by
 from .selection import Selection
 from .stop_signal import StopSignal
 from .url_renewal import UrlRenewal
@@ -123,11 +123,15 @@ class _HarvestRun:
                     id = await self._discover_and_fetch(writer, folder, concurrency, attempts, dedupe)
         finally:
             await self._progress.close()
+        files, size = files_of(self._root, id, self._progress.named_files), self._progress.named_bytes
+        if self._stop.error is not None:  # a commit can succeed although the full disk made it fail
+            with suppress(LedgerError):
+                files, size = await asyncio.to_thread(_from_ledger, self._root, id)
         return HarvestReport(
-            files=files_of(self._root, id, self._progress.named_files),
+            files=files,
             skipped=skipped_by(self._root, id),
             failed=failures_of(self._root, id),
-            bytes=self._progress.named_bytes,
+            bytes=size,
             seconds=self._progress.seconds,
             requests_saved=self._progress.requests_saved,
             stopped=self._stop.reason,
@@ -209,6 +213,12 @@ class _HarvestRun:
             yield
         except DiskFull as error:
             self._stop.fail_disk_full(error)
+
+
+def _from_ledger(root: Path, id: int) -> tuple[Rows[HarvestedFile], int]:
+    """Return the files of a run with their number and total size as the ledger has them. Raises `LedgerError`."""
+    sizes = [file.size for file in files_of(root, id, 0)]
+    return files_of(root, id, len(sizes)), sum(sizes)
 
 
 def _create_and_lock(root: Path) -> Lock:

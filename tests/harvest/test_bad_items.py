@@ -35,6 +35,18 @@ def two_pipelines() -> World:
     return small_world(pipelines=2, jobs=2, artifacts=3)
 
 
+async def test_an_id_of_a_workflow_that_is_not_unicode_is_no_unexpected_error(
+    into: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = two_pipelines()
+    path = f"/pipeline/{world.projects['gh/acme/api'].pipelines.all[0].id}/workflow"
+    async with FakeCircleCI(world) as fake:
+        await change_list(fake, path, lambda items: [each.update(id=HALF) for each in items])
+        report = await harvest(fake, into)
+    assert [failure.kind for failure in report.failed] == ["jobs"]
+    assert "unexpected" not in caplog.text
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from ...models.jobs import JobStatus
 from ...models.workflows import Workflow, WorkflowStatus
+from ...untrusted_text import is_valid_unicode
 from .records import ListedJob
 from .writer import LedgerWriter, transactional
 
@@ -24,7 +25,8 @@ class EndedWorkflows(NamedTuple):
 class EndedLists:
     """Records whole lists, whatever is selected of them, so that runs with any selection can use them.
 
-    A record that cannot be read counts as none: the list is requested again.
+    A record that cannot be read counts as none: the list is requested again. So does that of an id that SQLite cannot
+    store.
     """
 
     def __init__(self, writer: LedgerWriter) -> None:
@@ -53,6 +55,8 @@ class EndedLists:
 
     @transactional
     def _get(self, sql: sqlite3.Connection, kind: str, key: str, parse: Callable[[datetime, Any], T]) -> T | None:
+        if not is_valid_unicode(key):
+            return None
         row = sql.execute("SELECT read, items FROM ended WHERE kind = ? AND key = ?", (kind, key)).fetchone()
         if row is None:
             return None
@@ -66,6 +70,8 @@ class EndedLists:
 
     @transactional
     def _record(self, sql: sqlite3.Connection, kind: str, key: str, read_at: datetime, items: list[Any]) -> None:
+        if not is_valid_unicode(key):
+            return
         text = json.dumps(items, separators=(",", ":"))
         sql.execute("INSERT OR REPLACE INTO ended VALUES (?, ?, ?, ?)", (kind, key, read_at.isoformat(), text))
 
