@@ -252,7 +252,7 @@ class CircleCI(ApiGroups, NotPicklable):
           a time. A slow one slows the downloads. If it raises an error, the file is kept, the report lists the failure,
           and the next harvest calls it again, as it does after a kill or a cancellation.
 
-        Raises `InvalidArgument`; the error of `projects.list` if there is no project besides; `LedgerError` if the
+        Raises `InvalidArgument`; the error of `projects.list` if no other project is given; `LedgerError` if the
         ledger cannot be used; `LedgerBusy` if another harvest is running in `into`. Cancelling leaves only complete
         files and keeps everything downloaded so far.
         """

@@ -1,5 +1,6 @@
 """Reads the body of a response, decompressed, within bounds."""
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 from yarl import URL
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 
-class ResponseBody:
+class ResponseBody(ABC):
     """The body of one response. A subclass names the errors of the HTTP library, which become `TransportError`s."""
 
     __slots__ = ("__weakref__", "_buffers", "_encoding", "_is_decoded", "_method", "_raw")
@@ -23,9 +24,9 @@ class ResponseBody:
     """What the HTTP library raises if a body cannot be read."""
 
     @staticmethod
+    @abstractmethod
     def translate(error: Exception, method: str, url: URL) -> TransportError:
         """Return the error to raise for one of `read_errors`."""
-        raise NotImplementedError
 
     def __init__(
         self, raw: "aiohttp.ClientResponse", method: str, buffers: StreamBuffers | None, *, is_decoded: bool

@@ -82,7 +82,7 @@ class Destination:
         self._abandoned: dict[str, dict[str, list[str]]] = {}
         """The partial files that were in a folder before, by folder and stem of the target."""
         self._resumable: dict[str, str] = {}
-        """Of these, those that hold ranges of a large file, by the path of the file."""
+        """The ones among them with ranges of a large file, by the path of the file."""
         self._created: list[tuple[tuple[str, str], str]] = []
         """The folders that were created for the current artifact, and their keys in `_folders`."""
 

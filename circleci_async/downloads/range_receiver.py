@@ -36,7 +36,7 @@ MIN_MEASURED: Final = 1024 * 1024
 class RangeReceiver:
     """Receives one file over several connections, while the limiter has permits that no other call waits for.
 
-    `advanced` is called with the bytes received so far and those that were added, `wrote` with the bytes written.
+    `advanced` is called with the bytes received so far and the number of added ones, `wrote` with the bytes written.
     The map of the ranges is kept in the partial file, so that a later run can resume it. `source`: see `RangeMap`.
     """
 

@@ -18,7 +18,7 @@ from .report import HarvestedFile, OnFile, file_maker
 class FileCalls:
     """Awaits `on_file` once for each placed file, `concurrency` at a time, while more are downloaded.
 
-    `async with` waits at the end until all have returned; after an error it cancels them. Those that have not returned
+    `async with` waits at the end until all have returned; after an error it cancels them. Calls that have not returned
     stay in the ledger, for the next run.
     """
 
@@ -104,7 +104,7 @@ class FileCalls:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            failure = RuntimeError("on_file was cancelled")  # by itself, or by what it waited for
+            failure = RuntimeError("on_file was cancelled")  # by its own code, or by what it waited for
         except Exception as error:  # noqa: BLE001  # an error of one file must not stop the others
             failure = error
         if failure is not None and not self._has_failed:

@@ -124,7 +124,7 @@ class _HarvestRun:
         finally:
             await self._progress.close()
         files, size = files_of(self._root, id, self._progress.named_files), self._progress.named_bytes
-        if self._stop.error is not None:  # a commit can succeed although the full disk made it fail
+        if self._stop.error is not None:  # such as a full disk: the counters can differ from what was committed
             with suppress(LedgerError):
                 files, size = await asyncio.to_thread(_from_ledger, self._root, id)
         return HarvestReport(

@@ -58,7 +58,7 @@ class GivenProjects(NamedTuple):
 async def given_projects(session: Session, projects: ProjectsRef) -> GivenProjects:
     """Return the slugs that an argument names.
 
-    Raises `InvalidArgument` before anything is sent if one is invalid, or if there is no project; and the error of an
+    Raises `InvalidArgument` before anything is sent if one is invalid or none is given, and the error of an
     organization if no project can be listed.
     """
     given = _several(projects)

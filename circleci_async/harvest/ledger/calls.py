@@ -18,7 +18,7 @@ _DUE: Final = (
 class CallQueue:
     """Hands out the due calls, in the order in which the files were placed.
 
-    A call is removed after it returned: the run after a killed one repeats it, and those that failed.
+    A call is removed after it returned: the run after a killed one repeats it, and calls that failed.
     """
 
     def __init__(self, writer: LedgerWriter, folder: HarvestFolder, run: Run) -> None:

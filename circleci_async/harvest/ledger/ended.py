@@ -23,7 +23,7 @@ class EndedWorkflows(NamedTuple):
 
 
 class EndedLists:
-    """Records whole lists, whatever is selected of them, so that runs with any selection can use them.
+    """Records whole lists, independent of the selection, so that runs with any selection can use them.
 
     A record that cannot be read counts as none: the list is requested again. So does that of an id that SQLite cannot
     store.
