@@ -37,22 +37,14 @@ async def fake(
     It has the projects of the documentation, listens on loopback only, and stops on Ctrl-C. It prints the environment
     variables that make other commands use it.
     """
-    from ..testing import FakeCircleCI, RateLimit, World, example_world
+    from ..testing.__main__ import new_server
 
-    world = example_world() if seed is None else World.generate(seed=seed)
-    server = FakeCircleCI(
-        world,
-        rate_limit=None if rate_limit is None else RateLimit(per_second=rate_limit),
-        latency=latency,
-        run_time=run_time,
-        ports=(port, port + 1, port + 2) if port else (0, 0, 0),
-        record=False,
-    )
+    server = new_server(seed=seed, port=port, rate_limit=rate_limit, latency=latency, run_time=run_time)
     async with server:
         if out.is_json:
             out.data(server.environment)
         for name, value in server.environment.items():
             out.say(f"export {name}={shlex.quote(value)}")
         out.stream.flush()
-        out.note(f"Serving {', '.join(world.projects)}. Press Ctrl-C to stop.")
+        out.note(f"Serving {', '.join(server.world.projects)}. Press Ctrl-C to stop.")
         await asyncio.Event().wait()

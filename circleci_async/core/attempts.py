@@ -1,13 +1,13 @@
 """Report each attempt of a call to the client's `on_attempt` function."""
 
 import asyncio
-import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from ..config.log import log
 from ..errors import ApiError, InvalidArgument
+from .arguments import is_async_function
 from .credentials import Credentials
 from .response import Response
 
@@ -23,7 +23,7 @@ OnAttempt: TypeAlias = Callable[["Attempt"], object]
 
 def check_hook(hook: Any) -> None:
     """Raise `InvalidArgument` if `hook` cannot be called after an attempt."""
-    if inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(getattr(hook, "__call__", None)):  # noqa: B004
+    if is_async_function(hook):
         raise InvalidArgument("on_attempt must be a plain function, got an async one, which is never awaited")
     if not callable(hook):
         raise InvalidArgument(f"on_attempt must be a function that takes an Attempt, got {hook!r}")

@@ -5,7 +5,7 @@ import asyncio
 import shlex
 from collections.abc import Sequence
 
-from . import FakeCircleCI, RateLimit, World, example_world
+from . import FakeCircleCI, World, example_world
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -30,16 +30,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--run-time", type=float, default=1.5, metavar="S", help="seconds that a triggered pipeline runs (default: 1.5)"
     )
     options = parser.parse_args(arguments)
-    port: int = options.port
-    fake = FakeCircleCI(
-        example_world() if options.seed is None else World.generate(seed=options.seed),
-        rate_limit=None if options.rate_limit is None else RateLimit(options.rate_limit),
-        latency=options.latency,
-        run_time=options.run_time,
+    asyncio.run(new_server(**vars(options)).serve_forever(_announce))
+
+
+def new_server(
+    *, seed: int | None, port: int, rate_limit: float | None, latency: float, run_time: float
+) -> FakeCircleCI:
+    """Return a server with these options, as this program and `circleci-async fake` run it."""
+    return FakeCircleCI(
+        example_world() if seed is None else World.generate(seed=seed),
+        rate_limit=rate_limit,
+        latency=latency,
+        run_time=run_time,
         ports=(port, port + 1, port + 2) if port else (0, 0, 0),
         record=False,
     )
-    asyncio.run(fake.serve_forever(_announce))
 
 
 def _announce(fake: FakeCircleCI) -> None:
