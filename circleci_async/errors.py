@@ -32,6 +32,7 @@ __all__ = [
     "ResponseTooLarge",
     "ServerError",
     "SignatureError",
+    "StoreError",
     "TransportError",
     "TruncatedListWarning",
     "Unprocessable",
@@ -333,6 +334,22 @@ class DownloadInterrupted(DownloadError, TransportError):
 
 class UnsafePath(DownloadError):
     """An artifact's path leads outside the destination; nothing was sent or written."""
+
+
+class StoreError(CircleCIError):
+    """A bucket refused a request, or did not answer it after the retries of obstore.
+
+    `status`: the HTTP status, or None.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether every further request would be refused too: wrong credentials, or no such bucket."""
+        return self.status in {401, 403, 404}
 
 
 class LedgerError(CircleCIError):

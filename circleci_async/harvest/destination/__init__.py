@@ -1,0 +1,1 @@
+"""Where a harvest puts files: a folder, or a bucket."""
