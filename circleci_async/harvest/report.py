@@ -3,9 +3,9 @@
 import sqlite3
 from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence, Sized
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Generic, TypeAlias, TypeVar, overload
+from typing import Any, Final, Generic, TypeAlias, TypeVar, overload
 
 from attrs import field, frozen
 
@@ -26,6 +26,10 @@ class HarvestedFile:
     """A finished file."""
 
     path: Path
+    target: str
+    """The path below the destination, with `/` between names."""
+    location: str
+    """Where the file is: the text of `path`."""
     size: int
     sha256: str
     """Hexadecimal checksum of the content."""
@@ -50,6 +54,8 @@ class HarvestedFile:
     revision: str | None = None
     """The commit of the pipeline."""
     pipeline_id: str | None = None
+    kind: str = "artifacts"
+    """What the file was harvested as."""
 
 
 OnFile: TypeAlias = Callable[[HarvestedFile], Awaitable[object]]
@@ -180,7 +186,7 @@ class HarvestReport:
         raise DownloadError(shown_list(f"{count} of {count + len(self.files)} failed:", lines))
 
 
-_FILES = f"SELECT {FILE_COLUMNS} FROM {FILE_TABLES} WHERE state = 'done'"
+FINISHED_FILES: Final = f"SELECT {FILE_COLUMNS} FROM {FILE_TABLES} WHERE state = 'done'"
 _FAILURES = (
     "SELECT 'artifact', project, path, error, number, node, url FROM artifacts JOIN jobs ON jobs.id = job"
     " WHERE state = 'failed' AND ? IN (artifacts.run, 0)"
@@ -194,19 +200,19 @@ _FAILURES = (
 
 def files_of(root: Path, run: int, length: int) -> Rows[HarvestedFile]:
     """Return the files that a run downloaded."""
-    query = f"{_FILES} AND fetched_by = ? ORDER BY artifacts.id"
+    query = f"{FINISHED_FILES} AND fetched_by = ? ORDER BY artifacts.id"
     return Rows(root, query, (run,), file_maker(root), length)
 
 
 def skipped_by(root: Path, run: int) -> Rows[HarvestedFile]:
     """Return the files that a run skipped because they existed."""
-    query = f"{_FILES} AND artifacts.run = ? AND fetched_by < ? ORDER BY artifacts.id"
+    query = f"{FINISHED_FILES} AND artifacts.run = ? AND fetched_by < ? ORDER BY artifacts.id"
     return Rows(root, query, (run, run), file_maker(root))
 
 
 def all_files(root: Path, length: int) -> Rows[HarvestedFile]:
     """Return the files that all runs downloaded."""
-    return Rows(root, f"{_FILES} ORDER BY artifacts.id", (), file_maker(root), length)
+    return Rows(root, f"{FINISHED_FILES} ORDER BY artifacts.id", (), file_maker(root), length)
 
 
 def failures_of(root: Path, run: int) -> Rows[HarvestFailure]:
@@ -226,12 +232,15 @@ def file_maker(root: Path) -> Callable[..., HarvestedFile]:
         target, size, sha256, etag, finished, project, pipeline, workflow, job, number, node, artifact, url, *rest = row
         pipeline_id, created, branch, tag, revision = rest
         try:
+            path = root.joinpath(*target.split("/"))
             return HarvestedFile(
-                path=root.joinpath(*target.split("/")),
+                path=path,
+                target=target,
+                location=str(path),
                 size=size,
                 sha256=sha256,
                 etag=etag,
-                finished_at=datetime.fromisoformat(finished),
+                finished_at=_moment(finished),
                 project=project,
                 pipeline=pipeline,
                 workflow=workflow,
@@ -240,17 +249,24 @@ def file_maker(root: Path) -> Callable[..., HarvestedFile]:
                 node=node,
                 artifact=artifact,
                 url=url,
-                created_at=created and datetime.fromisoformat(created),
+                created_at=created and _moment(created),
                 branch=branch,
                 tag=tag,
                 revision=revision,
                 pipeline_id=pipeline_id,
             )
-        except (AttributeError, TypeError, ValueError):  # such as an invalid date
+        except (AttributeError, OverflowError, TypeError, ValueError):  # such as an invalid date
             failure = damaged(root / LEDGER_NAME)
         raise failure
 
     return make
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(text)
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 def _failure(*row: Any) -> HarvestFailure:
