@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO, TypeAlias
 
 from ..core.arguments import local_path
 from ..downloads.replaced_file import replaced_file
-from ..errors import InvalidArgument
+from ..errors import InvalidArgument, LedgerError
 from . import parquet
 from .ledger.schema import connect_to_read, ledger_errors
 from .ledger.values import valid_text
@@ -56,6 +56,7 @@ _FIELDS: Final[dict[str, tuple[str, type]]] = {
 }
 """The columns, each with the attribute of `HarvestedFile` that it shows, and its type."""
 
+_LOCATION: Final = list(_FIELDS).index("location")
 _TYPES: Final = {name: kind for name, (_, kind) in _FIELDS.items()}
 
 _QUERY: Final = f"{FINISHED_FILES} ORDER BY jobs.project, pipeline, workflow, jobs.number, node, path, target"
@@ -144,6 +145,8 @@ class HarvestCatalog(Rows[HarvestedFile]):
 
     @contextmanager
     def _reading(self) -> Generator[sqlite3.Connection]:
+        if self._interrupted.is_set():
+            raise LedgerError(f"the catalog of {self._root} was interrupted: call `harvest_catalog` again")
         with super()._reading() as sql:
             sql.set_progress_handler(self._interrupted.is_set, _OPERATIONS)
             yield sql
@@ -182,7 +185,9 @@ _values = attrgetter(*(attribute for attribute, _ in _FIELDS.values()))
 
 
 def _row(file: HarvestedFile) -> _Row:
-    return tuple(valid_text(value) if isinstance(value, str) else value for value in _values(file))
+    row: list[Any] = list(_values(file))
+    row[_LOCATION] = valid_text(row[_LOCATION])  # the only text that is not from the ledger
+    return tuple(row)
 
 
 async def harvest_catalog(into: str | os.PathLike[str]) -> HarvestCatalog:

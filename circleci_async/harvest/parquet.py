@@ -16,6 +16,9 @@ Batches: TypeAlias = Iterable[Sequence[tuple[Any, ...]]]
 ROWS_PER_GROUP: Final = 20_000
 """Rows that a Parquet file stores together, and that are in memory at once."""
 
+_PROBE_SIZE: Final = 1024 * 1024
+"""Bytes that are written to a file that polars could not write."""
+
 
 def check_installed() -> None:
     """Raise a `ConfigurationError` if the extra `report` is missing. Does not import it."""
@@ -60,7 +63,7 @@ def write(batches: Batches, types: Mapping[str, type], path: Path) -> int:
         lazy = register_io_source(frames, schema=make([]).schema)
         lazy.sink_parquet(path, row_group_size=ROWS_PER_GROUP, maintain_order=True, engine="streaming")
     except (PolarsError, OSError) as error:
-        failure = failure or OSError(_reason(error))
+        failure = failure or _cause(error, path)
     if failure is not None:
         raise failure
     return count
@@ -74,6 +77,11 @@ def _frame_maker(types: Mapping[str, type]) -> "Callable[[Sequence[tuple[Any, ..
     return lambda rows: pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _reason(error: Exception) -> str:
-    """Return the cause that an error of polars ends with, without the number that Rust adds."""
-    return str(error).partition("\n")[0].rpartition(": ")[2].partition(" (os error")[0]
+def _cause(error: Exception, path: Path) -> OSError:
+    """Return the error of the system that made polars fail. Depending on the position, polars does not keep it."""
+    try:
+        with path.open("ab") as file:
+            file.write(bytes(_PROBE_SIZE))
+    except OSError as cause:
+        return cause
+    return OSError(str(error).partition("\n")[0])

@@ -1,5 +1,6 @@
 """The report of a harvest, read from the ledger on access."""
 
+import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence, Sized
 from contextlib import closing, contextmanager
@@ -225,18 +226,25 @@ def all_failures(root: Path) -> Rows[HarvestFailure]:
     return failures_of(root, 0)
 
 
+def locator(root: Path) -> Callable[[str], str]:
+    """Return the function that makes the location of a file from its path below the destination."""
+    prefix = str(root / "_").removesuffix("_")
+    return lambda target: prefix + target.replace("/", os.sep)
+
+
 def file_maker(root: Path) -> Callable[..., HarvestedFile]:
     """Return the function that makes a file from a row with `FILE_COLUMNS`. It raises `LedgerError`."""
+    locate = locator(root)
 
     def make(*row: Any) -> HarvestedFile:
         target, size, sha256, etag, finished, project, pipeline, workflow, job, number, node, artifact, url, *rest = row
         pipeline_id, created, branch, tag, revision = rest
         try:
-            path = root.joinpath(*target.split("/"))
+            location = locate(target)
             return HarvestedFile(
-                path=path,
+                path=Path(location),
                 target=target,
-                location=str(path),
+                location=location,
                 size=size,
                 sha256=sha256,
                 etag=etag,
