@@ -251,9 +251,9 @@ async def test_columns_have_their_types_also_without_rows_and_with_nulls(
     assert dict(written.schema) == dict(catalog.frame().schema) == TYPES
     assert catalog.write_csv(stream := StringIO()) == count
     assert stream.getvalue().split("\n")[0] == ",".join(COLUMNS)
-    described = dict(
-        duckdb.sql(f"SELECT column_name, column_type FROM (DESCRIBE FROM '{tmp_path}/a.parquet')").fetchall()
-    )
+    with duckdb.connect() as sql:
+        query = f"SELECT column_name, column_type FROM (DESCRIBE FROM '{tmp_path / 'a.parquet'}')"
+        described = dict(sql.execute(query).fetchall())
     assert list(described) == COLUMNS
     assert (described["size"], described["created_at"]) == ("BIGINT", "TIMESTAMP WITH TIME ZONE")
     for row in written.to_dicts():
@@ -456,7 +456,7 @@ print(json.dumps([asyncio.run(ca.harvest_catalog(into)).write_parquet(path), pea
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 async def test_memory_does_not_grow_with_the_number_of_files(tmp_path: Path) -> None:
     make_ledger(tmp_path / "out", 100_000, jobs=1_000)
-    command = [sys.executable, "-c", MEASURED, tmp_path / "out", tmp_path / "a.parquet"]
+    command: list[str | Path] = [sys.executable, "-c", MEASURED, tmp_path / "out", tmp_path / "a.parquet"]
     measured = subprocess.run(command, check=True, capture_output=True)
     count, peak = json.loads(measured.stdout)
     assert count == 100_000

@@ -1,6 +1,7 @@
 """Code that both type checkers must accept. It is never run: `assert_type` is checked statically."""
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any, assert_type
 from uuid import UUID, uuid4
 
 import aiohttp
+import polars as pl
 from aiohttp import web
 
 import circleci_async as ca
