@@ -16,7 +16,7 @@ from ..core.arguments import local_path
 from ..core.when import When, parse_datetime
 from ..errors import DownloadError, InvalidArgument, LedgerBusy, UnsafePath
 from ..untrusted_text import shown_list
-from .folder import HarvestFolder
+from .destination.folder import FolderFiles
 from .ledger.files import FILE_TABLES
 from .ledger.schema import connect_to_read, ledger_errors
 from .ledger.writer import LedgerWriter, transaction
@@ -103,7 +103,7 @@ class _Pruning:
         if await asyncio.to_thread(is_locked, self._root):
             raise LedgerBusy(f"a harvest is running in {self._root}: prune after it has ended")
         connection = await asyncio.to_thread(connect_to_read, self._root, is_checked=False)
-        with closing(connection), closing(HarvestFolder(self._root)) as folder, ledger_errors(self._root):
+        with closing(connection), closing(FolderFiles(self._root)) as folder, ledger_errors(self._root):
             while await asyncio.to_thread(self._count_batch, connection, folder):
                 pass
 
@@ -111,7 +111,7 @@ class _Pruning:
         """Delete the old files."""
         lock = await acquire(lambda: Lock(self._root))
         try:
-            with closing(HarvestFolder(self._root)) as folder:
+            with closing(FolderFiles(self._root)) as folder:
                 async with LedgerWriter(self._root) as writer:
                     while await writer.run(self._delete_batch, folder):
                         pass
@@ -134,7 +134,7 @@ class _Pruning:
         self._last = rows[-1][0] if rows else self._last
         return [(id, target) for id, target, _ in rows]
 
-    def _count_batch(self, sql: sqlite3.Connection, folder: HarvestFolder) -> bool:
+    def _count_batch(self, sql: sqlite3.Connection, folder: FolderFiles) -> bool:
         batch = self._batch(sql)
         for _, target in batch:
             try:
@@ -143,7 +143,7 @@ class _Pruning:
                 self._note_failure(target, error)
         return bool(batch)
 
-    def _delete_batch(self, sql: sqlite3.Connection, folder: HarvestFolder) -> bool:
+    def _delete_batch(self, sql: sqlite3.Connection, folder: FolderFiles) -> bool:
         """Mark files, delete them, and record that; the next call of `prune_harvest` deletes marked ones first."""
         batch = self._batch(sql)
         with transaction(sql):

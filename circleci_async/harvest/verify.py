@@ -17,7 +17,7 @@ from ..core.fan_out import fan_out
 from ..downloads.file_threads import available_cores
 from ..errors import DownloadError, LedgerBusy, UnsafePath
 from ..untrusted_text import is_valid_unicode, shown_list
-from .folder import HarvestFolder
+from .destination.folder import FolderFiles
 from .ledger.schema import connect_to_read, ledger_errors
 from .lock import is_locked
 
@@ -90,7 +90,7 @@ async def verify_harvest(into: str | os.PathLike[str]) -> VerifyReport:
                 if isinstance(outcome, Exception):
                     raise outcome
                 differences.add(outcome)
-        async with aclosing(_batches(_unknown(connection, HarvestFolder(root)))) as batches:
+        async with aclosing(_batches(_unknown(connection, FolderFiles(root)))) as batches:
             async for batch in batches:
                 differences.add([("unknown", path, 0) for path in batch])
     return differences.report(time.monotonic() - began)
@@ -134,7 +134,7 @@ def _finished(connection: sqlite3.Connection) -> Iterator[_Row]:
     return map(_Row._make, connection.execute(query))
 
 
-def _unknown(connection: sqlite3.Connection, folder: HarvestFolder) -> Iterator[str]:
+def _unknown(connection: sqlite3.Connection, folder: FolderFiles) -> Iterator[str]:
     query = "SELECT 1 FROM artifacts WHERE lower(target) = lower(?) AND target = ? AND state IN ('done', 'pruning')"
     for path in folder.finished():
         if not is_valid_unicode(path) or connection.execute(query, (path, path)).fetchone() is None:
@@ -142,11 +142,11 @@ def _unknown(connection: sqlite3.Connection, folder: HarvestFolder) -> Iterator[
 
 
 def _check(root: Path, rows: list[_Row]) -> list[tuple[str, str, int]]:
-    with closing(HarvestFolder(root)) as folder:
+    with closing(FolderFiles(root)) as folder:
         return [(_verdict(folder, row), row.target, row.size) for row in rows]
 
 
-def _verdict(folder: HarvestFolder, row: _Row) -> str:
+def _verdict(folder: FolderFiles, row: _Row) -> str:
     size = folder.size(row.target)
     if size is None:
         return "missing"
