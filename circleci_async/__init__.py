@@ -43,6 +43,7 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .endpoints.triggers import *
     from .errors import *
     from .harvest.catalog import *
+    from .harvest.destination.place import *
     from .harvest.events import *
     from .harvest.prune import *
     from .harvest.report import *
@@ -120,6 +121,7 @@ _MODULES = (
     "endpoints.triggers",
     "errors",
     "harvest.catalog",
+    "harvest.destination.place",
     "harvest.events",
     "harvest.prune",
     "harvest.report",

@@ -10,7 +10,7 @@ from ..errors import CircleCIError, InvalidArgument
 from ..untrusted_text import printable
 from .arguments import option, parse_path
 from .formatting import counted
-from .harvest import Into
+from .harvest import Into, LedgerFolder
 from .output import Output
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ async def catalog(
         option("Write a Parquet file; needs the extra 'report'.", metavar="FILE", parser=parse_path),
     ] = None,
     csv: Annotated[Path | None, option("Write a CSV file; - for stdout.", metavar="FILE", parser=parse_path)] = None,
+    ledger: LedgerFolder = None,
 ) -> None:
     """Write a table of the harvested files, with everything known about each: as Parquet, CSV or JSON.
 
@@ -39,7 +40,7 @@ async def catalog(
         error = InvalidArgument("the format must be one of --parquet FILE, --csv FILE and --json")
         error.hint = "--csv - and --json print to stdout"
         raise error
-    found = await harvest_catalog(into)
+    found = await harvest_catalog(into, ledger=ledger)
     if parquet is not None:
         await _write(out, found, "--parquet", lambda: found.write_parquet(parquet), parquet)
     elif csv is None:

@@ -17,8 +17,10 @@ from ..core.arguments import local_path
 from ..downloads.replaced_file import replaced_file
 from ..errors import InvalidArgument, LedgerError
 from . import parquet
+from .destination.place import HarvestDestination, Place, resolve
 from .ledger.schema import connect_to_read, ledger_errors
 from .ledger.values import valid_text
+from .open_ledger import readable
 from .report import FINISHED_FILES, HarvestedFile, Rows, file_maker
 
 if TYPE_CHECKING:
@@ -71,8 +73,8 @@ class HarvestCatalog(Rows[HarvestedFile]):
     Reading and writing blocks: in a service, call `await asyncio.to_thread(catalog.write_parquet, path)`.
     """
 
-    def __init__(self, root: Path) -> None:
-        super().__init__(root, _QUERY, (), file_maker(root))
+    def __init__(self, place: Place) -> None:
+        super().__init__(place, _QUERY, (), file_maker(place))
         self._interrupted: Event = Event()
 
     def __len__(self) -> int:
@@ -146,7 +148,7 @@ class HarvestCatalog(Rows[HarvestedFile]):
     @contextmanager
     def _reading(self) -> Generator[sqlite3.Connection]:
         if self._interrupted.is_set():
-            raise LedgerError(f"the catalog of {self._root} was interrupted: call `harvest_catalog` again")
+            raise LedgerError(f"the catalog of {self._place} was interrupted: call `harvest_catalog` again")
         with super()._reading() as sql:
             sql.set_progress_handler(self._interrupted.is_set, _OPERATIONS)
             yield sql
@@ -154,21 +156,26 @@ class HarvestCatalog(Rows[HarvestedFile]):
     @contextmanager
     def _new_file(self, path: str | os.PathLike[str]) -> Generator[Path]:
         target = local_path("path", path)
-        self._check_is_not_harvested(target)
+        if self._is_of_harvest(target):
+            raise InvalidArgument(f"path must not be a file of the harvest, got {str(target)!r}: choose another path")
         with replaced_file("path", target) as file:
             yield file
 
-    def _check_is_not_harvested(self, path: Path) -> None:
-        """Raise `InvalidArgument` for a file that belongs to the harvest."""
-        try:
-            target = (path.parent.resolve() / path.name).relative_to(self._root.resolve()).as_posix()
-        except ValueError:
-            return
+    def _is_of_harvest(self, path: Path) -> bool:
+        """Return whether a path belongs to the ledger or is a harvested file."""
+        file = path.parent.resolve() / path.name
+        for folder in filter(None, (self._place.ledger, self._place.folder)):
+            if not file.is_relative_to(folder.resolve()):
+                continue
+            target = file.relative_to(folder.resolve()).as_posix()
+            if target.startswith(".harvest") or (folder == self._place.folder and self._has(target)):
+                return True
+        return False
+
+    def _has(self, target: str) -> bool:
         with self._reading() as sql:
             query = "SELECT 1 FROM artifacts WHERE lower(target) = lower(?)"
-            is_harvested = sql.execute(query, (valid_text(target),)).fetchone() is not None
-        if is_harvested or target.startswith(".harvest"):
-            raise InvalidArgument(f"path must not be a file of the harvest, got {str(path)!r}: choose another path")
+            return sql.execute(query, (valid_text(target),)).fetchone() is not None
 
 
 class _Lines:
@@ -190,17 +197,18 @@ def _row(file: HarvestedFile) -> _Row:
     return tuple(row)
 
 
-async def harvest_catalog(into: str | os.PathLike[str]) -> HarvestCatalog:
-    """Return the catalog of the harvest in a destination. Sends no request and changes nothing.
+async def harvest_catalog(into: HarvestDestination, *, ledger: str | os.PathLike[str] | None = None) -> HarvestCatalog:
+    """Return the catalog of the harvest in a destination. Sends no request to CircleCI and changes nothing.
 
-    Can be read while a harvest is running: it contains the files that are finished at each access. Raises `LedgerError`
-    if the destination contains no harvest, or its ledger cannot be read.
+    Can be read while a harvest is running: it contains the files that are finished at each access. `ledger`: the folder
+    of the ledger, if the harvest was given one. Raises `InvalidArgument`, and `LedgerError` if the destination contains
+    no harvest, or its ledger cannot be read.
     """
-    root = local_path("into", into)
-    await asyncio.to_thread(_check, root)
-    return HarvestCatalog(root)
+    place = await readable(resolve(into, ledger))
+    await asyncio.to_thread(_check, place.ledger)
+    return HarvestCatalog(place)
 
 
-def _check(root: Path) -> None:
-    with ledger_errors(root):
-        connect_to_read(root, is_checked=False).close()
+def _check(folder: Path) -> None:
+    with ledger_errors(folder):
+        connect_to_read(folder, is_checked=False).close()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from circleci_async import Artifact, CircleCI, InvalidArgument, harvest_catalog, harvest_status, verify_harvest
+from circleci_async import Artifact, CircleCI, InvalidArgument, harvest_status, verify_harvest
 
 ARTIFACT = Artifact(path="a", node_index=0, url="http://localhost:1/a")
 
@@ -15,7 +15,6 @@ CALLS: dict[str, tuple[str, Call]] = {
     "harvest": ("into", lambda circle, into: circle.harvest("gh/acme/api", into)),
     "verify": ("into", lambda circle, into: verify_harvest(into)),
     "status": ("into", lambda circle, into: harvest_status(into)),
-    "catalog": ("into", lambda circle, into: harvest_catalog(into)),
     "download": ("folder", lambda circle, folder: circle.artifacts.download(ARTIFACT, folder)),
     "download_all": ("folder", lambda circle, folder: circle.artifacts.download_all([ARTIFACT], folder)),
     "download nothing": ("folder", lambda circle, folder: circle.artifacts.download_all([], folder)),
