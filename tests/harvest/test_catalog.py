@@ -461,3 +461,14 @@ async def test_memory_does_not_grow_with_the_number_of_files(tmp_path: Path) -> 
     count, peak = json.loads(measured.stdout)
     assert count == 100_000
     assert peak < 250
+
+
+async def test_a_bucket_has_urls_as_locations(tmp_path: Path) -> None:
+    async with FakeCircleCI(small_world(pipelines=1)) as fake, fake.client() as circle:
+        report = await circle.harvest("gh/acme/api", "memory:///catalog", ledger=tmp_path / "ledger")
+    catalog = await ca.harvest_catalog("memory:///catalog", ledger=tmp_path / "ledger")
+    assert [row["location"] for row in catalog.rows()] == sorted(file.location for file in report.files)
+    assert {row["location"] for row in catalog.rows()} == {f"memory:///catalog/{file.target}" for file in report.files}
+    with pytest.raises(ca.InvalidArgument, match="path must not be a file of the harvest"):
+        catalog.write_csv(tmp_path / "ledger" / ".harvest.sqlite")
+    assert catalog.write_csv(tmp_path / "a.csv") == 8
