@@ -19,6 +19,7 @@ IMPORTERS = {
     "backoff": {"core.retry"},
     "cattrs": {"core.codec"},
     "keyring": {"config.os_keyring"},
+    "obstore": {"harvest.destination.bucket"},
     "rich": {"cli"},
     "typer": {"cli"},
     "yaml": {"config.settings"},

@@ -1,6 +1,7 @@
 """`Bucket` reads and writes objects of moto's S3 and of obstore's memory store."""
 
 import io
+import sys
 from pathlib import Path
 from uuid import uuid4
 
@@ -290,3 +291,12 @@ def test_settings_that_are_missing_or_invalid(s3: TestBucket, monkeypatch: pytes
 def test_a_url_with_a_prefix_that_needs_quotes(s3: TestBucket) -> None:
     s3.open("a b/ü").put("x", b"1")
     assert s3.keys() == ["a b/ü/x"]
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    with pytest.raises(ca.ConfigurationError) as caught:
+        open_bucket("into", "s3://bucket/x")
+    assert str(caught.value) == (
+        "into 's3://bucket/x' needs the extra 'store': install it with `pip install 'circleci-async[store]'`"
+    )
