@@ -175,13 +175,14 @@ class Bucket:
         self._check_key(key)
         if metadata:
             self._check_metadata(key, metadata)
+        source = content if isinstance(content, bytes) else _reopenable(content)
         result = self._call(
             "write",
             key,
             lambda: obstore.put(
                 self._store,
                 key,
-                content,
+                source,
                 attributes=dict(metadata) if metadata else None,
                 chunk_size=PART_SIZE,
                 max_concurrency=MAX_UPLOADS,
@@ -393,6 +394,18 @@ def bucket_of(name: str, store: Any) -> tuple[Path | None, Bucket | None]:
         f"{name} must be a folder, the URL of a bucket, or a store of obstore (S3, GCS, Azure, local with a prefix,"
         f" memory), got {store!r}"
     )
+
+
+def _reopenable(file: IO[bytes]) -> IO[bytes] | Path:
+    """Return a path that opens an open file, where the system has one.
+
+    obstore panics if it reads from an object of Python while the interpreter shuts down.
+    """
+    try:
+        path = Path(f"/dev/fd/{file.fileno()}")
+    except OSError:  # not a file of the system
+        return file
+    return path if path.exists() else file
 
 
 def _stored(meta: "ObjectMeta") -> StoredObject:
