@@ -6,7 +6,7 @@ do not, and release the lock of the interpreter while they wait.
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from importlib.util import find_spec
@@ -209,7 +209,9 @@ class Bucket:
         """Yield the objects below a prefix, which is a whole folder, in the order of their names."""
         import obstore
 
-        chunks = self._call("list", prefix or "", lambda: iter(obstore.list(self._store, prefix)))
+        start: Callable[[], Iterator[Sequence[ObjectMeta]]]
+        start = partial(obstore.list, self._store, prefix)  # pyright: ignore[reportUnknownMemberType]
+        chunks = self._call("list", prefix or "", start)
         while chunk := self._call("list", prefix or "", lambda: next(chunks, None)):
             yield from map(_stored, chunk)
 

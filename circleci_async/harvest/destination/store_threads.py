@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Semaphore, Thread
 from typing import Any, ParamSpec, TypeVar
 
@@ -23,7 +23,9 @@ class StoreThreads:
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._idle = Semaphore(0)
         self._started = 0
-        self._closed = False
+
+    def __del__(self) -> None:
+        self.close()
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a call in a thread. A cancellation ends the wait, but not the call."""
@@ -32,21 +34,25 @@ class StoreThreads:
         self._calls.put(_Call(lambda: work(*args, **kwargs), loop, result))
         if not self._idle.acquire(blocking=False) and self._started < self._concurrency:
             self._started += 1
-            Thread(target=self._run_calls, name=f"circleci-async-store-{self._started}", daemon=True).start()
+            name = f"circleci-async-store-{self._started}"
+            Thread(target=_run_calls, args=(self._calls, self._idle), name=name, daemon=True).start()
         return await result
 
     def close(self) -> None:
-        """Start no further calls, and end the threads after their current ones."""
-        self._closed = True
+        """Cancel the calls that wait for a thread, and end each thread after its current call. Idempotent."""
+        with suppress(Empty):
+            while True:
+                if (call := self._calls.get_nowait()) is not None:
+                    call.cancel()
         for _ in range(self._started):
             self._calls.put(None)
 
-    def _run_calls(self) -> None:
-        while (call := self._calls.get()) is not None:
-            if not self._closed:
-                call.run()
-            del call  # its result is not kept until the next one
-            self._idle.release()
+
+def _run_calls(calls: "SimpleQueue[_Call | None]", idle: Semaphore) -> None:
+    while (call := calls.get()) is not None:
+        call.run()
+        del call  # its result is not kept until the next one
+        idle.release()
 
 
 class _Call:
@@ -66,6 +72,11 @@ class _Call:
             error = raised
         with suppress(RuntimeError):  # the event loop is closed
             self._loop.call_soon_threadsafe(self._finish, outcome, error)
+
+    def cancel(self) -> None:
+        """Cancel a call that has not started."""
+        with suppress(RuntimeError):  # the event loop is closed
+            self._loop.call_soon_threadsafe(self._result.cancel)
 
     def _finish(self, outcome: Any, error: BaseException | None) -> None:
         if self._result.cancelled():

@@ -119,11 +119,29 @@ async def test_a_cancelled_call_does_not_block_the_others() -> None:
     threads.close()
 
 
-async def test_close_ends_the_threads() -> None:
+@pytest.mark.parametrize("closes", [True, False])
+async def test_the_threads_end(closes: bool) -> None:
+    before = set(threading.enumerate())
     threads = StoreThreads(2)
     await asyncio.gather(threads.run(time.sleep, 0.01), threads.run(time.sleep, 0.01))
-    ours = [thread for thread in threading.enumerate() if thread.name.startswith("circleci-async-store")]
-    threads.close()
+    ours = [thread for thread in threading.enumerate() if thread not in before and "store" in thread.name]
+    assert len(ours) == 2
+    if closes:
+        threads.close()
+    del threads
     for thread in ours:
         await asyncio.to_thread(thread.join, 30)
         assert not thread.is_alive()
+
+
+async def test_close_cancels_the_calls_that_wait() -> None:
+    threads = StoreThreads(1)
+    release = threading.Event()
+    first = asyncio.ensure_future(threads.run(release.wait, 30))
+    queued = asyncio.ensure_future(threads.run(print))
+    await asyncio.sleep(0.01)
+    threads.close()
+    with pytest.raises(asyncio.CancelledError):
+        await queued
+    release.set()
+    assert await first
