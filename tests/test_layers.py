@@ -20,6 +20,7 @@ IMPORTERS = {
     "cattrs": {"core.codec"},
     "keyring": {"config.os_keyring"},
     "obstore": {"harvest.destination.bucket"},
+    "polars": {"harvest.parquet"},
     "rich": {"cli"},
     "typer": {"cli"},
     "yaml": {"config.settings"},
