@@ -14,6 +14,8 @@ from circleci_async.testing.server.api import ApiOrigin
 from circleci_async.testing.server.exchange import Request, Response
 from tests.description import faults_of
 
+pytest_plugins = ["tests.s3.fixtures"]
+
 _API = "/api/v2"
 
 # on a busy machine an example can take longer than the default of 200 ms
@@ -27,9 +29,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Run each test without the tokens, settings, config files, keyring and proxies of this machine."""
+    """Run each test without the tokens, settings, config files, keyring, buckets and proxies of this machine."""
     for name in os.environ:
-        if name.upper().startswith(("CIRCLE", "XDG_")) or name.upper().endswith("_PROXY"):
+        if name.upper().startswith(("CIRCLE", "XDG_", "AWS_", "GOOGLE_", "AZURE_")) or name.upper().endswith("_PROXY"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     home = tmp_path / "home"
