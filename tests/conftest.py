@@ -1,5 +1,6 @@
 """Fixtures of all tests."""
 
+import gc
 import json
 import os
 import signal
@@ -60,6 +61,12 @@ def validate_responses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(ApiOrigin, "answer", validated)
     yield
     assert faults == []
+
+
+def pytest_collection_finish() -> None:
+    """Exclude the collected tests and the imported modules from garbage collection, which tests run in full."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
