@@ -27,16 +27,27 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Run each test without the tokens, settings, config files, keyring and proxies of this machine."""
+def clean_environment(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Run each test without the tokens, settings, config files, keyring and proxies of this machine.
+
+    The home folder is in `tmp_path`. It does not exist in tests without that fixture: they start faster.
+    """
     for name in os.environ:
         if name.upper().startswith(("CIRCLE", "XDG_")) or name.upper().endswith("_PROXY"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
-    home = tmp_path / "home"
-    home.mkdir()
+    if "tmp_path" in request.fixturenames:
+        home = request.getfixturevalue("tmp_path") / "home"
+        home.mkdir()
+    else:
+        home = tmp_path_factory.getbasetemp() / "no home"
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(home))
+    yield
+    if home.name == "no home":
+        assert not home.exists(), "a test that writes into the home folder needs the fixture tmp_path"
 
 
 @pytest.fixture(autouse=True)
