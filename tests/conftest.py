@@ -6,7 +6,6 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -72,6 +71,14 @@ def validate_responses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(ApiOrigin, "answer", validated)
     yield
     assert faults == []
+
+
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Return three workers for each two processors: a third of the time, tests wait for processes and timers."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return count + count // 2
 
 
 def pytest_collection_finish() -> None:
