@@ -12,7 +12,7 @@ from typing import Any
 from attrs import Attribute, asdict, evolve, fields, frozen
 
 from .scale_measure import QUICK, TRIALS, Amounts, measured, run_trial
-from .scale_model import Organization, Setup, checked_kinds, cost, estimate, first, nightly
+from .scale_model import Organization, Setup, checked_kinds, cost, estimate, first, nightly, with_values
 from .scale_simulation import simulate
 
 PROJECTS = (10, 300, 3000)
@@ -48,11 +48,8 @@ def main(arguments: Sequence[str]) -> None:
         run(is_quick=is_quick)
         return
     machine = measured(QUICK if is_quick else Amounts()) if is_measured else {}
-    organization, setup = (
-        evolve(kind(), **{each.name: options[each.name] for each in fields(kind) if each.name in options})
-        for kind in (Organization, Setup)
-    )
-    setup = evolve(setup, **{name: value for name, value in machine.items() if name not in options})
+    organization = with_values(Organization(), options)
+    setup = with_values(Setup(), machine | options)
     if problem := _problem(organization, setup):
         parser.error(problem)
     answer = result(organization, setup)

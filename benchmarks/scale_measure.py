@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from attrs import define, evolve, field, frozen
 
@@ -27,7 +28,7 @@ from . import harvest, world
 from .measure import MIB, empty, folder_for
 from .rivals import TOKEN, Task
 from .rivals import harvest as harvest_all
-from .scale_model import Organization, Setup
+from .scale_model import Organization, Setup, with_values
 from .scale_simulation import simulate
 
 JOB_ARTIFACTS = 4
@@ -231,7 +232,7 @@ class Night:
         """Harvest all projects. The age of a pipeline does not change between the two harvests."""
         setup, build = self.setup, self.organization
         since = build.days + setup.interval if is_first or not setup.since else setup.since
-        kinds = {} if setup.what == "artifacts" else {"what": setup.what.split(",")}
+        kinds: dict[str, Any] = {} if setup.what == "artifacts" else {"what": setup.what.split(",")}
         report = await circle.harvest(
             [project.slug for project in self.projects] if build.by_slug else "gh/acme",
             folder,
@@ -282,5 +283,5 @@ def run_trial(trial: Trial, machine: dict[str, float]) -> tuple[float, float]:
         if folder is None:
             raise SystemExit("no room for the files")
         seconds = asyncio.run(real(folder))
-    setup = evolve(trial.setup, **{name: machine[name] for name in ("cpu_file", "cpu_gigabyte", "cpu_list", "commits")})
+    setup = with_values(trial.setup, machine)
     return seconds, simulate(trial.organization, setup, is_first=True).seconds

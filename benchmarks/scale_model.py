@@ -4,10 +4,11 @@
 """
 
 import math
+from collections.abc import Mapping
 from statistics import NormalDist
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from attrs import field, fields_dict, frozen
+from attrs import evolve, field, fields_dict, frozen
 
 PROJECTS_AT_ONCE: Final = 6
 """Projects that discovery reads concurrently."""
@@ -90,6 +91,14 @@ class Setup:
     cpu_list: float = given(0.0008, "CPU seconds of the caller for a request to the API")
     commits: float = given(20_000.0, "finished files per second that the caller records, for Dask workers")
     row: float = given(620.0, "bytes of the ledger for a file")
+
+
+Given = TypeVar("Given", Organization, Setup)
+
+
+def with_values(given: Given, values: Mapping[str, Any]) -> Given:
+    """Return a copy with the values of the fields that it has."""
+    return evolve(given, **{name: values[name] for name in fields_dict(type(given)) if name in values})
 
 
 @frozen(kw_only=True)

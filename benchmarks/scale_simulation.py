@@ -1,13 +1,13 @@
 """Simulate a harvest event by event, with seeded random times and sizes, independently of the formulas of the model.
 
 It follows the code: discovery with its limits of concurrency, a token bucket, permits, workers, uploads and commits. Of
-a large organization it simulates a part and multiplies the time, except that of the first and of the last file.
+a large organization it simulates a part, and twice that part, and multiplies the difference.
 """
 
 import heapq
 import random
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 
 from attrs import define, evolve, frozen
@@ -23,8 +23,10 @@ MAX_PENDING = 5_000
 """Pending artifacts beyond which discovery waits."""
 
 SLICE_PROJECTS = 12
-SLICE_FILES = 16_000
-"""Larger organizations are simulated in part: at most these projects, and pipelines of about as many files."""
+SLICE_FILES = 12_000
+MIN_PAGES = 2
+"""Larger organizations are simulated in part: these projects at night; at first, pipelines of about as many files, and
+at least as many pages of them for each project that is read concurrently."""
 
 Action = Callable[[], object]
 
@@ -191,10 +193,19 @@ class _Workflow:
     """Jobs whose artifacts are listed again without news."""
 
 
+@define
+class _Pipeline:
+    """A pipeline that is listed."""
+
+    workflows: list[_Workflow]
+    is_requested: bool = True
+    """Whether its workflows are requested: otherwise the ledger has them."""
+
+
 class _Harvest:
     """One simulated harvest."""
 
-    def __init__(self, organization: Organization, setup: Setup, *, is_first: bool, seed: int, sizes: list[float]):
+    def __init__(self, organization: Organization, setup: Setup, *, is_first: bool, seed: int, sizes: Sequence[float]):
         self.organization = organization
         self.setup = setup
         self.is_first = is_first
@@ -202,7 +213,6 @@ class _Harvest:
         self.random = random.Random(seed)
         self.now = 0.0
         self.requests = self.files = 0
-        self.last_file = 0.0
         self.end = self._answered_at = 0.0
         self._sizes = sizes
         self._events: list[tuple[float, int, Action]] = []
@@ -240,47 +250,43 @@ class _Harvest:
     def _project(self, _: object, done: Action) -> None:
         pipelines = self._pipelines()
         per_page = self.setup.page_size
-        ready: deque[tuple[bool, list[_Workflow]]] = deque()
+        ready: deque[_Pipeline] = deque()
         is_over = self.is_first or not self.setup.since or self.setup.since >= self.organization.days
 
         def pull(receive: Callable[[object], None]) -> None:
             if ready:
                 receive(ready.popleft())
-            elif pulled and (len(pulled) < per_page or (not pipelines and is_over)):
+            elif pulled and (len(pulled[-1]) < per_page or (not pipelines and is_over)):
                 receive(None)
             else:
                 self._request(lambda: page(receive))
 
         def page(receive: Callable[[object], None]) -> None:
-            pulled[:] = [pipelines.popleft() for _ in range(min(per_page, len(pipelines)))]
-            ready.extend(pulled)
-            pulled.append((False, []))  # the page was read, though it may be empty
-            if len(pulled) > per_page:
-                pulled.pop()
+            pulled.append([pipelines.popleft() for _ in range(min(per_page, len(pipelines)))])
+            ready.extend(pulled[-1])
             receive(ready.popleft() if ready else None)
 
-        pulled: list[tuple[bool, list[_Workflow]]] = []
+        pulled: list[list[_Pipeline]] = []
         _Fan(PIPELINES, pull, self._pipeline, done)
 
-    def _pipelines(self) -> "deque[tuple[bool, list[_Workflow]]]":
+    def _pipelines(self) -> "deque[_Pipeline]":
         """Return the pipelines of a project that a harvest lists: whether their workflows are requested, and which."""
         build, whole = self.organization, self._whole
         if self.is_first:
-            return deque((True, self._workflows()) for _ in range(whole(build.pipelines)))
+            return deque(_Pipeline(self._workflows()) for _ in range(whole(build.pipelines)))
         a_day = build.pipelines / build.days
         since = min(self.setup.since or build.days, build.days)
         listed = whole(a_day * since)
         new = min(listed, whole(a_day * min(self.setup.interval, since)))
         rechecked = min(listed, max(new, whole(a_day * (self.setup.recheck + self.setup.interval))))
-        found: deque[tuple[bool, list[_Workflow]]] = deque((True, self._workflows()) for _ in range(new))
+        found: deque[_Pipeline] = deque(_Pipeline(self._workflows()) for _ in range(new))
         for position in range(new, listed):
-            found.append((position < rechecked, []))
+            found.append(_Pipeline([], position < rechecked))
         for _ in range(whole(new * build.reruns)):
-            is_listed, workflows = found[self.random.randrange(rechecked)]
-            if is_listed:
-                workflows.append(_Workflow(whole(build.jobs), build.rerun_jobs))
+            rerun = found[self.random.randrange(rechecked)]
+            rerun.workflows.append(_Workflow(whole(build.jobs), build.rerun_jobs))
         for _ in range(whole(new * build.running)):
-            found[self.random.randrange(rechecked)][1].append(_Workflow(0, again=1))
+            found[self.random.randrange(rechecked)].workflows.append(_Workflow(0, again=1))
         return found
 
     def _workflows(self) -> list[_Workflow]:
@@ -288,8 +294,9 @@ class _Harvest:
         return [_Workflow(self._whole(self.organization.jobs)) for _ in range(count)]
 
     def _pipeline(self, item: object, done: Action) -> None:
-        is_requested, workflows = item  # type: ignore[misc]
-        if not is_requested:
+        assert isinstance(item, _Pipeline)
+        workflows = item.workflows
+        if not item.is_requested:
             self.at(self.now, done)
             return
         remaining = iter(workflows)
@@ -359,7 +366,6 @@ class _Harvest:
         while self._pending and self._claimed < self._slots.size:
             self._claimed += 1
             size = self._pending.popleft()
-            self.last_file = self.now
             self._slots.acquire(partial(self._download, size))
         while self._blocked and len(self._pending) <= MAX_PENDING:
             self.at(self.now, self._blocked.popleft())
@@ -429,24 +435,38 @@ class _Harvest:
 def simulate(organization: Organization, setup: Setup, *, is_first: bool, seed: int = 1) -> Simulated:
     """Simulate a harvest."""
     part = _slice(organization, setup, is_first=is_first)
-    files = _files(part, setup, is_first=is_first)
-    harvest = _Harvest(part, setup, is_first=is_first, seed=seed, sizes=list(_sizes(round(files), organization, seed)))
-    harvest.run()
+    once = _run(part, setup, is_first=is_first, seed=seed)
     whole = organization.projects * organization.pipelines
     share = part.projects * part.pipelines / whole if whole else 1.0
-    first = min(4 * setup.latency, harvest.last_file)  # of a page, and of the lists that lead to the first file
-    fixed = first + harvest.end - harvest.last_file if share < 1 else 0.0
-    seconds = fixed + (harvest.end - fixed) / share
-    return Simulated(seconds, harvest.requests, harvest.files, share)
+    if share == 1:
+        return Simulated(once.end, once.requests, once.files, share)
+    # The difference from twice as much work is the time without the begin and the end.
+    if is_first and 2 * part.pipelines <= organization.pipelines:
+        double = evolve(part, pipelines=2 * part.pipelines)
+    else:
+        double = evolve(part, projects=2 * part.projects)
+    twice = _run(double, setup, is_first=is_first, seed=seed)
+    seconds = once.end + (twice.end - once.end) * (1 / share - 1)
+    return Simulated(seconds, twice.requests, twice.files, 2 * share)
+
+
+def _run(organization: Organization, setup: Setup, *, is_first: bool, seed: int) -> _Harvest:
+    files = round(_files(organization, setup, is_first=is_first))
+    harvest = _Harvest(organization, setup, is_first=is_first, seed=seed, sizes=_sizes(files, organization, seed))
+    harvest.run()
+    return harvest
 
 
 def _slice(organization: Organization, setup: Setup, *, is_first: bool) -> Organization:
-    """Return a part of the organization that is simulated in about a second."""
-    part = evolve(organization, projects=min(organization.projects, SLICE_PROJECTS))
-    files = _files(part, setup, is_first=is_first)
-    if not is_first or files <= SLICE_FILES:
-        return part
-    pages = max(1, round(part.pipelines * SLICE_FILES / files / setup.page_size))
+    """Return a part of the organization, or all of it if that is little."""
+    files = _files(organization, setup, is_first=is_first)
+    if files <= SLICE_FILES and organization.projects <= 2 * SLICE_PROJECTS:
+        return organization
+    if not is_first:
+        return evolve(organization, projects=min(organization.projects, SLICE_PROJECTS))
+    part = evolve(organization, projects=min(organization.projects, PROJECTS))
+    wanted = part.pipelines * SLICE_FILES / _files(part, setup, is_first=True)
+    pages = max(MIN_PAGES, round(wanted / setup.page_size))
     return evolve(part, pipelines=min(part.pipelines, pages * setup.page_size))
 
 

@@ -20,6 +20,7 @@ from benchmarks.scale_model import (
     size_at,
     throughput,
     uploads,
+    with_values,
 )
 from benchmarks.scale_simulation import simulate
 from circleci_async.harvest import discovery
@@ -63,9 +64,9 @@ def test_more_quota_or_workers_never_take_longer() -> None:
     for plan in (first, nightly):
         for name, values in (("quota", (1, 10, 50, 200, 1000)), ("workers", (2, 3, 10, 100, 1000))):
             for organization in (Organization(), Organization(size=50e6), Organization(artifacts=100, size=1e3)):
-                times = []
+                times: list[float] = []
                 for value in values:
-                    setup = evolve(Setup(workers=2), **{name: value})
+                    setup = with_values(Setup(workers=2), {name: value})
                     times.append(estimate(organization, setup, plan(organization, setup)).seconds)
                 assert times == sorted(times, reverse=True)
 
