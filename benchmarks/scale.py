@@ -7,6 +7,7 @@ import argparse
 import json
 import math
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Any
 
 from attrs import Attribute, asdict, evolve, fields, frozen
@@ -33,7 +34,7 @@ class Profile:
 
 PROFILES = (
     Profile("4 artifacts of 1 MB a job", Organization()),
-    Profile("50 artifacts of 50 kB a job", Organization(artifacts=50, size=50e3)),
+    Profile("20 artifacts of 100 kB a job", Organization(artifacts=20, size=100e3)),
     Profile("2 artifacts of 50 MB a job", Organization(artifacts=2, size=50e6)),
 )
 
@@ -244,14 +245,10 @@ def print_deviation(workers: Sequence[int]) -> None:
 
 def deviations(organization: Organization, workers: Sequence[int]) -> Iterator[float]:
     """Yield the difference of the model's time from the simulated one, as a share of it, for each cell."""
-    for projects in PROJECTS:
-        build = evolve(organization, projects=projects)
-        for quota in QUOTAS:
-            for count in workers:
-                setup = Setup(quota=quota, workers=count)
-                for plan in (first, nightly):
-                    simulated = simulate(build, setup, is_first=plan is first).seconds
-                    yield estimate(build, setup, plan(build, setup)).seconds / simulated - 1
+    for quota, count, plan, projects in product(QUOTAS, workers, (first, nightly), PROJECTS):
+        build, setup = evolve(organization, projects=projects), Setup(quota=quota, workers=count)
+        simulated = simulate(build, setup, is_first=plan is first).seconds
+        yield estimate(build, setup, plan(build, setup)).seconds / simulated - 1
 
 
 def print_trials(machine: dict[str, float]) -> None:

@@ -9,6 +9,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
+from typing import NamedTuple
 
 from attrs import define, evolve, frozen
 
@@ -24,7 +25,7 @@ MAX_PENDING = 5_000
 
 SLICE_PROJECTS = 12
 SLICE_FILES = 12_000
-MIN_PAGES = 2
+MIN_PAGES = 6
 """Larger organizations are simulated in part: these projects at night; at first, pipelines of about as many files, and
 at least as many pages of them for each project that is read concurrently."""
 
@@ -450,11 +451,20 @@ def simulate(organization: Organization, setup: Setup, *, is_first: bool, seed: 
     return Simulated(seconds, twice.requests, twice.files, 2 * share)
 
 
-def _run(organization: Organization, setup: Setup, *, is_first: bool, seed: int) -> _Harvest:
+class _Run(NamedTuple):
+    """A simulated harvest: seconds, requests to the API, and files."""
+
+    end: float
+    requests: int
+    files: int
+
+
+@lru_cache(maxsize=64)  # the parts of several organizations can be the same
+def _run(organization: Organization, setup: Setup, *, is_first: bool, seed: int) -> _Run:
     files = round(_files(organization, setup, is_first=is_first))
     harvest = _Harvest(organization, setup, is_first=is_first, seed=seed, sizes=_sizes(files, organization, seed))
     harvest.run()
-    return harvest
+    return _Run(harvest.end, harvest.requests, harvest.files)
 
 
 def _slice(organization: Organization, setup: Setup, *, is_first: bool) -> Organization:
