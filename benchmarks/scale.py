@@ -6,7 +6,7 @@ With numbers of your own, such as `--projects 300 --quota 50 --workers 10`, it a
 import argparse
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -65,16 +65,16 @@ def _parser() -> argparse.ArgumentParser:
     for kind in (Organization, Setup):
         group = parser.add_argument_group(kind.__name__.lower())
         for each in fields(kind):
-            _add_option(group, each)
+            group.add_argument(_option(each.name), **_option_of(each))
     return parser
 
 
-def _add_option(group: "argparse._ArgumentGroup", each: "Attribute[Any]") -> None:
-    name = _option(each.name)
+def _option_of(each: "Attribute[Any]") -> dict[str, Any]:
+    """Return the arguments of `add_argument` for a field."""
     if isinstance(each.default, bool):
-        group.add_argument(name, action=argparse.BooleanOptionalAction, default=None, help=each.metadata["help"])
-        return
-    group.add_argument(name, type=type(each.default), help=f"{each.metadata['help']} (default: {each.default})")
+        return {"action": argparse.BooleanOptionalAction, "help": each.metadata["help"]}
+    kind: Callable[[str], object] = each.default.__class__
+    return {"type": kind, "help": f"{each.metadata['help']} (default: {each.default})"}
 
 
 def _option(name: str) -> str:

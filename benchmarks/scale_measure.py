@@ -12,7 +12,7 @@ from typing import Any
 from attrs import define, evolve, field, frozen
 
 import circleci_async as ca
-from circleci_async.harvest.folder import HarvestFolder
+from circleci_async.harvest.destination.folder import FolderFiles
 from circleci_async.harvest.layout import DEFAULT_LAYOUT, JobRef, Layout, PipelineRef
 from circleci_async.harvest.ledger.catalog import Catalog
 from circleci_async.harvest.ledger.ended import EndedLists
@@ -97,7 +97,7 @@ async def _list(task: Task) -> ca.HarvestReport:
 async def build_ledger(folder: Path, count: int) -> tuple[float, float]:
     """Record files as a harvest does; return the commits per second of CPU time, and the ledger's bytes per file."""
     layout = Layout(DEFAULT_LAYOUT)
-    with closing(HarvestFolder(folder)) as root:
+    with closing(FolderFiles(folder)) as root:
         async with LedgerWriter(folder) as writer:
             run = await begin_run(writer, layout, ["gh/acme/api"], "{}")
             catalog, queue, ended = Catalog(writer, root, layout, run), LedgerQueue(writer, run), EndedLists(writer)

@@ -3,14 +3,15 @@
 import sqlite3
 from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence, Sized
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Generic, TypeAlias, TypeVar, overload
+from typing import Any, Final, Generic, TypeAlias, TypeVar, overload
 
 from attrs import field, frozen
 
 from ..errors import CircleCIError, DownloadError
 from ..untrusted_text import named, shown_list
+from .destination.place import Place
 from .ledger.files import FILE_COLUMNS, FILE_TABLES
 from .ledger.schema import LEDGER_NAME, connect_to_read, damaged, ledger_errors
 
@@ -26,6 +27,10 @@ class HarvestedFile:
     """A finished file."""
 
     path: Path
+    target: str
+    """The path below the destination, with `/` between names."""
+    location: str
+    """The path of the file as text, or its URL in a bucket."""
     size: int
     sha256: str
     """Hexadecimal checksum of the content."""
@@ -50,6 +55,8 @@ class HarvestedFile:
     revision: str | None = None
     """The commit of the pipeline."""
     pipeline_id: str | None = None
+    kind: str = "artifacts"
+    """What the file was harvested as."""
 
 
 OnFile: TypeAlias = Callable[[HarvestedFile], Awaitable[object]]
@@ -85,9 +92,9 @@ class Rows(Sequence[T], Generic[T]):
     """
 
     def __init__(
-        self, root: Path, query: str, values: tuple[object, ...], make: Callable[..., T], length: int | None = None
+        self, place: Place, query: str, values: tuple[object, ...], make: Callable[..., T], length: int | None = None
     ) -> None:
-        self._root = root
+        self._place = place
         self._query = query
         self._values = values
         self._make = make
@@ -95,7 +102,7 @@ class Rows(Sequence[T], Generic[T]):
 
     @contextmanager
     def _reading(self) -> Generator[sqlite3.Connection]:
-        with ledger_errors(self._root), closing(connect_to_read(self._root)) as sql:
+        with ledger_errors(self._place.ledger), closing(connect_to_read(self._place.ledger)) as sql:
             yield sql
 
     def __len__(self) -> int:
@@ -133,7 +140,7 @@ class Rows(Sequence[T], Generic[T]):
         return self._make(*row)
 
     def __repr__(self) -> str:
-        return f"<{len(self):,} rows of the ledger in {self._root}>"
+        return f"<{len(self):,} rows of the ledger in {self._place}>"
 
 
 def counted(rows: Sized) -> str:
@@ -180,7 +187,7 @@ class HarvestReport:
         raise DownloadError(shown_list(f"{count} of {count + len(self.files)} failed:", lines))
 
 
-_FILES = f"SELECT {FILE_COLUMNS} FROM {FILE_TABLES} WHERE state = 'done'"
+FINISHED_FILES: Final = f"SELECT {FILE_COLUMNS} FROM {FILE_TABLES} WHERE state = 'done'"
 _FAILURES = (
     "SELECT 'artifact', project, path, error, number, node, url FROM artifacts JOIN jobs ON jobs.id = job"
     " WHERE state = 'failed' AND ? IN (artifacts.run, 0)"
@@ -192,34 +199,34 @@ _FAILURES = (
 )
 
 
-def files_of(root: Path, run: int, length: int) -> Rows[HarvestedFile]:
+def files_of(place: Place, run: int, length: int) -> Rows[HarvestedFile]:
     """Return the files that a run downloaded."""
-    query = f"{_FILES} AND fetched_by = ? ORDER BY artifacts.id"
-    return Rows(root, query, (run,), file_maker(root), length)
+    query = f"{FINISHED_FILES} AND fetched_by = ? ORDER BY artifacts.id"
+    return Rows(place, query, (run,), file_maker(place), length)
 
 
-def skipped_by(root: Path, run: int) -> Rows[HarvestedFile]:
+def skipped_by(place: Place, run: int) -> Rows[HarvestedFile]:
     """Return the files that a run skipped because they existed."""
-    query = f"{_FILES} AND artifacts.run = ? AND fetched_by < ? ORDER BY artifacts.id"
-    return Rows(root, query, (run, run), file_maker(root))
+    query = f"{FINISHED_FILES} AND artifacts.run = ? AND fetched_by < ? ORDER BY artifacts.id"
+    return Rows(place, query, (run, run), file_maker(place))
 
 
-def all_files(root: Path, length: int) -> Rows[HarvestedFile]:
+def all_files(place: Place, length: int) -> Rows[HarvestedFile]:
     """Return the files that all runs downloaded."""
-    return Rows(root, f"{_FILES} ORDER BY artifacts.id", (), file_maker(root), length)
+    return Rows(place, f"{FINISHED_FILES} ORDER BY artifacts.id", (), file_maker(place), length)
 
 
-def failures_of(root: Path, run: int) -> Rows[HarvestFailure]:
+def failures_of(place: Place, run: int) -> Rows[HarvestFailure]:
     """Return the failures of a run."""
-    return Rows(root, _FAILURES, (run, run, run), _failure)
+    return Rows(place, _FAILURES, (run, run, run), _failure)
 
 
-def all_failures(root: Path) -> Rows[HarvestFailure]:
+def all_failures(place: Place) -> Rows[HarvestFailure]:
     """Return the failures of all runs that no later run resolved."""
-    return failures_of(root, 0)
+    return failures_of(place, 0)
 
 
-def file_maker(root: Path) -> Callable[..., HarvestedFile]:
+def file_maker(place: Place) -> Callable[..., HarvestedFile]:
     """Return the function that makes a file from a row with `FILE_COLUMNS`. It raises `LedgerError`."""
 
     def make(*row: Any) -> HarvestedFile:
@@ -227,11 +234,13 @@ def file_maker(root: Path) -> Callable[..., HarvestedFile]:
         pipeline_id, created, branch, tag, revision = rest
         try:
             return HarvestedFile(
-                path=root.joinpath(*target.split("/")),
+                path=place.path(target),
+                target=target,
+                location=place.location_of(target),
                 size=size,
                 sha256=sha256,
                 etag=etag,
-                finished_at=datetime.fromisoformat(finished),
+                finished_at=_moment(finished),
                 project=project,
                 pipeline=pipeline,
                 workflow=workflow,
@@ -240,17 +249,24 @@ def file_maker(root: Path) -> Callable[..., HarvestedFile]:
                 node=node,
                 artifact=artifact,
                 url=url,
-                created_at=created and datetime.fromisoformat(created),
+                created_at=created and _moment(created),
                 branch=branch,
                 tag=tag,
                 revision=revision,
                 pipeline_id=pipeline_id,
             )
-        except (AttributeError, TypeError, ValueError):  # such as an invalid date
-            failure = damaged(root / LEDGER_NAME)
+        except (AttributeError, OverflowError, TypeError, ValueError):  # such as an invalid date
+            failure = damaged(place.ledger / LEDGER_NAME)
         raise failure
 
     return make
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(text)
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 def _failure(*row: Any) -> HarvestFailure:

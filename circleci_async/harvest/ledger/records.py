@@ -1,5 +1,6 @@
 """The records that the parts of a harvest pass to each other."""
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -31,6 +32,10 @@ class FetchedArtifact(NamedTuple):
     size: int
     sha256: str
     etag: str | None
+
+    def with_sha256(self) -> "FetchedArtifact":
+        """Return it with the checksum of its content, which must be in memory."""
+        return self._replace(sha256=hashlib.sha256(self.content or b"").hexdigest())
 
 
 class CommitResult(NamedTuple):
