@@ -25,7 +25,7 @@ MAX_PENDING = 5_000
 
 SLICE_PROJECTS = 12
 SLICE_FILES = 12_000
-MIN_PAGES = 6
+MIN_PAGES = 4
 """Larger organizations are simulated in part: these projects at night; at first, pipelines of about as many files, and
 at least as many pages of them for each project that is read concurrently."""
 
