@@ -36,7 +36,7 @@ class Profile:
 PROFILES = (
     Profile("4 artifacts of 1 MB a job", Organization()),
     Profile("20 artifacts of 100 kB a job", Organization(artifacts=20, size=100e3)),
-    Profile("2 artifacts of 50 MB a job", Organization(artifacts=2, size=50e6)),
+    Profile("2 artifacts of 50 MB a job", Organization(artifacts=2, size=50e6, spread=1)),
 )
 
 

@@ -216,6 +216,7 @@ class _Harvest:
         self.requests = self.files = 0
         self.end = self._answered_at = 0.0
         self._sizes = sizes
+        self._decks: dict[tuple[float, ...], list[float]] = {}
         self._events: list[tuple[float, int, Action]] = []
         self._sequence = 0
         self._quota = _Bucket(setup.quota * setup.efficiency)
@@ -292,7 +293,8 @@ class _Harvest:
 
     def _workflows(self) -> list[_Workflow]:
         count = self._whole(self.organization.workflows)
-        return [_Workflow(self._whole(self.organization.jobs)) for _ in range(count)]
+        jobs = self.organization.jobs  # of workflows with equal ones, all would reach their artifacts at the same time
+        return [_Workflow(self._whole(jobs * self._dealt(0.2, 0.6, 1.0, 1.4, 1.8))) for _ in range(count)]
 
     def _pipeline(self, item: object, done: Action) -> None:
         assert isinstance(item, _Pipeline)
@@ -420,7 +422,15 @@ class _Harvest:
 
     def _some(self, mean: float) -> int:
         """Return a random number: half of all jobs have the mean, a quarter nothing, a quarter twice as many."""
-        return self._whole(mean * self.random.choice((0.0, 1.0, 1.0, 2.0)))
+        return self._whole(mean * self._dealt(0.0, 1.0, 1.0, 2.0))
+
+    def _dealt(self, *values: float) -> float:
+        """Return one of the values in random order, each as often as the others."""
+        deck = self._decks.setdefault(values, [])
+        if not deck:
+            deck.extend(values)
+            self.random.shuffle(deck)
+        return deck.pop()
 
     def _size(self) -> float:
         """Return the next of the sizes, in their random order."""
