@@ -126,9 +126,9 @@ class _HarvestRun:
 
     async def run(self, *, concurrency: int, attempts: int, dedupe: bool) -> HarvestReport:
         try:
-            async with open_ledger(self._place) as writer:
-                with closing(finished_files(self._place)) as finished:
-                    id = await self._discover_and_fetch(writer, finished, concurrency, attempts, dedupe)
+            async with open_ledger(self._place, self._stop.fail) as writer:
+                with closing(finished_files(self._place)) as finished, closing(StoreThreads(concurrency)) as threads:
+                    id = await self._discover_and_fetch(writer, finished, threads, concurrency, attempts, dedupe)
         finally:
             await self._progress.close()
         files, size = files_of(self._place, id, self._progress.named_files), self._progress.named_bytes
@@ -147,7 +147,13 @@ class _HarvestRun:
         )
 
     async def _discover_and_fetch(
-        self, writer: LedgerWriter, files: FinishedFiles, concurrency: int, attempts: int, dedupe: bool
+        self,
+        writer: LedgerWriter,
+        files: FinishedFiles,
+        threads: StoreThreads,
+        concurrency: int,
+        attempts: int,
+        dedupe: bool,
     ) -> int:
         """Run until all is downloaded or the run is stopped, and return the id of the run."""
         session, stop, progress, bounds = self._session, self._stop, self._progress, self._bounds
@@ -174,13 +180,11 @@ class _HarvestRun:
             projects=self._projects,
             queues_whole_jobs=self._place.bucket is not None,
         )
-        downloader: Downloader | Uploader = Downloader(session, queue, files.parts, bounds, progress)
-        if isinstance(downloader, Downloader) and self._place.bucket is not None:
-            threads = StoreThreads(concurrency)
-            downloader = await self._uploader(self._place.bucket, downloader, files, run, threads)
+        downloader = Downloader(session, queue, files.parts, bounds, progress)
+        bucket = self._place.bucket
         fetcher = Fetcher(
             queue,
-            downloader,
+            downloader if bucket is None else await self._uploader(bucket, downloader, files, run, threads),
             committer,
             bounds,
             backpressure,
