@@ -43,9 +43,11 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .endpoints.triggers import *
     from .errors import *
     from .harvest.events import *
+    from .harvest.kinds import *
     from .harvest.prune import *
     from .harvest.report import *
     from .harvest.selection import *
+    from .harvest.sources.patterns import *
     from .harvest.status import *
     from .harvest.verify import *
     from .logs.failures import *
@@ -119,9 +121,11 @@ _MODULES = (
     "endpoints.triggers",
     "errors",
     "harvest.events",
+    "harvest.kinds",
     "harvest.prune",
     "harvest.report",
     "harvest.selection",
+    "harvest.sources.patterns",
     "harvest.status",
     "harvest.verify",
     "logs.failures",

@@ -34,8 +34,10 @@ if TYPE_CHECKING:
     from .core.when import When
     from .endpoints.resource import ProjectsRef
     from .harvest.events import OnHarvestEvent
+    from .harvest.kinds import HarvestKind
     from .harvest.report import HarvestReport, OnFile
     from .harvest.selection import Selection
+    from .harvest.sources.patterns import Scrub
     from .models.events import WebhookEvent
 
 __all__ = ["CircleCI"]
@@ -215,8 +217,11 @@ class CircleCI(ApiGroups, NotPicklable):
         projects: "ProjectsRef",
         into: str | os.PathLike[str],
         *,
+        what: "HarvestKind | Iterable[HarvestKind]" = "artifacts",
         select: "Selection | None" = None,
         layout: str | None = None,
+        scrub: "Scrub" = None,
+        ansi: bool = False,
         concurrency: int = 32,
         attempts: int = 5,
         max_files: int | None = None,
@@ -227,18 +232,23 @@ class CircleCI(ApiGroups, NotPicklable):
         on_progress: "OnHarvestEvent | None" = None,
         on_file: "OnFile | None" = None,
     ) -> "HarvestReport":
-        """Download the artifacts of projects or organizations into a folder, except those it already holds.
+        """Download artifacts, logs, tests and builds of projects or organizations into a folder, except what it holds.
 
-        A ledger in `into` (created if missing) records every artifact. A second harvest downloads only what is new,
+        A ledger in `into` (created if missing) records every file. A second harvest downloads only what is new,
         failed, or changed on disk; one that was interrupted, even killed, resumes. A file appears under its name only
         when it is complete. A failure does not affect other artifacts: the report lists it, the next harvest retries.
 
         - `projects`: a project such as `gh/acme/api`, an organization such as `gh/acme` for the projects that
           `projects.list` finds, or several of both.
-        - `select`: which artifacts; by default all.
+        - `what`: the artifacts of each job, its "logs", "tests" and "builds" (pipeline, workflow and job as JSON), or
+          several of these. The last three are taken once the job has finished.
+        - `select`: which of these; by default all.
         - `layout`: paths below `into`. None: `{project}/{pipeline}/{workflow}/{job}-{number}/{node}/{path}`, `{node}`
           only where a job has artifacts of several nodes. Further fields: `{created_at:%Y-%m-%d}` of the pipeline,
           `{branch}`, `{tag}`, `{revision}`, `{pipeline_id}`.
+        - `scrub`: regular expressions whose matches in logs, tests and builds become `[scrubbed]`, or only their group
+          `secret`. They add to `DEFAULT_SCRUB_PATTERNS`; False: replace nothing.
+        - `ansi`: keep the escape codes in logs.
         - `concurrency`: files at a time, within the client's own `concurrency`.
         - `attempts`: attempts per artifact, each with the client's retries, before it counts as failed.
         - `max_files`, `max_bytes`: stop before downloading more than this.
@@ -262,8 +272,11 @@ class CircleCI(ApiGroups, NotPicklable):
             self._session,
             projects,
             into,
+            what=what,
             select=select,
             layout=layout,
+            scrub=scrub,
+            ansi=ansi,
             concurrency=concurrency,
             attempts=attempts,
             max_files=max_files,

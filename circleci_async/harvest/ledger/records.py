@@ -1,14 +1,16 @@
 """The records that the parts of a harvest pass to each other."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ...models.jobs import JobStatus
+from ..kinds import HarvestKind
 from .values import valid_text
 
 
 class QueuedArtifact(NamedTuple):
-    """An artifact that is pending download."""
+    """A file that is pending download: an artifact, or a file of another kind."""
 
     id: int
     position: int
@@ -21,6 +23,7 @@ class QueuedArtifact(NamedTuple):
     target: str | None
     size: int | None
     etag: str | None
+    kind: HarvestKind = "artifacts"
 
 
 class FetchedArtifact(NamedTuple):
@@ -31,6 +34,8 @@ class FetchedArtifact(NamedTuple):
     size: int
     sha256: str
     etag: str | None
+    scrubbed: Mapping[str, int] = MappingProxyType({})
+    """How many secrets were replaced, by the name of their pattern."""
 
 
 class CommitResult(NamedTuple):
