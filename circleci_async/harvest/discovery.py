@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from ..core.fan_out import fan_out
 from ..core.session import Session
@@ -231,9 +231,9 @@ class Discovery:
         try:
             if kind in KINDS:
                 *fields, is_finished = detail
-                job = JobRef(project, *fields, kind=cast(HarvestKind, kind))
+                job = JobRef(project, *fields)
                 _check(job)
-                job = job._replace(origin=await self._catalog.pipeline(project, job.pipeline))
+                job = job._replace(kind=kind, origin=await self._catalog.pipeline(project, job.pipeline))
                 await self._files_of(job, is_finished=is_finished)
             elif kind == "workflows":
                 (id,) = detail

@@ -181,7 +181,7 @@ def _formatted(when: datetime | None, form: str) -> str | None:
     return _DIRECTIVE.sub(lambda found: in_utc.strftime(found[0]), form)
 
 
-def safe_name(name: str, *, max_bytes: int = MAX_NAME) -> str:
+def safe_name(name: str, *, max_bytes: int | None = None) -> str:
     """Return a workflow, job or step name as a file name: characters that are not allowed become `%2F` and so on."""
     return _shorten(_UNSAFE.sub(lambda found: quote(found[0], safe="").replace(".", "%2E"), name), max_bytes) or "%20"
 
@@ -242,8 +242,9 @@ def _undotted(name: str) -> str:
     return f"%2E{name[1:]}" if name.startswith(".") else name
 
 
-def _shorten(name: str, max_bytes: int = MAX_NAME) -> str:
+def _shorten(name: str, max_bytes: int | None = None) -> str:
     """Shorten a name that is too long for file systems, and append a checksum to keep it unique."""
+    max_bytes = MAX_NAME if max_bytes is None else max_bytes
     if len(name) <= max_bytes // 4 or len(name.encode()) <= max_bytes:
         return name
     suffix = f"~{hashlib.sha256(name.encode()).hexdigest()[:12]}"

@@ -61,7 +61,7 @@ class Scrubber:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, list):
-            return [self.value(each) for each in cast("list[Any]", value)]
+            return [self.value(each) for each in value]
         if isinstance(value, dict):
             return {self.text(key): self._member(key, each) for key, each in cast("dict[str, Any]", value).items()}
         return value
@@ -99,11 +99,7 @@ class Scrubber:
 
 def _search(name: str, regex: re.Pattern[str], text: str, position: int) -> _Match | None:
     """Return the next match that is not empty."""
-    found = regex.search(text, position)
-    while found is not None and found.start() == found.end():
-        if found.end() >= len(text):
-            return None
-        found = regex.search(text, found.end() + 1)
+    found = next((match for match in regex.finditer(text, position) if match.end() > match.start()), None)
     if found is None:
         return None
     secret = found.span("secret") if "secret" in regex.groupindex else found.span()
@@ -115,7 +111,7 @@ class ScrubbedStream:
 
     def __init__(self, scrubber: Scrubber, *, ansi: bool = False) -> None:
         self._scrubber = scrubber
-        self._before = scrubber.stream() if ansi else None
+        self._inside_codes = scrubber.stream() if ansi else None
         """Replaces secrets within a code, such as the address of a link, which are not part of the visible text."""
         self._ansi = ansi
         self._pieces: list[str] = []
@@ -128,17 +124,17 @@ class ScrubbedStream:
         """Return the scrubbed text that is complete."""
         if not self._scrubber.is_active:
             return text
-        return self._feed(self._before.feed(text) if self._before else text)
+        self._pieces.append(text)
+        self._length += len(text)
+        if self._length - self._position < 2 * MAX_SECRET:
+            return ""
+        scrubbed = self._scrub(is_last=False)
+        return self._inside_codes.feed(scrubbed) if self._inside_codes else scrubbed
 
     def end(self) -> str:
         """Return the rest."""
-        rest = self._feed(self._before.end()) if self._before else ""
-        return rest + self._scrub(is_last=True)
-
-    def _feed(self, text: str) -> str:
-        self._pieces.append(text)
-        self._length += len(text)
-        return self._scrub(is_last=False) if self._length - self._position >= 2 * MAX_SECRET else ""
+        rest = self._scrub(is_last=True)
+        return self._inside_codes.feed(rest) + self._inside_codes.end() if self._inside_codes else rest
 
     def _scrub(self, *, is_last: bool) -> str:
         text = "".join(self._pieces)
