@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .core.rate_limit_status import RateLimitStatus
     from .core.when import When
     from .endpoints.resource import ProjectsRef
+    from .harvest.destination.place import HarvestDestination
     from .harvest.events import OnHarvestEvent
     from .harvest.kinds import HarvestKind
     from .harvest.report import HarvestReport, OnFile
@@ -215,9 +216,10 @@ class CircleCI(ApiGroups, NotPicklable):
     async def harvest(
         self,
         projects: "ProjectsRef",
-        into: str | os.PathLike[str],
+        into: "HarvestDestination",
         *,
         what: "HarvestKind | Iterable[HarvestKind]" = "artifacts",
+        ledger: str | os.PathLike[str] | None = None,
         select: "Selection | None" = None,
         layout: str | None = None,
         scrub: "Scrub" = None,
@@ -232,7 +234,7 @@ class CircleCI(ApiGroups, NotPicklable):
         on_progress: "OnHarvestEvent | None" = None,
         on_file: "OnFile | None" = None,
     ) -> "HarvestReport":
-        """Download artifacts, logs, tests and builds of projects or organizations into a folder, except what it holds.
+        """Download artifacts, logs, tests and builds of projects or organizations, except those already downloaded.
 
         A ledger in `into` (created if missing) records every file. A second harvest downloads only what is new,
         failed, or changed on disk; one that was interrupted, even killed, resumes. A file appears under its name only
@@ -240,9 +242,13 @@ class CircleCI(ApiGroups, NotPicklable):
 
         - `projects`: a project such as `gh/acme/api`, an organization such as `gh/acme` for the projects that
           `projects.list` finds, or several of both.
+        - `into`: a folder; the URL of a bucket, such as `s3://ci-archive/acme` (extra `store`; also `gs://`, `az://`,
+          `memory:`); or a store of obstore. Large files are first written to a folder of this machine.
         - `what`: the artifacts of each job, its "logs", "tests" and "builds" (pipeline, workflow and job as JSON), or
           several of these. The last three are taken once the job has finished.
-        - `select`: which of these; by default all.
+        - `ledger`: a folder of this machine for the ledger, and for the large files of a bucket. None: the ledger is in
+          `into`, below `.harvest/` in a bucket.
+        - `select`: which files; by default all.
         - `layout`: paths below `into`. None: `{project}/{pipeline}/{workflow}/{job}-{number}/{node}/{path}`, `{node}`
           only where a job has artifacts of several nodes. Further fields: `{created_at:%Y-%m-%d}` of the pipeline,
           `{branch}`, `{tag}`, `{revision}`, `{pipeline_id}`.
@@ -273,6 +279,7 @@ class CircleCI(ApiGroups, NotPicklable):
             projects,
             into,
             what=what,
+            ledger=ledger,
             select=select,
             layout=layout,
             scrub=scrub,

@@ -17,6 +17,7 @@ from ..errors import (
     PoolTimeout,
     RateLimited,
     ResponseTooLarge,
+    StoreError,
     TransportError,
 )
 
@@ -171,6 +172,8 @@ def is_transient(error: Exception) -> bool:
     """
     if isinstance(error, ApiError):
         return isinstance(error, RateLimited) or _is_transient_status(error) or _is_proxy_page(error)
+    if isinstance(error, StoreError):
+        return error.status is None or error.status in TRANSIENT or error.status == HTTPStatus.TOO_MANY_REQUESTS
     return isinstance(error, TransportError | DecodeError) and not isinstance(error, ResponseTooLarge)
 
 

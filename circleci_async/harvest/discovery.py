@@ -51,7 +51,10 @@ MAX_CONCURRENCY = 6
 
 
 class Discovery:
-    """Walks the lists of the API for what a selection selects, and queues the files of these kinds."""
+    """Walks the lists of the API for what a selection selects, and queues the files of these kinds.
+
+    `queues_whole_jobs`: queue those of a job when its list is complete, so that each has its path.
+    """
 
     def __init__(
         self,
@@ -69,6 +72,7 @@ class Discovery:
         selection: Selection,
         recheck: datetime | timedelta,
         projects: Iterable[str],
+        queues_whole_jobs: bool = False,
     ) -> None:
         now = utc_now()
         self._pipelines = Pipelines(session)
@@ -83,6 +87,7 @@ class Discovery:
         self._stop = stop
         self._select = selection
         self._projects = tuple(projects)
+        self._queues_whole_jobs = queues_whole_jobs
         self._since, self._until = selection.window(now)
         age = now - (to_datetime(recheck, now) or now)
         self._lists = BuildLists(session, reader, ended, progress, stop, recheck=age, now=now)
@@ -360,12 +365,17 @@ class Discovery:
         files = self._sources.files(job)
         async with aclosing(self._reader.pages(files.paged, faults, ignores_stop=True)) as pages:
             async for page in pages:
-                recorded = await self._catalog.add(job, page.items, glob, is_queued=is_queued)
+                is_queued_now = is_queued and not self._queues_whole_jobs
+                recorded = await self._catalog.add(job, page.items, glob, is_queued=is_queued_now)
                 self._count(recorded)
                 discovered += recorded.discovered
                 skipped += recorded.skipped
                 await self._backpressure.wait()
         await self._catalog.complete(job, is_final=is_finished and not (faults or files.is_growing))
+        if is_queued and self._queues_whole_jobs:
+            recorded = await self._catalog.queue_matching(job, glob)
+            self._count(recorded)
+            discovered, skipped = recorded.discovered, recorded.skipped
         await self._committer.rename_waiting(job)
         if is_queued:
             self._progress.job_listed(job, discovered, skipped)

@@ -11,7 +11,7 @@ from ..downloads.part_file import PartFile
 from ..downloads.range_receiver import RangeReceiver
 from ..errors import CircleCIError, UnsafePath
 from .bounds import Bounds, TooLarge
-from .folder import HarvestFolder
+from .destination.parts import PartialFiles
 from .ledger.queue import LedgerQueue
 from .ledger.records import FetchedArtifact, QueuedArtifact
 from .progress import ProgressTracker
@@ -31,21 +31,21 @@ class Downloader:
         session: Session,
         sources: Sources,
         queue: LedgerQueue,
-        folder: HarvestFolder,
+        parts: PartialFiles,
         bounds: Bounds,
         progress: ProgressTracker,
     ) -> None:
         self._session = session
         self._sources = sources
         self._queue = queue
-        self._folder = folder
+        self._partial_files = parts
         self._bounds = bounds
         self._progress = progress
         self._threads = session.state.singleton(FileThreads)
 
     async def download(self, artifact: QueuedArtifact) -> FetchedArtifact:
         """Download one artifact. Raises the errors of a download, `OSError` if writing fails, and `BoundReached`."""
-        content = _Content(artifact, self._queue, self._folder, FileWorker(self._threads))
+        content = _Content(artifact, self._queue, self._partial_files, FileWorker(self._threads))
         try:
             return await self._download(content)
         except TooLarge as error:
@@ -99,7 +99,7 @@ class Downloader:
 class _Content:
     """The received bytes of one artifact: in memory, and in its partial file."""
 
-    def __init__(self, artifact: QueuedArtifact, queue: LedgerQueue, folder: HarvestFolder, worker: FileWorker) -> None:
+    def __init__(self, artifact: QueuedArtifact, queue: LedgerQueue, parts: PartialFiles, worker: FileWorker) -> None:
         self.artifact = artifact
         self.received = 0
         self.pending = 0
@@ -107,7 +107,7 @@ class _Content:
         self.is_kept = True
         """Whether a later attempt can resume it."""
         self._queue = queue
-        self._folder = folder
+        self._partial_files = parts
         self._parts: list[bytes] = []
         self.file: PartFile | None = None
         """The partial file, if there is one."""
@@ -135,24 +135,24 @@ class _Content:
 
     def _open(self) -> PartFile:
         if self.file is None:
-            self.file = self._folder.open_part(self.artifact.id)
+            self.file = self._partial_files.open(self.artifact.id)
         return self.file
 
     async def take_over(self) -> FetchedArtifact | None:
         """Return the artifact if a killed run downloaded it completely."""
-        part = self._folder.leftovers.pop(self.artifact.id, None)
+        part = self._partial_files.leftovers.pop(self.artifact.id, None)
         if part is None:
             return None
         with suppress(OSError, UnsafePath):
-            size, digest = await asyncio.to_thread(self._folder.part_checksum, part)
+            size, digest = await asyncio.to_thread(self._partial_files.checksum, part)
             if digest == part.sha256:
                 return FetchedArtifact(self.artifact, None, size, digest, self.artifact.etag)
-        self._folder.remove_part(part)
+        self._partial_files.remove(part)
         return None
 
     async def resume(self) -> int:
         """Read the partial file that an earlier attempt left, and return its size."""
-        if self._folder.has_part(self.artifact.id):
+        if self._partial_files.has(self.artifact.id):
             file = self._open()
             await self._worker.begin(partial(file.resume, self.artifact.size, self.artifact.etag))
             await self._worker.finish()
@@ -196,7 +196,7 @@ class _Content:
         if self.file is None:
             return FetchedArtifact(self.artifact, b"".join(self._parts), self.received, "", etag)
         digest = self.file.complete()
-        self._folder.complete_part(self.artifact.id, digest)
+        self._partial_files.complete(self.artifact.id, digest)
         return FetchedArtifact(self.artifact, None, self.received, digest, etag)
 
     async def close(self) -> None:

@@ -15,6 +15,7 @@ from .ledger.records import QueuedArtifact
 from .outage import OutageDetector, RetryDecision
 from .progress import ProgressTracker
 from .stop_signal import StopSignal
+from .uploader import Uploader
 from .url_renewal import UrlRenewal
 
 CLAIM_SIZE: Final = 256
@@ -30,7 +31,7 @@ class Fetcher:
     def __init__(
         self,
         queue: LedgerQueue,
-        downloader: Downloader,
+        downloader: Downloader | Uploader,
         committer: Committer,
         bounds: Bounds,
         backpressure: Backpressure,

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from ..config.log import log
 from ..core.fan_out import fan_out
 from ..core.uninterrupted import uninterrupted
+from .destination.place import Place
 from .ledger.calls import CallQueue
 from .progress import ProgressTracker
 from .report import HarvestedFile, OnFile, file_maker
@@ -23,10 +23,10 @@ class FileCalls:
     """
 
     def __init__(
-        self, queue: CallQueue, root: Path, function: OnFile, progress: ProgressTracker, *, concurrency: int
+        self, queue: CallQueue, place: Place, function: OnFile, progress: ProgressTracker, *, concurrency: int
     ) -> None:
         self.queue = queue
-        self._make = file_maker(root)
+        self._make = file_maker(place)
         self._function = function
         self._progress = progress
         self._concurrency = concurrency

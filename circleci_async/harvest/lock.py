@@ -3,9 +3,10 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from ..core.uninterrupted import uninterrupted
 from ..downloads.directory import Directory
@@ -60,7 +61,32 @@ class Lock:
             self._file = -1
 
 
-async def acquire(lock: Callable[[], Lock]) -> Lock:
+class Locks:
+    """Locks several folders, in this order, until `release`."""
+
+    def __init__(self, roots: Iterable[Path]) -> None:
+        self._locks: list[Lock] = []
+        try:
+            for root in roots:
+                self._locks.append(Lock(root))
+        except BaseException:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Release the locks. Idempotent."""
+        for lock in self._locks:
+            lock.release()
+
+
+class _Releasable(Protocol):
+    def release(self) -> None: ...
+
+
+AnyLock = TypeVar("AnyLock", bound=_Releasable)
+
+
+async def acquire(lock: Callable[[], AnyLock]) -> AnyLock:
     """Return the lock that `lock` acquires, in a thread. Releases it if cancelled meanwhile."""
     acquiring = asyncio.get_running_loop().run_in_executor(None, lock)
     try:

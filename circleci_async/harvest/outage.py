@@ -10,6 +10,7 @@ from ..errors import (
     CircleCIError,
     ConfigurationError,
     RateLimited,
+    StoreError,
     TransportError,
 )
 from .stop_signal import StopSignal
@@ -114,7 +115,10 @@ class OutageDetector:
 
 
 def is_fatal(error: CircleCIError, policy: RetryPolicy) -> bool:
-    """Return whether every further request would fail too: no token, a closed client, a pause beyond `max_wait`."""
+    """Return whether every further request would fail too: no token, a closed client, a pause
+    beyond `max_wait`, a bucket that refuses to be written."""
     if isinstance(error, RateLimited):
         return (error.retry_after or 0) > policy.max_wait
+    if isinstance(error, StoreError):
+        return error.is_refused
     return isinstance(error, AuthenticationError | ConfigurationError)

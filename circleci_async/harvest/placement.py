@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from ..errors import DownloadError
-from .folder import HarvestFolder, Part
+from .destination.files import FinishedFiles
+from .destination.parts import Part
 from .layout import JobRef
 from .ledger.calls import CallQueue
 from .ledger.queue import COLUMNS, LedgerQueue, mark_failed
@@ -23,7 +24,7 @@ MAX_TWINS: Final = 8
 
 
 class Placement:
-    """Places files in the folder. All methods block: call those with a connection in the ledger's thread.
+    """Places files in the destination. All methods block: call those with a connection in the ledger's thread.
 
     A file is renamed only after the commit that records it, and `recover` repeats renames that a kill prevented. So a
     finished file is always complete, and one in the ledger is never downloaded twice. `calls`: where calls of `on_file`
@@ -33,14 +34,15 @@ class Placement:
     def __init__(
         self,
         queue: LedgerQueue,
-        folder: HarvestFolder,
+        files: FinishedFiles,
         run: Run,
         *,
         dedupe: bool = False,
         calls: CallQueue | None = None,
     ) -> None:
         self._queue = queue
-        self._folder = folder
+        self._files = files
+        self._parts = files.parts
         self._run = run
         self._dedupe = dedupe
         self._calls = calls
@@ -50,26 +52,26 @@ class Placement:
 
         Complete files that the run did not record are kept: they are `leftovers` of the folder.
         """
-        self._folder.create()
-        for part in self._folder.parts():
+        self._parts.create()
+        for part in self._parts.all():
             query = "SELECT state, target, size, sha256, etag FROM artifacts WHERE id = ?"
             row = sql.execute(query, (part.id,)).fetchone()
             if row is None or row[0] in {"gone", "pruning", "pruned"}:
-                self._folder.remove_part(part)
+                self._parts.remove(part)
                 continue
             state, target, size, digest, etag = row
             if state in {"done", "fetched"}:
-                if self._folder.part_checksum(part) != (size, digest):
-                    self._folder.remove_part(part)
+                if self._parts.checksum(part) != (size, digest):
+                    self._parts.remove(part)
                 elif target is not None:  # killed between commit and rename
                     with transaction(sql):
                         sql.execute("UPDATE artifacts SET state = 'done' WHERE id = ?", (part.id,))
                         self._add_calls(sql, [part.id])
                     self._place(sql, part, size, target)
             elif part.sha256 is not None:
-                self._folder.leftovers[part.id] = part
+                self._parts.leftovers[part.id] = part
             elif etag is None:  # cannot be resumed
-                self._folder.remove_part(part)
+                self._parts.remove(part)
 
     def commit(self, sql: sqlite3.Connection, files: Sequence[FetchedArtifact]) -> list[CommitResult]:
         """Write, record and rename downloaded artifacts."""
@@ -92,7 +94,7 @@ class Placement:
         """Write a file that is in memory to its partial file, and return it without content. Allowed in any thread."""
         if file.content is None:
             return file
-        return file._replace(content=None, sha256=self._folder.write_part(file.artifact.id, file.content).sha256 or "")
+        return file._replace(content=None, sha256=self._parts.write(file.artifact.id, file.content).sha256 or "")
 
     def _record(self, sql: sqlite3.Connection, files: Sequence[FetchedArtifact]) -> dict[int, Exception]:
         """Record files in one transaction or, if SQLite refuses one, each in its own. Return the errors by id."""
@@ -145,12 +147,12 @@ class Placement:
         `is_complete`: the run counts as complete, so an artifact that is still pending is a failure too.
         """
         unknown = DownloadError("the artifact was not downloaded: run the same command again")
-        self._folder.forget()  # a folder can have been moved, with its files
+        self._files.forget()  # a folder can have been moved, with its files
         done = f"SELECT {COLUMNS} FROM artifacts JOIN jobs ON jobs.id = job WHERE fetched_by = ? AND state = 'done'"
         lost = [
             CommitResult(each, each.size or 0, each.target, DownloadError("the file was changed or deleted meanwhile"))
             for each in map(QueuedArtifact._make, sql.execute(done, (self._run.id,)))
-            if self._folder.size(each.target or "") != each.size
+            if not self._files.has(each.target or "", each.size)
         ]
         if is_complete:
             rest = f"SELECT {COLUMNS} FROM artifacts JOIN jobs ON jobs.id = job WHERE artifacts.run = ? AND state IN"
@@ -174,7 +176,7 @@ class Placement:
         """Give a file its name, or record why that is impossible, and return the error."""
         try:
             identical = self._identical(sql, part, size) if self._dedupe else None
-            self._folder.place(part, target, identical=identical)
+            self._files.place(part, target, identical=identical)
         except Exception as error:
             if isinstance(error, sqlite3.Error):
                 raise
@@ -184,7 +186,7 @@ class Placement:
 
     def _revert(self, sql: sqlite3.Connection, part: Part, error: Exception) -> None:
         """Undo the commit of a file that cannot be recorded or renamed."""
-        self._folder.remove_part(part)
+        self._parts.remove(part)
         with transaction(sql):
             if isinstance(error, OSError) and error.errno in DISK_FULL_ERRNOS:
                 sql.execute("UPDATE artifacts SET state = 'found', size = NULL, etag = NULL WHERE id = ?", (part.id,))
@@ -195,6 +197,6 @@ class Placement:
         """Return the path of a finished file with the same content, which is read to check that."""
         query = "SELECT target FROM artifacts WHERE sha256 = ? AND state = 'done' AND id != ? LIMIT ?"
         for (target,) in sql.execute(query, (part.sha256, part.id, MAX_TWINS)):
-            if self._folder.is_intact(target, size, part.sha256 or ""):
+            if self._files.is_intact(target, size, part.sha256 or ""):
                 return str(target)
         return None

@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from ..errors import CircleCIError, DownloadError
 from ..untrusted_text import named, shown_list
+from .destination.place import Place
 from .kinds import KINDS, HarvestKind, file_kind
 from .ledger.files import FILE_COLUMNS, FILE_TABLES
 from .ledger.schema import LEDGER_NAME, connect_to_read, damaged, ledger_errors
@@ -87,9 +88,9 @@ class Rows(Sequence[T], Generic[T]):
     """
 
     def __init__(
-        self, root: Path, query: str, values: tuple[object, ...], make: Callable[..., T], length: int | None = None
+        self, place: Place, query: str, values: tuple[object, ...], make: Callable[..., T], length: int | None = None
     ) -> None:
-        self._root = root
+        self._place = place
         self._query = query
         self._values = values
         self._make = make
@@ -97,7 +98,7 @@ class Rows(Sequence[T], Generic[T]):
 
     @contextmanager
     def _reading(self) -> Generator[sqlite3.Connection]:
-        with ledger_errors(self._root), closing(connect_to_read(self._root)) as sql:
+        with ledger_errors(self._place.ledger), closing(connect_to_read(self._place.ledger)) as sql:
             yield sql
 
     def __len__(self) -> int:
@@ -135,7 +136,7 @@ class Rows(Sequence[T], Generic[T]):
         return self._make(*row)
 
     def __repr__(self) -> str:
-        return f"<{len(self):,} rows of the ledger in {self._root}>"
+        return f"<{len(self):,} rows of the ledger in {self._place}>"
 
 
 def counted(rows: Sized) -> str:
@@ -198,34 +199,34 @@ _FAILURES = (
 )
 
 
-def files_of(root: Path, run: int, length: int) -> Rows[HarvestedFile]:
+def files_of(place: Place, run: int, length: int) -> Rows[HarvestedFile]:
     """Return the files that a run downloaded."""
     query = f"{_FILES} AND fetched_by = ? ORDER BY artifacts.id"
-    return Rows(root, query, (run,), file_maker(root), length)
+    return Rows(place, query, (run,), file_maker(place), length)
 
 
-def skipped_by(root: Path, run: int) -> Rows[HarvestedFile]:
+def skipped_by(place: Place, run: int) -> Rows[HarvestedFile]:
     """Return the files that a run skipped because they existed."""
     query = f"{_FILES} AND artifacts.run = ? AND fetched_by < ? ORDER BY artifacts.id"
-    return Rows(root, query, (run, run), file_maker(root))
+    return Rows(place, query, (run, run), file_maker(place))
 
 
-def all_files(root: Path, length: int) -> Rows[HarvestedFile]:
+def all_files(place: Place, length: int) -> Rows[HarvestedFile]:
     """Return the files that all runs downloaded."""
-    return Rows(root, f"{_FILES} ORDER BY artifacts.id", (), file_maker(root), length)
+    return Rows(place, f"{_FILES} ORDER BY artifacts.id", (), file_maker(place), length)
 
 
-def failures_of(root: Path, run: int) -> Rows[HarvestFailure]:
+def failures_of(place: Place, run: int) -> Rows[HarvestFailure]:
     """Return the failures of a run."""
-    return Rows(root, _FAILURES, (run, run, run), _failure)
+    return Rows(place, _FAILURES, (run, run, run), _failure)
 
 
-def all_failures(root: Path) -> Rows[HarvestFailure]:
+def all_failures(place: Place) -> Rows[HarvestFailure]:
     """Return the failures of all runs that no later run resolved."""
-    return failures_of(root, 0)
+    return failures_of(place, 0)
 
 
-def file_maker(root: Path) -> Callable[..., HarvestedFile]:
+def file_maker(place: Place) -> Callable[..., HarvestedFile]:
     """Return the function that makes a file from a row with `FILE_COLUMNS`. It raises `LedgerError`."""
 
     def make(*row: Any) -> HarvestedFile:
@@ -233,7 +234,7 @@ def file_maker(root: Path) -> Callable[..., HarvestedFile]:
         pipeline_id, created, branch, tag, revision, kind = rest
         try:
             return HarvestedFile(
-                path=root.joinpath(*target.split("/")),
+                path=place.path(target),
                 size=size,
                 sha256=sha256,
                 etag=etag,
@@ -254,7 +255,7 @@ def file_maker(root: Path) -> Callable[..., HarvestedFile]:
                 kind=kind,
             )
         except (AttributeError, TypeError, ValueError):  # such as an invalid date
-            failure = damaged(root / LEDGER_NAME)
+            failure = damaged(place.ledger / LEDGER_NAME)
         raise failure
 
     return make

@@ -9,12 +9,11 @@ import os
 from collections.abc import Generator, Iterable
 from contextlib import closing, contextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from attrs import evolve
 
-from ..core.arguments import check_positive_integer, check_word, is_async_function, local_path
+from ..core.arguments import check_positive_integer, check_word, is_async_function
 from ..core.session import Session
 from ..core.when import When, parse_when
 from ..endpoints.resource import ProjectsRef
@@ -24,12 +23,16 @@ from .backpressure import Backpressure
 from .bounds import MIN_FREE, Bounds
 from .build_lists import RECHECK
 from .committer import Committer
+from .destination.bucket import Bucket
+from .destination.files import FinishedFiles
+from .destination.opening import finished_files
+from .destination.place import HarvestDestination, Place, resolve
+from .destination.store_threads import StoreThreads
 from .discovery import Discovery
 from .downloader import Downloader
 from .events import OnHarvestEvent
 from .fetcher import Fetcher
 from .file_calls import FileCalls
-from .folder import HarvestFolder
 from .kinds import HarvestKind, parse_kinds
 from .layout import DEFAULT_LAYOUT, Layout
 from .ledger.calls import CallQueue
@@ -37,11 +40,11 @@ from .ledger.catalog import Catalog
 from .ledger.ended import EndedLists
 from .ledger.listings import IncompleteListings
 from .ledger.queue import LedgerQueue
-from .ledger.runs import begin_run, end_run
+from .ledger.runs import Run, begin_run, end_run
 from .ledger.schema import DiskFull
 from .ledger.writer import LedgerWriter
 from .list_reader import ListReader
-from .lock import Lock, acquire
+from .open_ledger import open_ledger
 from .placement import Placement
 from .progress import ProgressTracker
 from .report import HarvestedFile, HarvestReport, OnFile, Rows, failures_of, files_of, skipped_by
@@ -49,6 +52,7 @@ from .selection import Selection
 from .sources.patterns import Scrub, parse_scrub
 from .sources.sources import SourceOptions, Sources
 from .stop_signal import StopSignal
+from .uploader import Uploader
 from .url_renewal import UrlRenewal
 
 ATTEMPTS = 5
@@ -59,9 +63,10 @@ Dedupe: TypeAlias = Literal["hardlink"]
 async def harvest(
     session: Session,
     projects: ProjectsRef,
-    into: str | os.PathLike[str],
+    into: HarvestDestination,
     *,
     what: HarvestKind | Iterable[HarvestKind] = "artifacts",
+    ledger: str | os.PathLike[str] | None = None,
     select: Selection | None = None,
     layout: str | None = None,
     scrub: Scrub = None,
@@ -87,26 +92,29 @@ async def harvest(
     if on_file is not None and not is_async_function(on_file):
         raise InvalidArgument(f"on_file must be an async function, got {on_file!r}")
     recheck_since = parse_when("recheck", recheck) or RECHECK
-    root = local_path("into", into)
-    bounds = Bounds(root, max_files=max_files, max_bytes=max_bytes, min_free=MIN_FREE if min_free is None else min_free)
+    place = resolve(into, ledger)
+    if dedupe is not None and place.bucket is not None:
+        raise InvalidArgument(f"dedupe={dedupe!r} needs a folder: {place} is a bucket, which has no hard links")
+    bounds = Bounds(
+        place.folder or place.ledger,
+        max_files=max_files,
+        max_bytes=max_bytes,
+        min_free=MIN_FREE if min_free is None else min_free,
+    )
     requests_before = session.state.stats.requests
     given = await given_projects(session, projects)
-    lock = await acquire(lambda: _create_and_lock(root))
-    try:
-        run = _HarvestRun(
-            session, root, template, given, select, kinds, sources, recheck_since, bounds, on_progress, on_file
-        )
-        report = await run.run(concurrency=concurrency, attempts=attempts, dedupe=dedupe is not None)
-        return evolve(report, requests=session.state.stats.requests - requests_before)
-    finally:
-        lock.release()
+    run = _HarvestRun(
+        session, place, template, given, select, kinds, sources, recheck_since, bounds, on_progress, on_file
+    )
+    report = await run.run(concurrency=concurrency, attempts=attempts, dedupe=dedupe is not None)
+    return evolve(report, requests=session.state.stats.requests - requests_before)
 
 
 class _HarvestRun:
     def __init__(
         self,
         session: Session,
-        root: Path,
+        place: Place,
         layout: Layout,
         given: GivenProjects,
         select: Selection,
@@ -118,7 +126,7 @@ class _HarvestRun:
         on_file: OnFile | None,
     ) -> None:
         self._session = session
-        self._root = root
+        self._place = place
         self._layout = layout
         self._projects, self._organizations = given
         self._select = select
@@ -133,19 +141,19 @@ class _HarvestRun:
 
     async def run(self, *, concurrency: int, attempts: int, dedupe: bool) -> HarvestReport:
         try:
-            with closing(HarvestFolder(self._root)) as folder:
-                async with LedgerWriter(self._root) as writer:
-                    id = await self._discover_and_fetch(writer, folder, concurrency, attempts, dedupe)
+            async with open_ledger(self._place) as writer:
+                with closing(finished_files(self._place)) as finished:
+                    id = await self._discover_and_fetch(writer, finished, concurrency, attempts, dedupe)
         finally:
             await self._progress.close()
-        files, size = files_of(self._root, id, self._progress.named_files), self._progress.named_bytes
+        files, size = files_of(self._place, id, self._progress.named_files), self._progress.named_bytes
         if self._stop.error is not None:  # such as a full disk: the counters can differ from what was committed
             with suppress(LedgerError):
-                files, size = await asyncio.to_thread(_from_ledger, self._root, id)
+                files, size = await asyncio.to_thread(_from_ledger, self._place, id)
         return HarvestReport(
             files=files,
-            skipped=skipped_by(self._root, id),
-            failed=failures_of(self._root, id),
+            skipped=skipped_by(self._place, id),
+            failed=failures_of(self._place, id),
             bytes=size,
             seconds=self._progress.seconds,
             requests_saved=self._progress.requests_saved,
@@ -155,15 +163,15 @@ class _HarvestRun:
         )
 
     async def _discover_and_fetch(
-        self, writer: LedgerWriter, folder: HarvestFolder, concurrency: int, attempts: int, dedupe: bool
+        self, writer: LedgerWriter, files: FinishedFiles, concurrency: int, attempts: int, dedupe: bool
     ) -> int:
         """Run until all is downloaded or the run is stopped, and return the id of the run."""
         session, stop, progress, bounds = self._session, self._stop, self._progress, self._bounds
         policy = session.options.retry
         run = await begin_run(writer, self._layout, self._projects, self._key, dedupe=dedupe)
         queue = LedgerQueue(writer, run)
-        calls = self._calls(CallQueue(writer, folder, run), concurrency)
-        placement = Placement(queue, folder, run, dedupe=dedupe, calls=None if calls is None else calls.queue)
+        calls = self._calls(CallQueue(writer, files, run), concurrency)
+        placement = Placement(queue, files, run, dedupe=dedupe, calls=None if calls is None else calls.queue)
         await writer.run(placement.recover)
         committer = Committer(writer, placement, bounds, progress, stop, calls)
         backpressure = Backpressure(max_files=bounds.max_files, max_bytes=bounds.max_bytes)
@@ -171,7 +179,7 @@ class _HarvestRun:
         discovery = Discovery(
             session,
             reader,
-            Catalog(writer, folder, self._layout, run),
+            Catalog(writer, files, self._layout, run),
             EndedLists(writer),
             committer,
             backpressure,
@@ -182,8 +190,12 @@ class _HarvestRun:
             selection=self._select,
             recheck=self._recheck,
             projects=self._projects,
+            queues_whole_jobs=self._place.bucket is not None,
         )
-        downloader = Downloader(session, self._sources, queue, folder, bounds, progress)
+        downloader: Downloader | Uploader = Downloader(session, self._sources, queue, files.parts, bounds, progress)
+        if isinstance(downloader, Downloader) and self._place.bucket is not None:
+            threads = StoreThreads(concurrency)
+            downloader = await self._uploader(self._place.bucket, downloader, files, run, threads)
         fetcher = Fetcher(
             queue,
             downloader,
@@ -206,10 +218,18 @@ class _HarvestRun:
                 await end_run(writer, run)
         return run.id
 
+    async def _uploader(
+        self, bucket: Bucket, downloader: Downloader, files: FinishedFiles, run: Run, threads: StoreThreads
+    ) -> Uploader:
+        """Return what downloads into the bucket. It looks for each object first if there can be unrecorded ones."""
+        is_unsure = run.follows is None and not await threads.run(bucket.is_empty)
+        checks_first = is_unsure or run.follows == "interrupted"
+        return Uploader(downloader, bucket, files.parts, threads, checks_first=checks_first)
+
     def _calls(self, queue: CallQueue, concurrency: int) -> FileCalls | None:
         if self._on_file is None:
             return None
-        return FileCalls(queue, self._root, self._on_file, self._progress, concurrency=concurrency)
+        return FileCalls(queue, self._place, self._on_file, self._progress, concurrency=concurrency)
 
     async def _run_both(self, discovery: Discovery, fetcher: Fetcher, concurrency: int) -> None:
         discovering = asyncio.create_task(discovery.run())
@@ -233,16 +253,7 @@ class _HarvestRun:
             self._stop.fail_disk_full(error)
 
 
-def _from_ledger(root: Path, id: int) -> tuple[Rows[HarvestedFile], int]:
+def _from_ledger(place: Place, id: int) -> tuple[Rows[HarvestedFile], int]:
     """Return the files of a run with their number and total size as the ledger has them. Raises `LedgerError`."""
-    sizes = [file.size for file in files_of(root, id, 0)]
-    return files_of(root, id, len(sizes)), sum(sizes)
-
-
-def _create_and_lock(root: Path) -> Lock:
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        why = "into must be a folder, and this is a file" if root.is_file() else error.strerror or error
-        raise LedgerError(f"cannot create {root}: {why}") from error
-    return Lock(root)
+    sizes = [file.size for file in files_of(place, id, 0)]
+    return files_of(place, id, len(sizes)), sum(sizes)

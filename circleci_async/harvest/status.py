@@ -5,13 +5,13 @@ import os
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
-from pathlib import Path
 
 from attrs import field, frozen
 
-from ..core.arguments import local_path
+from .destination.place import HarvestDestination, Place, resolve
 from .ledger.schema import LEDGER_NAME, connect_to_read, damaged, ledger_errors
 from .lock import is_locked
+from .open_ledger import readable
 from .report import HarvestedFile, HarvestFailure, all_failures, all_files, counted
 
 __all__ = ["HarvestStatus", "harvest_status"]
@@ -51,15 +51,16 @@ class HarvestStatus:
     """Files for which `on_file` has not been called, because a harvest with it was interrupted."""
 
 
-async def harvest_status(into: str | os.PathLike[str]) -> HarvestStatus:
+async def harvest_status(into: HarvestDestination, *, ledger: str | os.PathLike[str] | None = None) -> HarvestStatus:
     """Return the status of the harvest in a destination. Sends no request and changes nothing.
 
     Raises `LedgerError` if the destination contains no harvest, or its ledger cannot be read.
     """
-    return await asyncio.to_thread(_read, local_path("into", into))
+    return await asyncio.to_thread(_read, await readable(resolve(into, ledger)))
 
 
-def _read(root: Path) -> HarvestStatus:
+def _read(place: Place) -> HarvestStatus:
+    root = place.ledger
     with closing(connect_to_read(root, is_checked=False)) as sql, ledger_errors(root):
         states = {
             state: (count, size or 0)
@@ -96,8 +97,8 @@ def _read(root: Path) -> HarvestStatus:
         is_complete=ended is not None and not pending and not failed and not calls_due,
         began_at=began_at,
         ended_at=ended_at,
-        files=all_files(root, done),
-        failures=all_failures(root),
+        files=all_files(place, done),
+        failures=all_failures(place),
         pruned=pruned,
         calls_due=calls_due,
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import circleci_async as ca
+from circleci_async.harvest.destination.place import resolve
 from circleci_async.harvest.ledger.schema import LEDGER_NAME
 from circleci_async.harvest.report import files_of
 from circleci_async.testing import FakeCircleCI
@@ -144,4 +145,4 @@ async def _read(into: Path) -> None:
         report = await ca.verify_harvest(into)
         assert report.differences >= 0
     with suppress(ca.LedgerError):
-        list(files_of(into, 1, 10))
+        list(files_of(resolve(into), 1, 10))

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from hypothesis.stateful import RuleBasedStateMachine
 
 import circleci_async as ca
-from circleci_async.harvest.folder import PARTS_NAME
+from circleci_async.harvest.destination.parts import PARTS_NAME
 from circleci_async.testing import FakeCircleCI, Fault, Request, World
 from tests.harvest.harvests import gets, parts, rows
 from tests.harvest.killer import Killer

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
-from circleci_async.harvest.folder import PARTS_NAME
+from circleci_async.harvest.destination.parts import PARTS_NAME
 from circleci_async.testing import Artifact, FakeCircleCI, Job
 from tests.downloads.file_server import random_bytes
 from tests.harvest.fault_harvests import FaultHarvests

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import circleci_async as ca
-from circleci_async.harvest.folder import PARTS_NAME
+from circleci_async.harvest.destination.parts import PARTS_NAME
 from circleci_async.harvest.ledger.schema import LEDGER_NAME
 from circleci_async.testing import Artifact, FakeCircleCI, Job, World
 from tests.downloads.file_server import random_bytes

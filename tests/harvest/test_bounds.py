@@ -16,7 +16,7 @@ import pytest
 import circleci_async as ca
 from circleci_async.downloads.part_file import PartFile
 from circleci_async.harvest import committer
-from circleci_async.harvest.folder import HarvestFolder, Part
+from circleci_async.harvest.destination.parts import Part, PartialFiles
 from circleci_async.testing import FakeCircleCI, World
 from tests.harvest.disks import MIB, small_disk, unprivileged
 from tests.harvest.harvests import (
@@ -251,7 +251,7 @@ def simulate_full_disk(monkeypatch: pytest.MonkeyPatch, size: int) -> Callable[[
         if left[0] < 0:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    write_small = HarvestFolder.write_part
+    write_small = PartialFiles.write
     write_part = PartFile.write
 
     def small(self: Any, id: int, content: bytes) -> Part:
@@ -262,7 +262,7 @@ def simulate_full_disk(monkeypatch: pytest.MonkeyPatch, size: int) -> Callable[[
         refuse(sum(map(len, pieces)))
         write_part(self, pieces)
 
-    monkeypatch.setattr(HarvestFolder, "write_part", small)
+    monkeypatch.setattr(PartialFiles, "write", small)
     monkeypatch.setattr(PartFile, "write", part)
 
     def make_room() -> None:

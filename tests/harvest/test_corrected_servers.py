@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from circleci_async.harvest.folder import PARTS_NAME
+from circleci_async.harvest.destination.parts import PARTS_NAME
 from circleci_async.testing import FakeCircleCI, World
 from tests.harvest.harvests import (
     Items,

@@ -13,7 +13,8 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.downloads import directory
-from circleci_async.harvest.folder import PARTS_NAME, HarvestFolder
+from circleci_async.harvest.destination.folder import FolderFiles
+from circleci_async.harvest.destination.parts import PARTS_NAME
 from circleci_async.harvest.ledger.schema import LEDGER_NAME
 from circleci_async.harvest.lock import LOCK_NAME
 from circleci_async.testing import FakeCircleCI
@@ -297,11 +298,11 @@ def test_a_partial_file_that_becomes_something_else(
     make: Callable[[Path, Path], None], uses: str, tmp_path: Path, victim: Path
 ) -> None:
     before = content_of(victim)
-    with closing(HarvestFolder(tmp_path)) as files:
-        files.create()
+    with closing(FolderFiles(tmp_path)) as files:
+        files.parts.create()
         make(tmp_path / PARTS_NAME / ".1.part", victim)
         with pytest.raises(ca.UnsafePath, match=r"\.1\.part refused: it is not a regular file: delete it"):
-            files.open_part(1)
+            files.parts.open(1)
     assert content_of(victim) == before
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import circleci_async as ca
-from circleci_async.harvest.folder import PARTS_NAME, Part
+from circleci_async.harvest.destination.parts import PARTS_NAME, Part
 from circleci_async.harvest.ledger.schema import LEDGER_NAME
 from circleci_async.testing import Artifact, FakeCircleCI, World
 from tests.harvest.harvests import (

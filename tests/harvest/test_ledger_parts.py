@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import circleci_async as ca
-from circleci_async.harvest.folder import HarvestFolder
+from circleci_async.harvest.destination.folder import FolderFiles
 from circleci_async.harvest.layout import JobRef, Layout
 from circleci_async.harvest.ledger.catalog import Catalog
 from circleci_async.harvest.ledger.listings import IncompleteListings
@@ -35,7 +35,7 @@ async def new_run(writer: LedgerWriter, selection: str = "{}") -> Run:
 
 async def queue_artifacts(writer: LedgerWriter, into: Path, run: Run, count: int) -> Recorded:
     """Record a job with some artifacts, all queued, and assign their paths."""
-    catalog = Catalog(writer, HarvestFolder(into), Layout(), run)
+    catalog = Catalog(writer, FolderFiles(into), Layout(), run)
     await catalog.visit(JOB, None, is_queued=True)
     artifacts = [ca.Artifact(path=f"{number}", node_index=0, url=f"http://x/{number}") for number in range(count)]
     recorded = await catalog.add(JOB, artifacts, None, is_queued=True)
@@ -109,10 +109,10 @@ async def test_the_next_run_queues_what_is_left_and_skips_what_is_there(writer: 
     (into / "gh/acme/api/1/build/test-7").mkdir(parents=True)
     (into / "gh/acme/api/1/build/test-7/0").write_bytes(b"0")
     await end_run(writer, run)
-    other = Catalog(writer, HarvestFolder(into), Layout(), await new_run(writer, "other"))
+    other = Catalog(writer, FolderFiles(into), Layout(), await new_run(writer, "other"))
     assert await other.queue_leftovers(JOB.project) == Recorded()
     run = await new_run(writer)
-    catalog = Catalog(writer, HarvestFolder(into), Layout(), run)
+    catalog = Catalog(writer, FolderFiles(into), Layout(), run)
     assert await catalog.queue_leftovers(JOB.project) == Recorded(discovered=2)
     assert [each.path for each in await LedgerQueue(writer, run).claim(9)] == ["1", "2"]
     assert await catalog.queue_matching(JOB, None) == Recorded(is_complete=True, skipped=1)

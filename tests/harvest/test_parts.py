@@ -11,9 +11,11 @@ import pytest
 import circleci_async as ca
 from circleci_async.core.retry import is_transient
 from circleci_async.downloads.directory import Directory
-from circleci_async.harvest import backpressure, folder
+from circleci_async.harvest import backpressure
 from circleci_async.harvest.backpressure import Backpressure
-from circleci_async.harvest.folder import HarvestFolder, Part
+from circleci_async.harvest.destination import folder
+from circleci_async.harvest.destination.folder import FolderFiles
+from circleci_async.harvest.destination.parts import Part
 from circleci_async.harvest.outage import MAX_DOWNTIME, MIN_FAILING, OutageDetector, RetryDecision, is_fatal
 from circleci_async.harvest.stop_signal import StopSignal
 from tests.fastclock import fast_clock
@@ -23,15 +25,15 @@ RESET = ca.TransportError("reset")
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> Iterator[HarvestFolder]:
-    with closing(HarvestFolder(tmp_path)) as folder:
-        folder.create()
+def files(tmp_path: Path) -> Iterator[FolderFiles]:
+    with closing(FolderFiles(tmp_path)) as folder:
+        folder.parts.create()
         yield folder
 
 
-def test_a_deleted_folder_is_created_again(files: HarvestFolder) -> None:
+def test_a_deleted_folder_is_created_again(files: FolderFiles) -> None:
     for id in (1, 2):
-        files.place(files.write_part(id, b"part"), f"a/b/{id}")
+        files.place(files.parts.write(id, b"part"), f"a/b/{id}")
         if id == 1:
             shutil.rmtree(files.root / "a")
     assert list(files.finished()) == ["a/b/2"]
@@ -39,7 +41,7 @@ def test_a_deleted_folder_is_created_again(files: HarvestFolder) -> None:
         files.place(Part(3), "a/b/3")
 
 
-def test_only_the_latest_folders_stay_open(files: HarvestFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_latest_folders_stay_open(files: FolderFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folder, "MAX_OPEN_FOLDERS", 3)
     opened: list[str] = []
     open_folder = Directory.folder
@@ -49,7 +51,7 @@ def test_only_the_latest_folders_stay_open(files: HarvestFolder, monkeypatch: py
         return open_folder(self, name)
 
     for id in range(5):
-        files.place(files.write_part(id, b"part"), f"{id}/a")
+        files.place(files.parts.write(id, b"part"), f"{id}/a")
     monkeypatch.setattr(Directory, "folder", note_and_open)
     for id in (2, 3, 4, 1, 1, 2):
         assert files.size(f"{id}/a") == 4

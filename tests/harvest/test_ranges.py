@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import circleci_async as ca
-from circleci_async.harvest.folder import PARTS_NAME
+from circleci_async.harvest.destination.parts import PARTS_NAME
 from circleci_async.testing import FakeCircleCI
 from tests.downloads.range_server import (
     ALONE,

@@ -10,7 +10,9 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.downloads.directory import Directory
-from circleci_async.harvest import folder, verify
+from circleci_async.harvest import verify
+from circleci_async.harvest.destination import folder
+from circleci_async.harvest.destination.parts import file_checksum
 from circleci_async.testing import FakeCircleCI
 from tests.harvest.disks import unprivileged
 from tests.harvest.harvests import QUICK, all_artifacts, harvest, small_world, usual_place
@@ -190,7 +192,7 @@ async def test_the_content_of_a_linked_file_is_read_once(into: Path, monkeypatch
     for artifact in all_artifacts(world):
         artifact.replace(b"the same")
     read: list[str] = []
-    checksum = folder.file_checksum
+    checksum = file_checksum
 
     def note(where: Directory, name: str) -> tuple[int, str]:
         read.append(name)

@@ -66,8 +66,8 @@ async def test_all_kinds_are_taken_once(into: Path) -> None:
             [*expected, *(each.replace("junit.xml", "tests.jsonl") for each in expected if "junit" in each)]
         )
         assert requested(fake) == {
-            **{"pipelines": 1, "workflows": 2, "jobs": 2, "artifactss": 2, "build": 2, "output": 4, "testss": 2},
-            **{"job details": 2, "pipeline": 2, "workflow": 2},
+            "pipelines": 1, "workflows": 2, "jobs": 2, "artifactss": 2, "build": 2, "output": 4, "testss": 2,
+            "job details": 2, "pipeline": 2, "workflow": 2,
         }
         assert report.requests_saved == 0
         before = tree(into)
@@ -161,7 +161,9 @@ async def test_a_running_job_is_taken_when_it_has_finished(into: Path) -> None:
         assert (files_of(into), report.is_complete) == (["report.html"], True)
         job.end("success", datetime.now(UTC))
         job.workflow.status = "success"
-        world.projects["gh/acme/api"].pipelines[0].created_at -= timedelta(days=300)  # outside of the next selection
+        world.projects["gh/acme/api"].pipelines.all[0].created_at -= timedelta(
+            days=300
+        )  # outside of the next selection
         report = await harvest(fake, into, what=EVERYTHING)
         assert len(files_of(into)) == 6
         assert rows(into, "SELECT listed, count(*) FROM jobs GROUP BY 1") == [("whole", 4)]

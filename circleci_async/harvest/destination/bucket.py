@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from importlib.util import find_spec
+from pathlib import Path
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -140,6 +141,10 @@ class Bucket:
             for chunk in obstore.list(self._store, prefix):
                 yield from map(_stored, chunk)
 
+    def is_empty(self) -> bool:
+        """Return whether there are no objects, besides hidden ones."""
+        return all(each.key.startswith(".") for each in self.list())
+
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects. One that does not exist counts as deleted."""
         import obstore
@@ -220,6 +225,29 @@ def open_bucket(name: str, url: str) -> Bucket:
     except (BaseError, ValueError, OSError) as error:
         reason = _first_line(error)
     raise InvalidArgument(f"{name} {url!r} is not the URL of a bucket, such as 's3://bucket/prefix': {reason}")
+
+
+def bucket_of(name: str, store: Any) -> tuple[Path | None, Bucket | None]:
+    """Return the bucket of a store of obstore, or the folder of a `LocalStore`.
+
+    Raises `InvalidArgument` that names the argument for anything else.
+    """
+    if type(store).__module__.partition(".")[0] == "obstore":
+        from obstore.store import AzureStore, GCSStore, LocalStore, MemoryStore, S3Store
+
+        if isinstance(store, LocalStore) and store.prefix is not None:
+            return Path(store.prefix), None
+        if isinstance(store, MemoryStore):
+            return None, Bucket(store, "memory:")
+        for kind, scheme in ((S3Store, "s3"), (GCSStore, "gs"), (AzureStore, "az")):
+            if isinstance(store, kind):
+                config: dict[str, str] = {str(key): str(value) for key, value in store.config.items()}
+                container = config.get("bucket") or config.get("container_name") or ""
+                return None, Bucket(store, f"{scheme}://{'/'.join(filter(None, (container, store.prefix)))}")
+    raise InvalidArgument(
+        f"{name} must be a folder, the URL of a bucket, or a store of obstore (S3, GCS, Azure, local with a prefix,"
+        f" memory), got {store!r}"
+    )
 
 
 def _stored(meta: "ObjectMeta") -> StoredObject:

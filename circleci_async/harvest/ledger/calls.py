@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any, Final
 
-from ..folder import HarvestFolder
+from ..destination.files import FinishedFiles
 from .files import FILE_COLUMNS, FILE_TABLES
 from .runs import Run
 from .values import error_text
@@ -21,9 +21,9 @@ class CallQueue:
     A call is removed after it returned: the run after a killed one repeats it, and calls that failed.
     """
 
-    def __init__(self, writer: LedgerWriter, folder: HarvestFolder, run: Run) -> None:
+    def __init__(self, writer: LedgerWriter, files: FinishedFiles, run: Run) -> None:
         self.writer = writer
-        self._folder = folder
+        self._files = files
         self._run = run
         self._position = 0
 
@@ -44,7 +44,7 @@ class CallQueue:
         query = f"SELECT calls.id, target, {FILE_COLUMNS} FROM {_DUE} ORDER BY calls.id LIMIT ?"
         while not claimed and (rows := sql.execute(query, (self._position, limit)).fetchall()):
             for id, target, *file in rows:
-                if self._folder.size(target) is None:
+                if not self._files.has(target):
                     sql.execute("DELETE FROM calls WHERE id = ?", (id,))
                 else:
                     claimed.append((id, tuple(file)))

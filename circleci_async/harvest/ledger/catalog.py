@@ -12,7 +12,8 @@ from ...downloads.destination import checked_parts, numbered
 from ...errors import UnsafePath
 from ...globs import matches_path
 from ...models.artifacts import Artifact
-from ..folder import HarvestFolder, Part
+from ..destination.files import FinishedFiles
+from ..destination.parts import Part
 from ..layout import JobRef, Layout, PathAllocator, PipelineRef
 from .queue import mark_failed
 from .records import Recorded
@@ -47,9 +48,9 @@ class _Row(NamedTuple):
 class Catalog:
     """Records jobs and their artifacts, and queues the artifacts that match the path glob of the selection."""
 
-    def __init__(self, writer: LedgerWriter, folder: HarvestFolder, layout: Layout, run: Run) -> None:
+    def __init__(self, writer: LedgerWriter, files: FinishedFiles, layout: Layout, run: Run) -> None:
         self.writer = writer
-        self._folder = folder
+        self._files = files
         self._layout = layout
         self._run = run
         self._position = run.first_position
@@ -223,8 +224,8 @@ class Catalog:
 
     def _exists(self, row: "_Row") -> bool:
         if row.state == "done" and row.target is not None:
-            return row.size == self._folder.size(row.target)
-        return row.size == self._folder.part_size(Part(row.id, row.sha256))
+            return row.size is not None and self._files.has(row.target, row.size)
+        return row.size == self._files.parts.size(Part(row.id, row.sha256))
 
 
 def _summary(outcomes: Iterable[str]) -> Recorded:

@@ -1,5 +1,6 @@
 """The records that the parts of a harvest pass to each other."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -36,6 +37,10 @@ class FetchedArtifact(NamedTuple):
     etag: str | None
     scrubbed: Mapping[str, int] = MappingProxyType({})
     """How many secrets were replaced, by the name of their pattern."""
+
+    def with_sha256(self) -> "FetchedArtifact":
+        """Return it with the checksum of its content, which must be in memory."""
+        return self._replace(sha256=hashlib.sha256(self.content or b"").hexdigest())
 
 
 class CommitResult(NamedTuple):

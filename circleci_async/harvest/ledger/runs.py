@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Literal
 
 from attrs import frozen
 
@@ -20,6 +21,8 @@ class Run:
     """The key of its selection: later runs with the same key continue this one."""
     first_position: int
     """The queue position after which this run adds artifacts."""
+    follows: Literal["ended", "interrupted"] | None = None
+    """How the run before ended; None if this is the first."""
 
 
 async def begin_run(
@@ -39,11 +42,13 @@ async def end_run(writer: LedgerWriter, run: Run) -> None:
 
 def _begin(sql: sqlite3.Connection, layout: Layout, projects: set[str], selection: str, dedupe: bool) -> Run:
     _record_layout(sql, layout, projects)
+    before = sql.execute("SELECT ended FROM runs ORDER BY id DESC LIMIT 1").fetchone()
+    follows: Literal["ended", "interrupted"] | None = before and ("ended" if before[0] else "interrupted")
     cursor = sql.execute("INSERT INTO runs (selection, began) VALUES (?, ?)", (selection, _now()))
     (position,) = sql.execute("SELECT coalesce(max(turn), 0) FROM artifacts").fetchone()
     if dedupe:
         sql.execute("CREATE INDEX IF NOT EXISTS contents ON artifacts (sha256) WHERE state = 'done'")
-    return Run(id=cursor.lastrowid or 0, selection=selection, first_position=position)
+    return Run(id=cursor.lastrowid or 0, selection=selection, first_position=position, follows=follows)
 
 
 def _record_layout(sql: sqlite3.Connection, layout: Layout, projects: set[str]) -> None:

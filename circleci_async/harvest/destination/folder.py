@@ -1,22 +1,19 @@
-"""The files of a destination: finished ones under their names, partial ones in a hidden folder. Blocking work."""
+"""The finished files of a harvest in a folder. Blocking work."""
 
 import errno
-import hashlib
 import os
-import re
 import stat
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-from ..downloads.destination import checked_parts, max_path
-from ..downloads.directory import Directory
-from ..downloads.part_file import PartFile
-from ..errors import LedgerError, UnsafePath
-
-PARTS_NAME: Final = ".harvest.parts"
+from ...downloads.destination import checked_parts, max_path
+from ...downloads.directory import Directory
+from ...errors import UnsafePath
+from .files import FileStatus, FinishedFile, Status
+from .parts import Part, PartialFiles, file_checksum
 
 MAX_OPEN_FOLDERS: Final = 4
 """Folders that are kept open, so that they need not be looked up for each file."""
@@ -24,142 +21,35 @@ MAX_OPEN_FOLDERS: Final = 4
 MAX_KNOWN_CONTENTS: Final = 256
 """Finished files whose checksum is known, because this run read them."""
 
-_READ_SIZE: Final = 1024 * 1024
 
-_PART = re.compile(r"\.([0-9]{1,18})(?:\.([0-9a-f]{64}))?\.part")
+class FolderFiles:
+    """The finished files below `root`, whose content is not trusted: links in it are refused, and other files are kept.
 
-
-class Part(NamedTuple):
-    """A partial file, named after the artifact's id in the ledger, such as `.17.part`.
-
-    The name of a complete one also contains its checksum: `.17.<sha256>.part`. If the process was killed while writing
-    it, its content does not match the checksum.
-    """
-
-    id: int
-    sha256: str | None = None
-
-    @property
-    def name(self) -> str:
-        """The name of the file."""
-        return f".{self.id}.part" if self.sha256 is None else f".{self.id}.{self.sha256}.part"
-
-
-class HarvestFolder:
-    """The folder `root`, whose content is not trusted: links in it are refused, and other files are not changed.
-
-    Call `close` after use. Partial files can be used in any thread, finished ones in one thread only.
+    `parts`: the partial files, which become finished ones. Call `close` after use. For one thread only.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.parts = PartialFiles(root)
         self._root = os.path.realpath(root)
-        self._opened_parts: Directory | None = None
         self._folders: OrderedDict[tuple[str, ...], Directory] = OrderedDict()
         self._contents: OrderedDict[str, tuple[tuple[int, ...], str]] = OrderedDict()
         self._max_path = max_path(self._root)
-        self.leftovers: dict[int, Part] = {}
-        """The complete partial files that an earlier run did not record, by id."""
 
     def close(self) -> None:
         """Close the folders. Idempotent."""
         self.forget()
-        if self._opened_parts is not None:
-            self._opened_parts.close()
-            self._opened_parts = None
+        self.parts.close()
 
     def forget(self) -> None:
         """Close the folders of finished files, so that their names are looked up again."""
         while self._folders:
             self._folders.popitem()[1].close()
 
-    # Partial files
-
-    def create(self) -> None:
-        """Create the folder of partial files. Raises `LedgerError` if something else has its name."""
-        path = f"{self._root}/{PARTS_NAME}"
-        with Directory.open(self._root) as root:
-            with suppress(FileExistsError):
-                root.mkdir(PARTS_NAME)
-            try:
-                self._opened_parts = root.folder(PARTS_NAME)
-            except (UnsafePath, NotADirectoryError):
-                raise LedgerError(f"{path} is not a folder: delete it, then run the same command again") from None
-
-    @property
-    def _parts(self) -> Directory:
-        if self._opened_parts is None:
-            raise RuntimeError("the folder of partial files is not open")
-        return self._opened_parts
-
-    def parts(self) -> Iterator[Part]:
-        """Yield the partial files, and delete all other files in their folder.
-
-        Raises `LedgerError` for a folder among them.
-        """
-        for entry in list(self._parts.scan()):
-            status = self._parts.lstat(entry.name)
-            if status is not None and stat.S_ISDIR(status.st_mode):
-                raise LedgerError(
-                    f"{self._parts.path}/{entry.name} is a folder, which no harvest creates: move it away, then run"
-                    " the same command again"
-                )
-            match = _PART.fullmatch(entry.name)
-            # A second link to a file would let a harvest change that file.
-            if match is None or status is None or not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
-                self._parts.unlink(entry.name)
-            else:
-                yield Part(int(match[1]), match[2])
-
-    def write_part(self, id: int, content: bytes) -> Part:
-        """Write a complete partial file at once; nothing is left if that fails."""
-        part = Part(id, hashlib.sha256(content).hexdigest())
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        try:
-            try:
-                file = self._parts.open_file(part.name, flags)
-            except FileExistsError:  # a killed attempt left it
-                self.remove_part(part)
-                file = self._parts.open_file(part.name, flags)
-            try:
-                view = memoryview(content)
-                while view:
-                    view = view[os.write(file, view) :]
-            finally:
-                os.close(file)
-        except OSError:
-            self.remove_part(part)
-            raise
-        return part
-
-    def open_part(self, id: int) -> PartFile:
-        """Open an incomplete partial file, or create it."""
-        return PartFile(Part(id).name, directory=self._parts)
-
-    def complete_part(self, id: int, sha256: str) -> Part:
-        """Mark a partial file as complete."""
-        part = Part(id, sha256)
-        self._parts.replace(Part(id).name, self._parts, part.name)
-        return part
-
-    def has_part(self, id: int) -> bool:
-        """Return whether an artifact has an incomplete partial file."""
-        return self._parts.size(Part(id).name) is not None
-
-    def part_size(self, part: Part) -> int | None:
-        """Return the size of a partial file; None if there is none."""
-        return self._parts.size(part.name)
-
-    def part_checksum(self, part: Part) -> tuple[int, str]:
-        """Read a partial file and return its size and its SHA-256 in hex."""
-        return file_checksum(self._parts, part.name)
-
-    def remove_part(self, part: Part) -> None:
-        """Delete a partial file, if it exists and can be deleted."""
-        with suppress(OSError):
-            self._parts.unlink(part.name)
-
-    # Finished files
+    def has(self, target: str, size: int | None = None) -> bool:
+        """Return whether a finished file exists, with this size unless None."""
+        found = self.size(target)
+        return found is not None and size in {None, found}
 
     def size(self, target: str) -> int | None:
         """Return the size of a finished file; None if no regular file exists, or it is behind a link."""
@@ -174,11 +64,34 @@ class HarvestFolder:
         folder, name = self._located(target)
         return file_checksum(folder, name)
 
-    def status(self, target: str) -> os.stat_result | None:
-        """Return the status of a finished file; None if nothing has its name.
+    def verdict(self, file: FinishedFile, *, deep: bool) -> str:
+        """Hash a finished file, and return whether it is "intact", "changed" or "missing"."""
+        size = self.size(file.target)
+        if size is None:
+            return "missing"
+        if size != file.size:
+            return "changed"
+        try:
+            return "intact" if self.checksum(file.target) == (file.size, file.sha256) else "changed"
+        except (OSError, UnsafePath):
+            return "missing"
 
-        Raises `OSError`, and `UnsafePath` for a link, a folder etc.
-        """
+    def statuses(self, files: Sequence[FinishedFile]) -> list[Status]:
+        """Return the status of each file; an error for a link, a folder etc."""
+        return [self._try(self._status, file.target) for file in files]
+
+    def remove(self, files: Sequence[FinishedFile]) -> list[Status]:
+        """Delete files, and the folders that are empty then, and return what the status of each file was."""
+        return [self._try(self._remove, file.target) for file in files]
+
+    @staticmethod
+    def _try(work: Callable[[str], FileStatus | None], target: str) -> Status:
+        try:
+            return work(target)
+        except (OSError, UnsafePath) as error:
+            return error
+
+    def _status(self, target: str) -> FileStatus | None:
         try:
             folder, name = self._located(target)
         except FileNotFoundError:
@@ -186,11 +99,10 @@ class HarvestFolder:
         status = folder.lstat(name)
         if status is not None and not stat.S_ISREG(status.st_mode):
             raise UnsafePath(f"{folder.path}/{name} refused: it is not a regular file: delete it")
-        return status
+        return status and FileStatus(status.st_size, (status.st_dev, status.st_ino), status.st_nlink)
 
-    def remove(self, target: str) -> os.stat_result | None:
-        """Delete a finished file, and the folders that are empty then. Return what its status was, as `status` does."""
-        status = self.status(target)
+    def _remove(self, target: str) -> FileStatus | None:
+        status = self._status(target)
         *names, name = _checked(target)
         if status is not None:
             self._folder(tuple(names)).unlink(name)
@@ -221,16 +133,16 @@ class HarvestFolder:
         link = None if identical is None else self._link(identical, part)
         created: list[int] = []
         try:
-            self._parts.replace(link or part.name, self._folder(tuple(names), created), name)
+            self.parts.directory.replace(link or part.name, self._folder(tuple(names), created), name)
         except OSError:
             self._remove_folders(names, created)
             raise
         finally:
             if link is not None:
                 with suppress(FileNotFoundError):  # replacing one link to a file by another link to it does nothing
-                    self._parts.unlink(link)
+                    self.parts.directory.unlink(link)
         if identical is not None and link is not None:
-            self._parts.unlink(part.name)
+            self.parts.directory.unlink(part.name)
             self._note_link(identical)
 
     def _link(self, identical: str, part: Part) -> str | None:
@@ -238,9 +150,9 @@ class HarvestFolder:
         link = f"{part.name}.link"
         try:
             with suppress(FileNotFoundError):
-                self._parts.unlink(link)
+                self.parts.directory.unlink(link)
             folder, name = self._located(identical)
-            folder.link(name, self._parts, link)
+            folder.link(name, self.parts.directory, link)
         except (OSError, UnsafePath):  # unsupported by the file system, too many links, or the file is gone
             return None
         return link
@@ -340,14 +252,3 @@ def _version(status: os.stat_result | None) -> tuple[int, ...]:
     if status is None:
         return ()
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-
-def file_checksum(folder: Directory, name: str) -> tuple[int, str]:
-    """Read a file in a folder and return its size and its SHA-256 in hex. Raises `OSError`, `UnsafePath`."""
-    digest = hashlib.sha256()
-    size = 0
-    with open(name, "rb", buffering=0, opener=folder.open_file) as file:
-        while data := file.read(_READ_SIZE):
-            size += len(data)
-            digest.update(data)
-    return size, digest.hexdigest()
