@@ -66,8 +66,16 @@ async def test_all_kinds_are_taken_once(into: Path) -> None:
             [*expected, *(each.replace("junit.xml", "tests.jsonl") for each in expected if "junit" in each)]
         )
         assert requested(fake) == {
-            "pipelines": 1, "workflows": 2, "jobs": 2, "artifactss": 2, "build": 2, "output": 4, "testss": 2,
-            "job details": 2, "pipeline": 2, "workflow": 2,
+            "pipelines": 1,
+            "workflows": 2,
+            "jobs": 2,
+            "artifactss": 2,
+            "build": 2,
+            "output": 4,
+            "testss": 2,
+            "job details": 2,
+            "pipeline": 2,
+            "workflow": 2,
         }
         assert report.requests_saved == 0
         before = tree(into)
