@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from ..errors import TransportError
+from ..errors import InvalidArgument, TransportError
 from ..untrusted_text import printable
 from .arguments import Projects, argument, concurrency_option, option, parse_destination, parse_path, parse_time
 from .formatting import counted, duration, size
@@ -126,7 +126,7 @@ async def run(
     from .. import Selection
 
     if scrub and no_scrub:
-        raise typer.BadParameter("--scrub and --no-scrub exclude each other: use one of them")
+        raise InvalidArgument("--scrub and --no-scrub exclude each other: use one of them")
     kinds = [word.strip() for word in what.split(",")]
     recheck_since = parse_time("--recheck", recheck)
     select = Selection(

@@ -4,10 +4,12 @@ import sqlite3
 from collections import Counter
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
+from obstore.store import MemoryStore
 
 import circleci_async as ca
 from circleci_async.harvest.ledger import schema
@@ -374,3 +376,22 @@ async def test_a_kind_that_no_harvest_records_is_damage(into: Path) -> None:
         async with fake.client(retry=QUICK) as circle:
             with pytest.raises(ca.LedgerError, match="is damaged"):
                 await circle.harvest("gh/acme/api", into)
+
+
+# Buckets
+
+
+async def test_a_bucket_gets_the_same_tree(into: Path) -> None:
+    world = World()
+    job = build(world, parallelism=2)
+    job.step("Run tests", output="2 passed\n", number=101, node=1)
+    store = MemoryStore()
+    async with FakeCircleCI(world) as fake:
+        await harvest(fake, into, what=EVERYTHING)
+        async with fake.client(retry=QUICK) as circle:
+            for files in (7, 0):
+                report = await circle.harvest("gh/acme/api", store, ledger=into.with_name("ledger"), what=EVERYTHING)
+                report.raise_for_failures()
+                assert (len(report.files), len(report.skipped)) == (files, 7 - files)
+    objects = {each["path"]: bytes(store.get(each["path"]).bytes()) for each in chain.from_iterable(store.list())}
+    assert {path: data for path, data in objects.items() if not path.startswith(".")} == tree(into)
