@@ -456,6 +456,7 @@ def test_json_has_a_line_per_event_and_ends_with_the_summary(
         "path": "fine.txt",
         "target": "gh/acme/web/1/release/pack-1/fine.txt",
         "size": 4,
+        "kind": "artifacts",
     }
     assert summary.pop("seconds") > 0
     web, nope = sorted(summary.pop("failures"), key=lambda failure: failure["kind"])
@@ -467,6 +468,7 @@ def test_json_has_a_line_per_event_and_ends_with_the_summary(
         "bytes": 4,
         "requests": 8,
         "requests_saved": 0,
+        "scrubbed": {},
         "is_complete": False,
         "stopped": None,
         "error": None,
