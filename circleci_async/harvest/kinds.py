@@ -1,7 +1,7 @@
 """The kinds of files that a harvest takes of each job."""
 
 from collections.abc import Iterable
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 from ..core.arguments import check_words
 from ..errors import InvalidArgument
@@ -18,7 +18,9 @@ KINDS: tuple[HarvestKind, ...] = get_args(HarvestKind)
 def parse_kinds(name: str, given: str | Iterable[str]) -> tuple[HarvestKind, ...]:
     """Return the kinds without duplicates, in the order of `KINDS`. Raises `InvalidArgument`."""
     what: Any = given
-    words = [what] if isinstance(what, str) else list(what) if isinstance(what, Iterable) else [what]
+    words: list[object] = [what]
+    if isinstance(what, Iterable) and not isinstance(what, str):
+        words = list(cast("Iterable[object]", what))
     if not words:
         raise InvalidArgument(f"{name} must contain at least one of {', '.join(map(repr, KINDS))}, got {what!r}")
     check_words(name, words, KINDS)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import TypedDict
 
 from ..core.stats import Stats
@@ -103,9 +103,9 @@ class ProgressTracker:
         if self._notifier:
             self._notifier.notify(FileAdvanced(**_file(artifact), received=received, size=size))
 
-    def file_scrubbed(self, counts: Mapping[str, int]) -> None:
+    def file_scrubbed(self, counts: Iterable[tuple[str, int]]) -> None:
         """Count the secrets that were replaced in a file."""
-        self.scrubbed.update(counts)
+        self.scrubbed.update(dict(counts))
 
     def file_committed(self, result: CommitResult) -> None:
         """Count a downloaded file, with or without its final name."""

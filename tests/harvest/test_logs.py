@@ -12,7 +12,8 @@ from circleci_async.harvest.sources import logs
 from circleci_async.testing import FakeCircleCI, Job, World
 from tests.harvest.harvests import gets, harvest, parts, rows, tree
 from tests.harvest.killer import killer
-from tests.logs.server import PROJECT, action, answer, serving, stored
+from tests.logs.server import PROJECT, action, serving, stored
+from tests.raw_server import answer
 
 TOKEN = "ghp_" + "a1B2" * 9
 
@@ -102,12 +103,13 @@ class Lists:
         self.build = build
         page: dict[str, Any] = {"next_page_token": None}
         times = {"created_at": "2026-11-24T12:00:00Z", "stopped_at": "2026-11-24T12:10:00Z"}
-        ids = {name: f"00000000-0000-4000-8000-00000000000{number}" for number, name in enumerate(("p", "w", "j"))}
-        pipeline = {"id": ids["p"], "number": 1, "project_slug": PROJECT, "state": "created", "errors": [], **times}
-        pipeline |= {"trigger": {"type": "api", "received_at": times["created_at"], "actor": {"login": "x"}}}
-        workflow = {"id": ids["w"], "name": "build", "status": "success", "pipeline_id": ids["p"], **times}
-        workflow |= {"project_slug": PROJECT, "pipeline_number": 1, "started_by": ids["p"]}
-        job = {"id": ids["j"], "name": "test", "job_number": 42, "status": "success", "type": "build"}
+        ids = {name: f"00000000-0000-4000-8000-00000000000{number}" for number, name in enumerate("pwj")}
+        trigger = {"type": "api", "received_at": times["created_at"], "actor": {"login": "x"}}
+        pipeline: dict[str, Any] = {"id": ids["p"], "number": 1, "project_slug": PROJECT, "state": "created", **times}
+        pipeline |= {"errors": [], "trigger": trigger}
+        workflow: dict[str, Any] = {"id": ids["w"], "name": "build", "status": "success", **times}
+        workflow |= {"pipeline_id": ids["p"], "project_slug": PROJECT, "pipeline_number": 1, "started_by": ids["p"]}
+        job: dict[str, Any] = {"id": ids["j"], "name": "test", "job_number": 42, "status": "success", "type": "build"}
         job |= {"project_slug": PROJECT, "dependencies": [], "started_at": times["created_at"]}
         self.files = {
             f"/api/v2/project/{PROJECT}/pipeline": answer(200, {"items": [pipeline], **page}),

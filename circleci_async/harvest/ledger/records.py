@@ -1,8 +1,7 @@
 """The records that the parts of a harvest pass to each other."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ...models.jobs import JobStatus
@@ -35,7 +34,7 @@ class FetchedArtifact(NamedTuple):
     size: int
     sha256: str
     etag: str | None
-    scrubbed: Mapping[str, int] = MappingProxyType({})
+    scrubbed: tuple[tuple[str, int], ...] = ()
     """How many secrets were replaced, by the name of their pattern."""
 
     def with_sha256(self) -> "FetchedArtifact":

@@ -1,6 +1,6 @@
 """The bytes of one file, as the downloader reads them."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Protocol
 
 from ...core.resumable_body import Part
@@ -40,9 +40,9 @@ class TextBody:
         self.received: int = 0
 
     @property
-    def scrubbed(self) -> Mapping[str, int]:
+    def scrubbed(self) -> tuple[tuple[str, int], ...]:
         """How many secrets were replaced, by the name of their pattern."""
-        return self._scrubber.counts
+        return tuple(self._scrubber.counts.items())
 
     async def __aiter__(self) -> AsyncGenerator[Part]:
         async for piece in self._pieces:

@@ -62,9 +62,11 @@ class BuildSource:
 
     async def _part_of(self, kind: str, reference: Any) -> _Json | None:
         """Return the pipeline or workflow of a job; None if it was deleted."""
-        id = reference.get("id") if isinstance(reference, dict) else None
-        if not isinstance(id, str) or not id:
-            return None
+        match reference:
+            case {"id": str(id)} if id:
+                pass
+            case _:
+                return None
         path = f"/{kind}/{segment(id)}"
         return await self._cache.get(path, lambda: self._request(path, is_optional=True)) or None
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast
 
 from ...errors import InvalidArgument
 
@@ -93,16 +93,14 @@ def parse_scrub(scrub: Scrub) -> tuple[Pattern, ...]:
         raise InvalidArgument(
             f"scrub must be a list of regular expressions, None for the default ones, or False, got {given!r}"
         )
-    return (*DEFAULTS, *map(_parse, given))
+    return (*DEFAULTS, *map(_parse, cast("Iterable[object]", given)))
 
 
 def _parse(given: Any) -> Pattern:
-    if isinstance(given, re.Pattern) and isinstance(given.pattern, str):
-        pattern = Pattern(given.pattern, given.pattern, given.flags)
-    elif isinstance(given, str):
-        pattern = Pattern(given, given)
-    else:
+    text: object = cast("re.Pattern[str]", given).pattern if isinstance(given, re.Pattern) else given
+    if not isinstance(text, str):
         raise InvalidArgument(f"scrub must contain regular expressions for text, got {given!r}")
+    pattern = Pattern(text, text, 0 if given is text else given.flags)
     try:
         matches_nothing = pattern.compile().search("") is not None
     except (re.error, OverflowError, RecursionError) as error:

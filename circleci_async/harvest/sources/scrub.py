@@ -61,9 +61,9 @@ class Scrubber:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, list):
-            return [self.value(each) for each in value]
+            return [self.value(each) for each in cast("list[object]", value)]
         if isinstance(value, dict):
-            return {self.text(key): self._member(key, each) for key, each in cast("dict[str, Any]", value).items()}
+            return {self.text(key): self._member(key, each) for key, each in cast("dict[str, object]", value).items()}
         return value
 
     def _member(self, key: str, value: Any) -> Any:
