@@ -3,9 +3,9 @@
 import sqlite3
 from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence, Sized
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Generic, TypeAlias, TypeVar, overload
+from typing import Any, Final, Generic, TypeAlias, TypeVar, overload
 
 from attrs import field, frozen
 
@@ -28,6 +28,10 @@ class HarvestedFile:
     """A finished file."""
 
     path: Path
+    target: str
+    """The path below the destination, with `/` between names."""
+    location: str
+    """The path of the file as text, or its URL in a bucket."""
     size: int
     sha256: str
     """Hexadecimal checksum of the content."""
@@ -52,7 +56,12 @@ class HarvestedFile:
     revision: str | None = None
     """The commit of the pipeline."""
     pipeline_id: str | None = None
+<<<<<<< HEAD
     kind: HarvestKind = "artifacts"
+=======
+    kind: str = "artifacts"
+    """What the file was harvested as."""
+>>>>>>> main
 
 
 OnFile: TypeAlias = Callable[[HarvestedFile], Awaitable[object]]
@@ -185,9 +194,13 @@ class HarvestReport:
         raise DownloadError(shown_list(f"{count} of {count + len(self.files)} failed:", lines))
 
 
+<<<<<<< HEAD
 _FILE_KINDS = frozenset(map(file_kind, KINDS))
 
 _FILES = f"SELECT {FILE_COLUMNS} FROM {FILE_TABLES} WHERE state = 'done'"
+=======
+FINISHED_FILES: Final = f"SELECT {FILE_COLUMNS} FROM {FILE_TABLES} WHERE state = 'done'"
+>>>>>>> main
 _FAILURES = (
     "SELECT rtrim(kind, 's'), project, path, error, number, node, url FROM artifacts JOIN jobs ON jobs.id = job"
     " WHERE state = 'failed' AND ? IN (artifacts.run, 0)"
@@ -201,19 +214,19 @@ _FAILURES = (
 
 def files_of(place: Place, run: int, length: int) -> Rows[HarvestedFile]:
     """Return the files that a run downloaded."""
-    query = f"{_FILES} AND fetched_by = ? ORDER BY artifacts.id"
+    query = f"{FINISHED_FILES} AND fetched_by = ? ORDER BY artifacts.id"
     return Rows(place, query, (run,), file_maker(place), length)
 
 
 def skipped_by(place: Place, run: int) -> Rows[HarvestedFile]:
     """Return the files that a run skipped because they existed."""
-    query = f"{_FILES} AND artifacts.run = ? AND fetched_by < ? ORDER BY artifacts.id"
+    query = f"{FINISHED_FILES} AND artifacts.run = ? AND fetched_by < ? ORDER BY artifacts.id"
     return Rows(place, query, (run, run), file_maker(place))
 
 
 def all_files(place: Place, length: int) -> Rows[HarvestedFile]:
     """Return the files that all runs downloaded."""
-    return Rows(place, f"{_FILES} ORDER BY artifacts.id", (), file_maker(place), length)
+    return Rows(place, f"{FINISHED_FILES} ORDER BY artifacts.id", (), file_maker(place), length)
 
 
 def failures_of(place: Place, run: int) -> Rows[HarvestFailure]:
@@ -235,10 +248,12 @@ def file_maker(place: Place) -> Callable[..., HarvestedFile]:
         try:
             return HarvestedFile(
                 path=place.path(target),
+                target=target,
+                location=place.location_of(target),
                 size=size,
                 sha256=sha256,
                 etag=etag,
-                finished_at=datetime.fromisoformat(finished),
+                finished_at=_moment(finished),
                 project=project,
                 pipeline=pipeline,
                 workflow=workflow,
@@ -247,18 +262,25 @@ def file_maker(place: Place) -> Callable[..., HarvestedFile]:
                 node=node,
                 artifact=artifact,
                 url=url,
-                created_at=created and datetime.fromisoformat(created),
+                created_at=created and _moment(created),
                 branch=branch,
                 tag=tag,
                 revision=revision,
                 pipeline_id=pipeline_id,
                 kind=kind,
             )
-        except (AttributeError, TypeError, ValueError):  # such as an invalid date
+        except (AttributeError, OverflowError, TypeError, ValueError):  # such as an invalid date
             failure = damaged(place.ledger / LEDGER_NAME)
         raise failure
 
     return make
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(text)
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 def _failure(*row: Any) -> HarvestFailure:

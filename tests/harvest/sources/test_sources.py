@@ -35,7 +35,8 @@ async def test_a_file_is_read_from_its_row_alone(kind: Any, path: str, start: by
     scrub = parse_scrub([re.compile("HUNTER.", re.IGNORECASE)])
     options: SourceOptions = pickle.loads(pickle.dumps(SourceOptions(ansi=True, patterns=scrub)))
     async with FakeCircleCI(world) as fake, fake.client() as circle:
-        url = [each.url async for each in circle.artifacts.list("gh/acme/api", 1)][0] if kind == "artifacts" else ""
+        listed = await circle.artifacts.list("gh/acme/api", 1).collect()
+        url = listed[0].url if kind == "artifacts" else ""
         row = QueuedArtifact(7, 1, 0, "gh/acme/api", 1, artifact.node, path, url, None, None, None, kind)
         async with Sources(circle._session, options).open(pickle.loads(pickle.dumps(row))) as body:
             data = b"".join([part.data async for part in body])
