@@ -56,12 +56,8 @@ class HarvestedFile:
     revision: str | None = None
     """The commit of the pipeline."""
     pipeline_id: str | None = None
-<<<<<<< HEAD
     kind: HarvestKind = "artifacts"
-=======
-    kind: str = "artifacts"
     """What the file was harvested as."""
->>>>>>> main
 
 
 OnFile: TypeAlias = Callable[[HarvestedFile], Awaitable[object]]
@@ -194,13 +190,10 @@ class HarvestReport:
         raise DownloadError(shown_list(f"{count} of {count + len(self.files)} failed:", lines))
 
 
-<<<<<<< HEAD
-_FILE_KINDS = frozenset(map(file_kind, KINDS))
-
-_FILES = f"SELECT {FILE_COLUMNS} FROM {FILE_TABLES} WHERE state = 'done'"
-=======
 FINISHED_FILES: Final = f"SELECT {FILE_COLUMNS} FROM {FILE_TABLES} WHERE state = 'done'"
->>>>>>> main
+
+_FILE_KINDS: Final = frozenset(map(file_kind, KINDS))
+
 _FAILURES = (
     "SELECT rtrim(kind, 's'), project, path, error, number, node, url FROM artifacts JOIN jobs ON jobs.id = job"
     " WHERE state = 'failed' AND ? IN (artifacts.run, 0)"
