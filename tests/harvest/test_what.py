@@ -297,6 +297,10 @@ async def test_verify_status_and_prune_handle_all_kinds(into: Path) -> None:
         assert (status.done, status.is_complete) == (6, True)
         assert {file.kind for file in status.files} == set(EVERYTHING)
         assert (await ca.verify_harvest(into)).files == 6
+        assert {(row["kind"], row["path"]) for row in (await ca.harvest_catalog(into)).rows()} == {
+            *(("artifacts", "report.html"), ("builds", "build.json"), ("tests", "junit.xml"), ("tests", "tests.jsonl")),
+            *(("logs", "logs/0/101-Run tests.txt"), ("logs", "logs/0/102-Upload.txt")),
+        }
         assert (await ca.prune_harvest(into, older_than="50d")).files == 6
         assert (await harvest(fake, into, what=EVERYTHING)).is_complete
         assert tree(into) == {}
