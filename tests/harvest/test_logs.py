@@ -1,5 +1,6 @@
 """Logs: one file for each step and node, streamed, without escape codes and secrets."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import circleci_async as ca
 from circleci_async.downloads.file_threads import FIRST_BATCH
 from circleci_async.harvest.sources import logs
 from circleci_async.testing import FakeCircleCI, Job, World
-from tests.harvest.harvests import gets, harvest, parts, rows, tree
+from tests.harvest.harvests import QUICK, gets, harvest, parts, rows, tree
 from tests.harvest.killer import killer
 from tests.logs.server import PROJECT, action, serving, stored
 from tests.raw_server import answer
@@ -291,3 +292,37 @@ async def test_a_build_that_has_not_ended_in_the_old_api_is_left_to_the_next_run
         assert (len(report.files), report.is_complete, logs_in(into)) == (0, True, {})
         (await circle.harvest(PROJECT, into, what="logs")).raise_for_failures()
         assert logs_in(into) == {"0/101-step 101.txt": b"done\n"}
+
+
+async def test_a_limit_of_bytes_ends_the_run_and_the_next_one_continues(into: Path) -> None:
+    world = World()
+    job = job_of(world)
+    job.step("Small", output="x\n")
+    job.step("Large", size=2 * FIRST_BATCH)
+    async with FakeCircleCI(world) as fake:
+        report = await harvest(fake, into, what="logs", max_bytes=FIRST_BATCH)
+        assert (report.is_complete, "0/99-Large.txt" in logs_in(into)) == (False, False)
+        (await harvest(fake, into, what="logs")).raise_for_failures()
+        assert sorted(logs_in(into)) == ["0/0-Small.txt", "0/99-Large.txt"]
+
+
+async def test_a_cancelled_harvest_leaves_only_complete_logs(into: Path) -> None:
+    world = World()
+    job = job_of(world)
+    job.step("Small", output="x\n")
+    step = job.step("Large", size=4 * FIRST_BATCH)
+    async with FakeCircleCI(world) as fake:
+        async with fake.client(retry=QUICK) as circle:
+            began = asyncio.Event()
+
+            async def on_event(event: ca.HarvestEvent) -> None:
+                if isinstance(event, ca.FileAdvanced) and event.received > FIRST_BATCH:
+                    began.set()
+
+            running = asyncio.create_task(circle.harvest(PROJECT, into, what="logs", on_progress=on_event))
+            await began.wait()
+            running.cancel()
+            await asyncio.wait([running])
+        assert set(logs_in(into)) <= {"0/0-Small.txt", "0/99-Large.txt"}
+        (await harvest(fake, into, what="logs")).raise_for_failures()
+        assert logs_in(into) == {"0/0-Small.txt": b"x\n", "0/99-Large.txt": step.output.encode()}

@@ -44,9 +44,12 @@ class TextBody:
         """How many secrets were replaced, by the name of their pattern."""
         return tuple(self._scrubber.counts.items())
 
-    async def __aiter__(self) -> AsyncGenerator[Part]:
-        async for piece in self._pieces:
-            if piece:
-                data = piece.encode("utf-8", "replace")
-                self.received += len(data)
-                yield Part(data, restarted=False)
+    def __aiter__(self) -> "TextBody":
+        return self
+
+    async def __anext__(self) -> Part:
+        while not (piece := await anext(self._pieces)):
+            pass
+        data = piece.encode("utf-8", "replace")
+        self.received += len(data)
+        return Part(data, restarted=False)
