@@ -131,7 +131,7 @@ class Bucket:
             result = obstore.get(self._store, key)
             status = _stored(result.meta)
             if status.size > max_bytes:
-                raise StoreError(f"{self._named(key)} has more than {max_bytes:,} bytes: no harvest wrote it")
+                raise ObjectTooLarge(f"{self._named(key)} has more than {max_bytes:,} bytes: no harvest wrote it")
             return bytes(result.bytes()), status
 
         return self._if_exists("read", key, read)
@@ -299,6 +299,10 @@ class Bucket:
             else:
                 failure = store_error(error, what)
         raise failure
+
+
+class ObjectTooLarge(StoreError):
+    """The object has more bytes than `Bucket.read` may return."""
 
 
 class _Missing(StoreError):
