@@ -6,7 +6,7 @@ committer, whose placement records them and gives them their names. The report r
 
 import asyncio
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import closing, contextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias, get_args
@@ -33,6 +33,7 @@ from .downloader import Downloader
 from .events import OnHarvestEvent
 from .fetcher import Fetcher
 from .file_calls import FileCalls
+from .kinds import HarvestKind, parse_kinds
 from .layout import DEFAULT_LAYOUT, Layout
 from .ledger.calls import CallQueue
 from .ledger.catalog import Catalog
@@ -48,6 +49,8 @@ from .placement import Placement
 from .progress import ProgressTracker
 from .report import HarvestedFile, HarvestReport, OnFile, Rows, failures_of, files_of, skipped_by
 from .selection import Selection
+from .sources.patterns import Scrub, parse_scrub
+from .sources.sources import SourceOptions, Sources
 from .stop_signal import StopSignal
 from .uploader import Uploader
 from .url_renewal import UrlRenewal
@@ -62,9 +65,12 @@ async def harvest(
     projects: ProjectsRef,
     into: HarvestDestination,
     *,
+    what: HarvestKind | Iterable[HarvestKind] = "artifacts",
     ledger: str | os.PathLike[str] | None = None,
     select: Selection | None = None,
     layout: str | None = None,
+    scrub: Scrub = None,
+    ansi: bool = False,
     concurrency: int = 32,
     attempts: int = ATTEMPTS,
     max_files: int | None = None,
@@ -77,6 +83,8 @@ async def harvest(
 ) -> HarvestReport:
     """Harvest; see `CircleCI.harvest`."""
     select = Selection() if select is None else select
+    kinds = parse_kinds("what", what)
+    sources = Sources(session, SourceOptions(ansi, parse_scrub(scrub)))
     template = Layout(DEFAULT_LAYOUT if layout is None else layout)
     check_positive_integer("concurrency", concurrency)
     check_positive_integer("attempts", attempts)
@@ -95,7 +103,9 @@ async def harvest(
     )
     requests_before = session.state.stats.requests
     given = await given_projects(session, projects)
-    run = _HarvestRun(session, place, template, given, select, recheck_since, bounds, on_progress, on_file)
+    run = _HarvestRun(
+        session, place, template, given, select, kinds, sources, recheck_since, bounds, on_progress, on_file
+    )
     report = await run.run(concurrency=concurrency, attempts=attempts, dedupe=dedupe is not None)
     return evolve(report, requests=session.state.stats.requests - requests_before)
 
@@ -108,6 +118,8 @@ class _HarvestRun:
         layout: Layout,
         given: GivenProjects,
         select: Selection,
+        kinds: tuple[HarvestKind, ...],
+        sources: Sources,
         recheck: datetime | timedelta,
         bounds: Bounds,
         on_progress: OnHarvestEvent | None,
@@ -118,6 +130,9 @@ class _HarvestRun:
         self._layout = layout
         self._projects, self._organizations = given
         self._select = select
+        self._kinds = kinds
+        self._sources = sources
+        self._key = select.key if kinds == ("artifacts",) else f"{select.key} {' '.join(kinds)}"
         self._recheck = recheck
         self._bounds = bounds
         self._on_file = on_file
@@ -142,6 +157,7 @@ class _HarvestRun:
             bytes=size,
             seconds=self._progress.seconds,
             requests_saved=self._progress.requests_saved,
+            scrubbed=dict(self._progress.scrubbed),
             stopped=self._stop.reason,
             error=self._stop.error,
         )
@@ -158,7 +174,7 @@ class _HarvestRun:
         """Run until all is downloaded or the run is stopped, and return the id of the run."""
         session, stop, progress, bounds = self._session, self._stop, self._progress, self._bounds
         policy = session.options.retry
-        run = await begin_run(writer, self._layout, self._projects, self._select.key, dedupe=dedupe)
+        run = await begin_run(writer, self._layout, self._projects, self._key, dedupe=dedupe)
         queue = LedgerQueue(writer, run)
         calls = self._calls(CallQueue(writer, files, run), concurrency)
         placement = Placement(queue, files, run, dedupe=dedupe, calls=None if calls is None else calls.queue)
@@ -175,12 +191,14 @@ class _HarvestRun:
             backpressure,
             progress,
             stop,
+            self._sources,
+            kinds=self._kinds,
             selection=self._select,
             recheck=self._recheck,
             projects=self._projects,
             queues_whole_jobs=self._place.bucket is not None,
         )
-        downloader = Downloader(session, queue, files.parts, bounds, progress)
+        downloader = Downloader(session, self._sources, queue, files.parts, bounds, progress)
         bucket = self._place.bucket
         fetcher = Fetcher(
             queue,

@@ -92,6 +92,7 @@ async def test_metadata_names_the_origin_of_an_object(url: str) -> None:
         "project": "gh/acme/api",
         "job": str(artifact.job.number),
         "node": "0",
+        "kind": "artifacts",
         "path": "logs/0.txt",
     }
 
