@@ -35,7 +35,7 @@ async def test_both_files_contain_all_results(into: Path) -> None:
     job.test("breaks", result="error", message="boom")
     job.test("waits", result="skipped", message="not today")
     found = await taken(world, into)
-    assert sorted(found) == ["junit.xml", "tests.jsonl"]
+    assert sorted(found) == ["tests.jsonl", "tests.xml"]
     results = [json.loads(line) for line in found["tests.jsonl"].splitlines()]
     assert [each["name"] for each in results] == ["passes", "fails", "breaks", "waits"]
     assert results[0] == {
@@ -47,7 +47,7 @@ async def test_both_files_contain_all_results(into: Path) -> None:
         "file": "a.py",
         "message": "",
     }
-    root = ET.fromstring(found["junit.xml"])
+    root = ET.fromstring(found["tests.xml"])
     (suite,) = root
     assert (root.tag, suite.tag) == ("testsuites", "testsuite")
     counts = {name: suite.get(name) for name in ("tests", "failures", "errors", "skipped", "time")}
@@ -86,7 +86,7 @@ async def test_hostile_text_is_escaped(text: str, kept: str, into: Path) -> None
     world = World()
     job_of(world).test(text, classname=text, file=text, result="failure", message=text)
     found = await taken(world, into)
-    (case,) = ET.fromstring(found["junit.xml"])[0]
+    (case,) = ET.fromstring(found["tests.xml"])[0]
     assert {case.get("name"), case.get("classname"), case.get("file"), case[0].get("message")} == {kept}
     (line,) = found["tests.jsonl"].split("\n")[:-1]
     assert json.loads(line)["message"] == text
@@ -99,7 +99,7 @@ async def test_wrong_types_do_not_break_the_file(into: Path) -> None:
         new = {"name": None, "classname": 3, "result": None, "run_time": "fast", "message": ["x"]}
         await change_list(fake, "/project/gh/acme/api/1/tests", lambda items: items[0].update(new), times=1)
         (await harvest(fake, into, what="tests")).raise_for_failures()
-    (case,) = ET.fromstring(files(into)["junit.xml"])[0]
+    (case,) = ET.fromstring(files(into)["tests.xml"])[0]
     assert case.attrib == {"name": "", "classname": "3", "time": "0.000000"}
 
 
@@ -127,7 +127,7 @@ async def test_all_pages_are_read(into: Path) -> None:
     found = await taken(world, into)
     names = [f"test {number}" for number in range(50)]
     assert [json.loads(line)["name"] for line in found["tests.jsonl"].splitlines()] == names
-    root = ET.fromstring(found["junit.xml"])
+    root = ET.fromstring(found["tests.xml"])
     assert [case.get("name") for case in root.iter("testcase")] == names
     assert sum(int(suite.get("failures", "")) for suite in root) == 25
 

@@ -62,10 +62,10 @@ async def test_all_kinds_are_taken_once(into: Path) -> None:
     async with FakeCircleCI(world) as fake:
         report = await harvest(fake, into, what=EVERYTHING, select=ca.Selection(since="30d"))
         report.raise_for_failures()
-        names = ["build.json", "junit.xml", "logs/0/101-Run tests.txt", "logs/0/102-Upload.txt", "report.html"]
+        names = ["build.json", "tests.xml", "logs/0/101-Run tests.txt", "logs/0/102-Upload.txt", "report.html"]
         expected = [f"gh/acme/api/{number}/build/test-{number}/{name}" for number in (1, 2) for name in names]
         assert sorted(tree(into)) == sorted(
-            [*expected, *(each.replace("junit.xml", "tests.jsonl") for each in expected if "junit" in each)]
+            [*expected, *(each.replace("tests.xml", "tests.jsonl") for each in expected if "tests.xml" in each)]
         )
         assert requested(fake) == {
             "pipelines": 1,
@@ -141,7 +141,7 @@ async def test_unknown_kinds_are_refused(what: Any, message: str, into: Path) ->
     [
         ("logs/**", ["logs/0/101-Run tests.txt", "logs/0/102-Upload.txt"]),
         ("**/101-*", ["logs/0/101-Run tests.txt"]),
-        ("*.xml", ["junit.xml"]),
+        ("*.xml", ["tests.xml"]),
         ("build.json", ["build.json"]),
     ],
 )
@@ -207,11 +207,11 @@ async def test_layouts_apply_to_all_kinds(into: Path) -> None:
     folder = "project=gh%2Facme%2Fapi/date=2026/build/test-1"
     assert sorted(name.removeprefix(f"{folder}/") for name in tree(into)) == [
         "node=0/build.json",
-        "node=0/junit.xml",
         "node=0/logs/0/101-Run tests.txt",
         "node=0/logs/0/102-Upload.txt",
         "node=0/report.html",
         "node=0/tests.jsonl",
+        "node=0/tests.xml",
         "node=1/b.txt",
         "node=1/logs/1/101-Run tests.txt",
     ]
@@ -225,8 +225,8 @@ async def test_logs_of_several_nodes_have_no_second_folder_for_the_node(into: Pa
     async with FakeCircleCI(world) as fake:
         (await harvest(fake, into, what=EVERYTHING)).raise_for_failures()
     assert files_of(into) == [
-        *("0/report.html", "1/report.html", "build.json", "junit.xml", "logs/0/101-Run tests.txt"),
-        *("logs/0/102-Upload.txt", "logs/1/101-Run tests.txt", "tests.jsonl"),
+        *("0/report.html", "1/report.html", "build.json", "logs/0/101-Run tests.txt"),
+        *("logs/0/102-Upload.txt", "logs/1/101-Run tests.txt", "tests.jsonl", "tests.xml"),
     ]
 
 
@@ -298,7 +298,7 @@ async def test_verify_status_and_prune_handle_all_kinds(into: Path) -> None:
         assert {file.kind for file in status.files} == set(EVERYTHING)
         assert (await ca.verify_harvest(into)).files == 6
         assert {(row["kind"], row["path"]) for row in (await ca.harvest_catalog(into)).rows()} == {
-            *(("artifacts", "report.html"), ("builds", "build.json"), ("tests", "junit.xml"), ("tests", "tests.jsonl")),
+            *(("artifacts", "report.html"), ("builds", "build.json"), ("tests", "tests.xml"), ("tests", "tests.jsonl")),
             *(("logs", "logs/0/101-Run tests.txt"), ("logs", "logs/0/102-Upload.txt")),
         }
         assert (await ca.prune_harvest(into, older_than="50d")).files == 6

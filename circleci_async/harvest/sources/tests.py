@@ -1,4 +1,4 @@
-"""Test results: `tests.jsonl` as the API returns them, and `junit.xml` for tools that read JUnit."""
+"""Test results: `tests.jsonl` as the API returns them, and `tests.xml` for tools that read JUnit."""
 
 import re
 from collections.abc import AsyncGenerator, Iterable, Iterator
@@ -20,7 +20,7 @@ from .scrub import Scrubber
 from .source import FileList
 
 JSON_LINES: Final = "tests.jsonl"
-JUNIT: Final = "junit.xml"
+JUNIT: Final = "tests.xml"
 
 MAX_KEPT: Final = 8 * 1024 * 1024
 """Characters, approximately, of the first pages of test results that are kept in memory."""

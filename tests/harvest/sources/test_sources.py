@@ -22,7 +22,7 @@ TOKEN = "ghp_" + "a1B2" * 9
         ("artifacts", "a.txt", b"raw " + TOKEN.encode()),
         ("logs", "logs/0/0-Run.txt", b"log [scrubbed] [scrubbed]\n"),
         ("tests", "tests.jsonl", b'{"message": "[scrubbed]'),
-        ("tests", "junit.xml", b'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n'),
+        ("tests", "tests.xml", b'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n'),
         ("builds", "build.json", b'{\n  "job": {\n'),
     ],
 )
