@@ -71,6 +71,15 @@ class PartialFiles:
             raise RuntimeError("the folder of partial files is not open")
         return self._opened
 
+    def mark(self, name: str) -> None:
+        """Create an empty file, by which other processes recognize the folder until `unmark`."""
+        os.close(self.directory.open_file(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+
+    def unmark(self, name: str) -> None:
+        """Delete the file of `mark`, if it exists."""
+        with suppress(OSError):
+            self.directory.unlink(name)
+
     def all(self) -> Iterator[Part]:
         """Yield the partial files, and delete all other files in their folder.
 

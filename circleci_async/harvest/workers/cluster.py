@@ -1,0 +1,154 @@
+"""A Dask cluster: what a harvest asks of its client."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from importlib.util import find_spec
+from typing import Any, Final, TypeVar
+
+from ...core.user_agent import VERSION
+from ...errors import ConfigurationError, InvalidArgument, WorkersError
+from .messages import BatchResult
+
+T = TypeVar("T")
+
+CONNECT_TIMEOUT: Final = 15.0
+"""Seconds to wait for the scheduler."""
+
+_RUN_AGAIN: Final = "Run the same command again: it continues."
+
+
+class WorkerDied(Exception):
+    """The workers that ran a batch died."""
+
+
+class Cluster:
+    """Runs batches on the workers of a cluster, through a client that is synchronous or of this event loop."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def threads(self) -> dict[str, int]:
+        """Return the workers' addresses and numbers of threads. Raises `WorkersError`."""
+        threads: dict[str, int] = await self._ask(self._client.nthreads)
+        return threads
+
+    async def check_versions(self) -> None:
+        """Raise `WorkersError` if the scheduler or a worker has another version of this package."""
+        found = await self._ask(lambda: self._client.get_versions(packages=["circleci_async"]))
+        places = {"the Dask scheduler": found["scheduler"]}
+        places |= {f"the Dask worker {address}": each for address, each in found["workers"].items()}
+        for where, versions in places.items():
+            version = versions["packages"].get("circleci_async") if isinstance(versions, dict) else VERSION
+            if version != VERSION:
+                from .task import wrong_version
+
+                raise WorkersError(wrong_version(where, version, VERSION))
+
+    async def fetch(self, batch: bytes) -> BatchResult:
+        """Run a pickled batch on a worker. Cancelling it cancels the task.
+
+        Raises `WorkerDied`, which costs this batch only, and `WorkersError`.
+        """
+        return await self._in_loop_of_client(lambda: self._fetch(batch))
+
+    async def _fetch(self, batch: bytes) -> BatchResult:
+        from distributed import CancelledError, KilledWorker
+
+        from .task import fetch_batch
+
+        client = self._client
+        future = None
+        try:
+            name = f"circleci-async-harvest-{uuid.uuid4().hex}"
+            future = client.submit(fetch_batch, VERSION, batch, key=name, pure=False, retries=0)
+            result: BatchResult = await future
+            return result
+        except KilledWorker as error:
+            raise WorkerDied(str(error)) from None
+        except CancelledError as error:
+            if client.status == "running" and getattr(error, "reason", "") != "scheduler-connection-lost":
+                raise WorkerDied(str(error)) from None
+            raise self._lost(error) from None
+        except Exception as error:  # noqa: BLE001  # the scheduler's and the workers' errors are of any class
+            raise self._lost(error) from None
+        finally:
+            if future is not None:
+                future.release()  # the scheduler forgets the task, and cancels it if it has not ended
+
+    def _lost(self, error: Exception) -> WorkersError:
+        scheduler = getattr(self._client.scheduler, "address", "")
+        if self._client.status != "running" or isinstance(error, OSError):
+            lost = WorkersError(f"the Dask scheduler {scheduler} was lost: {_text(error)}")
+            lost.hint = _RUN_AGAIN
+            return lost
+        if isinstance(error, ImportError) or "deserializ" in str(error):
+            return WorkersError(
+                f"the Dask scheduler or a worker cannot load circleci_async: {_text(error)}: install"
+                f" circleci-async=={VERSION} on the scheduler and on each worker"
+            )
+        return WorkersError(f"the Dask scheduler {scheduler} failed: {_text(error)}")
+
+    async def _ask(self, ask: Callable[[], Any]) -> Any:
+        """Ask the scheduler. Raises `WorkersError` if it does not answer."""
+
+        async def asked() -> Any:
+            return await asyncio.wait_for(ask(), CONNECT_TIMEOUT)
+
+        try:
+            return await self._in_loop_of_client(asked)
+        except Exception as error:  # noqa: BLE001  # as above
+            raise self._lost(error) from None
+
+    async def _in_loop_of_client(self, start: Callable[[], Awaitable[T]]) -> T:
+        async def run() -> T:
+            return await start()
+
+        loop = self._client.loop.asyncio_loop
+        if loop is asyncio.get_running_loop():
+            return await run()
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(run(), loop))
+
+
+def checked_client(workers: Any) -> Cluster:
+    """Return the cluster of the argument `workers`. Raises `InvalidArgument`, or `ConfigurationError` without Dask."""
+    check_installed(f"workers={type(workers).__name__}")
+    from distributed import Client
+
+    if not isinstance(workers, Client):
+        raise InvalidArgument(f"workers must be a distributed.Client, or None for this process, got {workers!r}")
+    if workers.status not in {"running", "connecting"}:
+        why = "await it first" if workers.status == "newly-created" else "create a new one"
+        raise InvalidArgument(f"workers is a client whose status is {workers.status!r}: {why}")
+    if workers.asynchronous and workers.loop.asyncio_loop is not asyncio.get_running_loop():
+        raise InvalidArgument("workers is an asynchronous client of another event loop: create it in this one")
+    return Cluster(workers)
+
+
+def check_installed(name: str) -> None:
+    """Raise a `ConfigurationError` that names the extra, if it is missing."""
+    if find_spec("distributed") is None:
+        raise ConfigurationError(f"{name} needs the extra 'dask': install it with `pip install 'circleci-async[dask]'`")
+
+
+@asynccontextmanager
+async def connect(address: str) -> AsyncGenerator[Any]:
+    """Connect to a scheduler such as `tcp://scheduler:8786`. Raises `ConfigurationError`, `WorkersError`."""
+    check_installed(f"the scheduler {address}")
+    from distributed import Client
+
+    connecting: Any = Client
+    try:
+        client = await connecting(address, asynchronous=True, timeout=CONNECT_TIMEOUT, set_as_default=False)
+    except (OSError, ValueError) as error:
+        reason = WorkersError(f"cannot connect to the Dask scheduler {address}: {_text(error)}")
+    else:
+        async with client:
+            yield client
+        return
+    raise reason
+
+
+def _text(error: Exception) -> str:
+    return str(error).partition("\n")[0].strip() or type(error).__name__
