@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .core.rate_limit_status import RateLimitStatus
     from .core.when import When
     from .endpoints.resource import ProjectsRef
+    from .harvest.destination.place import HarvestDestination
     from .harvest.events import OnHarvestEvent
     from .harvest.report import HarvestReport, OnFile
     from .harvest.selection import Selection
@@ -217,8 +218,9 @@ class CircleCI(ApiGroups, NotPicklable):
     async def harvest(
         self,
         projects: "ProjectsRef",
-        into: str | os.PathLike[str],
+        into: "HarvestDestination",
         *,
+        ledger: str | os.PathLike[str] | None = None,
         select: "Selection | None" = None,
         layout: str | None = None,
         concurrency: int = 32,
@@ -233,7 +235,7 @@ class CircleCI(ApiGroups, NotPicklable):
         workers: "Client | None" = None,
         send_token: bool = False,
     ) -> "HarvestReport":
-        """Download the artifacts of projects or organizations into a folder, except those it already holds.
+        """Download the artifacts of projects or organizations into a folder or a bucket, except those it already holds.
 
         A ledger in `into` (created if missing) records every artifact. A second harvest downloads only what is new,
         failed, or changed on disk; one that was interrupted, even killed, resumes. A file appears under its name only
@@ -241,6 +243,10 @@ class CircleCI(ApiGroups, NotPicklable):
 
         - `projects`: a project such as `gh/acme/api`, an organization such as `gh/acme` for the projects that
           `projects.list` finds, or several of both.
+        - `into`: a folder; the URL of a bucket, such as `s3://ci-archive/acme` (extra `store`; also `gs://`, `az://`,
+          `memory:`); or a store of obstore. Large files are first written to a folder of this machine.
+        - `ledger`: a folder of this machine for the ledger, and for the large files of a bucket. None: the ledger is in
+          `into`, below `.harvest/` in a bucket.
         - `select`: which artifacts; by default all.
         - `layout`: paths below `into`. None: `{project}/{pipeline}/{workflow}/{job}-{number}/{node}/{path}`, `{node}`
           only where a job has artifacts of several nodes. Further fields: `{created_at:%Y-%m-%d}` of the pipeline,
@@ -274,6 +280,7 @@ class CircleCI(ApiGroups, NotPicklable):
             self._session,
             projects,
             into,
+            ledger=ledger,
             select=select,
             layout=layout,
             concurrency=concurrency,

@@ -1,15 +1,19 @@
 """Arguments and options that several commands declare."""
 
 import os
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from ..core.arguments import local_path
 from ..core.when import parse_when
 from ..errors import InvalidArgument
+from ..harvest.destination.place import folder_or_url
+
+T = TypeVar("T")
 
 _SDK_NAMES = {"window": "reporting_window", "file_attempts": "attempts"}
 """The arguments of the SDK whose options have other names."""
@@ -38,8 +42,17 @@ def words_option(text: str, *words: str) -> Any:
 
 def parse_path(text: str | os.PathLike[str]) -> Path:
     """Return the path that an argument or an option names; refuse an address as a usage error."""
+    return _parsed(local_path, text)
+
+
+def parse_destination(text: str | os.PathLike[str]) -> str:
+    """Return a folder, or the URL of a bucket; refuse others as a usage error."""
+    return str(_parsed(folder_or_url, text))
+
+
+def _parsed(parse: Callable[[str, str | os.PathLike[str]], T], text: str | os.PathLike[str]) -> T:
     try:
-        return local_path("path", text)
+        return parse("path", text)
     except InvalidArgument as error:
         problem = str(error).partition(" ")[2]  # typer names the option
     raise typer.BadParameter(problem)

@@ -193,8 +193,8 @@ async def kill_and_resume_harvest(demo: Demo) -> None:
     demo.out.say(f"Killed (SIGKILL) after {len(kept)} of {len(demo.stored)} files and a partial one. Run again:")
 
     sent_before = len(demo.fake.requests)
-    complete = await harvest.run(demo.circle, demo.out, [API], demo.harvest, latest=True, workflow=workflow)
-    mismatch = await harvest.verify(demo.out, demo.harvest)
+    complete = await harvest.run(demo.circle, demo.out, [API], str(demo.harvest), latest=True, workflow=workflow)
+    mismatch = await harvest.verify(demo.out, str(demo.harvest))
     verified = await demo.verify(demo.harvest)
     kept_keys = {artifact.key for artifact in demo.stored if artifact.sha256 in kept}
     repeated = sum(

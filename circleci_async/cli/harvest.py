@@ -4,7 +4,7 @@ import asyncio
 import re
 import shlex
 from collections.abc import Iterable
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
@@ -13,7 +13,7 @@ import typer
 
 from ..errors import TransportError
 from ..untrusted_text import printable
-from .arguments import Projects, argument, concurrency_option, option, parse_path, parse_time
+from .arguments import Projects, argument, concurrency_option, option, parse_destination, parse_path, parse_time
 from .formatting import counted, duration, size
 from .output import Output
 from .progress import HarvestEventLines, HarvestProgressBar
@@ -43,7 +43,12 @@ def parse_size(text: str) -> int:
     return int(float(number) * (1024 if binary else 1000) ** " kmgt".index(unit.lower() or " "))
 
 
-Into = Annotated[Path, argument("DIR", "Folder of the harvest.", parser=parse_path)]
+Into = Annotated[str, argument("DEST", "Folder or bucket of the harvest.", parser=parse_destination)]
+
+LedgerFolder = Annotated[
+    Path | None,
+    option("Folder of the ledger, instead of the destination.", "--ledger", metavar="DIR", parser=parse_path),
+]
 
 
 async def run(
@@ -51,7 +56,10 @@ async def run(
     out: Output,
     projects: Projects,
     into: Annotated[
-        Path, option("Destination folder; created if it does not exist.", metavar="DIR", parser=parse_path)
+        str,
+        option(
+            "Destination: a folder, or a bucket such as s3://ci-archive/acme.", metavar="DEST", parser=parse_destination
+        ),
     ],
     branch: Annotated[str | None, option("Pipelines of matching branches.", metavar="GLOB")] = None,
     tag: Annotated[str | None, option("Pipelines of matching tags.", metavar="GLOB")] = None,
@@ -89,7 +97,12 @@ async def run(
         int | None,
         option("Stop before less disk space is free; 256MiB by default.", metavar="SIZE", parser=parse_size),
     ] = None,
-    concurrency: Annotated[int, concurrency_option("Concurrent downloads.")] = 32,
+    ledger: LedgerFolder = None,
+    dask: Annotated[
+        str | None,
+        option("Download on the workers of this Dask scheduler, such as tcp://scheduler:8786.", metavar="ADDRESS"),
+    ] = None,
+    concurrency: Annotated[int, concurrency_option("Concurrent downloads, of each worker.")] = 32,
     file_attempts: Annotated[
         int, typer.Option(min=1, metavar="N", help="Attempts per file, each with all --attempts of its calls.")
     ] = 5,
@@ -98,7 +111,7 @@ async def run(
 
     An organization stands for the projects that `circleci-async projects` lists.
 
-    A ledger in DIR records the downloaded files. Run the same command again, every night or after it was interrupted,
+    A ledger in DEST records the downloaded files. Run the same command again, every night or after it was interrupted,
     to download only what is new, failed or changed. Globs support *, ? and [...]; in --path, * does not match '/', and
     **/ matches any number of folders.
 
@@ -123,20 +136,23 @@ async def run(
     )
     with HarvestEventLines(out) if out.is_json else HarvestProgressBar(out) as view:
         try:
-            report = await circle.harvest(
-                projects,
-                into,
-                select=select,
-                layout=layout,
-                concurrency=concurrency,
-                attempts=file_attempts,
-                max_files=max_files,
-                max_bytes=max_bytes,
-                min_free=min_free,
-                dedupe=cast(Literal["hardlink"] | None, dedupe),
-                recheck=recheck_since,
-                on_progress=view.update,
-            )
+            async with nullcontext() if dask is None else _connect(dask) as workers:
+                report = await circle.harvest(
+                    projects,
+                    into,
+                    ledger=ledger,
+                    select=select,
+                    layout=layout,
+                    concurrency=concurrency,
+                    attempts=file_attempts,
+                    max_files=max_files,
+                    max_bytes=max_bytes,
+                    min_free=min_free,
+                    dedupe=cast(Literal["hardlink"] | None, dedupe),
+                    recheck=recheck_since,
+                    on_progress=view.update,
+                    workers=workers,
+                )
         except asyncio.CancelledError:
             files, received = (view.progress.done, view.progress.bytes) if view.progress else (0, 0)
             summary = {"files": files, "bytes": received, "is_complete": False, "stopped": "interrupted"}
@@ -151,14 +167,14 @@ async def run(
     return 0 if report.is_complete else 1
 
 
-async def status(out: Output, into: Into) -> None:
+async def status(out: Output, into: Into, ledger: LedgerFolder = None) -> None:
     """Show the state of a harvest and its failures.
 
     Reads the ledger only: sends no request, and needs no token.
     """
     from .. import harvest_status
 
-    state = await harvest_status(into)
+    state = await harvest_status(into, ledger=ledger)
     if out.is_json:
         out.data(await asyncio.to_thread(_status_as_data, state))
         return
@@ -180,16 +196,21 @@ async def status(out: Output, into: Into) -> None:
         out.say(f"failed: {printable(str(failure))}")
 
 
-async def verify(out: Output, into: Into) -> int:
-    """Hash every harvested file, and compare it with the ledger.
+async def verify(
+    out: Output,
+    into: Into,
+    deep: Annotated[bool, option("Read and hash every object of a bucket too.", "--deep")] = False,
+    ledger: LedgerFolder = None,
+) -> int:
+    """Compare every harvested file with the ledger: hash it or, in a bucket, compare its size and metadata.
 
-    Sends no request, and needs no token. The exit code is 1 if a file is changed, missing, or not in the ledger. Names
-    that start with a dot are ignored.
+    Sends no request to CircleCI, and needs no token. The exit code is 1 if a file is changed, missing, or not in the
+    ledger. Names that start with a dot are ignored.
     """
     from .. import verify_harvest
 
-    with out.errors.status("Hashing files ...") if out.shows_progress else nullcontext():
-        report = await verify_harvest(into)
+    with out.errors.status("Checking files ...") if out.shows_progress else nullcontext():
+        report = await verify_harvest(into, ledger=ledger, deep=deep)
     _show_verify_report(out, report, into)
     return 1 if report.differences else 0
 
@@ -201,6 +222,7 @@ async def prune(
         str, option("Files of pipelines created before then: 365d, 52w or 2026-01-31.", metavar="WHEN")
     ],
     dry_run: Annotated[bool, option("Print what would be deleted, and change nothing.", "--dry-run")] = False,
+    ledger: LedgerFolder = None,
 ) -> int:
     """Delete the files of old pipelines.
 
@@ -210,18 +232,25 @@ async def prune(
     from .. import prune_harvest
 
     with out.errors.status("Deleting files ...") if out.shows_progress else nullcontext():
-        report = await prune_harvest(into, older_than=older_than, dry_run=dry_run)
+        report = await prune_harvest(into, older_than=older_than, dry_run=dry_run, ledger=ledger)
     if out.is_json:
         out.data(report)
     else:
         command = _command("prune", into, "--older-than", shlex.quote(older_than), "--json")
         _print_errors(out, report.failed, report.failures, command)
         would_be = "would be " if dry_run else ""
-        out.say(f"{counted(report.files, 'file')}, {size(report.bytes)} {would_be}deleted from {printable(str(into))}")
+        out.say(f"{counted(report.files, 'file')}, {size(report.bytes)} {would_be}deleted from {printable(into)}")
     return 1 if report.failures else 0
 
 
-def _show_report(out: Output, report: "HarvestReport", into: Path, view: HarvestProgressBar) -> None:
+def _connect(scheduler: str) -> AbstractAsyncContextManager[Any]:
+    """Return a context that connects to a Dask scheduler, which is imported only for this."""
+    from ..harvest.workers.cluster import connect
+
+    return connect("--dask", scheduler)
+
+
+def _show_report(out: Output, report: "HarvestReport", into: str, view: HarvestProgressBar) -> None:
     """Print the result of a harvest for people."""
     if isinstance(report.error, TransportError) and not (report.files or report.skipped):
         return  # the host is unreachable, which is printed as the error of the command
@@ -237,7 +266,7 @@ def _show_report(out: Output, report: "HarvestReport", into: Path, view: Harvest
     requests = f"{separator}{counted(report.requests, 'request')}, {report.requests_saved:,} saved"
     out.say(
         f"{counted(len(report.files), 'file')}, {size(report.bytes)} in {duration(report.seconds)}, in"
-        f" {printable(str(into))}{requests if report.requests_saved else ''}"
+        f" {printable(into)}{requests if report.requests_saved else ''}"
         f"{f'; {skipped:,} already present' if skipped else ''}"
     )
     if report.stopped is not None and report.error is None:
@@ -246,7 +275,7 @@ def _show_report(out: Output, report: "HarvestReport", into: Path, view: Harvest
         out.note("no matching artifacts")
 
 
-def _show_verify_report(out: Output, report: "VerifyReport", into: Path) -> None:
+def _show_verify_report(out: Output, report: "VerifyReport", into: str) -> None:
     """Print whether the files match the ledger."""
     if out.is_json:
         out.data(report)
@@ -273,8 +302,8 @@ def _print_rest(out: Output, count: int, command: str) -> None:
         out.error(f"and {count - MAX_SHOWN:,} more", f"list all: {command}")
 
 
-def _command(name: str, into: Path, *more: str) -> str:
-    return " ".join(("circleci-async harvest", name, shlex.quote(str(into)), *more))
+def _command(name: str, into: str, *more: str) -> str:
+    return " ".join(("circleci-async harvest", name, shlex.quote(into), *more))
 
 
 def _describe(state: "HarvestStatus") -> str:

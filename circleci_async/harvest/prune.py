@@ -7,20 +7,20 @@ import time
 from collections import Counter
 from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 from attrs import frozen
 
-from ..core.arguments import local_path
 from ..core.when import When, parse_datetime
-from ..errors import DownloadError, InvalidArgument, LedgerBusy, UnsafePath
+from ..errors import DownloadError, InvalidArgument
 from ..untrusted_text import shown_list
-from .destination.folder import FolderFiles
+from .destination.files import FinishedFile, FinishedFiles, Status
+from .destination.opening import finished_files
+from .destination.place import HarvestDestination, Place, resolve
 from .ledger.files import FILE_TABLES
 from .ledger.schema import connect_to_read, ledger_errors
-from .ledger.writer import LedgerWriter, transaction
-from .lock import Lock, acquire, is_locked
+from .ledger.writer import transaction
+from .open_ledger import check_exists, check_not_running, open_ledger, readable
 
 __all__ = ["PruneReport", "prune_harvest"]
 
@@ -31,7 +31,7 @@ MAX_NAMED: Final = 1_000
 """Failures that a report names."""
 
 _OLD: Final = (
-    f"SELECT artifacts.id, target, state FROM {FILE_TABLES} WHERE artifacts.id > ?"
+    f"SELECT artifacts.id, target, size, sha256 FROM {FILE_TABLES} WHERE artifacts.id > ?"
     " AND (state = 'pruning' OR state = 'done' AND coalesce(created, finished) < ?) ORDER BY artifacts.id LIMIT ?"
 )
 
@@ -63,7 +63,13 @@ class PruneReport:
         raise DownloadError(shown_list(f"{self.failures} files could not be deleted:", lines))
 
 
-async def prune_harvest(into: str | os.PathLike[str], *, older_than: When, dry_run: bool = False) -> PruneReport:
+async def prune_harvest(
+    into: HarvestDestination,
+    *,
+    older_than: When,
+    dry_run: bool = False,
+    ledger: str | os.PathLike[str] | None = None,
+) -> PruneReport:
     """Delete the files of old pipelines, and the folders that are empty then. Sends no request.
 
     The ledger records that they are deleted on purpose: no harvest downloads them again, and `verify_harvest` does not
@@ -72,25 +78,26 @@ async def prune_harvest(into: str | os.PathLike[str], *, older_than: When, dry_r
     - `older_than`: how long ago the pipeline of a file was created, such as `365d`, or another `When`. In a ledger of
       an older version, which does not have that date, the date of the download counts.
     - `dry_run`: count the files, and change nothing.
+    - `ledger`: the folder of the ledger, if the harvest was given one.
 
     Can be cancelled or killed, and repeated. Raises `InvalidArgument`; `LedgerError` if the destination contains no
     harvest or its ledger cannot be used; `LedgerBusy` while a harvest is running.
     """
-    root = local_path("into", into)
+    place = resolve(into, ledger)
     now = datetime.now(UTC)
     when = parse_datetime("older_than", older_than, now)
     if when is None or when > now:
         raise InvalidArgument(f"older_than must be a time in the past, such as '365d', got {older_than!r}")
-    pruning = _Pruning(root, when.astimezone(UTC), dry_run=dry_run)
+    pruning = _Pruning(place, when.astimezone(UTC), dry_run=dry_run)
     began = time.monotonic()
-    (await asyncio.to_thread(connect_to_read, root)).close()  # raises if there is none, and the lock would create it
+    await check_exists(await readable(place) if dry_run else place)
     await (pruning.count() if dry_run else pruning.run())
     return pruning.report(time.monotonic() - began)
 
 
 class _Pruning:
-    def __init__(self, root: Path, older_than: datetime, *, dry_run: bool) -> None:
-        self._root = root
+    def __init__(self, place: Place, older_than: datetime, *, dry_run: bool) -> None:
+        self._place = place
         self._older_than = older_than
         self._dry_run = dry_run
         self._last = 0
@@ -100,23 +107,19 @@ class _Pruning:
 
     async def count(self) -> None:
         """Count the old files."""
-        if await asyncio.to_thread(is_locked, self._root):
-            raise LedgerBusy(f"a harvest is running in {self._root}: prune after it has ended")
-        connection = await asyncio.to_thread(connect_to_read, self._root, is_checked=False)
-        with closing(connection), closing(FolderFiles(self._root)) as folder, ledger_errors(self._root):
-            while await asyncio.to_thread(self._count_batch, connection, folder):
+        await check_not_running(self._place, "prune")
+        root = self._place.ledger
+        connection = await asyncio.to_thread(connect_to_read, root, is_checked=False)
+        with closing(connection), closing(finished_files(self._place)) as finished, ledger_errors(root):
+            while await asyncio.to_thread(self._count_batch, connection, finished):
                 pass
 
     async def run(self) -> None:
         """Delete the old files."""
-        lock = await acquire(lambda: Lock(self._root))
-        try:
-            with closing(FolderFiles(self._root)) as folder:
-                async with LedgerWriter(self._root) as writer:
-                    while await writer.run(self._delete_batch, folder):
-                        pass
-        finally:
-            lock.release()
+        async with open_ledger(self._place) as writer:
+            with closing(finished_files(self._place)) as finished:
+                while await writer.run(self._delete_batch, finished):
+                    pass
 
     def report(self, seconds: float) -> PruneReport:
         return PruneReport(
@@ -129,53 +132,44 @@ class _Pruning:
             seconds=seconds,
         )
 
-    def _batch(self, sql: sqlite3.Connection) -> list[tuple[int, str]]:
+    def _batch(self, sql: sqlite3.Connection) -> tuple[list[int], list[FinishedFile]]:
         rows = sql.execute(_OLD, (self._last, self._older_than.isoformat(), BATCH_SIZE)).fetchall()
         self._last = rows[-1][0] if rows else self._last
-        return [(id, target) for id, target, _ in rows]
+        return [id for id, *_ in rows], [FinishedFile(*file) for _, *file in rows]
 
-    def _count_batch(self, sql: sqlite3.Connection, folder: FolderFiles) -> bool:
-        batch = self._batch(sql)
-        for _, target in batch:
-            try:
-                self._note(folder.status(target))
-            except (OSError, UnsafePath) as error:
-                self._note_failure(target, error)
-        return bool(batch)
+    def _count_batch(self, sql: sqlite3.Connection, finished: FinishedFiles) -> bool:
+        _, files = self._batch(sql)
+        for file, status in zip(files, finished.statuses(files), strict=True):
+            self._note(file, status)
+        return bool(files)
 
-    def _delete_batch(self, sql: sqlite3.Connection, folder: FolderFiles) -> bool:
+    def _delete_batch(self, sql: sqlite3.Connection, finished: FinishedFiles) -> bool:
         """Mark files, delete them, and record that; the next call of `prune_harvest` deletes marked ones first."""
-        batch = self._batch(sql)
+        ids, files = self._batch(sql)
         with transaction(sql):
-            sql.executemany("UPDATE artifacts SET state = 'pruning' WHERE id = ?", [(id,) for id, _ in batch])
+            sql.executemany("UPDATE artifacts SET state = 'pruning' WHERE id = ?", [(id,) for id in ids])
         ends: list[tuple[str, int]] = []
-        for id, target in batch:
-            try:
-                self._note(folder.remove(target))
-            except (OSError, UnsafePath) as error:
-                self._note_failure(target, error)
-                ends.append(("done", id))
-            else:
-                ends.append(("pruned", id))
+        for id, file, status in zip(ids, files, finished.remove(files), strict=True):
+            ends.append(("pruned" if self._note(file, status) else "done", id))
         with transaction(sql):
             sql.executemany("UPDATE artifacts SET state = ? WHERE id = ?", ends)
             sql.executemany("DELETE FROM calls WHERE artifact = ?", [(id,) for state, id in ends if state == "pruned"])
-        return bool(batch)
+        return bool(files)
 
-    def _note(self, status: os.stat_result | None) -> None:
-        """Count a file, and its space if it has no other link; None for a file that did not exist any more."""
-        if status is None:
-            return
+    def _note(self, file: FinishedFile, status: Status) -> bool:
+        """Count a file, and its space if it has no other name; return False for an error."""
+        if isinstance(status, Exception):
+            self._failures += 1
+            if len(self._failed) < MAX_NAMED:
+                reason = status.strerror if isinstance(status, OSError) else None
+                self._failed.append(f"{file.target}: {reason or status}")
+            return False
+        if status is None:  # it did not exist any more
+            return True
         self._files += 1
-        links = status.st_nlink
+        links = status.links
         if self._dry_run and links > 1:
-            file = (status.st_dev, status.st_ino)
-            links -= self._counted_links[file]
-            self._counted_links[file] += 1
-        self._bytes += status.st_size if links == 1 else 0
-
-    def _note_failure(self, target: str, error: Exception) -> None:
-        self._failures += 1
-        if len(self._failed) < MAX_NAMED:
-            reason = error.strerror if isinstance(error, OSError) else None
-            self._failed.append(f"{target}: {reason or error}")
+            links -= self._counted_links[status.inode]
+            self._counted_links[status.inode] += 1
+        self._bytes += status.size if links == 1 else 0
+        return True

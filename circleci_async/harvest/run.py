@@ -24,10 +24,8 @@ from .bounds import MIN_FREE, Bounds
 from .build_lists import RECHECK
 from .committer import Committer
 from .destination.bucket import Bucket
-from .destination.bucket_files import BucketFiles
 from .destination.files import FinishedFiles
-from .destination.folder import FolderFiles
-from .destination.parts import PartialFiles
+from .destination.opening import finished_files
 from .destination.place import HarvestDestination, Place, resolve
 from .destination.store_threads import StoreThreads
 from .discovery import Discovery
@@ -45,7 +43,7 @@ from .ledger.runs import Run, begin_run, end_run
 from .ledger.schema import DiskFull
 from .ledger.writer import LedgerWriter
 from .list_reader import ListReader
-from .lock import Locks, acquire
+from .open_ledger import open_ledger
 from .placement import Placement
 from .progress import ProgressTracker
 from .report import HarvestedFile, HarvestReport, OnFile, Rows, failures_of, files_of, skipped_by
@@ -104,13 +102,9 @@ async def harvest(
     )
     requests_before = session.state.stats.requests
     given = await given_projects(session, projects)
-    lock = await acquire(lambda: _create_and_lock(place))
-    try:
-        run = _HarvestRun(session, place, template, given, select, recheck_since, bounds, on_progress, on_file, cluster)
-        report = await run.run(concurrency=concurrency, attempts=attempts, dedupe=dedupe is not None)
-        return evolve(report, requests=session.state.stats.requests - requests_before)
-    finally:
-        lock.release()
+    run = _HarvestRun(session, place, template, given, select, recheck_since, bounds, on_progress, on_file, cluster)
+    report = await run.run(concurrency=concurrency, attempts=attempts, dedupe=dedupe is not None)
+    return evolve(report, requests=session.state.stats.requests - requests_before)
 
 
 class _HarvestRun:
@@ -141,8 +135,8 @@ class _HarvestRun:
 
     async def run(self, *, concurrency: int, attempts: int, dedupe: bool) -> HarvestReport:
         try:
-            with closing(self._finished()) as finished:
-                async with LedgerWriter(self._place.ledger) as writer:
+            async with open_ledger(self._place) as writer:
+                with closing(finished_files(self._place)) as finished:
                     id = await self._discover_and_fetch(writer, finished, concurrency, attempts, dedupe)
         finally:
             await self._progress.close()
@@ -218,11 +212,6 @@ class _HarvestRun:
                 await end_run(writer, run)
         return run.id
 
-    def _finished(self) -> FinishedFiles:
-        if self._place.bucket is not None:
-            return BucketFiles(self._place.bucket, PartialFiles(self._place.ledger))
-        return FolderFiles(self._place.folder or self._place.ledger)
-
     async def _uploader(
         self, bucket: Bucket, downloader: Downloader, files: FinishedFiles, run: Run, threads: StoreThreads
     ) -> Uploader:
@@ -273,16 +262,3 @@ def _workers(client: Any, into: HarvestDestination, place: Place, *, send_token:
     from .workers.start import Workers
 
     return Workers(client, into, place, send_token=send_token)
-
-
-def _create_and_lock(place: Place) -> Locks:
-    """Create the folders of a place, and lock them."""
-    roots = list(dict.fromkeys(filter(None, (place.folder, place.ledger))))
-    for root in roots:
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            name = "into" if root == place.folder else "ledger"
-            why = f"{name} must be a folder, and this is a file" if root.is_file() else error.strerror or error
-            raise LedgerError(f"cannot create {root}: {why}") from error
-    return Locks(roots)

@@ -11,6 +11,7 @@ from attrs import field, frozen
 from .destination.place import HarvestDestination, Place, resolve
 from .ledger.schema import LEDGER_NAME, connect_to_read, damaged, ledger_errors
 from .lock import is_locked
+from .open_ledger import readable
 from .report import HarvestedFile, HarvestFailure, all_failures, all_files, counted
 
 __all__ = ["HarvestStatus", "harvest_status"]
@@ -55,7 +56,7 @@ async def harvest_status(into: HarvestDestination, *, ledger: str | os.PathLike[
 
     Raises `LedgerError` if the destination contains no harvest, or its ledger cannot be read.
     """
-    return await asyncio.to_thread(_read, resolve(into, ledger))
+    return await asyncio.to_thread(_read, await readable(resolve(into, ledger)))
 
 
 def _read(place: Place) -> HarvestStatus:

@@ -7,21 +7,20 @@ import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, closing
 from itertools import islice
-from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from attrs import frozen
 
-from ..core.arguments import local_path
 from ..core.fan_out import fan_out
 from ..downloads.file_threads import available_cores
-from ..errors import DownloadError, LedgerBusy, UnsafePath
+from ..errors import DownloadError
 from ..untrusted_text import is_valid_unicode, shown_list
-from .destination.folder import FolderFiles
+from .destination.files import FinishedFile, FinishedFiles
+from .destination.opening import finished_files
+from .destination.place import HarvestDestination, Place, resolve
+from .destination.store_threads import StoreThreads
 from .ledger.schema import connect_to_read, ledger_errors
-from .lock import is_locked
-
-__all__ = ["VerifyReport", "verify_harvest"]
+from .open_ledger import check_not_running, readable
 
 __all__ = ["VerifyReport", "verify_harvest"]
 
@@ -29,6 +28,9 @@ T = TypeVar("T")
 
 BATCH_SIZE = 64
 """Files that a thread checks at a time."""
+
+MAX_REQUESTS = 32
+"""Requests to a bucket at the same time."""
 
 MAX_NAMED = 1_000
 """Differences of one kind that a report names."""
@@ -68,38 +70,40 @@ class VerifyReport:
         raise DownloadError(shown_list(f"{self.differences} files differ from the ledger:", lines))
 
 
-async def verify_harvest(into: str | os.PathLike[str]) -> VerifyReport:
-    """Hash every finished file of a destination and compare it with the ledger. Changes nothing.
+async def verify_harvest(
+    into: HarvestDestination, *, ledger: str | os.PathLike[str] | None = None, deep: bool = False
+) -> VerifyReport:
+    """Compare every finished file of a destination with the ledger. Changes nothing.
+
+    Hashes each file of a folder. Of a bucket, compares the sizes and checksums that the objects have as metadata, with
+    one request each; `deep`: reads and hashes every object too.
+
+    - `ledger`: the folder of the ledger, if the harvest was given one.
 
     Raises `LedgerError` if the destination contains no harvest or its ledger cannot be read, and `LedgerBusy` while a
     harvest is running.
     """
-    root = local_path("into", into)
+    place = await readable(resolve(into, ledger))
     began = time.monotonic()
-    connection = await asyncio.to_thread(connect_to_read, root, is_checked=False)
-    with closing(connection), ledger_errors(root):
-        if await asyncio.to_thread(is_locked, root):
-            raise LedgerBusy(f"a harvest is running in {root}: verify after it has ended")
+    connection = await asyncio.to_thread(connect_to_read, place.ledger, is_checked=False)
+    concurrency = available_cores() if place.bucket is None else MAX_REQUESTS
+    threads = StoreThreads(concurrency)
+    with closing(connection), closing(threads), ledger_errors(place.ledger):
+        await check_not_running(place, "verify")
         differences = _Differences()
 
-        async def check(rows: list[_Row]) -> list[tuple[str, str, int]]:
-            return await asyncio.to_thread(_check, root, rows)
+        async def check(rows: list[FinishedFile]) -> list[tuple[str, str, int]]:
+            return await threads.run(_check, place, rows, deep=deep)
 
-        async with aclosing(fan_out(_batches(_finished(connection)), check, concurrency=available_cores())) as outcomes:
+        async with aclosing(fan_out(_batches(_finished(connection)), check, concurrency=concurrency)) as outcomes:
             async for _, outcome in outcomes:
                 if isinstance(outcome, Exception):
                     raise outcome
                 differences.add(outcome)
-        async with aclosing(_batches(_unknown(connection, FolderFiles(root)))) as batches:
+        async with aclosing(_batches(_unknown(connection, finished_files(place)))) as batches:
             async for batch in batches:
                 differences.add([("unknown", path, 0) for path in batch])
     return differences.report(time.monotonic() - began)
-
-
-class _Row(NamedTuple):
-    target: str
-    size: int
-    sha256: str
 
 
 class _Differences:
@@ -129,33 +133,21 @@ class _Differences:
         )
 
 
-def _finished(connection: sqlite3.Connection) -> Iterator[_Row]:
+def _finished(connection: sqlite3.Connection) -> Iterator[FinishedFile]:
     query = "SELECT target, size, sha256 FROM artifacts WHERE state = 'done' ORDER BY id"
-    return map(_Row._make, connection.execute(query))
+    return map(FinishedFile._make, connection.execute(query))
 
 
-def _unknown(connection: sqlite3.Connection, folder: FolderFiles) -> Iterator[str]:
+def _unknown(connection: sqlite3.Connection, files: FinishedFiles) -> Iterator[str]:
     query = "SELECT 1 FROM artifacts WHERE lower(target) = lower(?) AND target = ? AND state IN ('done', 'pruning')"
-    for path in folder.finished():
+    for path in files.finished():
         if not is_valid_unicode(path) or connection.execute(query, (path, path)).fetchone() is None:
             yield path
 
 
-def _check(root: Path, rows: list[_Row]) -> list[tuple[str, str, int]]:
-    with closing(FolderFiles(root)) as folder:
-        return [(_verdict(folder, row), row.target, row.size) for row in rows]
-
-
-def _verdict(folder: FolderFiles, row: _Row) -> str:
-    size = folder.size(row.target)
-    if size is None:
-        return "missing"
-    if size != row.size:
-        return "changed"
-    try:
-        return "intact" if folder.checksum(row.target) == (row.size, row.sha256) else "changed"
-    except (OSError, UnsafePath):
-        return "missing"
+def _check(place: Place, rows: list[FinishedFile], *, deep: bool) -> list[tuple[str, str, int]]:
+    with closing(finished_files(place)) as files:
+        return [(files.verdict(row, deep=deep), row.target, row.size) for row in rows]
 
 
 async def _batches(items: Iterator[T]) -> AsyncGenerator[list[T]]:

@@ -594,9 +594,6 @@ def test_the_version_is_printed(cli: Cli) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        ("harvest", "run", "gh/acme/api", "--into"),
-        ("harvest", "status"),
-        ("harvest", "verify"),
         ("artifacts", "download", "gh/acme/api", "1", "--into"),
         ("usage", "export", "5034460f-c7c4-4c43-9457-de07e2029e7b", "--into"),
     ],
@@ -610,6 +607,27 @@ def test_an_address_as_destination_is_a_usage_error(
     ran = cli.on_terminal(*command, "s3://bucket/x", columns=200)
     assert ran.code == 2
     assert "must be a path on this machine, got an address that begins with 's3://': use a local folder" in ran.err
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("harvest", "run", "gh/acme/api", "--into"),
+        ("harvest", "status"),
+        ("harvest", "verify"),
+        ("harvest", "prune", "--older-than", "1d"),
+    ],
+    ids=" ".join,
+)
+def test_an_unknown_scheme_as_destination_is_a_usage_error(
+    cli: Cli, command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    ran = cli.on_terminal(*command, "ftp://bucket/x", columns=200)
+    assert ran.code == 2
+    assert "must be a folder, or a URL that begins with file://, s3://" in ran.err
     assert sorted(tmp_path.iterdir()) == before
 
 

@@ -678,7 +678,7 @@ def test_verify_shows_a_status_on_a_terminal(cli: Cli, offline: Path) -> None:
     code, out, err = cli.on_terminal("harvest", "verify", offline)
 
     assert code == 0
-    assert "Hashing files ..." in err
+    assert "Checking files ..." in err
     assert out.startswith("2 files, ")
 
 

@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,7 @@ from typing import Final
 from ...downloads.destination import checked_parts, max_path
 from ...downloads.directory import Directory
 from ...errors import UnsafePath
+from .files import FileStatus, FinishedFile, Status
 from .parts import Part, PartialFiles, file_checksum
 
 MAX_OPEN_FOLDERS: Final = 4
@@ -63,11 +64,34 @@ class FolderFiles:
         folder, name = self._located(target)
         return file_checksum(folder, name)
 
-    def status(self, target: str) -> os.stat_result | None:
-        """Return the status of a finished file; None if nothing has its name.
+    def verdict(self, file: FinishedFile, *, deep: bool) -> str:
+        """Hash a finished file, and return whether it is "intact", "changed" or "missing"."""
+        size = self.size(file.target)
+        if size is None:
+            return "missing"
+        if size != file.size:
+            return "changed"
+        try:
+            return "intact" if self.checksum(file.target) == (file.size, file.sha256) else "changed"
+        except (OSError, UnsafePath):
+            return "missing"
 
-        Raises `OSError`, and `UnsafePath` for a link, a folder etc.
-        """
+    def statuses(self, files: Sequence[FinishedFile]) -> list[Status]:
+        """Return the status of each file; an error for a link, a folder etc."""
+        return [self._try(self._status, file.target) for file in files]
+
+    def remove(self, files: Sequence[FinishedFile]) -> list[Status]:
+        """Delete files, and the folders that are empty then, and return what the status of each file was."""
+        return [self._try(self._remove, file.target) for file in files]
+
+    @staticmethod
+    def _try(work: Callable[[str], FileStatus | None], target: str) -> Status:
+        try:
+            return work(target)
+        except (OSError, UnsafePath) as error:
+            return error
+
+    def _status(self, target: str) -> FileStatus | None:
         try:
             folder, name = self._located(target)
         except FileNotFoundError:
@@ -75,11 +99,10 @@ class FolderFiles:
         status = folder.lstat(name)
         if status is not None and not stat.S_ISREG(status.st_mode):
             raise UnsafePath(f"{folder.path}/{name} refused: it is not a regular file: delete it")
-        return status
+        return status and FileStatus(status.st_size, (status.st_dev, status.st_ino), status.st_nlink)
 
-    def remove(self, target: str) -> os.stat_result | None:
-        """Delete a finished file, and the folders that are empty then. Return what its status was, as `status` does."""
-        status = self.status(target)
+    def _remove(self, target: str) -> FileStatus | None:
+        status = self._status(target)
         *names, name = _checked(target)
         if status is not None:
             self._folder(tuple(names)).unlink(name)

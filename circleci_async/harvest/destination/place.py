@@ -77,22 +77,28 @@ def resolve(into: HarvestDestination, ledger: str | os.PathLike[str] | None = No
     return place
 
 
-def _folder_or_bucket(into: HarvestDestination, name: str) -> tuple[Path | None, Bucket | None]:
-    if not isinstance(into, str | os.PathLike):
-        return bucket_of(name, into)
+def folder_or_url(name: str, into: str | os.PathLike[str]) -> Path | str:
+    """Return the folder, or the URL of the bucket, that an argument names. Raises `InvalidArgument`."""
     text = os.fsdecode(into)
     match = _SCHEME.match(text)
     if match is None:
-        return local_path(name, into), None
+        return local_path(name, into)
     if isinstance(into, os.PathLike):
         raise InvalidArgument(f"{name} must be a string if it is a URL: a Path changes it, got {into!r}")
     scheme = match[1].lower()
     if scheme == "file":
-        return local_path(name, _path_of(name, text)), None
+        return local_path(name, _path_of(name, text))
     if scheme not in SCHEMES:
         known = ", ".join(f"{each}://" for each in SCHEMES)
         raise InvalidArgument(f"{name} must be a folder, or a URL that begins with file://, {known}, got {text!r}")
-    return None, open_bucket(name, text)
+    return text
+
+
+def _folder_or_bucket(into: HarvestDestination, name: str) -> tuple[Path | None, Bucket | None]:
+    if not isinstance(into, str | os.PathLike):
+        return bucket_of(name, into)
+    found = folder_or_url(name, into)
+    return (found, None) if isinstance(found, Path) else (None, open_bucket(name, found))
 
 
 def _path_of(name: str, url: str) -> str:

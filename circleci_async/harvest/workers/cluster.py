@@ -1,6 +1,7 @@
 """A Dask cluster: what a harvest asks of its client."""
 
 import asyncio
+import re
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,6 +16,8 @@ T = TypeVar("T")
 
 CONNECT_TIMEOUT: Final = 15.0
 """Seconds to wait for the scheduler."""
+
+_ADDRESS: Final = re.compile(r"(?:[a-z]+://)?[^/\s]+:[0-9]{1,5}/?")
 
 _RUN_AGAIN: Final = "Run the same command again: it continues."
 
@@ -121,9 +124,10 @@ def checked_client(workers: Any) -> Cluster:
     if workers.status not in {"running", "connecting"}:
         why = "await it first" if workers.status == "newly-created" else "create a new one"
         raise InvalidArgument(f"workers is a client whose status is {workers.status!r}: {why}")
-    if workers.asynchronous and workers.loop.asyncio_loop is not asyncio.get_running_loop():
-        raise InvalidArgument("workers is an asynchronous client of another event loop: create it in this one")
-    return Cluster(workers)
+    client: Any = workers
+    if not client.loop.asyncio_loop.is_running():
+        raise InvalidArgument("workers is a client of another event loop, which is not running: create it in this one")
+    return Cluster(client)
 
 
 def check_installed(name: str) -> None:
@@ -133,9 +137,16 @@ def check_installed(name: str) -> None:
 
 
 @asynccontextmanager
-async def connect(address: str) -> AsyncGenerator[Any]:
-    """Connect to a scheduler such as `tcp://scheduler:8786`. Raises `ConfigurationError`, `WorkersError`."""
-    check_installed(f"the scheduler {address}")
+async def connect(name: str, address: str) -> AsyncGenerator[Any]:
+    """Connect to a scheduler such as `tcp://scheduler:8786`, which the argument or option `name` names.
+
+    Raises `InvalidArgument`, `ConfigurationError` without Dask, and `WorkersError`.
+    """
+    check_installed(f"{name} {address}")
+    if not _ADDRESS.fullmatch(address):
+        raise InvalidArgument(
+            f"{name} must be the address of a scheduler such as tcp://scheduler:8786, got {address!r}"
+        )
     from distributed import Client
 
     connecting: Any = Client
