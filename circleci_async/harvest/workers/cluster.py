@@ -144,9 +144,7 @@ async def connect(name: str, address: str) -> AsyncGenerator[Any]:
     """
     check_installed(f"{name} {address}")
     if not _ADDRESS.fullmatch(address):
-        raise InvalidArgument(
-            f"{name} must be the address of a scheduler such as tcp://scheduler:8786, got {address!r}"
-        )
+        raise InvalidArgument(f"{name} must be an address such as tcp://scheduler:8786, got {address!r}")
     from distributed import Client
 
     connecting: Any = Client

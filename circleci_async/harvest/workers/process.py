@@ -49,6 +49,8 @@ class FetchProcess:
             wait([closing], timeout=CLOSE_TIMEOUT)
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(CLOSE_TIMEOUT)
+            if not self._loop.is_running():
+                self._loop.close()
 
     async def _fetch(self, batch: Batch, worker: str, folder: str | None) -> BatchResult:
         spec = batch.client
