@@ -4,7 +4,7 @@ import asyncio
 import re
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.util import find_spec
 from typing import Any, Final, TypeVar
 
@@ -13,6 +13,9 @@ from ...errors import ConfigurationError, InvalidArgument, WorkersError
 from .messages import BatchResult
 
 T = TypeVar("T")
+
+MAX_NAMED: Final = 5
+"""Workers that an error names."""
 
 CONNECT_TIMEOUT: Final = 15.0
 """Seconds to wait for the scheduler."""
@@ -37,18 +40,6 @@ class Cluster:
         threads: dict[str, int] = await self._ask(self._client.nthreads)
         return threads
 
-    async def check_versions(self) -> None:
-        """Raise `WorkersError` if the scheduler or a worker has another version of this package."""
-        found = await self._ask(lambda: self._client.get_versions(packages=["circleci_async"]))
-        places = {"the Dask scheduler": found["scheduler"]}
-        places |= {f"the Dask worker {address}": each for address, each in found["workers"].items()}
-        for where, versions in places.items():
-            version = versions["packages"].get("circleci_async") if isinstance(versions, dict) else VERSION
-            if version != VERSION:
-                from .task import wrong_version
-
-                raise WorkersError(wrong_version(where, version, VERSION))
-
     async def fetch(self, batch: bytes) -> BatchResult:
         """Run a pickled batch on a worker. Cancelling it cancels the task.
 
@@ -69,12 +60,14 @@ class Cluster:
             result: BatchResult = await future
             return result
         except KilledWorker as error:
-            raise WorkerDied(str(error)) from None
+            raise WorkerDied(f"the last one was {getattr(error.last_worker, 'address', 'unknown')}") from None
         except CancelledError as error:
             if client.status == "running" and getattr(error, "reason", "") != "scheduler-connection-lost":
                 raise WorkerDied(str(error)) from None
             raise self._lost(error) from None
         except Exception as error:  # noqa: BLE001  # the scheduler's and the workers' errors are of any class
+            if isinstance(error, ImportError) or "deserializ" in str(error):
+                raise await self._not_loaded(error) from None
             raise self._lost(error) from None
         finally:
             if future is not None:
@@ -86,12 +79,20 @@ class Cluster:
             lost = WorkersError(f"the Dask scheduler {scheduler} was lost: {_text(error)}")
             lost.hint = _RUN_AGAIN
             return lost
-        if isinstance(error, ImportError) or "deserializ" in str(error):
-            return WorkersError(
-                f"the Dask scheduler or a worker cannot load circleci_async: {_text(error)}: install"
-                f" circleci-async=={VERSION} on the scheduler and on each worker"
-            )
         return WorkersError(f"the Dask scheduler {scheduler} failed: {_text(error)}")
+
+    async def _not_loaded(self, error: Exception) -> WorkersError:
+        """Return the error for a scheduler or worker that cannot import this package."""
+        places = ["the Dask scheduler or a worker"]
+        with suppress(Exception):
+            found = await asyncio.wait_for(self._client.get_versions(packages=["circleci_async"]), CONNECT_TIMEOUT)
+            known = {"the Dask scheduler": found["scheduler"]}
+            known |= {f"the Dask worker {address}": each for address, each in found["workers"].items()}
+            places = [name for name, each in known.items() if each["packages"]["circleci_async"] is None] or places
+        where = ", ".join(places[:MAX_NAMED]) + (" and others" if len(places) > MAX_NAMED else "")
+        return WorkersError(
+            f"circleci-async cannot be imported by {where} ({_text(error)}): install circleci-async=={VERSION} there"
+        )
 
     async def _ask(self, ask: Callable[[], Any]) -> Any:
         """Ask the scheduler. Raises `WorkersError` if it does not answer."""

@@ -234,10 +234,10 @@ class WorkerPool:
 
     def _retry(self, files: Sequence[_Waiting], error: WorkerDied) -> None:
         """Fetch each file of a batch again, alone. One whose workers died again has failed."""
-        log.warning("harvest: Dask workers died while they fetched %d files: %s", len(files), error)
+        log.warning("harvest: Dask workers died while they fetched a batch, files: %d: %s", len(files), error)
         for waiting in files:
             if waiting.is_alone and not waiting.result.done():
-                waiting.result.set_exception(DownloadError(f"the Dask workers that downloaded it died: {error}"))
+                waiting.result.set_exception(DownloadError(f"the Dask workers that downloaded it died ({error})"))
             else:
                 waiting.is_alone = True
                 self._waiting.append(waiting)
@@ -259,11 +259,8 @@ class WorkerPool:
         missing_since: float | None = None
         try:
             while True:
-                threads = await self._cluster.threads()
-                if not threads.keys() <= self._threads.keys():
-                    await self._cluster.check_versions()
-                self._threads = threads
-                if threads or not (self._waiting or self._batches):
+                self._threads = await self._cluster.threads()
+                if self._threads or not (self._waiting or self._batches):
                     missing_since = None
                 elif missing_since is None:
                     missing_since = loop.time()

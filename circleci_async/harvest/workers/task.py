@@ -16,19 +16,19 @@ def fetch_batch(version: str, batch: bytes) -> BatchResult:
     worker = get_worker()
     key = worker.get_current_task()
     if version != VERSION:
-        return BatchResult(worker.address, error=WorkersError(wrong_version(worker.address, VERSION, version)))
+        return BatchResult(
+            worker.address,
+            error=WorkersError(
+                f"the Dask worker {worker.address} has circleci-async {VERSION}, and this process has {version}: install"
+                f" circleci-async=={version} there"
+            ),
+        )
 
     def is_wanted() -> bool:
         task = worker.state.tasks.get(key)
         return task is not None and task.state in {"executing", "long-running"}
 
     return _process().run(pickle.loads(batch), worker.address, worker.local_directory, is_wanted)  # noqa: S301
-
-
-def wrong_version(where: str, found: str | None, expected: str) -> str:
-    """Return the message for a worker, or the scheduler, that has another version of this package, or None."""
-    has = "does not have circleci-async" if found is None else f"has circleci-async {found}"
-    return f"{where} {has}, and this process has {expected}: install circleci-async=={expected} there"
 
 
 @cache

@@ -19,7 +19,7 @@ import circleci_async.client, circleci_async.harvest.run, circleci_async.core.co
 from circleci_async.core import user_agent
 from circleci_async.harvest.workers import process, task
 import dask
-from distributed import Client, Scheduler, Worker
+from distributed import Client, Scheduler, Worker, versions
 
 dask.config.set({"distributed.admin.log-format": "%(message)s", "distributed.worker.memory.terminate": False})
 
@@ -48,6 +48,11 @@ def run(order, report):
         os.environ.pop(name, None)
     if order["version"]:
         ca.__version__ = task.VERSION = order["version"]
+    if order["is_missing"]:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "circleci_async"]:
+            sys.modules[name] = None
+        original = versions._version_cached
+        versions._version_cached = lambda name: None if name == "circleci_async" else original(name)
     if order["harvest"]:
         asyncio.run(harvest(report, order["address"], *order["harvest"]))
     elif order["address"]:
@@ -100,6 +105,7 @@ class Forks:
         env: dict[str, str] | None = None,
         without: tuple[str, ...] = (),
         version: str = "",
+        is_missing: bool = False,
         harvest: tuple[str, str, str] | None = None,
     ) -> tuple[int, str]:
         """Start a scheduler, or a worker of the one at an address; return its process id and its address.
@@ -114,7 +120,7 @@ class Forks:
             "without": without,
             "version": version,
         }
-        order |= {"local": str(self._folder), "harvest": harvest}
+        order |= {"local": str(self._folder), "harvest": harvest, "is_missing": is_missing}
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None

@@ -57,7 +57,7 @@ async def test_a_closed_client(shared_cluster: Any, into: Path) -> None:
         pass
     async with ca.CircleCI("token", host="http://127.0.0.1:9") as circle:
         with pytest.raises(
-            ca.InvalidArgument, match="^workers is a client whose status is 'closed': create a new one$"
+            ca.InvalidArgument, match=r"^workers is a client whose status is 'closed': create a new one$"
         ):
             await circle.harvest("gh/acme/api", into, workers=client)
 
@@ -112,7 +112,7 @@ async def test_the_token_of_a_file_of_the_worker_is_sent_to_its_host_only(tmp_pa
         assert credentials.trusts("https://ci.acme.test/x")
         assert credentials.trusts("https://output.circle-artifacts.com/x") is is_trusted
         await fetcher.aclose()
-    with pytest.raises(ca.ConfigurationError, match="^the Dask worker tcp://w:1 has no token for https://circleci.com"):
+    with pytest.raises(ca.ConfigurationError, match=r"^the Dask worker tcp://w:1 has no token for https://circleci"):
         await BatchFetcher.create(spec(), "tcp://w:1")
     await (await BatchFetcher.create(spec(is_anonymous=True), "tcp://w:1")).aclose()
 

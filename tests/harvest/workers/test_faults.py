@@ -12,7 +12,7 @@ import circleci_async as ca
 from circleci_async.harvest.workers import pool
 from circleci_async.testing import FakeCircleCI
 from circleci_async.testing.server.exchange import Request
-from tests.harvest.harvests import QUICK, all_artifacts, check_agreement, harvest, parts, small_world, tree, usual_tree
+from tests.harvest.harvests import QUICK, all_artifacts, check_agreement, harvest, small_world, tree, usual_tree
 from tests.leftovers import check_nothing_in_use
 
 from .conftest import NewCluster, connected
@@ -55,8 +55,8 @@ async def test_only_the_file_fails_whose_workers_die(new_cluster: NewCluster, in
 
     async with FakeCircleCI(world, on_request=kill) as fake, connected(cluster.address) as workers:
         report = await harvest(fake, into, workers=workers)
-        assert [each.path for each in report.failed] == ["logs/2.txt"]
-        assert "the Dask workers that downloaded it died" in report.failed[0].error
+        assert [each.name for each in report.failed] == ["logs/2.txt"]
+        assert report.failed[0].error.startswith("the Dask workers that downloaded it died (the last one was tcp://")
         assert (len(report.files), report.error) == (3, None)
     async with FakeCircleCI(world) as fake, connected(cluster.address) as workers:
         report = await harvest(fake, into, workers=workers)
@@ -93,7 +93,7 @@ async def test_the_scheduler_is_killed(new_cluster: NewCluster, into: Path) -> N
         assert str(report.error).startswith(f"the Dask scheduler {cluster.address} was lost: ")
         assert report.error.hint == "Run the same command again: it continues."
         assert report.stopped == str(report.error)
-        assert report.failed == []
+        assert list(report.failed) == []
         done = len(report.files)
         async with connected(new_cluster().address) as workers:
             report = await harvest(fake, into, workers=workers)
@@ -119,8 +119,7 @@ async def test_a_cancelled_harvest_cancels_its_tasks(new_cluster: NewCluster, in
             await asyncio.sleep(0.01)
         while await executing(workers):  # a worker stops the batch that runs
             await asyncio.sleep(0.01)
-        await check_agreement(into)
-        assert parts(into) == []
+        await check_agreement(into)  # of partial files only complete ones are left
     async with FakeCircleCI(world) as fake, connected(cluster.address) as workers:
         assert (await harvest(fake, into, workers=workers)).is_complete
     assert tree(into) == usual_tree(all_artifacts(world))
@@ -183,4 +182,15 @@ async def test_a_worker_of_another_version(new_cluster: NewCluster, into: Path) 
         f"the Dask worker {address} has circleci-async 9.9.9, and this process has {ca.__version__}: install"
         f" circleci-async=={ca.__version__} there"
     )
-    assert (len(report.files), report.failed) == (0, [])
+    assert (len(report.files), list(report.failed)) == (0, [])
+
+
+async def test_a_worker_without_this_package(new_cluster: NewCluster, into: Path) -> None:
+    cluster = new_cluster(workers=0)
+    _, address = cluster.add_worker(is_missing=True)
+    async with FakeCircleCI(small_world()) as fake, connected(cluster.address) as workers:
+        report = await harvest(fake, into, workers=workers)
+    assert isinstance(report.error, ca.WorkersError)
+    text = str(report.error)
+    assert text.startswith(f"circleci-async cannot be imported by the Dask worker {address} (")
+    assert text.endswith(f"): install circleci-async=={ca.__version__} there")

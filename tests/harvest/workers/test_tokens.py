@@ -69,7 +69,7 @@ async def test_a_worker_without_a_token(new_cluster: NewCluster, into: Path) -> 
         assert text.startswith(f"the Dask worker {address} has no token for {fake.url} (")
         assert text.endswith("): set CIRCLE_TOKEN in its environment, or pass send_token=True")
         assert report.stopped == text
-        assert (len(report.files), report.failed) == (0, [])
+        assert (len(report.files), list(report.failed)) == (0, [])
         report = await harvest(fake, into, workers=workers, send_token=True)
         assert report.is_complete
 

@@ -98,7 +98,7 @@ async def test_failures_are_retried_and_reported_as_without_workers(client: Any,
             fake.fail("*/1.txt", origin="storage", status=404, times=None)
             fake.fail("*/2.txt", origin="storage", expired=True, times=1)
             report = await harvest(fake, tmp_path / name, workers=workers)
-            reports.append([(each.path, _without_ports(each.error)) for each in report.failed])
+            reports.append([(each.name, _without_ports(each.error)) for each in report.failed])
             assert len(report.files) == 3
     assert reports[0] == reports[1]
     assert [path for path, _ in reports[0]] == ["logs/1.txt"]
@@ -156,7 +156,7 @@ async def test_one_batch_that_two_workers_run(client: Any, into: Path) -> None:
     shared.create()
     shared.mark("marker")
     async with FakeCircleCI(world) as fake, fake.client() as circle:
-        listed = await circle.artifacts.list("gh/acme/api", job.number).collect()
+        listed = await circle.artifacts.list("gh/acme/api", job.number or 0).collect()
         files = tuple(
             QueuedArtifact(number, number, 0, "gh/acme/api", 1, 0, each.path, each.url, each.path, None, None)
             for number, each in enumerate(listed)
@@ -182,7 +182,7 @@ async def test_nothing_is_stored_once_the_caller_has_ended(client: Any, into: Pa
     worker = SharedPartialFiles(str(into), "marker", "tcp://w:1")
     worker.create()
     list(shared.all())  # as the next harvest does first: it deletes the markers
-    with pytest.raises(ca.DownloadError, match="^the harvest has ended$"):
+    with pytest.raises(ca.DownloadError, match=r"^the harvest has ended$"):
         worker.write(1, b"late")
     worker.close()
     assert parts(into) == []
