@@ -98,7 +98,7 @@ class BatchFetcher(NotPicklable):
                 return FileResult(artifact.id, error=files.disk_full(worker), is_disk_full=True)
             except Exception as error:  # noqa: BLE001  # an error of one artifact must not stop the others
                 log.info("harvest: %r: %s", artifact.path, error)
-                return FileResult(artifact.id, error=_named(error, worker))
+                return FileResult(artifact.id, error=portable(error, worker))
         return FileResult(artifact.id, file.size, file.sha256, file.etag)
 
 
@@ -174,16 +174,18 @@ class _Unrecorded:
     def file_advanced(self, artifact: QueuedArtifact, received: int, size: int | None, *, added: int) -> None: ...
 
 
-def _named(error: Exception, worker: str) -> Exception:
-    """Return an error that can be pickled, and names the worker where that matters."""
+def portable(error: Exception, worker: str) -> Exception:
+    """Return an error that can be pickled: without traceback and causes. It names the worker where that matters."""
     if isinstance(error, OSError) and not isinstance(error, CircleCIError):
         return OSError(error.errno, f"{error.strerror or error} (on the Dask worker {worker})")
     if isinstance(error, AuthenticationError):
         error.hint = f"Check CIRCLE_TOKEN in the environment of the Dask worker {worker}."
-    if isinstance(error, TooLarge):
-        return DownloadError(f"{error} (on the Dask worker {worker})")
-    try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301  # what was just pickled
-    except Exception:  # noqa: BLE001  # an error can hold anything
-        return DownloadError(f"{type(error).__name__}: {error} (on the Dask worker {worker})")
-    return error if isinstance(error, CircleCIError) else DownloadError(f"{type(error).__name__}: {error}")
+    if not isinstance(error, TooLarge) and isinstance(error, CircleCIError):
+        error.__traceback__ = error.__cause__ = error.__context__ = None  # distributed makes pickle include them
+        try:
+            pickle.loads(pickle.dumps(error))  # noqa: S301  # what was just pickled
+            return error
+        except Exception:  # noqa: BLE001  # an error can hold anything
+            log.debug("harvest: cannot be pickled: %r", error)
+    kind = "" if isinstance(error, CircleCIError) else f"{type(error).__name__}: "
+    return DownloadError(f"{kind}{error} (on the Dask worker {worker})")

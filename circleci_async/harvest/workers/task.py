@@ -11,16 +11,20 @@ from .messages import BatchResult
 from .process import FetchProcess
 
 
-def fetch_batch(version: str, batch: bytes) -> BatchResult:
-    """Fetch a pickled `Batch` of a caller of this version. Returns errors instead of raising them."""
+def fetch_batch(version: str, batch: bytes) -> bytes:
+    """Fetch a pickled `Batch` of a caller of this version; return a pickled `BatchResult`, also for errors."""
+    return pickle.dumps(_fetch_batch(version, batch))
+
+
+def _fetch_batch(version: str, batch: bytes) -> BatchResult:
     worker = get_worker()
     key = worker.get_current_task()
     if version != VERSION:
         return BatchResult(
             worker.address,
             error=WorkersError(
-                f"the Dask worker {worker.address} has circleci-async {VERSION}, and this process has {version}: install"
-                f" circleci-async=={version} there"
+                f"the Dask worker {worker.address} has circleci-async {VERSION}, and this process has {version}:"
+                f" install circleci-async=={version} there"
             ),
         )
 

@@ -13,7 +13,7 @@ from typing import Any
 TOKEN = "fake-token"
 
 PROGRAM = """
-import asyncio, json, logging, os, signal, sys
+import asyncio, json, logging, os, signal, sys, threading, time
 import circleci_async as ca
 import circleci_async.client, circleci_async.harvest.run, circleci_async.core.codec, circleci_async.harvest.workers.task
 from circleci_async.core import user_agent
@@ -60,12 +60,19 @@ def run(order, report):
     else:
         asyncio.run(scheduler(report))
 
+def die_with(parent):
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os._exit(1)
+
 for line in sys.stdin:
     order = json.loads(line)
+    parent = os.getpid()
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
         os.close(reading)
+        threading.Thread(target=die_with, args=(parent,), daemon=True).start()
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, 0)
         os.dup2(null, 1)
