@@ -10,7 +10,7 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.harvest.workers import pool
-from circleci_async.testing import FakeCircleCI
+from circleci_async.testing import FakeCircleCI, Fault
 from circleci_async.testing.server.exchange import Request
 from tests.harvest.harvests import QUICK, all_artifacts, check_agreement, harvest, small_world, tree, usual_tree
 from tests.leftovers import check_nothing_in_use
@@ -104,8 +104,13 @@ async def test_the_scheduler_is_killed(new_cluster: NewCluster, into: Path) -> N
 async def test_a_cancelled_harvest_cancels_its_tasks(new_cluster: NewCluster, into: Path) -> None:
     cluster, world = new_cluster(), small_world(artifacts=20)
     trigger = Trigger(10)
-    async with FakeCircleCI(world, on_request=trigger) as fake, connected(cluster.address) as workers:
-        fake.fail("*", origin="storage", delay=60.0, after=10, times=None)
+    delays = True
+
+    def delay(request: Request) -> Fault | None:
+        trigger(request)
+        return Fault(delay=60.0) if delays and trigger.reached.is_set() and request.origin == "storage" else None
+
+    async with FakeCircleCI(world, on_request=delay) as fake, connected(cluster.address) as workers:
         async with fake.client(retry=QUICK) as circle:
             running = asyncio.create_task(circle.harvest("gh/acme/api", into, workers=workers))
             await trigger.reached.wait()
@@ -120,7 +125,7 @@ async def test_a_cancelled_harvest_cancels_its_tasks(new_cluster: NewCluster, in
         while await executing(workers):  # a worker stops the batch that runs
             await asyncio.sleep(0.01)
         await check_agreement(into)  # of partial files only complete ones are left
-    async with FakeCircleCI(world) as fake, connected(cluster.address) as workers:
+        delays = False
         assert (await harvest(fake, into, workers=workers)).is_complete
     assert tree(into) == usual_tree(all_artifacts(world))
 
