@@ -19,7 +19,8 @@ not_installed = { echo "not installed, see above: pip needs a package index, and
     exit 1; }
 pytest := $(python) -m pytest --numprocesses auto --dist worksteal
 
-unexport PYTHONHOME PYTHONPATH
+# Without bytecode, each of the processes that tests start compiles the package.
+unexport PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_USER := 0
 PIP_RETRIES ?= 2  # so that a missing index is reported within seconds

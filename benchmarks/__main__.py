@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from . import bots, cases, clients, harvest, hashing, quota
+from . import bots, cases, clients, harvest, hashing, quota, scale
 from .cases import Place, Work
 from .measure import MIB, Row, empty, machine, timed, timed_imports
 
@@ -21,12 +21,15 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=("calls", "clients", "bots", "quota", "harvest"),
+        choices=("calls", "clients", "bots", "quota", "harvest", "scale"),
         help="print only these tables (default: all)",
     )
     parser.add_argument("--rounds", type=int, help="alternating runs of each side (default: 7; harvest: 5)")
     parser.add_argument("--only", default="", help="run only comparisons whose name contains this text")
     parser.add_argument("--quick", action="store_true", help="run one round and a small harvest, to check all cases")
+    if sys.argv[1:2] == ["scale"]:  # has its own options
+        scale.main(sys.argv[2:])
+        return
     options = parser.parse_args()
     rounds = options.rounds or (1 if options.quick else None)
     print(machine(), end="\n\n")
@@ -42,6 +45,8 @@ def main() -> None:
         quota.run(options.rounds or 1, options.only)
     if options.what in {None, "harvest"}:
         harvest.run(harvest.QUICK if options.quick else harvest.Scale(), rounds or 5, options.only)
+    if options.what is None and options.only in "scale":
+        scale.run(is_quick=options.quick)
 
 
 def print_calls(rounds: int, only: str) -> None:

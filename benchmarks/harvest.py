@@ -60,7 +60,12 @@ class Comparison:
 @contextmanager
 def serving(world: World, folder: Path | None = None, delay: float = LATENCY) -> Generator[str]:
     """Serve a world from a subprocess of this project; yield the address."""
-    command = [sys.executable, "-m", "benchmarks.world_server", *map(str, (world.count, world.size, delay))]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.world_server",
+        *map(str, (world.count, world.size, delay, world.artifacts)),
+    ]
     with server_process(command) as url:
         yield url
 

@@ -15,7 +15,7 @@ PIPELINES_A_PAGE = 20
 JOBS = 4
 """Jobs of each pipeline's only workflow."""
 ARTIFACTS = 50
-"""Artifacts of each job; the last job can have fewer."""
+"""Artifacts of each job."""
 
 BLOCK = random.Random(1).randbytes(256 * 1024)
 """The content of all files, repeated."""
@@ -27,6 +27,8 @@ class World:
 
     count: int
     size: int = 0
+    artifacts: int = ARTIFACTS
+    """Artifacts of each job; the last job can have fewer."""
 
     @cached_property
     def sizes(self) -> list[int]:
@@ -37,7 +39,7 @@ class World:
     @property
     def jobs(self) -> int:
         """The number of jobs."""
-        return -(-self.count // ARTIFACTS)
+        return -(-self.count // self.artifacts)
 
     @property
     def pipelines(self) -> int:
@@ -74,7 +76,7 @@ class World:
             yield f"/api/v2/workflow/{_workflow(number)['id']}/job", _page(map(_job, mine))
         addresses = self.addresses(base)
         for job in range(jobs):
-            some = addresses[job * ARTIFACTS : (job + 1) * ARTIFACTS]
+            some = addresses[job * self.artifacts : (job + 1) * self.artifacts]
             items = ({"path": f"out/{url.rpartition('/')[2]}", "node_index": 0, "url": url} for url in some)
             yield f"/api/v2/project/{PROJECT}/{job + 1}/artifacts", _page(items)
 

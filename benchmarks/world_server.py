@@ -1,6 +1,6 @@
 """A minimal server of a world (`world.py`) in a separate process; it can delay each response.
 
-python -m benchmarks.world_server COUNT SIZE DELAY
+python -m benchmarks.world_server COUNT SIZE DELAY ARTIFACTS
 """
 
 import asyncio
@@ -88,9 +88,9 @@ async def serve(world: World, delay: float) -> None:
     await asyncio.Event().wait()
 
 
-def main(count: str, size: str, delay: str) -> None:
+def main(count: str, size: str, delay: str, artifacts: str) -> None:
     """Parse the arguments and serve."""
-    asyncio.run(serve(World(int(count), int(size)), float(delay)))
+    asyncio.run(serve(World(int(count), int(size), int(artifacts)), float(delay)))
 
 
 if __name__ == "__main__":

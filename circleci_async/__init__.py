@@ -42,6 +42,7 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .endpoints.resource import *
     from .endpoints.triggers import *
     from .errors import *
+    from .harvest.catalog import *
     from .harvest.destination.place import *
     from .harvest.events import *
     from .harvest.prune import *
@@ -119,6 +120,7 @@ _MODULES = (
     "endpoints.resource",
     "endpoints.triggers",
     "errors",
+    "harvest.catalog",
     "harvest.destination.place",
     "harvest.events",
     "harvest.prune",

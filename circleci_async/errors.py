@@ -338,19 +338,19 @@ class UnsafePath(DownloadError):
 
 
 class StoreError(CircleCIError):
-    """A bucket refused a request, or did not answer it after the retries of obstore.
+    """A bucket refused a request, or did not answer it after the retries of obstore; the message names the object.
 
-    `status`: the HTTP status, or None.
+    `status`: the HTTP status, or None. `code`: the store's code of the error, such as `"AccessDenied"`, or None.
+    `is_refused`: every further request would be refused too: wrong credentials, or no such bucket.
     """
 
-    def __init__(self, message: str, *, status: int | None = None) -> None:
+    def __init__(
+        self, message: str, *, status: int | None = None, code: str | None = None, is_refused: bool = False
+    ) -> None:
         super().__init__(message)
         self.status = status
-
-    @property
-    def is_refused(self) -> bool:
-        """Whether every further request would be refused too: wrong credentials, or no such bucket."""
-        return self.status in {401, 403, 404}
+        self.code = code
+        self.is_refused = is_refused
 
 
 class LedgerError(CircleCIError):

@@ -1,11 +1,11 @@
 """Fixtures of all tests."""
 
+import gc
 import json
 import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -13,6 +13,8 @@ from hypothesis import settings
 from circleci_async.testing.server.api import ApiOrigin
 from circleci_async.testing.server.exchange import Request, Response
 from tests.description import faults_of
+
+pytest_plugins = ["tests.s3.fixtures"]
 
 _API = "/api/v2"
 
@@ -26,16 +28,27 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Run each test without the tokens, settings, config files, keyring and proxies of this machine."""
+def clean_environment(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Run each test without the tokens, settings, config files, keyring, buckets and proxies of this machine.
+
+    The home folder is in `tmp_path`. It does not exist in tests without that fixture: they start faster.
+    """
     for name in os.environ:
-        if name.upper().startswith(("CIRCLE", "XDG_")) or name.upper().endswith("_PROXY"):
+        if name.upper().startswith(("CIRCLE", "XDG_", "AWS_", "GOOGLE_", "AZURE_")) or name.upper().endswith("_PROXY"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
-    home = tmp_path / "home"
-    home.mkdir()
+    if "tmp_path" in request.fixturenames:
+        home = request.getfixturevalue("tmp_path") / "home"
+        home.mkdir()
+    else:
+        home = tmp_path_factory.getbasetemp() / "no home"
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(home))
+    yield
+    if home.name == "no home":
+        assert not home.exists(), "a test that writes into the home folder needs the fixture tmp_path"
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +73,20 @@ def validate_responses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(ApiOrigin, "answer", validated)
     yield
     assert faults == []
+
+
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Return three workers for each two processors: a third of the time, tests wait for processes and timers."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return count + count // 2
+
+
+def pytest_collection_finish() -> None:
+    """Exclude the collected tests and the imported modules from garbage collection, which tests run in full."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

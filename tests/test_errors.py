@@ -18,6 +18,7 @@ from circleci_async.errors import (
     RateLimited,
     RequestTimeout,
     ServerError,
+    StoreError,
     TransportError,
     UnsafePath,
     api_error_type,
@@ -43,6 +44,8 @@ def make(kind: type[CircleCIError]) -> CircleCIError:
         error = kind("broke", method="GET", url="https://h/x", sent=False)
     elif issubclass(kind, DecodeError):
         error = kind(("$.id: required, but absent", "$.n: wrong"), method="GET", url="https://h/x", body="{}")
+    elif issubclass(kind, StoreError):
+        error = kind("said", status=403, code="AccessDenied", is_refused=True)
     else:
         error = kind("said")
     error.page_token = "next"
@@ -72,6 +75,7 @@ def test_the_exception_hierarchy() -> None:
         "DownloadError": "CircleCIError",
         "UnsafePath": "DownloadError",
         "SignatureError": "CircleCIError",
+        "StoreError": "CircleCIError",
         "WaitTimeout": "CircleCIError",
     }
     assert fixed.items() <= parents.items()

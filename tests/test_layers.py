@@ -19,6 +19,8 @@ IMPORTERS = {
     "backoff": {"core.retry"},
     "cattrs": {"core.codec"},
     "keyring": {"config.os_keyring"},
+    "obstore": {"harvest.destination.bucket"},
+    "polars": {"harvest.parquet"},
     "rich": {"cli"},
     "typer": {"cli"},
     "yaml": {"config.settings"},

@@ -138,6 +138,18 @@ def test_importing_the_client_loads_no_models_and_no_command_line() -> None:
     assert not ours & {"slug", "core.attempt", "core.captured_response", "core.codec", "core.rate_limit_status"}
 
 
+def test_a_harvest_into_a_folder_loads_no_library_of_buckets_and_clusters() -> None:
+    loaded = loaded_after("""
+import pkgutil, circleci_async.harvest
+for module in pkgutil.walk_packages(circleci_async.harvest.__path__, "circleci_async.harvest."):
+    __import__(module.name)
+from circleci_async.harvest.destination.place import resolve
+resolve("out")
+""")
+    assert "circleci_async.harvest.destination.bucket" in loaded
+    assert not loaded & {"obstore", "distributed", "dask"}
+
+
 # Models that a group shares with others, in addition to confirmations.
 SHARED_MODELS = {
     "insights": {"summaries"},

@@ -19,6 +19,7 @@ from . import (
     api,
     artifacts,
     builds,
+    catalog,
     completion,
     demo,
     fake,
@@ -75,6 +76,7 @@ harvests: typer.Typer = _group("Download all artifacts of projects incrementally
 harvests.command("run")(with_client(harvest.run))
 harvests.command("status")(with_output(harvest.status))
 harvests.command("verify")(with_output(harvest.verify))
+harvests.command("catalog")(with_output(catalog.catalog))
 harvests.command("prune")(with_output(harvest.prune))
 app.add_typer(harvests, name="harvest")
 

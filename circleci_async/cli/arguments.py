@@ -11,7 +11,6 @@ import typer
 from ..core.arguments import local_path
 from ..core.when import parse_when
 from ..errors import InvalidArgument
-from ..harvest.destination.place import folder_or_url
 
 T = TypeVar("T")
 
@@ -47,6 +46,8 @@ def parse_path(text: str | os.PathLike[str]) -> Path:
 
 def parse_destination(text: str | os.PathLike[str]) -> str:
     """Return a folder, or the URL of a bucket; refuse others as a usage error."""
+    from ..harvest.destination.place import folder_or_url
+
     return str(_parsed(folder_or_url, text))
 
 

@@ -2,20 +2,19 @@
 
 import asyncio
 import csv
-import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self, TextIO
 from uuid import UUID
 
 from ..core.when import to_datetime
+from ..downloads.replaced_file import replaced_file
 from ..errors import CircleCIError
 from .arguments import Interval, argument, option, parse_path, parse_time, polling
 from .formatting import counted, size
 from .output import Output
-from .runner import os_error_text
 
 if TYPE_CHECKING:
     from .. import CircleCI, UsageProgress
@@ -115,18 +114,8 @@ def _destination(out: Output, into: Path | None) -> Generator[TextIO, None, None
     if into is None:
         yield out.stream
         return
-    partial = into.with_name(f".{into.name}.{secrets.token_hex(4)}.part")
-    try:
-        stream = partial.open("x", encoding="utf-8", newline="")
-    except OSError as error:
-        raise CircleCIError(f"--into {into} cannot be written: {os_error_text(error, into.parent)}") from error
-    try:
-        with stream:
-            yield stream
-        partial.replace(into)
-    finally:
-        with suppress(FileNotFoundError):
-            partial.unlink()
+    with replaced_file("--into", into) as path, path.open("w", encoding="utf-8", newline="") as stream:
+        yield stream
 
 
 class _ExportStatus:

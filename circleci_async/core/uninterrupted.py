@@ -6,16 +6,30 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def uninterrupted(work: "asyncio.Future[T]") -> T:
-    """Wait until a future is done, even if cancelled meanwhile. Return its result, or raise the cancellation."""
+async def uninterrupted(work: "asyncio.Future[T]", *, timeout: float | None = None) -> T:
+    """Wait until a future is done, even if cancelled meanwhile. Return its result, or raise the cancellation.
+
+    Raises `TimeoutError` if it is not done after `timeout` seconds; the work continues.
+    """
     cancelled: asyncio.CancelledError | None = None
+    loop = asyncio.get_running_loop()
+    deadline = None if timeout is None else loop.time() + timeout
     while not work.done():
         try:
-            await asyncio.wait([work])
+            done, _ = await asyncio.wait([work], timeout=None if deadline is None else max(0, deadline - loop.time()))
         except asyncio.CancelledError as error:
             cancelled = error
+        else:
+            if not done:
+                work.add_done_callback(_retrieve)
+                raise cancelled or TimeoutError
     if cancelled is not None:
-        if not work.cancelled():
-            work.exception()  # retrieve it, or asyncio logs that nothing did
+        _retrieve(work)
         raise cancelled
     return work.result()
+
+
+def _retrieve(work: "asyncio.Future[T]") -> None:
+    """Retrieve the exception of a future, or asyncio logs that nothing did."""
+    if not work.cancelled():
+        work.exception()

@@ -67,6 +67,11 @@ class PartFile:
         """Bytes at the start that are written without a gap, and hashed."""
 
     @property
+    def path(self) -> str:
+        """Path of the partial file; its name if it is in a `directory`."""
+        return self._path
+
+    @property
     def sha256(self) -> str:
         """Checksum of the bytes so far, in hex."""
         return self._hash.hexdigest()

@@ -3,9 +3,9 @@
 import sqlite3
 from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence, Sized
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Generic, TypeAlias, TypeVar, overload
+from typing import Any, Final, Generic, TypeAlias, TypeVar, overload
 
 from attrs import field, frozen
 
@@ -27,6 +27,10 @@ class HarvestedFile:
     """A finished file."""
 
     path: Path
+    target: str
+    """The path below the destination, with `/` between names."""
+    location: str
+    """The path of the file as text, or its URL in a bucket."""
     size: int
     sha256: str
     """Hexadecimal checksum of the content."""
@@ -51,6 +55,8 @@ class HarvestedFile:
     revision: str | None = None
     """The commit of the pipeline."""
     pipeline_id: str | None = None
+    kind: str = "artifacts"
+    """What the file was harvested as."""
 
 
 OnFile: TypeAlias = Callable[[HarvestedFile], Awaitable[object]]
@@ -181,7 +187,7 @@ class HarvestReport:
         raise DownloadError(shown_list(f"{count} of {count + len(self.files)} failed:", lines))
 
 
-_FILES = f"SELECT {FILE_COLUMNS} FROM {FILE_TABLES} WHERE state = 'done'"
+FINISHED_FILES: Final = f"SELECT {FILE_COLUMNS} FROM {FILE_TABLES} WHERE state = 'done'"
 _FAILURES = (
     "SELECT 'artifact', project, path, error, number, node, url FROM artifacts JOIN jobs ON jobs.id = job"
     " WHERE state = 'failed' AND ? IN (artifacts.run, 0)"
@@ -195,19 +201,19 @@ _FAILURES = (
 
 def files_of(place: Place, run: int, length: int) -> Rows[HarvestedFile]:
     """Return the files that a run downloaded."""
-    query = f"{_FILES} AND fetched_by = ? ORDER BY artifacts.id"
+    query = f"{FINISHED_FILES} AND fetched_by = ? ORDER BY artifacts.id"
     return Rows(place, query, (run,), file_maker(place), length)
 
 
 def skipped_by(place: Place, run: int) -> Rows[HarvestedFile]:
     """Return the files that a run skipped because they existed."""
-    query = f"{_FILES} AND artifacts.run = ? AND fetched_by < ? ORDER BY artifacts.id"
+    query = f"{FINISHED_FILES} AND artifacts.run = ? AND fetched_by < ? ORDER BY artifacts.id"
     return Rows(place, query, (run, run), file_maker(place))
 
 
 def all_files(place: Place, length: int) -> Rows[HarvestedFile]:
     """Return the files that all runs downloaded."""
-    return Rows(place, f"{_FILES} ORDER BY artifacts.id", (), file_maker(place), length)
+    return Rows(place, f"{FINISHED_FILES} ORDER BY artifacts.id", (), file_maker(place), length)
 
 
 def failures_of(place: Place, run: int) -> Rows[HarvestFailure]:
@@ -229,10 +235,12 @@ def file_maker(place: Place) -> Callable[..., HarvestedFile]:
         try:
             return HarvestedFile(
                 path=place.path(target),
+                target=target,
+                location=place.location_of(target),
                 size=size,
                 sha256=sha256,
                 etag=etag,
-                finished_at=datetime.fromisoformat(finished),
+                finished_at=_moment(finished),
                 project=project,
                 pipeline=pipeline,
                 workflow=workflow,
@@ -241,17 +249,24 @@ def file_maker(place: Place) -> Callable[..., HarvestedFile]:
                 node=node,
                 artifact=artifact,
                 url=url,
-                created_at=created and datetime.fromisoformat(created),
+                created_at=created and _moment(created),
                 branch=branch,
                 tag=tag,
                 revision=revision,
                 pipeline_id=pipeline_id,
             )
-        except (AttributeError, TypeError, ValueError):  # such as an invalid date
+        except (AttributeError, OverflowError, TypeError, ValueError):  # such as an invalid date
             failure = damaged(place.ledger / LEDGER_NAME)
         raise failure
 
     return make
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(text)
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 def _failure(*row: Any) -> HarvestFailure:

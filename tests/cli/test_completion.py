@@ -173,6 +173,7 @@ def test_the_program_answers_the_completion_request_of_each_shell(
     assert "0." not in shown.out, "an option that was typed before must not run"
 
 
+@pytest.mark.usefixtures("tmp_path")
 def test_completion_does_not_change_files(cli: Cli) -> None:
     assert "--install-completion" not in cli("--help").out
     assert cli("completion", "bash").code == 0

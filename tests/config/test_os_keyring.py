@@ -26,6 +26,8 @@ from circleci_async.testing import FakeCircleCI
 
 from .file_keyring import FileKeyring
 
+pytestmark = pytest.mark.usefixtures("tmp_path")  # for a home folder
+
 ROOT = Path(__file__).parents[2]
 CLOUD = "https://circleci.com"
 SERVER = "https://ci.example.com"

@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing, suppress
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -146,3 +147,6 @@ async def _read(into: Path) -> None:
         assert report.differences >= 0
     with suppress(ca.LedgerError):
         list(files_of(resolve(into), 1, 10))
+    with suppress(ca.LedgerError):
+        catalog = await ca.harvest_catalog(into)
+        assert catalog.frame().height == catalog.write_csv(StringIO()) == len(catalog)

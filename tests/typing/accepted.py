@@ -1,6 +1,7 @@
 """Code that both type checkers must accept. It is never run: `assert_type` is checked statically."""
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any, assert_type
 from uuid import UUID, uuid4
 
 import aiohttp
+import polars as pl
 from aiohttp import web
 
 import circleci_async as ca
@@ -426,6 +428,11 @@ async def harvests(circle: CircleCI, on_progress: Callable[[ca.HarvestEvent], No
     await circle.harvest("gh/acme/api", "out", max_bytes=10, dedupe="hardlink", on_progress=listen)
     await circle.harvest(PROJECT, "out", select=ca.Selection(pipeline_id=uuid4(), since=timedelta(days=1)))
     assert_type(await ca.harvest_status("out"), ca.HarvestStatus)
+    catalog = await ca.harvest_catalog("out")
+    assert_type(catalog, ca.HarvestCatalog)
+    assert_type([file.location for file in catalog], list[str])
+    assert_type(catalog.frame(), pl.DataFrame)
+    assert_type(catalog.write_parquet(Path("out.parquet")) + catalog.write_csv(sys.stdout), int)
     assert_type((await ca.verify_harvest("out")).changed, tuple[str, ...])
 
 

@@ -4,20 +4,25 @@ obstore's async functions abort the interpreter if it shuts down while one of th
 do not, and release the lock of the interpreter while they wait.
 """
 
+import os
 import re
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
-from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 from ...errors import ConfigurationError, InvalidArgument, StoreError
+from .store_errors import failure_text, store_error
 
 if TYPE_CHECKING:
-    from obstore import ObjectMeta
-    from obstore.store import ObjectStore
+    from obstore import GetOptions, ObjectMeta
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig
+
+T = TypeVar("T")
 
 PART_SIZE: Final = 8 * 1024 * 1024
 """Bytes of a part of a multipart upload; smaller objects are sent in one request."""
@@ -28,13 +33,51 @@ MAX_UPLOADS: Final = 4
 DELETE_SIZE: Final = 1000
 """Objects that one request deletes."""
 
+MAX_KEY: Final = 1024
+"""Bytes of an object's name, with the prefix, that S3, GCS and Azure allow."""
+
+MAX_METADATA: Final = 2048
+"""Bytes of the names and values of an object's metadata that S3 allows."""
+
+REQUEST_TIMEOUT: Final = "180s"
+"""How long one request can take, with its body: a part needs 47 kB/s. obstore's default of 30 s is too short for slow
+links. The environment can change it: `AWS_TIMEOUT`, `GOOGLE_TIMEOUT`, `AZURE_TIMEOUT`."""
+
+MAX_RETRIES: int = 6
+"""How often obstore repeats a request after a connection failure, a timeout or a 5xx: for about 6 s, since its calls
+cannot be cancelled. Read for each bucket."""
+
+RETRY_TIMEOUT: Final = timedelta(minutes=5)
+"""How long after its start a request is repeated. Repeated requests are not signed again, and S3 accepts a signature
+for 15 minutes."""
+
 SCHEMES: Final = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "adl", "memory")
 """The schemes of URLs that lead to a bucket."""
 
-_STATUS = re.compile(r"non-2xx status code: (\d{3}) ?([A-Za-z -]*)")
-_CODE = re.compile(r"<Code>([\w.-]{1,100})</Code>")
-_MESSAGE = re.compile(r"<Message>([^<]{1,500})</Message>")
-_CAUSE = re.compile(r"(?:HTTP error: |error sending request|client error[^:]*: ?)([^\n]{0,300})")
+CLIENT_OPTIONS: Final = (
+    "allow_http",
+    "allow_invalid_certificates",
+    "connect_timeout",
+    "default_content_type",
+    "http1_only",
+    "http2_keep_alive_interval",
+    "http2_keep_alive_timeout",
+    "http2_keep_alive_while_idle",
+    "http2_only",
+    "pool_idle_timeout",
+    "pool_max_idle_per_host",
+    "proxy_ca_certificate",
+    "proxy_excludes",
+    "proxy_url",
+    "randomize_addresses",
+    "read_timeout",
+    "timeout",
+    "user_agent",
+)
+"""Options of obstore's HTTP client that the environment can set, such as `AWS_ALLOW_HTTP`."""
+
+_METADATA_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_METADATA_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 
 _memory: dict[str, "ObjectStore"] = {}
 """The stores behind `memory:` URLs, by URL: they last as long as the process."""
@@ -65,81 +108,112 @@ class Bucket:
         return f"<Bucket {self.location}>"
 
     def head(self, key: str) -> StoredObject | None:
-        """Return the status of an object; None if it does not exist."""
+        """Return the status of an object; None if it, or the bucket, does not exist."""
         import obstore
 
-        try:
-            with self._errors("read", key):
-                return _stored(obstore.head(self._store, key))
-        except _Missing:
-            return None
+        return self._if_exists("read", key, lambda: _stored(obstore.head(self._store, key)))
 
     def metadata(self, key: str) -> tuple[StoredObject, dict[str, str]] | None:
-        """Return the status of an object with its metadata; None if it does not exist."""
+        """Return the status of an object with its metadata; None if it, or the bucket, does not exist."""
         import obstore
 
-        try:
-            with self._errors("read", key):
-                result = obstore.get(self._store, key, options={"head": True})
-                return _stored(result.meta), {str(name): value for name, value in result.attributes.items()}
-        except _Missing:
-            return None
+        def read() -> tuple[StoredObject, dict[str, str]]:
+            result = obstore.get(self._store, key, options={"head": True})
+            return _stored(result.meta), {str(name): value for name, value in result.attributes.items()}
+
+        return self._if_exists("read", key, read)
 
     def read(self, key: str, *, max_bytes: int) -> tuple[bytes, StoredObject] | None:
         """Return the content of a small object; None if it does not exist."""
         import obstore
 
-        try:
-            with self._errors("read", key):
-                result = obstore.get(self._store, key)
-                status = _stored(result.meta)
-                if status.size > max_bytes:
-                    raise StoreError(f"{self._named(key)} has more than {max_bytes:,} bytes: no harvest wrote it")
-                return bytes(result.bytes()), status
-        except _Missing:
-            return None
+        def read() -> tuple[bytes, StoredObject]:
+            result = obstore.get(self._store, key)
+            status = _stored(result.meta)
+            if status.size > max_bytes:
+                raise ObjectTooLarge(f"{self._named(key)} has more than {max_bytes:,} bytes: no harvest wrote it")
+            return bytes(result.bytes()), status
+
+        return self._if_exists("read", key, read)
 
     def pieces(self, key: str) -> Iterator[bytes]:
-        """Yield the content of an object in pieces of about 1 MiB. Raises `StoreError` also if it does not exist."""
+        """Yield the content of an object in pieces of up to `PART_SIZE`.
+
+        Raises `StoreError` also if it does not exist, or changes meanwhile. Each piece is one request, because the
+        timeout of requests includes their body.
+        """
         import obstore
 
-        with self._errors("read", key):
-            for piece in obstore.get(self._store, key).stream(min_chunk_size=1024 * 1024):
-                yield bytes(piece)
+        def read(options: "GetOptions") -> tuple[bytes, StoredObject]:
+            result = obstore.get(self._store, key, options=options)
+            return bytes(result.bytes()), _stored(result.meta)
+
+        try:
+            piece, status = self._call("read", key, lambda: read({"range": (0, PART_SIZE)}))
+        except _Missing:
+            raise
+        except StoreError as error:
+            if error.status not in {None, 416}:
+                raise
+            found = self.head(key)  # a range of an empty object is invalid
+            if found is None or found.size > 0:
+                raise
+            return
+        yield piece
+        for begin in range(len(piece), status.size, PART_SIZE):
+            options: GetOptions = {"range": (begin, min(begin + PART_SIZE, status.size)), "if_match": status.etag}
+            yield self._call("read", key, partial(read, options))[0]
 
     def put(self, key: str, content: "bytes | IO[bytes]", metadata: Mapping[str, str] | None = None) -> str | None:
         """Write an object, over an existing one too, and return its ETag. It appears once it is complete.
 
-        A file of more than `PART_SIZE` is uploaded in parts.
+        A file of more than `PART_SIZE` is uploaded in parts. Names of metadata are lower-case words; values are ASCII
+        without control characters, and neither empty nor with spaces at their ends.
         """
         import obstore
 
-        with self._errors("write", key):
-            result = obstore.put(
+        self._check_key(key)
+        if metadata:
+            self._check_metadata(key, metadata)
+        source = content if isinstance(content, bytes) else _reopenable(content)
+        result = self._call(
+            "write",
+            key,
+            lambda: obstore.put(
                 self._store,
                 key,
-                content,
+                source,
                 attributes=dict(metadata) if metadata else None,
                 chunk_size=PART_SIZE,
                 max_concurrency=MAX_UPLOADS,
-            )
+            ),
+        )
         return result["e_tag"]
 
     def create(self, key: str, content: bytes) -> str | None:
-        """Write an object that must not exist. Return its ETag; None if an object has the name."""
+        """Write an object that must not exist. Return its ETag; None if an object with other content has the name.
+
+        An object with the same content counts as written: a request that is repeated after a lost response finds what
+        it wrote. Content that must be distinguished from that of another writer has to contain something unique.
+        """
         return self._put_if(key, content, "create")
 
     def replace(self, key: str, content: bytes, etag: str) -> str | None:
-        """Write an object if the stored one has this ETag. Return the new ETag; None if it has another one."""
+        """Write an object if the stored one has this ETag. Return the new ETag; None if it has another one.
+
+        An object with the same content counts as written, as in `create`.
+        """
         return self._put_if(key, content, {"e_tag": etag})
 
     def list(self, prefix: str | None = None) -> Iterator[StoredObject]:
         """Yield the objects below a prefix, which is a whole folder, in the order of their names."""
         import obstore
 
-        with self._errors("list", prefix or ""):
-            for chunk in obstore.list(self._store, prefix):
-                yield from map(_stored, chunk)
+        start: Callable[[], Iterator[Sequence[ObjectMeta]]]
+        start = partial(obstore.list, self._store, prefix)  # pyright: ignore[reportUnknownMemberType]
+        chunks = self._call("list", prefix or "", start)
+        while chunk := self._call("list", prefix or "", lambda: next(chunks, None)):
+            yield from map(_stored, chunk)
 
     def is_empty(self) -> bool:
         """Return whether there are no objects, besides hidden ones."""
@@ -152,46 +226,95 @@ class Bucket:
         names = list(keys)
         for begin in range(0, len(names), DELETE_SIZE):
             some = names[begin : begin + DELETE_SIZE]
-            try:
-                with self._errors("delete", some[0]):
-                    obstore.delete(self._store, some)
-            except _Missing:
-                continue
+            self._if_exists("delete", some[0], partial(obstore.delete, self._store, some))
 
     def _put_if(self, key: str, content: bytes, mode: Any) -> str | None:
         import obstore
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
-        with self._errors("write", key):
+        def put() -> str | None:
             try:
                 return obstore.put(self._store, key, content, mode=mode)["e_tag"] or ""
             except (AlreadyExistsError, PreconditionError):
                 return None
 
+        self._check_key(key)
+        etag = self._call("write", key, put)
+        if etag is None:
+            found = self.head(key)
+            if found is not None and found.size == len(content):
+                stored = self.read(key, max_bytes=len(content))
+                if stored is not None and stored[0] == content:
+                    return stored[1].etag or ""
+        return etag
+
+    def _check_key(self, key: str) -> None:
+        prefix = getattr(self._store, "prefix", None)
+        length = len(f"{prefix}/{key}".encode(errors="replace") if prefix else key.encode(errors="replace"))
+        if length > MAX_KEY:
+            raise StoreError(
+                f"cannot write {self._named(key)}: its name has {length:,} bytes, more than the {MAX_KEY:,} that stores"
+                " allow"
+            )
+
+    def _check_metadata(self, key: str, metadata: Mapping[str, str]) -> None:
+        """Raise `StoreError` for metadata that a store would refuse or change, or that makes obstore panic."""
+        for name, value in metadata.items():
+            if not (_METADATA_NAME.fullmatch(name) and _METADATA_VALUE.fullmatch(value)):
+                raise StoreError(
+                    f"cannot write {self._named(key)}: its metadata {name!r} is {value!r}: expected a lower-case"
+                    " name, and printable ASCII without spaces at the ends"
+                )
+        size = sum(len(name) + len(value) for name, value in metadata.items())
+        if size > MAX_METADATA:
+            raise StoreError(
+                f"cannot write {self._named(key)}: its metadata has {size:,} bytes, more than the {MAX_METADATA:,} that"
+                " S3 allows"
+            )
+
     def _named(self, key: str) -> str:
         return f"{self.location}/{key}" if key else self.location
 
-    @contextmanager
-    def _errors(self, action: str, key: str) -> Generator[None]:
-        """Raise errors of the store as `StoreError`, and a missing object as `_Missing`."""
-        from obstore.exceptions import BaseError
-
-        failure: Exception
+    def _if_exists(self, action: str, key: str, call: Callable[[], T]) -> T | None:
         try:
-            yield
-            return
-        except FileNotFoundError as error:
-            if "NoSuchBucket" not in str(error) and action != "write":
-                failure = _Missing(f"cannot {action} {self._named(key)}: it does not exist")
+            return self._call(action, key, call)
+        except _Missing:
+            return None
+
+    def _call(self, action: str, key: str, call: Callable[[], T]) -> T:
+        """Call obstore. Raise its errors as `StoreError`, and a missing object as `_Missing`.
+
+        The error is raised outside of `except`: obstore's, which can contain the whole request, is not its context.
+        """
+        try:
+            return call()
+        except StoreError:
+            raise
+        except BaseException as error:
+            if not _is_of_store(error):
+                raise
+            what = f"cannot {action} {self._named(key)}"
+            if isinstance(error, FileNotFoundError) and "NoSuchBucket" not in str(error) and action != "write":
+                failure: StoreError = _Missing(f"{what}: it does not exist")
             else:
-                failure = _explained(error, f"cannot {action} {self._named(key)}")
-        except (BaseError, PermissionError, ValueError, NotImplementedError, OSError) as error:
-            failure = _explained(error, f"cannot {action} {self._named(key)}")
+                failure = store_error(error, what)
         raise failure
+
+
+class ObjectTooLarge(StoreError):
+    """The object has more bytes than `Bucket.read` may return."""
 
 
 class _Missing(StoreError):
     """The object does not exist."""
+
+
+def _is_of_store(error: BaseException) -> bool:
+    """Return whether an error is obstore's; panics of its compiled code are not a subclass of `Exception`."""
+    from obstore.exceptions import BaseError
+
+    known = (BaseError, OSError, ValueError, NotImplementedError)
+    return isinstance(error, known) or type(error).__name__ == "PanicException"
 
 
 def is_installed() -> bool:
@@ -212,19 +335,48 @@ def open_bucket(name: str, url: str) -> Bucket:
 
     Sends no request. Raises `InvalidArgument` that names the argument, and `ConfigurationError` without the extra.
     """
+    parts = urlsplit(url)
+    if parts.password is not None or parts.query or parts.fragment:
+        raise InvalidArgument(
+            f"{name} must be the URL of a bucket without a password, '?' and '#': set credentials in the environment,"
+            " such as AWS_ACCESS_KEY_ID"
+        )
     check_installed(name, url)
-    from obstore.exceptions import BaseError
     from obstore.store import MemoryStore, from_url
 
     location = url.rstrip("/")
     if url.startswith("memory:"):
         with _memory_lock:
             return Bucket(_memory.setdefault(location, MemoryStore()), location)
+    _check_credentials()
+    retry: RetryConfig = {"max_retries": MAX_RETRIES, "retry_timeout": RETRY_TIMEOUT}
     try:
-        return Bucket(from_url(location), location)
-    except (BaseError, ValueError, OSError) as error:
-        reason = _first_line(error)
-    raise InvalidArgument(f"{name} {url!r} is not the URL of a bucket, such as 's3://bucket/prefix': {reason}")
+        return Bucket(from_url(location, client_options=_client_options(parts.scheme), retry_config=retry), location)
+    except BaseException as error:
+        if not _is_of_store(error):
+            raise
+        reason = failure_text(error)
+    if "URL" in reason:
+        raise InvalidArgument(f"{name} {url!r} is not the URL of a bucket, such as 's3://bucket/prefix': {reason}")
+    raise ConfigurationError(f"{name} {url!r} cannot be opened: {reason}: set it in the environment")
+
+
+def _check_credentials() -> None:
+    """Raise `ConfigurationError` for credentials that make obstore panic, such as ones with a line break."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        if not _METADATA_VALUE.fullmatch(os.environ.get(name) or "-"):
+            raise ConfigurationError(f"{name} contains a space, a line break or another invalid character")
+
+
+def _client_options(scheme: str) -> "ClientConfig":
+    """Return the options that the environment sets, and the timeout: given options replace those of the environment."""
+    prefix = {"s3": "AWS_", "s3a": "AWS_", "gs": "GOOGLE_"}.get(scheme, "AZURE_")
+    options: Any = {"timeout": REQUEST_TIMEOUT}
+    for option in CLIENT_OPTIONS:
+        value = os.environ.get(f"{prefix}{option.upper()}")
+        if value is not None:
+            options[option] = value
+    return options  # type: ignore[no-any-return]
 
 
 def bucket_of(name: str, store: Any) -> tuple[Path | None, Bucket | None]:
@@ -250,28 +402,17 @@ def bucket_of(name: str, store: Any) -> tuple[Path | None, Bucket | None]:
     )
 
 
+def _reopenable(file: IO[bytes]) -> IO[bytes] | Path:
+    """Return a path that opens an open file, where the system has one.
+
+    obstore panics if it reads from an object of Python while the interpreter shuts down.
+    """
+    try:
+        path = Path(f"/dev/fd/{file.fileno()}")
+    except OSError:  # not a file of the system
+        return file
+    return path if path.exists() else file
+
+
 def _stored(meta: "ObjectMeta") -> StoredObject:
     return StoredObject(meta["path"], meta["size"], meta["e_tag"], meta["last_modified"])
-
-
-def _explained(error: Exception, what: str) -> StoreError:
-    """Return the `StoreError` for an error of obstore, whose text can contain the whole request."""
-    text = str(error)
-    status, code, message = _STATUS.search(text), _CODE.search(text), _MESSAGE.search(text)
-    if status is not None:
-        parts = [status[1], status[2].strip(), code and code[1], message and message[1]]
-        reason = ": ".join(filter(None, [" ".join(filter(None, parts[:2])), *parts[2:]]))
-        number = int(status[1])
-    else:
-        cause = _CAUSE.search(text)
-        reason, number = (cause[1].strip() or "no connection") if cause else _first_line(error), None
-    failure = StoreError(f"{what}: {reason}", status=number)
-    if code is not None and code[1] == "NoSuchBucket":
-        failure.hint = "Create the bucket, or check its name and the endpoint."
-    elif number in {401, 403}:
-        failure.hint = "Check the store's credentials (such as AWS_ACCESS_KEY_ID) and what its policy allows them."
-    return failure
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0].strip()

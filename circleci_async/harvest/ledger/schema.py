@@ -171,9 +171,7 @@ def connect(root: Path) -> sqlite3.Connection:
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             connection.execute("BEGIN IMMEDIATE")
-            if _is_empty(connection):
-                _create_tables(connection)
-            _upgrade(connection, _check_version(connection, path))
+            upgrade(connection, path)
             connection.execute("COMMIT")
             if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
                 raise damaged(path)
@@ -241,18 +239,43 @@ def ledger_errors(root: Path) -> Generator[None]:
         raise ledger_error(error, root / LEDGER_NAME) from error
 
 
+@contextmanager
+def local_errors(root: Path) -> Generator[None]:
+    """Raise errors of SQLite and of the file system as `LedgerError`."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise local_error(error, root) from error
+
+
+def local_error(error: sqlite3.Error | OSError, root: Path) -> LedgerError:
+    """Return the `LedgerError` for an error of SQLite or of the file system, with what to do about it."""
+    if isinstance(error, sqlite3.Error):
+        return ledger_error(error, root / LEDGER_NAME)
+    if error.errno in DISK_FULL_ERRNOS:
+        return disk_full(str(error))
+    return LedgerError(f"cannot write to {root}: {error.strerror or error}")
+
+
 def _create_tables(connection: sqlite3.Connection) -> None:
     _execute_all(connection, _TABLES)
     connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     connection.execute("PRAGMA user_version = 1")
 
 
-def _upgrade(connection: sqlite3.Connection, version: int) -> None:
-    if version == VERSION:
+def upgrade(connection: sqlite3.Connection, path: Path, version: int = VERSION) -> None:
+    """Create the tables of an empty ledger, and upgrade those of an older one to this version. Raises `LedgerError`."""
+    if _is_empty(connection):
+        _create_tables(connection)
+    _upgrade(connection, _check_version(connection, path), version)
+
+
+def _upgrade(connection: sqlite3.Connection, version: int, wanted: int = VERSION) -> None:
+    if version >= wanted:
         return
-    for statements in _UPGRADES[version - 1 :]:
+    for statements in _UPGRADES[version - 1 : wanted - 1]:
         _execute_all(connection, statements)
-    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute(f"PRAGMA user_version = {wanted}")
 
 
 def _execute_all(connection: sqlite3.Connection, statements: str) -> None:

@@ -11,8 +11,7 @@ from types import TracebackType
 from typing import Concatenate, ParamSpec, Protocol, Self, TypeVar
 
 from ...core.uninterrupted import uninterrupted
-from ...errors import LedgerError
-from .schema import DISK_FULL_ERRNOS, LEDGER_NAME, connect, disk_full, ledger_error
+from .schema import connect, local_error
 from .values import is_value_error
 
 P = ParamSpec("P")
@@ -70,13 +69,9 @@ class LedgerWriter:
 
     def explain(self, error: Exception) -> Exception:
         """Return the `LedgerError` for an error of the database or of the file system, and other errors as they are."""
-        if isinstance(error, sqlite3.Error) and not is_value_error(error):
-            return ledger_error(error, self._root / LEDGER_NAME)
-        if not isinstance(error, OSError):
-            return error
-        if error.errno in DISK_FULL_ERRNOS:
-            return disk_full(str(error))
-        return LedgerError(f"cannot write to {self._root}: {error.strerror or error}")
+        if isinstance(error, OSError) or (isinstance(error, sqlite3.Error) and not is_value_error(error)):
+            return local_error(error, self._root)
+        return error
 
     async def close(self) -> None:
         """Close the file after the work that is pending, even if cancelled meanwhile. Idempotent."""
