@@ -4,8 +4,9 @@ import asyncio
 import pickle
 import re
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from importlib.resources import files
 from importlib.util import find_spec
 from typing import Any, Final, TypeVar
 
@@ -14,9 +15,6 @@ from ...errors import ConfigurationError, InvalidArgument, WorkersError
 from .messages import BatchResult
 
 T = TypeVar("T")
-
-MAX_NAMED: Final = 5
-"""Workers that an error names."""
 
 CONNECT_TIMEOUT: Final = 15.0
 """Seconds to wait for the scheduler."""
@@ -40,6 +38,26 @@ class Cluster:
         """Return the workers' addresses and numbers of threads. Raises `WorkersError`."""
         threads: dict[str, int] = await self._ask(self._client.nthreads)
         return threads
+
+    async def check_installed(self, workers: Iterable[str]) -> None:
+        """Raise `WorkersError` if the scheduler or one of these workers does not have this package.
+
+        A task for it would end such a worker. What is sent is a function of the standard library, which imports it.
+        """
+        client, package, addresses = self._client, "circleci_async", list(workers)
+
+        async def on_scheduler() -> Any:
+            try:
+                return await client.run_on_scheduler(files, package)
+            except ImportError as error:
+                return error
+
+        found = {"the Dask scheduler": await self._ask(on_scheduler)}
+        results = await self._ask(lambda: client.run(files, package, workers=addresses, on_error="return"))
+        found |= {f"the Dask worker {address}": result for address, result in results.items()}
+        for where, result in found.items():
+            if isinstance(result, ImportError):
+                raise WorkersError(f"{where} does not have circleci-async: install circleci-async=={VERSION} there")
 
     async def fetch(self, batch: bytes) -> BatchResult:
         """Run a pickled batch on a worker. Cancelling it cancels the task.
@@ -67,8 +85,6 @@ class Cluster:
                 raise WorkerDied(str(error)) from None
             raise self._lost(error) from None
         except Exception as error:  # noqa: BLE001  # the scheduler's and the workers' errors are of any class
-            if isinstance(error, ImportError) or "deserializ" in str(error):
-                raise await self._not_loaded(error) from None
             raise self._lost(error) from None
         finally:
             if future is not None:
@@ -81,19 +97,6 @@ class Cluster:
             lost.hint = _RUN_AGAIN
             return lost
         return WorkersError(f"the Dask scheduler {scheduler} failed: {_text(error)}")
-
-    async def _not_loaded(self, error: Exception) -> WorkersError:
-        """Return the error for a scheduler or worker that cannot import this package."""
-        places = ["the Dask scheduler or a worker"]
-        with suppress(Exception):
-            found = await asyncio.wait_for(self._client.get_versions(packages=["circleci_async"]), CONNECT_TIMEOUT)
-            known = {"the Dask scheduler": found["scheduler"]}
-            known |= {f"the Dask worker {address}": each for address, each in found["workers"].items()}
-            places = [name for name, each in known.items() if each["packages"]["circleci_async"] is None] or places
-        where = ", ".join(places[:MAX_NAMED]) + (" and others" if len(places) > MAX_NAMED else "")
-        return WorkersError(
-            f"circleci-async cannot be imported by {where} ({_text(error)}): install circleci-async=={VERSION} there"
-        )
 
     async def _ask(self, ask: Callable[[], Any]) -> Any:
         """Ask the scheduler. Raises `WorkersError` if it does not answer."""

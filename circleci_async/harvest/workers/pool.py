@@ -259,7 +259,10 @@ class WorkerPool:
         missing_since: float | None = None
         try:
             while True:
-                self._threads = await self._cluster.threads()
+                threads = await self._cluster.threads()
+                if new := threads.keys() - self._threads.keys():
+                    await self._cluster.check_installed(new)
+                self._threads = threads
                 if self._threads or not (self._waiting or self._batches):
                     missing_since = None
                 elif missing_since is None:

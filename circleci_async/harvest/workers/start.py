@@ -3,7 +3,6 @@
 import os
 import uuid
 from typing import Any
-from urllib.parse import urlsplit
 
 from ...core.session import Session
 from ...errors import InvalidArgument
@@ -82,9 +81,4 @@ def _checked_url(into: HarvestDestination, place: Place) -> str:
         )
     if into.startswith("memory:"):
         raise InvalidArgument(f"into must be a bucket or folder that the workers reach, got {into!r}")
-    if urlsplit(into).password is not None:
-        raise InvalidArgument(
-            f"into must not contain a password if there are workers, got a URL of {urlsplit(into).hostname!r}: set the"
-            " credentials in the environment of each worker"
-        )
     return into

@@ -19,7 +19,7 @@ import circleci_async.client, circleci_async.harvest.run, circleci_async.core.co
 from circleci_async.core import user_agent
 from circleci_async.harvest.workers import process, task
 import dask
-from distributed import Client, Scheduler, Worker, versions
+from distributed import Client, Scheduler, Worker
 
 dask.config.set({"distributed.admin.log-format": "%(message)s", "distributed.worker.memory.terminate": False})
 
@@ -51,8 +51,6 @@ def run(order, report):
     if order["is_missing"]:
         for name in [name for name in sys.modules if name.partition(".")[0] == "circleci_async"]:
             sys.modules[name] = None
-        original = versions._version_cached
-        versions._version_cached = lambda name: None if name == "circleci_async" else original(name)
     if order["harvest"]:
         asyncio.run(harvest(report, order["address"], *order["harvest"]))
     elif order["address"]:

@@ -32,7 +32,6 @@ SECRET = "cci_secret_0123456789abcdef"
         (..., "out", {"send_token": "yes"}, "send_token must be True or False, got 'yes'"),
         (..., "memory://x", {}, "into must be a bucket or folder that the workers reach, got 'memory://x'"),
         (..., MemoryStore(), {}, "into must be the URL of the bucket, such as 'memory:', if there are workers: a"),
-        (..., "s3://key:pass@bucket", {}, "into must not contain a password if there are workers"),
     ],
 )
 async def test_invalid_arguments(
