@@ -183,10 +183,11 @@ class _HarvestRun:
             projects=self._projects,
             queues_whole_jobs=self._place.bucket is not None or self._workers is not None,
         )
-        downloader: Downloader | Uploader = Downloader(session, queue, files.parts, bounds, progress)
-        if isinstance(downloader, Downloader) and self._place.bucket is not None:
+        local = Downloader(session, queue, files.parts, bounds, progress)
+        downloader: Downloader | Uploader = local
+        if self._place.bucket is not None:
             threads = StoreThreads(concurrency)
-            downloader = await self._uploader(self._place.bucket, downloader, files, run, threads)
+            downloader = await self._uploader(self._place.bucket, local, files, run, threads)
         pool: WorkerPool | None = None
         if self._workers is not None:
             pool = await self._workers.pool(session, downloader, files.parts, bounds, progress, stop, concurrency)

@@ -1,5 +1,8 @@
 """The arguments `workers` and `send_token`, the messages to the workers, and the command line."""
 
+import asyncio
+import json
+import os
 import pickle
 import re
 import subprocess
@@ -18,7 +21,10 @@ from circleci_async.harvest.downloader import BoundReached
 from circleci_async.harvest.workers import cluster
 from circleci_async.harvest.workers.batch_fetcher import BatchFetcher
 from circleci_async.harvest.workers.messages import ClientSpec
+from circleci_async.testing import FakeCircleCI
+from tests.harvest.harvests import all_artifacts, small_world, tree, usual_tree
 
+from .clusters import Cluster
 from .conftest import connected
 
 SECRET = "cci_secret_0123456789abcdef"
@@ -125,3 +131,27 @@ def test_errors_of_harvests_survive_pickling(error: ca.CircleCIError) -> None:
     assert type(copy) is type(error)
     assert vars(copy) == vars(error)
     assert str(copy) == str(error)
+
+
+@pytest.mark.parametrize("address", ["nowhere", "tcp://h", "tcp://h:1/x y"])
+def test_the_command_refuses_an_invalid_address(address: str, into: Path) -> None:
+    command = [sys.executable, "-m", "circleci_async", "harvest", "run", "gh/acme/api", "--into", str(into), "--dask"]
+    env = {**os.environ, "CIRCLE_TOKEN": "token", "CIRCLE_HOST": "http://127.0.0.1:9"}
+    done = subprocess.run([*command, address], capture_output=True, text=True, check=False, env=env)
+    assert done.returncode == 2
+    assert f"--dask must be an address such as tcp://scheduler:8786, got '{address}'" in done.stderr
+
+
+async def test_the_command_downloads_on_workers(shared_cluster: Cluster, into: Path) -> None:
+    world = small_world(pipelines=1)
+    command = ["-m", "circleci_async", "harvest", "run", "gh/acme/api", "--into", str(into), "--json", "--dask"]
+    async with FakeCircleCI(world) as fake:
+        env = {**os.environ, **fake.environment}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *command, shared_cluster.address, env=env, stdout=subprocess.PIPE
+        )
+        output, _ = await process.communicate()
+    assert process.returncode == 0
+    summary = json.loads(output.splitlines()[-1])
+    assert (summary["files"], summary["is_complete"]) == (8, True)
+    assert tree(into) == usual_tree(all_artifacts(world))

@@ -26,7 +26,7 @@ async def test_the_objects_are_the_same_as_the_files_of_a_folder(
     s3: TestBucket, new_cluster: NewCluster, tmp_path: Path
 ) -> None:
     cluster, world = new_cluster(env=s3.env), small_world()
-    big = world.project("gh/acme/api").pipeline(branch="main").workflow("build").job("big")
+    big = world.projects["gh/acme/api"].pipeline(branch="main").workflow("build").job("big")
     fill(big, 1, 9_000_000)  # uploaded in parts
     async with FakeCircleCI(world) as fake, connected(cluster.address) as workers:
         report = await harvest(fake, f"{s3.url}/ci", workers)
