@@ -3,8 +3,6 @@
 import pickle
 from functools import cache
 
-from distributed import get_worker
-
 from ...core.user_agent import VERSION
 from ...errors import WorkersError
 from .messages import BatchResult
@@ -17,6 +15,8 @@ def fetch_batch(version: str, batch: bytes) -> bytes:
 
 
 def _fetch_batch(version: str, batch: bytes) -> BatchResult:
+    from distributed import get_worker
+
     worker = get_worker()
     key = worker.get_current_task()
     if version != VERSION:
