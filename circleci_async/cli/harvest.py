@@ -102,7 +102,7 @@ async def run(
         str | None,
         option("Download on the workers of this Dask scheduler, such as tcp://scheduler:8786.", metavar="ADDRESS"),
     ] = None,
-    concurrency: Annotated[int, concurrency_option("Concurrent downloads, per worker with --dask.")] = 32,
+    concurrency: Annotated[int, concurrency_option("Concurrent downloads.")] = 32,
     file_attempts: Annotated[
         int, typer.Option(min=1, metavar="N", help="Attempts per file, each with all --attempts of its calls.")
     ] = 5,

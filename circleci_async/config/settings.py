@@ -59,7 +59,7 @@ class Settings(NotPicklable):
     artifact_hosts: tuple[str, ...]
     """Hosts besides the API host that are sent the token."""
 
-    are_hosts_named: bool = False
+    are_hosts_named: bool = attrs.field(default=False, eq=False)
     """Whether `artifact_hosts` are from an argument or the environment, and not the default for the token."""
 
     @property
