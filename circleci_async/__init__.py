@@ -45,9 +45,11 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .harvest.catalog import *
     from .harvest.destination.place import *
     from .harvest.events import *
+    from .harvest.kinds import *
     from .harvest.prune import *
     from .harvest.report import *
     from .harvest.selection import *
+    from .harvest.sources.patterns import *
     from .harvest.status import *
     from .harvest.verify import *
     from .logs.failures import *
@@ -123,9 +125,11 @@ _MODULES = (
     "harvest.catalog",
     "harvest.destination.place",
     "harvest.events",
+    "harvest.kinds",
     "harvest.prune",
     "harvest.report",
     "harvest.selection",
+    "harvest.sources.patterns",
     "harvest.status",
     "harvest.verify",
     "logs.failures",

@@ -33,8 +33,10 @@ if TYPE_CHECKING:
     from .endpoints.resource import ProjectsRef
     from .harvest.destination.place import HarvestDestination
     from .harvest.events import OnHarvestEvent
+    from .harvest.kinds import HarvestKind
     from .harvest.report import HarvestReport, OnFile
     from .harvest.selection import Selection
+    from .harvest.sources.patterns import Scrub
     from .models.events import WebhookEvent
 
 __all__ = ["CircleCI"]
@@ -220,9 +222,12 @@ class CircleCI(ApiGroups, NotPicklable):
         projects: "ProjectsRef",
         into: "HarvestDestination",
         *,
+        what: "HarvestKind | Iterable[HarvestKind]" = "artifacts",
         ledger: str | os.PathLike[str] | None = None,
         select: "Selection | None" = None,
         layout: str | None = None,
+        scrub: "Scrub" = None,
+        ansi: bool = False,
         concurrency: int = 32,
         attempts: int = 5,
         max_files: int | None = None,
@@ -235,9 +240,9 @@ class CircleCI(ApiGroups, NotPicklable):
         workers: "Client | None" = None,
         send_token: bool = False,
     ) -> "HarvestReport":
-        """Download the artifacts of projects or organizations into a folder or a bucket, except those it already holds.
+        """Download artifacts, logs, tests and builds of projects or organizations, except those already downloaded.
 
-        A ledger in `into` (created if missing) records every artifact. A second harvest downloads only what is new,
+        A ledger in `into` (created if missing) records every file. A second harvest downloads only what is new,
         failed, or changed on disk; one that was interrupted, even killed, resumes. A file appears under its name only
         when it is complete. A failure does not affect other artifacts: the report lists it, the next harvest retries.
 
@@ -245,12 +250,17 @@ class CircleCI(ApiGroups, NotPicklable):
           `projects.list` finds, or several of both.
         - `into`: a folder; the URL of a bucket, such as `s3://ci-archive/acme` (extra `store`; also `gs://`, `az://`,
           `memory:`); or a store of obstore. Large files are first written to a folder of this machine.
+        - `what`: the artifacts of each job, its "logs", "tests" and "builds" (pipeline, workflow and job as JSON), or
+          several of these. The last three are taken once the job has finished.
         - `ledger`: a folder of this machine for the ledger, and for the large files of a bucket. None: the ledger is in
           `into`, below `.harvest/` in a bucket.
-        - `select`: which artifacts; by default all.
+        - `select`: which files; by default all.
         - `layout`: paths below `into`. None: `{project}/{pipeline}/{workflow}/{job}-{number}/{node}/{path}`, `{node}`
           only where a job has artifacts of several nodes. Further fields: `{created_at:%Y-%m-%d}` of the pipeline,
           `{branch}`, `{tag}`, `{revision}`, `{pipeline_id}`.
+        - `scrub`: regular expressions whose matches in logs, tests and builds become `[scrubbed]`, or only their group
+          `secret`. They add to `DEFAULT_SCRUB_PATTERNS`; False: replace nothing.
+        - `ansi`: keep the escape codes in logs.
         - `concurrency`: files at a time, within the client's own `concurrency`.
         - `attempts`: attempts per artifact, each with the client's retries, before it counts as failed.
         - `max_files`, `max_bytes`: stop before downloading more than this.
@@ -280,9 +290,12 @@ class CircleCI(ApiGroups, NotPicklable):
             self._session,
             projects,
             into,
+            what=what,
             ledger=ledger,
             select=select,
             layout=layout,
+            scrub=scrub,
+            ansi=ansi,
             concurrency=concurrency,
             attempts=attempts,
             max_files=max_files,

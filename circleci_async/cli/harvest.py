@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from ..errors import TransportError
+from ..errors import InvalidArgument, TransportError
 from ..untrusted_text import printable
 from .arguments import Projects, argument, concurrency_option, option, parse_destination, parse_path, parse_time
 from .formatting import counted, duration, size
@@ -20,7 +20,7 @@ from .progress import HarvestEventLines, HarvestProgressBar
 from .runner import print_error
 
 if TYPE_CHECKING:
-    from .. import CircleCI, HarvestReport, HarvestStatus, VerifyReport
+    from .. import CircleCI, HarvestKind, HarvestReport, HarvestStatus, VerifyReport
 
 MAX_SHOWN = 20
 """Failures or differences printed one by one."""
@@ -61,6 +61,9 @@ async def run(
             "Destination: a folder, or a bucket such as s3://ci-archive/acme.", metavar="DEST", parser=parse_destination
         ),
     ],
+    what: Annotated[
+        str, option("What to take of each job: artifacts, logs, tests, builds; several with commas.", metavar="KINDS")
+    ] = "artifacts",
     branch: Annotated[str | None, option("Pipelines of matching branches.", metavar="GLOB")] = None,
     tag: Annotated[str | None, option("Pipelines of matching tags.", metavar="GLOB")] = None,
     since: Annotated[
@@ -70,7 +73,7 @@ async def run(
     workflow: Annotated[str | None, option("Workflows with matching names.", metavar="GLOB")] = None,
     job: Annotated[str | None, option("Jobs with matching names.", metavar="GLOB")] = None,
     status: Annotated[str | None, option("Jobs with this status: success, failed ...", metavar="STATUS")] = None,
-    path: Annotated[str | None, option("Artifacts with matching paths: '**/*.xml'.", metavar="GLOB")] = None,
+    path: Annotated[str | None, option("Files with matching paths: '**/*.xml', 'logs/**'.", metavar="GLOB")] = None,
     latest: Annotated[
         bool, option("Of each project, only the newest successful pipeline that has matching artifacts.", "--latest")
     ] = False,
@@ -84,6 +87,12 @@ async def run(
             metavar="TEMPLATE",
         ),
     ] = None,
+    scrub: Annotated[
+        list[str] | None,
+        option("Replace matches in logs, tests and builds, besides common tokens. Repeatable.", metavar="REGEX"),
+    ] = None,
+    no_scrub: Annotated[bool, option("Replace nothing in logs, tests and builds.", "--no-scrub")] = False,
+    ansi: Annotated[bool, option("Keep the escape codes in logs.", "--ansi")] = False,
     dedupe: Annotated[str | None, option("Store identical files once, as hard links.", metavar="hardlink")] = None,
     recheck: Annotated[
         str | None,
@@ -107,7 +116,7 @@ async def run(
         int, typer.Option(min=1, metavar="N", help="Attempts per file, each with all --attempts of its calls.")
     ] = 5,
 ) -> int:
-    """Harvest the artifacts of projects: find all, and download the missing ones.
+    """Harvest the artifacts of projects, and their logs, tests and builds: find all, and download the missing ones.
 
     An organization stands for the projects that `circleci-async projects` lists.
 
@@ -120,6 +129,9 @@ async def run(
     """
     from .. import Selection
 
+    if scrub and no_scrub:
+        raise InvalidArgument("--scrub and --no-scrub exclude each other: use one of them")
+    kinds = [word.strip() for word in what.split(",")]
     recheck_since = parse_time("--recheck", recheck)
     select = Selection(
         branch=branch,
@@ -140,9 +152,12 @@ async def run(
                 report = await circle.harvest(
                     projects,
                     into,
+                    what=cast("list[HarvestKind]", kinds),
                     ledger=ledger,
                     select=select,
                     layout=layout,
+                    scrub=False if no_scrub else scrub,
+                    ansi=ansi,
                     concurrency=concurrency,
                     attempts=file_attempts,
                     max_files=max_files,
@@ -161,7 +176,7 @@ async def run(
             raise
         await view.finish(_report_as_data(report) if out.is_json else {})
     if isinstance(view, HarvestProgressBar):
-        _show_report(out, report, into, view)
+        _show_report(out, report, into, view, kinds)
     if report.error is not None:
         raise report.error
     return 0 if report.is_complete else 1
@@ -250,7 +265,9 @@ def _connect(scheduler: str) -> AbstractAsyncContextManager[Any]:
     return connect("--dask", scheduler)
 
 
-def _show_report(out: Output, report: "HarvestReport", into: str, view: HarvestProgressBar) -> None:
+def _show_report(
+    out: Output, report: "HarvestReport", into: str, view: HarvestProgressBar, kinds: Iterable[str]
+) -> None:
     """Print the result of a harvest for people."""
     if isinstance(report.error, TransportError) and not (report.files or report.skipped):
         return  # the host is unreachable, which is printed as the error of the command
@@ -269,10 +286,14 @@ def _show_report(out: Output, report: "HarvestReport", into: str, view: HarvestP
         f" {printable(into)}{requests if report.requests_saved else ''}"
         f"{f'; {skipped:,} already present' if skipped else ''}"
     )
+    if replaced := sum(report.scrubbed.values()):
+        *others, last = [kind for kind in ("logs", "tests", "builds") if kind in kinds]
+        where = f"{', '.join(others)} and {last}" if others else last
+        out.say(f"{counted(replaced, 'secret')} replaced in {where}")
     if report.stopped is not None and report.error is None:
         out.note(f"stopped: {out.as_typed(report.stopped)}: run the same command again to resume")
     elif not (report.files or skipped or report.failed or report.stopped):
-        out.note("no matching artifacts")
+        out.note("no matching artifacts" if list(kinds) == ["artifacts"] else "no matching files")
 
 
 def _show_verify_report(out: Output, report: "VerifyReport", into: str) -> None:
@@ -321,6 +342,7 @@ def _report_as_data(report: "HarvestReport") -> dict[str, Any]:
         "seconds": report.seconds,
         "requests": report.requests,
         "requests_saved": report.requests_saved,
+        "scrubbed": dict(report.scrubbed),
         "is_complete": report.is_complete,
         "stopped": report.stopped,
         "error": report.error,

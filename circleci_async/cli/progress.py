@@ -131,7 +131,7 @@ class HarvestProgressBar(ProgressBar):
             self._keep((event.kind, event.name), event.error)
         elif isinstance(event, FileFailed):
             if event.is_final:
-                self._keep(("artifact", event.path, event.project, event.job, event.node), event.error)
+                self._keep((event.kind, event.path, event.project, event.job, event.node), event.error)
         elif isinstance(event, HarvestProgress):
             self.progress = event
             self.show(
@@ -147,8 +147,9 @@ class HarvestProgressBar(ProgressBar):
 
     def error_of(self, failure: "HarvestFailure") -> CircleCIError | None:
         """Return the error of a failure in the report, or None if it was not kept."""
-        job = (failure.project, failure.number, failure.node) if failure.kind == "artifact" else ()
-        return self.errors.get((failure.kind, failure.name, *job))
+        if failure.number is None:
+            return self.errors.get((failure.kind, failure.name))
+        return self.errors.get((f"{failure.kind}s", failure.name, failure.project, failure.number, failure.node))
 
     def _details(self, progress: "HarvestProgress") -> list[str]:
         pause = self._paused_until - time.monotonic()

@@ -1,4 +1,4 @@
-"""Discovers pipelines, workflows, jobs and artifacts, newest first, and records them in the ledger."""
+"""Discovers pipelines, workflows, jobs and their files, newest first, and records them in the ledger."""
 
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from contextlib import aclosing
@@ -8,7 +8,6 @@ from typing import TypeVar
 from ..core.fan_out import fan_out
 from ..core.session import Session
 from ..core.when import to_datetime
-from ..endpoints.artifacts import Artifacts
 from ..endpoints.pipelines import Pipelines
 from ..endpoints.workflows import Workflows
 from ..errors import BadRequest, CircleCIError, InvalidArgument, LedgerError, NotFound
@@ -19,6 +18,7 @@ from ..slug import ProjectSlug
 from .backpressure import Backpressure
 from .build_lists import BuildLists
 from .committer import Committer
+from .kinds import KINDS, HarvestKind
 from .layout import JobRef
 from .ledger.catalog import Catalog
 from .ledger.ended import EndedLists
@@ -28,8 +28,8 @@ from .list_reader import ListReader, Reading
 from .progress import ProgressTracker
 from .refs import (
     WorkflowRef,
-    artifacts_listing,
     begin_of,
+    files_listing,
     job_ref,
     jobs_listing,
     pipeline_ref,
@@ -38,6 +38,7 @@ from .refs import (
     workflows_listing,
 )
 from .selection import Selection
+from .sources.sources import Sources
 from .stop_signal import StopSignal
 
 T = TypeVar("T")
@@ -50,7 +51,7 @@ MAX_CONCURRENCY = 6
 
 
 class Discovery:
-    """Walks the lists of the API for what a selection selects, and queues the artifacts.
+    """Walks the lists of the API for what a selection selects, and queues the files of these kinds.
 
     `queues_whole_jobs`: queue those of a job when its list is complete, so that each has its path.
     """
@@ -65,7 +66,9 @@ class Discovery:
         backpressure: Backpressure,
         progress: ProgressTracker,
         stop: StopSignal,
+        sources: Sources,
         *,
+        kinds: tuple[HarvestKind, ...],
         selection: Selection,
         recheck: datetime | timedelta,
         projects: Iterable[str],
@@ -74,7 +77,8 @@ class Discovery:
         now = utc_now()
         self._pipelines = Pipelines(session)
         self._workflows = Workflows(session)
-        self._artifacts = Artifacts(session)
+        self._sources = sources
+        self._kinds = kinds
         self._reader = reader
         self._catalog = catalog
         self._committer = committer
@@ -230,12 +234,12 @@ class Discovery:
             async with self._reader.reading(listing):
                 return
         try:
-            if kind == "artifacts":
+            if kind in KINDS:
                 *fields, is_finished = detail
                 job = JobRef(project, *fields)
                 _check(job)
-                job = job._replace(origin=await self._catalog.pipeline(project, job.pipeline))
-                await self._artifacts_of(job, is_finished=is_finished)
+                job = job._replace(kind=kind, origin=await self._catalog.pipeline(project, job.pipeline))
+                await self._files_of(job, is_finished=is_finished)
             elif kind == "workflows":
                 (id,) = detail
                 await self._pipeline(project, await self._reader.call(lambda: self._pipelines.get(id)))
@@ -270,7 +274,7 @@ class Discovery:
                     return
 
     async def _queue_latest(self, project: str, pipeline: Pipeline) -> bool:
-        """Queue the artifacts of a pipeline if it succeeded; return whether any are selected, or a list failed."""
+        """Queue the files of a pipeline if it succeeded; return whether any are selected, or a list failed."""
         glob = self._select.workflow
         async with aclosing(self._lists.workflows(pipeline)) as listed:
             workflows = newest_of_each_name([each async for each in listed if matches(glob, each.name)])
@@ -280,38 +284,53 @@ class Discovery:
         readings: list[Reading] = []
         complete: set[JobRef] = set()
 
-        async def list_artifacts(job: JobRef) -> None:
-            async with self._reader.reading(artifacts_listing(job, is_finished=True)) as reading:
+        async def list_files(job: JobRef) -> None:
+            async with self._reader.reading(files_listing(job, is_finished=True)) as reading:
                 readings.append(reading)
-                await self._list(job, is_finished=True, is_queued=False)
+                reading.is_growing = await self._list(job, is_finished=True, is_queued=False)
                 complete.add(job)
+
+        async def list_all(job: JobRef) -> None:
+            for kind in self._kinds:
+                await list_files(job._replace(kind=kind))
 
         for each in workflows:
             workflow = workflow_ref(project, pipeline, each)
             async with self._reader.reading(jobs_listing(workflow)) as reading:
                 readings.append(reading)
                 refs += [job_ref(workflow, job) async for job in self._selected_jobs(workflow)]
-        await self._for_each(refs, list_artifacts)
-        matching = [job for job in refs if job in complete and await self._catalog.has_matching(job, self._select.path)]
+        await self._for_each(refs, list_all)
+        found = [job._replace(kind=kind) for job in refs for kind in self._kinds]
+        matching = [
+            job for job in found if job in complete and await self._catalog.has_matching(job, self._select.path)
+        ]
         for job in matching:
             self._count_job(job, await self._catalog.queue_matching(job, self._select.path))
         return bool(matching) or any(reading.has_failed for reading in readings)
 
-    # Jobs and their artifacts
+    # Jobs and their files
 
     async def _jobs_of(self, workflow: WorkflowRef) -> None:
 
-        async def list_artifacts(job: ListedJob) -> None:
+        async def list_files(job: ListedJob) -> None:
             ref = job_ref(workflow, job)
+            kinds = self._kinds
             try:
                 _check(ref)
             except Unusable:  # recorded below; the next run lists it again, since the server can correct it
                 reading.is_growing = True
-            await self._artifacts_of(ref, is_finished=job.status.is_finished)
+                kinds = kinds[:1]
+            is_finished = job.status.is_finished
+            has_ended = is_finished or (workflow.is_finished and not job.status.is_known)
+            for kind in kinds:  # in order, since they share the paths
+                if kind == "artifacts" or has_ended:
+                    await self._files_of(ref._replace(kind=kind), is_finished=is_finished)
+                else:  # incomplete until then
+                    reading.is_growing = True
 
         async with self._reader.reading(jobs_listing(workflow)) as reading:
             reading.is_growing = not workflow.is_finished
-            await self._for_each(self._selected_jobs(workflow), list_artifacts)
+            await self._for_each(self._selected_jobs(workflow), list_files)
 
     async def _selected_jobs(self, workflow: WorkflowRef) -> AsyncGenerator[ListedJob]:
         check_text("workflow name", workflow.name)
@@ -320,18 +339,19 @@ class Discovery:
                 if matches(self._select.job, job.name) and self._select.status in {None, job.status.value}:
                     yield job
 
-    async def _artifacts_of(self, job: JobRef, *, is_finished: bool) -> None:
-        async with self._reader.reading(artifacts_listing(job, is_finished=is_finished)):
-            await self._list(job, is_finished=is_finished, is_queued=True)
+    async def _files_of(self, job: JobRef, *, is_finished: bool) -> None:
+        async with self._reader.reading(files_listing(job, is_finished=is_finished)) as reading:
+            reading.is_growing = await self._list(job, is_finished=is_finished, is_queued=True)
 
-    async def _list(self, job: JobRef, *, is_finished: bool, is_queued: bool) -> None:
-        """Record all artifacts of a job, unless the ledger has them, and queue those selected (`is_queued`).
+    async def _list(self, job: JobRef, *, is_finished: bool, is_queued: bool) -> bool:
+        """Record all files of a job, unless the ledger has them, and queue those selected (`is_queued`).
 
-        Once begun, the list is read to the end even if the run is stopped: downloaded files wait for their paths.
+        Return whether CircleCI will add some, although the job has finished. Once begun, the list is read to the end
+        even if the run is stopped: downloaded files wait for their paths.
         """
         _check(job)
         if not await self._reader.may_list():
-            return
+            return False
         glob = self._select.path
         visit = await self._catalog.visit(job, glob, is_queued=is_queued)
         if visit.is_complete or not visit.is_first_visit:  # the workflow of a rerun contains jobs of the first run too
@@ -339,11 +359,11 @@ class Discovery:
                 self._progress.request_saved()
             if is_queued:
                 self._count_job(job, visit)
-            return
+            return False
         discovered = skipped = 0
         faults: list[CircleCIError] = []
-        artifacts = self._artifacts.list(job.project, job.number).empty_if_missing()
-        async with aclosing(self._reader.pages(artifacts, faults, ignores_stop=True)) as pages:
+        files = self._sources.files(job)
+        async with aclosing(self._reader.pages(files.paged, faults, ignores_stop=True)) as pages:
             async for page in pages:
                 is_queued_now = is_queued and not self._queues_whole_jobs
                 recorded = await self._catalog.add(job, page.items, glob, is_queued=is_queued_now)
@@ -351,7 +371,7 @@ class Discovery:
                 discovered += recorded.discovered
                 skipped += recorded.skipped
                 await self._backpressure.wait()
-        await self._catalog.complete(job, is_final=is_finished and not faults)
+        await self._catalog.complete(job, is_final=is_finished and not (faults or files.is_growing))
         if is_queued and self._queues_whole_jobs:
             recorded = await self._catalog.queue_matching(job, glob)
             self._count(recorded)
@@ -361,6 +381,7 @@ class Discovery:
             self._progress.job_listed(job, discovered, skipped)
         if faults:
             raise faults[0]
+        return files.is_growing
 
     def _count_job(self, job: JobRef, recorded: Recorded) -> None:
         self._count(recorded)

@@ -1,4 +1,4 @@
-"""Downloads one artifact: a small one into memory, a large one into its partial file, which can be resumed."""
+"""Downloads one file: a small one into memory, a large one into its partial file, which can be resumed."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -15,6 +15,8 @@ from ..errors import CircleCIError, UnsafePath
 from .bounds import Bounds, TooLarge
 from .destination.parts import PartialFiles
 from .ledger.records import FetchedArtifact, QueuedArtifact
+from .sources.body import Body, TextBody
+from .sources.sources import Sources
 
 
 class BoundReached(CircleCIError):
@@ -41,9 +43,16 @@ class Downloader:
     """Downloads artifacts, within the bounds, and resumes what an earlier attempt left."""
 
     def __init__(
-        self, session: Session, queue: VersionLog, parts: PartialFiles, bounds: Bounds, progress: FileProgress
+        self,
+        session: Session,
+        sources: Sources,
+        queue: VersionLog,
+        parts: PartialFiles,
+        bounds: Bounds,
+        progress: FileProgress,
     ) -> None:
         self._session = session
+        self._sources = sources
         self._queue = queue
         self._partial_files = parts
         self._bounds = bounds
@@ -68,35 +77,39 @@ class Downloader:
         if artifact.etag is not None and await content.resume() == artifact.size:
             return content.fetched(artifact.etag)  # killed after the last byte
         etag = artifact.etag if content.received else None
-        body = ResumableBody(self._session, artifact.url, offset=content.received, etag=etag)
-        ranges = content.ranges(self._session, body, self._bounds, self._progress)
+        async with self._sources.open(artifact, offset=content.received, etag=etag) as body:
+            return await self._receive(content, body)
+
+    async def _receive(self, content: "_Content", body: Body) -> FetchedArtifact:
+        artifact = content.artifact
+        ranges = None
+        if isinstance(body, ResumableBody):
+            ranges = content.ranges(self._session, body, self._bounds, self._progress)
         admitted = content.received
-        try:
-            async for part in body:
-                if part.restarted:
-                    await content.restart()
-                elif content.file is not None:
-                    await ranges.keep_version(content.file)
-                content.add(part.data)
-                expected = max(body.size or 0, content.received)
-                if expected > admitted:
-                    is_growing = body.size is None
-                    if not self._bounds.admit_bytes(artifact.id, expected - admitted, is_growing=is_growing):
-                        raise BoundReached(artifact.path)
-                    admitted = expected
-                self._progress.file_advanced(artifact, content.received, body.size, added=len(part.data))
-                if content.is_due:
-                    self._bounds.wrote(artifact.id, content.pending)
-                    await content.write(body)
-                    if content.file is not None and ranges.is_due(content.file):
-                        await ranges.receive(content.file)
-                        content.received = body.received
-            if content.file is not None or content.pending > INLINE:
-                await content.write(body, is_last=True)
-                await content.finish()
-            return content.fetched(body.etag)
-        finally:
-            body.close()
+        async for part in body:
+            if part.restarted:
+                await content.restart()
+            elif ranges is not None and content.file is not None:
+                await ranges.keep_version(content.file)
+            content.add(part.data)
+            expected = max(body.size or 0, content.received)
+            if expected > admitted:
+                is_growing = body.size is None
+                if not self._bounds.admit_bytes(artifact.id, expected - admitted, is_growing=is_growing):
+                    raise BoundReached(artifact.path)
+                admitted = expected
+            self._progress.file_advanced(artifact, content.received, body.size, added=len(part.data))
+            if content.is_due:
+                self._bounds.wrote(artifact.id, content.pending)
+                await content.write(body)
+                if ranges is not None and content.file is not None and ranges.is_due(content.file):
+                    await ranges.receive(content.file)
+                    content.received = body.received
+        if content.file is not None or content.pending > INLINE:
+            await content.write(body, is_last=True)
+            await content.finish()
+        file = content.fetched(body.etag)
+        return file._replace(scrubbed=body.scrubbed) if isinstance(body, TextBody) else file
 
 
 class _Content:
@@ -175,7 +188,7 @@ class _Content:
         if self.file is not None:
             self.file.start_over()
 
-    async def write(self, body: ResumableBody, *, is_last: bool = False) -> None:
+    async def write(self, body: Body, *, is_last: bool = False) -> None:
         """Start writing the bytes in memory. The ledger records their version first, so that two never mix.
 
         A file that is complete in memory needs no version, unless an earlier one is recorded: it is never resumed.

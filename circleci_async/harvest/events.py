@@ -5,6 +5,8 @@ from typing import TypeAlias
 
 from attrs import frozen
 
+from .kinds import HarvestKind
+
 __all__ = [
     "FileAdvanced",
     "FileDone",
@@ -25,7 +27,7 @@ class HarvestEvent:
 
 @frozen(kw_only=True)
 class JobListed(HarvestEvent):
-    """The artifacts of a job are listed."""
+    """The files of a job are listed, of one kind."""
 
     project: str
     pipeline: int
@@ -33,9 +35,10 @@ class JobListed(HarvestEvent):
     job: str
     number: int
     discovered: int
-    """Artifacts to download."""
+    """Files to download."""
     skipped: int
-    """Artifacts whose files already exist."""
+    """Files that already exist."""
+    kind: HarvestKind = "artifacts"
 
 
 @frozen(kw_only=True)
@@ -49,7 +52,8 @@ class FileAdvanced(HarvestEvent):
     received: int
     """Bytes so far; decreases if the download starts over."""
     size: int | None
-    """Bytes in total, or None if the server does not send a length."""
+    """Bytes in total, or None if the server does not send a length, as for logs."""
+    kind: HarvestKind = "artifacts"
 
 
 @frozen(kw_only=True)
@@ -63,6 +67,7 @@ class FileDone(HarvestEvent):
     target: str
     """The path of the file below the destination."""
     size: int
+    kind: HarvestKind = "artifacts"
 
 
 @frozen(kw_only=True)
@@ -76,6 +81,7 @@ class FileFailed(HarvestEvent):
     error: Exception
     is_final: bool
     """False if this run will try again."""
+    kind: HarvestKind = "artifacts"
 
 
 @frozen(kw_only=True)
@@ -84,7 +90,7 @@ class ListingFailed(HarvestEvent):
 
     project: str
     kind: str
-    """`pipelines`, `workflows`, `jobs` or `artifacts`."""
+    """`pipelines`, `workflows` or `jobs`; of one job `artifacts`, `logs`, `tests` or `builds`."""
     name: str
     """What the list belongs to."""
     error: Exception

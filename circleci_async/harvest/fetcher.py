@@ -188,6 +188,7 @@ class Fetcher:
             await self._give_up(artifact, error)
         else:
             self._outage.succeeded()
+            self._progress.file_scrubbed(file.scrubbed)
             await self._committer.add(file)
             self._backpressure.finished(is_downloaded=True)
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from ..downloads.destination import MAX_NAME, NextNumbers, fold
 from ..errors import InvalidArgument
+from .kinds import HarvestKind
 
 DEFAULT_LAYOUT: Final = "{project}/{pipeline}/{workflow}/{job}-{number}/{node}/{path}"
 
@@ -44,7 +45,7 @@ class PipelineRef(NamedTuple):
 
 
 class JobRef(NamedTuple):
-    """The job that artifacts belong to, with the fields of the template."""
+    """The job that files of one kind belong to, with the fields of the template."""
 
     project: str
     pipeline: int
@@ -52,6 +53,7 @@ class JobRef(NamedTuple):
     job: str
     number: int
     origin: PipelineRef = PipelineRef()
+    kind: HarvestKind = "artifacts"
 
 
 class _Field(NamedTuple):
@@ -124,7 +126,10 @@ class Layout:
         return InvalidArgument(f"layout {rule}, got {self.template!r}; the default is {DEFAULT_LAYOUT!r}")
 
     def folders(self, job: JobRef, node: int | None) -> list[str]:
-        """Return the folders of a job's node; None if the job has artifacts of one node only."""
+        """Return the folders of a job's node; None if the job has artifacts of one node only.
+
+        The paths of other kinds of files contain the node: they have no folder for it.
+        """
         values = {
             "project": job.project,
             "pipeline": str(job.pipeline),
@@ -142,7 +147,7 @@ class Layout:
             names = [name for _, name, _ in fields if name is not None]
             if names == ["project"] and not _is_partition(fields):
                 folders += [safe_name(name) for name in job.project.split("/")]
-            elif node is not None or names != ["node"] or _is_partition(fields):
+            elif names != ["node"] or _is_partition(fields) or (node is not None and job.kind == "artifacts"):
                 folders.append(_folder_name(fields, values, job.origin.created_at))
         return folders
 
@@ -176,9 +181,9 @@ def _formatted(when: datetime | None, form: str) -> str | None:
     return _DIRECTIVE.sub(lambda found: in_utc.strftime(found[0]), form)
 
 
-def safe_name(name: str) -> str:
-    """Return a workflow or job name as a folder name: characters that are not allowed become `%2F` and so on."""
-    return _shorten(_UNSAFE.sub(lambda found: quote(found[0], safe="").replace(".", "%2E"), name)) or "%20"
+def safe_name(name: str, *, max_bytes: int | None = None) -> str:
+    """Return a workflow, job or step name as a file name: characters that are not allowed become `%2F` and so on."""
+    return _shorten(_UNSAFE.sub(lambda found: quote(found[0], safe="").replace(".", "%2E"), name), max_bytes) or "%20"
 
 
 class PathAllocator:
@@ -237,9 +242,10 @@ def _undotted(name: str) -> str:
     return f"%2E{name[1:]}" if name.startswith(".") else name
 
 
-def _shorten(name: str) -> str:
+def _shorten(name: str, max_bytes: int | None = None) -> str:
     """Shorten a name that is too long for file systems, and append a checksum to keep it unique."""
-    if len(name) <= MAX_NAME // 4 or len(name.encode()) <= MAX_NAME:
+    max_bytes = MAX_NAME if max_bytes is None else max_bytes
+    if len(name) <= max_bytes // 4 or len(name.encode()) <= max_bytes:
         return name
     suffix = f"~{hashlib.sha256(name.encode()).hexdigest()[:12]}"
-    return name.encode()[: MAX_NAME - len(suffix)].decode("utf-8", "ignore") + suffix
+    return name.encode()[: max_bytes - len(suffix)].decode("utf-8", "ignore") + suffix

@@ -34,6 +34,7 @@ def _identity(artifact: QueuedArtifact) -> dict[str, str]:
     return {
         "project": _value(artifact.project),
         "job": str(artifact.job),
+        "kind": artifact.kind,
         "node": str(artifact.node),
         "path": _value(artifact.path),
     }

@@ -24,7 +24,7 @@ class Notifier:
     def __init__(self, function: OnHarvestEvent) -> None:
         self._function = function
         self._pending: deque[HarvestEvent] = deque()
-        self._advanced: dict[tuple[str, int, int, str], FileAdvanced] = {}
+        self._advanced: dict[tuple[str, int, str, int, str], FileAdvanced] = {}
         self._progress: HarvestProgress | None = None
         self._has_failed = False
         self._is_closing = False
@@ -52,7 +52,7 @@ class Notifier:
         if isinstance(event, HarvestProgress):
             self._progress = event  # only the latest one is sent
         elif isinstance(event, FileAdvanced):
-            self._advanced[event.project, event.job, event.node, event.path] = event
+            self._advanced[event.project, event.job, event.kind, event.node, event.path] = event
         elif len(self._pending) < MAX_PENDING_EVENTS:
             self._pending.append(event)
         if len(self._advanced) > MAX_PENDING_EVENTS:

@@ -1,40 +1,70 @@
 """Opens the ledger of a place: for a run, which no other run may use meanwhile, or to read it."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
-from ..errors import LedgerBusy, LedgerError
+from attrs import evolve
+
+from ..errors import CircleCIError, LedgerBusy, LedgerError
 from .destination.place import Place
+from .ledger.remote.lease import is_running as is_leased
+from .ledger.remote.reading import fetch_to_read
+from .ledger.remote.remote_ledger import RemoteLedger
 from .ledger.schema import connect_to_read
 from .ledger.writer import LedgerWriter
 from .lock import Locks, acquire, is_locked
 
 
 @asynccontextmanager
-async def open_ledger(place: Place) -> AsyncGenerator[LedgerWriter]:
-    """Open the ledger of a place, or create it. Raises `LedgerBusy` if another run uses it, and `LedgerError`."""
+async def open_ledger(place: Place, on_lost: Callable[[CircleCIError], None]) -> AsyncGenerator[LedgerWriter]:
+    """Open the ledger of a place, or create it. That of a bucket is fetched, and stored there while it is open.
+
+    `on_lost`: called if its changes cannot be stored any more: the run must end. Raises `LedgerBusy` if another run
+    uses the ledger, `LedgerError`, and `StoreError`.
+    """
     lock = await acquire(lambda: _create_and_lock(place))
     try:
-        async with LedgerWriter(place.ledger) as writer:
-            yield writer
+        if place.bucket is None or place.is_local:
+            async with LedgerWriter(place.ledger) as writer:
+                yield writer
+        else:
+            async with (
+                RemoteLedger(place.bucket, place.ledger, on_lost=on_lost) as remote,
+                LedgerWriter(place.ledger) as writer,
+                remote.attached(writer),
+            ):
+                yield writer
     finally:
         lock.release()
 
 
 async def readable(place: Place) -> Place:
-    """Return the place with its ledger on this machine."""
+    """Fetch the ledger of a bucket, and return the place with this copy of it.
+
+    Raises `LedgerError`, also if there is no harvest in the bucket, and `StoreError`.
+    """
+    if place.bucket is not None and not place.is_local:
+        place.ledger = await fetch_to_read(place.bucket, place.ledger)
     return place
 
 
 async def check_exists(place: Place) -> None:
     """Raise `LedgerError` if no harvest was run into a place: to open its ledger would create it."""
-    (await asyncio.to_thread(connect_to_read, place.ledger)).close()
+    copy = await readable(evolve(place))
+    (await asyncio.to_thread(connect_to_read, copy.ledger)).close()
+
+
+async def is_running(place: Place) -> bool:
+    """Return whether a harvest is running."""
+    if place.bucket is not None and not place.is_local:
+        return await asyncio.to_thread(is_leased, place.bucket)
+    return await asyncio.to_thread(is_locked, place.ledger)
 
 
 async def check_not_running(place: Place, verb: str) -> None:
     """Raise `LedgerBusy` if a harvest is running. `verb`: what to do after it has ended."""
-    if await asyncio.to_thread(is_locked, place.ledger):
+    if await is_running(place):
         raise LedgerBusy(f"a harvest is running in {place}: {verb} after it has ended")
 
 

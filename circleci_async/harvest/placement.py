@@ -131,8 +131,8 @@ class Placement:
         """
         rows = sql.execute(
             f"SELECT sha256, fetched_by, {COLUMNS} FROM artifacts JOIN jobs ON jobs.id = job"
-            " WHERE project = ? AND number = ? AND state = 'fetched' LIMIT ?",
-            (job.project, job.number, MAX_RENAMES),
+            " WHERE project = ? AND number = ? AND kind = ? AND state = 'fetched' LIMIT ?",
+            (job.project, job.number, job.kind, MAX_RENAMES),
         ).fetchall()
         files = [(digest, run, QueuedArtifact(*row)) for digest, run, *row in rows]
         with transaction(sql):

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Iterable
 from typing import TypedDict
 
 from ..core.stats import Stats
@@ -17,6 +18,7 @@ from .events import (
     OnHarvestEvent,
     Throttled,
 )
+from .kinds import HarvestKind
 from .layout import JobRef
 from .ledger.records import CommitResult, Listing, QueuedArtifact, Recorded
 from .ledger.values import valid_text
@@ -47,6 +49,8 @@ class ProgressTracker:
         self.pipelines: PipelineCount = PipelineCount()
         self.requests_saved: int = 0
         """Lists that were not requested, because the ledger holds them."""
+        self.scrubbed: Counter[str] = Counter()
+        """How many secrets were replaced, by the name of their pattern."""
         self._file_bytes = 0
         self._stats = stats
         self._paused_before = self._paused = stats.paused
@@ -83,6 +87,7 @@ class ProgressTracker:
                     number=job.number,
                     discovered=discovered,
                     skipped=skipped,
+                    kind=job.kind,
                 )
             )
 
@@ -97,6 +102,10 @@ class ProgressTracker:
         self._file_bytes += added
         if self._notifier:
             self._notifier.notify(FileAdvanced(**_file(artifact), received=received, size=size))
+
+    def file_scrubbed(self, counts: Iterable[tuple[str, int]]) -> None:
+        """Count the secrets that were replaced in a file."""
+        self.scrubbed.update(dict(counts))
 
     def file_committed(self, result: CommitResult) -> None:
         """Count a downloaded file, with or without its final name."""
@@ -132,7 +141,13 @@ class ProgressTracker:
     def call_failed(self, file: HarvestedFile, error: Exception) -> None:
         """Count a file for which `on_file` raised an error."""
         self.failed += 1
-        where: _File = {"project": file.project, "job": file.number, "node": file.node, "path": file.artifact}
+        where: _File = {
+            "project": file.project,
+            "job": file.number,
+            "node": file.node,
+            "path": file.artifact,
+            "kind": file.kind,
+        }
         self._notify(FileFailed(**where, error=error, is_final=True))
 
     def _notify(self, event: HarvestEvent) -> None:
@@ -190,7 +205,14 @@ class _File(TypedDict):
     job: int
     node: int
     path: str
+    kind: HarvestKind
 
 
 def _file(artifact: QueuedArtifact) -> _File:
-    return {"project": artifact.project, "job": artifact.job, "node": artifact.node, "path": artifact.path}
+    return {
+        "project": artifact.project,
+        "job": artifact.job,
+        "node": artifact.node,
+        "path": artifact.path,
+        "kind": artifact.kind,
+    }

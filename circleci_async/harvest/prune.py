@@ -12,7 +12,7 @@ from typing import Final
 from attrs import frozen
 
 from ..core.when import When, parse_datetime
-from ..errors import DownloadError, InvalidArgument
+from ..errors import CircleCIError, DownloadError, InvalidArgument
 from ..untrusted_text import shown_list
 from .destination.files import FinishedFile, FinishedFiles, Status
 from .destination.opening import finished_files
@@ -103,6 +103,7 @@ class _Pruning:
         self._last = 0
         self._files = self._bytes = self._failures = 0
         self._failed: list[str] = []
+        self._error: CircleCIError | None = None
         self._counted_links: Counter[tuple[int, int]] = Counter()
 
     async def count(self) -> None:
@@ -116,10 +117,16 @@ class _Pruning:
 
     async def run(self) -> None:
         """Delete the old files."""
-        async with open_ledger(self._place) as writer:
+        async with open_ledger(self._place, self._lost) as writer:
             with closing(finished_files(self._place)) as finished:
-                while await writer.run(self._delete_batch, finished):
+                while self._error is None and await writer.run(self._delete_batch, finished):
                     pass
+
+        if self._error is not None:
+            raise self._error
+
+    def _lost(self, error: CircleCIError) -> None:
+        self._error = error
 
     def report(self, seconds: float) -> PruneReport:
         return PruneReport(

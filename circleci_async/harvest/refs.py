@@ -52,10 +52,10 @@ def jobs_listing(workflow: WorkflowRef) -> Listing:
     return Listing("jobs", project, id, f"workflow {name} of pipeline {pipeline} of {project}", [pipeline, id, name])
 
 
-def artifacts_listing(job: JobRef, *, is_finished: bool) -> Listing:
-    """Return the list of the artifacts of a job."""
+def files_listing(job: JobRef, *, is_finished: bool) -> Listing:
+    """Return the list of the files of a job, of one kind."""
     name = f"job {job.number} ({job.job}) of {job.project}"
-    return Listing("artifacts", job.project, str(job.number), name, [*job[1:5], is_finished])
+    return Listing(job.kind, job.project, str(job.number), name, [*job[1:5], is_finished])
 
 
 def workflow_ref(project: str, pipeline: Pipeline, workflow: Workflow) -> WorkflowRef:

@@ -1,7 +1,7 @@
 """The report of a harvest, read from the ledger on access."""
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence, Sized
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence, Sized
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from attrs import field, frozen
 from ..errors import CircleCIError, DownloadError
 from ..untrusted_text import named, shown_list
 from .destination.place import Place
+from .kinds import KINDS, HarvestKind, file_kind
 from .ledger.files import FILE_COLUMNS, FILE_TABLES
 from .ledger.schema import LEDGER_NAME, connect_to_read, damaged, ledger_errors
 
@@ -45,7 +46,7 @@ class HarvestedFile:
     """The job's number."""
     node: int
     artifact: str
-    """The artifact's path in the job."""
+    """The artifact's path in the job, or that of a file of another kind: `logs/0/101-Run tests.txt`."""
     url: str
     created_at: datetime | None = None
     """When the pipeline was created, in UTC; None in a ledger of an older version, as the fields below."""
@@ -55,7 +56,7 @@ class HarvestedFile:
     revision: str | None = None
     """The commit of the pipeline."""
     pipeline_id: str | None = None
-    kind: str = "artifacts"
+    kind: HarvestKind = "artifacts"
     """What the file was harvested as."""
 
 
@@ -65,11 +66,11 @@ OnFile: TypeAlias = Callable[[HarvestedFile], Awaitable[object]]
 
 @frozen(kw_only=True)
 class HarvestFailure:
-    """An artifact that could not be downloaded, a list that could not be read to the end, or a failed `on_file`."""
+    """A file that could not be downloaded, a list that could not be read to the end, or a failed `on_file`."""
 
     kind: str
-    """`artifact`, for a list `artifacts`, `jobs`, `workflows` or `pipelines`, and `on_file` for a file for which that
-    raised an error."""
+    """Of a file `artifact`, `log`, `test` or `build`; of a list `artifacts`, `logs`, `tests`, `builds`, `jobs`,
+    `workflows` or `pipelines`; `on_file` for a file for which that raised an error."""
     project: str
     name: str
     """The artifact's path, or what the list belongs to."""
@@ -81,7 +82,7 @@ class HarvestFailure:
 
     def __str__(self) -> str:
         where = self.name if self.number is None else f"{self.project} job {self.number}: {self.name}"
-        what = named(where) if self.kind == "artifact" else f"{self.kind} of {named(where)}"
+        what = named(where) if self.kind in _FILE_KINDS else f"{self.kind} of {named(where)}"
         return f"{what}: {self.error}"
 
 
@@ -165,7 +166,9 @@ class HarvestReport:
     requests: int = 0
     """HTTP requests that the client sent during this run, downloads included."""
     requests_saved: int = 0
-    """Lists of workflows, jobs and artifacts that were not requested, because the ledger holds them."""
+    """Lists of workflows, jobs and files that were not requested, because the ledger holds them."""
+    scrubbed: Mapping[str, int] = field(factory=dict[str, int])
+    """How many secrets this run replaced in logs, tests and builds, by the name of their pattern."""
     stopped: str | None = None
     """Why the run ended early, or None."""
     error: CircleCIError | None = None
@@ -188,8 +191,11 @@ class HarvestReport:
 
 
 FINISHED_FILES: Final = f"SELECT {FILE_COLUMNS} FROM {FILE_TABLES} WHERE state = 'done'"
+
+_FILE_KINDS: Final = frozenset(map(file_kind, KINDS))
+
 _FAILURES = (
-    "SELECT 'artifact', project, path, error, number, node, url FROM artifacts JOIN jobs ON jobs.id = job"
+    "SELECT rtrim(kind, 's'), project, path, error, number, node, url FROM artifacts JOIN jobs ON jobs.id = job"
     " WHERE state = 'failed' AND ? IN (artifacts.run, 0)"
     " UNION ALL SELECT kind, project, name, error, NULL, NULL, NULL FROM listings"
     " WHERE error IS NOT NULL AND ? IN (run, 0)"
@@ -231,7 +237,7 @@ def file_maker(place: Place) -> Callable[..., HarvestedFile]:
 
     def make(*row: Any) -> HarvestedFile:
         target, size, sha256, etag, finished, project, pipeline, workflow, job, number, node, artifact, url, *rest = row
-        pipeline_id, created, branch, tag, revision = rest
+        pipeline_id, created, branch, tag, revision, kind = rest
         try:
             return HarvestedFile(
                 path=place.path(target),
@@ -254,6 +260,7 @@ def file_maker(place: Place) -> Callable[..., HarvestedFile]:
                 tag=tag,
                 revision=revision,
                 pipeline_id=pipeline_id,
+                kind=kind,
             )
         except (AttributeError, OverflowError, TypeError, ValueError):  # such as an invalid date
             failure = damaged(place.ledger / LEDGER_NAME)

@@ -6,7 +6,7 @@ committer, whose placement records them and gives them their names. The report r
 
 import asyncio
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import closing, contextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
@@ -33,6 +33,7 @@ from .downloader import Downloader
 from .events import OnHarvestEvent
 from .fetcher import Fetcher
 from .file_calls import FileCalls
+from .kinds import HarvestKind, parse_kinds
 from .layout import DEFAULT_LAYOUT, Layout
 from .ledger.calls import CallQueue
 from .ledger.catalog import Catalog
@@ -48,6 +49,8 @@ from .placement import Placement
 from .progress import ProgressTracker
 from .report import HarvestedFile, HarvestReport, OnFile, Rows, failures_of, files_of, skipped_by
 from .selection import Selection
+from .sources.patterns import Scrub, parse_scrub
+from .sources.sources import SourceOptions, Sources
 from .stop_signal import StopSignal
 from .uploader import Uploader
 from .url_renewal import UrlRenewal
@@ -66,9 +69,12 @@ async def harvest(
     projects: ProjectsRef,
     into: HarvestDestination,
     *,
+    what: HarvestKind | Iterable[HarvestKind] = "artifacts",
     ledger: str | os.PathLike[str] | None = None,
     select: Selection | None = None,
     layout: str | None = None,
+    scrub: Scrub = None,
+    ansi: bool = False,
     concurrency: int = 32,
     attempts: int = ATTEMPTS,
     max_files: int | None = None,
@@ -83,6 +89,8 @@ async def harvest(
 ) -> HarvestReport:
     """Harvest; see `CircleCI.harvest`."""
     select = Selection() if select is None else select
+    kinds = parse_kinds("what", what)
+    sources = Sources(session, SourceOptions(ansi, parse_scrub(scrub)))
     template = Layout(DEFAULT_LAYOUT if layout is None else layout)
     check_positive_integer("concurrency", concurrency)
     check_positive_integer("attempts", attempts)
@@ -102,7 +110,9 @@ async def harvest(
     )
     requests_before = session.state.stats.requests
     given = await given_projects(session, projects)
-    run = _HarvestRun(session, place, template, given, select, recheck_since, bounds, on_progress, on_file, cluster)
+    run = _HarvestRun(
+        session, place, template, given, select, kinds, sources, recheck_since, bounds, on_progress, on_file, cluster
+    )
     report = await run.run(concurrency=concurrency, attempts=attempts, dedupe=dedupe is not None)
     return evolve(report, requests=session.state.stats.requests - requests_before)
 
@@ -115,6 +125,8 @@ class _HarvestRun:
         layout: Layout,
         given: GivenProjects,
         select: Selection,
+        kinds: tuple[HarvestKind, ...],
+        sources: Sources,
         recheck: datetime | timedelta,
         bounds: Bounds,
         on_progress: OnHarvestEvent | None,
@@ -126,6 +138,9 @@ class _HarvestRun:
         self._layout = layout
         self._projects, self._organizations = given
         self._select = select
+        self._kinds = kinds
+        self._sources = sources
+        self._key = select.key if kinds == ("artifacts",) else f"{select.key} {' '.join(kinds)}"
         self._recheck = recheck
         self._bounds = bounds
         self._on_file = on_file
@@ -135,9 +150,9 @@ class _HarvestRun:
 
     async def run(self, *, concurrency: int, attempts: int, dedupe: bool) -> HarvestReport:
         try:
-            async with open_ledger(self._place) as writer:
-                with closing(finished_files(self._place)) as finished:
-                    id = await self._discover_and_fetch(writer, finished, concurrency, attempts, dedupe)
+            async with open_ledger(self._place, self._stop.fail) as writer:
+                with closing(finished_files(self._place)) as finished, closing(StoreThreads(concurrency)) as threads:
+                    id = await self._discover_and_fetch(writer, finished, threads, concurrency, attempts, dedupe)
         finally:
             await self._progress.close()
         files, size = files_of(self._place, id, self._progress.named_files), self._progress.named_bytes
@@ -151,17 +166,24 @@ class _HarvestRun:
             bytes=size,
             seconds=self._progress.seconds,
             requests_saved=self._progress.requests_saved,
+            scrubbed=dict(self._progress.scrubbed),
             stopped=self._stop.reason,
             error=self._stop.error,
         )
 
     async def _discover_and_fetch(
-        self, writer: LedgerWriter, files: FinishedFiles, concurrency: int, attempts: int, dedupe: bool
+        self,
+        writer: LedgerWriter,
+        files: FinishedFiles,
+        threads: StoreThreads,
+        concurrency: int,
+        attempts: int,
+        dedupe: bool,
     ) -> int:
         """Run until all is downloaded or the run is stopped, and return the id of the run."""
         session, stop, progress, bounds = self._session, self._stop, self._progress, self._bounds
         policy = session.options.retry
-        run = await begin_run(writer, self._layout, self._projects, self._select.key, dedupe=dedupe)
+        run = await begin_run(writer, self._layout, self._projects, self._key, dedupe=dedupe)
         queue = LedgerQueue(writer, run)
         calls = self._calls(CallQueue(writer, files, run), concurrency)
         placement = Placement(queue, files, run, dedupe=dedupe, calls=None if calls is None else calls.queue)
@@ -178,19 +200,23 @@ class _HarvestRun:
             backpressure,
             progress,
             stop,
+            self._sources,
+            kinds=self._kinds,
             selection=self._select,
             recheck=self._recheck,
             projects=self._projects,
             queues_whole_jobs=self._place.bucket is not None or self._workers is not None,
         )
-        local = Downloader(session, queue, files.parts, bounds, progress)
+        local = Downloader(session, self._sources, queue, files.parts, bounds, progress)
         downloader: Downloader | Uploader = local
         if self._place.bucket is not None:
-            threads = StoreThreads(concurrency)
             downloader = await self._uploader(self._place.bucket, local, files, run, threads)
         pool: WorkerPool | None = None
         if self._workers is not None:
-            pool = await self._workers.pool(session, downloader, files.parts, bounds, progress, stop, concurrency)
+            options = self._sources.options
+            pool = await self._workers.pool(
+                session, options, downloader, files.parts, bounds, progress, stop, concurrency
+            )
         fetcher = Fetcher(
             queue,
             pool or downloader,

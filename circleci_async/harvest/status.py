@@ -10,8 +10,7 @@ from attrs import field, frozen
 
 from .destination.place import HarvestDestination, Place, resolve
 from .ledger.schema import LEDGER_NAME, connect_to_read, damaged, ledger_errors
-from .lock import is_locked
-from .open_ledger import readable
+from .open_ledger import is_running, readable
 from .report import HarvestedFile, HarvestFailure, all_failures, all_files, counted
 
 __all__ = ["HarvestStatus", "harvest_status"]
@@ -52,14 +51,18 @@ class HarvestStatus:
 
 
 async def harvest_status(into: HarvestDestination, *, ledger: str | os.PathLike[str] | None = None) -> HarvestStatus:
-    """Return the status of the harvest in a destination. Sends no request and changes nothing.
+    """Return the status of the harvest in a destination. Sends no request to CircleCI, and changes nothing.
+
+    `ledger`: the folder of the ledger, if the harvest was given one.
 
     Raises `LedgerError` if the destination contains no harvest, or its ledger cannot be read.
     """
-    return await asyncio.to_thread(_read, await readable(resolve(into, ledger)))
+    place = resolve(into, ledger)
+    running = await is_running(place)
+    return await asyncio.to_thread(_read, await readable(place), running)
 
 
-def _read(place: Place) -> HarvestStatus:
+def _read(place: Place, running: bool) -> HarvestStatus:
     root = place.ledger
     with closing(connect_to_read(root, is_checked=False)) as sql, ledger_errors(root):
         states = {
@@ -93,7 +96,7 @@ def _read(place: Place) -> HarvestStatus:
         gone=gone,
         bytes=size,
         runs=runs,
-        is_running=is_locked(root),
+        is_running=running,
         is_complete=ended is not None and not pending and not failed and not calls_due,
         began_at=began_at,
         ended_at=ended_at,

@@ -28,7 +28,7 @@ class UrlRenewal:
 
     def note(self, artifact: QueuedArtifact, error: CircleCIError) -> bool:
         """Note that a download failed; return whether a new URL can help, since the storage refused it."""
-        if not isinstance(error, ApiError) or error.status not in EXPIRED:
+        if artifact.kind != "artifacts" or not isinstance(error, ApiError) or error.status not in EXPIRED:
             return False
         if not error.redirected and self._credentials.trusts(artifact.url):  # CircleCI itself refused it
             return False

@@ -16,6 +16,9 @@ _OTHER = r"\x1b[ -/]*[0-Z\\`-~]"
 _CONTROLS = r"[\x00-\x07\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]"
 
 _CODE = re.compile(rf"{_CSI}|{_OTHER}|{_CONTROLS}|\x1b")  # the last: ESC without a code
+ANY_CODE = re.compile(rf"{_CSI}|{_STRING.pattern}[^\x07\x1b\n]*\x07?|{_OTHER}|{_CONTROLS}|[\b\x1b]")
+"""A code or a control character, but tabs, newlines and carriage returns, in a whole text."""
+
 _BEGUN = re.compile(r"\x1b(?:\[[0-?]*)?[ -/]*\Z")
 _ANY = re.compile(r"[\x00-\x07\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 

@@ -9,7 +9,7 @@ from ..errors import InvalidArgument, NotFound, ResponseTooLarge
 from ..models.steps import JobStep, OutputMessage, StepAction
 from .build import build_path
 from .lines import Line, splitter
-from .reading import JobSource, output_of, same_action
+from .reading import JobSource, output_of
 
 __all__ = ["StepLog"]
 
@@ -67,7 +67,7 @@ class StepLog:
             known = next(action for action in self._step.actions if action.node == self._node)
             if known.has_output or known.is_finished:
                 return known
-            return same_action(known, await self._job.build())
+            return await self._job.renewed(known)
         number = self._step
         build = await self._job.build()
         actions = [action for step in build.job_steps() for action in step.actions if action.number == number]

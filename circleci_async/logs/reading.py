@@ -51,6 +51,10 @@ class JobSource:
         """Request the job with its steps; raises `NotFound` if it has none."""
         return await get_build(self.session, self.project, self.number)
 
+    async def renewed(self, action: StepAction) -> StepAction:
+        """Return an action with a new URL, since that of its output has expired."""
+        return same_action(action, await self.build())
+
     def output_url(self, action: StepAction) -> str:
         """Return the URL of an action's output on the API's own host; the action must have a number."""
         path = build_path(self.project, self.number)
@@ -98,7 +102,7 @@ async def output_of(job: JobSource, action: StepAction, *, skip: int = 0) -> Asy
             storage_error = error
             has_new_url = not has_new_url and isinstance(error, REFUSALS)
         if has_new_url:
-            action = same_action(action, await job.build())
+            action = await job.renewed(action)
     if action.number is None:
         raise storage_error or DownloadError(
             f"the output of step {quoted(action.name)} of job {job.number} is unavailable: CircleCI sent neither its"

@@ -457,6 +457,7 @@ def test_json_has_a_line_per_event_and_ends_with_the_summary(
         "path": "fine.txt",
         "target": "gh/acme/web/1/release/pack-1/fine.txt",
         "size": 4,
+        "kind": "artifacts",
     }
     assert summary.pop("seconds") > 0
     web, nope = sorted(summary.pop("failures"), key=lambda failure: failure["kind"])
@@ -468,6 +469,7 @@ def test_json_has_a_line_per_event_and_ends_with_the_summary(
         "bytes": 4,
         "requests": 8,
         "requests_saved": 0,
+        "scrubbed": {},
         "is_complete": False,
         "stopped": None,
         "error": None,
@@ -806,4 +808,64 @@ def test_a_wrong_prune_is_an_error(cli: Cli, into: Path, arguments: tuple[str, .
 
     assert (ran.code, ran.out) == (code, "")
     assert message in ran.err
+    assert not into.exists()
+
+
+# Logs, tests and builds
+
+
+@pytest.fixture
+def logged(world: World, fake: FakeCircleCI) -> World:
+    """One job with files of all kinds."""
+    job = world.project("gh/acme/api").pipeline(branch="main").workflow("build").job("test")
+    job.artifact("a.txt", b"a")
+    job.step("Run", output=f"\x1b[1mghp_{'a1B2' * 9}\x1b[0m hunter2\n")
+    job.test("it")
+    return world
+
+
+FOLDER = "gh/acme/api/1/build/test-1"
+
+
+def test_run_takes_the_kinds_of_what(cli: Cli, logged: World, into: Path) -> None:
+    done = cli("harvest", "run", "gh/acme/api", "--into", str(into), "--what", "logs, builds", "--json")
+    assert done.code == 0
+    *_, report = events(done.out)
+    assert (report["files"], report["scrubbed"]) == (2, {"github-token": 1})
+    assert {event["kind"] for event in events(done.out) if event["event"] == "file_done"} == {"logs", "builds"}
+    assert files_in(into) == {f"{FOLDER}/build.json", f"{FOLDER}/logs/0/0-Run.txt"}
+    assert (into / FOLDER / "logs/0/0-Run.txt").read_text() == "[scrubbed] hunter2\n"
+
+
+def test_run_replaces_matches_of_scrub(cli: Cli, logged: World, into: Path) -> None:
+    what = ("--what", "artifacts,logs,tests", "--scrub", "hunter[0-9]", "--scrub", "x{3}", "--ansi")
+    done = cli("harvest", "run", "gh/acme/api", "--into", str(into), *what)
+    assert done.code == 0
+    assert "4 files" in done.out
+    assert "2 secrets replaced in logs and tests" in done.out
+    assert (into / FOLDER / "logs/0/0-Run.txt").read_text() == "\x1b[1m[scrubbed]\x1b[0m [scrubbed]\n"
+
+
+def test_run_replaces_nothing_with_no_scrub(cli: Cli, logged: World, into: Path) -> None:
+    done = cli("harvest", "run", "gh/acme/api", "--into", str(into), "--what", "logs", "--no-scrub")
+    assert (done.code, "replaced" in done.out) == (0, False)
+    assert "ghp_" in (into / FOLDER / "logs/0/0-Run.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--what", "log"], "what must be one of"),
+        (["--what", ""], "what must be one of"),
+        (["--scrub", "("], "scrub must contain valid regular expressions, got '('"),
+        (["--scrub", "x*"], "scrub must not contain an expression that matches empty text"),
+        (["--scrub", "x", "--no-scrub"], "--scrub and --no-scrub exclude each other"),
+    ],
+)
+def test_wrong_kinds_and_patterns_exit_with_2(
+    options: list[str], message: str, cli: Cli, logged: World, into: Path
+) -> None:
+    done = cli("harvest", "run", "gh/acme/api", "--into", str(into), *options)
+    assert done.code == 2
+    assert message in " ".join(done.err.replace("│", " ").split())
     assert not into.exists()

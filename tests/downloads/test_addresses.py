@@ -34,7 +34,7 @@ async def test_a_harvest_refuses_other_schemes(
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.iterdir())
     async with CircleCI("t", host="http://localhost:1") as circle:
-        with pytest.raises(InvalidArgument, match="^into must be a folder, or a URL that begins with file://, s3://"):
+        with pytest.raises(InvalidArgument, match=r"^into must be a folder, or a URL that begins with file://, s3://"):
             await HARVESTS[call](circle, address)
         assert circle.stats.requests == 0
     assert sorted(tmp_path.iterdir()) == before

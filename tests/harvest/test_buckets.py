@@ -92,6 +92,7 @@ async def test_metadata_names_the_origin_of_an_object(url: str) -> None:
         "project": "gh/acme/api",
         "job": str(artifact.job.number),
         "node": "0",
+        "kind": "artifacts",
         "path": "logs/0.txt",
     }
 
@@ -132,7 +133,7 @@ async def test_a_bucket_that_refuses_ends_the_run(url: str, monkeypatch: pytest.
     world = small_world()
 
     def refuse(self: Bucket, key: str, *arguments: object) -> str | None:
-        raise ca.StoreError("403 Forbidden: AccessDenied", status=403)
+        raise ca.StoreError("403 Forbidden: AccessDenied", status=403, is_refused=True)
 
     async with FakeCircleCI(world) as fake, fake.client(retry=QUICK) as circle:
         with monkeypatch.context() as patch:
@@ -204,13 +205,13 @@ async def test_a_ledger_beside_the_destination(url: str, tmp_path: Path) -> None
     world = small_world(pipelines=1)
     folder, ledger = tmp_path / "files", tmp_path / "ledger"
     async with FakeCircleCI(world) as fake, fake.client(retry=QUICK) as circle:
-        for into in (url, folder):
+        for into, own in ((url, ledger / "bucket"), (folder, ledger / "folder")):
             for files in (len(all_artifacts(world)), 0):
-                report = await circle.harvest("gh/acme/api", into, ledger=ledger / str(into)[:3])
+                report = await circle.harvest("gh/acme/api", into, ledger=own)
                 assert len(report.files) == files
-                status = await ca.harvest_status(into, ledger=ledger / str(into)[:3])
+                status = await ca.harvest_status(into, ledger=own)
                 assert status.done == len(all_artifacts(world))
-                verified = await ca.verify_harvest(into, ledger=ledger / str(into)[:3], deep=True)
+                verified = await ca.verify_harvest(into, ledger=own, deep=True)
                 assert (verified.files, verified.differences) == (len(all_artifacts(world)), 0)
     assert objects(url) == tree(folder) == usual_tree(all_artifacts(world))
     assert not [each.key for each in open_bucket("into", url).list(".harvest")]

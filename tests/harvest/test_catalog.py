@@ -61,7 +61,8 @@ def make_ledger(root: Path, files: int, *, jobs: int = 10, text: str = "main") -
         sql.execute("BEGIN")
         sql.execute("INSERT INTO runs (id, selection, began) VALUES (1, '', '2026-11-01T10:00:00+00:00')")
         sql.execute(
-            f"{numbers} INSERT INTO jobs SELECT n + 1, 'gh/acme/api', n + 1, ?, ?, n / 2, 'whole', 1 FROM numbers",
+            f"{numbers} INSERT INTO jobs (id, project, number, name, workflow, pipeline, listed, run)"
+            " SELECT n + 1, 'gh/acme/api', n + 1, ?, ?, n / 2, 'whole', 1 FROM numbers",
             (jobs, text, text),
         )
         sql.execute(

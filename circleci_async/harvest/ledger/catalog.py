@@ -76,13 +76,14 @@ class Catalog:
     def visit(self, sql: sqlite3.Connection, job: JobRef, glob: str | None, *, is_queued: bool) -> Recorded:
         """Record that this run reached a job, and queue its matching artifacts (`is_queued`) if all are recorded."""
         row = sql.execute(
-            "SELECT id, listed, run FROM jobs WHERE project = ? AND number = ?", (job.project, job.number)
+            "SELECT id, listed, run FROM jobs WHERE project = ? AND number = ? AND kind = ?",
+            (job.project, job.number, job.kind),
         ).fetchone()
         if row is None:
             sql.execute(
-                "INSERT INTO jobs (project, number, name, workflow, pipeline, listed, run)"
-                " VALUES (?, ?, ?, ?, ?, 'begun', ?)",
-                (job.project, job.number, job.job, job.workflow, job.pipeline, self._run.id),
+                "INSERT INTO jobs (project, number, kind, name, workflow, pipeline, listed, run)"
+                " VALUES (?, ?, ?, ?, ?, ?, 'begun', ?)",
+                (job.project, job.number, job.kind, job.job, job.workflow, job.pipeline, self._run.id),
             )
             return Recorded()
         id, listed, run = row
@@ -111,10 +112,8 @@ class Catalog:
     @transactional
     def has_matching(self, sql: sqlite3.Connection, job: JobRef, glob: str | None) -> bool:
         """Return whether a job has recorded artifacts that match."""
-        query = (
-            "SELECT path FROM artifacts JOIN jobs ON jobs.id = job WHERE project = ? AND number = ? AND state != 'gone'"
-        )
-        rows = sql.execute(query, (job.project, job.number))
+        query = "SELECT path FROM artifacts WHERE job = ? AND state != 'gone'"
+        rows = sql.execute(query, (_job_id(sql, job),))
         return any(matches_path(glob, path) for (path,) in rows)
 
     @transactional
@@ -157,7 +156,11 @@ class Catalog:
         sql.execute("UPDATE jobs SET listed = ? WHERE id = ?", (listed, id))
         query = "SELECT min(node) != max(node) FROM artifacts WHERE job = ? AND node >= 0"
         (has_nodes,) = sql.execute(query, (id,)).fetchone()
-        taken = sql.execute("SELECT target FROM artifacts WHERE job = ? AND target IS NOT NULL", (id,))
+        taken = sql.execute(  # by the files of all kinds
+            "SELECT target FROM artifacts JOIN jobs ON jobs.id = job"
+            " WHERE project = ? AND number = ? AND target IS NOT NULL",
+            (job.project, job.number),
+        )
         paths = PathAllocator(self._layout, job, has_nodes=bool(has_nodes), taken=(target for (target,) in taken))
         unplaced = _artifacts(sql, id, "1", "target IS NULL AND safe AND state != 'gone'")
         assigned = ((paths.allocate(node, path), artifact) for artifact, node, path, _ in unplaced)
@@ -231,8 +234,8 @@ def _summary(outcomes: Iterable[str]) -> Recorded:
 
 
 def _job_id(sql: sqlite3.Connection, job: JobRef) -> int:
-    query = "SELECT id FROM jobs WHERE project = ? AND number = ?"
-    (id,) = sql.execute(query, (job.project, job.number)).fetchone()
+    query = "SELECT id FROM jobs WHERE project = ? AND number = ? AND kind = ?"
+    (id,) = sql.execute(query, (job.project, job.number, job.kind)).fetchone()
     return int(id)
 
 

@@ -9,5 +9,5 @@ FILE_TABLES: Final = (
 
 FILE_COLUMNS: Final = (
     "target, size, sha256, etag, finished, jobs.project, pipeline, workflow, name, jobs.number, node, path, url,"
-    " pipelines.id, created, branch, tag, revision"
+    " pipelines.id, created, branch, tag, revision, jobs.kind"
 )

@@ -10,7 +10,7 @@ from .runs import Run
 from .values import error_text, is_storable, valid_text
 from .writer import LedgerWriter, transactional
 
-COLUMNS = "artifacts.id, turn, tries, jobs.project, jobs.number, node, path, url, target, size, etag"
+COLUMNS = "artifacts.id, turn, tries, jobs.project, jobs.number, node, path, url, target, size, etag, jobs.kind"
 """The fields of a `QueuedArtifact`."""
 
 
@@ -66,7 +66,7 @@ class LedgerQueue:
         """Update the URLs of the pending artifacts of a job."""
         sql.executemany(
             "UPDATE artifacts SET url = ? WHERE node = ? AND path = ? AND state = 'found'"
-            " AND job = (SELECT id FROM jobs WHERE project = ? AND number = ?)",
+            " AND job = (SELECT id FROM jobs WHERE project = ? AND number = ? AND kind = 'artifacts')",
             [
                 (valid_text(each.url), each.node_index, valid_text(each.path), project, job)
                 for each in artifacts

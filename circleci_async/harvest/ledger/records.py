@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ...models.jobs import JobStatus
+from ..kinds import HarvestKind
 from .values import valid_text
 
 
 class QueuedArtifact(NamedTuple):
-    """An artifact that is pending download."""
+    """A file that is pending download: an artifact, or a file of another kind."""
 
     id: int
     position: int
@@ -22,6 +23,7 @@ class QueuedArtifact(NamedTuple):
     target: str | None
     size: int | None
     etag: str | None
+    kind: HarvestKind = "artifacts"
 
 
 class FetchedArtifact(NamedTuple):
@@ -32,6 +34,8 @@ class FetchedArtifact(NamedTuple):
     size: int
     sha256: str
     etag: str | None
+    scrubbed: tuple[tuple[str, int], ...] = ()
+    """How many secrets were replaced, by the name of their pattern."""
 
     def with_sha256(self) -> "FetchedArtifact":
         """Return it with the checksum of its content, which must be in memory."""

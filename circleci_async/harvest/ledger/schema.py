@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from ...errors import LedgerError
+from ..kinds import KINDS
 
 LEDGER_NAME: Final = ".harvest.sqlite"
 DISK_FULL_ERRNOS: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -126,6 +127,25 @@ CREATE TABLE calls (
     error TEXT
 );
 """,
+    """
+-- One kind of files of a job: its 'artifacts', 'logs', 'tests' or 'builds', and whether they are listed.
+CREATE TABLE jobs_by_kind (
+    id INTEGER PRIMARY KEY,
+    project TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    workflow TEXT NOT NULL,
+    pipeline INTEGER NOT NULL,
+    listed TEXT NOT NULL,
+    run INTEGER NOT NULL,
+    kind TEXT NOT NULL DEFAULT 'artifacts',
+    UNIQUE (project, number, kind)
+);
+INSERT INTO jobs_by_kind (id, project, number, name, workflow, pipeline, listed, run)
+    SELECT id, project, number, name, workflow, pipeline, listed, run FROM jobs;
+DROP TABLE jobs;
+ALTER TABLE jobs_by_kind RENAME TO jobs;
+""",
 )
 """The statements that upgrade a ledger of version 1 to version 2, that one to version 3, and so on."""
 
@@ -134,7 +154,7 @@ VERSION: Final = 1 + len(_UPGRADES)
 _COLUMN_TYPES: Final = {
     "settings": {"'text'": "name value"},
     "runs": {"'integer'": "id", "'text'": "selection began", "'text', 'null'": "ended"},
-    "jobs": {"'integer'": "id number pipeline run", "'text'": "project name workflow listed"},
+    "jobs": {"'integer'": "id number pipeline run", "'text'": "project name workflow listed kind"},
     "artifacts": {
         "'integer'": "id job node safe listed_by run turn tries",
         "'integer', 'null'": "size fetched_by",
@@ -328,6 +348,8 @@ def _check_values(connection: sqlite3.Connection, path: Path) -> None:
         wrong = [f"typeof({name}) NOT IN ({types})" for types, names in columns.items() for name in names.split()]
         if table == "artifacts":
             wrong += ["sha256 GLOB '*[^0-9a-f]*'", f"turn > {MAX_POSITION}"]
+        if table == "jobs":
+            wrong += [f"kind NOT IN ({', '.join(map(repr, KINDS))})"]
         if connection.execute(f"SELECT 1 FROM {table} WHERE {' OR '.join(wrong)} LIMIT 1").fetchone() is not None:
             raise damaged(path)
 

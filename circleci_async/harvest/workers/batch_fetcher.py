@@ -24,6 +24,7 @@ from ..destination.parts import Part, PartialFiles
 from ..destination.store_threads import StoreThreads
 from ..downloader import BoundReached, Downloader
 from ..ledger.records import FetchedArtifact, QueuedArtifact
+from ..sources.sources import Sources
 from ..uploader import Uploader
 from .messages import Batch, BatchResult, ClientSpec, FileResult
 from .shared_parts import SharedPartialFiles
@@ -73,7 +74,8 @@ class BatchFetcher(NotPicklable):
             with closing(parts):
                 parts.create()
                 bounds = _BatchBounds(root, max_bytes=batch.max_bytes, min_free=batch.target.min_free)
-                downloader = Downloader(self._session, _Unrecorded(), parts, bounds, _Unrecorded())
+                sources = Sources(self._session, batch.sources)
+                downloader = Downloader(self._session, sources, _Unrecorded(), parts, bounds, _Unrecorded())
                 bucket = None if url is None else _bucket(url)
                 files = _Files(downloader, parts, bounds, self._threads, bucket, checks_first=batch.target.checks_first)
                 async with asyncio.TaskGroup() as group:
@@ -99,7 +101,7 @@ class BatchFetcher(NotPicklable):
             except Exception as error:  # noqa: BLE001  # an error of one artifact must not stop the others
                 log.info("harvest: %r: %s", artifact.path, error)
                 return FileResult(artifact.id, error=portable(error, worker))
-        return FileResult(artifact.id, file.size, file.sha256, file.etag)
+        return FileResult(artifact.id, file.size, file.sha256, file.etag, scrubbed=file.scrubbed)
 
 
 class _Files:

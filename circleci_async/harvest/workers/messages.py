@@ -7,6 +7,7 @@ from attrs import field, frozen
 from ...core.retry import RetryPolicy
 from ...core.state import SharedSettings
 from ..ledger.records import QueuedArtifact
+from ..sources.sources import SourceOptions
 
 
 @frozen
@@ -45,6 +46,7 @@ class Batch:
     """Files that one task fetches. `max_bytes`: the most bytes that they may have together."""
 
     client: ClientSpec
+    sources: SourceOptions
     target: Target
     artifacts: tuple[QueuedArtifact, ...]
     max_bytes: int | None
@@ -63,6 +65,7 @@ class FileResult(NamedTuple):
     error: Exception | None = None
     needs: int = 0
     is_disk_full: bool = False
+    scrubbed: tuple[tuple[str, int], ...] = ()
 
 
 class BatchResult(NamedTuple):

@@ -17,6 +17,7 @@ from ..destination.parts import PartialFiles
 from ..downloader import BoundReached, Downloader
 from ..ledger.records import FetchedArtifact, QueuedArtifact
 from ..progress import ProgressTracker
+from ..sources.sources import SourceOptions
 from ..stop_signal import StopSignal
 from ..uploader import Uploader
 from .cluster import Cluster, WorkerDied
@@ -66,6 +67,7 @@ class WorkerPool:
         cluster: Cluster,
         session: Session,
         spec: ClientSpec,
+        sources: SourceOptions,
         target: Target,
         local: Downloader | Uploader,
         parts: PartialFiles,
@@ -78,6 +80,7 @@ class WorkerPool:
         self._cluster = cluster
         self._session = session
         self._spec = spec
+        self._sources = sources
         self._target = target
         self._local = local
         self._parts = parts
@@ -208,7 +211,7 @@ class WorkerPool:
         if self._sends_token:
             spec = evolve(spec, token=(await self._session.state.credentials.current_token()).reveal())
         artifacts = tuple(each.artifact._replace(etag=None, size=None) for each in files)
-        return pickle.dumps(Batch(spec, self._target, artifacts, budget))
+        return pickle.dumps(Batch(spec, self._sources, self._target, artifacts, budget))
 
     def _resolve(self, files: Sequence[_Waiting], result: BatchResult) -> None:
         results = {each.id: each for each in result.files}
@@ -230,7 +233,8 @@ class WorkerPool:
         else:
             self._bounds.admit_stored(artifact.id, result.size)
             self._progress.file_advanced(artifact, result.size, result.size, added=result.size)
-            waiting.result.set_result(FetchedArtifact(artifact, None, result.size, result.sha256, result.etag))
+            file = FetchedArtifact(artifact, None, result.size, result.sha256, result.etag, result.scrubbed)
+            waiting.result.set_result(file)
 
     def _retry(self, files: Sequence[_Waiting], error: WorkerDied) -> None:
         """Fetch each file of a batch again, alone. One whose workers died again has failed."""

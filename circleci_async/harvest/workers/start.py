@@ -11,6 +11,7 @@ from ..destination.parts import PartialFiles
 from ..destination.place import HarvestDestination, Place
 from ..downloader import Downloader
 from ..progress import ProgressTracker
+from ..sources.sources import SourceOptions
 from ..stop_signal import StopSignal
 from ..uploader import Uploader
 from .cluster import checked_client
@@ -35,6 +36,7 @@ class Workers:
     async def pool(
         self,
         session: Session,
+        sources: SourceOptions,
         local: Downloader | Uploader,
         parts: PartialFiles,
         bounds: Bounds,
@@ -63,6 +65,7 @@ class Workers:
             self._cluster,
             session,
             spec,
+            sources,
             target,
             local,
             parts,

@@ -14,6 +14,7 @@ from distributed import Client, LocalCluster
 import circleci_async as ca
 from circleci_async.harvest.destination.parts import PartialFiles
 from circleci_async.harvest.ledger.records import QueuedArtifact
+from circleci_async.harvest.sources.sources import SourceOptions
 from circleci_async.harvest.workers.cluster import Cluster as ClusterClient
 from circleci_async.harvest.workers.messages import Batch, ClientSpec, Target
 from circleci_async.harvest.workers.shared_parts import SharedPartialFiles
@@ -163,7 +164,7 @@ async def test_one_batch_that_two_workers_run(client: Any, into: Path) -> None:
         )
         session = circle._session
         spec = ClientSpec(session.state.settings, 5.0, None, ca.RetryPolicy(), 8, is_anonymous=False)
-        batch = pickle.dumps(Batch(spec, Target(None, str(into), "marker", False, 0), files, None))
+        batch = pickle.dumps(Batch(spec, SourceOptions(), Target(None, str(into), "marker", False, 0), files, None))
         results = await asyncio.gather(*(ClusterClient(client).fetch(batch) for _ in range(4)))
     expected = [(id, 400_000, hashlib.sha256(each.data).hexdigest()) for id, each in enumerate(job.artifacts)]
     assert [[(each.id, each.size, each.sha256) for each in result.files] for result in results] == [expected] * 4
