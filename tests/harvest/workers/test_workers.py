@@ -192,3 +192,22 @@ async def test_nothing_is_stored_once_the_caller_has_ended(client: Any, into: Pa
     with pytest.raises(ca.ConfigurationError, match="mount it there under the same path, or harvest into a bucket"):
         SharedPartialFiles(str(into / "missing"), "marker", "tcp://w:1").create()
     shared.close()
+
+
+async def test_all_kinds_are_the_same_as_without_workers(client: Any, tmp_path: Path) -> None:
+    world = small_world(pipelines=1)
+    for job in world.jobs.values():
+        job.step("Run tests", output=f"\x1b[1mtoken ghp_{'a' * 36}\x1b[0m\n")
+        job.test("works", classname="a.B")
+    trees, scrubbed = [], []
+    for name, workers in (("alone", None), ("workers", client)):
+        async with FakeCircleCI(world) as fake, fake.client() as circle:
+            what = ("artifacts", "logs", "tests", "builds")
+            report = await circle.harvest("gh/acme/api", tmp_path / name, what=what, workers=workers)
+            assert report.is_complete
+            trees.append(tree(tmp_path / name))
+            scrubbed.append(report.scrubbed)
+    assert trees[0].keys() == trees[1].keys()
+    assert len(trees[0]) > 8
+    assert trees[0] == trees[1]
+    assert scrubbed[0] == scrubbed[1] != {}
