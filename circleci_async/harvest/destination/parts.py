@@ -72,13 +72,14 @@ class PartialFiles:
         return self._opened
 
     def mark(self, name: str) -> None:
-        """Create an empty file, by which other processes recognize the folder until `unmark`."""
+        """Create an empty file, by which other processes recognize the folder until `remove_others`."""
         os.close(self.directory.open_file(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
 
-    def unmark(self, name: str) -> None:
-        """Delete the file of `mark`, if it exists."""
-        with suppress(OSError):
-            self.directory.unlink(name)
+    def remove_others(self) -> None:
+        """Delete all files in the folder that are not partial ones, as far as possible: marks, and temporary ones."""
+        with suppress(OSError, LedgerError):
+            for _ in self.all():
+                pass
 
     def all(self) -> Iterator[Part]:
         """Yield the partial files, and delete all other files in their folder.

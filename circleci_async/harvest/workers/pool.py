@@ -121,7 +121,7 @@ class WorkerPool:
         for each in self._waiting:
             each.result.cancel()
         if self._target.url is None:
-            self._parts.unmark(self._target.marker)
+            self._parts.remove_others()  # the marker, and what killed workers left
 
     async def download(self, artifact: QueuedArtifact) -> FetchedArtifact:
         """Fetch an artifact. Raises the errors of `Downloader.download`, and `WorkersError`."""
