@@ -202,7 +202,7 @@ async def test_all_kinds_are_the_same_as_without_workers(client: Any, tmp_path: 
     trees, scrubbed = [], []
     for name, workers in (("alone", None), ("workers", client)):
         async with FakeCircleCI(world) as fake, fake.client() as circle:
-            what = ("artifacts", "logs", "tests", "builds")
+            what: tuple[ca.HarvestKind, ...] = ("artifacts", "logs", "tests", "builds")
             report = await circle.harvest("gh/acme/api", tmp_path / name, what=what, workers=workers)
             assert report.is_complete
             trees.append(tree(tmp_path / name))
