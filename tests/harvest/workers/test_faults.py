@@ -12,7 +12,7 @@ import circleci_async as ca
 from circleci_async.harvest.workers import pool
 from circleci_async.testing import FakeCircleCI, Fault
 from circleci_async.testing.server.exchange import Request
-from tests.harvest.harvests import QUICK, all_artifacts, check_agreement, harvest, small_world, tree, usual_tree
+from tests.harvest.harvests import QUICK, all_artifacts, harvest, small_world, tree, usual_tree
 from tests.leftovers import check_nothing_in_use
 
 from .conftest import NewCluster, connected
@@ -124,7 +124,7 @@ async def test_a_cancelled_harvest_cancels_its_tasks(new_cluster: NewCluster, in
             await asyncio.sleep(0.01)
         while await executing(workers):  # a worker stops the batch that runs
             await asyncio.sleep(0.01)
-        await check_agreement(into)  # of partial files only complete ones are left
+        (await ca.verify_harvest(into)).raise_for_differences()
         delays = False
         assert (await harvest(fake, into, workers=workers)).is_complete
     assert tree(into) == usual_tree(all_artifacts(world))
@@ -154,7 +154,7 @@ async def test_cancelling_while_the_scheduler_hangs(new_cluster: NewCluster, int
                 await running
             check_nothing_in_use(circle)
             os.kill(cluster.scheduler, signal.SIGCONT)
-        await check_agreement(into)
+        (await ca.verify_harvest(into)).raise_for_differences()
 
 
 async def test_there_are_no_workers(new_cluster: NewCluster, into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
