@@ -89,7 +89,7 @@ def test_all_artifacts_of_a_project_are_harvested(cli: Cli, builds: World, into:
     code, out, err = cli("harvest", "run", "gh/acme/api", "--into", into)
 
     assert (code, err) == (0, "")
-    assert re.fullmatch(rf"7 files, 72 bytes in \d+\.\ds, in {re.escape(str(into))}\n", out)
+    assert re.fullmatch(rf"7 files, 72 bytes in \d+\.\ds, in {re.escape(str(into))}; 25 requests, 0 saved\n", out)
     assert files_in(into) == ALL
     assert (into / "gh/acme/api/2/build/test-4/1/reports/junit.xml").read_bytes() == b"<testsuite id='2'/>"
 
