@@ -20,7 +20,7 @@ class Pattern(NamedTuple):
     regex: str
     flags: int = 0
     words: tuple[str, ...] = ()
-    """Each match begins with one of them, in any case, so that other positions are not tried. Any position if empty."""
+    """Each match begins with one of them, so that other positions are not tried. Lower case ones are in any case."""
 
     def compile(self) -> re.Pattern[str]:
         """Return the compiled expression."""
@@ -49,7 +49,7 @@ _KEY_LABEL = r"[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 
 
 def _default(name: str, words: str, regex: str) -> Pattern:
-    return Pattern(name, regex, 0, tuple(words.lower().split()))
+    return Pattern(name, regex, 0, tuple(words.split()))
 
 
 DEFAULTS: Final = (

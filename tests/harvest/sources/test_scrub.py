@@ -119,7 +119,8 @@ def test_each_match_of_a_default_pattern_begins_with_one_of_its_words() -> None:
         assert pattern.words
         for _, text, _ in EXAMPLES:
             for match in pattern.compile().finditer(text):
-                assert match.group().lower().startswith(pattern.words)
+                words = tuple(word for word in pattern.words if word.islower())
+                assert match.group().startswith(pattern.words) or match.group().lower().startswith(words)
 
 
 def test_a_token_behind_characters_that_lower_case_makes_longer_is_found() -> None:
