@@ -3,8 +3,8 @@
     export CIRCLE_TOKEN=... AWS_ACCESS_KEY_ID=... AWS_SECRET_ACCESS_KEY=...
     python archive.py gh/acme s3://ci-archive/acme --since 7d --scrub 'acme-[0-9a-f]{32}'
 
-In logs, tests and builds, tokens in common formats and matches of --scrub are replaced. Run it again after an interruption,
-even a kill, and on any machine: it continues. The exit code is 0 if everything is archived, and 1 if something failed.
+In logs, tests and builds, tokens in common formats and matches of --scrub are replaced. After an interruption, even a
+kill, run it again, on any machine: it continues. The exit code is 0 if all is archived, and 1 if something failed.
 """
 
 import argparse
