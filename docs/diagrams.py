@@ -126,8 +126,8 @@ def harvest() -> str:
         "A harvest",
         "Discovery lists pipelines, workflows, jobs and artifacts, and appends each artifact to the ledger once."
         " Downloads take artifacts from the ledger, write a partial file, check its length and compute SHA-256, then"
-        " rename it to its final name, or upload it into a bucket, and record it as done. Discovery waits while downloads"
-        " are behind.",
+        " rename it to its final name, or upload it into a bucket, and record it as done. Discovery waits while"
+        " downloads are behind.",
         parts,
     )
 
