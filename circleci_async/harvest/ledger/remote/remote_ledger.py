@@ -33,7 +33,7 @@ MAX_CHECKPOINT_AGE: Final = 300.0
 RENEWAL_DELAY: Final = 5.0
 """Seconds after which a failed renewal of the lease is repeated."""
 
-STOP_TIMEOUT: Final = 60.0
+STOP_TIMEOUT: Final = 30.0
 """Seconds that a run waits for its requests after it was cancelled, or cannot store its changes."""
 
 THREADS: Final = 4

@@ -1,11 +1,12 @@
 """A ledger in a bucket contains what the runs wrote, whatever was interrupted, and one holder writes it."""
 
 import asyncio
+import shutil
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,10 +14,12 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.errors import LedgerBusy
-from circleci_async.harvest.ledger.remote import stored_ledger
+from circleci_async.harvest.ledger.remote import remote_ledger, stored_ledger
+from circleci_async.harvest.ledger.remote.changes import take_changes
 from circleci_async.harvest.ledger.remote.lease import LEASE
 from circleci_async.harvest.ledger.remote.manifest import MANIFEST
 from circleci_async.harvest.ledger.remote.reading import fetch_to_read
+from circleci_async.harvest.ledger.schema import LEDGER_NAME, connect_to_read
 from tests.fastclock import fast_clock
 from tests.harvest.ledger.remote.stores import (
     FaultyBucket,
@@ -395,6 +398,100 @@ async def test_a_changed_copy_is_fetched_again(bucket: FaultyBucket, tmp_path: P
     bucket.come_up()
     async with running(bucket, tmp_path / "a"):
         assert [name for _, name, _ in content(tmp_path / "a")["settings"]] == ["x"]
+
+
+async def test_partial_files_are_deleted_after_a_run_with_another_folder(bucket: FaultyBucket, tmp_path: Path) -> None:
+    """Their names are ids of the ledger, which the other run can have given to other files."""
+    part = tmp_path / "a" / ".harvest.parts" / ".17.part"
+    async with running(bucket, tmp_path / "a"):
+        part.parent.mkdir()
+        part.write_bytes(b"x")
+    async with running(bucket, tmp_path / "a"):
+        assert part.exists()
+    async with running(bucket, tmp_path / "b"):
+        pass
+    async with running(bucket, tmp_path / "a"):
+        assert not part.exists()
+
+
+async def test_a_reader_of_the_last_copy_does_not_delay_the_next_one(bucket: FaultyBucket, tmp_path: Path) -> None:
+    async with running(bucket, tmp_path / "a") as run:
+        for name in "xyz":
+            await run.set(name)
+        await run.remote.checkpoint()
+        with closing(connect_to_read(await fetch_to_read(bucket, tmp_path / "b"))) as sql:
+            rows = sql.execute("SELECT name FROM settings ORDER BY name")
+            assert rows.fetchone() == ("x",)
+            await run.set("new")
+            await run.remote.checkpoint()
+            assert await settings(bucket, tmp_path / "b") == ["new", "x", "y", "z"]
+            assert rows.fetchall() == [("y",), ("z",)]
+
+
+async def test_a_checkpoint_contains_the_rows_of_one_moment(bucket: FaultyBucket, tmp_path: Path) -> None:
+    """The run writes more rows while those of the checkpoint are read."""
+    async with running(bucket, tmp_path / "a") as run:
+        await run.set("x", "1")
+        await run.set("y", "1")
+        changes = await run.remote.writer.run(take_changes, run.folder)
+        assert changes is not None
+        await run.set("x", "2")
+        await run.execute("DELETE FROM settings WHERE name = 'y'")
+        with closing(changes):
+            assert list(changes) == [("settings", (1,), ("x", "1")), ("settings", (2,), ("y", "1"))]
+
+
+@pytest.mark.parametrize("is_whole_folder", [False, True], ids=["ledger", "folder"])
+async def test_a_working_copy_that_is_deleted_ends_the_run(
+    bucket: FaultyBucket, tmp_path: Path, is_whole_folder: bool
+) -> None:
+    async with running(bucket, tmp_path / "a") as run:
+        await run.set("x")
+        await run.remote.checkpoint()
+        await run.set("y")
+        if is_whole_folder:
+            shutil.rmtree(run.folder)
+        else:
+            (run.folder / LEDGER_NAME).unlink()
+    (error,) = run.lost
+    assert str(error) == f"{run.folder / LEDGER_NAME} was deleted during the harvest: run the same command again"
+    assert document(bucket, LEASE)["is_released"] is True
+    async with running(bucket, tmp_path / "a") as run:
+        assert [name for _, name, _ in content(tmp_path / "a")["settings"]] == ["x"]
+    assert run.lost == []
+
+
+@pytest.mark.parametrize("hangs_at", ["begin", "end"])
+def test_a_store_that_does_not_respond_does_not_delay_the_end_of_a_cancelled_run(
+    tmp_path: Path, hangs_at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_ledger, "STOP_TIMEOUT", 0.05)
+    bucket = new_bucket(tmp_path)
+    is_over = threading.Event()
+
+    async def harvest() -> None:
+        async with running(bucket, tmp_path / "a") as run:
+            await run.set("x")
+            bucket.before = hang
+            await asyncio.sleep(60)
+
+    async def main() -> None:
+        task = asyncio.create_task(harvest())
+        await asyncio.sleep(0.05)
+        task.cancel()
+        await task
+
+    def hang(action: str, key: str) -> None:
+        is_over.wait(20)
+
+    if hangs_at == "begin":
+        bucket.before = hang
+    try:
+        with pytest.raises((asyncio.CancelledError, ca.StoreError)):
+            asyncio.run(main())
+        assert not is_over.is_set()
+    finally:
+        is_over.set()
 
 
 async def test_a_cancelled_run_stores_its_last_changes_and_releases_the_lease(
