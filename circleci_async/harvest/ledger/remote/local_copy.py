@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
+from threading import Event
 from typing import Final
 
 from attrs import evolve, field, frozen
@@ -15,8 +16,7 @@ from ..schema import LEDGER_NAME, local_errors
 from .json_objects import damaged, decode_json, encode_json
 from .manifest import MANIFEST, Manifest, create_manifest, read_manifest
 from .segments import MAX_SEGMENT_SIZE, SEGMENTS, Replay, segment_name, segment_number
-from .snapshot import download_snapshot
-from .stop_check import StopCheck
+from .snapshot import check_not_stopped, download_snapshot
 
 _STATE_NAME: Final = ".harvest.copy.json"
 _NEW_NAME: Final = ".harvest.sqlite.new"
@@ -45,7 +45,7 @@ class Fetched:
     segment_sizes: tuple[int, ...]
 
 
-def fetch(bucket: Bucket, folder: Path, stop: StopCheck, *, creates: bool) -> Fetched | None:
+def fetch(bucket: Bucket, folder: Path, stop: Event, *, creates: bool) -> Fetched | None:
     """Bring the ledger in a folder up to date with the bucket; None if there is none. Blocking.
 
     `creates`: whether to create the manifest of a new ledger. Repeats if another process folds segments meanwhile.
@@ -81,7 +81,7 @@ def discard_state(folder: Path) -> None:
         (folder / _STATE_NAME).unlink(missing_ok=True)
 
 
-def _update(bucket: Bucket, folder: Path, stop: StopCheck, manifest: Manifest, etag: str) -> Fetched:
+def _update(bucket: Bucket, folder: Path, stop: Event, manifest: Manifest, etag: str) -> Fetched:
     stored = _segments(bucket, manifest)
     state = _saved_state(folder, manifest, stored)
     discard_state(folder)
@@ -128,7 +128,7 @@ def _saved_state(folder: Path, manifest: Manifest, stored: list[StoredObject]) -
     return state if not has_content or (folder / LEDGER_NAME).is_file() else None
 
 
-def _fetch_snapshot(bucket: Bucket, folder: Path, stop: StopCheck, manifest: Manifest) -> None:
+def _fetch_snapshot(bucket: Bucket, folder: Path, stop: Event, manifest: Manifest) -> None:
     path, new = folder / LEDGER_NAME, folder / _NEW_NAME
     try:
         if manifest.snapshot is not None:
@@ -141,9 +141,7 @@ def _fetch_snapshot(bucket: Bucket, folder: Path, stop: StopCheck, manifest: Man
         new.unlink(missing_ok=True)
 
 
-def _apply(
-    bucket: Bucket, folder: Path, stop: StopCheck, state: CopyState, segments: Sequence[StoredObject]
-) -> CopyState:
+def _apply(bucket: Bucket, folder: Path, stop: Event, state: CopyState, segments: Sequence[StoredObject]) -> CopyState:
     """Apply segments to the ledger in the folder."""
     if not segments:
         return state
@@ -154,7 +152,7 @@ def _apply(
         replay = Replay(sql, path, state.holder)
         for number, each in enumerate(segments, state.next):
             content = _read_segment(bucket, number)
-            stop.check()
+            check_not_stopped(stop)
             try:
                 replay.apply(number, content)
             except ValueError as error:

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import closing, suppress
 from pathlib import Path
+from threading import Event
 from typing import Final
 
 from ....core.uninterrupted import uninterrupted
@@ -13,7 +14,6 @@ from ...lock import Lock, acquire
 from ..schema import LEDGER_NAME, local_errors
 from .local_copy import fetch
 from .manifest import MANIFEST
-from .stop_check import StopCheck
 
 READING_FOLDER: Final = "reading"
 """The folder with the copy of readers, in the working folder: that one contains the copy of a running harvest."""
@@ -35,14 +35,14 @@ async def fetch_to_read(bucket: Bucket, folder: Path) -> Path:
     """
     copy = folder / READING_FOLDER
     lock = await _locked(copy)
-    stop = StopCheck()
+    stop = Event()
     try:
         with closing(StoreThreads(1)) as threads:
             fetching = threads.submit(lambda: fetch(bucket, copy, stop, creates=False))
             try:
                 found = await asyncio.shield(fetching)
             except asyncio.CancelledError:
-                stop.stop()
+                stop.set()
                 with suppress(TimeoutError):
                     await uninterrupted(asyncio.gather(fetching, return_exceptions=True), timeout=STOP_TIMEOUT)
                 raise

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -19,7 +19,6 @@ from ..schema import local_errors
 from ..writer import LedgerWriter
 from .changes import take_changes, track_changes
 from .lease import LEASE_SECONDS, RENEWAL_INTERVAL, Lease, new_holder
-from .stop_check import StopCheck
 from .stored_ledger import StoredLedger
 
 T = TypeVar("T")
@@ -55,7 +54,7 @@ class RemoteLedger:
         self._bucket = bucket
         self._folder = folder
         self._on_lost = on_lost
-        self._stop = StopCheck()
+        self._stop = Event()
         holder = new_holder()
         self._lease = Lease(bucket, folder, holder)
         self._stored = StoredLedger(bucket, folder, holder, self._stop)
@@ -91,7 +90,7 @@ class RemoteLedger:
     ) -> None:
         is_stopped = kind is not None and not issubclass(kind, Exception)
         if is_stopped:
-            self._stop.stop()  # no snapshot after a cancellation
+            self._stop.set()  # no snapshot after a cancellation
         await self._close(None if isinstance(self.error, LedgerBusy) else self._end, is_stopped=is_stopped)
 
     async def checkpoint(self) -> None:
@@ -138,7 +137,7 @@ class RemoteLedger:
 
     def _fold(self) -> None:
         try:
-            if self._stored.is_worth_folding and not self._stop.is_set:
+            if self._stored.is_worth_folding and not self._stop.is_set():
                 self._stored.fold()
         except CircleCIError as error:
             log.warning("the segments of %s are not folded: %s", self._bucket.location, error)
@@ -212,7 +211,7 @@ class RemoteLedger:
                 lost.cancel()
         try:
             if not work.done():
-                self._stop.stop()
+                self._stop.set()
             result = await uninterrupted(work, timeout=STOP_TIMEOUT)
         except TimeoutError:
             raise cancelled or StoreError(f"the store did not respond for {STOP_TIMEOUT:.0f} s") from None

@@ -5,21 +5,28 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
+from threading import Event
 from typing import IO, Final
 
 from attrs import evolve
 
 from ....core.gzip_decoder import GzipDecoder, GzipError
+from ....errors import LedgerError
 from ...destination.bucket import Bucket
 from ..schema import LEDGER_NAME
 from .json_objects import damaged
 from .manifest import Manifest, snapshot_name
-from .stop_check import StopCheck
 
 PIECE: Final = 1024 * 1024
 
 
-def download_snapshot(bucket: Bucket, manifest: Manifest, target: Path, stop: StopCheck) -> None:
+def check_not_stopped(stop: Event) -> None:
+    """Raise `LedgerError` if blocking work is to end early."""
+    if stop.is_set():
+        raise LedgerError("the harvest was cancelled")
+
+
+def download_snapshot(bucket: Bucket, manifest: Manifest, target: Path, stop: Event) -> None:
     """Download and unpack the snapshot of a manifest.
 
     Raises `LedgerError` if it is damaged, `StoreError`, `OSError`.
@@ -35,7 +42,7 @@ def download_snapshot(bucket: Bucket, manifest: Manifest, target: Path, stop: St
     try:
         with target.open("wb") as file:
             for piece in bucket.pieces(key):
-                stop.check()
+                check_not_stopped(stop)
                 digest.update(piece)
                 for unpacked in decoder.feed(piece):
                     size += file.write(unpacked)
@@ -55,7 +62,7 @@ def download_snapshot(bucket: Bucket, manifest: Manifest, target: Path, stop: St
     raise damaged(bucket, key, reason)
 
 
-def upload_snapshot(bucket: Bucket, folder: Path, old: Manifest, stop: StopCheck) -> Manifest:
+def upload_snapshot(bucket: Bucket, folder: Path, old: Manifest, stop: Event) -> Manifest:
     """Upload the ledger of a folder, which is not written to, as a snapshot. Return the manifest that describes it.
 
     Raises `StoreError`, `OSError`.
@@ -67,13 +74,13 @@ def upload_snapshot(bucket: Bucket, folder: Path, old: Manifest, stop: StopCheck
             gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=4, mtime=0) as zipped,
         ):
             while piece := source.read(PIECE):
-                stop.check()
+                check_not_stopped(stop)
                 zipped.write(piece)
             file_size = source.tell()
         size = packed.tell()
         sha256 = _sha256(packed)
         packed.seek(0)
-        stop.check()
+        check_not_stopped(stop)
         bucket.put(name, packed)
     return evolve(old, generation=old.generation + 1, snapshot=name, size=size, sha256=sha256, file_size=file_size)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from threading import Event
 from typing import Final
 
 from attrs import evolve
@@ -22,8 +23,7 @@ from .segments import (
     segment_name,
     segment_number,
 )
-from .snapshot import upload_snapshot
-from .stop_check import StopCheck
+from .snapshot import check_not_stopped, upload_snapshot
 
 MAX_SEGMENTS: Final = 64
 """Segments after which they are folded into a snapshot."""
@@ -37,7 +37,7 @@ _ATTEMPTS: Final = 10
 class StoredLedger:
     """The segments after the snapshot, to which this holder appends. Blocking work, one call at a time."""
 
-    def __init__(self, bucket: Bucket, folder: Path, holder: Holder, stop: StopCheck) -> None:
+    def __init__(self, bucket: Bucket, folder: Path, holder: Holder, stop: Event) -> None:
         self._bucket = bucket
         self._folder = folder
         self._holder = holder
@@ -62,7 +62,7 @@ class StoredLedger:
             if fetched is None:
                 raise AssertionError("unreachable")
             self._use(fetched)
-            self._stop.check()
+            check_not_stopped(self._stop)
             is_stored = self._append(self.segment(is_fence=True))
             # The last holder, if it was slow, can have folded meanwhile: its snapshot could begin after this fence.
             if is_stored and read_manifest(self._bucket) == (fetched.manifest, fetched.manifest_etag):
@@ -112,7 +112,7 @@ class StoredLedger:
         """
         with local_errors(self._folder):
             new = upload_snapshot(self._bucket, self._folder, self._manifest, self._stop)
-        self._stop.check()
+        check_not_stopped(self._stop)
         new = evolve(new, first=self._next, holder=self._holder.id)
         etag = self._bucket.replace(MANIFEST, encode_json(new), self._manifest_etag)
         if etag is None:
