@@ -5,7 +5,7 @@ import secrets
 from typing import Final
 
 from attrs import Attribute, field, frozen
-from attrs.validators import ge, le, matches_re, optional
+from attrs.validators import ge, le, matches_re
 
 from ....errors import LedgerError
 from ...destination.bucket import Bucket
@@ -14,6 +14,11 @@ from .json_objects import FOLDER, MAX_NUMBER, encode_json, read_json
 MANIFEST: Final = f"{FOLDER}/ledger.json"
 SNAPSHOTS: Final = f"{FOLDER}/snapshots"
 _SNAPSHOT = re.compile(rf"{re.escape(SNAPSHOTS)}/([0-9]{{1,12}})-[0-9a-f]{{16}}\.sqlite\.gz")
+
+
+def _check_generation(manifest: "Manifest", attribute: "Attribute[str | None]", snapshot: str | None) -> None:
+    if snapshot is not None and snapshot_generation(snapshot) != manifest.generation:
+        raise ValueError("snapshot is not the name of a snapshot of this generation")
 
 
 @frozen(kw_only=True)
@@ -26,17 +31,12 @@ class Manifest:
     """
 
     generation: int = field(default=0, validator=[ge(0), le(MAX_NUMBER)])
-    snapshot: str | None = field(default=None, validator=optional(matches_re(_SNAPSHOT)))
+    snapshot: str | None = field(default=None, validator=_check_generation)
     size: int = field(default=0, validator=ge(0))
     sha256: str = field(default="", validator=matches_re("|[0-9a-f]{64}"))
     file_size: int = field(default=0, validator=ge(0))
     first: int = field(default=1, validator=[ge(1), le(MAX_NUMBER)])
     holder: str = ""
-
-    @snapshot.validator
-    def _check_generation(self, attribute: "Attribute[str | None]", value: str | None) -> None:
-        if value is not None and snapshot_generation(value) != self.generation:
-            raise ValueError("the snapshot is one of another generation")
 
 
 def read_manifest(bucket: Bucket) -> tuple[Manifest, str] | None:

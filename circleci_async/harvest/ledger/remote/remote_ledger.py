@@ -7,7 +7,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from threading import Event, Lock
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 
 from ....config.log import log
 from ....core.uninterrupted import uninterrupted
@@ -20,8 +20,6 @@ from ..writer import LedgerWriter
 from .changes import take_changes, track_changes
 from .lease import LEASE_SECONDS, RENEWAL_INTERVAL, Lease, new_holder
 from .stored_ledger import StoredLedger
-
-T = TypeVar("T")
 
 CHECKPOINT_INTERVAL: Final = 30.0
 """Seconds between checkpoints."""
@@ -197,7 +195,7 @@ class RemoteLedger:
             self._threads.close()
             await self.writer.close()
 
-    async def _finished(self, work: "asyncio.Future[T]", *, is_stopped: bool = False) -> T:
+    async def _finished(self, work: "asyncio.Future[None]", *, is_stopped: bool = False) -> None:
         """Wait for work in a thread. After a cancellation or loss, let it end early and wait at most `STOP_TIMEOUT`."""
         cancelled: asyncio.CancelledError | None = None
         if not is_stopped:
@@ -212,7 +210,7 @@ class RemoteLedger:
         try:
             if not work.done():
                 self._stop.set()
-            result = await uninterrupted(work, timeout=STOP_TIMEOUT)
+            await uninterrupted(work, timeout=STOP_TIMEOUT)
         except TimeoutError:
             raise cancelled or StoreError(f"the store did not respond for {STOP_TIMEOUT:.0f} s") from None
         except CircleCIError:
@@ -220,7 +218,6 @@ class RemoteLedger:
                 raise
         if cancelled is not None:
             raise cancelled
-        return result
 
     def _lose(self, error: Exception) -> None:
         if self.error is None:

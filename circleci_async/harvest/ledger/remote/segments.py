@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 from attrs import Factory, field, frozen
 from attrs.validators import ge, le
@@ -168,9 +168,10 @@ def _lines(content: bytes) -> Generator[bytes]:
 
 def _checked(value: Any, length: int) -> list[Any]:
     """Return a value that is a list of this length. Raises `ValueError` for another one."""
-    if type(value) is not list or len(value) != length:
+    items = cast("list[Any]", value)
+    if not isinstance(value, list) or len(items) != length:
         raise ValueError(f"a row has a value that is not a list of {length}")
-    return value
+    return items
 
 
 def _checked_values(value: Any, length: int) -> list[Any]:

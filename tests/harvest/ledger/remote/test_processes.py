@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -40,7 +40,7 @@ asyncio.run(main())
 
 
 @contextmanager
-def process(url: str, folder: Path) -> Iterator["subprocess.Popen[str]"]:
+def process(url: str, folder: Path) -> Generator["subprocess.Popen[str]"]:
     """Run the program until it has stored a checkpoint; kill it at the end."""
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM, url, str(folder)],
