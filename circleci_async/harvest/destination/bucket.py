@@ -358,7 +358,8 @@ def open_bucket(name: str, url: str) -> Bucket:
     check_installed(name, url)
     from obstore.store import MemoryStore, from_url
 
-    location = url.rstrip("/")
+    scheme = "s3" if parts.scheme == "s3a" else parts.scheme
+    location = scheme + url[len(parts.scheme) :].rstrip("/")  # one working folder, however the URL is written
     if url.startswith("memory:"):
         with _memory_lock:
             return Bucket(_memory.setdefault(location, MemoryStore()), location)

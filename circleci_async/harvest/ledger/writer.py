@@ -67,6 +67,10 @@ class LedgerWriter:
         loop = asyncio.get_running_loop()
         return loop.run_in_executor(self._thread, partial(work, self._opened, *args, **kwargs))
 
+    def call(self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do what `run` does from another thread, and wait. Raises errors as they are: see `explain`."""
+        return self._thread.submit(partial(work, self._opened, *args, **kwargs)).result()
+
     def explain(self, error: Exception) -> Exception:
         """Return the `LedgerError` for an error of the database or of the file system, and other errors as they are."""
         if isinstance(error, OSError) or (isinstance(error, sqlite3.Error) and not is_value_error(error)):
