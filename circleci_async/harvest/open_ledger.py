@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from attrs import evolve
 
 from ..errors import CircleCIError, LedgerBusy, LedgerError
+from .destination.parts import discard_parts
 from .destination.place import Place
 from .ledger.remote.lease import is_running as is_leased
 from .ledger.remote.reading import fetch_to_read
@@ -31,12 +32,21 @@ async def open_ledger(place: Place, on_lost: Callable[[CircleCIError], None]) ->
         else:
             async with (
                 RemoteLedger(place.bucket, place.ledger, on_lost=on_lost) as remote,
-                LedgerWriter(place.ledger) as writer,
+                _copy(place, remote) as writer,
                 remote.attached(writer),
             ):
                 yield writer
     finally:
         lock.release()
+
+
+@asynccontextmanager
+async def _copy(place: Place, remote: RemoteLedger) -> AsyncGenerator[LedgerWriter]:
+    """Open the copy of the ledger of a bucket. Partial files are named after the ids that a ledger gave them."""
+    if not remote.follows_own_run:
+        await asyncio.to_thread(discard_parts, place.ledger)
+    async with LedgerWriter(place.ledger) as writer:
+        yield writer
 
 
 async def readable(place: Place) -> Place:

@@ -119,8 +119,9 @@ class _Pruning:
         """Delete the old files."""
         async with open_ledger(self._place, self._lost) as writer:
             with closing(finished_files(self._place)) as finished:
-                while self._error is None and await writer.run(self._delete_batch, finished):
-                    pass
+                while self._error is None and (batch := await writer.run(self._mark_batch)):
+                    await writer.store()
+                    await writer.run(self._delete, finished, batch)
 
         if self._error is not None:
             raise self._error
@@ -150,18 +151,23 @@ class _Pruning:
             self._note(file, status)
         return bool(files)
 
-    def _delete_batch(self, sql: sqlite3.Connection, finished: FinishedFiles) -> bool:
-        """Mark files, delete them, and record that; the next call of `prune_harvest` deletes marked ones first."""
+    def _mark_batch(self, sql: sqlite3.Connection) -> dict[int, FinishedFile]:
+        """Mark files, by id. The next call of `prune_harvest` deletes marked ones first."""
         ids, files = self._batch(sql)
         with transaction(sql):
             sql.executemany("UPDATE artifacts SET state = 'pruning' WHERE id = ?", [(id,) for id in ids])
-        ends: list[tuple[str, int]] = []
-        for id, file, status in zip(ids, files, finished.remove(files), strict=True):
-            ends.append(("pruned" if self._note(file, status) else "done", id))
+        return dict(zip(ids, files, strict=True))
+
+    def _delete(self, sql: sqlite3.Connection, finished: FinishedFiles, batch: dict[int, FinishedFile]) -> None:
+        """Delete files, and record that."""
+        statuses = finished.remove(list(batch.values()))
+        ends = [
+            ("pruned" if self._note(file, status) else "done", id)
+            for (id, file), status in zip(batch.items(), statuses, strict=True)
+        ]
         with transaction(sql):
             sql.executemany("UPDATE artifacts SET state = ? WHERE id = ?", ends)
             sql.executemany("DELETE FROM calls WHERE artifact = ?", [(id,) for state, id in ends if state == "pruned"])
-        return bool(files)
 
     def _note(self, file: FinishedFile, status: Status) -> bool:
         """Count a file, and its space if it has no other name; return False for an error."""

@@ -9,7 +9,7 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Literal
@@ -45,6 +45,8 @@ class Fault:
     key: str = ".*"
     query: str | None = None
     """The name of a parameter, such as `uploads` or `partNumber`, that the request has."""
+    skip: int = 0
+    """Matching requests that are forwarded first."""
     times: int | None = None
 
     status: int | None = None
@@ -63,6 +65,8 @@ class Fault:
     """Close the connection after these bytes of the response, head included."""
     drop: Literal["close", "reset"] | None = None
     """Close the connection instead of forwarding the request."""
+    then: Callable[[], object] | None = None
+    """Called when the fault has happened, in the thread of the proxy."""
     happened: int = 0
 
     def matches(self, request: S3Request) -> bool:
@@ -72,6 +76,13 @@ class Fault:
             and re.fullmatch(self.key, request.key, re.DOTALL) is not None
             and (self.query is None or self.query in request.query)
         )
+
+    def takes(self, request: S3Request) -> bool:
+        """Return whether the fault happens to a request, which counts as skipped otherwise if it matches."""
+        if not self.matches(request):
+            return False
+        self.skip -= 1
+        return self.skip < 0
 
 
 class FaultProxy:
@@ -133,8 +144,22 @@ class FaultProxy:
         head = await reader.readuntil(b"\r\n\r\n")
         request = _parsed(head)
         self.requests.append(request)
-        fault = next((each for each in self.faults if each.matches(request)), Fault())
+        fault = next((each for each in self.faults if each.takes(request)), Fault())
         fault.happened += 1
+        try:
+            await self._apply(fault, request, head, reader, writer)
+        finally:
+            if fault.then is not None:
+                fault.then()
+
+    async def _apply(
+        self,
+        fault: Fault,
+        request: S3Request,
+        head: bytes,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
         await asyncio.sleep(fault.delay)
         if fault.drop == "reset":
             sock: socket.socket = writer.get_extra_info("socket")

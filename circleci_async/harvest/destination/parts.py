@@ -5,7 +5,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import BinaryIO, Final, NamedTuple
 
 from ...downloads.directory import Directory
@@ -141,6 +141,14 @@ class PartialFiles:
         """Delete a partial file, if it exists and can be deleted."""
         with suppress(OSError):
             self.directory.unlink(part.name)
+
+
+def discard_parts(root: str | os.PathLike[str]) -> None:
+    """Delete all partial files below a folder. Raises `LedgerError`."""
+    with closing(PartialFiles(root)) as parts:
+        parts.create()
+        for part in parts.all():
+            parts.remove(part)
 
 
 def file_checksum(folder: Directory, name: str) -> tuple[int, str]:

@@ -70,6 +70,8 @@ class Lease:
         self._holder = holder
         self._etag = ""
         self._lock = Lock()
+        self.follows_own_run: bool = False
+        """Whether the last holder had the same working folder."""
 
     def acquire(self) -> None:
         """Create the lease, or take it over if its holder is gone. Raises `LedgerBusy`.
@@ -85,6 +87,7 @@ class Lease:
             etag = self._write(partial(self._take, found))
             if etag is not None:
                 self._etag = etag
+                self.follows_own_run = found is not None and self._is_own(found[0])
                 return
         raise LedgerBusy(f"other harvests are starting in {self._bucket.location}: run the same command again later")
 
@@ -126,7 +129,7 @@ class Lease:
 
     def _is_free(self, holder: Holder, is_released: bool, status: StoredObject) -> bool:
         """Return whether the lease can be taken over now, or False if that must be asked again."""
-        if is_released or (holder.folder, holder.host) == (self._holder.folder, self._holder.host):
+        if is_released or self._is_own(holder):
             return True
         now = _store_time(self._bucket)
         if now is None:
@@ -138,6 +141,9 @@ class Lease:
             f"another harvest ({holder}) is running in {self._bucket.location} since {holder.began}: if that process"
             f" is gone, run the same command again in {min(LEASE_SECONDS, seconds_left):.0f} s"
         )
+
+    def _is_own(self, holder: Holder) -> bool:
+        return (holder.folder, holder.host) == (self._holder.folder, self._holder.host)
 
 
 def is_running(bucket: Bucket) -> bool:

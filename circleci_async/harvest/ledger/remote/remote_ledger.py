@@ -79,6 +79,11 @@ class RemoteLedger:
             raise
         return self
 
+    @property
+    def follows_own_run(self) -> bool:
+        """Whether the last harvest had the same working folder, so that the ids in it are those of this ledger."""
+        return self._lease.follows_own_run
+
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
@@ -101,6 +106,7 @@ class RemoteLedger:
         """Store the changes that a writer of the folder makes, every 30 s and when the block ends."""
         await writer.run(note_changes)
         self._writer, self._is_changed = writer, True
+        writer.on_store = self.checkpoint
         storing = asyncio.create_task(self._store_changes())
         cancelled = None
         try:
@@ -115,7 +121,7 @@ class RemoteLedger:
                     self._is_changed = False
                 else:
                     self._lose(outcome.error)
-            self._writer = None
+            self._writer = writer.on_store = None
         if cancelled is not None:
             raise cancelled
 
