@@ -30,6 +30,8 @@ class S3Request:
     headers: dict[str, str] = field(repr=False)
     size: int
     """Bytes of the body as announced."""
+    body: bytearray = field(default_factory=bytearray, repr=False)
+    """The bytes of the body that were received."""
 
     @property
     def key(self) -> str:
@@ -108,6 +110,10 @@ class FaultProxy:
         rule = Fault(method, key)
         return sum(map(rule.matches, self.requests))
 
+    def drop_connections(self) -> None:
+        """Close all connections, so that the requests that are delayed fail."""
+        self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._tasks])
+
     def run(self, started: threading.Event) -> None:
         """Serve until `close`. The target of the thread."""
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
@@ -169,14 +175,14 @@ class FaultProxy:
             return
         body = _limited(request.size, fault.cut_request)
         if fault.status is not None:
-            await _copied(reader, None, body, fault.rate)
+            await _copied(reader, None, body, fault.rate, request.body)
             await _send_error(writer, fault, is_head=request.method == "HEAD")
             return
         upstream, to_upstream = await asyncio.open_connection(self._target.hostname, self._target.port)
         try:
             to_upstream.write(re.sub(rb"\r\nconnection:[^\r]*", b"", head[:-2], flags=re.IGNORECASE))
             to_upstream.write(b"Connection: close\r\n\r\n")
-            await _copied(reader, to_upstream, body, fault.rate)
+            await _copied(reader, to_upstream, body, fault.rate, request.body)
             if fault.cut_request is None:
                 await _copied(upstream, writer, fault.cut_response, fault.rate)
         finally:
@@ -199,9 +205,13 @@ def _limited(size: int, limit: int | None) -> int:
 
 
 async def _copied(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter | None, size: int | None, rate: int | None
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter | None,
+    size: int | None,
+    rate: int | None,
+    copy: bytearray | None = None,
 ) -> None:
-    """Copy `size` bytes, or all until the end; to nowhere if there is no writer."""
+    """Copy `size` bytes, or all until the end; to nowhere if there is no writer, and into `copy`."""
     left = size
     chunk = CHUNK if rate is None else max(1, rate // 50)
     while left is None or left > 0:
@@ -209,6 +219,8 @@ async def _copied(
         if not piece:
             return
         left = None if left is None else left - len(piece)
+        if copy is not None:
+            copy += piece
         if writer is not None:
             writer.write(piece)
             await writer.drain()
