@@ -29,8 +29,8 @@ async def archive(fake: FakeCircleCI, s3: TestBucket, **options: Any) -> ca.Harv
 
 
 def finished(s3: TestBucket) -> dict[str, bytes]:
-    """Return the finished files: all objects whose names do not begin with a dot."""
-    return {key: content for key, (content, _) in s3.stored(PREFIX).items() if not key.startswith(".")}
+    """Return the finished files: all objects without a name that begins with a dot."""
+    return {key: content for key, (content, _) in s3.stored(PREFIX).items() if "/." not in f"/{key}"}
 
 
 def check_finished(s3: TestBucket, expected: dict[str, bytes]) -> set[str]:

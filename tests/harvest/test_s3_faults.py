@@ -225,15 +225,15 @@ async def test_keys_that_are_too_long_fail_and_the_others_are_kept(s3: TestBucke
     job = world.project("gh/acme/api").pipeline().workflow("build").job("test")
     fill(job, 3)
     kept = all_artifacts(world)[:]
-    job.artifact("/".join(["d" * 200] * 6), b"long")
+    for number in range(6):  # more than the failures in a row that count as an outage of the bucket
+        job.artifact("/".join(["d" * 200] * 6) + str(number), b"long")
     async with FakeCircleCI(world) as fake:
-        report = await archive(fake, s3)
-        [failure] = report.failed
-        assert "its name has 1," in failure.error
-        assert "more than the 1,024 that stores allow" in failure.error
-        assert report.error is None
-        assert finished(s3) == usual_tree(kept)
-        before = len(gets(fake))
-        again = await archive(fake, s3)
-        assert (len(again.failed), len(again.files)) == (1, 0)
-        assert len(gets(fake)) == before  # nothing is downloaded that cannot be kept
+        for _ in range(2):
+            report = await archive(fake, s3)
+            assert report.error is None
+            assert len(report.failed) == 6
+            for failure in report.failed:
+                assert "its name has 1," in failure.error
+                assert "more than the 1,024 that stores allow" in failure.error
+            assert finished(s3) == usual_tree(kept)
+            assert len(gets(fake)) == len(kept)  # nothing is downloaded that cannot be kept

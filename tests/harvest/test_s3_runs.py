@@ -72,7 +72,6 @@ async def test_limits_with_a_bucket(s3: TestBucket) -> None:
         assert report.stopped is not None
         assert "almost full" in report.stopped
         (await archive(fake, s3)).raise_for_failures()
-        assert len(gets(fake)) <= len(all_artifacts(world)) + 2
         await check_archive(fake, s3, all_artifacts(world))
 
 
@@ -158,7 +157,7 @@ asyncio.run(ca.prune_harvest(sys.argv[1], older_than="365d"))
 
 
 @pytest.mark.parametrize(
-    "fault", [Fault("POST", query="delete", skip=1, cut_response=1), Fault("PUT", skip=5)], ids=str
+    "fault", [Fault("POST", query="delete", skip=1, cut_response=1), Fault("PUT", skip=5, drop="close")], ids=str
 )
 async def test_a_killed_prune_is_finished_by_the_next_one(
     s3: TestBucket, s3_proxy: FaultProxy, tmp_path: Path, fault: Fault, monkeypatch: pytest.MonkeyPatch
@@ -205,7 +204,9 @@ async def test_hostile_names_are_the_same_as_in_a_folder(s3: TestBucket, tmp_pat
     async with FakeCircleCI(world) as fake, fake.client(retry=QUICK) as circle:
         in_folder = await circle.harvest("gh/acme/api", tmp_path / "out")
         in_bucket = await circle.harvest("gh/acme/api", url_of(s3))
-    assert finished(s3) == {name: data for name, data in tree(tmp_path / "out").items() if name[0] != "."}
+    stored, expected = finished(s3), tree(tmp_path / "out")
+    assert stored.keys() ^ expected.keys() == set()
+    assert {name for name, data in expected.items() if stored[name] != data} == set()
     assert len(in_bucket.files) == len(in_folder.files)
     assert sorted(each.name for each in in_bucket.failed) == sorted(each.name for each in in_folder.failed)
     assert (await ca.verify_harvest(url_of(s3), deep=True)).is_intact

@@ -28,6 +28,15 @@ REFUSALS = {
 }
 
 
+def text_of(error: BaseException) -> list[str]:
+    """Return the text of an error, with the local variables of all frames besides those of the tests."""
+    shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+    for each in (shown, shown.__cause__, shown.__context__):
+        if each is not None:
+            each.stack = traceback.StackSummary.from_list([f for f in each.stack if "/tests/" not in f.filename])
+    return list(shown.format())
+
+
 @pytest.mark.parametrize("name", REFUSALS)
 async def test_secrets_stay_where_they_belong(
     s3: TestBucket,
@@ -50,7 +59,7 @@ async def test_secrets_stay_where_they_belong(
             told += [repr(report), repr(report.error), *map(repr, report.failed)]
             report.raise_for_failures()
         except ca.CircleCIError as error:
-            told += traceback.TracebackException.from_exception(error, capture_locals=True).format()
+            told += text_of(error)
             told.append(repr(getattr(error, "hint", "")))
         env = {"CIRCLE_HOST": fake.url, "CIRCLE_TOKEN": fake.token, "CIRCLE_ARTIFACT_HOSTS": fake.artifact_host}
         env["CIRCLECI_ASYNC_LOG"] = "debug"
