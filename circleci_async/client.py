@@ -10,25 +10,23 @@ from .config.os_keyring import KeyringToken
 from .config.redacted import NotPicklable, Redacted
 from .config.settings import discover
 from .config.tokens import Token
-from .config.trust import Trust
-from .core.arguments import check_positive_integer
 from .core.attempts import OnAttempt
 from .core.bounded_body import MAX_RESPONSE
-from .core.credentials import Auth, Credentials
+from .core.credentials import Auth
 from .core.encoding import Query
-from .core.limiter import Limiter
 from .core.paging import Paged
 from .core.request import RequestOptions
 from .core.retry import RetryPolicy
 from .core.session import Session
-from .core.state import ClientState
+from .core.state import SharedSettings, new_state
 from .core.stats import Stats
-from .core.transport import Middleware, Transport
+from .core.transport import Middleware
 from .errors import InvalidArgument
 from .resources.api_groups import ApiGroups
 
 if TYPE_CHECKING:
     import aiohttp
+    from distributed import Client
 
     from .core.rate_limit_status import RateLimitStatus
     from .core.when import When
@@ -104,12 +102,18 @@ class CircleCI(ApiGroups, NotPicklable):
         configure_logging()
         options = RequestOptions(timeout, retry or RetryPolicy(), on_attempt, min_speed)
         self._settings = settings = discover(given_token, given_host, artifact_hosts)
-        trust = Trust(settings.host, settings.artifact_hosts)
-        credentials = Credentials(Redacted(settings.token), trust, auth, settings.token_source)
-        transport = Transport(credentials, http, trust_env=trust_env, middlewares=middlewares, user_agent=user_agent)
-        max_bytes = check_positive_integer("max_response_bytes", max_response_bytes)
-        stats = Stats()
-        state = ClientState(settings.host, credentials, transport, Limiter(concurrency, stats), stats, max_bytes)
+        shared = SharedSettings(
+            host=settings.host,
+            artifact_hosts=settings.artifact_hosts,
+            are_hosts_named=settings.are_hosts_named,
+            auth=auth,
+            concurrency=concurrency,
+            max_response_bytes=max_response_bytes,
+            user_agent=user_agent,
+            trust_env=trust_env,
+        )
+        token_source = settings.token_source
+        state = new_state(shared, Redacted(settings.token), token_source, http=http, middlewares=middlewares)
         self._session = Session(state, options)
         self._owns_state = True
 
@@ -233,6 +237,8 @@ class CircleCI(ApiGroups, NotPicklable):
         recheck: "When | None" = None,
         on_progress: "OnHarvestEvent | None" = None,
         on_file: "OnFile | None" = None,
+        workers: "Client | None" = None,
+        send_token: bool = False,
     ) -> "HarvestReport":
         """Download artifacts, logs, tests and builds of projects or organizations, except those already downloaded.
 
@@ -267,8 +273,14 @@ class CircleCI(ApiGroups, NotPicklable):
         - `on_file`: an async function, awaited once for each `HarvestedFile` that this harvest places, `concurrency` at
           a time. A slow one slows the downloads. If it raises an error, the file is kept, the report lists the failure,
           and the next harvest calls it again, as it does after a kill or a cancellation.
+        - `workers`: a `distributed.Client`, synchronous or asynchronous (of this event loop): the workers of its Dask
+          cluster fetch the files, `concurrency` per process, and store them in the bucket, or in a folder that all
+          share. They have this version of the package, find their tokens themselves, and use this client's host,
+          timeouts and retries, but not its `http`, `middlewares` and `on_attempt`. None: this process.
+        - `send_token`: send this client's token to the workers. Everyone who can connect to the scheduler can read it.
 
-        Raises `InvalidArgument`; the error of `projects.list` if no other project is given; `LedgerError` if the
+        Raises `InvalidArgument`; `ConfigurationError` if an extra is missing; the error of `projects.list` if no other
+        project is given; `LedgerError` if the
         ledger cannot be used; `LedgerBusy` if another harvest is running in `into`. Cancelling leaves only complete
         files and keeps everything downloaded so far.
         """
@@ -293,6 +305,8 @@ class CircleCI(ApiGroups, NotPicklable):
             recheck=recheck,
             on_progress=on_progress,
             on_file=on_file,
+            workers=workers,
+            send_token=send_token,
         )
 
     @property

@@ -38,6 +38,7 @@ __all__ = [
     "Unprocessable",
     "UnsafePath",
     "WaitTimeout",
+    "WorkersError",
 ]
 
 
@@ -360,6 +361,10 @@ class LedgerBusy(LedgerError):
     """Another harvest is running in the same destination."""
 
     hint: str | None = "Wait until it has ended, or choose another destination."
+
+
+class WorkersError(CircleCIError):
+    """The Dask workers of a harvest cannot be used: none joined, another version, or the scheduler was lost."""
 
 
 class SignatureError(CircleCIError):

@@ -18,6 +18,7 @@ IMPORTERS = {
     "aiohttp": {"core.transport", "testing", "webhooks.aiohttp_handler"},
     "backoff": {"core.retry"},
     "cattrs": {"core.codec"},
+    "distributed": {"harvest.workers"},
     "keyring": {"config.os_keyring"},
     "obstore": {"harvest.destination.bucket"},
     "polars": {"harvest.parquet"},

@@ -59,6 +59,9 @@ class Settings(NotPicklable):
     artifact_hosts: tuple[str, ...]
     """Hosts besides the API host that are sent the token."""
 
+    are_hosts_named: bool = attrs.field(default=False, eq=False)
+    """Whether `artifact_hosts` are from an argument or the environment, and not the default for the token."""
+
     @property
     def token_source(self) -> str:
         """Where the token was found, or why there is none."""
@@ -126,7 +129,7 @@ def discover(
     if isinstance(artifact_hosts, str):  # one name, or a list as in the environment variable
         artifact_hosts = artifact_hosts.replace(",", " ").split()
     hosts = default_artifact_hosts if artifact_hosts is None else tuple(artifact_hosts)
-    return Settings(root, found.reveal(), source, hosts)
+    return Settings(root, found.reveal(), source, hosts, artifact_hosts is not None)
 
 
 def _check_text(value: Redacted[Any], name: str, right: str) -> None:

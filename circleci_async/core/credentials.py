@@ -59,6 +59,10 @@ class Credentials(NotPicklable):
             return self._header(token), hash(token)
         return None
 
+    async def current_token(self) -> Redacted[str | None]:
+        """Return the token, of a function its current one. Raises `ConfigurationError` for an invalid one."""
+        return Redacted(await call_token(self._token) if callable(self._token) else self._token or None)
+
     async def has_new_token(self, response: Response) -> bool:
         """Return whether the token has changed since the request of this response was sent."""
         if response.token_fingerprint is None or self._token is None or isinstance(self._token, str):

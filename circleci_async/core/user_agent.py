@@ -1,10 +1,13 @@
 """The `User-Agent` header."""
 
-from typing import Any
+from typing import Any, Final
 
 from ..errors import InvalidArgument
 
-USER_AGENT = "circleci-async/0.1.0"
+VERSION: Final = "0.1.0"
+"""The version of this package."""
+
+USER_AGENT = f"circleci-async/{VERSION}"
 
 
 def user_agent_header(user_agent: Any, *, is_set: bool) -> dict[str, str]:

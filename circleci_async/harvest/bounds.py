@@ -42,7 +42,7 @@ class Bounds:
         self._root = root
         self.max_files = max_files
         self.max_bytes = max_bytes
-        self._min_free = min_free
+        self.min_free = min_free
         self._files = 0
         self._bytes = 0
         self._admitted: dict[int, int] = {}
@@ -83,6 +83,20 @@ class Bounds:
         self._reserved[id] = self._reserved.get(id, 0) + size
         return True
 
+    @property
+    def bytes_left(self) -> int | None:
+        """The bytes that can still be admitted; None without `max_bytes`."""
+        return None if self.max_bytes is None else max(0, self.max_bytes - self._bytes)
+
+    def admit_stored(self, id: int, size: int) -> None:
+        """Count the bytes of an admitted file that was stored elsewhere, within `bytes_left`."""
+        self._bytes += size
+        self._admitted[id] = size
+
+    def reach(self, reason: str) -> None:
+        """Note that a bound is reached."""
+        self._reach(reason)
+
     def release(self, id: int) -> None:
         """Stop counting a file that could not be downloaded, and its bytes."""
         self._files -= 1
@@ -103,19 +117,19 @@ class Bounds:
 
     def _has_space(self, size: int, total: int) -> bool:
         now = time.monotonic()
-        is_scarce = self._free - self._unwritten - size < 2 * self._min_free
+        is_scarce = self._free - self._unwritten - size < 2 * self.min_free
         if is_scarce or now - self._checked_at >= DISK_CHECK_INTERVAL:
             self._free = shutil.disk_usage(self._root).free
             self._checked_at = now
-        if self._free - self._unwritten - size >= self._min_free:
+        if self._free - self._unwritten - size >= self.min_free:
             return True
-        room = self._free - self._min_free
+        room = self._free - self.min_free
         if total > MIN_ROOM and room > MIN_ROOM:
             raise TooLarge(
-                f"it needs {total:,} bytes, and {room:,} bytes of the disk are free beside min_free={self._min_free}:"
+                f"it needs {total:,} bytes, and {room:,} bytes of the disk are free beside min_free={self.min_free}:"
                 " free space or choose another folder, then run the same command again"
             )
-        return self._reach(f"the disk is almost full: less than {self._min_free:,} bytes would stay free")
+        return self._reach(f"the disk is almost full: less than {self.min_free:,} bytes would stay free")
 
     def _reach(self, reason: str) -> bool:
         self.reached = self.reached or reason

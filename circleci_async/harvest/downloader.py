@@ -1,8 +1,10 @@
 """Downloads one file: a small one into memory, a large one into its partial file, which can be resumed."""
 
 import asyncio
+from collections.abc import Awaitable
 from contextlib import suppress
 from functools import partial
+from typing import Protocol
 
 from ..core.resumable_body import ResumableBody
 from ..core.session import Session
@@ -12,15 +14,29 @@ from ..downloads.range_receiver import RangeReceiver
 from ..errors import CircleCIError, UnsafePath
 from .bounds import Bounds, TooLarge
 from .destination.parts import PartialFiles
-from .ledger.queue import LedgerQueue
 from .ledger.records import FetchedArtifact, QueuedArtifact
-from .progress import ProgressTracker
 from .sources.body import Body, TextBody
 from .sources.sources import Sources
 
 
 class BoundReached(CircleCIError):
     """The artifact would exceed `max_bytes` or fill the disk."""
+
+
+class VersionLog(Protocol):
+    """Records which version a partial file holds."""
+
+    def note_version(self, id: int, etag: str | None, size: int | None) -> Awaitable[None]:
+        """Record it, before the file is written."""
+        ...
+
+
+class FileProgress(Protocol):
+    """Receives the progress of downloads."""
+
+    def file_advanced(self, artifact: QueuedArtifact, received: int, size: int | None, *, added: int) -> None:
+        """Note the received bytes of a download, of which `added` are new."""
+        ...
 
 
 class Downloader:
@@ -30,10 +46,10 @@ class Downloader:
         self,
         session: Session,
         sources: Sources,
-        queue: LedgerQueue,
+        queue: VersionLog,
         parts: PartialFiles,
         bounds: Bounds,
-        progress: ProgressTracker,
+        progress: FileProgress,
     ) -> None:
         self._session = session
         self._sources = sources
@@ -99,7 +115,7 @@ class Downloader:
 class _Content:
     """The received bytes of one artifact: in memory, and in its partial file."""
 
-    def __init__(self, artifact: QueuedArtifact, queue: LedgerQueue, parts: PartialFiles, worker: FileWorker) -> None:
+    def __init__(self, artifact: QueuedArtifact, queue: VersionLog, parts: PartialFiles, worker: FileWorker) -> None:
         self.artifact = artifact
         self.received = 0
         self.pending = 0
@@ -124,7 +140,7 @@ class _Content:
     def _has_gaps(self) -> bool:
         return self.file is not None and self.file.ranges is not None
 
-    def ranges(self, session: Session, body: ResumableBody, bounds: Bounds, progress: ProgressTracker) -> RangeReceiver:
+    def ranges(self, session: Session, body: ResumableBody, bounds: Bounds, progress: FileProgress) -> RangeReceiver:
         """Return what receives a large body over several connections."""
 
         def advanced(received: int, added: int) -> None:

@@ -1,7 +1,7 @@
 """Downloads the pending artifacts of the ledger's queue, several at a time, and retries failed ones."""
 
 import asyncio
-from typing import Final
+from typing import Final, Protocol
 
 from ..config.log import log
 from ..core.retry import RetryPolicy
@@ -9,17 +9,24 @@ from ..errors import CircleCIError, LedgerError
 from .backpressure import Backpressure
 from .bounds import Bounds, TooLarge
 from .committer import Committer
-from .downloader import BoundReached, Downloader
+from .downloader import BoundReached
 from .ledger.queue import LedgerQueue
-from .ledger.records import QueuedArtifact
+from .ledger.records import FetchedArtifact, QueuedArtifact
 from .outage import OutageDetector, RetryDecision
 from .progress import ProgressTracker
 from .stop_signal import StopSignal
-from .uploader import Uploader
 from .url_renewal import UrlRenewal
 
 CLAIM_SIZE: Final = 256
 """Artifacts that are claimed from the queue at once."""
+
+
+class FileDownloader(Protocol):
+    """Downloads single files: a `Downloader`, an `Uploader` or a `WorkerPool`."""
+
+    async def download(self, artifact: QueuedArtifact) -> FetchedArtifact:
+        """Download one artifact. Raises the errors of a download, `OSError`, and `BoundReached`."""
+        ...
 
 
 class Fetcher:
@@ -31,7 +38,7 @@ class Fetcher:
     def __init__(
         self,
         queue: LedgerQueue,
-        downloader: Downloader | Uploader,
+        downloader: FileDownloader,
         committer: Committer,
         bounds: Bounds,
         backpressure: Backpressure,

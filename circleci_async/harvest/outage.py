@@ -12,6 +12,7 @@ from ..errors import (
     RateLimited,
     StoreError,
     TransportError,
+    WorkersError,
 )
 from .stop_signal import StopSignal
 
@@ -116,9 +117,9 @@ class OutageDetector:
 
 def is_fatal(error: CircleCIError, policy: RetryPolicy) -> bool:
     """Return whether every further request would fail too: no token, a closed client, a pause
-    beyond `max_wait`, a bucket that refuses to be written."""
+    beyond `max_wait`, a bucket that refuses to be written, no Dask workers."""
     if isinstance(error, RateLimited):
         return (error.retry_after or 0) > policy.max_wait
     if isinstance(error, StoreError):
         return error.is_refused
-    return isinstance(error, AuthenticationError | ConfigurationError)
+    return isinstance(error, AuthenticationError | ConfigurationError | WorkersError)

@@ -9,7 +9,7 @@ import os
 from collections.abc import Generator, Iterable
 from contextlib import closing, contextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
-from typing import Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from attrs import evolve
 
@@ -55,6 +55,10 @@ from .stop_signal import StopSignal
 from .uploader import Uploader
 from .url_renewal import UrlRenewal
 
+if TYPE_CHECKING:
+    from .workers.pool import WorkerPool
+    from .workers.start import Workers
+
 ATTEMPTS = 5
 
 Dedupe: TypeAlias = Literal["hardlink"]
@@ -80,6 +84,8 @@ async def harvest(
     recheck: When | None = None,
     on_progress: OnHarvestEvent | None = None,
     on_file: OnFile | None = None,
+    workers: Any = None,
+    send_token: bool = False,
 ) -> HarvestReport:
     """Harvest; see `CircleCI.harvest`."""
     select = Selection() if select is None else select
@@ -95,6 +101,7 @@ async def harvest(
     place = resolve(into, ledger)
     if dedupe is not None and place.bucket is not None:
         raise InvalidArgument(f"dedupe={dedupe!r} needs a folder: {place} is a bucket, which has no hard links")
+    cluster = _workers(workers, into, place, send_token=send_token)
     bounds = Bounds(
         place.folder or place.ledger,
         max_files=max_files,
@@ -104,7 +111,7 @@ async def harvest(
     requests_before = session.state.stats.requests
     given = await given_projects(session, projects)
     run = _HarvestRun(
-        session, place, template, given, select, kinds, sources, recheck_since, bounds, on_progress, on_file
+        session, place, template, given, select, kinds, sources, recheck_since, bounds, on_progress, on_file, cluster
     )
     report = await run.run(concurrency=concurrency, attempts=attempts, dedupe=dedupe is not None)
     return evolve(report, requests=session.state.stats.requests - requests_before)
@@ -124,6 +131,7 @@ class _HarvestRun:
         bounds: Bounds,
         on_progress: OnHarvestEvent | None,
         on_file: OnFile | None,
+        workers: "Workers | None",
     ) -> None:
         self._session = session
         self._place = place
@@ -136,6 +144,7 @@ class _HarvestRun:
         self._recheck = recheck
         self._bounds = bounds
         self._on_file = on_file
+        self._workers = workers
         self._stop = StopSignal()
         self._progress = ProgressTracker(session.state.stats, on_progress)
 
@@ -196,13 +205,21 @@ class _HarvestRun:
             selection=self._select,
             recheck=self._recheck,
             projects=self._projects,
-            queues_whole_jobs=self._place.bucket is not None,
+            queues_whole_jobs=self._place.bucket is not None or self._workers is not None,
         )
-        downloader = Downloader(session, self._sources, queue, files.parts, bounds, progress)
-        bucket = self._place.bucket
+        local = Downloader(session, self._sources, queue, files.parts, bounds, progress)
+        downloader: Downloader | Uploader = local
+        if self._place.bucket is not None:
+            downloader = await self._uploader(self._place.bucket, local, files, run, threads)
+        pool: WorkerPool | None = None
+        if self._workers is not None:
+            options = self._sources.options
+            pool = await self._workers.pool(
+                session, options, downloader, files.parts, bounds, progress, stop, concurrency
+            )
         fetcher = Fetcher(
             queue,
-            downloader if bucket is None else await self._uploader(bucket, downloader, files, run, threads),
+            pool or downloader,
             committer,
             bounds,
             backpressure,
@@ -213,9 +230,9 @@ class _HarvestRun:
             attempts=attempts,
         )
         with self._stop_if_disk_is_full():
-            async with calls or nullcontext(), committer:
+            async with calls or nullcontext(), committer, pool or nullcontext():
                 await reader.record_organizations(self._organizations)
-                await self._run_both(discovery, fetcher, concurrency)
+                await self._run_both(discovery, fetcher, concurrency if pool is None else pool.max_files)
             if stop.error is None:
                 await committer.check()
             if not stop.is_set:
@@ -263,3 +280,14 @@ def _from_ledger(place: Place, id: int) -> tuple[Rows[HarvestedFile], int]:
     """Return the files of a run with their number and total size as the ledger has them. Raises `LedgerError`."""
     sizes = [file.size for file in files_of(place, id, 0)]
     return files_of(place, id, len(sizes)), sum(sizes)
+
+
+def _workers(client: Any, into: HarvestDestination, place: Place, *, send_token: bool) -> "Workers | None":
+    """Return the workers of a Dask client; None without one. Dask is imported only for one."""
+    if client is None:
+        if send_token:
+            raise InvalidArgument(f"send_token={send_token!r} needs workers: it is sent to them only")
+        return None
+    from .workers.start import Workers
+
+    return Workers(client, into, place, send_token=send_token)

@@ -30,12 +30,12 @@ class Uploader:
         self._bucket = bucket
         self._parts = parts
         self._threads = threads
-        self._checks_first = checks_first
+        self.checks_first: bool = checks_first
 
     async def download(self, artifact: QueuedArtifact) -> FetchedArtifact:
         """Download an artifact and put it. Raises the errors of `Downloader.download`, and `StoreError`."""
         self._bucket.check_key(artifact.target or "")
-        if self._checks_first and (known := await self._threads.run(self._find, artifact)) is not None:
+        if self.checks_first and (known := await self._threads.run(self._find, artifact)) is not None:
             return known
         file = await self._downloader.download(artifact)
         try:

@@ -98,3 +98,10 @@ def test_a_put_that_is_refused(cli: Cli, fake: FakeCircleCI, files: int, s3: Tes
     s3_proxy.faults.clear()
     assert cli("harvest", "run", "gh/acme/api", "--into", f"{s3.url}/acme").code == 0
     assert len(s3.keys("acme/gh/")) == files
+
+
+@pytest.mark.parametrize("url", ["s3:/ci-archive/acme", "s3://"])
+def test_a_url_without_a_bucket(cli: Cli, fake: FakeCircleCI, files: int, url: str) -> None:
+    done = cli("harvest", "run", "gh/acme/api", "--into", url)
+    assert done.code == 2
+    assert done.err == f"error: --into must be the URL of a bucket, such as 's3://bucket/prefix', got {url!r}\n"

@@ -364,7 +364,7 @@ def open_bucket(name: str, url: str) -> Bucket:
             raise
         reason = failure_text(error)
     if "URL" in reason:
-        raise InvalidArgument(f"{name} {url!r} is not the URL of a bucket, such as 's3://bucket/prefix': {reason}")
+        raise InvalidArgument(f"{name} must be the URL of a bucket, such as 's3://bucket/prefix', got {url!r}")
     raise ConfigurationError(f"{name} {url!r} cannot be opened: {reason}: set it in the environment")
 
 

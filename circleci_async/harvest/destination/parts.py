@@ -71,6 +71,16 @@ class PartialFiles:
             raise RuntimeError("the folder of partial files is not open")
         return self._opened
 
+    def mark(self, name: str) -> None:
+        """Create an empty file, by which other processes recognize the folder until `remove_others`."""
+        os.close(self.directory.open_file(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+
+    def remove_others(self) -> None:
+        """Delete all files in the folder that are not partial ones, as far as possible: marks, and temporary ones."""
+        with suppress(OSError, LedgerError):
+            for _ in self.all():
+                pass
+
     def all(self) -> Iterator[Part]:
         """Yield the partial files, and delete all other files in their folder.
 

@@ -32,6 +32,7 @@ class Sources:
     """Lists the files of jobs, and opens each from its row of the queue. It keeps what several files of a job need."""
 
     def __init__(self, session: Session, options: SourceOptions) -> None:
+        self.options: SourceOptions = options
         patterns = options.patterns
         self._sources: dict[HarvestKind, Source] = {
             "artifacts": ArtifactSource(session),

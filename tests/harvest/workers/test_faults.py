@@ -1,0 +1,200 @@
+"""Workers, schedulers and callers that die, hang or do not fit."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import circleci_async as ca
+from circleci_async.harvest.workers import pool
+from circleci_async.testing import FakeCircleCI, Fault
+from circleci_async.testing.server.exchange import Request
+from tests.harvest.harvests import QUICK, all_artifacts, harvest, small_world, tree, usual_tree
+from tests.leftovers import check_nothing_in_use
+
+from .conftest import NewCluster, connected
+
+
+class Trigger:
+    """An event after a number of requests for artifacts."""
+
+    def __init__(self, after: int, path: str = "") -> None:
+        self.reached = asyncio.Event()
+        self._after = after
+        self._path = path
+
+    def __call__(self, request: Request) -> None:
+        if request.origin == "storage" and request.path.endswith(self._path):
+            self._after -= 1
+            if self._after <= 0:
+                self.reached.set()
+
+
+async def test_a_worker_is_killed(new_cluster: NewCluster, into: Path) -> None:
+    cluster, world = new_cluster(), small_world(artifacts=20)
+    trigger = Trigger(30)
+    async with FakeCircleCI(world, on_request=trigger, latency=0.01) as fake, connected(cluster.address) as workers:
+        running = asyncio.create_task(harvest(fake, into, workers=workers))
+        await trigger.reached.wait()
+        cluster.kill(cluster.workers[0])
+        report = await running
+    assert (len(report.files), report.is_complete) == (120, True)
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+async def test_only_the_file_fails_whose_workers_die(new_cluster: NewCluster, into: Path) -> None:
+    cluster, world = new_cluster(workers=1, threads=1), small_world(pipelines=1, jobs=1, artifacts=4)
+
+    async def kill(request: Request) -> None:
+        if request.origin == "storage" and request.path.endswith("/2.txt"):
+            cluster.kill(cluster.workers[-1])
+            await asyncio.to_thread(cluster.add_worker, threads=1)
+
+    async with FakeCircleCI(world, on_request=kill) as fake, connected(cluster.address) as workers:
+        report = await harvest(fake, into, workers=workers)
+        assert [each.name for each in report.failed] == ["logs/2.txt"]
+        assert report.failed[0].error.startswith("the Dask workers that downloaded it died (the last one was tcp://")
+        assert (len(report.files), report.error) == (3, None)
+    async with FakeCircleCI(world) as fake, connected(cluster.address) as workers:
+        report = await harvest(fake, into, workers=workers)
+        assert (len(report.files), report.is_complete) == (1, True)
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+async def test_the_caller_is_killed(new_cluster: NewCluster, into: Path) -> None:
+    cluster, world = new_cluster(), small_world(artifacts=20)
+    trigger = Trigger(60)
+    async with FakeCircleCI(world, on_request=trigger, latency=0.01) as fake:
+        caller = await asyncio.to_thread(cluster.start_harvest, fake.url, fake.artifact_host, into)
+        await trigger.reached.wait()
+        cluster.kill(caller)
+        async with connected(cluster.address) as workers:
+            report = await harvest(fake, into, workers=workers)
+            assert report.is_complete
+            assert len(report.files) < 120
+            again = await harvest(fake, into, workers=workers)
+            assert (len(again.files), len(again.skipped)) == (0, 120)
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+async def test_the_scheduler_is_killed(new_cluster: NewCluster, into: Path) -> None:
+    cluster, world = new_cluster(), small_world(artifacts=20)
+    trigger = Trigger(30)
+    async with FakeCircleCI(world, on_request=trigger, latency=0.01) as fake:
+        async with connected(cluster.address) as workers:
+            running = asyncio.create_task(harvest(fake, into, workers=workers))
+            await trigger.reached.wait()
+            cluster.kill(cluster.scheduler)
+            report = await running
+        assert isinstance(report.error, ca.WorkersError)
+        assert str(report.error).startswith(f"the Dask scheduler {cluster.address} was lost: ")
+        assert report.error.hint == "Run the same command again: it continues."
+        assert report.stopped == str(report.error)
+        assert list(report.failed) == []
+        done = len(report.files)
+        async with connected(new_cluster().address) as workers:
+            report = await harvest(fake, into, workers=workers)
+    assert (len(report.files), report.is_complete) == (120 - done, True)
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+async def test_a_cancelled_harvest_cancels_its_tasks(new_cluster: NewCluster, into: Path) -> None:
+    cluster, world = new_cluster(), small_world(artifacts=20)
+    trigger = Trigger(10)
+    delays = True
+
+    def delay(request: Request) -> Fault | None:
+        trigger(request)
+        return Fault(delay=60.0) if delays and trigger.reached.is_set() and request.origin == "storage" else None
+
+    async with FakeCircleCI(world, on_request=delay) as fake, connected(cluster.address) as workers:
+        async with fake.client(retry=QUICK) as circle:
+            running = asyncio.create_task(circle.harvest("gh/acme/api", into, workers=workers))
+            await trigger.reached.wait()
+            while not await tasks(workers):
+                await asyncio.sleep(0.01)
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+            check_nothing_in_use(circle)
+        while await tasks(workers):
+            await asyncio.sleep(0.01)
+        while await executing(workers):  # a worker stops the batch that runs
+            await asyncio.sleep(0.01)
+        (await ca.verify_harvest(into)).raise_for_differences()
+        delays = False
+        assert (await harvest(fake, into, workers=workers)).is_complete
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+async def tasks(workers: Any) -> list[str]:
+    """Return the tasks that the scheduler knows."""
+    return list(await workers.run_on_scheduler(lambda dask_scheduler: [str(key) for key in dask_scheduler.tasks]))
+
+
+async def executing(workers: Any) -> int:
+    """Return how many tasks the workers run."""
+    counts = await workers.run(lambda dask_worker: len(dask_worker.active_threads))
+    return sum(counts.values())
+
+
+async def test_cancelling_while_the_scheduler_hangs(new_cluster: NewCluster, into: Path) -> None:
+    cluster = new_cluster()
+    trigger = Trigger(10)
+    async with FakeCircleCI(small_world(), on_request=trigger, latency=0.01) as fake:
+        async with connected(cluster.address) as workers, fake.client(retry=QUICK) as circle:
+            running = asyncio.create_task(circle.harvest("gh/acme/api", into, workers=workers))
+            await trigger.reached.wait()
+            os.kill(cluster.scheduler, signal.SIGSTOP)
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+            check_nothing_in_use(circle)
+            os.kill(cluster.scheduler, signal.SIGCONT)
+        (await ca.verify_harvest(into)).raise_for_differences()
+
+
+async def test_there_are_no_workers(new_cluster: NewCluster, into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "WORKER_TIMEOUT", 0.05)
+    monkeypatch.setattr(pool, "POLL_INTERVAL", 0.01)
+    async with FakeCircleCI(small_world()) as fake, connected(new_cluster(workers=0).address) as workers:
+        report = await harvest(fake, into, workers=workers)
+    assert str(report.error) == report.stopped == "the Dask cluster has had no worker for 0.05 s"
+    assert report.error is not None
+    assert report.error.hint is not None
+    assert "dask worker tcp://SCHEDULER:8786" in report.error.hint
+
+
+async def test_a_worker_that_joins_gets_work(new_cluster: NewCluster, into: Path) -> None:
+    cluster, world = new_cluster(workers=0), small_world(pipelines=1)
+    async with FakeCircleCI(world) as fake, connected(cluster.address) as workers:
+        running = asyncio.create_task(harvest(fake, into, workers=workers))
+        await asyncio.to_thread(cluster.add_worker)
+        report = await running
+    assert (len(report.files), report.is_complete) == (8, True)
+
+
+async def test_a_worker_of_another_version(new_cluster: NewCluster, into: Path) -> None:
+    cluster = new_cluster(workers=0)
+    _, address = cluster.add_worker(version="9.9.9")
+    async with FakeCircleCI(small_world()) as fake, connected(cluster.address) as workers:
+        report = await harvest(fake, into, workers=workers)
+    assert isinstance(report.error, ca.WorkersError)
+    assert str(report.error) == (
+        f"the Dask worker {address} has circleci-async 9.9.9, and this process has {ca.__version__}: install"
+        f" circleci-async=={ca.__version__} there"
+    )
+    assert (len(report.files), list(report.failed)) == (0, [])
+
+
+async def test_a_worker_without_this_package(new_cluster: NewCluster, into: Path) -> None:
+    cluster = new_cluster(workers=0)
+    _, address = cluster.add_worker(is_missing=True)
+    async with FakeCircleCI(small_world()) as fake, connected(cluster.address) as workers:
+        report = await harvest(fake, into, workers=workers)
+    assert isinstance(report.error, ca.WorkersError)
+    text = f"the Dask worker {address} does not have circleci-async: install circleci-async=={ca.__version__} there"
+    assert str(report.error) == text
