@@ -107,6 +107,7 @@ async def harvest(
         max_files=max_files,
         max_bytes=max_bytes,
         min_free=MIN_FREE if min_free is None else min_free,
+        disk="the disk" if place.bucket is None else f"the disk of {place.ledger}",
     )
     requests_before = session.state.stats.requests
     given = await given_projects(session, projects)

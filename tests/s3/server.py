@@ -137,7 +137,7 @@ class TestBucket:
             found.last_modified -= timedelta(seconds=seconds)
 
     def _objects(self) -> Any:
-        from moto.core import DEFAULT_ACCOUNT_ID
+        from moto.core.models import DEFAULT_ACCOUNT_ID
         from moto.s3.models import s3_backends
 
         return s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[self.name].keys
