@@ -124,6 +124,7 @@ class _Pruning:
                     ids, files = await writer.execute(self._mark_batch)
                     if not files:
                         break
+                    await writer.store()
                     statuses = await uninterrupted(threads.submit(finished.remove, files))
                     await writer.execute(self._record_batch, ids, files, statuses)
         if self._error is not None:

@@ -177,7 +177,7 @@ async def test_a_cancelled_harvest_leaves_complete_objects(url: str) -> None:
         ("ftp://x/y", "into must be a folder, or a URL that begins with file://, s3://"),
         ("file://host/x", "into must be a URL such as 'file:///path/of/folder', got 'file://host/x'"),
         (Path("s3://b/x"), "into must be a string if it is a URL"),
-        ("s3:///x", "into 's3:///x' is not the URL of a bucket"),
+        ("s3:///x", "into must be the URL of a bucket, such as 's3://bucket/prefix', got 's3:///x'"),
         (3, "into must be a folder, the URL of a bucket, or a store of obstore"),
     ],
 )

@@ -75,6 +75,7 @@ class RemoteLedger:
             await self._finished(self._threads.submit(self._stored.begin))
             await self.writer.__aenter__()
             await self.writer.run(track_changes)
+            self.writer.on_store = self.checkpoint
             self._tasks.append(asyncio.create_task(self._store_changes()))
         except BaseException:
             with suppress(CircleCIError):
