@@ -4,6 +4,7 @@ moto's server is S3. It needs milliseconds of CPU for each request, which all si
 """
 
 import asyncio
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Generator
@@ -40,7 +41,10 @@ class Uploader:
     """Returns the program that does the same, for its memory."""
     program: str | None = None
 
-    is_installed = Rival.is_installed
+    @property
+    def is_installed(self) -> bool:
+        """Whether its program is installed."""
+        return self.program is None or shutil.which(self.program) is not None
 
 
 def boto3_upload(folder: Path, prefix: str) -> None:

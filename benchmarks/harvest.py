@@ -224,9 +224,8 @@ def repetition(world: World, server: S3 | None = None) -> Generator[str]:
             row = f"| {name} | {seconds * 1000:,.0f} | {report.requests:,} | {goal or ''} | {report.requests_saved:,} |"
             if server and before is not None:
                 sent = server.counts() - before
-                row += (
-                    f" {sent.total():,}: {', '.join(f'{count:,} {method}' for method, count in sorted(sent.items()))} |"
-                )
+                methods = ", ".join(f"{count:,} {method}" for method, count in sorted(sent.items()))
+                row += f" {sent.total():,}: {methods} |"
             yield row
 
 
