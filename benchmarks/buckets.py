@@ -19,7 +19,7 @@ from attrs import field, frozen
 from . import limited, rivals
 from .measure import Row, direct_environment, empty, environ, folder_for, peak_memory_of, timed
 from .rivals import ARIA2C, BY_HAND, CONCURRENCY, CURL, Rival, Task
-from .s3 import BUCKET, S3, serving
+from .s3 import BUCKET, S3, missing, serving
 from .world import World
 
 NAME = "into S3"
@@ -133,9 +133,14 @@ def places(world: World) -> Generator[Places | None]:
 
 def run(comparisons: list[Comparison], rounds: int) -> None:
     """Print the tables, and name the tools that are missing."""
-    missing = [each.program for each in (CURL, ARIA2C, AWS) if not each.is_installed]
-    if missing:
-        print(f"Not installed, and skipped: {', '.join(map(str, missing))}.\n")
+    if not comparisons:
+        return
+    if packages := missing():
+        print(f"Not installed: {', '.join(packages)} (`make bench` installs them). Skipped: {NAME}.\n")
+        return
+    programs = [each.program for each in (CURL, ARIA2C, AWS) if not each.is_installed]
+    if programs:
+        print(f"Not installed, and skipped: {', '.join(map(str, programs))}.\n")
     for comparison in comparisons:
         with places(comparison.world) as place:
             if place is None:

@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -40,6 +41,11 @@ class S3:
         """Delete all objects."""
         _open(Request(f"{self.url}/moto-api/reset", method="POST"))
         self.client.create_bucket(Bucket=BUCKET)
+
+
+def missing() -> list[str]:
+    """Return which of the packages that the server and its clients need are not installed."""
+    return [name for name in ("boto3", "moto", "obstore") if find_spec(name) is None]
 
 
 @contextmanager

@@ -252,11 +252,8 @@ def print_costs() -> None:
 
 def print_deviation(workers: Sequence[int], seed: int) -> None:
     """Simulate the whole grid, in all cores, and print how far the model is from it."""
-    print(
-        f"| model against simulation, seed {seed} | cells | within {MAX_DEVIATION:.0%} | goal | most below | most above",
-        end="",
-    )
-    print(" | worst cell | met |\n|---|--:|--:|--:|--:|--:|---|---|")
+    print(f"| model against simulation, seed {seed} | cells | within {MAX_DEVIATION:.0%} | goal", end="")
+    print(" | most below | most above | worst cell | met |\n|---|--:|--:|--:|--:|--:|---|---|")
     tasks = [(profile.organization, count, seed) for profile in PROFILES for count in workers]
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as processes:
         results = processes.map(deviations, *zip(*tasks, strict=True))
