@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from attrs import field, frozen
 
@@ -53,7 +54,8 @@ def boto3_upload(folder: Path, prefix: str) -> None:
     from boto3.s3.transfer import TransferConfig  # type: ignore[import-untyped]
     from botocore.config import Config  # type: ignore[import-untyped]
 
-    client = boto3.client("s3", config=Config(max_pool_connections=CONCURRENCY))
+    sdk: Any = boto3
+    client = sdk.client("s3", config=Config(max_pool_connections=CONCURRENCY))
     config = TransferConfig(multipart_threshold=PART, multipart_chunksize=PART)
 
     def upload(file: Path) -> None:

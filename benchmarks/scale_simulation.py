@@ -242,6 +242,7 @@ class _Harvest:
         self._permits = _Pool(setup.concurrency)
         self._slots = [self._permits] if is_alone else [_Pool(setup.concurrency) for _ in range(setup.workers)]
         self._claims = [0] * setup.workers
+        self._claimed = 0
         self._max_claims = min(setup.concurrency * setup.workers, setup.concurrency if is_alone else MAX_FILES)
         self._pending: deque[float] = deque()
         self._blocked: deque[Action] = deque()
@@ -380,7 +381,8 @@ class _Harvest:
             done()
 
     def _claim(self) -> None:
-        while self._pending and sum(self._claims) < self._max_claims:
+        while self._pending and self._claimed < self._max_claims:
+            self._claimed += 1
             worker = self._claims.index(min(self._claims))
             self._claims[worker] += 1
             size = self._pending.popleft()
@@ -425,6 +427,7 @@ class _Harvest:
     def _commit(self, worker: int) -> None:
         self._slots[worker].release(1)
         self._claims[worker] -= 1
+        self._claimed -= 1
         seconds = 0.0 if self.setup.workers == 1 else 1 / self.setup.commits  # one process: part of `cpu_file`
         self.end = max(self.end, self._caller.reserve(self.now, seconds))
         self._claim()
