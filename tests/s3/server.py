@@ -1,7 +1,7 @@
 """moto's server as S3, and a bucket of it for each test."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -46,14 +46,18 @@ def boto3_client(endpoint: str) -> Any:
 class S3Server:
     """A running server. `client`: boto3's client, which reads the buckets directly."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, thread: threading.Thread) -> None:
         self.url = url
         self.client = boto3_client(url)
+        self.join = thread.join
 
 
 @contextmanager
-def s3_server() -> Iterator[S3Server]:
-    """Run moto's server in a thread, on a free port of loopback, while the block runs."""
+def s3_server(middleware: Callable[[Any], Any] = lambda app: app) -> Iterator[S3Server]:
+    """Run moto's server in a thread, on a free port of loopback, while the block runs.
+
+    `middleware` returns the application that is served, given moto's.
+    """
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
@@ -65,10 +69,11 @@ def s3_server() -> Iterator[S3Server]:
         def log(self, type: str, message: str, *args: Any) -> None:
             """Print nothing."""
 
-    server = QuietServer("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), handler=QuietHandler)
+    app = middleware(DomainDispatcherApplication(create_backend_app))
+    server = QuietServer("127.0.0.1", 0, app, handler=QuietHandler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), name="moto")
     thread.start()
-    running = S3Server(f"http://127.0.0.1:{server.server_port}")
+    running = S3Server(f"http://127.0.0.1:{server.server_port}", thread)
     try:
         yield running
     finally:
