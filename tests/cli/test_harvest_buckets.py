@@ -33,7 +33,7 @@ def test_the_commands_with_a_bucket(
     more = ("--ledger", tmp_path / "ledger") if has_ledger else ()
     done = cli("harvest", "run", "gh/acme/api", "--into", url, *more)
     assert (done.code, done.err) == (0, "")
-    assert re.fullmatch(rf"{files} files, 18\.0 kB in \d+\.\ds, in {url}\n", done.out)
+    assert re.fullmatch(rf"{files} files, 18\.0 kB in \d+\.\ds, in {url}; 17 requests, 0 saved\n", done.out)
     done = cli("harvest", "run", "gh/acme/api", "--into", url, *more, "--json")
     summary = json.loads(done.out.splitlines()[-1])
     assert (done.code, summary["files"], summary["skipped"], summary["is_complete"]) == (0, 0, files, True)

@@ -57,7 +57,7 @@ async def kill_at_random(machines: Machines, seed: int, kills: int) -> None:
     world = World()
     project = world.project("gh/acme/api")
     for _ in range(3):
-        fill(project.pipeline().workflow("build").job("many"), 14, 2_000)
+        fill(project.pipeline().workflow("build").job("many"), 50, 2_000)
     project.pipeline().workflow("build").job("large").artifact("core.dump", size=17 * MIB)
     artifacts = all_artifacts(world)
     expected = usual_tree(artifacts)

@@ -63,7 +63,7 @@ async def test_objects_put_after_the_last_checkpoint_are_not_fetched_again(machi
         await machines.harvest(fake)
         left = len(all_artifacts(world)) - len(put)
         # What was received but not put is a complete partial file in the working folder.
-        assert len(gets(fake)) == left if is_lost else left - 2 <= len(gets(fake)) <= left
+        assert left - 2 <= len(gets(fake)) <= left  # S3 can complete requests of the killed process, too
         assert not set(gets(fake)) & keys_of(all_artifacts(world), put)
         await check_archive(fake, s3, all_artifacts(world))
 
@@ -84,7 +84,9 @@ async def test_objects_of_a_killed_later_run_are_recognized_on_another_machine(m
         assert (status.runs, status.is_complete) == (2, False)
         fake.requests.clear()
         await machines.harvest(fake, "b")
-        assert len(gets(fake)) == len(all_artifacts(world)) - len(put)
+        left = len(all_artifacts(world)) - len(put)
+        assert left - 1 <= len(gets(fake)) <= left  # S3 can complete a request of the killed process
+        assert not set(gets(fake)) & keys_of(all_artifacts(world), put)
         await check_archive(fake, s3, all_artifacts(world))
 
 

@@ -78,7 +78,7 @@ async def test_secrets_stay_where_they_belong(
         assert fake.token not in repr(metadata)
     told += [caplog.handler.format(record) + repr(vars(record)) for record in caplog.records]
     kept = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(kept) > 1
+    assert kept
     told += [path.read_bytes().decode("latin-1") for path in kept]
     for secret in SECRETS:
         assert secret not in "\n".join(told)
