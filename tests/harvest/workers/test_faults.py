@@ -12,9 +12,10 @@ import circleci_async as ca
 from circleci_async.harvest.workers import pool
 from circleci_async.testing import FakeCircleCI, Fault
 from circleci_async.testing.server.exchange import Request
-from tests.harvest.harvests import QUICK, all_artifacts, harvest, small_world, tree, usual_tree
+from tests.harvest.harvests import QUICK, all_artifacts, harvest, small_world, states, tree, usual_tree
 from tests.leftovers import check_nothing_in_use
 
+from .clusters import Cluster
 from .conftest import NewCluster, connected
 
 
@@ -130,6 +131,43 @@ async def test_a_cancelled_harvest_cancels_its_tasks(new_cluster: NewCluster, in
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
+async def cancel_a_wait(workers: Any, waiting: "asyncio.Task[Any]") -> None:
+    """Cancel a task that waits for results, before the client begins to receive them."""
+    receiving = workers._gather_semaphore
+    count = 0
+    while not receiving.locked():
+        await receiving.acquire()
+        count += 1
+    while workers._gather_future is None:
+        await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    for _ in range(count):
+        receiving.release()
+
+
+async def test_the_client_can_be_used_after_a_cancelled_harvest(client: Any, into: Path) -> None:
+    world = small_world(pipelines=1)
+    async with FakeCircleCI(world) as fake:
+        async with fake.client(retry=QUICK) as circle:
+            running = asyncio.create_task(circle.harvest("gh/acme/api", into, workers=client))
+            await cancel_a_wait(client, running)
+            check_nothing_in_use(circle)
+        assert (await harvest(fake, into, workers=client)).is_complete
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+async def test_a_client_that_cancels_all_who_wait(shared_cluster: Cluster, into: Path) -> None:
+    async with connected(shared_cluster.address) as workers, FakeCircleCI(small_world(pipelines=1)) as fake:
+        future = workers.submit(abs, -1, pure=False)
+        await cancel_a_wait(workers, asyncio.create_task(future.result()))
+        report = await harvest(fake, into, workers=workers)
+    assert isinstance(report.error, ca.WorkersError)
+    assert report.stopped == "the Dask client cancels all who wait for a result: create a new client"
+    assert list(report.failed) == []
+
+
 async def tasks(workers: Any) -> list[str]:
     """Return the tasks that the scheduler knows."""
     return list(await workers.run_on_scheduler(lambda dask_scheduler: [str(key) for key in dask_scheduler.tasks]))
@@ -166,9 +204,13 @@ async def test_there_are_no_workers(new_cluster: NewCluster, into: Path, monkeyp
     assert report.error is not None
     assert report.error.hint is not None
     assert "dask worker tcp://SCHEDULER:8786" in report.error.hint
+    assert states(into) == {"found": 24}  # the caller discovers alone
 
 
-async def test_a_worker_that_joins_gets_work(new_cluster: NewCluster, into: Path) -> None:
+async def test_a_worker_that_joins_gets_work(
+    new_cluster: NewCluster, into: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "POLL_INTERVAL", 0.01)
     cluster, world = new_cluster(workers=0), small_world(pipelines=1)
     async with FakeCircleCI(world) as fake, connected(cluster.address) as workers:
         running = asyncio.create_task(harvest(fake, into, workers=workers))

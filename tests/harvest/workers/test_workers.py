@@ -18,6 +18,7 @@ from circleci_async.harvest.sources.sources import SourceOptions
 from circleci_async.harvest.workers.cluster import Cluster as ClusterClient
 from circleci_async.harvest.workers.messages import Batch, ClientSpec, Target
 from circleci_async.harvest.workers.shared_parts import SharedPartialFiles
+from circleci_async.harvest.workers.task import _process
 from circleci_async.testing import FakeCircleCI, World
 from tests.harvest.harvests import all_artifacts, fill, harvest, parts, small_world, tree, usual_tree
 from tests.harvest.killer import Killer, killer
@@ -45,7 +46,14 @@ async def test_the_tree_and_the_report_are_the_same_as_without_workers(client: A
             again = await harvest(fake, into, workers=workers)
             assert (len(again.files), len(again.skipped), again.is_complete) == (0, 24, True)
             reports.append((len(report.files), report.bytes, report.requests, report.is_complete, again.requests))
+            hosts = await client.run(hosts_of_clients)
+            assert [each.count(fake.url) for each in hosts.values()] == ([0, 0] if workers is None else [1, 1])
     assert reports[0] == reports[1]
+
+
+def hosts_of_clients() -> list[str]:
+    """Return the hosts of the clients of a worker's process, which has two threads."""
+    return [spec.settings.host for spec in _process()._fetchers]
 
 
 async def test_a_synchronous_client(shared_cluster: Cluster, into: Path) -> None:
