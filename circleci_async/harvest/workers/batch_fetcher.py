@@ -19,7 +19,7 @@ from ...core.session import Session
 from ...core.state import new_state
 from ...errors import AuthenticationError, CircleCIError, ConfigurationError, DownloadError
 from ..bounds import Bounds, TooLarge
-from ..destination.bucket import Bucket, open_bucket
+from ..destination.bucket import open_bucket
 from ..destination.parts import Part, PartialFiles
 from ..destination.store_threads import StoreThreads
 from ..downloader import BoundReached, Downloader
@@ -76,8 +76,13 @@ class BatchFetcher(NotPicklable):
                 bounds = _BatchBounds(root, max_bytes=batch.max_bytes, min_free=batch.target.min_free)
                 sources = Sources(self._session, batch.sources)
                 downloader = Downloader(self._session, sources, _Unrecorded(), parts, bounds, _Unrecorded())
-                bucket = None if url is None else _bucket(url)
-                files = _Files(downloader, parts, bounds, self._threads, bucket, checks_first=batch.target.checks_first)
+                uploader = None
+                if url is not None:
+                    checks_first = batch.target.checks_first
+                    uploader = Uploader(downloader, _bucket(url), parts, self._threads, checks_first=checks_first)
+                    # Dask repeats a batch whose worker died. Its objects need not be fetched again.
+                    uploader.checks_first = checks_first or await uploader.find(batch.artifacts[0]) is not None
+                files = _Files(uploader or downloader, parts, bounds, self._threads)
                 async with asyncio.TaskGroup() as group:
                     fetching = [group.create_task(self._fetch(files, each, worker)) for each in batch.artifacts]
         stats = self._session.state.stats
@@ -109,17 +114,12 @@ class _Files:
 
     def __init__(
         self,
-        downloader: Downloader,
+        downloader: Downloader | Uploader,
         parts: PartialFiles,
         bounds: Bounds,
         threads: StoreThreads,
-        bucket: Bucket | None,
-        *,
-        checks_first: bool,
     ) -> None:
-        self._downloader: Downloader | Uploader = downloader
-        if bucket is not None:
-            self._downloader = Uploader(downloader, bucket, parts, threads, checks_first=checks_first)
+        self._downloader = downloader
         self._parts = parts
         self._bounds = bounds
         self._threads = threads
