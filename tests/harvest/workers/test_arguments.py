@@ -15,7 +15,7 @@ import pytest
 from obstore.store import MemoryStore
 
 import circleci_async as ca
-from circleci_async.__main__ import main
+from circleci_async.cli.app import main
 from circleci_async.core.state import SharedSettings
 from circleci_async.harvest.bounds import TooLarge
 from circleci_async.harvest.downloader import BoundReached

@@ -72,7 +72,7 @@ async def test_a_synchronous_client(shared_cluster: Cluster, into: Path) -> None
 async def test_a_local_cluster(into: Path) -> None:
     world = small_world(pipelines=1)
     cluster: Any = LocalCluster
-    options: dict[str, Any] = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    options: dict[str, Any] = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     async with (
         FakeCircleCI(world) as fake,
         cluster(asynchronous=True, env={"CIRCLE_TOKEN": fake.token}, **options) as started,
