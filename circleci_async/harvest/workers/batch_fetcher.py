@@ -102,10 +102,10 @@ class BatchFetcher(NotPicklable):
             except _OverBudget as error:
                 return FileResult(artifact.id, needs=error.size)
             except BoundReached:
-                return FileResult(artifact.id, error=files.disk_full(worker), is_disk_full=True)
+                return FileResult(artifact.id, error=BoundReached(f"{files.bound} (on the Dask worker {worker})"))
             except Exception as error:  # noqa: BLE001  # an error of one artifact must not stop the others
                 log.info("harvest: %r: %s", artifact.path, error)
-                return FileResult(artifact.id, error=portable(error, worker))
+                return FileResult(artifact.id, error=picklable(error, worker))
         return FileResult(artifact.id, file.size, file.sha256, file.etag, scrubbed=file.scrubbed)
 
 
@@ -141,9 +141,10 @@ class _Files:
             else:
                 self._bounds.written(artifact.id)
 
-    def disk_full(self, worker: str) -> DownloadError:
-        """Return the error of a file for which the disk has too little space left."""
-        return DownloadError(f"{self._bounds.reached} (on the Dask worker {worker})")
+    @property
+    def bound(self) -> str:
+        """The bound that is reached: the disk has too little space left."""
+        return self._bounds.reached or ""
 
 
 class _OverBudget(CircleCIError):
@@ -176,7 +177,7 @@ class _Unrecorded:
     def file_advanced(self, artifact: QueuedArtifact, received: int, size: int | None, *, added: int) -> None: ...
 
 
-def portable(error: Exception, worker: str) -> Exception:
+def picklable(error: Exception, worker: str) -> Exception:
     """Return an error that can be pickled: without traceback and causes. It names the worker where that matters."""
     if isinstance(error, OSError) and not isinstance(error, CircleCIError):
         return OSError(error.errno, f"{error.strerror or error} (on the Dask worker {worker})")

@@ -104,7 +104,8 @@ class Cluster:
         """Ask the scheduler. Raises `WorkersError` if it does not answer."""
 
         async def asked() -> Any:
-            return await asyncio.wait_for(ask(), CONNECT_TIMEOUT)
+            async with asyncio.timeout(CONNECT_TIMEOUT):  # in Python 3.11, wait_for can ignore a cancellation
+                return await ask()
 
         try:
             return await self._in_loop_of_client(asked)
