@@ -94,7 +94,7 @@ def harvest() -> str:
         ("discover", "pipelines, workflows,", "jobs, artifacts"),
         ("record", "each artifact once,", "in the ledger"),
         ("fetch", "into a partial file;", "length and SHA-256"),
-        ("place", "one atomic rename", "to the final name"),
+        ("place", "one atomic rename,", "or one upload"),
     ]
     parts: list[str] = []
     for column, (title, *details) in enumerate(steps):
@@ -117,7 +117,7 @@ def harvest() -> str:
         _arrow([(87, 30), (87, 56)]),
         _text(451, 24, "artifact host, storage", "s m"),
         _arrow([(451, 30), (451, 56)]),
-        _text(633, 24, "your folder", "s m"),
+        _text(633, 24, "folder or bucket", "s m"),
         _arrow([(633, 56), (633, 30)]),
     ]
     return _svg(
@@ -126,7 +126,8 @@ def harvest() -> str:
         "A harvest",
         "Discovery lists pipelines, workflows, jobs and artifacts, and appends each artifact to the ledger once."
         " Downloads take artifacts from the ledger, write a partial file, check its length and compute SHA-256, then"
-        " rename it to its final name and record it as done. Discovery waits while downloads are behind.",
+        " rename it to its final name, or upload it into a bucket, and record it as done. Discovery waits while"
+        " downloads are behind.",
         parts,
     )
 

@@ -1,6 +1,7 @@
 """`demo`: shows the main features against an embedded CircleCI, and checks the results."""
 
 import asyncio
+import csv
 import hashlib
 import os
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
-from . import account, artifacts, builds, harvest, insights, listen, logs, trigger
+from . import account, artifacts, builds, catalog, harvest, insights, listen, logs, trigger
 from .arguments import option
 from .output import Output
 
@@ -26,6 +27,8 @@ RATE, LATENCY, RUN_TIME = 8, 0.02, 1.2
 KILLED_AFTER = 48  # files that the storage serves before the harvest is killed
 POLL_INTERVAL = 600.0  # seconds, so that only the webhook can end the wait for the pipeline that fails
 SECRET = "signing secret of the demo"  # noqa: S105
+BUCKET = "memory:demo"
+LEAKED = "ghp_" + "d3m0" * 9  # what a step of a job prints
 API, WEB = "gh/acme/api", "gh/acme/web"
 STATS = ("requests", "retries", "rate_limited", "paused", "received")
 
@@ -238,6 +241,50 @@ async def _harvest_and_kill(demo: Demo, workflow: str) -> None:
         stall.stop()
 
 
+async def archive_into_bucket(demo: Demo) -> None:
+    """Archive that pipeline, its logs and tests in a bucket, and write a catalog."""
+    from ..harvest.destination.bucket import is_installed
+
+    if not is_installed():
+        demo.out.say("Left out: buckets need the extra 'store': pip install 'circleci-async[store]'.")
+        return
+    id, workflow = demo.pipeline.id, demo.stored[0].job.workflow
+    workflow.jobs[0].step("Log in", output=f"Using the token {LEAKED}\n")
+    demo.out.say(f"The step 'Log in' of {workflow.jobs[0].name} has printed a token of GitHub.")
+    what, table = "artifacts,logs,tests", demo.harvest.with_name("files.csv")
+    demo.out.say(f"$ circleci-async harvest run ... --into {BUCKET} --what {what}", "dim")
+    circle, out = demo.circle, demo.out
+    code = await harvest.run(circle, out, [API], BUCKET, what=what, pipeline_id=[id], workflow=workflow.name)
+    out.say(f"$ circleci-async harvest catalog {BUCKET} --csv {table.name}", "dim")
+    await catalog.catalog(out, BUCKET, csv=table)
+
+    objects, rows = await asyncio.to_thread(_objects_and_rows, table)
+    found = Counter(hashlib.sha256(content).hexdigest() for content in objects.values())
+    verified = (Counter(artifact.sha256 for artifact in demo.stored) & found).total()
+    out.say(f"{verified} of {len(demo.stored)} artifacts have the SHA-256 that the server has.")
+    out.fields([(kind, str(count)) for kind, count in Counter(row["kind"] for row in rows).items()])
+    log = next(content.decode() for key, content in objects.items() if key.endswith("Log in.txt"))
+    out.say(f"The log of 'Log in' is: {log.strip()}")
+    demo.numbers["objects"] = len(objects)
+    demo.checks["the objects have the bytes of the server"] = code == 0 and verified == len(demo.stored)
+    is_leaked = any(LEAKED.encode() in content for content in objects.values())
+    demo.checks["no object contains the token, and its log has a mark"] = not is_leaked and "[scrubbed]" in log
+    listed = {row["target"]: row["sha256"] for row in rows}
+    demo.checks["the catalog has a row for each object"] = listed == {
+        key: hashlib.sha256(content).hexdigest() for key, content in objects.items()
+    }
+
+
+def _objects_and_rows(table: Path) -> tuple[dict[str, bytes], list[dict[str, str]]]:
+    """Return the objects in the bucket, without the ledger, and the rows of the catalog."""
+    from ..harvest.destination.bucket import open_bucket
+
+    bucket = open_bucket("into", BUCKET)
+    objects = {each.key: b"".join(bucket.pieces(each.key)) for each in bucket.list() if each.key[0] != "."}
+    with table.open(encoding="utf-8", newline="") as stream:
+        return objects, list(csv.DictReader(stream))
+
+
 def checksums(folder: Path) -> list[str]:
     """Return the SHA-256 of each file in a folder whose path has no name that starts with a dot."""
     paths = [path for path in folder.rglob("*") if path.is_file() and "/." not in f"/{path.relative_to(folder)}"]
@@ -246,5 +293,5 @@ def checksums(folder: Path) -> list[str]:
 
 SCENES: tuple[Callable[[Demo], Awaitable[None]], ...] = (
     *(show_user, list_pipelines, show_job, download_artifacts, show_insights),
-    *(follow_pipeline, receive_webhooks, kill_and_resume_harvest),
+    *(follow_pipeline, receive_webhooks, kill_and_resume_harvest, archive_into_bucket),
 )

@@ -75,7 +75,7 @@ async def run(
     status: Annotated[str | None, option("Jobs with this status: success, failed ...", metavar="STATUS")] = None,
     path: Annotated[str | None, option("Files with matching paths: '**/*.xml', 'logs/**'.", metavar="GLOB")] = None,
     latest: Annotated[
-        bool, option("Of each project, only the newest successful pipeline that has matching artifacts.", "--latest")
+        bool, option("Of each project, only the newest successful pipeline that has matching files.", "--latest")
     ] = False,
     pipeline_id: Annotated[list[str] | None, option("Only this pipeline. Repeatable.", metavar="ID")] = None,
     workflow_id: Annotated[list[str] | None, option("Only this workflow. Repeatable.", metavar="ID")] = None,
@@ -283,7 +283,7 @@ def _show_report(
     requests = f"{separator}{counted(report.requests, 'request')}, {report.requests_saved:,} saved"
     out.say(
         f"{counted(len(report.files), 'file')}, {size(report.bytes)} in {duration(report.seconds)}, in"
-        f" {printable(into)}{requests if report.requests_saved else ''}"
+        f" {printable(into)}{requests}"
         f"{f'; {skipped:,} already present' if skipped else ''}"
     )
     if replaced := sum(report.scrubbed.values()):

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Self, TextIO
 from uuid import UUID
 
 from ..core.when import to_datetime
-from ..downloads.replaced_file import replaced_file
 from ..errors import CircleCIError
 from .arguments import Interval, argument, option, parse_path, parse_time, polling
 from .formatting import counted, size
@@ -114,6 +113,8 @@ def _destination(out: Output, into: Path | None) -> Generator[TextIO, None, None
     if into is None:
         yield out.stream
         return
+    from ..downloads.replaced_file import replaced_file
+
     with replaced_file("--into", into) as path, path.open("w", encoding="utf-8", newline="") as stream:
         yield stream
 

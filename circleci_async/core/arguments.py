@@ -65,8 +65,8 @@ def local_path(name: str, path: str | os.PathLike[str]) -> Path:
         raise InvalidArgument(f"{name} must be a string or a Path, got {path!r}")
     if match := _SCHEME.match(os.fspath(path)):
         raise InvalidArgument(
-            f"{name} must be a path on this machine, got an address that begins with {match[0]!r}: use a local folder,"
-            " and copy the files from there"
+            f"{name} must be a path on this machine, got an address that begins with {match[0]!r}: use a local folder;"
+            " only the destination of a harvest can be a bucket"
         )
     try:
         is_valid = b"\0" not in os.fsencode(path)

@@ -17,12 +17,12 @@ from ..models.pipelines import Pipeline
 from ..slug import ProjectSlug
 from .backpressure import Backpressure
 from .build_lists import BuildLists
-from .committer import Committer
+from .file_lists import FileLists, check_job
 from .kinds import KINDS, HarvestKind
 from .layout import JobRef
 from .ledger.catalog import Catalog
 from .ledger.ended import EndedLists
-from .ledger.records import ListedJob, Listing, Recorded
+from .ledger.records import ListedJob, Listing
 from .ledger.values import Unusable, check_number, check_text
 from .list_reader import ListReader, Reading
 from .progress import ProgressTracker
@@ -38,7 +38,6 @@ from .refs import (
     workflows_listing,
 )
 from .selection import Selection
-from .sources.sources import Sources
 from .stop_signal import StopSignal
 
 T = TypeVar("T")
@@ -51,10 +50,7 @@ MAX_CONCURRENCY = 6
 
 
 class Discovery:
-    """Walks the lists of the API for what a selection selects, and queues the files of these kinds.
-
-    `queues_whole_jobs`: queue those of a job when its list is complete, so that each has its path.
-    """
+    """Walks the lists of the API for what a selection selects, and queues the files of these kinds."""
 
     def __init__(
         self,
@@ -62,32 +58,28 @@ class Discovery:
         reader: ListReader,
         catalog: Catalog,
         ended: EndedLists,
-        committer: Committer,
+        files: FileLists,
         backpressure: Backpressure,
         progress: ProgressTracker,
         stop: StopSignal,
-        sources: Sources,
         *,
         kinds: tuple[HarvestKind, ...],
         selection: Selection,
         recheck: datetime | timedelta,
         projects: Iterable[str],
-        queues_whole_jobs: bool = False,
     ) -> None:
         now = utc_now()
         self._pipelines = Pipelines(session)
         self._workflows = Workflows(session)
-        self._sources = sources
+        self._files = files
         self._kinds = kinds
         self._reader = reader
         self._catalog = catalog
-        self._committer = committer
         self._backpressure = backpressure
         self._progress = progress
         self._stop = stop
         self._select = selection
         self._projects = tuple(projects)
-        self._queues_whole_jobs = queues_whole_jobs
         self._since, self._until = selection.window(now)
         age = now - (to_datetime(recheck, now) or now)
         self._lists = BuildLists(session, reader, ended, progress, stop, recheck=age, now=now)
@@ -109,7 +101,7 @@ class Discovery:
                     pass
             return
         for project in self._projects:
-            self._count(await self._catalog.queue_leftovers(project))
+            await self._files.queue_leftovers(project)
         if select.workflow_id is not None:
             await self._for_each(select.workflow_id, self._workflow_by_id)
         elif select.pipeline_id is not None:
@@ -237,7 +229,7 @@ class Discovery:
             if kind in KINDS:
                 *fields, is_finished = detail
                 job = JobRef(project, *fields)
-                _check(job)
+                check_job(job)
                 job = job._replace(kind=kind, origin=await self._catalog.pipeline(project, job.pipeline))
                 await self._files_of(job, is_finished=is_finished)
             elif kind == "workflows":
@@ -287,7 +279,7 @@ class Discovery:
         async def list_files(job: JobRef) -> None:
             async with self._reader.reading(files_listing(job, is_finished=True)) as reading:
                 readings.append(reading)
-                reading.is_growing = await self._list(job, is_finished=True, is_queued=False)
+                reading.is_growing = await self._files.read(job, is_finished=True, is_queued=False)
                 complete.add(job)
 
         async def list_all(job: JobRef) -> None:
@@ -301,12 +293,8 @@ class Discovery:
                 refs += [job_ref(workflow, job) async for job in self._selected_jobs(workflow)]
         await self._for_each(refs, list_all)
         found = [job._replace(kind=kind) for job in refs for kind in self._kinds]
-        matching = [
-            job for job in found if job in complete and await self._catalog.has_matching(job, self._select.path)
-        ]
-        for job in matching:
-            self._count_job(job, await self._catalog.queue_matching(job, self._select.path))
-        return bool(matching) or any(reading.has_failed for reading in readings)
+        queued = [await self._files.queue(job) for job in found if job in complete]
+        return any(queued) or any(reading.has_failed for reading in readings)
 
     # Jobs and their files
 
@@ -316,7 +304,7 @@ class Discovery:
             ref = job_ref(workflow, job)
             kinds = self._kinds
             try:
-                _check(ref)
+                check_job(ref)
             except Unusable:  # recorded below; the next run lists it again, since the server can correct it
                 reading.is_growing = True
                 kinds = kinds[:1]
@@ -341,63 +329,9 @@ class Discovery:
 
     async def _files_of(self, job: JobRef, *, is_finished: bool) -> None:
         async with self._reader.reading(files_listing(job, is_finished=is_finished)) as reading:
-            reading.is_growing = await self._list(job, is_finished=is_finished, is_queued=True)
-
-    async def _list(self, job: JobRef, *, is_finished: bool, is_queued: bool) -> bool:
-        """Record all files of a job, unless the ledger has them, and queue those selected (`is_queued`).
-
-        Return whether CircleCI will add some, although the job has finished. Once begun, the list is read to the end
-        even if the run is stopped: downloaded files wait for their paths.
-        """
-        _check(job)
-        if not await self._reader.may_list():
-            return False
-        glob = self._select.path
-        visit = await self._catalog.visit(job, glob, is_queued=is_queued)
-        if visit.is_complete or not visit.is_first_visit:  # the workflow of a rerun contains jobs of the first run too
-            if visit.is_first_visit:
-                self._progress.request_saved()
-            if is_queued:
-                self._count_job(job, visit)
-            return False
-        discovered = skipped = 0
-        faults: list[CircleCIError] = []
-        files = self._sources.files(job)
-        async with aclosing(self._reader.pages(files.paged, faults, ignores_stop=True)) as pages:
-            async for page in pages:
-                is_queued_now = is_queued and not self._queues_whole_jobs
-                recorded = await self._catalog.add(job, page.items, glob, is_queued=is_queued_now)
-                self._count(recorded)
-                discovered += recorded.discovered
-                skipped += recorded.skipped
-                await self._backpressure.wait()
-        await self._catalog.complete(job, is_final=is_finished and not (faults or files.is_growing))
-        if is_queued and self._queues_whole_jobs:
-            recorded = await self._catalog.queue_matching(job, glob)
-            self._count(recorded)
-            discovered, skipped = recorded.discovered, recorded.skipped
-        await self._committer.rename_waiting(job)
-        if is_queued:
-            self._progress.job_listed(job, discovered, skipped)
-        if faults:
-            raise faults[0]
-        return files.is_growing
-
-    def _count_job(self, job: JobRef, recorded: Recorded) -> None:
-        self._count(recorded)
-        if recorded.is_first_visit:
-            self._progress.job_listed(job, recorded.discovered, recorded.skipped)
-
-    def _count(self, recorded: Recorded) -> None:
-        self._progress.recorded(recorded)
-        self._backpressure.queued(recorded.discovered)
+            reading.is_growing = await self._files.read(job, is_finished=is_finished, is_queued=True)
 
 
 def utc_now() -> datetime:
     """Return the time that `since` and `until` are relative to."""
     return datetime.now(UTC)
-
-
-def _check(job: JobRef) -> None:
-    check_number("job number", job.number)
-    check_text("job name", job.job)

@@ -33,6 +33,7 @@ from .downloader import Downloader
 from .events import OnHarvestEvent
 from .fetcher import Fetcher
 from .file_calls import FileCalls
+from .file_lists import FileLists
 from .kinds import HarvestKind, parse_kinds
 from .layout import DEFAULT_LAYOUT, Layout
 from .ledger.calls import CallQueue
@@ -191,21 +192,30 @@ class _HarvestRun:
         committer = Committer(writer, placement, bounds, progress, stop, calls)
         backpressure = Backpressure(max_files=bounds.max_files, max_bytes=bounds.max_bytes)
         reader = ListReader(policy, IncompleteListings(writer, run), backpressure, progress, stop, attempts=attempts)
-        discovery = Discovery(
-            session,
+        catalog = Catalog(writer, files, self._layout, run)
+        lists = FileLists(
             reader,
-            Catalog(writer, files, self._layout, run),
-            EndedLists(writer),
+            catalog,
             committer,
             backpressure,
             progress,
-            stop,
             self._sources,
+            glob=self._select.path,
+            queues_whole_jobs=self._place.bucket is not None or self._workers is not None,
+        )
+        discovery = Discovery(
+            session,
+            reader,
+            catalog,
+            EndedLists(writer),
+            lists,
+            backpressure,
+            progress,
+            stop,
             kinds=self._kinds,
             selection=self._select,
             recheck=self._recheck,
             projects=self._projects,
-            queues_whole_jobs=self._place.bucket is not None or self._workers is not None,
         )
         local = Downloader(session, self._sources, queue, files.parts, bounds, progress)
         downloader: Downloader | Uploader = local

@@ -3,8 +3,8 @@
     export CIRCLE_TOKEN=... AWS_ACCESS_KEY_ID=... AWS_SECRET_ACCESS_KEY=...
     python archive.py gh/acme s3://ci-archive/acme --since 7d --scrub 'acme-[0-9a-f]{32}'
 
-Logs have no secrets in the common formats, nor matches of --scrub. Run it again after an interruption, even a kill, and
-on any machine: it continues. The exit code is 0 if everything is archived, and 1 if something failed.
+In logs, tests and builds, tokens in common formats and matches of --scrub are replaced. After an interruption, even a
+kill, run it again, on any machine: it continues. The exit code is 0 if all is archived, and 1 if something failed.
 """
 
 import argparse
@@ -32,7 +32,7 @@ async def main(projects: Sequence[str], into: str, since: str, scrub: Sequence[s
         )
     print(f"{len(report.files):,} new files, {report.bytes:,} bytes, {report.requests:,} requests")
     for pattern, count in report.scrubbed.items():
-        print(f"replaced {count:,} times: {pattern}")
+        print(f"{pattern}: {count:,} replaced")
     problems = [*map(str, report.failed), *([f"stopped: {report.stopped}"] if report.stopped else [])]
     print(*problems, sep="\n", end="\n" if problems else "", file=sys.stderr)
     return 0 if report.is_complete else 1
@@ -43,7 +43,9 @@ if __name__ == "__main__":
     parser.add_argument("projects", nargs="+", metavar="ORGANIZATION_OR_PROJECT")
     parser.add_argument("into", metavar="BUCKET_OR_FOLDER")
     parser.add_argument("--since", default="7d", help="only pipelines since then: '7d', '2026-11-24'; default: 7d")
-    parser.add_argument("--scrub", action="append", default=[], metavar="REGEX", help="replace matches in logs")
+    parser.add_argument(
+        "--scrub", action="append", default=[], metavar="REGEX", help="replace matches in logs, tests and builds"
+    )
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))  # stop as after Ctrl-C
     try:

@@ -4,10 +4,12 @@ import json
 import re
 import signal
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from circleci_async.cli import demo
+from circleci_async.harvest.destination import bucket
 from circleci_async.testing import FakeCircleCI, World
 
 from .conftest import Cli, Terminal, signal_when
@@ -34,7 +36,7 @@ def test_the_demo_passes_its_checks_in_any_environment(tmp_path: Path) -> None:
     assert (code, err) == (0, "")
     assert "\x1b" not in out
     assert max(len(line) for line in out.splitlines() if str(tmp_path) not in line) <= 80
-    assert [line[:1] for line in out.splitlines() if re.match(r"\d  ", line)] == [*"12345678"]
+    assert [line[:1] for line in out.splitlines() if re.match(r"\d  ", line)] == [*"123456789"]
     assert out.count("60 of 60 have the SHA-256 that the server has.") == 2
     killed = re.search(r"^Killed \(SIGKILL\) after (\d+) of 60 files and a partial one\.", out, re.MULTILINE)
     assert killed is not None
@@ -43,8 +45,17 @@ def test_the_demo_passes_its_checks_in_any_environment(tmp_path: Path) -> None:
     assert "== Run tests  failed  exit code 1" in out
     assert "AssertionError" in out
     assert "\nWhat happened\n" in out
-    assert len(re.findall("^ok      ", out, re.MULTILINE)) == 11
+    assert len(re.findall("^ok      ", out, re.MULTILINE)) == 14
     assert "FAILED  " not in out
+    assert "\n1 secret replaced in logs and tests\n" in out
+    assert "\nThe log of 'Log in' is: Using the token [scrubbed]\n" in out
+    assert demo.LEAKED not in out
+    archived = re.search(r"^(\d+) files, \S+ MB in \S+, in memory:demo$", out, re.MULTILINE)
+    assert archived is not None
+    assert re.search(rf"^{archived[1]} files in \S+\.csv$", out, re.MULTILINE)
+    kinds = dict(re.findall(r"^(artifacts|logs|tests): +(\d+)$", out, re.MULTILINE))
+    assert (kinds["artifacts"], kinds["tests"]) == ("60", "4")
+    assert sum(map(int, kinds.values())) == int(archived[1])
     assert "the-users-own-token" not in out
     numbers = dict(re.findall(r"^(\w+): +([\d.]+)$", out, re.MULTILINE))
     assert float(numbers["seconds"]) > 0
@@ -82,6 +93,28 @@ def test_the_demo_fails_when_a_file_differs_from_the_server(cli: Cli, monkeypatc
         "every fault occurred, and no call failed": False,
         "the storage never received the token": True,
     }
+
+
+def test_the_scene_with_a_bucket_is_left_out_without_the_extra(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bucket, "find_spec", lambda name: None)
+    monkeypatch.setattr(demo, "SCENES", (demo.show_user, demo.archive_into_bucket))
+    ran = cli("demo")
+    assert ran.out.count("\nLeft out: buckets need the extra 'store': pip install 'circleci-async[store]'.\n") == 1
+    assert "objects" not in ran.out
+    assert ran.err == ""
+
+
+def test_the_demo_fails_if_a_secret_or_another_file_is_in_the_bucket(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def archive_with_another_object(play: demo.Demo) -> None:
+        bucket.open_bucket("into", demo.BUCKET).put("other", demo.LEAKED.encode())
+        await demo.archive_into_bucket(play)
+
+    monkeypatch.setattr(demo, "BUCKET", f"memory:{uuid4()}")
+    monkeypatch.setattr(demo, "SCENES", (archive_with_another_object,))
+    checks = cli("demo", "--json").data["checks"]
+    assert checks["the objects have the bytes of the server"]
+    assert not checks["no object contains the token, and its log has a mark"]
+    assert not checks["the catalog has a row for each object"]
 
 
 def test_fake_serves_until_ctrl_c_and_prints_its_environment(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

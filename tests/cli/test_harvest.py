@@ -89,7 +89,7 @@ def test_all_artifacts_of_a_project_are_harvested(cli: Cli, builds: World, into:
     code, out, err = cli("harvest", "run", "gh/acme/api", "--into", into)
 
     assert (code, err) == (0, "")
-    assert re.fullmatch(rf"7 files, 72 bytes in \d+\.\ds, in {re.escape(str(into))}\n", out)
+    assert re.fullmatch(rf"7 files, 72 bytes in \d+\.\ds, in {re.escape(str(into))}; 25 requests, 0 saved\n", out)
     assert files_in(into) == ALL
     assert (into / "gh/acme/api/2/build/test-4/1/reports/junit.xml").read_bytes() == b"<testsuite id='2'/>"
 
@@ -572,7 +572,9 @@ def test_a_progress_bar_is_shown_on_a_terminal(cli: Cli, pack: Job, fake: FakeCi
     assert re.search(r"[\d.]+s left", bar)
     assert "1 failed" in bar
     assert "\x1b[?25h" in bar.rpartition("\x1b[?25l")[2], "the cursor is still hidden"
-    assert re.search(rf"3 files, 3\.0 MB in .*, in {re.escape(str(into))}$", out.splitlines()[-1])
+    *_, files, requests = out.splitlines()
+    assert re.search(rf"3 files, 3\.0 MB in .*, in {re.escape(str(into))}$", files)
+    assert re.fullmatch(r"\d+ requests, 0 saved", requests)
 
 
 def test_the_progress_of_discovery_is_shown_before_files(

@@ -49,7 +49,7 @@ def test_an_address_is_not_a_local_path(address: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
         local_path("into", address)
     problem = f"into must be a path on this machine, got an address that begins with '{scheme}//'"
-    assert str(caught.value) == f"{problem}: use a local folder, and copy the files from there"
+    assert str(caught.value) == f"{problem}: use a local folder; only the destination of a harvest can be a bucket"
 
 
 def test_an_address_with_a_password_is_not_shown() -> None:

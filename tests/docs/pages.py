@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 from attrs import frozen
@@ -16,6 +17,12 @@ _FENCE = re.compile(
 _CLAIM = re.compile(r"#\s+-> (?P<text>.*)$", re.MULTILINE)
 _FILE = re.compile(r"# (?P<name>\w+\.(py|toml))\n")
 _INSTALL = re.compile(r"^pip install (?P<arguments>.*)$", re.MULTILINE)
+_OWN = re.compile(r"circleci-async(\[(?P<extras>[^\]]*)\])?")
+_REQUIRED = re.compile(r"[\w.-]+")
+
+EXTRAS: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"][
+    "optional-dependencies"
+]
 
 
 @frozen
@@ -76,10 +83,18 @@ def blocks(page: Path) -> list[Block]:
 
 
 def installs(page: Path) -> set[str]:
-    """Return the packages that a page says to install, without this one."""
+    """Return the packages that a page says to install: those of the extras that it names, without this one."""
     text = "\n".join(block.text for block in blocks(page) if block.language == "sh")
     named = {each for line in _INSTALL.finditer(text) for each in shlex.split(line["arguments"], comments=True)}
-    return {each for each in named if not each.startswith("circleci-async")}
+    return {package for each in named for package in _packages(each)}
+
+
+def _packages(argument: str) -> list[str]:
+    own = _OWN.fullmatch(argument)
+    if own is None:
+        return [argument]
+    required = [each for extra in (own["extras"] or "").split(",") if extra for each in EXTRAS[extra]]
+    return [found[0] for each in required if (found := _REQUIRED.match(each))]
 
 
 if __name__ == "__main__":

@@ -1,13 +1,17 @@
 """The blocks of the pages have the form that lets them run."""
 
 import ast
+import json
 import re
 import sys
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Callable, Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from .pages import blocks, installs, name, pages
 from .reader import matches
@@ -70,6 +74,16 @@ def test_terminal_sessions_are_commands_that_need_no_shell() -> None:
 def test_every_block_has_a_known_language() -> None:
     unknown = [block.place for page in pages() for block in blocks(page) if block.language not in LANGUAGES]
     assert unknown == []
+
+
+@pytest.mark.parametrize(
+    ("language", "parse"), [("json", json.loads), ("yaml", yaml.safe_load), ("toml", tomllib.loads)]
+)
+def test_every_block_of_data_is_valid(language: str, parse: Callable[[str], Any]) -> None:
+    found = [block for page in pages() for block in blocks(page) if block.language == language]
+    assert found
+    for block in found:
+        assert parse(block.text), block.place
 
 
 def test_no_block_is_indented_which_would_hide_it_from_the_check() -> None:

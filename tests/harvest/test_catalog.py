@@ -379,11 +379,11 @@ count, row = 0, catalog._row
 def deadly(file):
     global count
     count += 1
-    if count == 5_500:
+    if count == 550:
         os.kill(os.getpid(), signal.SIGKILL)
     return row(file)
 
-catalog._row = deadly
+catalog._row, catalog.BATCH_SIZE = deadly, 50
 getattr(found, method)(path)
 """
 
@@ -392,7 +392,7 @@ getattr(found, method)(path)
 async def test_a_kill_leaves_no_incomplete_file_and_the_next_write_cleans_up(
     method: str, into: Path, folder: Path
 ) -> None:
-    make_ledger(into, 6_000)
+    make_ledger(into, 600)
     file = folder / "a.table"
     file.write_bytes(b"old")
     killed = subprocess.run([sys.executable, "-c", PROGRAM, into, file, method], check=False)
@@ -400,7 +400,7 @@ async def test_a_kill_leaves_no_incomplete_file_and_the_next_write_cleans_up(
     assert file.read_bytes() == b"old"
     assert len(list(folder.glob(".a.table.*.part"))) == 1
 
-    assert getattr(await ca.harvest_catalog(into), method)(file) == 6_000
+    assert getattr(await ca.harvest_catalog(into), method)(file) == 600
 
     assert sorted(path.name for path in folder.iterdir()) == ["a.table"]
 
@@ -444,24 +444,35 @@ async def test_no_harvest_is_a_ledger_error(tmp_path: Path) -> None:
 MEASURED = """
 import asyncio, json, sys
 import circleci_async as ca
+from circleci_async.harvest import catalog, parquet
 
 def peak():
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) // 1024 for line in status if line.startswith("VmHWM:"))
 
-into, path = sys.argv[1:]
-print(json.dumps([asyncio.run(ca.harvest_catalog(into)).write_parquet(path), peak()]))
+catalog.BATCH_SIZE, parquet.ROWS_PER_GROUP = 200, 1_000
+*folders, path = sys.argv[1:]
+print(json.dumps([(asyncio.run(ca.harvest_catalog(into)).write_parquet(path), peak()) for into in folders]))
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 async def test_memory_does_not_grow_with_the_number_of_files(tmp_path: Path) -> None:
-    make_ledger(tmp_path / "out", 100_000, jobs=1_000)
-    command: list[str | Path] = [sys.executable, "-c", MEASURED, tmp_path / "out", tmp_path / "a.parquet"]
+    """With batches and groups of a twentieth of their size, so that fewer files show it."""
+    sizes = (2_000, 20_000)
+    for size in sizes:
+        make_ledger(tmp_path / str(size), size, jobs=size // 100)
+    command = [
+        sys.executable,
+        "-c",
+        MEASURED,
+        *(str(tmp_path / str(size)) for size in sizes),
+        str(tmp_path / "a.parquet"),
+    ]
     measured = subprocess.run(command, check=True, capture_output=True)
-    count, peak = json.loads(measured.stdout)
-    assert count == 100_000
-    assert peak < 250
+    (few, peak_of_few), (many, peak_of_many) = json.loads(measured.stdout)
+    assert (few, many) == sizes
+    assert peak_of_many - peak_of_few < 20  # it is 9, and 31 if all rows are kept
 
 
 async def test_a_bucket_has_urls_as_locations(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from circleci_async.harvest.sources import tests
 from circleci_async.testing import FakeCircleCI, Job, World
 from tests.harvest.harvests import change_list, gets, harvest, tree
 
@@ -130,6 +131,44 @@ async def test_all_pages_are_read(into: Path) -> None:
     root = ET.fromstring(found["tests.xml"])
     assert [case.get("name") for case in root.iter("testcase")] == names
     assert sum(int(suite.get("failures", "")) for suite in root) == 25
+
+
+async def test_both_files_of_a_job_share_its_pages(into: Path) -> None:
+    world = World()
+    job = job_of(world)
+    for number in range(100):
+        job.test(f"test {number}")
+    async with FakeCircleCI(world) as fake:
+        await harvest(fake, into, what="tests")
+        pages = [each.query.get("page-token") for each in fake.requests if each.path.endswith("/tests")]
+    assert len(pages) == len(set(pages)) == 5
+
+
+async def test_pages_that_are_not_kept_are_requested_again(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tests, "MAX_KEPT", 1)
+    world = World()
+    job = job_of(world)
+    for number in range(50):
+        job.test(f"test {number}")
+    found = await taken(world, into)
+    assert [text.count("test 49") for text in found.values()] == [1, 1]
+
+
+async def test_a_list_that_repeats_its_pages_is_a_failure(into: Path) -> None:
+    world = World()
+    job = job_of(world)
+    for number in range(50):
+        job.test(f"test {number}")
+    async with FakeCircleCI(world) as fake:
+        item = {"name": "it", "result": "success"}
+        body = {"items": [item], "next_page_token": "again"}
+        fake.fail("/api/v2/project/gh/acme/api/1/tests", origin="api", body=body, times=None)
+        report = await harvest(fake, into, what="tests")
+    assert [failure.name for failure in report.failed] == ["tests.jsonl", "tests.xml"]
+    assert {failure.error.partition(",")[0] for failure in report.failed} == {
+        "the server repeated the page token 'again'"
+    }
+    assert tree(into) == {}
 
 
 async def test_secrets_are_replaced(into: Path) -> None:

@@ -203,7 +203,7 @@ class Bucket:
 
         An object with the same content counts as written, as in `create`.
         """
-        return self._put_if(key, content, {"e_tag": etag})
+        return self._put_if(key, content, self._unchanged(key, etag))
 
     def list(self, prefix: str | None = None) -> Iterator[StoredObject]:
         """Yield the objects below a prefix, which is a whole folder, in the order of their names."""
@@ -228,7 +228,21 @@ class Bucket:
             some = names[begin : begin + DELETE_SIZE]
             self._if_exists("delete", some[0], partial(obstore.delete, self._store, some))
 
+    def _unchanged(self, key: str, etag: str) -> Any:
+        """Return the mode of a write over an object with this ETag; None if it has another one.
+
+        GCS compares generations instead, which change with every write.
+        """
+        import obstore
+        from obstore.store import GCSStore
+
+        if not isinstance(self._store, GCSStore):
+            return {"e_tag": etag}
+        found = self._if_exists("read", key, lambda: obstore.head(self._store, key))
+        return {"version": found["version"]} if found is not None and found["e_tag"] == etag else None
+
     def _put_if(self, key: str, content: bytes, mode: Any) -> str | None:
+        """Write an object in a mode of obstore. None: as if the condition of the mode was not met."""
         import obstore
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
@@ -239,7 +253,7 @@ class Bucket:
                 return None
 
         self._check_key(key)
-        etag = self._call("write", key, put)
+        etag = None if mode is None else self._call("write", key, put)
         if etag is None:
             found = self.head(key)
             if found is not None and found.size == len(content):

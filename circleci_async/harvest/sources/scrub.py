@@ -19,6 +19,8 @@ _CONTEXT: Final = 256
 
 _SPACE = re.compile(r"\s")
 
+_LOWER: Final = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+
 
 class _Match(NamedTuple):
     """A match of one pattern, and the part of it to replace."""
@@ -34,6 +36,8 @@ class Scrubber:
 
     def __init__(self, patterns: Iterable[Pattern]) -> None:
         self._patterns = [(each, each.compile()) for each in patterns]
+        self._words = sorted({word for each, _ in self._patterns for word in each.words})
+        self._has_unworded = not all(each.words for each, _ in self._patterns)
         self.counts: Counter[str] = Counter()
 
     @property
@@ -58,52 +62,100 @@ class Scrubber:
 
     def value(self, value: Any) -> Any:
         """Return plain data with its texts scrubbed; those of objects as if `key: value` were written."""
+        if not self._has_unworded:
+            shown = str(value)  # much faster than each text by itself, and contains the words of all
+            if not self._words_in(shown, shown.lower()):
+                return value
+        return self._value(value)
+
+    def _value(self, value: Any) -> Any:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, list):
-            return [self.value(each) for each in cast("list[object]", value)]
+            return [self._value(each) for each in cast("list[object]", value)]
         if isinstance(value, dict):
             return {self.text(key): self._member(key, each) for key, each in cast("dict[str, object]", value).items()}
         return value
 
     def _member(self, key: str, value: Any) -> Any:
         if not isinstance(value, str):
-            return self.value(value)
+            return self._value(value)
         prefix = f"{key}: "
         scrubbed = self.text(prefix + value)
         return scrubbed.removeprefix(prefix) if scrubbed.startswith(prefix) else self.text(value)
+
+    def _words_in(self, text: str, lowered: str) -> set[str]:
+        return {word for word in self._words if word in (lowered if word.islower() else text)}
 
     def matches(self, text: str, position: int) -> Iterator[_Match]:
         """Yield the matches from a position on, from left to right and without overlaps.
 
         Of two that begin at the same character, that of the first pattern counts.
         """
-        lowered = text.lower()
-        nexts: list[tuple[re.Pattern[str], _Match]] = []
-        for pattern, regex in self._patterns:
-            words = pattern.words
-            if words and not any(word in (lowered if word.islower() else text) for word in words):
-                continue
-            if (match := _search(pattern.name, regex, text, position)) is not None:
-                nexts.append((regex, match))
-        while nexts:
-            _, first = min(nexts, key=lambda each: each[1].start)
+        lowered = _lowered(text)
+        words = self._words_in(text, lowered)
+        if not words and not self._has_unworded:
+            return
+        searches = [
+            _Search(pattern, regex, text, lowered, words)
+            for pattern, regex in self._patterns
+            if not (pattern.words and words.isdisjoint(pattern.words))
+        ]
+        while nexts := [match for search in searches if (match := search.next(position)) is not None]:
+            first = min(nexts, key=lambda match: match.start)
             yield first
             position = first.end
-            searched = [
-                (regex, match if match.start >= position else _search(match.name, regex, text, position))
-                for regex, match in nexts
-            ]
-            nexts = [(regex, match) for regex, match in searched if match is not None]
 
 
-def _search(name: str, regex: re.Pattern[str], text: str, position: int) -> _Match | None:
-    """Return the next match that is not empty."""
-    found = next((match for match in regex.finditer(text, position) if match.end() > match.start()), None)
-    if found is None:
+class _Search:
+    """The matches of one pattern in a text."""
+
+    def __init__(self, pattern: Pattern, regex: re.Pattern[str], text: str, lowered: str, words: set[str]) -> None:
+        self._name = pattern.name
+        self._regex = regex
+        self._text = text
+        self._lowered = lowered
+        self._starts = {word: -1 for word in pattern.words if word in words}
+        """Where each word is next."""
+        self._has_words = bool(pattern.words)
+        self._position = -1
+        self._next: _Match | None = None
+
+    def next(self, position: int) -> _Match | None:
+        """Return the first match from a position on that is not empty. Positions must not decrease."""
+        if self._position < 0 or (self._next is not None and self._next.start < position):
+            self._next = self._search(position)
+        self._position = position
+        return self._next
+
+    def _search(self, position: int) -> _Match | None:
+        for found in self._candidates(position):
+            if found.end() > found.start():
+                secret = found.span("secret") if "secret" in self._regex.groupindex else found.span()
+                return _Match(self._name, *found.span(), secret if secret[0] >= 0 else found.span())
         return None
-    secret = found.span("secret") if "secret" in regex.groupindex else found.span()
-    return _Match(name, *found.span(), secret if secret[0] >= 0 else found.span())
+
+    def _candidates(self, position: int) -> Iterator[re.Match[str]]:
+        if not self._has_words:
+            yield from self._regex.finditer(self._text, position)
+            return
+        while self._starts:
+            for word, start in [*self._starts.items()]:
+                if start < position:
+                    text = self._lowered if word.islower() else self._text
+                    self._starts[word] = text.find(word, position)
+                    if self._starts[word] < 0:
+                        del self._starts[word]
+            position = min(self._starts.values(), default=-1)
+            if position >= 0 and (found := self._regex.match(self._text, position)) is not None:
+                yield found
+            position += 1
+
+
+def _lowered(text: str) -> str:
+    """Return the text in lower case, of the same length."""
+    lowered = text.lower()
+    return lowered if len(lowered) == len(text) else text.translate(_LOWER)
 
 
 class ScrubbedStream:

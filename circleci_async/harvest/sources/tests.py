@@ -23,7 +23,7 @@ JSON_LINES: Final = "tests.jsonl"
 JUNIT: Final = "tests.xml"
 
 MAX_KEPT: Final = 8 * 1024 * 1024
-"""Characters, approximately, of the first pages of test results that are kept in memory."""
+"""Characters, approximately, of the pages of test results that are kept in memory."""
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """Characters that XML 1.0 cannot contain."""
@@ -32,22 +32,23 @@ _Test = dict[str, Any]
 
 
 class TestSource:
-    """The test results of a job, which are read page by page."""
+    """The test results of a job, which are read page by page. Its two files share the pages that are in memory."""
 
     __test__ = False  # pytest would collect a class of this name
 
     def __init__(self, session: Session, patterns: Iterable[Pattern]) -> None:
         self._session = session
         self._patterns = tuple(patterns)
-        self._first_pages = RequestCache[tuple[str, int], Page[_Test]](MAX_KEPT, _weight)
+        self._cache = RequestCache[tuple[str, str | None], Page[_Test]](MAX_KEPT, _weight)
 
     def files(self, job: JobRef) -> FileList:
         """Return the two files of a job that has tests."""
-        address = self._session.api_url(_path(job.project, job.number))
+        path = _path(job.project, job.number)
+        address = self._session.api_url(path)
 
         async def fetch(_: str | None) -> Page[Artifact]:
-            page = await self._request_first(job.project, job.number)
-            self._first_pages.put((job.project, job.number), page)
+            page = await self._request(path, None)
+            self._cache.put((path, None), page)
             has_tests = page.items or page.next_page_token is not None
             names = (JSON_LINES, JUNIT) if has_tests else ()
             return Page(tuple(Artifact(path=name, node_index=0, url=address) for name in names), None)
@@ -65,19 +66,18 @@ class TestSource:
 
     async def _pages(self, project: str, number: int, scrubber: Scrubber) -> AsyncGenerator[list[_Test]]:
         """Iterate the pages, with scrubbed texts."""
-        first = await self._first_pages.get((project, number), lambda: self._request_first(project, number))
-        yield [scrubber.value(each) for each in first.items]
-        if first.next_page_token is not None:
-            async with aclosing(self._paged(project, number).pages(start=first.next_page_token)) as pages:
-                async for page in pages:
-                    yield [scrubber.value(each) for each in page.items]
+        path = _path(project, number)
 
-    async def _request_first(self, project: str, number: int) -> Page[_Test]:
-        async with aclosing(self._paged(project, number).pages()) as pages:
+        async def fetch(token: str | None) -> Page[_Test]:
+            return await self._cache.get((path, token), lambda: self._request(path, token))
+
+        async with aclosing(Paged(fetch).pages()) as pages:
+            async for page in pages:
+                yield [scrubber.value(each) for each in page.items]
+
+    async def _request(self, path: str, token: str | None) -> Page[_Test]:
+        async with aclosing(self._session.paged_json(path).pages(start=token)) as pages:
             return await anext(pages)
-
-    def _paged(self, project: str, number: int) -> Paged[_Test]:
-        return self._session.paged_json(_path(project, number))
 
 
 def _path(project: str, number: int) -> str:
