@@ -66,23 +66,22 @@ async def test_only_the_file_fails_whose_workers_die(new_cluster: NewCluster, in
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_the_caller_is_killed(new_cluster: NewCluster, into: Path) -> None:
-    cluster, world = new_cluster(), small_world(artifacts=20)
+async def test_the_caller_is_killed(shared_cluster: Cluster, client: Any, into: Path) -> None:
+    world = small_world(artifacts=20)
     trigger = Trigger(60)
     async with FakeCircleCI(world, on_request=trigger, latency=0.01) as fake:
-        caller = await asyncio.to_thread(cluster.start_harvest, fake.url, fake.artifact_host, into)
+        caller = await asyncio.to_thread(shared_cluster.start_harvest, fake.url, fake.artifact_host, into)
         await trigger.reached.wait()
-        cluster.kill(caller)
-        async with connected(cluster.address) as workers:
-            report = await harvest(fake, into, workers=workers)
-            assert report.is_complete
-            assert len(report.files) < 120
-            again = await harvest(fake, into, workers=workers)
-            assert (len(again.files), len(again.skipped)) == (0, 120)
+        shared_cluster.kill(caller)
+        report = await harvest(fake, into, workers=client)
+        assert report.is_complete
+        assert len(report.files) < 120
+        again = await harvest(fake, into, workers=client)
+        assert (len(again.files), len(again.skipped)) == (0, 120)
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_the_scheduler_is_killed(new_cluster: NewCluster, into: Path) -> None:
+async def test_the_scheduler_is_killed(new_cluster: NewCluster, client: Any, into: Path) -> None:
     cluster, world = new_cluster(), small_world(artifacts=20)
     trigger = Trigger(30)
     async with FakeCircleCI(world, on_request=trigger, latency=0.01) as fake:
@@ -97,14 +96,13 @@ async def test_the_scheduler_is_killed(new_cluster: NewCluster, into: Path) -> N
         assert report.stopped == str(report.error)
         assert list(report.failed) == []
         done = len(report.files)
-        async with connected(new_cluster().address) as workers:
-            report = await harvest(fake, into, workers=workers)
+        report = await harvest(fake, into, workers=client)
     assert (len(report.files), report.is_complete) == (120 - done, True)
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_a_cancelled_harvest_cancels_its_tasks(new_cluster: NewCluster, into: Path) -> None:
-    cluster, world = new_cluster(), small_world(artifacts=20)
+async def test_a_cancelled_harvest_cancels_its_tasks(client: Any, into: Path) -> None:
+    world = small_world(artifacts=20)
     trigger = Trigger(10)
     delays = True
 
@@ -112,23 +110,23 @@ async def test_a_cancelled_harvest_cancels_its_tasks(new_cluster: NewCluster, in
         trigger(request)
         return Fault(delay=60.0) if delays and trigger.reached.is_set() and request.origin == "storage" else None
 
-    async with FakeCircleCI(world, on_request=delay) as fake, connected(cluster.address) as workers:
+    async with FakeCircleCI(world, on_request=delay) as fake:
         async with fake.client(retry=QUICK) as circle:
-            running = asyncio.create_task(circle.harvest("gh/acme/api", into, workers=workers))
+            running = asyncio.create_task(circle.harvest("gh/acme/api", into, workers=client))
             await trigger.reached.wait()
-            while not await tasks(workers):
+            while not await tasks(client):
                 await asyncio.sleep(0.01)
             running.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await running
             check_nothing_in_use(circle)
-        while await tasks(workers):
+        while await tasks(client):
             await asyncio.sleep(0.01)
-        while await executing(workers):  # a worker stops the batch that runs
+        while await executing(client):  # a worker stops the batch that runs
             await asyncio.sleep(0.01)
         (await ca.verify_harvest(into)).raise_for_differences()
         delays = False
-        assert (await harvest(fake, into, workers=workers)).is_complete
+        assert (await harvest(fake, into, workers=client)).is_complete
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
