@@ -50,10 +50,13 @@ async def test_a_worker_is_killed(new_cluster: NewCluster, into: Path) -> None:
 async def test_only_the_file_fails_whose_workers_die(new_cluster: NewCluster, into: Path) -> None:
     cluster, world = new_cluster(workers=1, threads=1), small_world(pipelines=1, jobs=1, artifacts=4)
 
+    starting = asyncio.Lock()  # the first request of a new worker can come before its id is known
+
     async def kill(request: Request) -> None:
         if request.origin == "storage" and request.path.endswith("/2.txt"):
-            cluster.kill(cluster.workers[-1])
-            await asyncio.to_thread(cluster.add_worker, threads=1)
+            async with starting:
+                cluster.kill(cluster.workers[-1])
+                await asyncio.to_thread(cluster.add_worker, threads=1)
 
     async with FakeCircleCI(world, on_request=kill) as fake, connected(cluster.address) as workers:
         report = await harvest(fake, into, workers=workers)

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import pickle
 import re
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ import pytest
 from distributed import Client, LocalCluster
 
 import circleci_async as ca
-from circleci_async.harvest.destination.parts import PartialFiles
+from circleci_async.downloads.directory import Directory
+from circleci_async.harvest.destination.parts import PARTS_NAME, PartialFiles
 from circleci_async.harvest.ledger.records import QueuedArtifact
 from circleci_async.harvest.sources.sources import SourceOptions
 from circleci_async.harvest.workers.cluster import Cluster as ClusterClient
@@ -199,6 +201,24 @@ async def test_nothing_is_stored_once_the_caller_has_ended(client: Any, into: Pa
         SharedPartialFiles(str(into), "marker", "tcp://w:1").create()
     with pytest.raises(ca.ConfigurationError, match="mount it there under the same path, or harvest into a bucket"):
         SharedPartialFiles(str(into / "missing"), "marker", "tcp://w:1").create()
+    shared.close()
+
+
+async def test_a_worker_of_a_killed_run_deletes_a_file_while_the_next_run_recovers(
+    into: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    into.mkdir()
+    shared = PartialFiles(into)
+    shared.create()
+    shared.mark(".1.other.tmp")
+    lstat = Directory.lstat
+
+    def delete(directory: Directory, name: str) -> os.stat_result | None:
+        (into / PARTS_NAME / name).unlink()
+        return lstat(directory, name)
+
+    monkeypatch.setattr(Directory, "lstat", delete)
+    assert list(shared.all()) == []
     shared.close()
 
 
