@@ -63,8 +63,6 @@ class Placement:
             if state in {"done", "fetched"}:
                 if self._parts.checksum(part) != (size, digest):
                     self._parts.remove(part)
-                elif state == "done" and target is not None and self._files.is_intact(target, size, digest):
-                    self._parts.remove(part)  # a worker that had been given up downloaded it too
                 elif target is not None:  # killed between commit and rename
                     with transaction(sql):
                         sql.execute("UPDATE artifacts SET state = 'done' WHERE id = ?", (part.id,))

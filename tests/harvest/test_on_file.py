@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import shutil
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,14 +10,12 @@ from typing import Any
 import pytest
 
 import circleci_async as ca
-from circleci_async.harvest.destination.parts import PARTS_NAME, Part
 from circleci_async.testing import FakeCircleCI, World
 from tests.harvest.harvests import (
     QUICK,
     all_artifacts,
     fill,
     harvest,
-    parts,
     rows,
     small_world,
     tree,
@@ -65,17 +62,6 @@ async def test_each_placed_file_is_passed_once(into: Path) -> None:
         await harvest(fake, into, on_file=calls)
     assert calls.take() == [changed]
     assert rows(into, "SELECT * FROM calls") == []
-
-
-async def test_a_file_that_a_lost_worker_downloaded_too_is_not_passed_again(into: Path) -> None:
-    calls = Calls(into)
-    async with FakeCircleCI(small_world(pipelines=1, jobs=1)) as fake:
-        await harvest(fake, into, on_file=calls)
-        assert len(calls.take()) == 4
-        ((id, target, sha256),) = rows(into, "SELECT id, target, sha256 FROM artifacts LIMIT 1")
-        shutil.copy(into / target, into / PARTS_NAME / Part(id, sha256).name)
-        report = await harvest(fake, into, on_file=calls)
-    assert (calls.take(), len(report.skipped), parts(into)) == ([], 4, [])
 
 
 async def test_files_are_passed_with_the_fields_of_their_pipeline(into: Path) -> None:

@@ -88,7 +88,8 @@ class BatchFetcher(NotPicklable):
         stats = self._session.state.stats
         counted, self._reported = self._reported, (stats.requests, stats.received)
         requests, received = (now - before for now, before in zip(self._reported, counted, strict=True))
-        return BatchResult(worker, tuple(task.result() for task in fetching), requests, received)
+        nonce = parts.nonce if isinstance(parts, SharedPartialFiles) else ""
+        return BatchResult(worker, tuple(task.result() for task in fetching), requests, received, nonce=nonce)
 
     async def aclose(self) -> None:
         """Close the client."""

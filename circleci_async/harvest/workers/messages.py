@@ -75,3 +75,5 @@ class BatchResult(NamedTuple):
     requests: int = 0
     received: int = 0
     error: Exception | None = None
+    nonce: str = ""
+    """Part of the names of the files in a shared folder."""

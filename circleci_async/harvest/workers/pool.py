@@ -22,6 +22,7 @@ from ..stop_signal import StopSignal
 from ..uploader import Uploader
 from .cluster import Cluster, WorkerDied
 from .messages import Batch, BatchResult, ClientSpec, FileResult, Target
+from .shared_parts import adopt
 
 MAX_FILES: Final = 2048
 """Files that wait for workers or are being fetched by them."""
@@ -229,7 +230,13 @@ class WorkerPool:
         missing = DownloadError(f"the Dask worker {result.worker} returned no result")
         for waiting in files:
             if not waiting.result.done():
-                self._resolve_one(waiting, results.get(waiting.artifact.id, FileResult(0, error=missing)))
+                file = results.get(waiting.artifact.id, FileResult(0, error=missing))
+                try:
+                    if result.nonce and file.sha256:
+                        adopt(self._parts, file.id, file.sha256, result.nonce)
+                    self._resolve_one(waiting, file)
+                except OSError as error:
+                    waiting.fail(error)
 
     def _resolve_one(self, waiting: _Waiting, result: FileResult) -> None:
         artifact = waiting.artifact

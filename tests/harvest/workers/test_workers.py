@@ -19,7 +19,7 @@ from circleci_async.harvest.ledger.records import QueuedArtifact
 from circleci_async.harvest.sources.sources import SourceOptions
 from circleci_async.harvest.workers.cluster import Cluster as ClusterClient
 from circleci_async.harvest.workers.messages import Batch, ClientSpec, Target
-from circleci_async.harvest.workers.shared_parts import SharedPartialFiles
+from circleci_async.harvest.workers.shared_parts import SharedPartialFiles, adopt
 from circleci_async.harvest.workers.task import _process
 from circleci_async.testing import FakeCircleCI, World
 from tests.harvest.harvests import all_artifacts, fill, harvest, parts, small_world, tree, usual_tree
@@ -178,7 +178,12 @@ async def test_one_batch_that_two_workers_run(client: Any, into: Path) -> None:
         results = await asyncio.gather(*(ClusterClient(client).fetch(batch) for _ in range(4)))
     expected = [(id, 400_000, hashlib.sha256(each.data).hexdigest()) for id, each in enumerate(job.artifacts)]
     assert [[(each.id, each.size, each.sha256) for each in result.files] for result in results] == [expected] * 4
-    assert parts(into) == sorted(["marker", *(f".{id}.{sha256}.part" for id, _, sha256 in expected)])
+    names = [f".{id}.{result.nonce}.tmp" for result in results for id, *_ in expected]
+    assert (parts(into), len(set(names))) == (sorted(["marker", *names]), 12)
+    for id, _, sha256 in expected:
+        adopt(shared, id, sha256, results[id].nonce)
+    shared.remove_others()  # those of workers that were given up
+    assert parts(into) == sorted(f".{id}.{sha256}.part" for id, _, sha256 in expected)
     for part in shared.all():
         assert shared.checksum(part) == (400_000, part.sha256)
     shared.close()
