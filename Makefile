@@ -66,7 +66,7 @@ pages: .venv/.test build  ## run every block of README and docs/ with only the w
 	    $(not_installed)
 	PAGES_PYTHON=$(CURDIR)/build/pages/bin/python $(pytest) -o faulthandler_timeout=0 tests/docs/check_pages.py
 
-bench: .venv/.bench  ## compare with bare aiohttp, httpx, pycircleci, aria2, curl and wget
+bench: .venv/.bench  ## compare with bare aiohttp, httpx, pycircleci, aria2, curl, wget and boto3
 	$(python) -m benchmarks
 
 MINUTES ?= 1

@@ -12,9 +12,10 @@ from attrs import define, evolve, frozen
 
 from circleci_async import HarvestReport
 
-from . import hashing, limited, nginx, rivals
+from . import buckets, hashing, limited, nginx, rivals, s3, workers
 from .measure import MIB, Lag, Row, empty, folder_for, peak_memory, server_process, timed
 from .rivals import ARIA2C, BY_HAND, CURL, RIVALS, WGET, Rival, Task
+from .s3 import BUCKET, S3
 from .world import World
 
 LATENCY = 0.040
@@ -36,11 +37,14 @@ class Scale:
     many: int = 100_000
     huge: int = 4096 * MIB
     limited: int = 192 * MIB
+    stored: int = 1000
+    """Small files into S3."""
+    stored_large: int = 64 * MIB
     share: int = 10
     """With latency, wget (one request at a time) downloads one of `share` files, and its time is multiplied."""
 
 
-QUICK = Scale(small=300, large=16 * MIB, many=2000, huge=64 * MIB, limited=64 * MIB)
+QUICK = Scale(small=300, large=16 * MIB, many=2000, huge=64 * MIB, limited=64 * MIB, stored=60, stored_large=16 * MIB)
 """Enough to check that everything works, too little to measure."""
 
 
@@ -85,8 +89,35 @@ def run(scale: Scale, rounds: int, only: str = "") -> None:
         print()
     if only in limited.NAME:
         limited.run(scale.limited, rounds)
+    _run_buckets(scale, min(rounds, 3), only)
+    if only in workers.NAME:
+        workers.run(World(scale.small), LATENCY, min(rounds, 3))
     if only in "memory":
         _print_bounds(scale)
+
+
+def _run_buckets(scale: Scale, rounds: int, only: str) -> None:
+    serve = partial(serving, delay=0)
+    small, large, slow = World(scale.stored), World(4, scale.stored_large), World(1, scale.limited)
+    speed = f"{limited.SPEED / 1e6:.0f} MB/s"
+    comparisons = [
+        buckets.Comparison(f"{small.count:,} small files", small, serve),
+        buckets.Comparison(f"4 large files ({large.size // MIB} MiB)", large, serve),
+        buckets.Comparison(
+            f"1 file of {slow.size // MIB} MiB, {speed} per connection",
+            slow,
+            limited.serving,
+            (buckets.RANGES,),
+            limited.GOAL,
+        ),
+    ]
+    buckets.run([each for each in comparisons if only in f"{each.name}, {buckets.NAME}"], rounds)
+    if only in f"repeated {buckets.NAME}" and not s3.missing():
+        with buckets.places(small) as place:
+            if place is not None:
+                for row in repetition(small, place.server):
+                    print(row, flush=True)
+        print()
 
 
 def _comparisons(scale: Scale, rounds: int) -> list[Comparison]:
@@ -165,10 +196,14 @@ def compare(comparison: Comparison, task: Task) -> list[Row]:
     ]
 
 
-def repetition(world: World) -> Generator[str]:
-    """Harvest the same files repeatedly; yield the rows of a table. The goals: only the lists that can have changed."""
-    yield "| harvest | ms | requests | goal | lists from the ledger |"
-    yield "|---|--:|--:|--:|--:|"
+def repetition(world: World, server: S3 | None = None) -> Generator[str]:
+    """Harvest the same files repeatedly; yield the rows of a table. The goals: only the lists that can have changed.
+
+    With a server of S3, the files go into its bucket, and the requests to it are another column.
+    """
+    into = f"s3://{BUCKET}/repeated" if server else None
+    yield f"| harvest | ms | requests | goal | lists from the ledger |{' requests to the bucket |' if server else ''}"
+    yield f"|---|--:|--:|--:|--:|{'--:|' if server else ''}"
     pages, pipelines = world.pages, world.pipelines
     with folder_for(sum(world.sizes)) as folder, serving(world, delay=0) as base:
         if folder is None:
@@ -181,9 +216,17 @@ def repetition(world: World) -> Generator[str]:
         ):
             reports: list[HarvestReport] = []
             task = Task(base, [], folder, folder)
-            seconds = timed(lambda: reports.append(asyncio.run(rivals.harvest(task, recheck=recheck))))  # noqa: B023
+            before = server.counts() if server else None
+            seconds = timed(
+                lambda: reports.append(asyncio.run(rivals.harvest(task, into=into, recheck=recheck)))  # noqa: B023
+            )
             [report] = reports
-            yield f"| {name} | {seconds * 1000:,.0f} | {report.requests:,} | {goal or ''} | {report.requests_saved:,} |"
+            row = f"| {name} | {seconds * 1000:,.0f} | {report.requests:,} | {goal or ''} | {report.requests_saved:,} |"
+            if server and before is not None:
+                sent = server.counts() - before
+                methods = ", ".join(f"{count:,} {method}" for method, count in sorted(sent.items()))
+                row += f" {sent.total():,}: {methods} |"
+            yield row
 
 
 def _check(folder: Path, sizes: list[int]) -> None:

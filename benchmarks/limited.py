@@ -1,6 +1,6 @@
 """Compare the download of one file, from a server that limits the speed of each connection, with aria2c.
 
-`python -m benchmarks.limited` is that server.
+`python -m benchmarks.limited` is that server: of a world with one file.
 """
 
 import asyncio
@@ -9,13 +9,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
 
 import circleci_async as ca
 
-from .measure import MIB, Row, empty, folder_for, server_process, timed
+from .measure import MIB, Row, direct_environment, empty, folder_for, server_process, timed
+from .world import World
 
 NAME = "one limited connection"
 
@@ -40,8 +41,13 @@ def run(size: int, rounds: int) -> None:
         if folder is None:
             print("| no room for this file | | | | | |\n")
             return
-        with server_process([sys.executable, "-m", "benchmarks.limited", str(size)]) as url:
+        with serving(World(1, size)) as url:
             print(compare(url, folder, size, rounds), end="\n\n", flush=True)
+
+
+def serving(world: World) -> AbstractContextManager[str]:
+    """Serve a world of one file from a process; the context is its address."""
+    return server_process([sys.executable, "-m", "benchmarks.limited", str(world.size)])
 
 
 def compare(url: str, folder: Path, size: int, rounds: int) -> Row:
@@ -70,23 +76,34 @@ def download(url: str, folder: Path) -> None:
 
 def aria2c(url: str, folder: Path) -> None:
     """Download with aria2c."""
-    options = ("--no-conf", "--quiet", "--no-proxy=127.0.0.1", "--file-allocation=none", "-o", "file")
-    command = ("aria2c", *options, f"-x{CONNECTIONS}", f"-s{CONNECTIONS}", f"{url}/file")
-    subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
+    aria2c_file(f"{url}/file", folder)
+
+
+def aria2c_file(url: str, folder: Path) -> None:
+    """Download a file of any server with aria2c, over several connections."""
+    options = ("--no-conf", "--quiet", "--file-allocation=none", f"-x{CONNECTIONS}", f"-s{CONNECTIONS}")
+    env, null = direct_environment(), subprocess.DEVNULL
+    subprocess.run(("aria2c", *options, url), cwd=folder, env=env, stdin=null, stdout=null, check=True)
 
 
 async def serve(size: int) -> None:
-    """Serve one file on loopback until killed; print the URL."""
+    """Serve a world of one file on loopback until killed; print the URL."""
+    lists: dict[str, bytes] = {}
 
     async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                if (body := lists.get(head.split(" ", 2)[1].partition("?")[0])) is not None:
+                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+                    continue
                 await _send(writer, size, re.search(r"(?i)\r\nrange: bytes=(\d+)-(\d*)", head))
         writer.close()
 
     server = await asyncio.start_server(respond, "127.0.0.1", 0)
-    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    lists.update(World(1, size).responses(base))
+    print(base, flush=True)
     await server.serve_forever()
 
 

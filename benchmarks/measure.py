@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -79,9 +79,27 @@ def timed_imports(statements: Iterable[str], rounds: int) -> dict[str, list[floa
 def peak_memory() -> float | None:
     """Return the peak memory of this process in MiB, or None where /proc does not exist."""
     # Not getrusage: a child process inherits the peak of its parent.
-    if not _STATUS.exists():
-        return None
-    return int(_STATUS.read_text().partition("VmHWM:")[2].split()[0]) / 1024
+    return _peak_in(_STATUS.read_text()) if _STATUS.exists() else None
+
+
+def _peak_in(status: str) -> float | None:
+    found = status.partition("VmHWM:")[2].split()  # missing in the status of a process that has ended
+    return int(found[0]) / 1024 if found else None
+
+
+def peak_memory_of(command: Sequence[str]) -> float | None:
+    """Run a program; return its peak memory in MiB, or None where /proc does not exist."""
+    peak: float | None = None
+    null = subprocess.DEVNULL
+    with subprocess.Popen(command, env=direct_environment(), stdin=null, stdout=null) as program:
+        status = Path(f"/proc/{program.pid}/status")
+        while program.poll() is None:
+            with suppress(OSError):
+                peak = _peak_in(status.read_text()) or peak
+            time.sleep(0.005)
+    if program.returncode:
+        raise subprocess.CalledProcessError(program.returncode, command)
+    return peak
 
 
 class Lag:
@@ -132,6 +150,26 @@ def machine() -> str:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     system = f"{platform.system()} {platform.machine()}, {cores} cores"
     return f"Python {platform.python_version()}, {', '.join(packages)}; {system}."
+
+
+@contextmanager
+def environ(values: Mapping[str, str]) -> Generator[None]:
+    """Set environment variables while the block runs."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def direct_environment() -> dict[str, str]:
+    """Return the environment without proxies."""
+    return {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
 
 
 @contextmanager

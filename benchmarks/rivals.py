@@ -6,7 +6,6 @@ which is not timed.
 
 import asyncio
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable
@@ -17,6 +16,7 @@ from attrs import frozen
 
 import circleci_async as ca
 
+from .measure import direct_environment
 from .world import PROJECT
 
 TOKEN = "benchmark-token"
@@ -39,10 +39,12 @@ class Task:
     """A folder for the lists of URLs."""
 
 
-async def harvest(task: Task, concurrency: int = CONCURRENCY, *, recheck: str | None = None) -> ca.HarvestReport:
-    """Harvest as a user does."""
+async def harvest(
+    task: Task, concurrency: int = CONCURRENCY, *, into: str | None = None, recheck: str | None = None
+) -> ca.HarvestReport:
+    """Harvest as a user does, into the folder or another destination."""
     async with ca.CircleCI(TOKEN, host=task.base) as circle:
-        report = await circle.harvest(PROJECT, task.folder, concurrency=concurrency, recheck=recheck)
+        report = await circle.harvest(PROJECT, into or task.folder, concurrency=concurrency, recheck=recheck)
     report.raise_for_failures()
     assert report.stopped is None, report.stopped
     return report
@@ -140,7 +142,5 @@ def _note(task: Task, lines: Iterable[str]) -> str:
 
 
 def _run(*command: str, task: Task) -> None:
-    direct = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    subprocess.run(
-        command, cwd=task.folder, env=direct, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True
-    )
+    env = direct_environment()
+    subprocess.run(command, cwd=task.folder, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)

@@ -28,7 +28,7 @@ from . import harvest, world
 from .measure import MIB, empty, folder_for
 from .rivals import TOKEN, Task
 from .rivals import harvest as harvest_all
-from .scale_model import Organization, Setup, with_values
+from .scale_model import Organization, Setup, checked_kinds, with_values
 from .scale_simulation import simulate
 
 JOB_ARTIFACTS = 4
@@ -176,7 +176,7 @@ class Night:
         for workflow in self._running:
             job = workflow.jobs[-1]
             job.end("success", self.now)
-            self._add_artifacts(workflow, len(workflow.jobs) - 1)
+            self._add_output(workflow, len(workflow.jobs) - 1)
             workflow.update_status(self.now)
         self._running.clear()
         for project in self.projects:
@@ -204,13 +204,18 @@ class Night:
                 runs = is_last and job == round(build.jobs) - 1
                 workflow.job(f"job-{job}", status="running" if runs else "success")
                 if not runs:
-                    self._add_artifacts(workflow, job)
+                    self._add_output(workflow, job)
             if is_last:
                 self._running.append(workflow)
 
-    def _add_artifacts(self, workflow: Workflow, position: int) -> None:
-        for number in range(round(self.organization.artifacts)):
-            workflow.jobs[position].artifact(f"file-{number}.bin", size=round(self.organization.size))
+    def _add_output(self, workflow: Workflow, position: int) -> None:
+        build, kinds, job = self.organization, checked_kinds(self.setup.what), workflow.jobs[position]
+        for number in range(round(build.artifacts)):
+            job.artifact(f"file-{number}.bin", size=round(build.size))
+        for number in range(round(build.steps) if "logs" in kinds else 0):
+            job.step(f"step-{number}", output="line\n")
+        for number in range(round(build.tests) if "tests" in kinds else 0):
+            job.test(f"test_{number}")
 
     def _rerun(self, workflow: Workflow) -> None:
         build = self.organization
@@ -219,7 +224,7 @@ class Night:
         rerun.jobs.extend(workflow.jobs[: round(build.jobs) - runs])
         for number in range(runs):
             rerun.job(f"again-{number}")
-            self._add_artifacts(rerun, len(rerun.jobs) - 1)
+            self._add_output(rerun, len(rerun.jobs) - 1)
 
     @asynccontextmanager
     async def serving(self, rate_limit: RateLimit | None = None, latency: float = 0.0) -> AsyncGenerator[ca.CircleCI]:
@@ -254,7 +259,9 @@ class Trial:
     setup: Setup
 
 
-_TINY = Organization(projects=3, pipelines=30, jobs=3, artifacts=1, size=20e3, spread=0, reruns=0, running=0)
+_TINY = Organization(
+    projects=3, pipelines=30, jobs=3, artifacts=1, size=20e3, spread=0, reruns=0, running=0, uneven=False
+)
 _LOCAL = Setup(latency=0.05, storage_latency=0.1, put_latency=0, bandwidth=1e9, network=1e9)
 
 TRIALS = (

@@ -5,7 +5,7 @@
 
 import math
 from collections.abc import Mapping
-from statistics import NormalDist
+from statistics import NormalDist, fmean
 from typing import Any, Final, TypeVar
 
 from attrs import evolve, field, fields_dict, frozen
@@ -24,6 +24,16 @@ RANGES: Final = 64 * MIB
 """Bytes from which a file is downloaded over `MAX_RANGES` connections."""
 
 MAX_RANGES: Final = 8
+MAX_UPLOADS: Final = 4
+"""Parts of a file that are uploaded at once."""
+
+MAX_FILES: Final = 2048
+"""Files that Dask workers download at once, all together."""
+
+JOBS: Final = (0.2, 0.6, 1.0, 1.4, 1.8)
+ARTIFACTS: Final = (0.0, 1.0, 1.0, 2.0)
+"""Multiples of the mean that workflows have of jobs, and jobs of artifacts, if these are uneven."""
+
 MAX_FILE: Final = 3_000_000_000
 """Bytes of the largest artifact."""
 
@@ -63,6 +73,7 @@ class Organization:
     rerun_jobs: float = given(0.5, "share of the jobs of a workflow that a rerun runs again")
     running: float = given(0.02, "share of the new pipelines with a job that runs during the harvest")
     days: float = given(30.0, "days for which CircleCI keeps artifacts")
+    uneven: bool = given(True, "workflows have different numbers of jobs, and jobs of artifacts; no: all the mean")
     by_slug: bool = given(True, "name the projects; no: their organization, which lists them")
 
 
@@ -176,7 +187,7 @@ def nightly(organization: Organization, setup: Setup) -> Work:
         setup,
         pages=pages,
         listed=_Lists(rechecked, workflows + running, jobs + running),
-        new=_Lists(pipelines + reruns, workflows, jobs),
+        new=_Lists(pipelines + reruns + running, workflows + running, jobs),  # those that ran at the last harvest too
     )
 
 
@@ -193,8 +204,10 @@ def _work(organization: Organization, setup: Setup, *, pages: float, listed: _Li
     """Return the work. `listed`: of which lists are requested. `new`: those with new files."""
     kinds = checked_kinds(setup.what)
 
-    def lists(items: float) -> int:
-        return max(1, math.ceil(items / setup.page_size))
+    def lists(items: float, multiples: tuple[float, ...] = (1.0,)) -> float:
+        """Return how many requests list so many items, as a mean over lists of different lengths."""
+        multiples = multiples if organization.uneven else (1.0,)
+        return fmean(max(1, math.ceil(items * each / setup.page_size)) for each in multiples)
 
     artifacts = new.jobs * organization.artifacts if "artifacts" in kinds else 0.0
     outputs = new.jobs * organization.steps if "logs" in kinds else 0.0
@@ -204,11 +217,11 @@ def _work(organization: Organization, setup: Setup, *, pages: float, listed: _Li
         projects=0 if organization.by_slug else listed_projects(organization, setup),
         pipelines=organization.projects * pages,
         workflows=listed.pipelines * lists(organization.workflows),
-        jobs=listed.workflows * lists(organization.jobs),
-        artifacts=listed.jobs * lists(organization.artifacts) if "artifacts" in kinds else 0,
-        logs=listed.jobs if "logs" in kinds else 0,
-        tests=listed.jobs + reports * (lists(organization.tests) - 1) if "tests" in kinds else 0,
-        builds=listed.jobs + new.workflows + new.pipelines if "builds" in kinds else 0,
+        jobs=listed.workflows * lists(organization.jobs, JOBS),
+        artifacts=listed.jobs * lists(organization.artifacts, ARTIFACTS) if "artifacts" in kinds else 0,
+        logs=new.jobs if "logs" in kinds else 0,
+        tests=new.jobs + reports * (lists(organization.tests) - 1) if "tests" in kinds else 0,
+        builds=new.jobs + new.workflows + new.pipelines if "builds" in kinds else 0,
         outputs=outputs,
         downloads=2 * artifacts,
     )
@@ -249,33 +262,65 @@ def estimate(organization: Organization, setup: Setup, work: Work) -> Estimate:
     """Return the time of a harvest: that of the busiest resource, and of the first and the last file."""
     api, files, size = work.requests.api, work.files, work.bytes
     is_alone = setup.workers == 1
+    at_once = concurrency_of_worker(setup)
     listing = api * setup.latency
     chains = math.ceil(organization.projects / PROJECTS_AT_ONCE) * (work.pages + 3) * setup.latency if api else 0.0
-    transfers = size / setup.bandwidth + (size / setup.put_bandwidth if setup.put_latency else 0)
-    held = files * (setup.storage_latency + setup.put_latency) + transfers
+    in_parts = work.large * _above(PART, organization)[1]
+    sending = (size - in_parts + in_parts / MAX_UPLOADS) / setup.put_bandwidth if setup.put_latency else 0.0
+    held = files * (setup.storage_latency + setup.put_latency) + size / setup.bandwidth + sending
     listing_cpu = api * setup.cpu_list
     handling = files * setup.cpu_file + size / 1e9 * setup.cpu_gigabyte + (listing_cpu if is_alone else 0)
     network = size / setup.network
     loads = {
         "API quota": api / (setup.quota * setup.efficiency),
         "API latency": max(listing / setup.concurrency, chains),
-        "connections": (held + (listing if is_alone else 0)) / (setup.workers * setup.concurrency),
+        "connections": (held + (listing if is_alone else 0)) / (setup.workers * at_once),
         "worker network": network / setup.workers,
         "worker CPU": handling / setup.workers,
         "caller CPU": 0.0 if is_alone else listing_cpu + files / setup.commits,
         "S3 rate": uploads(organization, work).requests / (PUT_RATE * setup.prefixes) if setup.put_latency else 0.0,
-        "largest file": _largest(organization, work) / (setup.bandwidth * MAX_RANGES),
+        "largest file": _largest(organization, work) * _seconds_per_byte(setup),
     }
     bound = max(loads, key=loads.__getitem__)
-    seconds = loads[bound]
+    seconds = max(value for name, value in loads.items() if name != "largest file")
     if files:
         queues = [network, handling] + ([network] if setup.put_latency else [])
         delay = max(0.0, held + (listing if is_alone else 0) - sum(queues) + handling)
-        rate = throughput(setup.concurrency, delay / files, [queue / files for queue in queues])
+        rate = throughput(at_once, delay / files, [queue / files for queue in queues])
         seconds = max(seconds, files / (rate * setup.workers))
     start = work.requests.projects * setup.latency + (4 * setup.latency if api else 0)
-    last = held / files if files else 0.0
+    last = max(held / files, _last(organization, setup, work, seconds)) if files else 0.0
     return Estimate(seconds=seconds + start + last, bound=bound, loads=loads)
+
+
+def concurrency_of_worker(setup: Setup) -> int:
+    """Return how many files a worker downloads at once."""
+    return setup.concurrency if setup.workers == 1 else max(1, min(setup.concurrency, MAX_FILES // setup.workers))
+
+
+def _seconds_per_byte(setup: Setup) -> float:
+    """Return the seconds that one large file takes alone: it is downloaded in ranges, hashed, and uploaded in parts."""
+    seconds = 1 / min(setup.network, MAX_RANGES * setup.bandwidth) + setup.cpu_gigabyte / 1e9
+    if setup.put_latency:
+        seconds += 1 / min(setup.network, MAX_UPLOADS * setup.put_bandwidth)
+    return seconds
+
+
+def _last(organization: Organization, setup: Setup, work: Work, seconds: float) -> float:
+    """Return how long the last file is expected to take beyond `seconds`, in which all files begin evenly.
+
+    Of files that begin evenly, the number that end at least `excess` later has a Poisson distribution, with the mean
+    of what their times exceed it by, divided by the time between two of them.
+    """
+    longest, per_byte = _largest(organization, work) * _seconds_per_byte(setup), _seconds_per_byte(setup)
+    steps = 100
+    total = 0.0
+    for step in range(steps):
+        excess = longest * (step + 0.5) / steps
+        share, amount = _above(excess / per_byte, organization)
+        late = work.large * max(0.0, amount * per_byte - excess * share)
+        total += 1 - math.exp(-late / seconds) if seconds else 1.0
+    return longest * total / steps
 
 
 def throughput(concurrency: int, delay: float, queues: list[float]) -> float:
@@ -353,7 +398,7 @@ def _above(limit: float, organization: Organization) -> tuple[float, float]:
     sigma, mean = organization.spread, organization.size
     if not sigma or not mean:
         return (1.0, mean) if mean > limit else (0.0, 0.0)
-    distance = (math.log(limit) - math.log(mean) + sigma**2 / 2) / sigma
+    distance = (math.log(max(limit, 1e-9)) - math.log(mean) + sigma**2 / 2) / sigma
     return NormalDist().cdf(-distance), mean * NormalDist().cdf(sigma - distance)
 
 

@@ -13,7 +13,20 @@ from typing import NamedTuple
 
 from attrs import define, evolve, frozen
 
-from .scale_model import MAX_RANGES, PART, PUT_RATE, RANGES, Organization, Setup, checked_kinds, size_at
+from .scale_model import (
+    ARTIFACTS,
+    JOBS,
+    MAX_FILES,
+    MAX_RANGES,
+    MAX_UPLOADS,
+    PART,
+    PUT_RATE,
+    RANGES,
+    Organization,
+    Setup,
+    checked_kinds,
+    size_at,
+)
 
 PROJECTS = 6
 PIPELINES = 24
@@ -191,7 +204,7 @@ class _Workflow:
     jobs: int
     share: float = 1.0
     again: int = 0
-    """Jobs whose artifacts are listed again without news."""
+    """Jobs that are running: their artifacts are listed again without news."""
 
 
 @define
@@ -227,10 +240,12 @@ class _Harvest:
         self._inward = [_Network(self) for _ in range(setup.workers)]
         self._outward = [_Network(self) for _ in range(setup.workers)]
         self._permits = _Pool(setup.concurrency)
-        self._slots = self._permits if is_alone else _Pool(setup.concurrency * setup.workers)
+        self._slots = [self._permits] if is_alone else [_Pool(setup.concurrency) for _ in range(setup.workers)]
+        self._claims = [0] * setup.workers
+        self._claimed = 0
+        self._max_claims = min(setup.concurrency * setup.workers, setup.concurrency if is_alone else MAX_FILES)
         self._pending: deque[float] = deque()
         self._blocked: deque[Action] = deque()
-        self._claimed = 0
 
     def run(self) -> None:
         chosen = iter(range(self.organization.projects))
@@ -294,7 +309,7 @@ class _Harvest:
     def _workflows(self) -> list[_Workflow]:
         count = self._whole(self.organization.workflows)
         jobs = self.organization.jobs  # of workflows with equal ones, all would reach their artifacts at the same time
-        return [_Workflow(self._whole(jobs * self._dealt(0.2, 0.6, 1.0, 1.4, 1.8))) for _ in range(count)]
+        return [_Workflow(self._whole(jobs * self._dealt(JOBS))) for _ in range(count)]
 
     def _pipeline(self, item: object, done: Action) -> None:
         assert isinstance(item, _Pipeline)
@@ -303,7 +318,7 @@ class _Harvest:
             self.at(self.now, done)
             return
         remaining = iter(workflows)
-        is_described = "builds" in self.kinds and any(each.jobs for each in workflows)
+        is_described = "builds" in self.kinds and any(each.jobs or each.again for each in workflows)
         self._listed(
             max(1, -(-len(workflows) // self.setup.page_size)) + is_described,
             lambda: _Fan(BRANCHES, lambda receive: receive(next(remaining, None)), self._workflow, done),
@@ -313,7 +328,7 @@ class _Harvest:
         assert isinstance(item, _Workflow)
         jobs = iter([True] * self._whole(item.jobs * item.share) + [False] * item.again)
         self._listed(
-            max(1, -(-item.jobs // self.setup.page_size)) + ("builds" in self.kinds and item.jobs > 0),
+            max(1, -(-item.jobs // self.setup.page_size)) + ("builds" in self.kinds and item.jobs + item.again > 0),
             lambda: _Fan(BRANCHES, lambda receive: receive(next(jobs, None)), self._job, done),
         )
 
@@ -322,16 +337,16 @@ class _Harvest:
         artifacts = self._some(build.artifacts) if "artifacts" in kinds and is_new else 0
         files = [self._size() for _ in range(artifacts)]
         requests = max(1, -(-artifacts // self.setup.page_size)) if "artifacts" in kinds else 0
-        if "logs" in kinds:
+        if "logs" in kinds and is_new:
             requests += 1
-            files += [build.log_size] * (self._whole(build.steps) if is_new else 0)
-        if "tests" in kinds:
+            files += [build.log_size] * self._whole(build.steps)
+        if "tests" in kinds and is_new:
             pages = max(1, -(-self._whole(build.tests) // self.setup.page_size))
-            requests += 1 + (2 * (pages - 1) if is_new else 0)  # each of the two files reads the other pages
-            files += [0.0, 0.0] if is_new else []
-        if "builds" in kinds:
+            requests += 1 + 2 * (pages - 1)  # each of the two files reads the other pages
+            files += [0.0, 0.0] if build.tests else []
+        if "builds" in kinds and is_new:
             requests += 1
-            files += [0.0] if is_new else []
+            files.append(0.0)
         self._listed(requests, partial(self._queue, files, done))
 
     def _listed(self, count: int, action: Action) -> None:
@@ -366,40 +381,52 @@ class _Harvest:
             done()
 
     def _claim(self) -> None:
-        while self._pending and self._claimed < self._slots.size:
+        while self._pending and self._claimed < self._max_claims:
             self._claimed += 1
+            worker = self._claims.index(min(self._claims))
+            self._claims[worker] += 1
             size = self._pending.popleft()
-            self._slots.acquire(partial(self._download, size))
+            self._slots[worker].acquire(partial(self._download, worker, size))
         while self._blocked and len(self._pending) <= MAX_PENDING:
             self.at(self.now, self._blocked.popleft())
 
-    def _download(self, size: float) -> None:
-        connections = 1 + (self._slots.take_spare(MAX_RANGES - 1) if size >= RANGES else 0)
-        worker = self.files % self.setup.workers
+    def _download(self, worker: int, size: float) -> None:
         self.files += 1
         begin = self.now + self._varied(self.setup.storage_latency)
-        self.at(begin, partial(self._receive, worker, size, connections))
+        self.at(begin, partial(self._receive, worker, size, size))
 
-    def _receive(self, worker: int, size: float, connections: int) -> None:
-        handle = partial(self._handle, worker, size, connections)
-        self._inward[worker].transfer(size, connections, self.setup.bandwidth, handle)
+    def _receive(self, worker: int, size: float, left: float) -> None:
+        """Receive a file: a large one over connections that nobody else waits for, again after each piece."""
+        slots = self._slots[worker]
+        spare = slots.take_spare(MAX_RANGES - 1) if size >= RANGES else 0
+        piece = min(left, RANGES)
 
-    def _handle(self, worker: int, size: float, connections: int) -> None:
+        def received() -> None:
+            slots.release(spare)
+            if left > piece:
+                self._receive(worker, size, left - piece)
+            else:
+                self._handle(worker, size)
+
+        self._inward[worker].transfer(piece, 1 + spare, self.setup.bandwidth, received)
+
+    def _handle(self, worker: int, size: float) -> None:
         seconds = self.setup.cpu_file + size / 1e9 * self.setup.cpu_gigabyte
         handled = self._cpus[worker].reserve(self.now, seconds)
         if not self.setup.put_latency:
-            self.at(handled, partial(self._commit, connections))
+            self.at(handled, partial(self._commit, worker))
             return
         requests = 1 if size <= PART else -(-size // PART) + 2
         answered = self._puts.reserve(handled, requests) + self._varied(self.setup.put_latency)
-        self.at(answered, partial(self._put, worker, size, connections))
+        self.at(answered, partial(self._put, worker, size))
 
-    def _put(self, worker: int, size: float, connections: int) -> None:
-        commit = partial(self._commit, connections)
-        self._outward[worker].transfer(size, connections, self.setup.put_bandwidth, commit)
+    def _put(self, worker: int, size: float) -> None:
+        connections = min(MAX_UPLOADS, -int(-size // PART)) if size else 1
+        self._outward[worker].transfer(size, connections, self.setup.put_bandwidth, partial(self._commit, worker))
 
-    def _commit(self, connections: int) -> None:
-        self._slots.release(connections)
+    def _commit(self, worker: int) -> None:
+        self._slots[worker].release(1)
+        self._claims[worker] -= 1
         self._claimed -= 1
         seconds = 0.0 if self.setup.workers == 1 else 1 / self.setup.commits  # one process: part of `cpu_file`
         self.end = max(self.end, self._caller.reserve(self.now, seconds))
@@ -422,10 +449,12 @@ class _Harvest:
 
     def _some(self, mean: float) -> int:
         """Return a random number: half of all jobs have the mean, a quarter nothing, a quarter twice as many."""
-        return self._whole(mean * self._dealt(0.0, 1.0, 1.0, 2.0))
+        return self._whole(mean * self._dealt(ARTIFACTS))
 
-    def _dealt(self, *values: float) -> float:
-        """Return one of the values in random order, each as often as the others."""
+    def _dealt(self, values: tuple[float, ...]) -> float:
+        """Return one of the values in random order, each as often as the others; 1 if nothing is uneven."""
+        if not self.organization.uneven:
+            return 1.0
         deck = self._decks.setdefault(values, [])
         if not deck:
             deck.extend(values)

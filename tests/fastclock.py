@@ -9,6 +9,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from typing import Any
 
+from circleci_async.harvest.destination.store_threads import StoreThreads
+
 SOCKET_GRACE = 0.002
 """Real seconds to wait for a socket before time jumps. Both ends are in this process, so data arrives at once."""
 
@@ -53,15 +55,34 @@ class FastClockLoop(asyncio.SelectorEventLoop):
         self, executor: Executor | None, func: Callable[..., Any], *args: Any
     ) -> "asyncio.Future[Any]":
         future = super().run_in_executor(executor, func, *args)
+        self.count_thread(future)
+        return future
+
+    def count_thread(self, future: "asyncio.Future[Any]") -> None:
+        """Count a thread as running until its future is done."""
         self._fast_selector.threads += 1
         future.add_done_callback(self._thread_is_done)
-        return future
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
         await super().shutdown_default_executor()  # the default timeout of 5 minutes would pass in an instant
 
     def _thread_is_done(self, future: "asyncio.Future[Any]") -> None:
         self._fast_selector.threads -= 1
+
+
+def _submit_counted(
+    threads: StoreThreads, work: Callable[..., Any], *args: Any, **kwargs: Any
+) -> "asyncio.Future[Any]":
+    """Submit work to threads, and count it like that of an executor."""
+    future = _submit(threads, work, *args, **kwargs)
+    loop = future.get_loop()
+    if isinstance(loop, FastClockLoop):
+        loop.count_thread(future)
+    return future
+
+
+_submit = StoreThreads.submit
+StoreThreads.submit = _submit_counted  # type: ignore[assignment,method-assign]
 
 
 def fast_clock(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import bots, cases, clients, harvest, hashing, limited, nginx, quota, rivals
+from benchmarks import bots, buckets, cases, clients, harvest, hashing, limited, nginx, quota, rivals, s3, workers
 from benchmarks.cases import Place
-from benchmarks.measure import Row, empty, server_process, timed_imports
+from benchmarks.measure import Row, empty, peak_memory_of, server_process, timed_imports
 from benchmarks.server import file_sizes
 from benchmarks.world import World
 
@@ -223,3 +223,43 @@ def test_the_comparison_with_aria2c_is_skipped_without_it(
     monkeypatch.setenv("PATH", "")
     limited.run(SMALL, 1)
     assert capsys.readouterr().out == "Not installed: aria2c. Skipped: one limited connection.\n\n"
+
+
+# Harvests into S3, and on workers
+
+
+def test_harvests_into_s3_are_compared_with_a_download_and_an_upload(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buckets, "UPLOADERS", (buckets.BOTO3,))
+    comparison = buckets.Comparison("few files", World(3), partial(harvest.serving, delay=0), (rivals.BY_HAND,))
+    with buckets.places(comparison.world) as place, comparison.serve(comparison.world) as base:
+        assert place is not None
+        task = rivals.Task(base, comparison.world.addresses(base), place.files, place.notes)
+        [row] = buckets.compare(comparison, task, place, rounds=1)
+        assert place.server.sizes("run-0") == []  # each round begins with an empty bucket
+        first, *others = [row.split(" | ") for row in harvest.repetition(World(3), place.server)][2:]
+    assert row.name == "bare aiohttp, then boto3 `upload_file`, 32 at once"
+    assert (row.goal, len(row.sdk), len(row.bare)) == (1.0, 1, 1)
+    assert first[2] == "7"
+    assert [cells[2:4] for cells in others] == [["2", "2"], ["1", "1"]]
+    assert all("PUT" in cells[5] for cells in (first, *others))
+
+
+def test_missing_packages_are_reported_and_skipped(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(s3, "find_spec", lambda name: None if name == "moto" else name)
+    monkeypatch.setattr(workers, "find_spec", lambda name: None)
+    buckets.run([buckets.Comparison("files", World(1), limited.serving)], rounds=1)
+    workers.run(World(1), 0.0, rounds=1)
+    assert capsys.readouterr().out.splitlines() == [
+        "Not installed: moto (`make bench` installs them). Skipped: into S3.",
+        "",
+        "Not installed: distributed (`make bench` installs it). Skipped: Dask workers.",
+        "",
+    ]
+
+
+def test_the_peak_memory_of_a_program_is_measured() -> None:
+    program = "import time; kept = bytearray(b'x') * (64 << 20); time.sleep(0.05)"
+    peak = peak_memory_of([sys.executable, "-c", program])
+    assert peak is None or 64 < peak < 200

@@ -25,8 +25,11 @@ from benchmarks.scale_model import (
 from benchmarks.scale_simulation import simulate
 from circleci_async.harvest import discovery
 
-TINY = Organization(projects=1, pipelines=30, jobs=1, artifacts=1, size=10, spread=0, reruns=0, running=0)
+TINY = Organization(projects=1, pipelines=30, jobs=1, artifacts=1, size=10, spread=0, reruns=0, running=0, uneven=False)
 """One pipeline a day."""
+
+KINDS = evolve(TINY, pipelines=10, days=5, jobs=2, steps=2, tests=41)
+"""Two pipelines a day, and three pages of tests."""
 
 
 @pytest.mark.parametrize(
@@ -42,6 +45,13 @@ TINY = Organization(projects=1, pipelines=30, jobs=1, artifacts=1, size=10, spre
         (evolve(TINY, pipelines=40, days=10, jobs=2, reruns=0.25, running=0.25), Setup(since=4, interval=2)),
         (evolve(TINY, projects=2, pipelines=0), Setup()),
         (evolve(TINY, projects=2, pipelines=15, by_slug=False), Setup(interval=2)),
+        (KINDS, Setup(what="logs", since=4)),
+        (KINDS, Setup(what="tests", since=4)),
+        (KINDS, Setup(what="builds", since=4)),
+        (evolve(KINDS, tests=0), Setup(what="tests", since=4)),
+        (evolve(KINDS, workflows=2), Setup(what="artifacts,logs,tests,builds", since=4)),
+        (evolve(KINDS, reruns=0.5), Setup(what="artifacts,logs,tests,builds", since=4)),
+        (evolve(KINDS, running=0.5), Setup(what="artifacts,logs,tests,builds", since=4)),
     ],
 )
 async def test_the_model_counts_the_requests_of_real_harvests(

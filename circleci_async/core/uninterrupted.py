@@ -1,7 +1,7 @@
 """Wait for work that must finish although the caller is cancelled, such as a thread that writes a file."""
 
 import asyncio
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -21,15 +21,15 @@ async def uninterrupted(work: "asyncio.Future[T]", *, timeout: float | None = No
             cancelled = error
         else:
             if not done:
-                work.add_done_callback(_retrieve)
+                work.add_done_callback(retrieve)
                 raise cancelled or TimeoutError
     if cancelled is not None:
-        _retrieve(work)
+        retrieve(work)
         raise cancelled
     return work.result()
 
 
-def _retrieve(work: "asyncio.Future[T]") -> None:
+def retrieve(work: "asyncio.Future[Any]") -> None:
     """Retrieve the exception of a future, or asyncio logs that nothing did."""
     if not work.cancelled():
         work.exception()

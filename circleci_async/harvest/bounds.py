@@ -30,16 +30,19 @@ class TooLarge(DownloadError):
 class Bounds:
     """Admits files before they are downloaded, then their bytes before they are written.
 
-    `reached` names the first bound that was reached.
+    `reached` names the first bound that was reached. `disk`: what messages call the disk of `root`.
     """
 
-    def __init__(self, root: Path, *, max_files: int | None, max_bytes: int | None, min_free: int) -> None:
+    def __init__(
+        self, root: Path, *, max_files: int | None, max_bytes: int | None, min_free: int, disk: str = "the disk"
+    ) -> None:
         for name, value in (("max_files", max_files), ("max_bytes", max_bytes)):
             if value is not None and (type(value) is not int or value < 0):
                 raise InvalidArgument(f"{name} must be an integer of 0 or more, or None for no bound, got {value!r}")
         if type(min_free) is not int or min_free < 0:
             raise InvalidArgument(f"min_free must be a number of bytes, 0 or more, got {min_free!r}")
         self._root = root
+        self._disk = disk
         self.max_files = max_files
         self.max_bytes = max_bytes
         self.min_free = min_free
@@ -126,10 +129,10 @@ class Bounds:
         room = self._free - self.min_free
         if total > MIN_ROOM and room > MIN_ROOM:
             raise TooLarge(
-                f"it needs {total:,} bytes, and {room:,} bytes of the disk are free beside min_free={self.min_free}:"
-                " free space or choose another folder, then run the same command again"
+                f"it needs {total:,} bytes, and {room:,} bytes of {self._disk} are free beside"
+                f" min_free={self.min_free}: free space or choose another folder, then run the same command again"
             )
-        return self._reach(f"the disk is almost full: less than {self.min_free:,} bytes would stay free")
+        return self._reach(f"{self._disk} is almost full: less than {self.min_free:,} bytes would stay free")
 
     def _reach(self, reason: str) -> bool:
         self.reached = self.reached or reason

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
 from attrs import evolve
 
 from ..errors import CircleCIError, LedgerBusy, LedgerError
 from .destination.place import Place
+from .destination.store_threads import StoreThreads
 from .ledger.remote.lease import is_running as is_leased
 from .ledger.remote.reading import fetch_to_read
 from .ledger.remote.remote_ledger import RemoteLedger
@@ -29,12 +30,8 @@ async def open_ledger(place: Place, on_lost: Callable[[CircleCIError], None]) ->
             async with LedgerWriter(place.ledger) as writer:
                 yield writer
         else:
-            async with (
-                RemoteLedger(place.bucket, place.ledger, on_lost=on_lost) as remote,
-                LedgerWriter(place.ledger) as writer,
-                remote.attached(writer),
-            ):
-                yield writer
+            async with RemoteLedger(place.bucket, place.ledger, on_lost=on_lost) as remote:
+                yield remote.writer
     finally:
         lock.release()
 
@@ -58,7 +55,8 @@ async def check_exists(place: Place) -> None:
 async def is_running(place: Place) -> bool:
     """Return whether a harvest is running."""
     if place.bucket is not None and not place.is_local:
-        return await asyncio.to_thread(is_leased, place.bucket)
+        with closing(StoreThreads(1)) as threads:
+            return await threads.run(is_leased, place.bucket)
     return await asyncio.to_thread(is_locked, place.ledger)
 
 

@@ -11,15 +11,16 @@ from typing import Final
 
 from attrs import frozen
 
+from ..core.uninterrupted import uninterrupted
 from ..core.when import When, parse_datetime
 from ..errors import CircleCIError, DownloadError, InvalidArgument
 from ..untrusted_text import shown_list
 from .destination.files import FinishedFile, FinishedFiles, Status
 from .destination.opening import finished_files
 from .destination.place import HarvestDestination, Place, resolve
+from .destination.store_threads import StoreThreads
 from .ledger.files import FILE_TABLES
 from .ledger.schema import connect_to_read, ledger_errors
-from .ledger.writer import transaction
 from .open_ledger import check_exists, check_not_running, open_ledger, readable
 
 __all__ = ["PruneReport", "prune_harvest"]
@@ -118,10 +119,14 @@ class _Pruning:
     async def run(self) -> None:
         """Delete the old files."""
         async with open_ledger(self._place, self._lost) as writer:
-            with closing(finished_files(self._place)) as finished:
-                while self._error is None and await writer.run(self._delete_batch, finished):
-                    pass
-
+            with closing(finished_files(self._place)) as finished, closing(StoreThreads(1)) as threads:
+                while self._error is None:
+                    ids, files = await writer.execute(self._mark_batch)
+                    if not files:
+                        break
+                    await writer.store()
+                    statuses = await uninterrupted(threads.submit(finished.remove, files))
+                    await writer.execute(self._record_batch, ids, files, statuses)
         if self._error is not None:
             raise self._error
 
@@ -150,18 +155,21 @@ class _Pruning:
             self._note(file, status)
         return bool(files)
 
-    def _delete_batch(self, sql: sqlite3.Connection, finished: FinishedFiles) -> bool:
-        """Mark files, delete them, and record that; the next call of `prune_harvest` deletes marked ones first."""
+    def _mark_batch(self, sql: sqlite3.Connection) -> tuple[list[int], list[FinishedFile]]:
+        """Record that files are to be deleted: the next call of `prune_harvest` deletes those that this one did not."""
         ids, files = self._batch(sql)
-        with transaction(sql):
-            sql.executemany("UPDATE artifacts SET state = 'pruning' WHERE id = ?", [(id,) for id in ids])
+        sql.executemany("UPDATE artifacts SET state = 'pruning' WHERE id = ?", [(id,) for id in ids])
+        return ids, files
+
+    def _record_batch(
+        self, sql: sqlite3.Connection, ids: list[int], files: list[FinishedFile], statuses: list[Status]
+    ) -> None:
+        """Record which files are deleted."""
         ends: list[tuple[str, int]] = []
-        for id, file, status in zip(ids, files, finished.remove(files), strict=True):
+        for id, file, status in zip(ids, files, statuses, strict=True):
             ends.append(("pruned" if self._note(file, status) else "done", id))
-        with transaction(sql):
-            sql.executemany("UPDATE artifacts SET state = ? WHERE id = ?", ends)
-            sql.executemany("DELETE FROM calls WHERE artifact = ?", [(id,) for state, id in ends if state == "pruned"])
-        return bool(files)
+        sql.executemany("UPDATE artifacts SET state = ? WHERE id = ?", ends)
+        sql.executemany("DELETE FROM calls WHERE artifact = ?", [(id,) for state, id in ends if state == "pruned"])
 
     def _note(self, file: FinishedFile, status: Status) -> bool:
         """Count a file, and its space if it has no other name; return False for an error."""

@@ -108,6 +108,7 @@ async def harvest(
         max_files=max_files,
         max_bytes=max_bytes,
         min_free=MIN_FREE if min_free is None else min_free,
+        disk="the disk" if place.bucket is None else f"the disk of {place.ledger}",
     )
     requests_before = session.state.stats.requests
     given = await given_projects(session, projects)
@@ -253,8 +254,10 @@ class _HarvestRun:
         self, bucket: Bucket, downloader: Downloader, files: FinishedFiles, run: Run, threads: StoreThreads
     ) -> Uploader:
         """Return what downloads into the bucket. It looks for each object first if there can be unrecorded ones."""
-        is_unsure = run.follows is None and not await threads.run(bucket.is_empty)
-        checks_first = is_unsure or run.follows == "interrupted"
+        checks_first = run.follows == "interrupted"
+        if run.follows is None or self._place.is_local:  # a bucket that cannot be used is an error at once
+            is_empty = await threads.run(bucket.is_empty)
+            checks_first = checks_first or (run.follows is None and not is_empty)
         return Uploader(downloader, bucket, files.parts, threads, checks_first=checks_first)
 
     def _calls(self, queue: CallQueue, concurrency: int) -> FileCalls | None:

@@ -34,6 +34,7 @@ class Uploader:
 
     async def download(self, artifact: QueuedArtifact) -> FetchedArtifact:
         """Download an artifact and put it. Raises the errors of `Downloader.download`, and `StoreError`."""
+        self._bucket.check_key(artifact.target or "")
         if self.checks_first and (known := await self.find(artifact)) is not None:
             return known
         file = await self._downloader.download(artifact)

@@ -95,12 +95,14 @@ async def verify_harvest(
         async def check(rows: list[FinishedFile]) -> list[tuple[str, str, int]]:
             return await threads.run(_check, place, rows, deep=deep)
 
-        async with aclosing(fan_out(_batches(_finished(connection)), check, concurrency=concurrency)) as outcomes:
+        async with aclosing(
+            fan_out(_batches(threads, _finished(connection)), check, concurrency=concurrency)
+        ) as outcomes:
             async for _, outcome in outcomes:
                 if isinstance(outcome, Exception):
                     raise outcome
                 differences.add(outcome)
-        async with aclosing(_batches(_unknown(connection, finished_files(place)))) as batches:
+        async with aclosing(_batches(threads, _unknown(connection, finished_files(place)))) as batches:
             async for batch in batches:
                 differences.add([("unknown", path, 0) for path in batch])
     return differences.report(time.monotonic() - began)
@@ -150,7 +152,7 @@ def _check(place: Place, rows: list[FinishedFile], *, deep: bool) -> list[tuple[
         return [(files.verdict(row, deep=deep), row.target, row.size) for row in rows]
 
 
-async def _batches(items: Iterator[T]) -> AsyncGenerator[list[T]]:
+async def _batches(threads: StoreThreads, items: Iterator[T]) -> AsyncGenerator[list[T]]:
     """Yield the items in batches, each read in a thread."""
-    while batch := await asyncio.to_thread(lambda: list(islice(items, BATCH_SIZE))):
+    while batch := await threads.run(lambda: list(islice(items, BATCH_SIZE))):
         yield batch

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ import circleci_async.core.codec, circleci_async.harvest.run
 from circleci_async.downloads.part_file import PartFile
 from circleci_async.harvest import outage
 from circleci_async.harvest.committer import Committer
+from circleci_async.harvest.ledger.remote import remote_ledger
 from tests.harvest.snapshots import call_before_steps
 
 def die(*_):
@@ -62,6 +65,12 @@ async def harvest(host, artifact_host, into, options, is_strict):
     retry = ca.RetryPolicy(attempts=3, initial_delay=0.001, max_delay=0.01, max_wait=max_wait)
     trusted = [artifact_host]
     async with ca.CircleCI("fake-token", host=host, artifact_hosts=trusted, retry=retry, trust_env=False) as circle:
+        if "calls" in options:
+            calls = options.pop("calls")
+            async def on_file(file):
+                with open(calls, "a") as notes:
+                    print(file.target, file=notes)
+            options["on_file"] = on_file
         report = await circle.harvest("gh/acme/api", into, **options)
         if is_strict:
             report.raise_for_failures()
@@ -69,7 +78,11 @@ async def harvest(host, artifact_host, into, options, is_strict):
 for line in sys.stdin:
     order = json.loads(line)
     child = os.fork()
-    if not child:
+    if child:
+        print(child, flush=True)
+    else:
+        os.environ.update(order["env"])
+        remote_ledger.CHECKPOINT_INTERVAL = order["checkpoints"] or remote_ledger.CHECKPOINT_INTERVAL
         if order["seconds"] is not None:
             threading.Timer(order["seconds"], die).start()
         if order["written"] is not None:
@@ -99,6 +112,12 @@ class Killer:
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
+        self._child = 0
+
+    def die(self) -> None:
+        """Kill the harvest that is running. Allowed in any thread."""
+        if self._child:
+            os.kill(self._child, signal.SIGKILL)
 
     async def harvest(self, fake: FakeCircleCI, into: Path, **options: Any) -> None:
         """Harvest to the end."""
@@ -125,6 +144,15 @@ class Killer:
         assert end in {"0", "killed"}
         return end == "killed"
 
+    async def harvest_until_killed(
+        self, fake: FakeCircleCI, into: str, env: Mapping[str, str], *, checkpoints: float | None = None, **options: Any
+    ) -> bool:
+        """Harvest into a bucket, with these variables in the environment; return whether `die` was called before it
+        ended. `checkpoints`: seconds between those of the ledger."""
+        end = await self._order(fake, into, options, env=dict(env), checkpoints=checkpoints)
+        assert end in {"0", "killed"}
+        return end == "killed"
+
     async def kill(
         self,
         fake: FakeCircleCI,
@@ -143,9 +171,10 @@ class Killer:
         when: dict[str, Any] = {"seconds": seconds, "written": written, "files": files}
         assert await self._order(fake, into, options, **when) == "killed"
 
-    async def _order(self, fake: FakeCircleCI, into: Path, options: dict[str, Any], **more: Any) -> str:
-        names = ("seconds", "written", "files", "step", "file_size")
+    async def _order(self, fake: FakeCircleCI, into: Path | str, options: dict[str, Any], **more: Any) -> str:
+        names = ("seconds", "written", "files", "step", "file_size", "checkpoints")
         order: dict[str, Any] = {**dict.fromkeys(names), "options": options, "is_strict": True, "downtime": DOWNTIME}
+        order["env"] = {}
         order |= {"host": fake.url, "artifact_host": fake.artifact_host, "into": str(into), **more}
         return await asyncio.to_thread(self._send, json.dumps(order))
 
@@ -155,7 +184,10 @@ class Killer:
         assert stdout is not None
         stdin.write(f"{order}\n")
         stdin.flush()
-        return stdout.readline().strip()
+        self._child = int(stdout.readline())
+        end = stdout.readline().strip()
+        self._child = 0
+        return end
 
 
 @contextmanager

@@ -8,10 +8,13 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.harvest.destination.bucket import Bucket, open_bucket
+from circleci_async.harvest.destination.place import resolve
 from circleci_async.harvest.ledger.records import QueuedArtifact
 from circleci_async.harvest.metadata import MAX_VALUE, describe, known_sha256
 from circleci_async.testing import FakeCircleCI
 from tests.harvest.harvests import QUICK, all_artifacts, fill, gets, small_world, tree, usual_tree
+from tests.s3.proxy import Fault, FaultProxy
+from tests.s3.server import TestBucket
 
 
 @pytest.fixture
@@ -174,7 +177,7 @@ async def test_a_cancelled_harvest_leaves_complete_objects(url: str) -> None:
         ("ftp://x/y", "into must be a folder, or a URL that begins with file://, s3://"),
         ("file://host/x", "into must be a URL such as 'file:///path/of/folder', got 'file://host/x'"),
         (Path("s3://b/x"), "into must be a string if it is a URL"),
-        ("s3:///x", "into 's3:///x' is not the URL of a bucket"),
+        ("s3:///x", "into must be the URL of a bucket, such as 's3://bucket/prefix', got 's3:///x'"),
         (3, "into must be a folder, the URL of a bucket, or a store of obstore"),
     ],
 )
@@ -216,3 +219,29 @@ async def test_a_ledger_beside_the_destination(url: str, tmp_path: Path) -> None
     assert objects(url) == tree(folder) == usual_tree(all_artifacts(world))
     assert not [each.key for each in open_bucket("into", url).list(".harvest")]
     assert not (folder / ".harvest.sqlite").exists()
+
+
+async def test_read_only_credentials_are_enough_to_read(
+    s3: TestBucket, s3_proxy: FaultProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    into = f"{s3.url}/acme"
+    async with FakeCircleCI(small_world(pipelines=1, jobs=1, artifacts=2)) as fake, fake.client(retry=QUICK) as circle:
+        (await circle.harvest("gh/acme/api", into)).raise_for_failures()
+        s3_proxy.add(Fault("PUT|POST|DELETE", status=403, code="AccessDenied"))
+        s3_proxy.requests.clear()
+        assert (await ca.harvest_status(into)).done == 2
+        assert (await ca.verify_harvest(into, deep=True)).is_intact
+        assert len(list(await ca.harvest_catalog(into))) == 2
+        assert (await ca.prune_harvest(into, older_than="365d", dry_run=True)).files == 0
+        assert s3_proxy.count("PUT|POST|DELETE") == 0
+        with pytest.raises(ca.StoreError, match=r"cannot write s3://.*/lease\.json: 403 Forbidden: AccessDenied"):
+            await circle.harvest("gh/acme/api", into)
+
+
+async def test_urls_of_one_bucket_have_one_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    urls = ("s3://bucket/p", "s3://bucket/p/", "s3a://bucket/p", "S3://bucket/p//")
+    assert len({resolve(url).ledger for url in urls}) == 1
+    assert {resolve(url).location for url in urls} == {"s3://bucket/p"}

@@ -11,15 +11,9 @@ MANY = 10_000
 FETCHED = 500
 
 PROGRAM = """
-import asyncio, json, resource, sys
+import asyncio, json, sys
 import circleci_async as ca
-
-def peak():  # bytes; on Linux without the peak of the parent process
-    try:
-        with open("/proc/self/status") as status:
-            return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
-    except (OSError, StopIteration):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+from tests.harvest.peak import peak
 
 async def main(url, host, into):
     async with ca.CircleCI("fake-token", host=url, artifact_hosts=[host], trust_env=False) as circle:

@@ -9,7 +9,7 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Literal
@@ -30,6 +30,8 @@ class S3Request:
     headers: dict[str, str] = field(repr=False)
     size: int
     """Bytes of the body as announced."""
+    body: bytearray = field(default_factory=bytearray, repr=False)
+    """The bytes of the body that were received."""
 
     @property
     def key(self) -> str:
@@ -45,6 +47,8 @@ class Fault:
     key: str = ".*"
     query: str | None = None
     """The name of a parameter, such as `uploads` or `partNumber`, that the request has."""
+    skip: int = 0
+    """Matching requests that are forwarded first."""
     times: int | None = None
 
     status: int | None = None
@@ -63,6 +67,8 @@ class Fault:
     """Close the connection after these bytes of the response, head included."""
     drop: Literal["close", "reset"] | None = None
     """Close the connection instead of forwarding the request."""
+    then: Callable[[], object] | None = None
+    """Called when the fault has happened, in the thread of the proxy."""
     happened: int = 0
 
     def matches(self, request: S3Request) -> bool:
@@ -72,6 +78,13 @@ class Fault:
             and re.fullmatch(self.key, request.key, re.DOTALL) is not None
             and (self.query is None or self.query in request.query)
         )
+
+    def takes(self, request: S3Request) -> bool:
+        """Return whether the fault happens to a request, which counts as skipped otherwise if it matches."""
+        if not self.matches(request):
+            return False
+        self.skip -= 1
+        return self.skip < 0
 
 
 class FaultProxy:
@@ -96,6 +109,10 @@ class FaultProxy:
         """Return how many requests were received."""
         rule = Fault(method, key)
         return sum(map(rule.matches, self.requests))
+
+    def drop_connections(self) -> None:
+        """Close all connections, so that the requests that are delayed fail."""
+        self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._tasks])
 
     def run(self, started: threading.Event) -> None:
         """Serve until `close`. The target of the thread."""
@@ -133,8 +150,22 @@ class FaultProxy:
         head = await reader.readuntil(b"\r\n\r\n")
         request = _parsed(head)
         self.requests.append(request)
-        fault = next((each for each in self.faults if each.matches(request)), Fault())
+        fault = next((each for each in self.faults if each.takes(request)), Fault())
         fault.happened += 1
+        try:
+            await self._apply(fault, request, head, reader, writer)
+        finally:
+            if fault.then is not None:
+                fault.then()
+
+    async def _apply(
+        self,
+        fault: Fault,
+        request: S3Request,
+        head: bytes,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
         await asyncio.sleep(fault.delay)
         if fault.drop == "reset":
             sock: socket.socket = writer.get_extra_info("socket")
@@ -144,14 +175,14 @@ class FaultProxy:
             return
         body = _limited(request.size, fault.cut_request)
         if fault.status is not None:
-            await _copied(reader, None, body, fault.rate)
+            await _copied(reader, None, body, fault.rate, request.body)
             await _send_error(writer, fault, is_head=request.method == "HEAD")
             return
         upstream, to_upstream = await asyncio.open_connection(self._target.hostname, self._target.port)
         try:
             to_upstream.write(re.sub(rb"\r\nconnection:[^\r]*", b"", head[:-2], flags=re.IGNORECASE))
             to_upstream.write(b"Connection: close\r\n\r\n")
-            await _copied(reader, to_upstream, body, fault.rate)
+            await _copied(reader, to_upstream, body, fault.rate, request.body)
             if fault.cut_request is None:
                 await _copied(upstream, writer, fault.cut_response, fault.rate)
         finally:
@@ -174,9 +205,13 @@ def _limited(size: int, limit: int | None) -> int:
 
 
 async def _copied(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter | None, size: int | None, rate: int | None
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter | None,
+    size: int | None,
+    rate: int | None,
+    copy: bytearray | None = None,
 ) -> None:
-    """Copy `size` bytes, or all until the end; to nowhere if there is no writer."""
+    """Copy `size` bytes, or all until the end; to nowhere if there is no writer, and into `copy`."""
     left = size
     chunk = CHUNK if rate is None else max(1, rate // 50)
     while left is None or left > 0:
@@ -184,6 +219,8 @@ async def _copied(
         if not piece:
             return
         left = None if left is None else left - len(piece)
+        if copy is not None:
+            copy += piece
         if writer is not None:
             writer.write(piece)
             await writer.drain()

@@ -172,7 +172,7 @@ class Bucket:
         """
         import obstore
 
-        self._check_key(key)
+        self.check_key(key)
         if metadata:
             self._check_metadata(key, metadata)
         source = content if isinstance(content, bytes) else _reopenable(content)
@@ -252,7 +252,7 @@ class Bucket:
             except (AlreadyExistsError, PreconditionError):
                 return None
 
-        self._check_key(key)
+        self.check_key(key)
         etag = None if mode is None else self._call("write", key, put)
         if etag is None:
             found = self.head(key)
@@ -262,13 +262,16 @@ class Bucket:
                     return stored[1].etag or ""
         return etag
 
-    def _check_key(self, key: str) -> None:
+    def check_key(self, key: str) -> None:
+        """Raise the `StoreError` for a name that is too long for an object, with the status and code of S3."""
         prefix = getattr(self._store, "prefix", None)
         length = len(f"{prefix}/{key}".encode(errors="replace") if prefix else key.encode(errors="replace"))
         if length > MAX_KEY:
             raise StoreError(
                 f"cannot write {self._named(key)}: its name has {length:,} bytes, more than the {MAX_KEY:,} that stores"
-                " allow"
+                " allow",
+                status=400,
+                code="KeyTooLongError",
             )
 
     def _check_metadata(self, key: str, metadata: Mapping[str, str]) -> None:
@@ -277,13 +280,17 @@ class Bucket:
             if not (_METADATA_NAME.fullmatch(name) and _METADATA_VALUE.fullmatch(value)):
                 raise StoreError(
                     f"cannot write {self._named(key)}: its metadata {name!r} is {value!r}: expected a lower-case"
-                    " name, and printable ASCII without spaces at the ends"
+                    " name, and printable ASCII without spaces at the ends",
+                    status=400,
+                    code="InvalidArgument",
                 )
         size = sum(len(name) + len(value) for name, value in metadata.items())
         if size > MAX_METADATA:
             raise StoreError(
                 f"cannot write {self._named(key)}: its metadata has {size:,} bytes, more than the {MAX_METADATA:,} that"
-                " S3 allows"
+                " S3 allows",
+                status=400,
+                code="MetadataTooLarge",
             )
 
     def _named(self, key: str) -> str:
@@ -358,7 +365,8 @@ def open_bucket(name: str, url: str) -> Bucket:
     check_installed(name, url)
     from obstore.store import MemoryStore, from_url
 
-    location = url.rstrip("/")
+    scheme = "s3" if parts.scheme == "s3a" else parts.scheme
+    location = scheme + url[len(parts.scheme) :].rstrip("/")  # one working folder, however the URL is written
     if url.startswith("memory:"):
         with _memory_lock:
             return Bucket(_memory.setdefault(location, MemoryStore()), location)
@@ -371,7 +379,7 @@ def open_bucket(name: str, url: str) -> Bucket:
             raise
         reason = failure_text(error)
     if "URL" in reason:
-        raise InvalidArgument(f"{name} {url!r} is not the URL of a bucket, such as 's3://bucket/prefix': {reason}")
+        raise InvalidArgument(f"{name} must be the URL of a bucket, such as 's3://bucket/prefix', got {url!r}")
     raise ConfigurationError(f"{name} {url!r} cannot be opened: {reason}: set it in the environment")
 
 

@@ -5,7 +5,8 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
+from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
 from ...downloads.directory import Directory
@@ -152,6 +153,16 @@ class PartialFiles:
         """Delete a partial file, if it exists and can be deleted."""
         with suppress(OSError):
             self.directory.unlink(part.name)
+
+
+def discard_partial_files(root: Path) -> None:
+    """Delete the partial files below `root`. Raises `LedgerError`, `OSError`."""
+    if not os.path.lexists(f"{root}/{PARTS_NAME}"):
+        return
+    with closing(PartialFiles(root)) as parts:
+        parts.create()
+        for part in parts.all():
+            parts.remove(part)
 
 
 def file_checksum(folder: Directory, name: str) -> tuple[int, str]:

@@ -7,6 +7,8 @@ from queue import Empty, SimpleQueue
 from threading import Semaphore, Thread
 from typing import Any, ParamSpec, TypeVar
 
+from ...core.uninterrupted import retrieve
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -29,14 +31,19 @@ class StoreThreads:
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a call in a thread. A cancellation ends the wait, but not the call."""
+        return await self.submit(work, *args, **kwargs)
+
+    def submit(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> "asyncio.Future[T]":
+        """Start a call and return its future. To cancel the future cancels the call only before it has a thread."""
         loop = asyncio.get_running_loop()
         result: asyncio.Future[T] = loop.create_future()
+        result.add_done_callback(retrieve)
         self._calls.put(_Call(lambda: work(*args, **kwargs), loop, result))
         if not self._idle.acquire(blocking=False) and self._started < self._concurrency:
             self._started += 1
             name = f"circleci-async-store-{self._started}"
             Thread(target=_run_calls, args=(self._calls, self._idle), name=name, daemon=True).start()
-        return await result
+        return result
 
     def close(self) -> None:
         """Cancel the calls that wait for a thread, and end each thread after its current call. Idempotent."""

@@ -3,13 +3,18 @@
 import sqlite3
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Final, Literal
 
 from attrs import frozen
 
 from ...errors import InvalidArgument
 from ..layout import Layout
 from .writer import LedgerWriter
+
+_UNFINISHED: Final = (
+    "ended IS NULL AND NOT EXISTS (SELECT 1 FROM runs AS later"
+    " WHERE later.id > runs.id AND later.selection = runs.selection AND later.ended IS NOT NULL)"
+)
 
 
 @frozen
@@ -22,7 +27,7 @@ class Run:
     first_position: int
     """The queue position after which this run adds artifacts."""
     follows: Literal["ended", "interrupted"] | None = None
-    """How the run before ended; None if this is the first."""
+    """Whether a run before was interrupted, and none with its selection has ended since; None if this is the first."""
 
 
 async def begin_run(
@@ -30,9 +35,12 @@ async def begin_run(
 ) -> Run:
     """Record a new run. `dedupe`: whether files will be looked up by their checksums.
 
-    Raises `InvalidArgument` if the destination has another layout, `LedgerError`.
+    In a bucket it is stored before the run puts its first file: if the run is killed, the next one looks for files
+    that are not in the ledger. Raises `InvalidArgument` if the destination has another layout, `LedgerError`.
     """
-    return await writer.execute(_begin, layout, set(projects), selection, dedupe)
+    run = await writer.execute(_begin, layout, set(projects), selection, dedupe)
+    await writer.store()
+    return run
 
 
 async def end_run(writer: LedgerWriter, run: Run) -> None:
@@ -42,8 +50,10 @@ async def end_run(writer: LedgerWriter, run: Run) -> None:
 
 def _begin(sql: sqlite3.Connection, layout: Layout, projects: set[str], selection: str, dedupe: bool) -> Run:
     _record_layout(sql, layout, projects)
-    before = sql.execute("SELECT ended FROM runs ORDER BY id DESC LIMIT 1").fetchone()
-    follows: Literal["ended", "interrupted"] | None = before and ("ended" if before[0] else "interrupted")
+    runs, interrupted = sql.execute(f"SELECT count(*), count(*) FILTER (WHERE {_UNFINISHED}) FROM runs").fetchone()
+    follows: Literal["ended", "interrupted"] | None = None
+    if runs:
+        follows = "interrupted" if interrupted else "ended"
     cursor = sql.execute("INSERT INTO runs (selection, began) VALUES (?, ?)", (selection, _now()))
     (position,) = sql.execute("SELECT coalesce(max(turn), 0) FROM artifacts").fetchone()
     if dedupe:

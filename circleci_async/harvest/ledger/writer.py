@@ -30,6 +30,8 @@ class LedgerWriter:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="harvest-ledger")
         self._connection: sqlite3.Connection | None = None
         self._is_closed = False
+        self.on_store: Callable[[], Awaitable[None]] | None = None
+        """What stores the committed changes elsewhere, if this ledger is a copy."""
 
     async def __aenter__(self) -> Self:
         try:
@@ -66,6 +68,18 @@ class LedgerWriter:
         """Start what `run` does and return its future, which raises errors as they are: see `explain`."""
         loop = asyncio.get_running_loop()
         return loop.run_in_executor(self._thread, partial(work, self._opened, *args, **kwargs))
+
+    def call(self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do what `run` does from another thread, and wait. Raises errors as they are: see `explain`."""
+        return self._thread.submit(partial(work, self._opened, *args, **kwargs)).result()
+
+    async def store(self) -> None:
+        """Wait until all that is committed is stored in the bucket, for a ledger that is kept in one.
+
+        Raises `LedgerBusy` if another harvest has taken over, and `StoreError`.
+        """
+        if self.on_store is not None:
+            await self.on_store()
 
     def explain(self, error: Exception) -> Exception:
         """Return the `LedgerError` for an error of the database or of the file system, and other errors as they are."""

@@ -257,7 +257,9 @@ def test_a_memory_url_is_the_same_bucket_in_the_process() -> None:
 
 @pytest.mark.parametrize("url", ["s3://", "s3:///x", "s4://bucket/x", "bucket/x"])
 def test_a_url_that_names_no_bucket(url: str) -> None:
-    with pytest.raises(ca.InvalidArgument, match=r"^into '.*' is not the URL of a bucket, such as 's3://"):
+    with pytest.raises(
+        ca.InvalidArgument, match=r"^into must be the URL of a bucket, such as 's3://bucket/prefix', got '.*'$"
+    ):
         open_bucket("into", url)
 
 

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -123,7 +122,8 @@ async def test_a_cancelled_call_does_not_block_the_others() -> None:
 async def test_the_threads_end(closes: bool) -> None:
     before = set(threading.enumerate())
     threads = StoreThreads(2)
-    await asyncio.gather(threads.run(time.sleep, 0.01), threads.run(time.sleep, 0.01))
+    barrier = threading.Barrier(2)
+    await asyncio.gather(threads.run(barrier.wait, 30), threads.run(barrier.wait, 30))
     ours = [thread for thread in threading.enumerate() if thread not in before and "store" in thread.name]
     assert len(ours) == 2
     if closes:

@@ -1,124 +1,90 @@
-"""The changes to a ledger since the last checkpoint: temporary triggers note the keys of the rows that changed.
+"""The changes to a ledger since the last checkpoint: temporary triggers record the keys of the rows that changed.
 
-The notes are temporary tables, so that the file of the ledger is the same as without them.
+The recorded keys are in temporary tables, so that the file of the ledger is the same as without them.
 """
 
 import sqlite3
-import tempfile
-from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Final
+from typing import Any
 
-from attrs import define, field
+from attrs import frozen
 
-from .lease import Holder
-from .segments import Header, SegmentWriter
-from .tables import Table, listed, quoted, tables
-
-MAX_ROWS: Final = 50_000
-"""Rows of one segment."""
-
-MAX_BYTES: Final = 16 * 1024 * 1024
-"""Bytes of the rows of a segment after which the next one begins."""
+from ....errors import LedgerError
+from ..schema import LEDGER_NAME, connect_to_read
+from ..writer import transaction
+from .segments import Row
+from .table_info import Table, listed, quoted, read_tables
 
 
-@define
-class Checkpoint:
-    """The segments of one checkpoint, in a temporary file until they are stored."""
-
-    file: IO[bytes]
-    sizes: deque[int] = field(factory=deque[int])
-    """The sizes of the segments that are not stored yet."""
-    position: int = 0
-
-    def content(self) -> bytes:
-        """Return the first segment that is not stored yet."""
-        self.file.seek(self.position)
-        return self.file.read(self.sizes[0])
-
-    def advance(self) -> None:
-        """Note that this segment is stored."""
-        self.position += self.sizes.popleft()
-
-    def close(self) -> None:
-        """Delete the temporary file. Idempotent."""
-        self.file.close()
-
-
-def note_changes(sql: sqlite3.Connection) -> None:
-    """Begin to note the rows that change on this connection."""
-    sql.execute("PRAGMA recursive_triggers = ON")  # so that INSERT OR REPLACE notes the row that it replaces
-    for table in tables(sql).values():
-        notes, names = _notes(table), _note_columns(table)
+def track_changes(sql: sqlite3.Connection) -> None:
+    """Begin to record the keys of rows that change on this connection."""
+    sql.execute("PRAGMA recursive_triggers = ON")  # so that INSERT OR REPLACE records the row that it replaces
+    for table in read_tables(sql).values():
+        changed, names = _changed(table), _key_names(table)
         # With their types: SQLite uses no index to compare a value with one of a column without a type.
-        typed = ", ".join(f"{note} {type_}" for note, type_ in zip(names, table.key_types, strict=True))
-        sql.execute(f"CREATE TEMPORARY TABLE {notes} ({typed}, PRIMARY KEY ({', '.join(names)}))")
+        typed = ", ".join(f"{name} {type_}" for name, type_ in zip(names, table.key_types, strict=True))
+        sql.execute(f"CREATE TEMPORARY TABLE {changed} ({typed}, PRIMARY KEY ({', '.join(names)}))")
         for event, row in (("INSERT", "new"), ("UPDATE", "old"), ("UPDATE", "new"), ("DELETE", "old")):
+            pairs = zip(names, table.key, strict=True)
+            is_recorded = " AND ".join(f"{name} = {row}.{quoted(column)}" for name, column in pairs)
             # Not INSERT OR IGNORE: the conflict clause of the statement that runs the trigger would replace it.
             sql.execute(
-                f"CREATE TEMPORARY TRIGGER {quoted(f'note {event} {row} {table.name}')}"
+                f"CREATE TEMPORARY TRIGGER {quoted(f'record {event} {row} {table.name}')}"
                 f" AFTER {event} ON main.{quoted(table.name)}"
-                f" WHEN NOT EXISTS (SELECT 1 FROM {notes} WHERE {_matches(table, f'{row}.')})"
-                f" BEGIN INSERT INTO {notes} VALUES ({listed(table.key, f'{row}.')}); END"
+                f" WHEN NOT EXISTS (SELECT 1 FROM {changed} WHERE {is_recorded})"
+                f" BEGIN INSERT INTO {changed} VALUES ({listed(table.key, f'{row}.')}); END"
             )
 
 
-def capture(sql: sqlite3.Connection, folder: Path, holder: Holder, number: int) -> Checkpoint | None:
-    """Write the changed rows into segments from this number on, and remove the notes; None if nothing changed.
+@frozen
+class ChangedRows:
+    """The rows that changed, as they were at one moment. Allowed in any thread; close it after use."""
 
-    To be called in a transaction: the rows are those of one moment.
+    tables: dict[str, Table]
+    _keys: dict[str, list[tuple[Any, ...]]]
+    _sql: sqlite3.Connection
+
+    def __iter__(self) -> Iterator[Row]:
+        for name, keys in self._keys.items():
+            table = self.tables[name]
+            for key in keys:
+                yield name, key, self._sql.execute(table.select, key).fetchone()
+
+    def close(self) -> None:
+        """Close the connection that reads the rows."""
+        self._sql.close()
+
+
+def take_changes(sql: sqlite3.Connection, folder: Path) -> ChangedRows | None:
+    """Return the rows that changed, and forget their keys; None if nothing changed.
+
+    Only the keys are read at once: a second connection reads the rows as they are now, while this one writes others.
     """
-    checkpoint: Checkpoint | None = None
-    try:
-        described = tables(sql)
-        columns = {table.name: table.columns for table in described.values()}
-        writer: SegmentWriter | None = None
-        for table in described.values():
-            for row in sql.execute(_changed(table)):
-                if checkpoint is None:
-                    checkpoint = Checkpoint(tempfile.TemporaryFile(dir=folder, prefix=".harvest.segments-"))  # noqa: SIM115
-                if writer is not None and (writer.rows >= MAX_ROWS or writer.bytes >= MAX_BYTES):
-                    _close(writer, checkpoint, is_last=False)
-                    writer = None
-                if writer is None:
-                    header = Header(number=number + len(checkpoint.sizes), holder=holder)
-                    writer = SegmentWriter(checkpoint.file, header, columns)
-                length = len(table.key)
-                exists = row[length] is not None
-                writer.add(table.name, row[:length], row[length + 1 :] if exists else None)
-            sql.execute(f"DELETE FROM {_notes(table)}")
-        if checkpoint is not None and writer is not None:
-            _close(writer, checkpoint, is_last=True)
-        return checkpoint
-    except BaseException:
-        if checkpoint is not None:
-            checkpoint.close()
-        raise
-
-
-def _close(writer: SegmentWriter, checkpoint: Checkpoint, *, is_last: bool) -> None:
-    begin = sum(checkpoint.sizes)
-    writer.close(is_last=is_last)
-    checkpoint.sizes.append(checkpoint.file.tell() - begin)
-
-
-def _notes(table: Table) -> str:
-    return quoted(f"changed {table.name}")
-
-
-def _note_columns(table: Table) -> list[str]:
-    return [f"key{position}" for position in range(len(table.key))]
-
-
-def _matches(table: Table, prefix: str) -> str:
-    """Return the condition that a note is that of a row."""
-    pairs = zip(_note_columns(table), table.key, strict=True)
-    return " AND ".join(f"{note} = {prefix}{quoted(name)}" for note, name in pairs)
+    tables = read_tables(sql)
+    with transaction(sql):
+        keys: dict[str, list[tuple[Any, ...]]] = {}
+        for table in tables.values():
+            if found := sql.execute(f"SELECT * FROM {_changed(table)}").fetchall():
+                keys[table.name] = found
+                sql.execute(f"DELETE FROM {_changed(table)}")
+        if not keys:
+            return None
+        if not (folder / LEDGER_NAME).exists():
+            raise LedgerError(f"{folder / LEDGER_NAME} was deleted during the harvest: run the same command again")
+        reader = connect_to_read(folder)
+        try:
+            reader.execute("BEGIN")
+            reader.execute("SELECT 1 FROM settings").fetchone()  # the transaction reads this state from now on
+        except BaseException:
+            reader.close()
+            raise
+    return ChangedRows(tables, keys, reader)
 
 
 def _changed(table: Table) -> str:
-    """Return the query for the changed rows: key, a part of the key of the existing row or NULL, and columns."""
-    return (
-        f"SELECT {', '.join(_note_columns(table))}, found.{quoted(table.key[0])}, {listed(table.columns, 'found.')}"
-        f" FROM {_notes(table)} LEFT JOIN main.{quoted(table.name)} AS found ON {_matches(table, 'found.')}"
-    )
+    return quoted(f"changed {table.name}")
+
+
+def _key_names(table: Table) -> list[str]:
+    return [f"key{position}" for position in range(len(table.key))]

@@ -3,94 +3,99 @@
 import os
 import secrets
 import socket
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Final
 
-from attrs import asdict, frozen
+from attrs import field, frozen
+from attrs.validators import ge
 
-from ....errors import LedgerBusy, LedgerError, StoreError
+from ....errors import LedgerBusy
+from ....untrusted_text import shown
 from ...destination.bucket import Bucket, StoredObject
-from .documents import FOLDER, Document, damaged, encoded, read_small
+from ..schema import local_errors
+from .json_objects import FOLDER, encode_json, read_json
 
 LEASE: Final = f"{FOLDER}/lease.json"
 LEASE_SECONDS: Final = 60.0
 RENEWAL_INTERVAL: Final = 20.0
-_FOLDER_ID: Final = ".harvest.id"
+HOLDER_NAME: Final = ".harvest.holder"
+"""The file of a working folder with the id of the last holder that used it."""
+
+CLOCK: Final = f"{FOLDER}/clock-"
 _ATTEMPTS: Final = 10
 _ADVICE: Final = "delete it if no harvest is running, and harvest again"
 
 
 @frozen(kw_only=True)
 class Holder:
-    """A run of a harvest, as others see it. `folder`: the id of its working folder."""
+    """A run of a harvest, as others see it."""
 
     id: str
     host: str
-    process: int
-    folder: str
+    process: int = field(validator=ge(0))
     began: str
 
     def __str__(self) -> str:
-        return f"process {self.process} on {self.host}"
+        return f"process {self.process} on {shown(self.host)}"
 
 
-def this_holder(folder: Path) -> Holder:
-    """Return a new holder for a run of this process with this working folder."""
+@frozen(kw_only=True)
+class _Content:
+    """The content of the object. `renewed` makes each write unique: `Bucket.replace` compares contents."""
+
+    holder: Holder
+    renewed: str
+    is_released: bool
+
+
+def new_holder() -> Holder:
+    """Return a holder for a run of this process."""
     began = datetime.now(UTC).isoformat(timespec="seconds")
-    return Holder(
-        id=secrets.token_hex(16),
-        host=socket.gethostname()[:255],
-        process=os.getpid(),
-        folder=_folder_id(folder),
-        began=began,
-    )
-
-
-def parse_holder(fields: Document) -> Holder:
-    """Raises `ValueError`."""
-    return Holder(
-        id=fields.text("id"),
-        host=fields.text("host"),
-        process=fields.integer("process"),
-        folder=fields.text("folder"),
-        began=fields.text("began"),
-    )
+    return Holder(id=secrets.token_hex(16), host=socket.gethostname()[:255], process=os.getpid(), began=began)
 
 
 class Lease:
-    """The lease of one holder. Blocking work, allowed in any thread."""
+    """The lease of one holder, whose working folder is locked. Blocking work, allowed in any thread."""
 
-    def __init__(self, bucket: Bucket, holder: Holder) -> None:
+    def __init__(self, bucket: Bucket, folder: Path, holder: Holder) -> None:
         self._bucket = bucket
+        self._folder = folder
         self._holder = holder
         self._etag = ""
         self._lock = Lock()
 
-    def acquire(self) -> None:
+    def acquire(self) -> bool:
         """Create the lease, or take it over if its holder is gone. Raises `LedgerBusy`.
 
-        The caller has locked the working folder: a lease with the id of that folder, on this host, belongs to a
-        process that has ended. Another one can be taken over once it was not renewed for `LEASE_SECONDS`, by the clock
-        of the store.
+        The last holder of this working folder, on this host, has ended, because the folder is locked. The lease of
+        another one can be taken over once it was not renewed for `LEASE_SECONDS`, by the clock of the store.
+
+        Return whether no other folder was used since that holder.
         """
+        last = self._last_holder()
         for _ in range(_ATTEMPTS):
             found = _read(self._bucket)
-            if found is not None and not self._is_free(*found):
+            is_same = found is not None and (found[0].holder.id, found[0].holder.host) == (last, self._holder.host)
+            if found is not None and not is_same and not self._is_free(*found):
                 continue
-            etag = self._write(partial(self._take, found))
+            content = self._content()
+            if found is None:
+                etag = self._bucket.create(LEASE, content)
+            else:
+                etag = self._bucket.replace(LEASE, content, found[1].etag or "")
             if etag is not None:
                 self._etag = etag
-                return
+                with local_errors(self._folder):
+                    (self._folder / HOLDER_NAME).write_text(self._holder.id, "ascii")
+                return is_same
         raise LedgerBusy(f"other harvests are starting in {self._bucket.location}: run the same command again later")
 
     def renew(self) -> None:
         """Extend the lease. Raises `LedgerBusy` if it was taken over."""
-        self._replace(is_released=False)
+        self._replace(self._content())
 
     def release(self) -> None:
         """Mark the lease as released. Raises `LedgerBusy` if it was taken over.
@@ -98,35 +103,33 @@ class Lease:
         The object stays: a store cannot delete on condition, and an unconditional request could delete the lease of
         the next holder.
         """
-        self._replace(is_released=True)
+        self._replace(self._content(is_released=True))
 
-    def _replace(self, *, is_released: bool) -> None:
+    def _replace(self, content: bytes) -> None:
         with self._lock:
-            etag = self._write(partial(self._bucket.replace, LEASE, etag=self._etag), is_released=is_released)
+            etag = self._bucket.replace(LEASE, content, self._etag)
             if etag is None:
-                raise taken_over(self._bucket, self.current_holder())
+                found = _read(self._bucket)
+                if found is None or found[0].holder.id != self._holder.id:
+                    raise taken_over(self._bucket, None if found is None else found[0].holder)
+                # An earlier request of this holder failed, but the store had written it.
+                etag = self._bucket.replace(LEASE, content, found[1].etag or "")
+                if etag is None:
+                    raise taken_over(self._bucket, None)
             self._etag = etag
 
-    def current_holder(self) -> Holder | None:
-        """Return the holder that the lease names now; None if that cannot be read."""
-        with suppress(LedgerError, StoreError):
-            found = _read(self._bucket)
-            return None if found is None else found[0]
+    def _content(self, *, is_released: bool = False) -> bytes:
+        now = datetime.now(UTC).isoformat()
+        return encode_json(_Content(holder=self._holder, renewed=now, is_released=is_released))
+
+    def _last_holder(self) -> str | None:
+        with suppress(OSError, ValueError):
+            return (self._folder / HOLDER_NAME).read_text("ascii")
         return None
 
-    def _take(self, found: "tuple[Holder, bool, StoredObject] | None", content: bytes) -> str | None:
-        if found is None:
-            return self._bucket.create(LEASE, content)
-        return self._bucket.replace(LEASE, content, found[2].etag or "")
-
-    def _write(self, write: Callable[[bytes], str | None], *, is_released: bool = False) -> str | None:
-        now = datetime.now(UTC).isoformat()
-        content = encoded({**asdict(self._holder), "renewed": now, "released": is_released})
-        return write(content)
-
-    def _is_free(self, holder: Holder, is_released: bool, status: StoredObject) -> bool:
+    def _is_free(self, content: _Content, status: StoredObject) -> bool:
         """Return whether the lease can be taken over now, or False if that must be asked again."""
-        if is_released or (holder.folder, holder.host) == (self._holder.folder, self._holder.host):
+        if content.is_released:
             return True
         now = _store_time(self._bucket)
         if now is None:
@@ -135,18 +138,18 @@ class Lease:
         if seconds_left <= 0:
             return True
         raise LedgerBusy(
-            f"another harvest ({holder}) is running in {self._bucket.location} since {holder.began}: if that process"
-            f" is gone, run the same command again in {min(LEASE_SECONDS, seconds_left):.0f} s"
+            f"another harvest ({content.holder}) is running in {self._bucket.location} since"
+            f" {shown(content.holder.began)}: if that process is gone, run the same command again in"
+            f" {min(LEASE_SECONDS, seconds_left):.0f} s"
         )
 
 
 def is_running(bucket: Bucket) -> bool:
     """Return whether a harvest holds the lease, by the clock of this host. Blocking, writes nothing."""
     found = _read(bucket)
-    if found is None:
+    if found is None or found[0].is_released:
         return False
-    _, is_released, status = found
-    return not is_released and (datetime.now(UTC) - status.modified_at).total_seconds() < LEASE_SECONDS
+    return (datetime.now(UTC) - found[1].modified_at).total_seconds() < LEASE_SECONDS
 
 
 def taken_over(bucket: Bucket, holder: Holder | None) -> LedgerBusy:
@@ -158,39 +161,14 @@ def taken_over(bucket: Bucket, holder: Holder | None) -> LedgerBusy:
     )
 
 
-def _read(bucket: Bucket) -> tuple[Holder, bool, StoredObject] | None:
-    found = read_small(bucket, LEASE, _ADVICE)
-    if found is None:
-        return None
-    content, status = found
-    try:
-        fields = Document(content)
-        fields.check_format()
-        return parse_holder(fields), fields.flag("released"), status
-    except ValueError as error:
-        reason = error
-    raise damaged(bucket, LEASE, reason, _ADVICE)
+def _read(bucket: Bucket) -> tuple[_Content, StoredObject] | None:
+    return read_json(bucket, LEASE, _Content, _ADVICE)
 
 
 def _store_time(bucket: Bucket) -> datetime | None:
     """Return the time by the clock of the store; None if another process has deleted the object written for it."""
-    key = f"{FOLDER}/clock-{secrets.token_hex(8)}"
+    key = f"{CLOCK}{secrets.token_hex(8)}"
     bucket.put(key, b"")
     status = bucket.head(key)
     bucket.delete([key])
     return None if status is None else status.modified_at
-
-
-def _folder_id(folder: Path) -> str:
-    """Return the id of a working folder, which is created at first."""
-    path = folder / _FOLDER_ID
-    with suppress(OSError, ValueError):
-        known = path.read_text("ascii").strip()
-        if len(known) == 32 and known.isalnum():
-            return known
-    id = secrets.token_hex(16)
-    try:
-        path.write_text(id, "ascii")
-    except OSError as error:
-        raise LedgerError(f"cannot write {path}: {error.strerror or error}") from error
-    return id

@@ -1,55 +1,51 @@
 """The local copy of a remote ledger: the snapshot with the segments applied."""
 
-import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
+from threading import Event
 from typing import Final
 
-from attrs import asdict, evolve, frozen
+from attrs import evolve, field, frozen
+from attrs.validators import ge
 
 from ....errors import LedgerError, StoreError
 from ...destination.bucket import Bucket, ObjectTooLarge, StoredObject
 from ..schema import LEDGER_NAME, local_errors
-from .documents import MAX_NUMBER, START_OVER, Document, StopCheck, damaged
+from .json_objects import damaged, decode_json, encode_json
 from .manifest import MANIFEST, Manifest, create_manifest, read_manifest
 from .segments import MAX_SEGMENT_SIZE, SEGMENTS, Replay, segment_name, segment_number
-from .snapshot import download_snapshot, replace_ledger
+from .snapshot import check_not_stopped, download_snapshot
 
-_NOTE: Final = ".harvest.copy.json"
-_NEW: Final = ".harvest.sqlite.new"
+_STATE_NAME: Final = ".harvest.copy.json"
+_NEW_NAME: Final = ".harvest.sqlite.new"
 _ATTEMPTS: Final = 10
 
 
 @frozen(kw_only=True)
-class State:
-    """What a local copy contains: a snapshot, and the segments before `next`.
+class CopyState:
+    """What the ledger in a folder contains: a snapshot, and the segments before `next`.
 
     `etag`: of the last one of these segments, if it is still in the bucket. `holder`: whose segments follow.
     """
 
     snapshot: str | None
-    next: int
+    next: int = field(validator=ge(1))
     etag: str | None
     holder: str
 
 
 @frozen
 class Fetched:
-    """A copy that contains all checkpoints in the bucket.
-
-    `next`: the number of the next segment that can be created, after any incomplete checkpoint.
-    """
+    """What the bucket contained when it was fetched."""
 
     manifest: Manifest
     manifest_etag: str
-    next: int
-    segments: tuple[int, ...]
-    """The sizes of the segments."""
+    segment_sizes: tuple[int, ...]
 
 
-def fetch(bucket: Bucket, folder: Path, stop: StopCheck, *, creates: bool) -> Fetched | None:
+def fetch(bucket: Bucket, folder: Path, stop: Event, *, creates: bool) -> Fetched | None:
     """Bring the ledger in a folder up to date with the bucket; None if there is none. Blocking.
 
     `creates`: whether to create the manifest of a new ledger. Repeats if another process folds segments meanwhile.
@@ -73,30 +69,29 @@ def fetch(bucket: Bucket, folder: Path, stop: StopCheck, *, creates: bool) -> Fe
     raise AssertionError("unreachable")
 
 
-def note(folder: Path, state: State) -> None:
-    """Note what the ledger in a folder contains, so that the next run does not fetch it again."""
-    new = folder / f"{_NOTE}.new"
-    with suppress(OSError):  # then it is fetched again
-        new.write_text(json.dumps(asdict(state)), "utf-8")
-        new.replace(folder / _NOTE)
+def save_state(folder: Path, state: CopyState) -> None:
+    """Record what the ledger in a folder contains, so that the next run does not fetch it again."""
+    with suppress(OSError):  # then it is fetched again, as if the file is incomplete
+        (folder / _STATE_NAME).write_bytes(encode_json(state))
 
 
-def forget(folder: Path) -> None:
-    """Remove the note, before the ledger in the folder changes. Raises `LedgerError`."""
+def discard_state(folder: Path) -> None:
+    """Delete that record, before the ledger in the folder changes. Raises `LedgerError`."""
     with local_errors(folder):
-        (folder / _NOTE).unlink(missing_ok=True)
+        (folder / _STATE_NAME).unlink(missing_ok=True)
 
 
-def _update(bucket: Bucket, folder: Path, stop: StopCheck, manifest: Manifest, etag: str) -> Fetched:
+def _update(bucket: Bucket, folder: Path, stop: Event, manifest: Manifest, etag: str) -> Fetched:
     stored = _segments(bucket, manifest)
-    state = _noted(folder, manifest, stored)
-    forget(folder)
+    state = _saved_state(folder, manifest, stored)
+    discard_state(folder)
     if state is None:
-        _fetch_snapshot(bucket, folder, stop, manifest)
-        state = State(snapshot=manifest.snapshot, next=manifest.first, etag=None, holder=manifest.holder)
+        with local_errors(folder):
+            _fetch_snapshot(bucket, folder, stop, manifest)
+        state = CopyState(snapshot=manifest.snapshot, next=manifest.first, etag=None, holder=manifest.holder)
     state = _apply(bucket, folder, stop, state, stored[state.next - manifest.first :])
-    note(folder, state)
-    return Fetched(manifest, etag, manifest.first + len(stored), tuple(each.size for each in stored))
+    save_state(folder, state)
+    return Fetched(manifest, etag, tuple(each.size for each in stored))
 
 
 def _segments(bucket: Bucket, manifest: Manifest) -> list[StoredObject]:
@@ -108,7 +103,7 @@ def _segments(bucket: Bucket, manifest: Manifest) -> list[StoredObject]:
             stored[number] = each
     for number in range(manifest.first, manifest.first + len(stored)):
         if number not in stored:
-            raise damaged(bucket, segment_name(number), "it is missing", START_OVER)
+            raise damaged(bucket, segment_name(number), "it is missing")
     return [stored[number] for number in sorted(stored)]
 
 
@@ -118,16 +113,10 @@ def _check_missing(bucket: Bucket) -> None:
         raise damaged(bucket, MANIFEST, "it is missing, but there are segments")
 
 
-def _noted(folder: Path, manifest: Manifest, stored: list[StoredObject]) -> State | None:
+def _saved_state(folder: Path, manifest: Manifest, stored: list[StoredObject]) -> CopyState | None:
     """Return what the ledger in the folder contains, if the segments after it are all that is missing."""
     try:
-        fields = Document((folder / _NOTE).read_bytes())
-        state = State(
-            snapshot=fields.optional_text("snapshot"),
-            next=fields.integer("next", minimum=1, maximum=MAX_NUMBER),
-            etag=fields.optional_text("etag"),
-            holder=fields.text("holder"),
-        )
+        state = decode_json(CopyState, (folder / _STATE_NAME).read_bytes())
     except (OSError, ValueError):
         return None
     applied = state.next - manifest.first
@@ -139,46 +128,50 @@ def _noted(folder: Path, manifest: Manifest, stored: list[StoredObject]) -> Stat
     return state if not has_content or (folder / LEDGER_NAME).is_file() else None
 
 
-def _fetch_snapshot(bucket: Bucket, folder: Path, stop: StopCheck, manifest: Manifest) -> None:
-    with local_errors(folder):
-        if manifest.snapshot is None:
-            replace_ledger(folder, None)
-            return
-        new = folder / _NEW
-        try:
+def _fetch_snapshot(bucket: Bucket, folder: Path, stop: Event, manifest: Manifest) -> None:
+    path, new = folder / LEDGER_NAME, folder / _NEW_NAME
+    try:
+        if manifest.snapshot is not None:
             download_snapshot(bucket, manifest, new, stop)
-            replace_ledger(folder, new)
-        finally:
-            new.unlink(missing_ok=True)
+        for suffix in ("", "-wal", "-shm", "-journal"):  # SQLite would apply those of the old file to the new one
+            Path(f"{path}{suffix}").unlink(missing_ok=True)
+        if manifest.snapshot is not None:
+            new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
 
 
-def _apply(bucket: Bucket, folder: Path, stop: StopCheck, state: State, stored: Iterable[StoredObject]) -> State:
+def _apply(bucket: Bucket, folder: Path, stop: Event, state: CopyState, segments: Sequence[StoredObject]) -> CopyState:
     """Apply segments to the ledger in the folder."""
-    path = folder / LEDGER_NAME
-    segments = list(stored)
     if not segments:
         return state
+    path = folder / LEDGER_NAME
     with local_errors(folder), closing(sqlite3.connect(path, isolation_level=None)) as sql:
-        # The copy of a reader is one file then, which can be opened without write permission.
-        sql.execute("PRAGMA journal_mode = DELETE")
+        # A reader of the last copy, such as a long `verify`, and this writer do not wait for each other.
+        sql.execute("PRAGMA journal_mode = WAL")
         replay = Replay(sql, path, state.holder)
-        for position, each in enumerate(segments, state.next):
-            stop.check()
-            if _apply_one(bucket, replay, position):
-                state = evolve(state, next=position + 1, etag=each.etag, holder=replay.holder)
-        replay.roll_back()
+        for number, each in enumerate(segments, state.next):
+            content = _read_segment(bucket, number)
+            check_not_stopped(stop)
+            try:
+                replay.apply(number, content)
+            except ValueError as error:
+                reason = error
+            else:
+                state = evolve(state, next=number + 1, etag=each.etag, holder=replay.holder)
+                continue
+            raise damaged(bucket, each.key, reason)
     return state
 
 
-def _apply_one(bucket: Bucket, replay: Replay, number: int) -> bool:
+def _read_segment(bucket: Bucket, number: int) -> bytes:
     key = segment_name(number)
     try:
         found = bucket.read(key, max_bytes=MAX_SEGMENT_SIZE)
-        if found is None:
-            raise ValueError("it is missing")
-        return replay.apply(number, found[0])
     except ObjectTooLarge:
-        reason: Exception = ValueError(f"it has more than {MAX_SEGMENT_SIZE:,} bytes")
-    except ValueError as error:
-        reason = error
+        reason = f"it has more than {MAX_SEGMENT_SIZE:,} bytes"
+    else:
+        if found is not None:
+            return found[0]
+        reason = "it is missing"
     raise damaged(bucket, key, reason)

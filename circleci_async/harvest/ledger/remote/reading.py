@@ -1,25 +1,30 @@
 """Reading a remote ledger, also while a harvest writes it: for `harvest status`, `verify` and `catalog`."""
 
 import asyncio
+from contextlib import closing, suppress
 from pathlib import Path
+from threading import Event
 from typing import Final
 
 from ....core.uninterrupted import uninterrupted
 from ....errors import LedgerBusy, LedgerError
 from ...destination.bucket import Bucket
+from ...destination.store_threads import StoreThreads
 from ...lock import Lock, acquire
 from ..schema import LEDGER_NAME, local_errors
-from .documents import StopCheck
 from .local_copy import fetch
 from .manifest import MANIFEST
 
-FOLDER: Final = "reading"
+READING_FOLDER: Final = "reading"
 """The folder with the copy of readers, in the working folder: that one contains the copy of a running harvest."""
 
 LOCK_TIMEOUT: Final = 60.0
 """Seconds to wait for another process that fetches the ledger into the same folder."""
 
 LOCK_INTERVAL: Final = 0.2
+
+STOP_TIMEOUT: Final = 10.0
+"""Seconds to wait for a request after a cancellation."""
 
 
 async def fetch_to_read(bucket: Bucket, folder: Path) -> Path:
@@ -28,17 +33,19 @@ async def fetch_to_read(bucket: Bucket, folder: Path) -> Path:
     It contains all checkpoints of the bucket, and none in part, also while a harvest is running. The copy is kept, so
     that the next call fetches only what is new. Raises `LedgerError`, also if there is no harvest, and `StoreError`.
     """
-    copy = folder / FOLDER
+    copy = folder / READING_FOLDER
     lock = await _locked(copy)
+    stop = Event()
     try:
-        stop = StopCheck()
-        fetching = asyncio.get_running_loop().run_in_executor(None, lambda: fetch(bucket, copy, stop, creates=False))
-        try:
-            found = await asyncio.shield(fetching)
-        except asyncio.CancelledError:
-            stop.stop()
-            await uninterrupted(asyncio.gather(fetching, return_exceptions=True))
-            raise
+        with closing(StoreThreads(1)) as threads:
+            fetching = threads.submit(lambda: fetch(bucket, copy, stop, creates=False))
+            try:
+                found = await asyncio.shield(fetching)
+            except asyncio.CancelledError:
+                stop.set()
+                with suppress(TimeoutError):
+                    await uninterrupted(asyncio.gather(fetching, return_exceptions=True), timeout=STOP_TIMEOUT)
+                raise
         if found is None or not (copy / LEDGER_NAME).exists():
             raise LedgerError(f"no harvest in {bucket.location}: it contains no {MANIFEST}")
     finally:

@@ -3,22 +3,30 @@
 import gzip
 import hashlib
 import os
-import sqlite3
-import zlib
-from contextlib import closing
+import tempfile
 from pathlib import Path
-from typing import IO, Any, Final
+from threading import Event
+from typing import IO, Final
 
+from attrs import evolve
+
+from ....core.gzip_decoder import GzipDecoder, GzipError
+from ....errors import LedgerError
 from ...destination.bucket import Bucket
 from ..schema import LEDGER_NAME
-from .documents import StopCheck, damaged
+from .json_objects import damaged
 from .manifest import Manifest, snapshot_name
 
 PIECE: Final = 1024 * 1024
-_BACKUP: Final = ".harvest.snapshot"
 
 
-def download_snapshot(bucket: Bucket, manifest: Manifest, target: Path, stop: StopCheck) -> None:
+def check_not_stopped(stop: Event) -> None:
+    """Raise `LedgerError` if blocking work is to end early."""
+    if stop.is_set():
+        raise LedgerError("the harvest was cancelled")
+
+
+def download_snapshot(bucket: Bucket, manifest: Manifest, target: Path, stop: Event) -> None:
     """Download and unpack the snapshot of a manifest.
 
     Raises `LedgerError` if it is damaged, `StoreError`, `OSError`.
@@ -29,83 +37,52 @@ def download_snapshot(bucket: Bucket, manifest: Manifest, target: Path, stop: St
         reason = "it is missing" if status is None else f"it has {status.size:,} instead of {manifest.size:,} bytes"
         raise damaged(bucket, key, reason)
     digest = hashlib.sha256()
-    unzip = zlib.decompressobj(wbits=31)
+    decoder = GzipDecoder(max_piece=PIECE)
     size = 0
     try:
         with target.open("wb") as file:
             for piece in bucket.pieces(key):
-                stop.check()
+                check_not_stopped(stop)
                 digest.update(piece)
-                left = piece
-                while left and not unzip.eof:
-                    size += file.write(unzip.decompress(left, PIECE))
-                    left = unzip.unconsumed_tail
+                for unpacked in decoder.feed(piece):
+                    size += file.write(unpacked)
                     if size > manifest.file_size:
                         raise ValueError(f"it unpacks to more than {manifest.file_size:,} bytes")
-            size += file.write(unzip.flush())
+            decoder.end()
             file.flush()
             os.fsync(file.fileno())
         if digest.hexdigest() != manifest.sha256:
             raise ValueError("its SHA-256 is another one than the manifest says")
-        if size != manifest.file_size or not unzip.eof:
+        if size != manifest.file_size:
             raise ValueError(f"it unpacks to {size:,} instead of {manifest.file_size:,} bytes")
-    except (ValueError, zlib.error) as error:
+    except (ValueError, GzipError) as error:
         reason = str(error)
     else:
         return
     raise damaged(bucket, key, reason)
 
 
-def upload_snapshot(bucket: Bucket, folder: Path, generation: int, stop: StopCheck) -> dict[str, Any]:
-    """Upload the ledger of a folder as a new snapshot, and return the fields of the manifest that describe it.
+def upload_snapshot(bucket: Bucket, folder: Path, old: Manifest, stop: Event) -> Manifest:
+    """Upload the ledger of a folder, which is not written to, as a snapshot. Return the manifest that describes it.
 
-    Raises `StoreError`, `OSError`, `sqlite3.Error`.
+    Raises `StoreError`, `OSError`.
     """
-    backup, packed = folder / _BACKUP, folder / f"{_BACKUP}.gz"
-    name = snapshot_name(generation)
-    try:
-        _back_up(folder / LEDGER_NAME, backup)
-        file_size = backup.stat().st_size
-        with packed.open("w+b") as file:
-            with (
-                backup.open("rb") as source,
-                gzip.GzipFile(fileobj=file, mode="wb", compresslevel=4, mtime=0) as zipped,
-            ):
-                while piece := source.read(PIECE):
-                    stop.check()
-                    zipped.write(piece)
-            backup.unlink()
-            size, sha256 = file.tell(), _sha256(file)
-            file.seek(0)
-            stop.check()
-            bucket.put(name, file)
-        return {"generation": generation, "snapshot": name, "size": size, "sha256": sha256, "file_size": file_size}
-    finally:
-        for path in (backup, packed):
-            path.unlink(missing_ok=True)
-
-
-def replace_ledger(folder: Path, new: Path | None) -> None:
-    """Replace the ledger of a folder, or delete it."""
-    path = folder / LEDGER_NAME
-    for suffix in ("-wal", "-shm", "-journal"):  # of the old file: SQLite would apply them to the new one
-        Path(f"{path}{suffix}").unlink(missing_ok=True)
-    if new is None:
-        path.unlink(missing_ok=True)
-    else:
-        new.replace(path)
-
-
-def _back_up(source: Path, target: Path) -> None:
-    """Copy a ledger with the same rowids, which VACUUM would change."""
-    target.unlink(missing_ok=True)
-    with (
-        closing(sqlite3.connect(source, isolation_level=None)) as ledger,
-        closing(sqlite3.connect(target, isolation_level=None)) as copy,
-    ):
-        copy.execute("PRAGMA synchronous = OFF")
-        ledger.backup(copy)
-        copy.execute("PRAGMA journal_mode = DELETE")
+    name = snapshot_name(old.generation + 1)
+    with tempfile.TemporaryFile(dir=folder, prefix=".harvest.snapshot-") as packed:
+        with (
+            (folder / LEDGER_NAME).open("rb") as source,
+            gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=4, mtime=0) as zipped,
+        ):
+            while piece := source.read(PIECE):
+                check_not_stopped(stop)
+                zipped.write(piece)
+            file_size = source.tell()
+        size = packed.tell()
+        sha256 = _sha256(packed)
+        packed.seek(0)
+        check_not_stopped(stop)
+        bucket.put(name, packed)
+    return evolve(old, generation=old.generation + 1, snapshot=name, size=size, sha256=sha256, file_size=file_size)
 
 
 def _sha256(file: IO[bytes]) -> str:

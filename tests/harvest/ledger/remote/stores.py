@@ -4,7 +4,7 @@ import gzip
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
@@ -14,9 +14,8 @@ from circleci_async.harvest.destination.bucket import Bucket, StoredObject, open
 from circleci_async.harvest.ledger.remote.lease import LEASE
 from circleci_async.harvest.ledger.remote.reading import fetch_to_read
 from circleci_async.harvest.ledger.remote.remote_ledger import RemoteLedger
-from circleci_async.harvest.ledger.remote.tables import tables
+from circleci_async.harvest.ledger.remote.table_info import read_tables
 from circleci_async.harvest.ledger.schema import LEDGER_NAME
-from circleci_async.harvest.ledger.writer import LedgerWriter
 
 
 class FaultyBucket(Bucket):
@@ -122,21 +121,20 @@ def content(folder: Path) -> dict[str, list[Any]]:
             name: sql.execute(
                 f"SELECT {'rowid, ' if table.key == ('rowid',) else ''}* FROM {name} ORDER BY {', '.join(table.key)}"
             ).fetchall()
-            for name, table in tables(sql).items()
+            for name, table in read_tables(sql).items()
         }
 
 
 class Run:
-    """A run that holds the ledger of a bucket."""
+    """A run that holds the ledger of a bucket. What `on_lost` gets is in `lost`."""
 
-    def __init__(self, remote: RemoteLedger, writer: LedgerWriter, folder: Path) -> None:
-        self.remote = remote
-        self.writer = writer
-        self.folder = folder
+    def __init__(self, bucket: Bucket, folder: Path) -> None:
         self.lost: list[ca.CircleCIError] = []
+        self.folder = folder
+        self.remote = RemoteLedger(bucket, folder, on_lost=self.lost.append)
 
     async def execute(self, statement: str, *values: Any) -> None:
-        await self.writer.execute(lambda sql: sql.execute(statement, values).rowcount)
+        await self.remote.writer.execute(lambda sql: sql.execute(statement, values).rowcount)
 
     async def set(self, name: str, value: str = "") -> None:
         await self.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", name, value)
@@ -144,15 +142,10 @@ class Run:
 
 @asynccontextmanager
 async def running(bucket: Bucket, folder: Path) -> AsyncIterator[Run]:
-    """Run with the ledger of a bucket. What `on_lost` gets is in `Run.lost`."""
+    """Run with the ledger of a bucket."""
     folder.mkdir(exist_ok=True)
-    lost: list[ca.CircleCIError] = []
-    async with AsyncExitStack() as stack:
-        remote = await stack.enter_async_context(RemoteLedger(bucket, folder, on_lost=lost.append))
-        writer = await stack.enter_async_context(LedgerWriter(folder))
-        await stack.enter_async_context(remote.attached(writer))
-        run = Run(remote, writer, folder)
-        run.lost = lost
+    run = Run(bucket, folder)
+    async with run.remote:
         yield run
 
 

@@ -12,7 +12,7 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.harvest.ledger import schema
-from circleci_async.harvest.ledger.remote import sequence
+from circleci_async.harvest.ledger.remote import stored_ledger
 from circleci_async.harvest.ledger.remote.manifest import MANIFEST
 from circleci_async.harvest.ledger.schema import LEDGER_NAME
 from tests.harvest.ledger.remote.stores import (
@@ -32,7 +32,7 @@ ADVICE = "restore it from an earlier version, or delete all objects below .harve
 @pytest.fixture
 async def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FaultyBucket:
     """A bucket with a snapshot, and the segments 3 (a fence) and 4."""
-    monkeypatch.setattr(sequence, "FOLD_SHARE", 1000)
+    monkeypatch.setattr(stored_ledger, "FOLD_SHARE", 1000)
     bucket = new_bucket(tmp_path)
     for name in ("old", "new"):
         async with running(bucket, tmp_path / "first") as run:
@@ -63,7 +63,7 @@ def put_segment(bucket: FaultyBucket, number: int, lines: list[Any]) -> None:
 CHANGED_FIELDS: list[dict[str, Any]] = [
     {"format": -1},
     {"generation": 10**12},
-    {"generation": 1.0},
+    {"generation": 1.5},
     {"snapshot": ".harvest/snapshots/../../x"},
     {"snapshot": 1},
     {"snapshot": ".harvest/snapshots/2-0123456789abcdef.sqlite.gz"},
@@ -72,6 +72,7 @@ CHANGED_FIELDS: list[dict[str, Any]] = [
     {"file_size": None},
     {"first": 0},
     {"first": 10**400},
+    {"first": 10**12},
     {"holder": []},
 ]
 
@@ -132,7 +133,7 @@ async def test_a_damaged_snapshot_is_refused(
     message = await failure(bucket, tmp_path)
     assert message.startswith(f"{key.removeprefix('.harvest/')} is damaged: {reason}")
     assert ADVICE in message
-    assert [path.name for path in (tmp_path / "run").iterdir()] == [".harvest.id"]
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [".harvest.holder"]
 
 
 async def test_a_snapshot_that_unpacks_to_more_than_it_was_is_refused(bucket: FaultyBucket, tmp_path: Path) -> None:
@@ -145,8 +146,8 @@ CHANGED_LINES: list[Callable[[list[Any]], list[Any]]] = [
     lambda lines: [],
     lambda lines: lines[:-1],
     lambda lines: [*lines, lines[-1]],
-    lambda lines: [*lines[:-1], {"rows": 2, "last": True}],
-    lambda lines: [*lines[:-1], {"rows": 1, "last": 1}],
+    lambda lines: [*lines[:-1], {"format": 1, "rows": 2}],
+    lambda lines: [*lines[:-1], {"format": 1, "rows": True}],
     lambda lines: [lines[0] | {"number": 5}, *lines[1:]],
     lambda lines: [lines[0] | {"schema": 0}, *lines[1:]],
     lambda lines: [lines[0] | {"columns": []}, *lines[1:]],
@@ -210,7 +211,7 @@ async def test_a_ledger_of_an_older_version_is_upgraded_after_its_segments(
     tmp_path: Path, version: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket = new_bucket(tmp_path)
-    monkeypatch.setattr(sequence, "FOLD_SHARE", 1000)
+    monkeypatch.setattr(stored_ledger, "FOLD_SHARE", 1000)
     upgrade, current = schema._upgrade, schema.VERSION
 
     def old_upgrade(connection: sqlite3.Connection, found: int, wanted: int = version) -> None:

@@ -1,11 +1,12 @@
 """A ledger in a bucket contains what the runs wrote, whatever was interrupted, and one holder writes it."""
 
 import asyncio
+import shutil
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,15 +14,16 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.errors import LedgerBusy
-from circleci_async.harvest.ledger.remote import changes, sequence
+from circleci_async.harvest.ledger.remote import remote_ledger, stored_ledger
+from circleci_async.harvest.ledger.remote.changes import take_changes
 from circleci_async.harvest.ledger.remote.lease import LEASE
 from circleci_async.harvest.ledger.remote.manifest import MANIFEST
 from circleci_async.harvest.ledger.remote.reading import fetch_to_read
-from circleci_async.harvest.ledger.remote.remote_ledger import RemoteLedger
-from circleci_async.harvest.ledger.writer import LedgerWriter
+from circleci_async.harvest.ledger.schema import LEDGER_NAME, connect_to_read
 from tests.fastclock import fast_clock
 from tests.harvest.ledger.remote.stores import (
     FaultyBucket,
+    Run,
     content,
     document,
     keys,
@@ -42,17 +44,14 @@ def bucket(tmp_path: Path) -> FaultyBucket:
 
 async def test_the_next_run_on_another_host_continues_the_ledger(bucket: FaultyBucket, tmp_path: Path) -> None:
     async with running(bucket, tmp_path / "a") as run:
-        assert run.remote.is_new
         await run.set("x")
-        await run.execute("INSERT INTO runs (selection, began) VALUES ('', '')")
     stored = content(tmp_path / "a")
     assert stored["settings"] == [(1, "x", "")]
     async with running(bucket, tmp_path / "b") as run:
-        assert (run.remote.is_new, run.remote.was_interrupted) == (False, True)
         assert content(tmp_path / "b") == stored
-        await run.execute("UPDATE runs SET ended = ''")
+        await run.set("y")
     async with running(bucket, tmp_path / "a") as run:
-        assert (run.remote.is_new, run.remote.was_interrupted) == (False, False)
+        assert content(tmp_path / "a") == content(tmp_path / "b")
     assert run.lost == []
     assert await read(bucket, tmp_path / "c") == content(tmp_path / "b")
 
@@ -68,8 +67,8 @@ async def test_checkpoints_are_segments_without_what_has_not_changed(bucket: Fau
         assert [name for name in keys(bucket) if "segments" in name] == [
             f"segments/{number:012}.jsonl.gz" for number in (1, 2, 3)
         ]
-        assert segment(bucket, 1)[1:] == [{"rows": 0, "last": True}]
-        assert segment(bucket, 2)[1:] == [["settings", [1], ["x", "1"]], {"rows": 1, "last": True}]
+        assert segment(bucket, 1)[1:] == [{"format": 1, "rows": 0}]
+        assert segment(bucket, 2)[1:] == [["settings", [1], ["x", "1"]], {"format": 1, "rows": 1}]
         assert sorted(map(str, segment(bucket, 3)[1:])) == sorted(
             map(
                 str,
@@ -77,7 +76,7 @@ async def test_checkpoints_are_segments_without_what_has_not_changed(bucket: Fau
                     ["settings", [1], None],
                     ["settings", [2], ["x", "2"]],
                     ["ended", ["jobs", "w"], ["jobs", "w", "t", "[]"]],
-                    {"rows": 3, "last": True},
+                    {"format": 1, "rows": 3},
                 ],
             )
         )
@@ -105,8 +104,8 @@ async def test_segments_are_left_if_they_are_small_against_the_snapshot(bucket: 
 async def test_segments_are_folded_if_they_are_many(
     bucket: FaultyBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sequence, "FOLD_SHARE", 1000)
-    monkeypatch.setattr(sequence, "MAX_SEGMENTS", 3)
+    monkeypatch.setattr(stored_ledger, "FOLD_SHARE", 1000)
+    monkeypatch.setattr(stored_ledger, "MAX_SEGMENTS", 3)
     lengths = []
     for number in range(4):
         async with running(bucket, tmp_path / "a") as run:
@@ -121,8 +120,7 @@ async def test_segments_are_folded_if_they_are_many(
 async def test_a_run_cut_off_at_any_write_loses_at_most_what_no_checkpoint_stored(
     tmp_path: Path, is_response_lost: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(changes, "MAX_ROWS", 2)
-    monkeypatch.setattr(sequence, "FOLD_SHARE", 0)  # each run folds
+    monkeypatch.setattr(stored_ledger, "FOLD_SHARE", 0)  # each run folds
     writes, has_ended = 0, False
     while not has_ended:
         writes += 1
@@ -160,36 +158,6 @@ async def test_a_run_cut_off_at_any_write_loses_at_most_what_no_checkpoint_store
         assert len(keys(bucket)) == 3
         assert await settings(bucket, tmp_path / "reader") == sorted([*names, "new"])
     assert writes > 10
-
-
-async def test_a_checkpoint_in_several_segments_is_applied_whole_or_not_at_all(
-    bucket: FaultyBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(changes, "MAX_ROWS", 2)
-
-    def cut(action: str, key: str) -> None:
-        if "segments/000000000004" in key:
-            bucket.go_down()
-            raise ca.StoreError("no connection")
-
-    async with running(bucket, tmp_path / "a") as run:
-        bucket.before = cut
-        for number in range(5):
-            await run.set(f"{number}")
-        with pytest.raises(ca.StoreError):
-            await run.remote.checkpoint()
-        bucket.come_up()
-        assert len(segment(bucket, 3)) == 4
-        assert await settings(bucket, tmp_path / "b") == []
-        bucket.go_down()
-    assert [type(each) for each in run.lost] == [ca.StoreError]
-    bucket.come_up()
-    async with running(bucket, tmp_path / "a") as run:
-        assert content(tmp_path / "a")["settings"] == []
-        await run.set("x")
-        await run.remote.checkpoint()
-        assert await settings(bucket, tmp_path / "b") == ["x"]
-    assert await settings(bucket, tmp_path / "b") == ["x"]
 
 
 async def test_a_failed_checkpoint_is_stored_by_the_next_one(bucket: FaultyBucket, tmp_path: Path) -> None:
@@ -278,14 +246,13 @@ async def test_a_stale_holder_cannot_store_a_segment(bucket: FaultyBucket, tmp_p
 async def test_segments_of_a_stale_holder_after_a_fold_do_not_count(
     bucket: FaultyBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(changes, "MAX_ROWS", 1)
     async with running(bucket, tmp_path / "a") as stale:
         bucket.ages[LEASE] = EXPIRED
         async with running(bucket, tmp_path / "b") as run:
             await run.set("new")
         for number in range(5):  # the fold deleted segment 2: it can be created again, and 4 comes after the snapshot
             await stale.set(f"lost {number}")
-        await stale.remote.checkpoint()
+            await stale.remote.checkpoint()
         assert document(bucket, MANIFEST)["first"] == 4
         assert "segments/000000000005.jsonl.gz" in keys(bucket)
         assert await settings(bucket, tmp_path / "c") == ["new"]
@@ -337,7 +304,6 @@ async def test_a_run_begins_while_the_last_holder_is_still_folding(tmp_path: Pat
     (tmp_path / "b").mkdir()
     loop = asyncio.get_running_loop()
     is_paused, is_folded = threading.Event(), threading.Event()
-    lost: list[ca.CircleCIError] = []
 
     def wait(action: str, key: str) -> None:
         """Wait after the manifest was read, or after the fence was created."""
@@ -345,11 +311,13 @@ async def test_a_run_begins_while_the_last_holder_is_still_folding(tmp_path: Pat
             is_paused.set()
             assert is_folded.wait(20)
 
-    async def take_over() -> RemoteLedger:
+    async def take_over() -> Run:
         bucket.ages[LEASE], bucket.after = EXPIRED, wait
-        return await RemoteLedger(bucket, tmp_path / "b", on_lost=lost.append).__aenter__()
+        run = Run(bucket, tmp_path / "b")
+        await run.remote.__aenter__()
+        return run
 
-    taking: list[Future[RemoteLedger]] = []
+    taking: list[Future[Run]] = []
 
     def interrupt(action: str, key: str) -> None:
         if action == "replace" and key == MANIFEST:
@@ -361,11 +329,10 @@ async def test_a_run_begins_while_the_last_holder_is_still_folding(tmp_path: Pat
         slow.before = interrupt
     assert [type(each) for each in run.lost] == [LedgerBusy]
     is_folded.set()
-    remote = await asyncio.wrap_future(taking[0])
-    async with LedgerWriter(tmp_path / "b") as writer, remote.attached(writer):
-        await writer.execute(lambda sql: sql.execute("INSERT INTO settings VALUES ('new', '')").rowcount)
-    await remote.__aexit__(None, None, None)
-    assert lost == []
+    new = await asyncio.wrap_future(taking[0])
+    await new.set("new")
+    await new.remote.__aexit__(None, None, None)
+    assert new.lost == []
     assert await settings(bucket, tmp_path / "c") == ["new", "old"]
 
 
@@ -418,7 +385,6 @@ async def test_an_old_copy_is_discarded_if_the_bucket_has_no_ledger(bucket: Faul
     (tmp_path / "a" / ".harvest.parts").mkdir()
     bucket.delete([f".harvest/{name}" for name in keys(bucket)])
     async with running(bucket, tmp_path / "a") as run:
-        assert run.remote.is_new
         assert content(tmp_path / "a")["settings"] == []
     assert (tmp_path / "a" / ".harvest.parts").is_dir()
 
@@ -432,6 +398,100 @@ async def test_a_changed_copy_is_fetched_again(bucket: FaultyBucket, tmp_path: P
     bucket.come_up()
     async with running(bucket, tmp_path / "a"):
         assert [name for _, name, _ in content(tmp_path / "a")["settings"]] == ["x"]
+
+
+async def test_partial_files_are_deleted_after_a_run_with_another_folder(bucket: FaultyBucket, tmp_path: Path) -> None:
+    """Their names are ids of the ledger, which the other run can have given to other files."""
+    part = tmp_path / "a" / ".harvest.parts" / ".17.part"
+    async with running(bucket, tmp_path / "a"):
+        part.parent.mkdir()
+        part.write_bytes(b"x")
+    async with running(bucket, tmp_path / "a"):
+        assert part.exists()
+    async with running(bucket, tmp_path / "b"):
+        pass
+    async with running(bucket, tmp_path / "a"):
+        assert not part.exists()
+
+
+async def test_a_reader_of_the_last_copy_does_not_delay_the_next_one(bucket: FaultyBucket, tmp_path: Path) -> None:
+    async with running(bucket, tmp_path / "a") as run:
+        for name in "xyz":
+            await run.set(name)
+        await run.remote.checkpoint()
+        with closing(connect_to_read(await fetch_to_read(bucket, tmp_path / "b"))) as sql:
+            rows = sql.execute("SELECT name FROM settings ORDER BY name")
+            assert rows.fetchone() == ("x",)
+            await run.set("new")
+            await run.remote.checkpoint()
+            assert await settings(bucket, tmp_path / "b") == ["new", "x", "y", "z"]
+            assert rows.fetchall() == [("y",), ("z",)]
+
+
+async def test_a_checkpoint_contains_the_rows_of_one_moment(bucket: FaultyBucket, tmp_path: Path) -> None:
+    """The run writes more rows while those of the checkpoint are read."""
+    async with running(bucket, tmp_path / "a") as run:
+        await run.set("x", "1")
+        await run.set("y", "1")
+        changes = await run.remote.writer.run(take_changes, run.folder)
+        assert changes is not None
+        await run.set("x", "2")
+        await run.execute("DELETE FROM settings WHERE name = 'y'")
+        with closing(changes):
+            assert list(changes) == [("settings", (1,), ("x", "1")), ("settings", (2,), ("y", "1"))]
+
+
+@pytest.mark.parametrize("is_whole_folder", [False, True], ids=["ledger", "folder"])
+async def test_a_working_copy_that_is_deleted_ends_the_run(
+    bucket: FaultyBucket, tmp_path: Path, is_whole_folder: bool
+) -> None:
+    async with running(bucket, tmp_path / "a") as run:
+        await run.set("x")
+        await run.remote.checkpoint()
+        await run.set("y")
+        if is_whole_folder:
+            shutil.rmtree(run.folder)
+        else:
+            (run.folder / LEDGER_NAME).unlink()
+    (error,) = run.lost
+    assert str(error) == f"{run.folder / LEDGER_NAME} was deleted during the harvest: run the same command again"
+    assert document(bucket, LEASE)["is_released"] is True
+    async with running(bucket, tmp_path / "a") as run:
+        assert [name for _, name, _ in content(tmp_path / "a")["settings"]] == ["x"]
+    assert run.lost == []
+
+
+@pytest.mark.parametrize("hangs_at", ["begin", "end"])
+def test_a_store_that_does_not_respond_does_not_delay_the_end_of_a_cancelled_run(
+    tmp_path: Path, hangs_at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_ledger, "STOP_TIMEOUT", 0.05)
+    bucket = new_bucket(tmp_path)
+    is_over = threading.Event()
+
+    async def harvest() -> None:
+        async with running(bucket, tmp_path / "a") as run:
+            await run.set("x")
+            bucket.before = hang
+            await asyncio.sleep(60)
+
+    async def main() -> None:
+        task = asyncio.create_task(harvest())
+        await asyncio.sleep(0.05)
+        task.cancel()
+        await task
+
+    def hang(action: str, key: str) -> None:
+        is_over.wait(20)
+
+    if hangs_at == "begin":
+        bucket.before = hang
+    try:
+        with pytest.raises((asyncio.CancelledError, ca.StoreError)):
+            asyncio.run(main())
+        assert not is_over.is_set()
+    finally:
+        is_over.set()
 
 
 async def test_a_cancelled_run_stores_its_last_changes_and_releases_the_lease(
@@ -452,7 +512,7 @@ async def test_a_cancelled_run_stores_its_last_changes_and_releases_the_lease(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert document(bucket, LEASE)["released"] is True
+    assert document(bucket, LEASE)["is_released"] is True
     assert document(bucket, MANIFEST)["snapshot"] is None
     assert await settings(bucket, tmp_path / "b") == ["x"]
 
@@ -477,7 +537,7 @@ async def test_a_cancelled_download_of_the_ledger_ends_early(
         await task
     assert not list(tmp_path.glob("b/**/.harvest.sqlite*"))
     bucket.come_up()
-    assert document(bucket, LEASE)["released"] is True
+    assert document(bucket, LEASE)["is_released"] is True
     async with running(bucket, tmp_path / "c") as run:
         assert run.lost == []
 
@@ -498,27 +558,3 @@ async def test_a_second_run_is_refused_without_changes(bucket: FaultyBucket, tmp
             async with running(bucket, tmp_path / "b"):
                 pass
         assert keys(bucket) == before
-
-
-async def test_many_changes_are_several_segments(
-    bucket: FaultyBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(changes, "MAX_ROWS", 4_000)
-    async with running(bucket, tmp_path / "a") as run:
-        await run.execute(
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)"
-            " INSERT INTO settings SELECT i, i FROM n"
-        )
-        await run.remote.checkpoint()
-        assert [segment(bucket, number)[-1] for number in (2, 3, 4)] == [
-            {"rows": 4000, "last": False},
-            {"rows": 4000, "last": False},
-            {"rows": 2000, "last": True},
-        ]
-        assert await read(bucket, tmp_path / "b") == content(tmp_path / "a")
-
-
-def test_entering_needs_no_writer(tmp_path: Path) -> None:
-    remote = RemoteLedger(new_bucket(tmp_path), tmp_path, on_lost=lambda error: None)
-    with pytest.raises(RuntimeError, match="no writer is attached"):
-        asyncio.run(remote.checkpoint())

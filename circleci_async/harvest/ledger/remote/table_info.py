@@ -1,4 +1,4 @@
-"""The tables of a ledger, as its schema describes them."""
+"""The tables of a ledger, with their columns and keys."""
 
 import sqlite3
 
@@ -23,10 +23,19 @@ class Table:
     @property
     def delete(self) -> str:
         """The statement that deletes a row, given its key."""
-        return f"DELETE FROM {quoted(self.name)} WHERE {' AND '.join(f'{quoted(name)} = ?' for name in self.key)}"
+        return f"DELETE FROM {quoted(self.name)} WHERE {self._has_key}"
+
+    @property
+    def select(self) -> str:
+        """The query for the columns of a row, given its key."""
+        return f"SELECT {listed(self.columns)} FROM main.{quoted(self.name)} WHERE {self._has_key}"
+
+    @property
+    def _has_key(self) -> str:
+        return " AND ".join(f"{quoted(name)} = ?" for name in self.key)
 
 
-def tables(sql: sqlite3.Connection) -> dict[str, Table]:
+def read_tables(sql: sqlite3.Connection) -> dict[str, Table]:
     """Return the tables of a ledger by their names."""
     names = sql.execute(
         "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
