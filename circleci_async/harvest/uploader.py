@@ -35,7 +35,7 @@ class Uploader:
     async def download(self, artifact: QueuedArtifact) -> FetchedArtifact:
         """Download an artifact and put it. Raises the errors of `Downloader.download`, and `StoreError`."""
         self._bucket.check_key(artifact.target or "")
-        if self.checks_first and (known := await self._threads.run(self._find, artifact)) is not None:
+        if self.checks_first and (known := await self.find(artifact)) is not None:
             return known
         file = await self._downloader.download(artifact)
         try:
@@ -44,8 +44,11 @@ class Uploader:
             self._keep(file)
             raise
 
+    async def find(self, artifact: QueuedArtifact) -> FetchedArtifact | None:
+        """Return an artifact that is in the bucket already. Raises `StoreError`."""
+        return await self._threads.run(self._find, artifact)
+
     def _find(self, artifact: QueuedArtifact) -> FetchedArtifact | None:
-        """Return an artifact that is in the bucket already."""
         found = self._bucket.metadata(artifact.target or "")
         if found is None:
             return None

@@ -97,7 +97,8 @@ class PartialFiles:
             match = _PART.fullmatch(entry.name)
             # A second link to a file would let a harvest change that file.
             if match is None or status is None or not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
-                self.directory.unlink(entry.name)
+                with suppress(FileNotFoundError):  # a worker of a killed run renamed or deleted it meanwhile
+                    self.directory.unlink(entry.name)
             else:
                 yield Part(int(match[1]), match[2])
 

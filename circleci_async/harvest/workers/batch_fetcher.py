@@ -3,7 +3,7 @@
 import asyncio
 import pickle
 import tempfile
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Self
@@ -19,7 +19,7 @@ from ...core.session import Session
 from ...core.state import new_state
 from ...errors import AuthenticationError, CircleCIError, ConfigurationError, DownloadError
 from ..bounds import Bounds, TooLarge
-from ..destination.bucket import Bucket, open_bucket
+from ..destination.bucket import open_bucket
 from ..destination.parts import Part, PartialFiles
 from ..destination.store_threads import StoreThreads
 from ..downloader import BoundReached, Downloader
@@ -76,14 +76,21 @@ class BatchFetcher(NotPicklable):
                 bounds = _BatchBounds(root, max_bytes=batch.max_bytes, min_free=batch.target.min_free)
                 sources = Sources(self._session, batch.sources)
                 downloader = Downloader(self._session, sources, _Unrecorded(), parts, bounds, _Unrecorded())
-                bucket = None if url is None else _bucket(url)
-                files = _Files(downloader, parts, bounds, self._threads, bucket, checks_first=batch.target.checks_first)
+                uploader = None
+                if url is not None:
+                    checks_first = batch.target.checks_first
+                    uploader = Uploader(downloader, _bucket(url), parts, self._threads, checks_first=checks_first)
+                    # Dask repeats a batch whose worker died. Its objects need not be fetched again.
+                    with suppress(CircleCIError):  # each file reports it
+                        uploader.checks_first |= await uploader.find(batch.artifacts[0]) is not None
+                files = _Files(uploader or downloader, parts, bounds, self._threads)
                 async with asyncio.TaskGroup() as group:
                     fetching = [group.create_task(self._fetch(files, each, worker)) for each in batch.artifacts]
         stats = self._session.state.stats
         counted, self._reported = self._reported, (stats.requests, stats.received)
         requests, received = (now - before for now, before in zip(self._reported, counted, strict=True))
-        return BatchResult(worker, tuple(task.result() for task in fetching), requests, received)
+        nonce = parts.nonce if isinstance(parts, SharedPartialFiles) else ""
+        return BatchResult(worker, tuple(task.result() for task in fetching), requests, received, nonce=nonce)
 
     async def aclose(self) -> None:
         """Close the client."""
@@ -97,10 +104,10 @@ class BatchFetcher(NotPicklable):
             except _OverBudget as error:
                 return FileResult(artifact.id, needs=error.size)
             except BoundReached:
-                return FileResult(artifact.id, error=files.disk_full(worker), is_disk_full=True)
+                return FileResult(artifact.id, error=BoundReached(f"{files.bound} (on the Dask worker {worker})"))
             except Exception as error:  # noqa: BLE001  # an error of one artifact must not stop the others
                 log.info("harvest: %r: %s", artifact.path, error)
-                return FileResult(artifact.id, error=portable(error, worker))
+                return FileResult(artifact.id, error=picklable(error, worker))
         return FileResult(artifact.id, file.size, file.sha256, file.etag, scrubbed=file.scrubbed)
 
 
@@ -109,17 +116,12 @@ class _Files:
 
     def __init__(
         self,
-        downloader: Downloader,
+        downloader: Downloader | Uploader,
         parts: PartialFiles,
         bounds: Bounds,
         threads: StoreThreads,
-        bucket: Bucket | None,
-        *,
-        checks_first: bool,
     ) -> None:
-        self._downloader: Downloader | Uploader = downloader
-        if bucket is not None:
-            self._downloader = Uploader(downloader, bucket, parts, threads, checks_first=checks_first)
+        self._downloader = downloader
         self._parts = parts
         self._bounds = bounds
         self._threads = threads
@@ -141,9 +143,10 @@ class _Files:
             else:
                 self._bounds.written(artifact.id)
 
-    def disk_full(self, worker: str) -> DownloadError:
-        """Return the error of a file for which the disk has too little space left."""
-        return DownloadError(f"{self._bounds.reached} (on the Dask worker {worker})")
+    @property
+    def bound(self) -> str:
+        """The bound that is reached: the disk has too little space left."""
+        return self._bounds.reached or ""
 
 
 class _OverBudget(CircleCIError):
@@ -176,7 +179,7 @@ class _Unrecorded:
     def file_advanced(self, artifact: QueuedArtifact, received: int, size: int | None, *, added: int) -> None: ...
 
 
-def portable(error: Exception, worker: str) -> Exception:
+def picklable(error: Exception, worker: str) -> Exception:
     """Return an error that can be pickled: without traceback and causes. It names the worker where that matters."""
     if isinstance(error, OSError) and not isinstance(error, CircleCIError):
         return OSError(error.errno, f"{error.strerror or error} (on the Dask worker {worker})")

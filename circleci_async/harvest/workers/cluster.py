@@ -76,8 +76,10 @@ class Cluster:
         try:
             name = f"circleci-async-harvest-{uuid.uuid4().hex}"
             future = client.submit(fetch_batch, VERSION, batch, key=name, pure=False, retries=0)
-            result: BatchResult = pickle.loads(await future)  # noqa: S301  # of a worker, which runs our code
+            result: BatchResult = pickle.loads(await _result_of(future))  # noqa: S301  # of a worker
             return result
+        except WorkersError:
+            raise
         except KilledWorker as error:
             raise WorkerDied(f"the last one was {getattr(error.last_worker, 'address', 'unknown')}") from None
         except CancelledError as error:
@@ -102,7 +104,8 @@ class Cluster:
         """Ask the scheduler. Raises `WorkersError` if it does not answer."""
 
         async def asked() -> Any:
-            return await asyncio.wait_for(ask(), CONNECT_TIMEOUT)
+            async with asyncio.timeout(CONNECT_TIMEOUT):  # in Python 3.11, wait_for can ignore a cancellation
+                return await ask()
 
         try:
             return await self._in_loop_of_client(asked)
@@ -117,6 +120,20 @@ class Cluster:
         if loop is asyncio.get_running_loop():
             return await run()
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(run(), loop))
+
+
+async def _result_of(future: Any) -> bytes:
+    """Return the result of a task. Raises what it raised, and `WorkersError` if the client is unusable.
+
+    Cancelling this does not cancel the wait of the client, which ends when the future is released: results of several
+    tasks are received together, and once that is cancelled, a client cancels all who wait for a result.
+    """
+    waiting: asyncio.Future[bytes] = asyncio.ensure_future(future.result())
+    waiting.add_done_callback(lambda done: done.cancelled() or done.exception())  # it counts as retrieved
+    await asyncio.wait([waiting])
+    if waiting.cancelled():
+        raise WorkersError("the Dask client cancels all who wait for a result: create a new client")
+    return waiting.result()
 
 
 def checked_client(workers: Any) -> Cluster:

@@ -53,10 +53,7 @@ class Batch:
 
 
 class FileResult(NamedTuple):
-    """The result for one file: it is stored, failed, or needs more bytes than the batch had left.
-
-    `is_disk_full`: the error is that `min_free` is reached.
-    """
+    """The result for one file: it is stored, failed, or needs more bytes than the batch had left."""
 
     id: int
     size: int = 0
@@ -64,7 +61,6 @@ class FileResult(NamedTuple):
     etag: str | None = None
     error: Exception | None = None
     needs: int = 0
-    is_disk_full: bool = False
     scrubbed: tuple[tuple[str, int], ...] = ()
 
 
@@ -79,3 +75,5 @@ class BatchResult(NamedTuple):
     requests: int = 0
     received: int = 0
     error: Exception | None = None
+    nonce: str = ""
+    """Part of the names of the files in a shared folder."""

@@ -3,7 +3,7 @@
 import asyncio
 import pickle
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -22,6 +22,7 @@ from ..stop_signal import StopSignal
 from ..uploader import Uploader
 from .cluster import Cluster, WorkerDied
 from .messages import Batch, BatchResult, ClientSpec, FileResult, Target
+from .shared_parts import adopt
 
 MAX_FILES: Final = 2048
 """Files that wait for workers or are being fetched by them."""
@@ -54,6 +55,11 @@ class _Waiting:
     needs: int = 0
     is_alone: bool = False
     """Whether its batch has no other file, since workers died that fetched it."""
+
+    def fail(self, error: Exception) -> None:
+        """End the wait, unless it was cancelled."""
+        if not self.result.done():
+            self.result.set_exception(error)
 
 
 class WorkerPool:
@@ -96,7 +102,7 @@ class WorkerPool:
         self._reserved = 0
         """Bytes of `max_bytes` that the running batches may use."""
         self._batch_size = 8
-        self._is_testing = False
+        self._is_fetching_alone = False
         """Whether a file is fetched alone now. Only one is, at a time."""
 
     @property
@@ -148,7 +154,7 @@ class WorkerPool:
                 self._waiting.popleft()
             if not self._waiting:
                 return
-            if self._waiting[0].is_alone and self._is_testing:  # dask suspects all tasks of a worker that dies
+            if self._waiting[0].is_alone and self._is_fetching_alone:  # dask suspects all tasks of a worker that dies
                 return
             budget = self._budget(room)
             if budget is not None and budget < self._waiting[0].needs:
@@ -157,7 +163,7 @@ class WorkerPool:
                 self._refuse(self._waiting.popleft())
                 continue
             files = self._next_files(-(-len(self._waiting) // room))
-            self._is_testing |= files[0].is_alone
+            self._is_fetching_alone |= files[0].is_alone
             batch = asyncio.create_task(self._run(files, budget))
             self._batches.add(batch)
             batch.add_done_callback(self._batches.discard)
@@ -179,7 +185,7 @@ class WorkerPool:
             self._bounds.admit_bytes(waiting.artifact.id, waiting.needs)
         except TooLarge as too_large:
             error = too_large
-        waiting.result.set_exception(error)
+        waiting.fail(error)
 
     def _next_files(self, count: int) -> list[_Waiting]:
         files = [self._waiting.popleft()]
@@ -197,18 +203,18 @@ class WorkerPool:
                 result = await self._cluster.fetch(await self._pickled(files, budget))
             finally:
                 self._reserved -= budget or 0
-                self._is_testing &= not files[0].is_alone
+                self._is_fetching_alone &= not files[0].is_alone
         except WorkerDied as error:
             self._retry(files, error)
-        except CircleCIError as error:
-            self._fail(files, error)
+        except Exception as error:  # noqa: BLE001  # each file reports it
+            _fail(files, error)
         else:
             self._session.state.stats.requests += result.requests
             self._session.state.stats.received += result.received
             if result.error is not None:
-                self._fail(files, result.error)
+                _fail(files, result.error)
             else:
-                self._adapt(asyncio.get_running_loop().time() - began_at)
+                self._adapt_batch_size(asyncio.get_running_loop().time() - began_at)
                 self._resolve(files, result)
         self._collect()
 
@@ -224,18 +230,23 @@ class WorkerPool:
         missing = DownloadError(f"the Dask worker {result.worker} returned no result")
         for waiting in files:
             if not waiting.result.done():
-                self._resolve_one(waiting, results.get(waiting.artifact.id, FileResult(0, error=missing)))
+                file = results.get(waiting.artifact.id, FileResult(0, error=missing))
+                try:
+                    if result.nonce and file.sha256:
+                        adopt(self._parts, file.id, file.sha256, result.nonce)
+                    self._resolve_one(waiting, file)
+                except OSError as error:
+                    waiting.fail(error)
 
     def _resolve_one(self, waiting: _Waiting, result: FileResult) -> None:
         artifact = waiting.artifact
         if result.needs:
             waiting.needs = max(result.needs, 2 * waiting.needs)  # at least: a body can be of unknown length
             self._waiting.appendleft(waiting)
-        elif result.is_disk_full:
-            self._bounds.reach(str(result.error))
-            waiting.result.set_exception(BoundReached(artifact.path))
         elif result.error is not None:
-            waiting.result.set_exception(result.error)
+            if isinstance(result.error, BoundReached):
+                self._bounds.reach(str(result.error))
+            waiting.fail(result.error)
         else:
             self._bounds.admit_stored(artifact.id, result.size)
             self._progress.file_advanced(artifact, result.size, result.size, added=result.size)
@@ -246,18 +257,13 @@ class WorkerPool:
         """Fetch each file of a batch again, alone. One whose workers died again has failed."""
         log.warning("harvest: Dask workers died while they fetched a batch, files: %d: %s", len(files), error)
         for waiting in files:
-            if waiting.is_alone and not waiting.result.done():
-                waiting.result.set_exception(DownloadError(f"the Dask workers that downloaded it died ({error})"))
+            if waiting.is_alone:
+                waiting.fail(DownloadError(f"the Dask workers that downloaded it died ({error})"))
             else:
                 waiting.is_alone = True
                 self._waiting.append(waiting)
 
-    def _fail(self, files: Sequence[_Waiting], error: Exception) -> None:
-        for waiting in files:
-            if not waiting.result.done():
-                waiting.result.set_exception(error)
-
-    def _adapt(self, seconds: float) -> None:
+    def _adapt_batch_size(self, seconds: float) -> None:
         if seconds < SHORT_BATCH:
             self._batch_size = min(MAX_BATCH, 2 * self._batch_size)
         elif seconds > LONG_BATCH:
@@ -285,8 +291,13 @@ class WorkerPool:
                 await asyncio.sleep(POLL_INTERVAL)
         except WorkersError as error:
             self._stop.fail(error)
-            while self._waiting:
-                self._fail([self._waiting.popleft()], error)
+            _fail(self._waiting, error)
+            self._waiting.clear()
+
+
+def _fail(files: Iterable[_Waiting], error: Exception) -> None:
+    for each in files:
+        each.fail(error)
 
 
 def _no_workers() -> WorkersError:

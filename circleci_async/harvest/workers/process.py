@@ -8,7 +8,7 @@ from concurrent.futures import wait
 from typing import Final
 
 from ...config.log import log
-from .batch_fetcher import BatchFetcher, portable
+from .batch_fetcher import BatchFetcher, picklable
 from .messages import Batch, BatchResult, ClientSpec
 
 IDLE_TIMEOUT: float = 30.0
@@ -63,7 +63,7 @@ class FetchProcess:
             fetcher = await asyncio.shield(self._fetchers[spec])
             return await fetcher.fetch(batch, worker, folder)
         except Exception as error:  # noqa: BLE001  # the caller raises it
-            return BatchResult(worker, error=portable(error, worker))
+            return BatchResult(worker, error=picklable(error, worker))
         finally:
             self._running[spec] -= 1
             if not self._running[spec]:

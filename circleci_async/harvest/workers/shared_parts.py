@@ -11,17 +11,17 @@ from ..destination.parts import PARTS_NAME, Part, PartialFiles
 
 
 class SharedPartialFiles(PartialFiles):
-    """Partial files under names that no other process uses. A complete one is renamed to what the caller expects.
+    """Partial files under names that no other process uses. The caller renames complete ones, with `adopt`.
 
-    So two workers that download the same file never mix. They share the caller's folder only while a file of the name
-    `marker` exists in it: the caller deletes it at the end, and the next harvest deletes the one of a killed caller.
+    So two workers that download the same file never mix, and what a worker stores after it was given up is not used:
+    the caller deletes it at the end, or the next harvest does. A worker recognizes the folder by the file `marker`.
     """
 
     def __init__(self, root: str, marker: str, worker: str) -> None:
         super().__init__(root)
         self._marker = marker
         self._worker = worker
-        self._name = uuid.uuid4().hex
+        self.nonce: str = uuid.uuid4().hex
         self._incomplete: set[int] = set()
 
     def create(self) -> None:
@@ -45,13 +45,11 @@ class SharedPartialFiles(PartialFiles):
         return False
 
     def complete(self, id: int, sha256: str) -> Part:
-        """Give a partial file the name that the caller expects. Raises `DownloadError` if the caller has ended."""
-        part = Part(id, sha256)
+        """Keep a partial file for the caller. Raises `DownloadError` if the caller has ended."""
         if not self._is_shared():
             raise DownloadError("the harvest has ended")
-        self.directory.replace(self._temporary(id), self.directory, part.name)
         self._incomplete.discard(id)
-        return part
+        return Part(id, sha256)
 
     def write(self, id: int, content: bytes) -> Part:
         """Write a complete partial file. Raises `DownloadError` if the caller has ended."""
@@ -73,7 +71,7 @@ class SharedPartialFiles(PartialFiles):
         super().close()
 
     def _temporary(self, id: int) -> str:
-        return f".{id}.{self._name}.tmp"
+        return _temporary(id, self.nonce)
 
     def _is_shared(self) -> bool:
         return self.directory.size(self._marker) is not None
@@ -83,3 +81,12 @@ class SharedPartialFiles(PartialFiles):
             f"the Dask worker {self._worker} does not have the folder {self._root} of this harvest: mount it there"
             " under the same path, or harvest into a bucket"
         )
+
+
+def adopt(parts: PartialFiles, id: int, sha256: str, nonce: str) -> None:
+    """Give a complete file of a worker the name of a partial file of the caller. Raises `OSError`."""
+    parts.directory.replace(_temporary(id, nonce), parts.directory, Part(id, sha256).name)
+
+
+def _temporary(id: int, nonce: str) -> str:
+    return f".{id}.{nonce}.tmp"

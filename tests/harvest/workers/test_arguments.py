@@ -15,6 +15,7 @@ import pytest
 from obstore.store import MemoryStore
 
 import circleci_async as ca
+from circleci_async.cli.app import main
 from circleci_async.core.state import SharedSettings
 from circleci_async.harvest.bounds import TooLarge
 from circleci_async.harvest.downloader import BoundReached
@@ -134,12 +135,15 @@ def test_errors_of_harvests_survive_pickling(error: ca.CircleCIError) -> None:
 
 
 @pytest.mark.parametrize("address", ["nowhere", "tcp://h", "tcp://h:1/x y"])
-def test_the_command_refuses_an_invalid_address(address: str, into: Path) -> None:
-    command = [sys.executable, "-m", "circleci_async", "harvest", "run", "gh/acme/api", "--into", str(into), "--dask"]
-    env = {**os.environ, "CIRCLE_TOKEN": "token", "CIRCLE_HOST": "http://127.0.0.1:9"}
-    done = subprocess.run([*command, address], capture_output=True, text=True, check=False, env=env)
-    assert done.returncode == 2
-    assert f"--dask must be an address such as tcp://scheduler:8786, got '{address}'" in done.stderr
+def test_the_command_refuses_an_invalid_address(
+    address: str, into: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CIRCLE_TOKEN", "token")
+    monkeypatch.setenv("CIRCLE_HOST", "http://127.0.0.1:9")
+    with pytest.raises(SystemExit) as ended:
+        main(["harvest", "run", "gh/acme/api", "--into", str(into), "--dask", address])
+    assert ended.value.code == 2
+    assert f"--dask must be an address such as tcp://scheduler:8786, got '{address}'" in capsys.readouterr().err
 
 
 async def test_the_command_downloads_on_workers(shared_cluster: Cluster, into: Path) -> None:

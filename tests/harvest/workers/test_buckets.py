@@ -1,15 +1,40 @@
 """Workers that put files into a bucket."""
 
 import asyncio
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import circleci_async as ca
 from circleci_async.testing import FakeCircleCI
+from circleci_async.testing.server.exchange import Request
 from tests.harvest.harvests import QUICK, all_artifacts, fill, small_world, usual_tree
 from tests.s3.server import TestBucket
 
 from .conftest import NewCluster, connected
+
+
+@pytest.mark.usefixtures("tmp_path")
+async def test_objects_that_a_worker_put_before_it_died_are_not_fetched_again(
+    s3: TestBucket, new_cluster: NewCluster
+) -> None:
+    cluster, world = new_cluster(workers=1, env=s3.env), small_world(pipelines=1, jobs=1, artifacts=4)
+    fetched: list[str] = []
+
+    async def kill(request: Request) -> None:
+        if request.origin == "storage":
+            fetched.append(request.path)
+            if len(fetched) == 4:
+                cluster.kill(cluster.workers[0])
+                await asyncio.to_thread(cluster.add_worker, env=s3.env)
+
+    async with FakeCircleCI(world, on_request=kill) as fake, connected(cluster.address) as workers:
+        report = await harvest(fake, f"{s3.url}/ci", workers, concurrency=1)
+        assert (len(report.files), report.is_complete) == (4, True)
+    assert sorted(Counter(fetched).values()) == [1, 1, 1, 2]
+    assert await asyncio.to_thread(objects, s3) == usual_tree(all_artifacts(world))
 
 
 async def harvest(fake: FakeCircleCI, into: str, workers: Any, **options: Any) -> ca.HarvestReport:

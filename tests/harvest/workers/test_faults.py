@@ -10,11 +10,13 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.harvest.workers import pool
+from circleci_async.harvest.workers.cluster import Cluster as ClusterClient
 from circleci_async.testing import FakeCircleCI, Fault
 from circleci_async.testing.server.exchange import Request
-from tests.harvest.harvests import QUICK, all_artifacts, harvest, small_world, tree, usual_tree
+from tests.harvest.harvests import QUICK, all_artifacts, harvest, small_world, states, tree, usual_tree
 from tests.leftovers import check_nothing_in_use
 
+from .clusters import Cluster
 from .conftest import NewCluster, connected
 
 
@@ -48,10 +50,13 @@ async def test_a_worker_is_killed(new_cluster: NewCluster, into: Path) -> None:
 async def test_only_the_file_fails_whose_workers_die(new_cluster: NewCluster, into: Path) -> None:
     cluster, world = new_cluster(workers=1, threads=1), small_world(pipelines=1, jobs=1, artifacts=4)
 
+    starting = asyncio.Lock()  # the first request of a new worker can come before its id is known
+
     async def kill(request: Request) -> None:
         if request.origin == "storage" and request.path.endswith("/2.txt"):
-            cluster.kill(cluster.workers[-1])
-            await asyncio.to_thread(cluster.add_worker, threads=1)
+            async with starting:
+                cluster.kill(cluster.workers[-1])
+                await asyncio.to_thread(cluster.add_worker, threads=1)
 
     async with FakeCircleCI(world, on_request=kill) as fake, connected(cluster.address) as workers:
         report = await harvest(fake, into, workers=workers)
@@ -64,23 +69,22 @@ async def test_only_the_file_fails_whose_workers_die(new_cluster: NewCluster, in
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_the_caller_is_killed(new_cluster: NewCluster, into: Path) -> None:
-    cluster, world = new_cluster(), small_world(artifacts=20)
+async def test_the_caller_is_killed(shared_cluster: Cluster, client: Any, into: Path) -> None:
+    world = small_world(artifacts=20)
     trigger = Trigger(60)
     async with FakeCircleCI(world, on_request=trigger, latency=0.01) as fake:
-        caller = await asyncio.to_thread(cluster.start_harvest, fake.url, fake.artifact_host, into)
+        caller = await asyncio.to_thread(shared_cluster.start_harvest, fake.url, fake.artifact_host, into)
         await trigger.reached.wait()
-        cluster.kill(caller)
-        async with connected(cluster.address) as workers:
-            report = await harvest(fake, into, workers=workers)
-            assert report.is_complete
-            assert len(report.files) < 120
-            again = await harvest(fake, into, workers=workers)
-            assert (len(again.files), len(again.skipped)) == (0, 120)
+        shared_cluster.kill(caller)
+        report = await harvest(fake, into, workers=client)
+        assert report.is_complete
+        assert len(report.files) < 120
+        again = await harvest(fake, into, workers=client)
+        assert (len(again.files), len(again.skipped)) == (0, 120)
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_the_scheduler_is_killed(new_cluster: NewCluster, into: Path) -> None:
+async def test_the_scheduler_is_killed(new_cluster: NewCluster, client: Any, into: Path) -> None:
     cluster, world = new_cluster(), small_world(artifacts=20)
     trigger = Trigger(30)
     async with FakeCircleCI(world, on_request=trigger, latency=0.01) as fake:
@@ -95,14 +99,13 @@ async def test_the_scheduler_is_killed(new_cluster: NewCluster, into: Path) -> N
         assert report.stopped == str(report.error)
         assert list(report.failed) == []
         done = len(report.files)
-        async with connected(new_cluster().address) as workers:
-            report = await harvest(fake, into, workers=workers)
+        report = await harvest(fake, into, workers=client)
     assert (len(report.files), report.is_complete) == (120 - done, True)
     assert tree(into) == usual_tree(all_artifacts(world))
 
 
-async def test_a_cancelled_harvest_cancels_its_tasks(new_cluster: NewCluster, into: Path) -> None:
-    cluster, world = new_cluster(), small_world(artifacts=20)
+async def test_a_cancelled_harvest_cancels_its_tasks(client: Any, into: Path) -> None:
+    world = small_world(artifacts=20)
     trigger = Trigger(10)
     delays = True
 
@@ -110,24 +113,72 @@ async def test_a_cancelled_harvest_cancels_its_tasks(new_cluster: NewCluster, in
         trigger(request)
         return Fault(delay=60.0) if delays and trigger.reached.is_set() and request.origin == "storage" else None
 
-    async with FakeCircleCI(world, on_request=delay) as fake, connected(cluster.address) as workers:
+    async with FakeCircleCI(world, on_request=delay) as fake:
         async with fake.client(retry=QUICK) as circle:
-            running = asyncio.create_task(circle.harvest("gh/acme/api", into, workers=workers))
+            running = asyncio.create_task(circle.harvest("gh/acme/api", into, workers=client))
             await trigger.reached.wait()
-            while not await tasks(workers):
+            while not await tasks(client):
                 await asyncio.sleep(0.01)
             running.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await running
             check_nothing_in_use(circle)
-        while await tasks(workers):
+        while await tasks(client):
             await asyncio.sleep(0.01)
-        while await executing(workers):  # a worker stops the batch that runs
+        while await executing(client):  # a worker stops the batch that runs
             await asyncio.sleep(0.01)
         (await ca.verify_harvest(into)).raise_for_differences()
         delays = False
-        assert (await harvest(fake, into, workers=workers)).is_complete
+        assert (await harvest(fake, into, workers=client)).is_complete
     assert tree(into) == usual_tree(all_artifacts(world))
+
+
+async def cancel_a_wait(workers: Any, waiting: "asyncio.Task[Any]") -> None:
+    """Cancel a task that waits for results, before the client begins to receive them."""
+    receiving = workers._gather_semaphore
+    count = 0
+    while not receiving.locked():
+        await receiving.acquire()
+        count += 1
+    while workers._gather_future is None:
+        await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    for _ in range(count):
+        receiving.release()
+
+
+async def test_the_client_can_be_used_after_a_cancelled_harvest(client: Any, into: Path) -> None:
+    world = small_world(pipelines=1)
+    async with FakeCircleCI(world) as fake:
+        async with fake.client(retry=QUICK) as circle:
+            running = asyncio.create_task(circle.harvest("gh/acme/api", into, workers=client))
+            await cancel_a_wait(client, running)
+            check_nothing_in_use(circle)
+        assert (await harvest(fake, into, workers=client)).is_complete
+    assert tree(into) == usual_tree(all_artifacts(world))
+
+
+async def test_a_cancellation_is_not_lost_when_the_scheduler_answers(client: Any) -> None:
+    answer = asyncio.get_running_loop().create_future()
+    asking = asyncio.create_task(ClusterClient(client)._ask(lambda: answer))
+    while not answer._callbacks:
+        await asyncio.sleep(0)
+    answer.set_result(None)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+
+async def test_a_client_that_cancels_all_who_wait(shared_cluster: Cluster, into: Path) -> None:
+    async with connected(shared_cluster.address) as workers, FakeCircleCI(small_world(pipelines=1)) as fake:
+        future = workers.submit(abs, -1, pure=False)
+        await cancel_a_wait(workers, asyncio.create_task(future.result()))
+        report = await harvest(fake, into, workers=workers)
+    assert isinstance(report.error, ca.WorkersError)
+    assert report.stopped == "the Dask client cancels all who wait for a result: create a new client"
+    assert list(report.failed) == []
 
 
 async def tasks(workers: Any) -> list[str]:
@@ -166,9 +217,13 @@ async def test_there_are_no_workers(new_cluster: NewCluster, into: Path, monkeyp
     assert report.error is not None
     assert report.error.hint is not None
     assert "dask worker tcp://SCHEDULER:8786" in report.error.hint
+    assert states(into) == {"found": 24}  # the caller discovers alone
 
 
-async def test_a_worker_that_joins_gets_work(new_cluster: NewCluster, into: Path) -> None:
+async def test_a_worker_that_joins_gets_work(
+    new_cluster: NewCluster, into: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "POLL_INTERVAL", 0.01)
     cluster, world = new_cluster(workers=0), small_world(pipelines=1)
     async with FakeCircleCI(world) as fake, connected(cluster.address) as workers:
         running = asyncio.create_task(harvest(fake, into, workers=workers))

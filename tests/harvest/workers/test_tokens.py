@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import circleci_async as ca
@@ -22,23 +22,25 @@ async def relay(address: str, passed: bytearray) -> AsyncIterator[str]:
     tasks: set[asyncio.Task[None]] = set()
 
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            passed.extend(data)
-            writer.write(data)
-        writer.close()
+        with closing(writer):
+            while data := await reader.read(65536):
+                passed.extend(data)
+                writer.write(data)
 
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        upstream = await asyncio.open_connection(host, int(port))
-        for pair in ((reader, upstream[1]), (upstream[0], writer)):
-            tasks.add(asyncio.create_task(forward(*pair)))
+    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with closing(writer):
+            upstream_reader, upstream = await asyncio.open_connection(host, int(port))
+            with closing(upstream):
+                await asyncio.gather(forward(reader, upstream), forward(upstream_reader, writer))
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    async with server:
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.add(asyncio.create_task(connect(reader, writer)))
+
+    async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
         yield f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        server.close()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_the_token_does_not_pass_through_the_scheduler(shared_cluster: Cluster, into: Path) -> None:

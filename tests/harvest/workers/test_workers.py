@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import pickle
 import re
 from collections.abc import Iterator
@@ -12,12 +13,14 @@ import pytest
 from distributed import Client, LocalCluster
 
 import circleci_async as ca
-from circleci_async.harvest.destination.parts import PartialFiles
+from circleci_async.downloads.directory import Directory
+from circleci_async.harvest.destination.parts import PARTS_NAME, PartialFiles
 from circleci_async.harvest.ledger.records import QueuedArtifact
 from circleci_async.harvest.sources.sources import SourceOptions
 from circleci_async.harvest.workers.cluster import Cluster as ClusterClient
 from circleci_async.harvest.workers.messages import Batch, ClientSpec, Target
-from circleci_async.harvest.workers.shared_parts import SharedPartialFiles
+from circleci_async.harvest.workers.shared_parts import SharedPartialFiles, adopt
+from circleci_async.harvest.workers.task import _process
 from circleci_async.testing import FakeCircleCI, World
 from tests.harvest.harvests import all_artifacts, fill, harvest, parts, small_world, tree, usual_tree
 from tests.harvest.killer import Killer, killer
@@ -45,7 +48,14 @@ async def test_the_tree_and_the_report_are_the_same_as_without_workers(client: A
             again = await harvest(fake, into, workers=workers)
             assert (len(again.files), len(again.skipped), again.is_complete) == (0, 24, True)
             reports.append((len(report.files), report.bytes, report.requests, report.is_complete, again.requests))
+            hosts = await client.run(hosts_of_clients)
+            assert [each.count(fake.url) for each in hosts.values()] == ([0, 0] if workers is None else [1, 1])
     assert reports[0] == reports[1]
+
+
+def hosts_of_clients() -> list[str]:
+    """Return the hosts of the clients of a worker's process, which has two threads."""
+    return [spec.settings.host for spec in _process()._fetchers]
 
 
 async def test_a_synchronous_client(shared_cluster: Cluster, into: Path) -> None:
@@ -64,7 +74,7 @@ async def test_a_synchronous_client(shared_cluster: Cluster, into: Path) -> None
 async def test_a_local_cluster(into: Path) -> None:
     world = small_world(pipelines=1)
     cluster: Any = LocalCluster
-    options: dict[str, Any] = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    options: dict[str, Any] = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     async with (
         FakeCircleCI(world) as fake,
         cluster(asynchronous=True, env={"CIRCLE_TOKEN": fake.token}, **options) as started,
@@ -168,7 +178,12 @@ async def test_one_batch_that_two_workers_run(client: Any, into: Path) -> None:
         results = await asyncio.gather(*(ClusterClient(client).fetch(batch) for _ in range(4)))
     expected = [(id, 400_000, hashlib.sha256(each.data).hexdigest()) for id, each in enumerate(job.artifacts)]
     assert [[(each.id, each.size, each.sha256) for each in result.files] for result in results] == [expected] * 4
-    assert parts(into) == sorted(["marker", *(f".{id}.{sha256}.part" for id, _, sha256 in expected)])
+    names = [f".{id}.{result.nonce}.tmp" for result in results for id, *_ in expected]
+    assert (parts(into), len(set(names))) == (sorted(["marker", *names]), 12)
+    for id, _, sha256 in expected:
+        adopt(shared, id, sha256, results[id].nonce)
+    shared.remove_others()  # those of workers that were given up
+    assert parts(into) == sorted(f".{id}.{sha256}.part" for id, _, sha256 in expected)
     for part in shared.all():
         assert shared.checksum(part) == (400_000, part.sha256)
     shared.close()
@@ -191,6 +206,24 @@ async def test_nothing_is_stored_once_the_caller_has_ended(client: Any, into: Pa
         SharedPartialFiles(str(into), "marker", "tcp://w:1").create()
     with pytest.raises(ca.ConfigurationError, match="mount it there under the same path, or harvest into a bucket"):
         SharedPartialFiles(str(into / "missing"), "marker", "tcp://w:1").create()
+    shared.close()
+
+
+async def test_a_worker_of_a_killed_run_deletes_a_file_while_the_next_run_recovers(
+    into: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    into.mkdir()
+    shared = PartialFiles(into)
+    shared.create()
+    shared.mark(".1.other.tmp")
+    lstat = Directory.lstat
+
+    def delete(directory: Directory, name: str) -> os.stat_result | None:
+        (into / PARTS_NAME / name).unlink()
+        return lstat(directory, name)
+
+    monkeypatch.setattr(Directory, "lstat", delete)
+    assert list(shared.all()) == []
     shared.close()
 
 
