@@ -220,7 +220,7 @@ def _work(organization: Organization, setup: Setup, *, pages: float, listed: _Li
         jobs=listed.workflows * lists(organization.jobs, JOBS),
         artifacts=listed.jobs * lists(organization.artifacts, ARTIFACTS) if "artifacts" in kinds else 0,
         logs=new.jobs if "logs" in kinds else 0,
-        tests=new.jobs + reports * (lists(organization.tests) - 1) if "tests" in kinds else 0,
+        tests=new.jobs * lists(organization.tests) if "tests" in kinds else 0,
         builds=new.jobs + new.workflows + new.pipelines if "builds" in kinds else 0,
         outputs=outputs,
         downloads=2 * artifacts,
