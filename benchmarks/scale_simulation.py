@@ -341,8 +341,7 @@ class _Harvest:
             requests += 1
             files += [build.log_size] * self._whole(build.steps)
         if "tests" in kinds and is_new:
-            pages = max(1, -(-self._whole(build.tests) // self.setup.page_size))
-            requests += 1 + 2 * (pages - 1)  # each of the two files reads the other pages
+            requests += max(1, -(-self._whole(build.tests) // self.setup.page_size))
             files += [0.0, 0.0] if build.tests else []
         if "builds" in kinds and is_new:
             requests += 1

@@ -132,7 +132,7 @@ def test_each_kind_adds_its_requests_and_files() -> None:
     assert {kind: (work.requests.api, work.requests.outputs, work.files) for kind, work in found.items()} == {
         "artifacts": (31, 0, 40),
         "logs": (31, 80, 80),
-        "tests": (71, 0, 20),
+        "tests": (51, 0, 20),
         "builds": (51, 0, 10),
     }
     both = first(organization, Setup(what="artifacts, logs"))
