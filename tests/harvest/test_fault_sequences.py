@@ -1,10 +1,10 @@
-"""Random sequences of faults: as many as fit 15 seconds. `make faults` runs more of them."""
+"""Random sequences of faults: as many as fit 9 seconds. `make faults` runs more of them."""
 
 from typing import Any
 
 from tests.harvest.fault_sequences import run_sequences
 
-SECONDS = 15.0
+SECONDS = 9
 
 
 def test_random_sequences_of_faults(record_property: Any) -> None:
