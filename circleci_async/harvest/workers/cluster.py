@@ -104,7 +104,7 @@ class Cluster:
         """Ask the scheduler. Raises `WorkersError` if it does not answer."""
 
         async def asked() -> Any:
-            async with asyncio.timeout(CONNECT_TIMEOUT):  # in Python 3.11, wait_for can ignore a cancellation
+            async with asyncio.timeout(CONNECT_TIMEOUT):
                 return await ask()
 
         try:
