@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import circleci_async as ca
+from circleci_async.harvest.workers import cluster as cluster_module
 from circleci_async.harvest.workers import pool
 from circleci_async.harvest.workers.cluster import Cluster as ClusterClient
 from circleci_async.testing import FakeCircleCI, Fault
@@ -230,6 +231,24 @@ async def test_a_worker_that_joins_gets_work(
         await asyncio.to_thread(cluster.add_worker)
         report = await running
     assert (len(report.files), report.is_complete) == (8, True)
+
+
+async def test_a_worker_that_dies_while_it_joins(
+    new_cluster: NewCluster, into: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(pool, "POLL_INTERVAL", 0.01)
+    cluster, world = new_cluster(workers=1), small_world(pipelines=1)
+    os.kill(cluster.workers[0], signal.SIGSTOP)
+    async with FakeCircleCI(world) as fake, connected(cluster.address) as workers:
+        with monkeypatch.context() as patch:
+            patch.setattr(cluster_module, "ANSWER_TIMEOUT", 0.1)
+            running = asyncio.create_task(harvest(fake, into, workers=workers))
+            while "harvest: waiting for Dask workers: there are none" not in caplog.messages:
+                await asyncio.sleep(0.01)
+        cluster.kill(cluster.workers[0])
+        await asyncio.to_thread(cluster.add_worker)
+        report = await running
+    assert (len(report.files), report.is_complete, report.error) == (8, True, None)
 
 
 async def test_a_worker_of_another_version(new_cluster: NewCluster, into: Path) -> None:
