@@ -183,7 +183,10 @@ async def test_errors_of_on_progress_are_logged_once(
 
 
 @pytest.mark.parametrize("is_async", [True, False])
-async def test_a_slow_on_progress_misses_events_but_not_the_numbers(is_async: bool) -> None:
+async def test_a_slow_on_progress_misses_events_but_not_the_numbers(
+    is_async: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifier, "CLOSE_TIMEOUT", 60.0)
     events: list[ca.HarvestEvent] = []
     free = threading.Event()
 
