@@ -72,11 +72,20 @@ async def test_only_the_file_fails_whose_workers_die(new_cluster: NewCluster, in
 
 async def test_the_caller_is_killed(shared_cluster: Cluster, client: Any, into: Path) -> None:
     world = small_world(artifacts=20)
-    trigger = Trigger(60)
-    async with FakeCircleCI(world, on_request=trigger, latency=0.01) as fake:
+    trigger, killed = Trigger(60), asyncio.Event()
+
+    async def hold(request: Request) -> None:
+        trigger(request)
+        if trigger.reached.is_set() and request.origin == "storage":
+            await killed.wait()
+
+    async with FakeCircleCI(world, on_request=hold) as fake:
         caller = await asyncio.to_thread(shared_cluster.start_harvest, fake.url, fake.artifact_host, into)
         await trigger.reached.wait()
+        while not states(into).get("done"):  # of the batches of which no request is held
+            await asyncio.sleep(0.01)
         shared_cluster.kill(caller)
+        killed.set()
         report = await harvest(fake, into, workers=client)
         assert report.is_complete
         assert len(report.files) < 120
