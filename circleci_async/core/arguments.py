@@ -19,6 +19,13 @@ def check_positive_integer(name: str, value: Any) -> int:
     return value
 
 
+def check_bool(name: str, value: Any) -> bool:
+    """Return the bool. Raises `InvalidArgument` for any other value, such as `"no"`, which is true."""
+    if type(value) is not bool:
+        raise InvalidArgument(f"{name} must be True or False, got {value!r}")
+    return value
+
+
 def is_number(value: Any) -> bool:
     """Return whether a value is an integer or a float; a bool is not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
@@ -61,7 +68,7 @@ def local_path(name: str, path: str | os.PathLike[str]) -> Path:
     Raises `InvalidArgument` for an address such as `s3://bucket/x`, and for text that no path can contain.
     """
     given: object = path
-    if isinstance(given, bytes):
+    if not isinstance(given, str | os.PathLike):
         raise InvalidArgument(f"{name} must be a string or a Path, got {path!r}")
     if match := _SCHEME.match(os.fspath(path)):
         raise InvalidArgument(
