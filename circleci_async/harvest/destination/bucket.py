@@ -9,12 +9,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
+from ...config import extras
 from ...errors import ConfigurationError, InvalidArgument, StoreError
 from .store_errors import failure_text, store_error
 
@@ -340,7 +340,7 @@ def _is_of_store(error: BaseException) -> bool:
 
 def is_installed() -> bool:
     """Return whether the extra `store` is installed, without importing it."""
-    return find_spec("obstore") is not None
+    return extras.is_installed("obstore")
 
 
 def check_installed(name: str, given: object) -> None:
