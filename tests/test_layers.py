@@ -20,7 +20,7 @@ IMPORTERS = {
     "cattrs": {"core.codec"},
     "distributed": {"harvest.workers"},
     "keyring": {"config.os_keyring"},
-    "obstore": {"harvest.destination.bucket"},
+    "obstore": {"harvest.destination"},
     "polars": {"harvest.parquet"},
     "rich": {"cli"},
     "typer": {"cli"},

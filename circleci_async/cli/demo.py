@@ -243,7 +243,7 @@ async def _harvest_and_kill(demo: Demo, workflow: str) -> None:
 
 async def archive_into_bucket(demo: Demo) -> None:
     """Archive that pipeline, its logs and tests in a bucket, and write a catalog."""
-    from ..harvest.destination.bucket import is_installed
+    from ..harvest.destination.stores import is_installed
 
     if not is_installed():
         demo.out.say("Left out: buckets need the extra 'store': pip install 'circleci-async[store]'.")
@@ -277,7 +277,7 @@ async def archive_into_bucket(demo: Demo) -> None:
 
 def _objects_and_rows(table: Path) -> tuple[dict[str, bytes], list[dict[str, str]]]:
     """Return the objects in the bucket, without the ledger, and the rows of the catalog."""
-    from ..harvest.destination.bucket import open_bucket
+    from ..harvest.destination.stores import open_bucket
 
     bucket = open_bucket("into", BUCKET)
     objects = {each.key: b"".join(bucket.pieces(each.key)) for each in bucket.list() if each.key[0] != "."}

@@ -215,6 +215,9 @@ async def verify(
     out: Output,
     into: Into,
     deep: Annotated[bool, option("Read and hash every object of a bucket too.", "--deep")] = False,
+    repair: Annotated[
+        bool, option("Let the next harvest download changed and missing files again.", "--repair")
+    ] = False,
     ledger: LedgerFolder = None,
 ) -> int:
     """Compare every harvested file with the ledger: hash it or, in a bucket, compare its size and metadata.
@@ -225,8 +228,10 @@ async def verify(
     from .. import verify_harvest
 
     with out.errors.status("Checking files ...") if out.shows_progress else nullcontext():
-        report = await verify_harvest(into, ledger=ledger, deep=deep)
+        report = await verify_harvest(into, ledger=ledger, deep=deep, repair=repair)
     _show_verify_report(out, report, into)
+    if repair and (report.changed or report.missing):
+        out.note("run `harvest run` again to download changed and missing files")
     return 1 if report.differences else 0
 
 

@@ -1,4 +1,4 @@
-"""Records the files of jobs in the ledger, and queues those that are selected."""
+"""Records the files of jobs in the ledger, and queues the selected ones."""
 
 from contextlib import aclosing
 

@@ -39,7 +39,7 @@ async def open_ledger(place: Place, on_lost: Callable[[CircleCIError], None]) ->
 async def readable(place: Place) -> Place:
     """Fetch the ledger of a bucket, and return the place with this copy of it.
 
-    Raises `LedgerError`, also if there is no harvest in the bucket, and `StoreError`.
+    Raises `LedgerError`, also if the bucket contains no harvest, and `StoreError`.
     """
     if place.bucket is not None and not place.is_local:
         place.ledger = await fetch_to_read(place.bucket, place.ledger)

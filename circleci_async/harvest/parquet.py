@@ -56,7 +56,7 @@ def write(batches: Batches, types: Mapping[str, type], path: Path) -> int:
             for batch in batches:
                 count += len(batch)
                 yield make(batch)
-        except Exception as error:  # noqa: BLE001  # raised below: polars can replace it with an error of its own
+        except Exception as error:  # noqa: BLE001  # raised below: polars can replace it with another error
             failure = error
 
     try:

@@ -158,7 +158,7 @@ class _Pruning:
         return bool(files)
 
     def _mark_batch(self, sql: sqlite3.Connection) -> tuple[list[int], list[FinishedFile]]:
-        """Record that files are to be deleted: the next call of `prune_harvest` deletes those that this one did not."""
+        """Record that files are to be deleted: the next call of `prune_harvest` deletes the rest."""
         ids, files = self._batch(sql)
         sql.executemany("UPDATE artifacts SET state = 'pruning' WHERE id = ?", [(id,) for id in ids])
         return ids, files

@@ -14,14 +14,14 @@ from attrs import frozen
 from ..core.arguments import check_bool
 from ..core.fan_out import fan_out
 from ..downloads.file_threads import available_cores
-from ..errors import DownloadError
+from ..errors import CircleCIError, DownloadError
 from ..untrusted_text import is_valid_unicode, shown_list
 from .destination.files import FinishedFile, FinishedFiles
 from .destination.opening import finished_files
 from .destination.place import HarvestDestination, Place, resolve
 from .destination.store_threads import StoreThreads
 from .ledger.schema import connect_to_read, ledger_errors
-from .open_ledger import check_not_running, readable
+from .open_ledger import check_not_running, open_ledger, readable
 
 __all__ = ["VerifyReport", "verify_harvest"]
 
@@ -72,19 +72,26 @@ class VerifyReport:
 
 
 async def verify_harvest(
-    into: HarvestDestination, *, ledger: str | os.PathLike[str] | None = None, deep: bool = False
+    into: HarvestDestination,
+    *,
+    ledger: str | os.PathLike[str] | None = None,
+    deep: bool = False,
+    repair: bool = False,
 ) -> VerifyReport:
-    """Compare every finished file of a destination with the ledger. Changes nothing.
+    """Compare every finished file of a destination with the ledger. Changes nothing, except with `repair`.
 
     Hashes each file of a folder. Of a bucket, compares the sizes and checksums that the objects have as metadata, with
     one request each; `deep`: reads and hashes every object too.
 
     - `ledger`: the folder of the ledger, if the harvest was given one.
+    - `repair`: record changed and missing files as failed, so that the next harvest with the same selection downloads
+      them again, if CircleCI still has them.
 
     Raises `LedgerError` if the destination contains no harvest or its ledger cannot be read, and `LedgerBusy` while a
     harvest is running.
     """
     check_bool("deep", deep)
+    check_bool("repair", repair)
     place = await readable(resolve(into, ledger))
     began = time.monotonic()
     connection = await asyncio.to_thread(connect_to_read, place.ledger, is_checked=False)
@@ -107,11 +114,31 @@ async def verify_harvest(
         async with aclosing(_batches(threads, _unknown(connection, finished_files(place)))) as batches:
             async for batch in batches:
                 differences.add([("unknown", path, 0) for path in batch])
+    if repair and differences.lost:
+        await _record_as_failed(resolve(into, ledger), differences.lost)
     return differences.report(time.monotonic() - began)
+
+
+async def _record_as_failed(place: Place, targets: list[str]) -> None:
+    lost: list[CircleCIError] = []
+    async with open_ledger(place, lost.append) as writer:
+        await writer.execute(_mark_failed, targets)
+    if lost:
+        raise lost[0]
+
+
+def _mark_failed(sql: sqlite3.Connection, targets: list[str]) -> None:
+    sql.executemany(
+        "UPDATE artifacts SET state = 'failed', error = 'the file was changed or deleted', size = NULL, etag = NULL"
+        " WHERE lower(target) = lower(?) AND target = ? AND state = 'done'",
+        [(target, target) for target in targets],
+    )
 
 
 class _Differences:
     def __init__(self) -> None:
+        self.lost: list[str] = []
+        """The changed and missing files."""
         self._paths: dict[str, list[str]] = {"changed": [], "missing": [], "unknown": []}
         self._files = self._bytes = self._differences = 0
 
@@ -122,6 +149,8 @@ class _Differences:
                 self._bytes += size
                 continue
             self._differences += 1
+            if kind != "unknown":
+                self.lost.append(path)
             if len(self._paths[kind]) < MAX_NAMED:
                 self._paths[kind].append(path)
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from circleci_async.cli import demo
-from circleci_async.harvest.destination import bucket
+from circleci_async.harvest.destination import stores
 from circleci_async.testing import FakeCircleCI, World
 
 from .conftest import Cli, Terminal, signal_when
@@ -96,7 +96,7 @@ def test_the_demo_fails_when_a_file_differs_from_the_server(cli: Cli, monkeypatc
 
 
 def test_the_scene_with_a_bucket_is_left_out_without_the_extra(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bucket, "find_spec", lambda name: None)
+    monkeypatch.setattr(stores, "find_spec", lambda name: None)
     monkeypatch.setattr(demo, "SCENES", (demo.show_user, demo.archive_into_bucket))
     ran = cli("demo")
     assert ran.out.count("\nLeft out: buckets need the extra 'store': pip install 'circleci-async[store]'.\n") == 1
@@ -106,7 +106,7 @@ def test_the_scene_with_a_bucket_is_left_out_without_the_extra(cli: Cli, monkeyp
 
 def test_the_demo_fails_if_a_secret_or_another_file_is_in_the_bucket(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     async def archive_with_another_object(play: demo.Demo) -> None:
-        bucket.open_bucket("into", demo.BUCKET).put("other", demo.LEAKED.encode())
+        stores.open_bucket("into", demo.BUCKET).put("other", demo.LEAKED.encode())
         await demo.archive_into_bucket(play)
 
     monkeypatch.setattr(demo, "BUCKET", f"memory:{uuid4()}")

@@ -7,8 +7,9 @@ from uuid import uuid4
 import pytest
 
 import circleci_async as ca
-from circleci_async.harvest.destination.bucket import Bucket, open_bucket
+from circleci_async.harvest.destination.bucket import Bucket
 from circleci_async.harvest.destination.place import resolve
+from circleci_async.harvest.destination.stores import open_bucket
 from circleci_async.harvest.ledger.records import QueuedArtifact
 from circleci_async.harvest.metadata import MAX_VALUE, describe, known_sha256
 from circleci_async.testing import FakeCircleCI

@@ -245,6 +245,8 @@ async def test_flags_that_are_not_bools_are_refused(wrong: Any, into: Path) -> N
         await ca.prune_harvest(into, older_than="1d", dry_run=wrong)
     with pytest.raises(ca.InvalidArgument, match=f"^deep must be True or False, got {wrong!r}$"):
         await ca.verify_harvest(into, deep=wrong)
+    with pytest.raises(ca.InvalidArgument, match=f"^repair must be True or False, got {wrong!r}$"):
+        await ca.verify_harvest(into, repair=wrong)
 
 
 async def test_a_ledger_that_is_not_a_path_is_refused(into: Path) -> None:

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("tmp_path")
 def quick_outages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tolerate no outage, and let obstore repeat a request once."""
     monkeypatch.setattr(outage, "MAX_DOWNTIME", 0.0)
-    monkeypatch.setattr("circleci_async.harvest.destination.bucket.MAX_RETRIES", 0)
+    monkeypatch.setattr("circleci_async.harvest.destination.stores.MAX_RETRIES", 0)
 
 
 async def test_a_refused_put_ends_the_run_and_the_next_one_continues(s3: TestBucket, s3_proxy: FaultProxy) -> None:
@@ -187,7 +187,7 @@ async def test_wrong_credentials_are_an_error_before_anything_is_downloaded(
 async def test_an_endpoint_that_is_down_is_an_error_before_anything_is_downloaded(
     s3: TestBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_ledger: bool
 ) -> None:
-    monkeypatch.setattr("circleci_async.harvest.destination.bucket.MAX_RETRIES", 0)
+    monkeypatch.setattr("circleci_async.harvest.destination.stores.MAX_RETRIES", 0)
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         for name in ("AWS_ENDPOINT", "AWS_ENDPOINT_URL"):

@@ -47,7 +47,7 @@ async def test_secrets_stay_where_they_belong(
     name: str,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    monkeypatch.setattr("circleci_async.harvest.destination.bucket.MAX_RETRIES", 0)
+    monkeypatch.setattr("circleci_async.harvest.destination.stores.MAX_RETRIES", 0)
     monkeypatch.setattr("circleci_async.harvest.outage.MAX_DOWNTIME", 0.0)
     fault = REFUSALS[name]
     if fault is not None:

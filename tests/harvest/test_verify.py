@@ -217,3 +217,30 @@ async def test_files_are_copies_where_hard_links_are_not_supported(into: Path, m
         report = await harvest(fake, into, dedupe="hardlink")
     report.raise_for_failures()
     assert len({(into / usual_place(each)).stat().st_ino for each in all_artifacts(world)}) == 8
+
+
+async def test_repaired_files_are_downloaded_again(into: Path) -> None:
+    world = small_world(pipelines=2)
+    places = [into / usual_place(artifact) for artifact in all_artifacts(world)]
+    async with FakeCircleCI(world) as fake:
+        await harvest(fake, into)
+        places[0].write_bytes(b"x" * places[0].stat().st_size)
+        places[1].unlink()
+        (into / "unknown.txt").write_bytes(b"?")
+        report = await ca.verify_harvest(into, repair=True)
+        assert (len(report.changed), len(report.missing), len(report.unknown)) == (1, 1, 1)
+        status = await ca.harvest_status(into)
+        assert (status.failed, status.is_complete) == (2, False)
+        assert {failure.error for failure in status.failures} == {"the file was changed or deleted"}
+        (into / "unknown.txt").unlink()
+        again = await harvest(fake, into)
+    assert len(again.files) == 2
+    assert [place.read_bytes() for place in places] == [artifact.data for artifact in all_artifacts(world)]
+
+
+async def test_an_intact_harvest_is_not_opened_for_repairs(into: Path) -> None:
+    async with FakeCircleCI(small_world(pipelines=1)) as fake:
+        await harvest(fake, into)
+    before = (into / ".harvest.sqlite").read_bytes()
+    assert (await ca.verify_harvest(into, repair=True)).is_intact
+    assert (into / ".harvest.sqlite").read_bytes() == before

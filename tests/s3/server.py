@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from circleci_async.harvest.destination.bucket import Bucket, open_bucket
+from circleci_async.harvest.destination.bucket import Bucket
+from circleci_async.harvest.destination.stores import open_bucket
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "AKIA5ECRETKEYOFTESTS",

@@ -30,7 +30,7 @@ class FolderFiles:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.parts = PartialFiles(root)
+        self.parts: PartialFiles = PartialFiles(root)
         self._root = os.path.realpath(root)
         self._folders: OrderedDict[tuple[str, ...], Directory] = OrderedDict()
         self._contents: OrderedDict[str, tuple[tuple[int, ...], str]] = OrderedDict()

@@ -13,8 +13,9 @@ from attrs import define
 
 from ...core.arguments import local_path
 from ...errors import InvalidArgument
-from .bucket import SCHEMES, Bucket, bucket_of, open_bucket
+from .bucket import Bucket
 from .scratch import working_folder
+from .stores import SCHEMES, bucket_of, open_bucket
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore

@@ -142,3 +142,11 @@ def _without_secrets(text: str) -> str:
         if len(value) > 4 and _SECRET_SETTINGS.fullmatch(name):
             text = text.replace(value, "***")
     return _CREDENTIAL.sub("***", _QUERY.sub(r"\1", text))
+
+
+def is_of_store(error: BaseException) -> bool:
+    """Return whether an error is obstore's; panics of its compiled code are not a subclass of `Exception`."""
+    from obstore.exceptions import BaseError
+
+    known = (BaseError, OSError, ValueError, NotImplementedError)
+    return isinstance(error, known) or type(error).__name__ == "PanicException"

@@ -19,9 +19,9 @@ from ...core.session import Session
 from ...core.state import new_state
 from ...errors import AuthenticationError, CircleCIError, ConfigurationError, DownloadError
 from ..bounds import Bounds, TooLarge
-from ..destination.bucket import open_bucket
 from ..destination.parts import Part, PartialFiles
 from ..destination.store_threads import StoreThreads
+from ..destination.stores import open_bucket
 from ..downloader import BoundReached, Downloader
 from ..ledger.records import FetchedArtifact, QueuedArtifact
 from ..sources.sources import Sources

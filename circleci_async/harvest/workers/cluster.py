@@ -126,13 +126,13 @@ async def _result_of(future: Any) -> bytes:
     """Return the result of a task. Raises what it raised, and `WorkersError` if the client is unusable.
 
     Cancelling this does not cancel the wait of the client, which ends when the future is released: results of several
-    tasks are received together, and once that is cancelled, a client cancels all who wait for a result.
+    tasks are received together, and once that is cancelled, a client cancels every wait for a result.
     """
     waiting: asyncio.Future[bytes] = asyncio.ensure_future(future.result())
     waiting.add_done_callback(lambda done: done.cancelled() or done.exception())  # it counts as retrieved
     await asyncio.wait([waiting])
     if waiting.cancelled():
-        raise WorkersError("the Dask client cancels all who wait for a result: create a new client")
+        raise WorkersError("the Dask client cancels every wait for a result: create a new client")
     return waiting.result()
 
 

@@ -16,8 +16,8 @@ from circleci_async.harvest.destination.bucket import (
     MAX_METADATA,
     PART_SIZE,
     Bucket,
-    open_bucket,
 )
+from circleci_async.harvest.destination.stores import open_bucket
 from tests.downloads.file_server import random_bytes
 from tests.s3.proxy import FaultProxy
 from tests.s3.server import TestBucket

@@ -11,8 +11,9 @@ import pytest
 import trustme
 
 import circleci_async as ca
-from circleci_async.harvest.destination import bucket as bucket_module
-from circleci_async.harvest.destination.bucket import PART_SIZE, Bucket, open_bucket
+from circleci_async.harvest.destination import stores
+from circleci_async.harvest.destination.bucket import PART_SIZE, Bucket
+from circleci_async.harvest.destination.stores import open_bucket
 from tests.downloads.file_server import random_bytes
 from tests.s3.proxy import Fault, FaultProxy, fault_proxy
 from tests.s3.server import CREDENTIALS, SECRETS, TestBucket
@@ -20,12 +21,12 @@ from tests.s3.server import CREDENTIALS, SECRETS, TestBucket
 
 @pytest.fixture(autouse=True)
 def no_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bucket_module, "MAX_RETRIES", 0)
+    monkeypatch.setattr(stores, "MAX_RETRIES", 0)
 
 
 @pytest.fixture
 def retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bucket_module, "MAX_RETRIES", 3)
+    monkeypatch.setattr(stores, "MAX_RETRIES", 3)
 
 
 def error_of(call: Callable[[], object]) -> ca.StoreError:
@@ -251,13 +252,13 @@ def test_the_timeout_is_long_enough_for_slow_links(
     s3: TestBucket, s3_proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The package's timeout replaces obstore's, and the other settings of the environment stay."""
-    monkeypatch.setattr(bucket_module, "REQUEST_TIMEOUT", "100ms")
+    monkeypatch.setattr(stores, "REQUEST_TIMEOUT", "100ms")
     monkeypatch.setenv("AWS_USER_AGENT", "from the environment")
     s3_proxy.add(Fault(method="PUT", rate=1_000_000))
     bucket = s3.open()
     assert str(error_of(lambda: bucket.put("a", bytes(500_000)))).endswith(": no response within the timeout")
     assert {request.headers["user-agent"] for request in s3_proxy.requests} == {"from the environment"}
-    monkeypatch.setattr(bucket_module, "REQUEST_TIMEOUT", "30s")
+    monkeypatch.setattr(stores, "REQUEST_TIMEOUT", "30s")
     s3.open().put("a", bytes(200_000))
     assert s3.files() == {"a": bytes(200_000)}
 

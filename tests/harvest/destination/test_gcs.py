@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import circleci_async as ca
-from circleci_async.harvest.destination.bucket import open_bucket
+from circleci_async.harvest.destination.stores import open_bucket
 from circleci_async.testing import FakeCircleCI
 from tests.harvest.harvests import QUICK, all_artifacts, small_world, usual_tree
 

@@ -16,7 +16,7 @@ from tests.s3.server import TestBucket
 PROGRAM = """
 import asyncio, sys, time, types
 from pathlib import Path
-from circleci_async.harvest.destination.bucket import open_bucket
+from circleci_async.harvest.destination.stores import open_bucket
 from circleci_async.harvest.destination.store_threads import StoreThreads
 
 class Lingering:

@@ -177,7 +177,7 @@ async def test_a_client_that_cancels_all_who_wait(shared_cluster: Cluster, into:
         await cancel_a_wait(workers, asyncio.create_task(future.result()))
         report = await harvest(fake, into, workers=workers)
     assert isinstance(report.error, ca.WorkersError)
-    assert report.stopped == "the Dask client cancels all who wait for a result: create a new client"
+    assert report.stopped == "the Dask client cancels every wait for a result: create a new client"
     assert list(report.failed) == []
 
 

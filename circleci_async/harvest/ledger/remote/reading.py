@@ -31,7 +31,8 @@ async def fetch_to_read(bucket: Bucket, folder: Path) -> Path:
     """Bring the copy of readers in a working folder up to date, and return the folder of that copy.
 
     It contains all checkpoints of the bucket, and none in part, also while a harvest is running. The copy is kept, so
-    that the next call fetches only what is new. Raises `LedgerError`, also if there is no harvest, and `StoreError`.
+    that the next call fetches only what is new. Raises `LedgerError`, also if the bucket contains no harvest, and
+    `StoreError`.
     """
     copy = folder / READING_FOLDER
     lock = await _locked(copy)

@@ -160,7 +160,7 @@ class RemoteLedger:
                 log.warning("cannot store the changes of the ledger: %s", error)
                 if loop.time() - stored_at >= MAX_CHECKPOINT_AGE:
                     self._lose(error)
-            except Exception as error:  # noqa: BLE001  # the run must end, whatever it is
+            except Exception as error:  # noqa: BLE001  # any error must end the run
                 self._lose(error)
 
     async def _renew(self, renewed_at: float) -> None:
@@ -180,7 +180,7 @@ class RemoteLedger:
                 delay = RENEWAL_DELAY
                 if loop.time() + delay >= expires_at:
                     self._lose(error)
-            except Exception as error:  # noqa: BLE001  # the run must end, whatever it is
+            except Exception as error:  # noqa: BLE001  # any error must end the run
                 self._lose(error)
 
     async def _close(self, end: Callable[[], None] | None, *, is_stopped: bool) -> None:

@@ -97,7 +97,7 @@ class Replay:
     def __init__(self, sql: sqlite3.Connection, path: Path, holder: str) -> None:
         self._sql = sql
         self._path = path
-        self.holder = holder
+        self.holder: str = holder
 
     def apply(self, number: int, content: bytes) -> None:
         """Apply a segment in one transaction. Raises `ValueError` for a damaged segment, and `LedgerError`."""

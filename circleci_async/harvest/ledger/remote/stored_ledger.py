@@ -136,7 +136,7 @@ class StoredLedger:
         return True
 
     def _replaced(self) -> Iterator[str]:
-        """Yield the objects that the manifest does not need, also those that a killed process left.
+        """Yield the objects that the manifest does not need, including leftovers of a killed process.
 
         Snapshots of later generations can belong to a holder that has taken over.
         """

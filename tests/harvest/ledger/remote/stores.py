@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import IO, Any
 
 import circleci_async as ca
-from circleci_async.harvest.destination.bucket import Bucket, StoredObject, open_bucket
+from circleci_async.harvest.destination.bucket import Bucket, StoredObject
+from circleci_async.harvest.destination.stores import open_bucket
 from circleci_async.harvest.ledger.remote.lease import LEASE
 from circleci_async.harvest.ledger.remote.reading import fetch_to_read
 from circleci_async.harvest.ledger.remote.remote_ledger import RemoteLedger

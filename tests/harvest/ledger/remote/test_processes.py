@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from circleci_async.errors import LedgerBusy
-from circleci_async.harvest.destination.bucket import open_bucket
+from circleci_async.harvest.destination.stores import open_bucket
 from circleci_async.harvest.ledger.remote.lease import LEASE
 from tests.harvest.ledger.remote.stores import FaultyBucket, content, keys, running, settings
 from tests.s3.server import TestBucket
@@ -22,7 +22,7 @@ from tests.s3.server import TestBucket
 PROGRAM = """
 import asyncio, sys
 from pathlib import Path
-from circleci_async.harvest.destination.bucket import open_bucket
+from circleci_async.harvest.destination.stores import open_bucket
 from circleci_async.harvest.ledger.remote.lease import LEASE
 from tests.harvest.ledger.remote.stores import running
 
