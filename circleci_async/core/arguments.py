@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ..errors import CircleCIError, InvalidArgument
 
@@ -67,8 +67,7 @@ def local_path(name: str, path: str | os.PathLike[str]) -> Path:
 
     Raises `InvalidArgument` for an address such as `s3://bucket/x`, and for text that no path can contain.
     """
-    given: object = path
-    if not isinstance(given, str | os.PathLike):
+    if not isinstance(cast(object, path), str | os.PathLike):
         raise InvalidArgument(f"{name} must be a string or a Path, got {path!r}")
     if match := _SCHEME.match(os.fspath(path)):
         raise InvalidArgument(
