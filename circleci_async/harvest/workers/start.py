@@ -26,8 +26,6 @@ class Workers:
     """
 
     def __init__(self, client: Any, into: HarvestDestination, place: Place, *, send_token: bool) -> None:
-        if type(send_token) is not bool:
-            raise InvalidArgument(f"send_token must be True or False, got {send_token!r}")
         self._cluster = checked_client(client)
         self._sends_token = send_token
         self._folder = "" if place.folder is None else os.path.realpath(place.folder)
