@@ -75,11 +75,11 @@ class Workers:
 
 
 def _checked_url(into: HarvestDestination, place: Place) -> str:
+    if place.location.startswith("memory:"):
+        raise InvalidArgument(f"into must be a bucket or folder that the workers reach, got {place.location!r}")
     if not isinstance(into, str):
         raise InvalidArgument(
             f"into must be the URL of the bucket, such as {place.location!r}, if there are workers: a store cannot be"
             " sent to them, since it contains credentials"
         )
-    if into.startswith("memory:"):
-        raise InvalidArgument(f"into must be a bucket or folder that the workers reach, got {into!r}")
     return into
