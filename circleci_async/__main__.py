@@ -1,12 +1,13 @@
 """The command line: `circleci-async`, or `python -m circleci_async`."""
 
 import sys
-from importlib.util import find_spec
+
+from .config.extras import is_installed
 
 
 def main() -> None:
     """Run the command line, or print one line if the extra `cli` is not installed."""
-    if any(find_spec(name) is None for name in ("typer", "rich")):
+    if not (is_installed("typer") and is_installed("rich")):
         print("error: the extra `cli` is not installed: pip install 'circleci-async[cli]'", file=sys.stderr)  # noqa: T201
         sys.exit(1)
     try:

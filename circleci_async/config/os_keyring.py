@@ -10,10 +10,10 @@ from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
-from importlib.util import find_spec
 from typing import Final, TypeAlias
 
 from ..errors import ConfigurationError
+from .extras import is_installed
 from .redacted import NotPicklable, Redacted
 from .tokens import clean_token
 
@@ -29,7 +29,7 @@ _Found: TypeAlias = tuple[Redacted[str | None], str]
 
 def is_supported() -> bool:
     """Return whether the extra `keyring` is installed, without importing it."""
-    return find_spec("keyring") is not None
+    return is_installed("keyring")
 
 
 class KeyringToken(NotPicklable):

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ..errors import CircleCIError, InvalidArgument
 
@@ -16,6 +16,13 @@ def check_positive_integer(name: str, value: Any) -> int:
     """Return the number. Raises `InvalidArgument`, also for a bool."""
     if type(value) is not int or value < 1:
         raise InvalidArgument(f"{name} must be a positive integer, got {value!r}")
+    return value
+
+
+def check_bool(name: str, value: Any) -> bool:
+    """Return the bool. Raises `InvalidArgument` for any other value, such as `"no"`, which is true."""
+    if type(value) is not bool:
+        raise InvalidArgument(f"{name} must be True or False, got {value!r}")
     return value
 
 
@@ -60,8 +67,7 @@ def local_path(name: str, path: str | os.PathLike[str]) -> Path:
 
     Raises `InvalidArgument` for an address such as `s3://bucket/x`, and for text that no path can contain.
     """
-    given: object = path
-    if isinstance(given, bytes):
+    if not isinstance(cast(object, path), str | os.PathLike):
         raise InvalidArgument(f"{name} must be a string or a Path, got {path!r}")
     if match := _SCHEME.match(os.fspath(path)):
         raise InvalidArgument(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Unpack, cast
 
+from ..core.arguments import check_bool
 from ..core.encoding import omit_none
 from ..errors import InvalidArgument
 from ..models.messages import Message
@@ -117,8 +118,8 @@ def _check_settings(advanced: Mapping[str, object]) -> Mapping[str, object]:
         if name == _BRANCHES:
             if not _is_list_of_str(value):
                 raise InvalidArgument(f"{name} must be a list of branches such as ['main'], got {value!r}")
-        elif not isinstance(value, bool):
-            raise InvalidArgument(f"{name} must be True or False, got {value!r}")
+        else:
+            check_bool(name, value)
     return advanced
 
 

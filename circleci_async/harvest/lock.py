@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -12,14 +13,18 @@ from ..core.uninterrupted import uninterrupted
 from ..downloads.directory import Directory
 from ..downloads.file_lock import try_lock
 from ..errors import LedgerBusy, LedgerError, UnsafePath
+from ..untrusted_text import shown
 
 LOCK_NAME = ".harvest.lock"
 
 
 class Lock:
-    """Locks a destination until `release`, or until the process ends, even if it is killed."""
+    """Locks a destination until `release`, or until the process ends, even if it is killed.
 
-    def __init__(self, root: Path) -> None:
+    `bucket`: the location of the bucket, if `root` is its working folder.
+    """
+
+    def __init__(self, root: Path, bucket: str | None = None) -> None:
         path = root / LOCK_NAME
         try:
             with Directory.open(os.fspath(root)) as folder:
@@ -35,8 +40,9 @@ class Lock:
             os.close(self._file)
             if not isinstance(error, BlockingIOError | PermissionError):
                 raise LedgerError(f"cannot lock {path}: {error.strerror or error}") from error
-            harvest = f"another harvest (process {owner})" if owner.isdigit() else "another harvest"
-            raise LedgerBusy(f"{harvest} is running in {root}") from None
+            host = "" if bucket is None else f" on {shown(socket.gethostname())}"  # as the lease names a holder
+            harvest = f"another harvest (process {owner}{host})" if owner.isdigit() else "another harvest"
+            raise LedgerBusy(f"{harvest} is running in {bucket or root}") from None
         if os.fstat(self._file).st_nlink == 1:  # otherwise it can be another file of the user, too
             with suppress(OSError):  # a full disk: only the message of `LedgerBusy` needs the process
                 os.ftruncate(self._file, 0)
@@ -64,11 +70,11 @@ class Lock:
 class Locks:
     """Locks several folders, in this order, until `release`."""
 
-    def __init__(self, roots: Iterable[Path]) -> None:
+    def __init__(self, roots: Iterable[Path], bucket: str | None = None) -> None:
         self._locks: list[Lock] = []
         try:
             for root in roots:
-                self._locks.append(Lock(root))
+                self._locks.append(Lock(root, bucket))
         except BaseException:
             self.release()
             raise

@@ -76,4 +76,4 @@ def _create_and_lock(place: Place) -> Locks:
             name = "into" if root == place.folder else "ledger"
             why = f"{name} must be a folder, and this is a file" if root.is_file() else error.strerror or error
             raise LedgerError(f"cannot create {root}: {why}") from error
-    return Locks(roots)
+    return Locks(roots, None if place.is_local else place.location)

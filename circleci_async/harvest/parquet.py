@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from ..config.extras import is_installed
 from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _PROBE_SIZE: Final = 1024 * 1024
 
 def check_installed() -> None:
     """Raise a `ConfigurationError` if the extra `report` is missing. Does not import it."""
-    if find_spec("polars") is None:
+    if not is_installed("polars"):
         raise ConfigurationError(
             "data frames and Parquet need the extra 'report': install it with `pip install 'circleci-async[report]'`"
         )

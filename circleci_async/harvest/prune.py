@@ -11,6 +11,7 @@ from typing import Final
 
 from attrs import frozen
 
+from ..core.arguments import check_bool
 from ..core.uninterrupted import uninterrupted
 from ..core.when import When, parse_datetime
 from ..errors import CircleCIError, DownloadError, InvalidArgument
@@ -84,6 +85,7 @@ async def prune_harvest(
     Can be cancelled or killed, and repeated. Raises `InvalidArgument`; `LedgerError` if the destination contains no
     harvest or its ledger cannot be used; `LedgerBusy` while a harvest is running.
     """
+    check_bool("dry_run", dry_run)
     place = resolve(into, ledger)
     now = datetime.now(UTC)
     when = parse_datetime("older_than", older_than, now)

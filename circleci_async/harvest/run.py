@@ -9,11 +9,11 @@ import os
 from collections.abc import Generator, Iterable
 from contextlib import closing, contextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
 from attrs import evolve
 
-from ..core.arguments import check_positive_integer, check_word, is_async_function
+from ..core.arguments import check_bool, check_positive_integer, check_word, is_async_function
 from ..core.session import Session
 from ..core.when import When, parse_when
 from ..endpoints.resource import ProjectsRef
@@ -89,19 +89,23 @@ async def harvest(
     send_token: bool = False,
 ) -> HarvestReport:
     """Harvest; see `CircleCI.harvest`."""
-    select = Selection() if select is None else select
+    if not (select is None or isinstance(cast(object, select), Selection)):
+        raise InvalidArgument(f"select must be a Selection, got {select!r}")
     kinds = parse_kinds("what", what)
-    sources = Sources(session, SourceOptions(ansi, parse_scrub(scrub)))
+    sources = Sources(session, SourceOptions(check_bool("ansi", ansi), parse_scrub(scrub)))
     template = Layout(DEFAULT_LAYOUT if layout is None else layout)
     check_positive_integer("concurrency", concurrency)
     check_positive_integer("attempts", attempts)
     check_word("dedupe", dedupe, get_args(Dedupe))
+    if on_progress is not None and not callable(cast(object, on_progress)):
+        raise InvalidArgument(f"on_progress must be a function, got {on_progress!r}")
     if on_file is not None and not is_async_function(on_file):
         raise InvalidArgument(f"on_file must be an async function, got {on_file!r}")
     recheck_since = parse_when("recheck", recheck) or RECHECK
     place = resolve(into, ledger)
     if dedupe is not None and place.bucket is not None:
         raise InvalidArgument(f"dedupe={dedupe!r} needs a folder: {place} is a bucket, which has no hard links")
+    check_bool("send_token", send_token)
     cluster = _workers(workers, into, place, send_token=send_token)
     bounds = Bounds(
         place.folder or place.ledger,
@@ -113,7 +117,18 @@ async def harvest(
     requests_before = session.state.stats.requests
     given = await given_projects(session, projects)
     run = _HarvestRun(
-        session, place, template, given, select, kinds, sources, recheck_since, bounds, on_progress, on_file, cluster
+        session,
+        place,
+        template,
+        given,
+        select or Selection(),
+        kinds,
+        sources,
+        recheck_since,
+        bounds,
+        on_progress,
+        on_file,
+        cluster,
     )
     report = await run.run(concurrency=concurrency, attempts=attempts, dedupe=dedupe is not None)
     return evolve(report, requests=session.state.stats.requests - requests_before)

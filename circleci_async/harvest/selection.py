@@ -8,7 +8,7 @@ from uuid import UUID
 
 from attrs import asdict, field, frozen
 
-from ..core.arguments import check_word
+from ..core.arguments import check_bool, check_word
 from ..core.when import When, parse_when, to_datetime
 from ..errors import InvalidArgument
 from ..globs import check_glob, is_plain
@@ -91,8 +91,7 @@ class Selection:
     def __attrs_post_init__(self) -> None:
         for name in ("branch", "tag", "workflow", "job", "path"):
             check_glob(name, getattr(self, name))
-        if type(self.latest) is not bool:
-            raise InvalidArgument(f"latest must be True or False, got {self.latest!r}")
+        check_bool("latest", self.latest)
         if self.branch is not None and self.tag is not None:
             raise InvalidArgument(f"branch and tag cannot be combined, got branch={self.branch!r}, tag={self.tag!r}")
         if self.latest and (self.pipeline_id or self.workflow_id):

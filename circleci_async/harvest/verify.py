@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from attrs import frozen
 
+from ..core.arguments import check_bool
 from ..core.fan_out import fan_out
 from ..downloads.file_threads import available_cores
 from ..errors import CircleCIError, DownloadError
@@ -89,6 +90,8 @@ async def verify_harvest(
     Raises `LedgerError` if the destination contains no harvest or its ledger cannot be read, and `LedgerBusy` while a
     harvest is running.
     """
+    check_bool("deep", deep)
+    check_bool("repair", repair)
     place = await readable(resolve(into, ledger))
     began = time.monotonic()
     connection = await asyncio.to_thread(connect_to_read, place.ledger, is_checked=False)

@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 
 from circleci_async import InvalidArgument, ReportingWindow
-from circleci_async.core.arguments import check_positive_integer, check_word, check_words, is_number, local_path
+from circleci_async.core.arguments import (
+    check_bool,
+    check_positive_integer,
+    check_word,
+    check_words,
+    is_number,
+    local_path,
+)
 
 
 def test_a_positive_integer_is_returned() -> None:
@@ -26,6 +33,17 @@ def test_a_number_is_an_integer_or_a_float_but_not_a_bool(value: Any, expected: 
     assert is_number(value) is expected
 
 
+def test_a_bool_is_returned() -> None:
+    assert (check_bool("deep", True), check_bool("deep", False)) == (True, False)
+
+
+@pytest.mark.parametrize("value", [0, 1, "no", "", None, []])
+def test_anything_but_a_bool_is_refused(value: Any) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        check_bool("deep", value)
+    assert str(caught.value) == f"deep must be True or False, got {value!r}"
+
+
 ADDRESSES = [
     "s3://bucket/x",
     "gs://bucket",
@@ -37,10 +55,11 @@ ADDRESSES = [
 ]
 
 
-def test_a_path_of_bytes_is_refused() -> None:
-    path: Any = b"out"
-    with pytest.raises(InvalidArgument, match=r"^into must be a string or a Path, got b'out'$"):
+@pytest.mark.parametrize("path", [b"out", 5, True, None, ["out"]])
+def test_a_path_of_another_type_is_refused(path: Any) -> None:
+    with pytest.raises(InvalidArgument) as caught:
         local_path("into", path)
+    assert str(caught.value) == f"into must be a string or a Path, got {path!r}"
 
 
 @pytest.mark.parametrize("address", ADDRESSES)

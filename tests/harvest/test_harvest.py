@@ -176,6 +176,12 @@ async def test_two_harvests_into_two_destinations_run_concurrently(tmp_path: Pat
         ({"max_bytes": "1 MB"}, "max_bytes must be an integer .*, got '1 MB'"),
         ({"min_free": -5}, "min_free must be a number of bytes, 0 or more, got -5"),
         ({"dedupe": "symlink"}, "dedupe must be 'hardlink', got 'symlink'"),
+        ({"select": "7d"}, "select must be a Selection, got '7d'"),
+        ({"select": {}}, "select must be a Selection, got {}"),
+        ({"ledger": 5}, "ledger must be a string or a Path, got 5"),
+        ({"ansi": "yes"}, "ansi must be True or False, got 'yes'"),
+        ({"send_token": 0}, "send_token must be True or False, got 0"),
+        ({"on_progress": "print"}, "on_progress must be a function, got 'print'"),
         ({"layout": "{path}"}, "must contain {node} and {number}, without which files would collide"),
     ],
 )

@@ -239,6 +239,28 @@ async def test_a_wrong_age_is_refused(wrong: Any, into: Path) -> None:
         await ca.prune_harvest(into, older_than=wrong)
 
 
+@pytest.mark.parametrize("wrong", ["no", 1, 0, None])
+async def test_flags_that_are_not_bools_are_refused(wrong: Any, into: Path) -> None:
+    with pytest.raises(ca.InvalidArgument, match=f"^dry_run must be True or False, got {wrong!r}$"):
+        await ca.prune_harvest(into, older_than="1d", dry_run=wrong)
+    with pytest.raises(ca.InvalidArgument, match=f"^deep must be True or False, got {wrong!r}$"):
+        await ca.verify_harvest(into, deep=wrong)
+    with pytest.raises(ca.InvalidArgument, match=f"^repair must be True or False, got {wrong!r}$"):
+        await ca.verify_harvest(into, repair=wrong)
+
+
+async def test_a_ledger_that_is_not_a_path_is_refused(into: Path) -> None:
+    wrong: Any = 5
+    for call in (
+        ca.prune_harvest(into, older_than="1d", ledger=wrong),
+        ca.verify_harvest(into, ledger=wrong),
+        ca.harvest_status(into, ledger=wrong),
+        ca.harvest_catalog(into, ledger=wrong),
+    ):
+        with pytest.raises(ca.InvalidArgument, match=r"^ledger must be a string or a Path, got 5$"):
+            await call
+
+
 async def test_an_unknown_scheme_is_refused() -> None:
     with pytest.raises(ca.InvalidArgument, match="into must be a folder, or a URL that begins with file://, s3://"):
         await ca.prune_harvest("ftp://bucket/x", older_than="1d")

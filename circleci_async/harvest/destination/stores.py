@@ -3,12 +3,12 @@
 import os
 import re
 from datetime import timedelta
-from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from ...config import extras
 from ...errors import ConfigurationError, InvalidArgument
 from .bucket import Bucket
 from .store_errors import failure_text, is_of_store
@@ -62,7 +62,7 @@ _memory_lock = Lock()
 
 def is_installed() -> bool:
     """Return whether the extra `store` is installed, without importing it."""
-    return find_spec("obstore") is not None
+    return extras.is_installed("obstore")
 
 
 def check_installed(name: str, given: object) -> None:

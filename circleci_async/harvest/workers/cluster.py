@@ -7,9 +7,9 @@ import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from importlib.resources import files
-from importlib.util import find_spec
 from typing import Any, Final, TypeVar
 
+from ...config.extras import is_installed
 from ...core.user_agent import VERSION
 from ...errors import ConfigurationError, InvalidArgument, WorkersError
 from .messages import BatchResult
@@ -167,7 +167,7 @@ def checked_client(workers: Any) -> Cluster:
 
 def check_installed(name: str) -> None:
     """Raise a `ConfigurationError` that names the extra, if it is missing."""
-    if find_spec("distributed") is None:
+    if not is_installed("distributed"):
         raise ConfigurationError(f"{name} needs the extra 'dask': install it with `pip install 'circleci-async[dask]'`")
 
 

@@ -26,8 +26,6 @@ class Workers:
     """
 
     def __init__(self, client: Any, into: HarvestDestination, place: Place, *, send_token: bool) -> None:
-        if type(send_token) is not bool:
-            raise InvalidArgument(f"send_token must be True or False, got {send_token!r}")
         self._cluster = checked_client(client)
         self._sends_token = send_token
         self._folder = "" if place.folder is None else os.path.realpath(place.folder)
@@ -77,11 +75,11 @@ class Workers:
 
 
 def _checked_url(into: HarvestDestination, place: Place) -> str:
+    if place.location.startswith("memory:"):
+        raise InvalidArgument(f"into must be a bucket or folder that the workers reach, got {place.location!r}")
     if not isinstance(into, str):
         raise InvalidArgument(
             f"into must be the URL of the bucket, such as {place.location!r}, if there are workers: a store cannot be"
             " sent to them, since it contains credentials"
         )
-    if into.startswith("memory:"):
-        raise InvalidArgument(f"into must be a bucket or folder that the workers reach, got {into!r}")
     return into

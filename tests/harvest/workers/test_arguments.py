@@ -7,7 +7,6 @@ import pickle
 import re
 import subprocess
 import sys
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from circleci_async.cli.app import main
 from circleci_async.core.state import SharedSettings
 from circleci_async.harvest.bounds import TooLarge
 from circleci_async.harvest.downloader import BoundReached
-from circleci_async.harvest.workers import cluster
 from circleci_async.harvest.workers.batch_fetcher import BatchFetcher
 from circleci_async.harvest.workers.messages import ClientSpec
 from circleci_async.testing import FakeCircleCI
@@ -69,11 +67,7 @@ async def test_a_closed_client(shared_cluster: Any, into: Path) -> None:
 
 
 async def test_the_extra_is_missing(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def find_spec(name: str) -> ModuleSpec | None:
-        assert name == "distributed"
-        return None
-
-    monkeypatch.setattr(cluster, "find_spec", find_spec)
+    monkeypatch.setitem(sys.modules, "distributed", None)
     message = "workers=object needs the extra 'dask': install it with `pip install 'circleci-async[dask]'`"
     async with ca.CircleCI("token", host="http://127.0.0.1:9") as circle:
         with pytest.raises(ca.ConfigurationError, match=re.escape(message)):
