@@ -158,6 +158,7 @@ _REWORDED = (  # messages of pydantic, which newer versions of typer use
     ("Input should be less than or equal to ", "must be at most "),
     ("Value error, ", ""),
     (r"\. Choose from: ", ": choose one of "),
+    (r" \(env var: 'None'\)", ""),  # of click 8.2
 )
 
 

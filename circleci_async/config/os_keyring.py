@@ -74,7 +74,8 @@ class KeyringToken(NotPicklable):
             # A daemon, so that a locked keyring does not keep the process from exiting.
             threading.Thread(target=_read, args=(self._services, self._reading), daemon=True).start()
         try:
-            found, problem = await asyncio.wait_for(asyncio.wrap_future(self._reading), TIMEOUT)
+            async with asyncio.timeout(TIMEOUT):
+                found, problem = await asyncio.wrap_future(self._reading)
         except TimeoutError:
             found, problem = Redacted(None), f"no answer within {TIMEOUT:g} s"
         if problem:

@@ -298,6 +298,22 @@ async def test_a_locked_keyring_does_not_block_the_event_loop(locked: Locked) ->
     assert locked.reads == 3
 
 
+async def test_a_call_that_is_cancelled_when_the_keyring_answers_ends(locked: Locked) -> None:
+    token = KeyringToken([CLOUD], "")
+    reading = asyncio.create_task(token.read())
+    while not locked.reads:
+        await asyncio.sleep(0)
+    assert token._reading is not None
+    answered = threading.Event()
+    token._reading.add_done_callback(lambda _: answered.set())
+    locked.unlocked.set()
+    answered.wait()
+    asyncio.get_running_loop().call_soon(reading.cancel)  # after the answer, before the call continues
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert (await token.read()).reveal() == SECRET
+
+
 async def test_waiting_for_a_locked_keyring_is_bounded(locked: Locked, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os_keyring, "TIMEOUT", 0.01)
     circle = CircleCI()

@@ -98,7 +98,8 @@ async def check_agreement(into: Path) -> None:
         target: (size, sha256) for target, size, sha256 in done
     }
     known = rows(into, "SELECT id FROM artifacts WHERE state != 'done' AND etag IS NOT NULL OR target IS NULL")
-    left = set(parts(into))
+    # Workers that were given up delete their .tmp files, or the next harvest does.
+    left = {name for name in parts(into) if not name.endswith(".tmp")}
     incomplete = {name for name in left if name.count(".") == 2}
     assert incomplete <= {f".{id}.part" for (id,) in known}
     unfinished = {str(id) for (id,) in rows(into, "SELECT id FROM artifacts WHERE state != 'done'")}

@@ -129,7 +129,7 @@ async def test_a_slow_on_progress_does_not_delay_the_harvest(listen: Callable[[A
     async with FakeCircleCI(world) as fake:
         began = time.monotonic()
         report = await harvest(fake, into, on_progress=listen)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 24 * 0.3  # the calls for its files take longer
     assert len(report.files) == 24
 
 
@@ -183,7 +183,10 @@ async def test_errors_of_on_progress_are_logged_once(
 
 
 @pytest.mark.parametrize("is_async", [True, False])
-async def test_a_slow_on_progress_misses_events_but_not_the_numbers(is_async: bool) -> None:
+async def test_a_slow_on_progress_misses_events_but_not_the_numbers(
+    is_async: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifier, "CLOSE_TIMEOUT", 60.0)
     events: list[ca.HarvestEvent] = []
     free = threading.Event()
 

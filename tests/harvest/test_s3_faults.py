@@ -43,8 +43,7 @@ async def test_a_refused_put_ends_the_run_and_the_next_one_continues(s3: TestBuc
         assert fault.happened <= 2
         put = check_finished(s3, usual_tree(all_artifacts(world)))
         done = len(report.files)
-        assert len(put) == 5
-        assert 4 <= done <= 5  # the last put can have ended after the run
+        assert 4 <= done <= len(put) <= 5  # the last put can end after the run
         status = await ca.harvest_status(url_of(s3))
         assert (status.done, status.is_complete, status.is_running) == (done, False, False)
         s3_proxy.faults.clear()
@@ -89,7 +88,7 @@ async def test_a_server_that_fails_for_longer_than_the_retries(
     world = small_world()
     s3_proxy.add(Fault("PUT", FILES, skip=5, status=status, code=code))
     async with FakeCircleCI(world) as fake:
-        report = await archive(fake, s3, concurrency=2)
+        report = await archive(fake, s3, concurrency=1)
         assert isinstance(report.error, ca.StoreError)
         assert f"{status}" in str(report.error)
         assert report.error.hint is not None

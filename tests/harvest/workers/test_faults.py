@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import circleci_async as ca
+from circleci_async.harvest.workers import cluster as cluster_module
 from circleci_async.harvest.workers import pool
 from circleci_async.harvest.workers.cluster import Cluster as ClusterClient
 from circleci_async.testing import FakeCircleCI, Fault
@@ -71,11 +72,20 @@ async def test_only_the_file_fails_whose_workers_die(new_cluster: NewCluster, in
 
 async def test_the_caller_is_killed(shared_cluster: Cluster, client: Any, into: Path) -> None:
     world = small_world(artifacts=20)
-    trigger = Trigger(60)
-    async with FakeCircleCI(world, on_request=trigger, latency=0.01) as fake:
+    trigger, killed = Trigger(60), asyncio.Event()
+
+    async def hold(request: Request) -> None:
+        trigger(request)
+        if trigger.reached.is_set() and request.origin == "storage":
+            await killed.wait()
+
+    async with FakeCircleCI(world, on_request=hold) as fake:
         caller = await asyncio.to_thread(shared_cluster.start_harvest, fake.url, fake.artifact_host, into)
         await trigger.reached.wait()
+        while not states(into).get("done"):  # of the batches of which no request is held
+            await asyncio.sleep(0.01)
         shared_cluster.kill(caller)
+        killed.set()
         report = await harvest(fake, into, workers=client)
         assert report.is_complete
         assert len(report.files) < 120
@@ -230,6 +240,24 @@ async def test_a_worker_that_joins_gets_work(
         await asyncio.to_thread(cluster.add_worker)
         report = await running
     assert (len(report.files), report.is_complete) == (8, True)
+
+
+async def test_a_worker_that_dies_while_it_joins(
+    new_cluster: NewCluster, into: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(pool, "POLL_INTERVAL", 0.01)
+    cluster, world = new_cluster(workers=1), small_world(pipelines=1)
+    os.kill(cluster.workers[0], signal.SIGSTOP)
+    async with FakeCircleCI(world) as fake, connected(cluster.address) as workers:
+        with monkeypatch.context() as patch:
+            patch.setattr(cluster_module, "ANSWER_TIMEOUT", 0.1)
+            running = asyncio.create_task(harvest(fake, into, workers=workers))
+            while "harvest: waiting for Dask workers: there are none" not in caplog.messages:
+                await asyncio.sleep(0.01)
+        cluster.kill(cluster.workers[0])
+        await asyncio.to_thread(cluster.add_worker)
+        report = await running
+    assert (len(report.files), report.is_complete, report.error) == (8, True, None)
 
 
 async def test_a_worker_of_another_version(new_cluster: NewCluster, into: Path) -> None:

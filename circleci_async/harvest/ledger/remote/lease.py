@@ -65,6 +65,7 @@ class Lease:
         self._folder = folder
         self._holder = holder
         self._etag = ""
+        self._is_released = False
         self._lock = Lock()
 
     def acquire(self) -> bool:
@@ -94,8 +95,10 @@ class Lease:
         raise LedgerBusy(f"other harvests are starting in {self._bucket.location}: run the same command again later")
 
     def renew(self) -> None:
-        """Extend the lease. Raises `LedgerBusy` if it was taken over."""
-        self._replace(self._content())
+        """Extend the lease, unless it was released meanwhile. Raises `LedgerBusy` if it was taken over."""
+        with self._lock:
+            if not self._is_released:
+                self._replace(self._content())
 
     def release(self) -> None:
         """Mark the lease as released. Raises `LedgerBusy` if it was taken over.
@@ -103,20 +106,21 @@ class Lease:
         The object stays: a store cannot delete on condition, and an unconditional request could delete the lease of
         the next holder.
         """
-        self._replace(self._content(is_released=True))
+        with self._lock:
+            self._is_released = True
+            self._replace(self._content(is_released=True))
 
     def _replace(self, content: bytes) -> None:
-        with self._lock:
-            etag = self._bucket.replace(LEASE, content, self._etag)
+        etag = self._bucket.replace(LEASE, content, self._etag)
+        if etag is None:
+            found = _read(self._bucket)
+            if found is None or found[0].holder.id != self._holder.id:
+                raise taken_over(self._bucket, None if found is None else found[0].holder)
+            # An earlier request of this holder failed, but the store had written it.
+            etag = self._bucket.replace(LEASE, content, found[1].etag or "")
             if etag is None:
-                found = _read(self._bucket)
-                if found is None or found[0].holder.id != self._holder.id:
-                    raise taken_over(self._bucket, None if found is None else found[0].holder)
-                # An earlier request of this holder failed, but the store had written it.
-                etag = self._bucket.replace(LEASE, content, found[1].etag or "")
-                if etag is None:
-                    raise taken_over(self._bucket, None)
-            self._etag = etag
+                raise taken_over(self._bucket, None)
+        self._etag = etag
 
     def _content(self, *, is_released: bool = False) -> bytes:
         now = datetime.now(UTC).isoformat()

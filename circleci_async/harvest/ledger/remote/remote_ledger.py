@@ -172,7 +172,8 @@ class RemoteLedger:
             expires_at = renewed_at + LEASE_SECONDS
             try:
                 renewing = asyncio.shield(self._threads.submit(self._lease.renew))
-                await asyncio.wait_for(renewing, max(0, expires_at - began_at))
+                async with asyncio.timeout_at(expires_at):
+                    await renewing
                 renewed_at, delay = began_at, RENEWAL_INTERVAL
             except TimeoutError:
                 self._lose(StoreError(f"the lease of {self._bucket.location} could not be renewed: no response"))

@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -80,6 +81,23 @@ def test_a_released_lease_is_free(bucket: FaultyBucket, tmp_path: Path) -> None:
     first.release()
     assert not is_running(bucket)
     new_lease(bucket, tmp_path / "b").acquire()
+
+
+def test_a_renewal_that_waits_for_the_release_does_nothing(bucket: FaultyBucket, tmp_path: Path) -> None:
+    lease = new_lease(bucket, tmp_path / "a")
+    lease.acquire()
+    renewals: list[Thread] = []
+
+    def renew(action: str, key: str) -> None:
+        bucket.before = lambda action, key: None
+        renewals.append(Thread(target=lease.renew))
+        renewals[0].start()
+
+    bucket.before = renew
+    lease.release()
+    renewals[0].join()
+    assert not is_running(bucket)
+    assert bucket.requests.count(("replace", LEASE)) == 1
 
 
 def test_a_lease_that_was_not_renewed_is_not_that_of_a_running_harvest(bucket: FaultyBucket, tmp_path: Path) -> None:
