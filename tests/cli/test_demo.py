@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import sys
 from pathlib import Path
 from uuid import uuid4
 
@@ -96,7 +97,7 @@ def test_the_demo_fails_when_a_file_differs_from_the_server(cli: Cli, monkeypatc
 
 
 def test_the_scene_with_a_bucket_is_left_out_without_the_extra(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stores, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "obstore", None)
     monkeypatch.setattr(demo, "SCENES", (demo.show_user, demo.archive_into_bucket))
     ran = cli("demo")
     assert ran.out.count("\nLeft out: buckets need the extra 'store': pip install 'circleci-async[store]'.\n") == 1
