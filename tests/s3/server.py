@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -156,7 +156,8 @@ class TestBucket:
     def abort_uploads(self) -> None:
         """Abort all multipart uploads, as a rule of the bucket does after some days."""
         for upload in self._s3.list_multipart_uploads(Bucket=self.name).get("Uploads", ()):
-            self._s3.abort_multipart_upload(Bucket=self.name, Key=upload["Key"], UploadId=upload["UploadId"])
+            with suppress(self._s3.exceptions.NoSuchUpload):  # a request of a killed process has completed it
+                self._s3.abort_multipart_upload(Bucket=self.name, Key=upload["Key"], UploadId=upload["UploadId"])
 
     def remove(self) -> None:
         """Delete the bucket and its objects."""
