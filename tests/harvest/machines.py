@@ -1,5 +1,6 @@
 """Machines that share a bucket, whose harvests are killed."""
 
+import asyncio
 import random
 import shutil
 from pathlib import Path
@@ -39,6 +40,7 @@ class Machines:
         )
         assert was_killed
         self.proxy.faults.clear()
+        await asyncio.sleep(0.3)  # S3 completes requests of the killed process, such as one for its lease
 
     async def harvest(self, fake: FakeCircleCI, machine: str = "a", **options: Any) -> None:
         """Harvest on a machine to the end."""

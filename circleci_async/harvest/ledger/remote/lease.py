@@ -57,6 +57,10 @@ def new_holder() -> Holder:
     return Holder(id=secrets.token_hex(16), host=socket.gethostname()[:255], process=os.getpid(), began=began)
 
 
+MAX_HOLDERS: Final = 16
+"""Holders of a folder that are remembered until one of them has acquired the lease."""
+
+
 class Lease:
     """The lease of one holder, whose working folder is locked. Blocking work, allowed in any thread."""
 
@@ -76,10 +80,12 @@ class Lease:
 
         Return whether no other folder was used since that holder.
         """
-        last = self._last_holder()
+        known = self._known_holders()
+        # Before the request: if the process is killed, the lease has the last holder of this folder or this one.
+        self._note_holders(*known, self._holder.id)
         for _ in range(_ATTEMPTS):
             found = _read(self._bucket)
-            is_same = found is not None and (found[0].holder.id, found[0].holder.host) == (last, self._holder.host)
+            is_same = found is not None and found[0].holder.id in known and found[0].holder.host == self._holder.host
             if found is not None and not is_same and not self._is_free(*found):
                 continue
             content = self._content()
@@ -89,8 +95,7 @@ class Lease:
                 etag = self._bucket.replace(LEASE, content, found[1].etag or "")
             if etag is not None:
                 self._etag = etag
-                with local_errors(self._folder):
-                    (self._folder / HOLDER_NAME).write_text(self._holder.id, "ascii")
+                self._note_holders(self._holder.id)
                 return is_same
         raise LedgerBusy(f"other harvests are starting in {self._bucket.location}: run the same command again later")
 
@@ -126,10 +131,15 @@ class Lease:
         now = datetime.now(UTC).isoformat()
         return encode_json(_Content(holder=self._holder, renewed=now, is_released=is_released))
 
-    def _last_holder(self) -> str | None:
+    def _known_holders(self) -> list[str]:
+        """Return which holders of this folder the lease can name: the last one, and those killed since."""
         with suppress(OSError, ValueError):
-            return (self._folder / HOLDER_NAME).read_text("ascii")
-        return None
+            return (self._folder / HOLDER_NAME).read_text("ascii").split()[-MAX_HOLDERS:]
+        return []
+
+    def _note_holders(self, *ids: str) -> None:
+        with local_errors(self._folder):
+            (self._folder / HOLDER_NAME).write_text("\n".join(ids), "ascii")
 
     def _is_free(self, content: _Content, status: StoredObject) -> bool:
         """Return whether the lease can be taken over now, or False if that must be asked again."""
