@@ -99,7 +99,7 @@ async def verify_harvest(
     threads = StoreThreads(concurrency)
     with closing(connection), closing(threads), ledger_errors(place.ledger):
         await check_not_running(place, "verify")
-        differences = _Differences()
+        differences = _Differences(keeps_lost=repair)
 
         async def check(rows: list[FinishedFile]) -> list[tuple[str, str, int]]:
             return await threads.run(_check, place, rows, deep=deep)
@@ -114,7 +114,7 @@ async def verify_harvest(
         async with aclosing(_batches(threads, _unknown(connection, finished_files(place)))) as batches:
             async for batch in batches:
                 differences.add([("unknown", path, 0) for path in batch])
-    if repair and differences.lost:
+    if differences.lost:
         await _record_as_failed(resolve(into, ledger), differences.lost)
     return differences.report(time.monotonic() - began)
 
@@ -136,9 +136,10 @@ def _mark_failed(sql: sqlite3.Connection, targets: list[str]) -> None:
 
 
 class _Differences:
-    def __init__(self) -> None:
+    def __init__(self, *, keeps_lost: bool) -> None:
         self.lost: list[str] = []
-        """The changed and missing files."""
+        """The changed and missing files, if they are kept."""
+        self._keeps_lost = keeps_lost
         self._paths: dict[str, list[str]] = {"changed": [], "missing": [], "unknown": []}
         self._files = self._bytes = self._differences = 0
 
@@ -149,7 +150,7 @@ class _Differences:
                 self._bytes += size
                 continue
             self._differences += 1
-            if kind != "unknown":
+            if self._keeps_lost and kind != "unknown":
                 self.lost.append(path)
             if len(self._paths[kind]) < MAX_NAMED:
                 self._paths[kind].append(path)

@@ -64,6 +64,26 @@ def test_the_lease_of_the_same_working_folder_is_taken_over_at_once(bucket: Faul
     assert document(bucket, LEASE)["holder"]["id"] == second.id
 
 
+def test_the_lease_of_a_process_killed_while_it_acquired_it_is_taken_over_at_once(
+    bucket: FaultyBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store has written the lease, and the process has not received the response."""
+    replace, create = bucket.replace, bucket.create
+    for name, write in (("create", create), ("replace", replace)):
+
+        def kill(*arguments: Any, write: Any = write) -> str:
+            write(*arguments)
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(bucket, name, kill)
+            with pytest.raises(KeyboardInterrupt):
+                new_lease(bucket, tmp_path / "a").acquire()
+        with pytest.raises(LedgerBusy):
+            new_lease(bucket, tmp_path / "b").acquire()
+        assert new_lease(bucket, tmp_path / "a").acquire()
+
+
 def test_a_copy_of_the_working_folder_on_another_host_is_refused(bucket: FaultyBucket, tmp_path: Path) -> None:
     new_lease(bucket, tmp_path / "a").acquire()
     lease = document(bucket, LEASE)
