@@ -63,6 +63,7 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .models.events import *
     from .models.groups import *
     from .models.insights import *
+    from .models.insights_tables import *
     from .models.jobs import *
     from .models.messages import *
     from .models.newest_workflows import *
@@ -85,6 +86,9 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .models.users import *
     from .models.webhooks import *
     from .models.workflows import *
+    from .reports.answer import *
+    from .reports.report import *
+    from .reports.table import *
     from .slug import *
     from .usage.columns import *
     from .usage.progress import *
@@ -134,6 +138,9 @@ _MODULES = (
     "harvest.verify",
     "logs.failures",
     "logs.output",
+    "reports.answer",
+    "reports.report",
+    "reports.table",
     "slug",
     "usage.columns",
     "usage.progress",

@@ -15,6 +15,7 @@ CONFIG: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encod
 CONTRACTS: dict[str, dict[str, Any]] = {contract["id"]: contract for contract in CONFIG["contracts"]}
 
 IMPORTERS = {
+    "altair": {"reports.charts"},
     "aiohttp": {"core.transport", "testing", "webhooks.aiohttp_handler"},
     "backoff": {"core.retry"},
     "cattrs": {"core.codec"},
@@ -24,6 +25,7 @@ IMPORTERS = {
     "polars": {"harvest.parquet"},
     "rich": {"cli"},
     "typer": {"cli"},
+    "vl_convert": {"reports.charts"},
     "yaml": {"config.settings"},
 }
 

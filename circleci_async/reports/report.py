@@ -1,0 +1,86 @@
+"""The report of projects: its tables, its answers, and its page."""
+
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from ..errors import CircleCIError
+from ..models.insights_tables import (
+    InsightsFlakyTest,
+    InsightsJob,
+    InsightsRun,
+    InsightsTest,
+    InsightsUsage,
+    InsightsWorkflow,
+)
+from .answer import InsightsAnswer
+from .table import InsightsTable
+
+if TYPE_CHECKING:
+    from polars import DataFrame
+
+__all__ = ["InsightsFailure", "InsightsReport"]
+
+TABLES = ("workflows", "runs", "jobs", "flaky_tests", "tests", "usage")
+"""The names of the tables."""
+
+
+@frozen(kw_only=True)
+class InsightsFailure:
+    """Something that could not be read. The rest of the report does not contain it."""
+
+    project: str
+    """The slug of the project, or of the organization."""
+    kind: str
+    """`project`, `projects` of an organization, `workflows`, `runs`, `jobs`, `flaky_tests`, `tests` or `usage`."""
+    error: CircleCIError
+    workflow: str | None = None
+
+
+@frozen(kw_only=True, eq=False)
+class InsightsReport:
+    """What the workflows of projects did in a window of time."""
+
+    projects: tuple[str, ...]
+    """The slugs of the projects."""
+    start: datetime
+    """The start of the window, inclusive, in UTC."""
+    end: datetime
+    """The end of the window, exclusive."""
+    branch: str | None = None
+    """The branch; None for all branches."""
+    workflows: InsightsTable[InsightsWorkflow] = field(factory=partial(InsightsTable, InsightsWorkflow))
+    runs: InsightsTable[InsightsRun] = field(factory=partial(InsightsTable, InsightsRun))
+    jobs: InsightsTable[InsightsJob] = field(factory=partial(InsightsTable, InsightsJob))
+    flaky_tests: InsightsTable[InsightsFlakyTest] = field(factory=partial(InsightsTable, InsightsFlakyTest))
+    tests: InsightsTable[InsightsTest] = field(factory=partial(InsightsTable, InsightsTest))
+    usage: InsightsTable[InsightsUsage] = field(factory=partial(InsightsTable, InsightsUsage))
+    has_usage: bool = False
+    """Whether a usage export was read."""
+    previous: InsightsTable[InsightsWorkflow] = field(factory=partial(InsightsTable, InsightsWorkflow))
+    """The workflows in the window of the same length before this one. Empty if it is not known."""
+    failures: tuple[InsightsFailure, ...] = ()
+    """What could not be read."""
+    notes: tuple[str, ...] = ()
+    """The limits of the API that apply to this report, one sentence each."""
+    requests: int = 0
+    """The requests that were sent."""
+
+    @property
+    def answers(self) -> tuple[InsightsAnswer, ...]:
+        """What the tables say: a question, an answer in words, and the data of a chart each."""
+        raise NotImplementedError
+
+    def rows(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the rows of each table, by its name, as dicts."""
+        return {name: self._table(name).rows() for name in TABLES}
+
+    def frames(self) -> "dict[str, DataFrame]":
+        """Return each table, by its name, as a polars `DataFrame`. Raises `ConfigurationError` without the extra."""
+        return {name: self._table(name).frame() for name in TABLES}
+
+    def _table(self, name: str) -> InsightsTable[Any]:
+        table: InsightsTable[Any] = getattr(self, name)
+        return table

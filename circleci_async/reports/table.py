@@ -1,0 +1,62 @@
+"""The tables of a report."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+import attrs
+
+if TYPE_CHECKING:
+    from polars import DataFrame
+
+__all__ = ["InsightsTable"]
+
+T = TypeVar("T")
+
+
+class InsightsTable(Sequence[T], Generic[T]):
+    """The rows of one table: a sequence of models of one class, also without rows."""
+
+    def __init__(self, kind: type[T], items: Iterable[T] = ()) -> None:
+        self.kind: type[T] = kind
+        """The class of the rows."""
+        self._items: tuple[T, ...] = tuple(items)
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns."""
+        kind: Any = self.kind
+        return [each.name for each in attrs.fields(kind)]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a dict for each row: text, numbers, bools, and times in UTC; None for what is not known."""
+        names = self.columns
+        return [{name: getattr(item, name) for name in names} for item in self._items]
+
+    def frame(self) -> "DataFrame":
+        """Return a polars `DataFrame` with typed columns. Raises `ConfigurationError` without the extra `report`."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> "InsightsTable[T]": ...
+    def __getitem__(self, index: int | slice) -> "T | InsightsTable[T]":
+        if isinstance(index, slice):
+            return InsightsTable(self.kind, self._items[index])
+        return self._items[index]
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._items)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, InsightsTable):
+            return self.kind is other.kind and self._items == other._items
+        return NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # as of a list
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} rows of {self.kind.__name__}>"
