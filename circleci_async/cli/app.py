@@ -28,6 +28,7 @@ from . import (
     insights,
     listen,
     logs,
+    report,
     runner,
     trigger,
     usage,
@@ -100,6 +101,8 @@ metrics: typer.Typer = _group(
 )
 metrics.command("show")(with_client(insights.insights))
 app.add_typer(metrics, name="insights")
+
+app.command()(with_client(report.report, unless="history"))
 
 exports: typer.Typer = _group("Export usage and cost.")
 exports.command("export")(with_client(usage.export))
