@@ -19,7 +19,8 @@ SPAN = {"start": "2026-05-01T00:00:00Z", "end": "2026-05-31T23:59:59Z"}
 def organization(world: World) -> Organization:
     """An organization that ran a job an hour ago."""
     project = world.project("gh/acme/api")
-    project.pipeline(branch="fix").workflow("build").job("test, lint", duration=90, resource_class="large")
+    build = project.pipeline(branch="fix").workflow("build")
+    build.job("test, lint", duration=90, resource_class="large", queue_time=7, cpu=(41.5, 97.25), ram=(20, 30))
     return project.organization
 
 
@@ -60,34 +61,57 @@ async def test_an_export_is_created_processed_and_completed(
     (row,) = await rows_at(api, done["download_urls"][0])
     project = api.fake.world.projects["gh/acme/api"]
     job = project.jobs[1]
-    assert row == {
+    expected = {
         "ORGANIZATION_ID": organization.id,
         "ORGANIZATION_NAME": "acme",
+        "ORGANIZATION_CREATED_DATE": "2020-01-06",
         "PROJECT_ID": project.id,
         "PROJECT_NAME": "api",
+        "PROJECT_CREATED_DATE": "2020-01-06",
+        "LAST_BUILD_FINISHED_AT": "2026-05-04 09:01:37",
         "VCS_NAME": "github",
         "VCS_URL": "https://github.com/acme/api",
         "VCS_BRANCH": "fix",
         "PIPELINE_ID": job.workflow.pipeline.id,
-        "PIPELINE_NUMBER": "1",
         "PIPELINE_CREATED_AT": "2026-05-04 09:00:00",
+        "PIPELINE_NUMBER": "1",
+        "IS_UNREGISTERED_USER": "false",
         "PIPELINE_TRIGGER_SOURCE": "webhook",
+        "PIPELINE_TRIGGER_USER_ID": api.fake.world.me.id,
         "WORKFLOW_ID": job.workflow.id,
         "WORKFLOW_NAME": "build",
-        "JOB_ID": job.id,
+        "WORKFLOW_FIRST_JOB_QUEUED_AT": "2026-05-04 09:00:00",
+        "WORKFLOW_FIRST_JOB_STARTED_AT": "2026-05-04 09:00:07",
+        "WORKFLOW_STOPPED_AT": "2026-05-04 09:01:37",
+        "IS_WORKFLOW_SUCCESSFUL": "true",
         "JOB_NAME": "test, lint",
         "JOB_RUN_NUMBER": "1",
+        "JOB_ID": job.id,
         "JOB_RUN_DATE": "2026-05-04",
-        "JOB_RUN_STARTED_AT": "2026-05-04 09:00:00",
-        "JOB_RUN_STOPPED_AT": "2026-05-04 09:01:30",
+        "JOB_RUN_QUEUED_AT": "2026-05-04 09:00:00",
+        "JOB_RUN_STARTED_AT": "2026-05-04 09:00:07",
+        "JOB_RUN_STOPPED_AT": "2026-05-04 09:01:37",
         "JOB_BUILD_STATUS": "success",
         "RESOURCE_CLASS": "large",
+        "OPERATING_SYSTEM": "linux",
         "EXECUTOR": "docker",
         "PARALLELISM": "1",
         "JOB_RUN_SECONDS": "90",
-        "COMPUTE_CREDITS": "15",
-        "TOTAL_CREDITS": "15",
+        "MEDIAN_CPU_UTILIZATION_PCT": "41.5",
+        "MAX_CPU_UTILIZATION_PCT": "97.25",
+        "MEDIAN_RAM_UTILIZATION_PCT": "20",
+        "MAX_RAM_UTILIZATION_PCT": "30",
+        "COMPUTE_CREDITS": "30",
+        "DLC_CREDITS": "0",
+        "USER_CREDITS": "0",
+        "STORAGE_CREDITS": "0",
+        "NETWORK_CREDITS": "0",
+        "LEASE_CREDITS": "0",
+        "LEASE_OVERAGE_CREDITS": "0",
+        "IPRANGES_CREDITS": "0",
+        "TOTAL_CREDITS": "30",
     }
+    assert list(row.items()) == list(expected.items())
 
 
 async def completed(api: Caller, exports: str, clock: Clock, body: dict[str, Any] = SPAN) -> list[str]:
@@ -127,9 +151,9 @@ async def test_a_completed_export_does_not_change(
 @pytest.mark.parametrize(
     ("start", "end", "count"),
     [
-        ("2026-05-04T09:00:00.250Z", "2026-05-04T09:00:00.250Z", 1),
-        ("2026-05-04T09:00:01Z", "2026-05-05T00:00:00Z", 0),
-        ("2026-04-04T00:00:00Z", "2026-05-04T09:00:00Z", 0),
+        ("2026-05-04T09:00:07.250Z", "2026-05-04T09:00:07.250Z", 1),
+        ("2026-05-04T09:00:08Z", "2026-05-05T00:00:00Z", 0),
+        ("2026-04-04T00:00:00Z", "2026-05-04T09:00:07Z", 0),
     ],
 )
 async def test_only_jobs_that_started_in_the_requested_time_are_exported(
