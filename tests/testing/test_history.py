@@ -116,6 +116,11 @@ def test_an_invalid_size_is_rejected(argument: str, value: int) -> None:
         history(**{argument: value})
 
 
+def test_a_naive_end_is_rejected() -> None:
+    with pytest.raises(InvalidArgument, match=r"^now must be an aware datetime, got datetime"):
+        history(now=datetime(2026, 5, 6))  # noqa: DTZ001  naive on purpose
+
+
 def test_a_small_history_can_be_created() -> None:
     assert history(projects=0).regression is None
     assert history(runs=0).pipelines.all == []

@@ -108,10 +108,13 @@ class World(Registry):
         for name, value, minimum in (("projects", projects, 0), ("days", days, 1), ("runs", runs, 0)):
             if value < minimum:
                 raise InvalidArgument(f"{name} must be an integer of at least {minimum}, got {value}")
+        end = now or clock()
+        if end.tzinfo is None:
+            raise InvalidArgument(f"now must be an aware datetime, got {end!r}")
         world = cls(seed=seed, clock=clock)
         people, created = world._populated(projects)
         world.insights_retention = timedelta(days=90)
-        world.regression = populate_history(created, people, days, runs, now or clock(), regression=regression)
+        world.regression = populate_history(created, people, days, runs, end, regression=regression)
         return world
 
     def _populated(self, projects: int) -> tuple[list[User], list[Project]]:
