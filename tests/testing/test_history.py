@@ -25,7 +25,8 @@ FLAKY = {"test_upload", "test_expired_session", "test_create", "test_download", 
 
 
 def history(**options: Any) -> World:
-    return World.history(**{"seed": 5, "projects": 2, "runs": 700, "now": NOW, "clock": lambda: NOW, **options})
+    defaults: dict[str, Any] = {"seed": 5, "projects": 2, "runs": 700, "now": NOW, "clock": lambda: NOW}
+    return World.history(**{**defaults, **options})
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +147,7 @@ async def test_runs_are_listed_in_order_of_their_start(api: Caller) -> None:
 
 async def test_a_workflow_fails_more_often_after_the_regression(api: Caller, world: World) -> None:
     worse = world.regression
+    assert worse is not None
     assert worse == Regression(
         started_at=datetime(2026, 4, 6, tzinfo=UTC),
         failing_project=API,
