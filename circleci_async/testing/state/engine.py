@@ -278,7 +278,6 @@ class Engine:
                     at=at,
                 )
                 copy.executor, copy.resource_class, copy.contexts = job.executor, job.resource_class, job.contexts
-                copy.cpu, copy.ram = job.cpu, job.ram
             else:
                 new.jobs.append(job)
                 new.taken_over |= {job.id}

@@ -11,7 +11,7 @@ CREDITS_PER_MINUTE: Final = {
     "xlarge": 40,
     "2xlarge": 80,
 }
-"""Credits of one node, by resource class. Other classes cost as much as `medium`."""
+"""Credits of one node, by resource class. Other classes have the rate of `medium`."""
 MIN_MEASURED: Final = 15.0
 """Seconds that a job must run before its use of CPU and memory is measured."""
 
@@ -33,7 +33,7 @@ def operating_system(executor: str) -> str:
 
 
 def plausible_utilization(id: str) -> tuple[Utilization, Utilization]:
-    """Return the CPU and the memory use of a job that has no given one; it depends on the id only."""
+    """Return plausible CPU and memory use of a job, which depends only on its id."""
     random = Random(id)
     return _draw(random), _draw(random)
 

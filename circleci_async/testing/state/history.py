@@ -21,7 +21,7 @@ _DAY = timedelta(days=1)
 _WEEK = (1.0, 1.15, 1.2, 1.1, 0.9, 0.1, 0.06)  # how busy the days are, from Monday
 _WORKDAY = dict(zip(range(7, 20), (2, 6, 14, 11, 9, 5, 6, 10, 11, 8, 6, 3, 1), strict=True))  # by hour
 _BRANCHES = ("main",) * 7 + BRANCHES + ("fix-timeout", "feature/export", "refactor-auth", "bump-python")
-_AGE = timedelta(hours=3)  # of the newest pipeline: all of its jobs have ended
+_AGE = timedelta(hours=4)  # of the newest pipeline: all of its jobs have ended
 _RERUN = (timedelta(minutes=10), timedelta(minutes=40))
 _RUNS_PER_PUSH = 1.45  # a pipeline that a push triggers has reruns and deployments
 _NIGHTLY_SHARE = 0.12
@@ -121,14 +121,14 @@ class _History:
     regression: Regression | None
     scale: float = field(default=Factory(lambda self: self.random.uniform(0.8, 1.3), takes_self=True), init=False)
     """How long the jobs of this project take, relative to the plan."""
-    _owed: defaultdict[tuple[str, ...], float] = field(
+    _accumulated: defaultdict[tuple[str, ...], float] = field(
         default=Factory(lambda self: defaultdict(self.random.random), takes_self=True), init=False
     )
     _newest: Workflow | None = field(default=None, init=False)
     _tags: int = field(default=0, init=False)
 
     def events(self, days: int, runs: float) -> list[tuple[datetime, str]]:
-        """Return when something happens in these days that makes about this number of runs, in any order."""
+        """Return the times and kinds of events in these days that create about this number of runs, in any order."""
         if runs < 1:
             return []
         interval = max(1, round(days / (runs * _NIGHTLY_SHARE)))
@@ -149,14 +149,14 @@ class _History:
         weights = [_WEEK[date.weekday()] * self.random.uniform(0.75, 1.25) for date in dates]
         hours, busy = list(_WORKDAY), list(_WORKDAY.values())
         pushes: list[datetime] = []
-        owed = 0.5
+        remainder = 0.5
         for date, weight in zip(dates, weights, strict=True):
-            owed += number * weight / sum(weights)
+            remainder += number * weight / sum(weights)
             pushes += [
                 date + timedelta(hours=hour, seconds=round(self.random.uniform(0, 3600), 3))
-                for hour in self.random.choices(hours, busy, k=max(0, int(owed)))
+                for hour in self.random.choices(hours, busy, k=max(0, int(remainder)))
             ]
-            owed %= 1
+            remainder %= 1
         return pushes
 
     def pipeline(self, at: datetime, kind: str) -> None:
@@ -180,7 +180,7 @@ class _History:
                 subject=self.random.choice(SUBJECTS),
             )
             build = self._attempts(pipeline, WORKFLOWS[BUILD], at)
-            self._newest = build
+            self._newest = build if build.jobs else self._newest
             deployable = pipeline.branch == self.project.default_branch and build.status == "success"
             if deployable and build.stopped_at and self.random.random() < _DEPLOYED_SHARE:
                 self._attempts(pipeline, WORKFLOWS[DEPLOY], build.stopped_at + timedelta(seconds=5))
@@ -219,11 +219,11 @@ class _History:
         return "success", None
 
     def _is_due(self, share: float, *what: str) -> bool:
-        """Return whether it happens this time. It happens in nearly this share of any series, at irregular times."""
-        self._owed[what] += share * self.random.uniform(0.1, 1.9)
-        happens = self._owed[what] >= 1
-        self._owed[what] -= happens
-        return happens
+        """Return whether an event occurs this time: in nearly this share of any series, at irregular intervals."""
+        self._accumulated[what] += share * self.random.uniform(0.1, 1.9)
+        is_due = self._accumulated[what] >= 1
+        self._accumulated[what] -= is_due
+        return is_due
 
     def _failure(self, plan: WorkflowPlan, worse: bool) -> _Failure:
         weights = [
