@@ -89,6 +89,7 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .reports.answer import *
     from .reports.report import *
     from .reports.table import *
+    from .reports.window import *
     from .slug import *
     from .usage.columns import *
     from .usage.progress import *
@@ -141,6 +142,7 @@ _MODULES = (
     "reports.answer",
     "reports.report",
     "reports.table",
+    "reports.window",
     "slug",
     "usage.columns",
     "usage.progress",
