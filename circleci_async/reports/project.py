@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 
 from attrs import define, field
 
-from ..core.fan_out import fan_out
-from ..errors import AuthenticationError, CircleCIError, NotFound
+from ..core.fan_out import map_concurrently
+from ..errors import CircleCIError, NotFound
 from ..models.insights import ReportingWindow
 from ..models.insights_tables import InsightsFlakyTest, InsightsJob, InsightsRun, InsightsTest
 from ..models.projects import Project
 from ..models.summaries import ProjectSummary
-from .reading import ProjectReader
+from .reading import FATAL, ProjectReader
 from .report import InsightsFailure
 from .window import Window
 
@@ -64,7 +64,7 @@ class ProjectFetch:
     async def read(self) -> ProjectInsights:
         """Return what can be read. A project that answers 404 has one failure, and nothing else is requested.
 
-        Raises `AuthenticationError`, since nothing can be read then. Cancelling it leaves no request behind.
+        Raises the errors in `FATAL`.
         """
         error: CircleCIError | None = None
         for kind, read in (("project", self._project), ("workflows", self._workflows)):
@@ -80,10 +80,7 @@ class ProjectFetch:
             parts.append(("runs", name, partial(self._runs, name)))
             parts.append(("jobs", name, partial(self._jobs, name)))
             parts.append(("tests", name, partial(self._tests, name)))
-        async with aclosing(fan_out(parts, lambda part: self._attempt(*part), concurrency=len(parts))) as outcomes:
-            async for _, outcome in outcomes:
-                if isinstance(outcome, Exception):
-                    raise outcome
+        await map_concurrently(parts, lambda part: self._attempt(*part), concurrency=len(parts))
         return self.found
 
     async def _attempt(
@@ -93,7 +90,7 @@ class ProjectFetch:
         try:
             async with self.permits:
                 await read()
-        except AuthenticationError:
+        except FATAL:
             raise
         except CircleCIError as error:
             self.found.failures.append(

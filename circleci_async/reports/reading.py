@@ -11,7 +11,7 @@ from ..core.paging import Page, Paged
 from ..core.session import Session
 from ..endpoints.insights import Insights
 from ..endpoints.projects import Projects
-from ..errors import DecodeError
+from ..errors import AuthenticationError, ConfigurationError, DecodeError
 from ..models.insights import FlakyTest, JobMetrics, ReportingWindow, TestMetric, WorkflowRun
 from ..models.insights_tables import InsightsFlakyTest, InsightsJob, InsightsRun, InsightsTest
 from ..models.projects import Project
@@ -19,6 +19,9 @@ from ..models.summaries import ProjectSummary
 from .window import Window
 
 T = TypeVar("T")
+
+FATAL: Final = (AuthenticationError, ConfigurationError)
+"""The errors that every further request would raise too: no valid token, a closed client."""
 
 MAX_FAULTY_PAGES: Final = 100
 """Pages with faulty items of one list. The next one ends the list."""
