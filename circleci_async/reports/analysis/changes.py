@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from ...models.insights_tables import InsightsWorkflow
 from ..answer import InsightsAnswer
+from ..metrics import failure_rate
 from .wording import counted, credit_count, duration, name, percent
 
 RATE: Final = "failure_rate"
@@ -46,7 +47,7 @@ def _metrics(workflows: Sequence[InsightsWorkflow]) -> _Metrics:
     one = workflows[0] if len(workflows) == 1 else None
     return {
         "runs": runs,
-        RATE: sum(each.failed_runs for each in workflows) / runs if runs else None,
+        RATE: failure_rate(sum(each.failed_runs for each in workflows), runs),
         "p50": one.median_duration if one else None,
         "p95": one.p95_duration if one else None,
         "credits": sum(each.credits_used for each in workflows),

@@ -33,7 +33,7 @@ def credits(runs: Sequence[InsightsRun], jobs: Sequence[InsightsJob], usage: Seq
     return InsightsAnswer(
         key="credits",
         question="Where do the credits go?",
-        text=_text(rows) if rows else "CircleCI reports no credits for these runs.",
+        text=_text(rows) if rows else "CircleCI reports no credits for the runs of this window.",
         rows=tuple(rows),
     )
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ...models.insights_tables import InsightsRun
 from ..answer import InsightsAnswer
-from ..metrics import FAILED, recoveries
+from ..metrics import FAILED, failure_rate, recoveries
 from .days import day_of, days_between, week_of
 from .regressions import failure_changes, failure_sentences
 from .wording import counted, duration, percent
@@ -60,16 +60,12 @@ def _rows(runs: Sequence[InsightsRun], days: list[date]) -> list[dict[str, Any]]
             "day": day,
             "runs": count[day],
             "failed": failed[day],
-            "failure_rate": _rate(failed[day], count[day]),
-            "mean_7d": _rate(fails[index + 1] - fails[first[index]], counts[index + 1] - counts[first[index]]),
+            "failure_rate": failure_rate(failed[day], count[day]),
+            "mean_7d": failure_rate(fails[index + 1] - fails[first[index]], counts[index + 1] - counts[first[index]]),
             "recovery": fmean(recovered[day]) if recovered[day] else None,
         }
         for index, day in enumerate(days)
     ]
-
-
-def _rate(failed: int, runs: int) -> float | None:
-    return failed / runs if runs else None
 
 
 def _text(runs: Sequence[InsightsRun], start: datetime, end: datetime) -> str:

@@ -55,4 +55,4 @@ def _text(totals: Sequence[tuple[float, InsightsJob]], time: float) -> str:
     large = next(count for count, each in enumerate(cumulative, 1) if each >= LARGE_SHARE * time)
     if 1 < large < len(totals):
         text += f"; {large:,} of {counted(len(totals), 'job')} take {percent(LARGE_SHARE)}"
-    return f"{text}. If it ran 10 % faster, that would save {duration(total / 10)} of job time in this window."
+    return f"{text}. If it ran 10 % faster, that would save {duration(total / 10)} in this window."

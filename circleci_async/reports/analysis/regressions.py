@@ -1,7 +1,7 @@
 """Find the day since which a workflow fails more often, or takes longer, than before. Also the improvements.
 
 The daily values of a workflow are split where the squared error around the means of both sides is smallest. The
-split counts if the error that it removes is large against the noise of the days.
+split is a change if the error that it removes is large against the noise, and the difference is relevant.
 """
 
 from collections import defaultdict
@@ -14,25 +14,17 @@ from typing import Final
 from attrs import frozen
 
 from ...models.insights_tables import InsightsRun
-from ..metrics import FAILED, by_workflow, durations, percentile
+from ..metrics import FAILED, by_workflow, durations, failure_rate, percentile
 from .days import day_of
 from .wording import counted, duration, name, percent
 
 MIN_DAYS: Final = 10
-"""Days with runs, before and after."""
+"""Days with runs, before and after a change."""
 MIN_RUNS: Final = 20
-"""Runs before and after."""
+"""Runs before and after a change."""
 MIN_STATISTIC: Final = 9.0
-"""The error that the split removes, in variances of the noise. Grows with the number of workflows, so that a report
-of many is not more often wrong."""
-MIN_RATE_CHANGE: Final = 0.03
-"""The difference of two failure rates."""
-MIN_RATE_RATIO: Final = 1.5
-MIN_DURATION_CHANGE: Final = 10.0
-"""Seconds."""
-MIN_DURATION_RATIO: Final = 1.15
-DURATION_NOISE: Final = 0.05**2
-"""The least variance of the logarithm of a duration."""
+"""The error that a split removes, over the variance of the noise, in a report of one workflow. Among constant
+workflows, about one in forty exceeds it."""
 BLOCKS: Final = (1, 5)
 """The days over which the noise is measured: failures often continue for some days."""
 MAX_SENTENCES: Final = 2
@@ -49,28 +41,74 @@ class Change:
     before: float
     """The failure rate, or the median duration in seconds."""
     after: float
-    impact: float
-    """The failed runs, or the seconds, that the change has added to the runs after it."""
+    runs: int
+    """The runs after the change."""
+
+    @property
+    def impact(self) -> float:
+        """The failed runs, or seconds, that the change added; negative for an improvement."""
+        return (self.after - self.before) * self.runs
 
 
 @frozen
 class Day:
-    """The runs of a workflow on a day."""
+    """The value of a day, and the number of runs that it is the mean of."""
 
-    day: date
-    weight: float
-    """The number of runs."""
+    runs: int
     value: float
+
+
+@frozen(kw_only=True)
+class _Metric:
+    """What can change, and when it matters."""
+
+    level: Callable[[Sequence[InsightsRun]], float]
+    """Return the value of runs."""
+    scaled: Callable[[float], float]
+    """Return a value whose differences can be compared."""
+    noise: Callable[[float], float]
+    """Return the least variance of the scaled value of one run, by the level of all runs."""
+    min_difference: float
+    min_ratio: float
+
+    def is_relevant(self, before: float, after: float) -> bool:
+        """Return whether the difference matters to people."""
+        low, high = sorted((before, after))
+        return high - low >= self.min_difference and high >= self.min_ratio * low
+
+
+def _failure_rate(runs: Sequence[InsightsRun]) -> float:
+    return failure_rate(sum(run.status in FAILED for run in runs), len(runs)) or 0
+
+
+def _median(runs: Sequence[InsightsRun]) -> float:
+    return percentile(durations(runs), 0.5) or 0
+
+
+_FAILURES: Final = _Metric(
+    level=_failure_rate,
+    scaled=float,
+    noise=lambda rate: rate * (1 - rate),
+    min_difference=0.03,
+    min_ratio=1.5,
+)
+_DURATIONS: Final = _Metric(
+    level=_median,
+    scaled=lambda seconds: log(max(seconds, 1)),
+    noise=lambda _: 0.05**2,
+    min_difference=10,
+    min_ratio=1.15,
+)
 
 
 def failure_changes(runs: Iterable[InsightsRun]) -> list[Change]:
     """Return the changes of failure rates, regressions first, then by impact."""
-    return _changes(runs, _failure_change)
+    return _changes(runs, _FAILURES)
 
 
 def duration_changes(runs: Iterable[InsightsRun]) -> list[Change]:
     """Return the changes of median durations, regressions first, then by impact."""
-    return _changes((run for run in runs if run.duration is not None), _duration_change)
+    return _changes((run for run in runs if run.duration is not None), _DURATIONS)
 
 
 def failure_sentences(changes: Sequence[Change]) -> list[str]:
@@ -83,68 +121,41 @@ def duration_sentences(changes: Sequence[Change]) -> list[str]:
     return _sentences(changes, "takes longer", "takes less time", lambda median: f"median {duration(median)}", duration)
 
 
-_Daily = dict[date, list[InsightsRun]]
-_Find = Callable[[_Daily, float], tuple[date, float, float, int] | None]
+def _changes(runs: Iterable[InsightsRun], metric: _Metric) -> list[Change]:
+    workflows = by_workflow(runs)
+    # of more workflows, more exceed a threshold by chance
+    threshold = MIN_STATISTIC + 2 * log(max(len(workflows), 1))
+    changes = [_change(*key, group, metric, threshold) for key, group in workflows.items()]
+    return sorted((each for each in changes if each), key=lambda each: (each.impact < 0, -abs(each.impact)))
 
 
-def _changes(runs: Iterable[InsightsRun], find: _Find) -> list[Change]:
-    groups = by_workflow(runs)
-    threshold = MIN_STATISTIC + 2 * log(max(len(groups), 1))
-    changes: list[Change] = []
-    for (project, workflow), group in groups.items():
-        if (found := find(_daily(group), threshold)) is not None:
-            day, before, after, count = found
-            impact = (after - before) * count
-            changes.append(
-                Change(project=project, workflow=workflow, day=day, before=before, after=after, impact=impact)
-            )
-    return sorted(changes, key=lambda change: (change.impact < 0, -abs(change.impact)))
-
-
-def _daily(runs: Iterable[InsightsRun]) -> _Daily:
-    days: defaultdict[date, list[InsightsRun]] = defaultdict(list)
-    for run in runs:
-        days[day_of(run.created_at)].append(run)
-    return dict(sorted(days.items()))
-
-
-def _failure_change(daily: _Daily, threshold: float) -> tuple[date, float, float, int] | None:
-    failed = {day: sum(run.status in FAILED for run in runs) for day, runs in daily.items()}
-    total = sum(len(runs) for runs in daily.values())
-    rate = sum(failed.values()) / total
-    days = [Day(day, len(runs), failed[day] / len(runs)) for day, runs in daily.items()]
-    if (index := best_split(days, rate * (1 - rate), threshold)) is None:
+def _change(
+    project: str, workflow: str, runs: Sequence[InsightsRun], metric: _Metric, threshold: float
+) -> Change | None:
+    by_day: defaultdict[date, list[InsightsRun]] = defaultdict(list)
+    for run in sorted(runs, key=lambda run: run.created_at):
+        by_day[day_of(run.created_at)].append(run)
+    days = [Day(len(each), metric.scaled(metric.level(each))) for each in by_day.values()]
+    index = best_split(days, metric.noise(metric.level(runs)), threshold)
+    if index is None:
         return None
-    runs_before = sum(len(runs) for runs in list(daily.values())[:index])
-    failed_before = sum(list(failed.values())[:index])
-    runs_after = total - runs_before
-    before, after = failed_before / runs_before, (sum(failed.values()) - failed_before) / runs_after
-    if abs(after - before) < MIN_RATE_CHANGE or max(before, after) < MIN_RATE_RATIO * min(before, after):
+    sides: list[list[InsightsRun]] = [[], []]
+    for position, each in enumerate(by_day.values()):
+        sides[position >= index].extend(each)
+    before, after = map(metric.level, sides)
+    if not metric.is_relevant(before, after):
         return None
-    return days[index].day, before, after, runs_after
-
-
-def _duration_change(daily: _Daily, threshold: float) -> tuple[date, float, float, int] | None:
-    taken = {day: durations(runs) for day, runs in daily.items()}
-    days = [Day(day, len(each), log(max(percentile(each, 0.5) or 0, 1))) for day, each in taken.items()]
-    if (index := best_split(days, DURATION_NOISE, threshold)) is None:
-        return None
-    sides = list(taken.values())
-    all_before = [seconds for each in sides[:index] for seconds in each]
-    all_after = [seconds for each in sides[index:] for seconds in each]
-    before, after = percentile(all_before, 0.5) or 0, percentile(all_after, 0.5) or 0
-    if abs(after - before) < MIN_DURATION_CHANGE or max(before, after) < MIN_DURATION_RATIO * min(before, after):
-        return None
-    return days[index].day, before, after, len(all_after)
+    day = list(by_day)[index]
+    return Change(project=project, workflow=workflow, day=day, before=before, after=after, runs=len(sides[1]))
 
 
 def best_split(days: Sequence[Day], noise: float, threshold: float) -> int | None:
     """Return the index of the first day after the most significant change of the mean, or None.
 
-    `noise` is the least variance of the value of one run; the days can show a larger one.
+    `noise` is the least variance of the value of one run; the days can vary more.
     """
-    weights = list(accumulate((day.weight for day in days), initial=0.0))
-    sums = list(accumulate((day.weight * day.value for day in days), initial=0.0))
+    weights = list(accumulate((day.runs for day in days), initial=0.0))
+    sums = list(accumulate((day.runs * day.value for day in days), initial=0.0))
     weight, total = weights[-1], sums[-1]
 
     def removed(index: int) -> float:
@@ -168,11 +179,11 @@ def _variance(days: Sequence[Day], index: int, size: int) -> float:
     """Return the variance of one run, as blocks of days vary around the mean of their side of a split."""
     error, freedom = 0.0, 0
     for side in (days[:index], days[index:]):
-        total = sum(day.weight for day in side)
-        mean = sum(day.weight * day.value for day in side) / total
+        total = sum(day.runs for day in side)
+        mean = sum(day.runs * day.value for day in side) / total
         for first in range(0, len(side), size):
             block = side[first : first + size]
-            error += sum(day.weight * (day.value - mean) for day in block) ** 2 / sum(day.weight for day in block)
+            error += sum(day.runs * (day.value - mean) for day in block) ** 2 / sum(day.runs for day in block)
         freedom += -(-len(side) // size) - 1
     return error / freedom if freedom else 0.0
 

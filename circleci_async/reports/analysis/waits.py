@@ -16,7 +16,7 @@ from .wording import counted, duration
 MAX_COMPARED: Final = 4
 """The last complete weeks are compared with as many first ones."""
 
-BRANCHES: Final = {"default": "on the default branch", "other": "on other branches", "all": "on all branches"}
+BRANCHES: Final = {"default": "Runs on the default branch", "other": "Runs on other branches", "all": "Other runs"}
 """The groups of branches, in the order of the rows. `all`: the default branch of the project is not known."""
 
 _Groups = dict[tuple[date, str], list[int]]
@@ -61,13 +61,15 @@ def _sentences(taken: _Groups, start: datetime, end: datetime) -> list[str]:
     compared = min(MAX_COMPARED, len(complete) // 2)
     span = counted(compared, "week") if compared > 1 else "week"
     sentences: list[str] = []
-    for branch, place in BRANCHES.items():
+    is_known = any(branch != "all" for _, branch in taken)
+    for branch, title in BRANCHES.items():
+        subject = title if is_known else "Runs"
         first, last = _of_weeks(taken, complete[:compared], branch), _of_weeks(taken, complete[-compared:], branch)
         if compared and first and last:
             now, before = _both(last, " at the median", " at p95"), _both(first)
-            sentences.append(f"Runs {place} took {now} in the last {span}, {before} in the first {span}.")
+            sentences.append(f"{subject} took {now} in the last {span}, {before} in the first {span}.")
         elif every := _of_weeks(taken, weeks, branch):
-            sentences.append(f"Runs {place} took {_both(every, ' at the median', ' at p95')}.")
+            sentences.append(f"{subject} took {_both(every, ' at the median', ' at p95')}.")
     return sentences
 
 
