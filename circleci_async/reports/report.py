@@ -1,7 +1,7 @@
 """The report of projects: its tables, its answers, and its page."""
 
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
@@ -15,6 +15,14 @@ from ..models.insights_tables import (
     InsightsUsage,
     InsightsWorkflow,
 )
+from .analysis.changes import changes
+from .analysis.credits import credits
+from .analysis.failures import failures
+from .analysis.flaky_tests import flaky_tests
+from .analysis.jobs import jobs
+from .analysis.queue import queue
+from .analysis.sizing import sizing
+from .analysis.waits import waits
 from .answer import InsightsAnswer
 from .table import InsightsTable
 
@@ -68,10 +76,19 @@ class InsightsReport:
     requests: int = 0
     """The requests that were sent."""
 
-    @property
+    @cached_property
     def answers(self) -> tuple[InsightsAnswer, ...]:
         """What the tables say: a question, an answer in words, and the data of a chart each."""
-        raise NotImplementedError
+        return (
+            failures(self.runs, self.start, self.end),
+            waits(self.runs, self.start, self.end),
+            jobs(self.jobs),
+            flaky_tests(self.flaky_tests),
+            credits(self.runs, self.jobs, self.usage),
+            queue(self.usage, self.has_usage),
+            sizing(self.usage, self.has_usage),
+            changes(self.workflows, self.previous),
+        )
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
         """Return the rows of each table, by its name, as dicts."""
