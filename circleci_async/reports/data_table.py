@@ -32,13 +32,13 @@ _HEADINGS: Final = {
 }
 
 _CHANGES: Final = {
-    "runs": ("Runs", "more", "fewer", ""),
-    "failure_rate": ("Failure rate", "worse", "better", "bad"),
-    "p50": ("p50", "slower", "faster", "bad"),
-    "p95": ("p95", "slower", "faster", "bad"),
-    "credits": ("Credits", "more", "less", "bad"),
+    "runs": ("Runs", "more", "fewer", False),
+    "failure_rate": ("Failure rate", "worse", "better", True),
+    "p50": ("p50", "slower", "faster", True),
+    "p95": ("p95", "slower", "faster", True),
+    "credits": ("Credits", "more", "less", True),
 }
-"""Heading, the words for a higher and a lower value, and the style of a higher one."""
+"""Heading, the words for a higher and a lower value, and whether a higher one is worse."""
 
 
 def text(value: object, max_length: int = 500) -> str:
@@ -100,23 +100,21 @@ def _cell(column: str, value: Any) -> str:
 
 
 def _change(name: str, row: Mapping[str, Any]) -> str:
-    now, before = row[name], row[f"{name}_before"]
-    shown_now = "-" if now is None else _NUMBERS[name](now)
-    if now is None or before is None:
-        return shown_now + ("<small>new</small>" if now is not None else "")
-    difference = now - before
-    _, more, less, style = _CHANGES[name]
-    if name == "failure_rate":
-        amount = f"{difference * 100:+.1f} points"
-    elif before:
-        amount = f"{difference / before * 100:+.1f} %"
+    now, before, change = row[name], row[f"{name}_before"], row[f"{name}_change"]
+    if now is None:
+        return "-"
+    write, (_, more, less, is_judged) = _NUMBERS[name], _CHANGES[name]
+    if before is None:
+        return f"{write(now)}<small>not known before</small>"
+    if now == before:
+        return f"{write(now)}<small>= unchanged</small>"
+    if change is None:  # a ratio to 0
+        amount = ""
     else:
-        amount = f"from {_NUMBERS[name](before)}"
-    if not difference:
-        return f"{shown_now}<small>= unchanged</small>"
-    arrow, word = ("▲", more) if difference > 0 else ("▼", less)
-    color = ("bad" if difference > 0 else "good") if style else "plain"
+        amount = f"{change * 100:+.1f} points" if name == "failure_rate" else f"{change * 100:+.1f} %"
+    arrow, word = ("▲", more) if now > before else ("▼", less)
+    color = ("bad" if now > before else "good") if is_judged else "plain"
     return (
-        f'{shown_now}<small class="{color}"><span aria-hidden="true">{arrow}</span> {amount} {word}</small>'
-        f"<small>was {_NUMBERS[name](before)}</small>"
+        f'{write(now)}<small class="{color}"><span aria-hidden="true">{arrow}</span> {amount} {word}</small>'
+        f"<small>was {write(before)}</small>"
     )

@@ -126,9 +126,9 @@ def _figures(report: "InsightsReport") -> str:
 
 def _section(answer: InsightsAnswer, *, is_anchor: bool = True) -> str:
     anchor = f' id="{text(answer.key)}"' if is_anchor else ""
-    body = f'<p class="answer">{text(answer.text, 2_000)}</p>'
+    body = f'<p class="answer">{text(answer.text, charts.MAX_TEXT)}</p>'
     if not answer.rows:
-        body = f'<p class="answer empty">{text(answer.text, 2_000)}</p>'
+        body = f'<p class="answer empty">{text(answer.text, charts.MAX_TEXT)}</p>'
     elif answer.key == "changes":
         body += changes_table(answer.rows, answer.question)
     else:

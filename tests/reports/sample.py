@@ -5,6 +5,8 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from attrs import frozen
+
 import circleci_async as ca
 from circleci_async.reports.answer import InsightsAnswer
 from circleci_async.reports.report import InsightsFailure, InsightsReport
@@ -209,12 +211,18 @@ def changes() -> Rows:
                 for suffix, value in (
                     ("", now),
                     ("_before", before),
-                    ("_change", None if now is None or before is None else now - before),
+                    ("_change", _change(name, now, before)),
                 )
             },
         }
         for project, workflow, pairs in values
     )
+
+
+def _change(name: str, now: float | None, before: float | None) -> float | None:
+    if now is None or before is None:
+        return None
+    return now - before if name == "failure_rate" else now / before - 1
 
 
 def answers() -> tuple[InsightsAnswer, ...]:
@@ -273,9 +281,21 @@ def runs(count: int = 5_000) -> list[ca.InsightsRun]:
     ]
 
 
-def report(**changed: Any) -> InsightsReport:
-    """Return a report of 5,000 runs with one failure and one note."""
+@frozen(kw_only=True, eq=False)
+class SampleReport(InsightsReport):
+    """A report whose answers are given."""
+
+    given: tuple[InsightsAnswer, ...] = ()
+
+    @property
+    def answers(self) -> tuple[InsightsAnswer, ...]:
+        return self.given
+
+
+def report(given: tuple[InsightsAnswer, ...] = (), **changed: Any) -> InsightsReport:
+    """Return a report of 5,000 runs with the given answers, one failure and one note."""
     values: dict[str, Any] = {
+        "given": given,
         "projects": PROJECTS,
         "start": START,
         "end": END,
@@ -288,4 +308,4 @@ def report(**changed: Any) -> InsightsReport:
         "notes": ("CircleCI keeps insights for 90 days.",),
         "requests": 137,
     }
-    return InsightsReport(**values | changed)
+    return SampleReport(**values | changed)

@@ -21,6 +21,8 @@ from .usage import of_classes, queue, queue_unit, sizing
 
 _MAX_NAME: Final = 200
 """Characters of a name in a chart."""
+MAX_TEXT: Final = 2_000
+"""Characters of the text of an answer."""
 
 
 @frozen
@@ -55,10 +57,11 @@ def draw(answer: InsightsAnswer) -> Drawing | None:
         {name: shown(value, _MAX_NAME) if isinstance(value, str) else value for name, value in row.items()}
         for row in answer.rows
     ]
-    wide, narrow = (
-        _svg(make(rows, width), f"{answer.key}-{name}", shown(answer.text, 2_000))
-        for name, width in (("wide", WIDE), ("narrow", NARROW))
-    )
+    wide, narrow = (make(rows, width) for width in (WIDE, NARROW))
+    if wide is None:
+        return None
+    label = shown(answer.text, MAX_TEXT)
+    wide, narrow = _svg(wide, f"{answer.key}-wide", label), _svg(narrow, f"{answer.key}-narrow", label)
     return Drawing(wide=wide, narrow=narrow, legend=legend(rows))
 
 
@@ -86,12 +89,25 @@ def _svg(chart: Any, name: str, label: str) -> str:
         )
         .configure_concat(spacing=24)
     )
-    version = ".".join(alt.SCHEMA_VERSION.split(".")[:2])
-    return finished(vl_convert.vegalite_to_svg(styled.to_dict(), vl_version=version, allowed_base_urls=[]), name, label)
+    version = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
+    known = version if version in vl_convert.get_vegalite_versions() else None  # the newest that vl-convert contains
+    svg = vl_convert.vegalite_to_svg(styled.to_dict(), vl_version=known, allowed_base_urls=[])
+    return finished(svg, name, label)
 
 
 def _legend(*items: tuple[str, str]) -> Callable[[Rows], tuple[tuple[str, str], ...]]:
     return lambda _: items
+
+
+def _legend_of_waits(rows: Rows) -> tuple[tuple[str, str], ...]:
+    branches = {row["branch"] for row in rows}
+    points = {
+        "default": ("circle blue", "default branch"),
+        "other": ("triangle orange", "other branches"),
+        "all": ("diamond gray", "all branches"),
+    }
+    lines = (("line", "p50, the median"), ("dashed", "p95"))
+    return (*lines, *(each for branch, each in points.items() if branch in branches))
 
 
 def _legend_of_credits(rows: Rows) -> tuple[tuple[str, str], ...]:
@@ -115,12 +131,7 @@ _CHARTS: Final[dict[str, tuple[Callable[[Rows, int], Any], Callable[[Rows], tupl
     ),
     "waits": (
         waits,
-        _legend(
-            ("line", "p50, the median"),
-            ("dashed", "p95"),
-            ("circle blue", "default branch"),
-            ("triangle orange", "others"),
-        ),
+        _legend_of_waits,
     ),
     "jobs": (
         jobs,

@@ -5,7 +5,7 @@ from typing import Any, Final
 from ...untrusted_text import shown
 from ..quantities import count, duration
 from ..svg import HATCH
-from .parts import CHARACTER_WIDTH, FONT_SIZE, HALO, WIDE, Rows, inline, row_names, share_text
+from .parts import CHARACTER_WIDTH, FONT_SIZE, HALO, WIDE, Rows, inline, row_names, share_text, short_names
 
 _MAX_BARS: Final = 12
 _MAX_GROUP: Final = 6
@@ -55,6 +55,7 @@ def _bars(values: list[dict[str, Any]], width: int, top: float, *, title: str = 
 
 def jobs(rows: Rows, width: int) -> Any:
     """Return the chart of the answer `jobs`: bars, and a line of their sum."""
+    rows = _first(rows)
     labels = row_names(rows, ("job", "workflow", "project"))
     values = [
         {
@@ -66,11 +67,20 @@ def jobs(rows: Rows, width: int) -> Any:
             f" with those above {share_text(row['cumulative_share'])}",
         }
         for name, row in zip(labels, rows, strict=True)
-    ][:_MAX_BARS]
+    ]
     if width != WIDE:
         for row in values:
             row["text"] = share_text(row["value"])
     return _bars(values, width - 12, 1.0, beside=150 if width == WIDE else 56)
+
+
+def _first(rows: Rows) -> Rows:
+    """Return the first rows of jobs, and one for all others."""
+    if len(rows) <= _MAX_BARS + 1:
+        return rows
+    others = {name: sum(row[name] for row in rows[_MAX_BARS:]) for name in ("total", "share")}
+    names = {"project": "", "workflow": "", "job": "others"}
+    return [*rows[:_MAX_BARS], {**names, **others, "cumulative_share": rows[-1]["cumulative_share"]}]
 
 
 def flaky_tests(rows: Rows, width: int) -> Any:
@@ -100,15 +110,15 @@ def credits(rows: Rows, width: int) -> Any:
         group = [row for row in rows if row["by"] == by]
         values = [
             {
-                "name": str(row["name"]),
+                "name": name,
                 "value": row["credits"],
                 "failed": row["failed_credits"],
                 "text": f"{count(row['credits'])} · {share_text(row['share'])}",
                 "tip": f"{row['name']}: {count(row['credits'])} credits"
                 + ("" if row["failed_credits"] is None else f", {count(row['failed_credits'])} on failed runs"),
             }
-            for row in group[:_MAX_GROUP]
-        ]
+            for name, row in zip(short_names([row["name"] for row in group]), group, strict=True)
+        ][:_MAX_GROUP]
         title = f"By {by}" + (f" (the first {_MAX_GROUP} of {len(group)})" if len(group) > _MAX_GROUP else "")
         panels.append(_bars(values, inner, max(row["value"] for row in values), title=title))
     if width != WIDE:

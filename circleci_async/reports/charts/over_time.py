@@ -6,19 +6,18 @@ from typing import Any, Final
 from ..quantities import count, duration
 from .parts import FONT_SIZE, WIDE, Rows, at, duration_steps, inline, label_expr, share_text, time_axis, weekday
 
-_MAX_DAYS: Final = 400
-
 
 def failures(rows: Rows, width: int) -> Any:
     """Return the chart of the answer `failures`: bars with a line, and points below."""
     import altair as alt
 
-    rows = rows[-_MAX_DAYS:]
+    each = (rows[1]["day"] - rows[0]["day"]).days if len(rows) > 1 else 1
+    period = "day" if each == 1 else "week"
     values = [
         {
-            "from": at(row["day"], 0.1),
-            "to": at(row["day"], 0.9),
-            "noon": at(row["day"], 0.5),
+            "from": at(row["day"], 0.1 * each),
+            "to": at(row["day"], 0.9 * each),
+            "middle": at(row["day"], 0.5 * each),
             "rate": row["failure_rate"],
             "mean": row["mean_7d"],
             "recovery": None if row["recovery"] is None else max(row["recovery"], 1.0),
@@ -28,7 +27,7 @@ def failures(rows: Rows, width: int) -> Any:
         for row in rows
     ]
     plot = width - 64
-    x = time_axis([row["day"] for row in rows], plot, 1)
+    x = time_axis([row["day"] for row in rows], plot, each)
     top = max([row["rate"] or 0 for row in values] + [0.05])
     rate = alt.Y(
         "rate:Q",
@@ -49,9 +48,9 @@ def failures(rows: Rows, width: int) -> Any:
     mean = (
         alt.Chart(inline(values))
         .mark_line(color="var(--orange)", strokeWidth=2.5)
-        .encode(x=x("noon"), y=alt.Y("mean:Q", title=None))
+        .encode(x=x("middle"), y=alt.Y("mean:Q", title=None))
     )
-    rates = (bars + mean).properties(width=plot, height=180, title="Share of the runs that failed")
+    rates = (bars + mean).properties(width=plot, height=180, title=f"Share of the runs that failed, by {period}")
 
     recovered = [row for row in values if row["recovery"] is not None]
     if not recovered:
@@ -75,20 +74,21 @@ def failures(rows: Rows, width: int) -> Any:
             alt.Chart(inline(recovered))
             .mark_point(color="var(--blue)", filled=True, size=36, opacity=1)
             .encode(
-                x=x("noon"),
+                x=x("middle"),
                 y=alt.Y("recovery:Q", title=None, axis=axis, scale=alt.Scale(type="log", domain=bounds, nice=False)),
                 description="recovery_tip:N",
             )
         )
-    ).properties(width=plot, height=120, title="Mean time to recovery per day (log scale)")
+    ).properties(width=plot, height=120, title=f"Mean time to recovery, by {period} (log scale)")
     return alt.vconcat(rates, points)
 
 
 _BRANCHES: Final = {
     "default": ("default", "var(--blue)", "circle"),
-    "all": ("all branches", "var(--blue)", "circle"),
     "other": ("others", "var(--orange)", "triangle-up"),
+    "all": ("all", "var(--bar)", "diamond"),
 }
+"""By group of branches: its name, and the color and shape of its points."""
 
 
 def waits(rows: Rows, width: int) -> Any:
@@ -110,7 +110,7 @@ def waits(rows: Rows, width: int) -> Any:
     height = 260 if width == WIDE else 240
     plot = width - 60 - (130 if width == WIDE else 92)
     step, top = duration_steps(max([row["seconds"] for row in values] + [1.0]))
-    x = time_axis(sorted({row["week"] for row in rows}), plot, 7)
+    x = time_axis(sorted({row["week"] for row in rows}), plot)
     axis = alt.Axis(
         values=[step * index for index in range(round(top / step) + 1)],
         labelExpr=label_expr({step * index: duration(step * index) for index in range(round(top / step) + 1)}),
@@ -132,7 +132,7 @@ def waits(rows: Rows, width: int) -> Any:
                     color=color, fill=color if percentile == "p50" else "var(--card)", shape=shape, size=44, opacity=1
                 ).encode(description="tip:N"),
             ]
-            ends.append({**line[-1], "name": f"{percentile} {name}" if width == WIDE else f"{percentile} {name[:7]}"})
+            ends.append({**line[-1], "name": f"{percentile} {name}"})
     ends = _apart(ends, "seconds", 16 * top / height, top)
     layers.append(
         alt.Chart(inline(ends))

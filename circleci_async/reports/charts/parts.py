@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from os.path import commonprefix
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..quantities import day, percent
@@ -30,18 +31,17 @@ def inline(values: Rows) -> Any:
     return alt.InlineData(values=[dict(row) for row in values])
 
 
-def time_axis(days: Sequence[date], plot: int, each: int) -> Callable[[str], "alt.X"]:
-    """Return what makes the x axis of a column of times, for days that are `each` days apart."""
+def time_axis(days: Sequence[date], plot: int, width: int = 1) -> Callable[[str], "alt.X"]:
+    """Return what makes the x axis of a column of times, for marks that are `width` days wide."""
     import altair as alt
 
     step = -(-len(days) * 80 // plot)
-    if each == 1 and step > 3:
+    if len(days) > 1 and (days[1] - days[0]).days == 1 and step > 3:
         step = -(-step // 7) * 7
-    ticks = {
-        at(day, 0.5): f"{day.day} {day:%b}" + (f" {day:%y}" if len(days) * each > 366 else "") for day in days[::step]
-    }
+    year = " %y" if (days[-1] - days[0]).days > 366 else ""
+    ticks = {at(day, 0.5 * width): f"{day.day} {day:%b{year}}" for day in days[::step]}
     axis = alt.Axis(values=list(ticks), labelExpr=label_expr(ticks), grid=False, labelOverlap=True, title=None)
-    scale = alt.Scale(domain=[at(days[0], 0), at(days[-1], each if each == 1 else 1)], nice=False, zero=False)
+    scale = alt.Scale(domain=[at(days[0], 0), at(days[-1], width)], nice=False, zero=False)
     return lambda column: alt.X(f"{column}:Q", axis=axis, scale=scale)
 
 
@@ -68,12 +68,19 @@ def label_expr(words: Mapping[Any, str]) -> str:
 def row_names(rows: Rows, columns: Sequence[str]) -> list[str]:
     """Return the name of each row: its first column, and those of the others that differ between rows."""
     first, *others = columns
-    useful = [first, *(name for name in others if len({row[name] for row in rows}) > 1)]
-    owners = {str(row.get("project")).rpartition("/")[0] for row in rows}
+    useful = [first, *(name for name in others if len({row[name] for row in rows if row[name]}) > 1)]
+    owners = {row["project"].rpartition("/")[0] for row in rows if row["project"]}
     start = len(owners.pop()) + 1 if len(owners) == 1 else 0  # of the last part of all slugs
     return [
         " · ".join(str(row[name])[start if name == "project" else 0 :] for name in useful if row[name]) for row in rows
     ]
+
+
+def short_names(names: Sequence[str]) -> list[str]:
+    """Return names without the words that all of them begin with, such as the organization."""
+    common = commonprefix([name for name in names if name != "others"])  # noqa: RUF071  # cut at a word below
+    start = max(common.rfind("/"), common.rfind(" ")) + 1
+    return [name if name == "others" else name[start:] for name in names]
 
 
 def duration_steps(longest: float) -> tuple[int, int]:

@@ -103,6 +103,8 @@ def sizing(rows: Rows, width: int) -> Any:
 
     known = [row for row in rows if row["max_cpu"] is not None and row["max_ram"] is not None]
     known = sorted(known, key=lambda row: (not row["is_candidate"], -(row["credits"] or 0)))[:_MAX_POINTS]
+    if not known:
+        return None
     labels = row_names(known, ("job", "workflow", "project") if width == WIDE else ("job",))
     values = [
         {
