@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
+from urllib.parse import quote
 
 from attrs import frozen
 
@@ -12,8 +13,16 @@ from ..core.session import Session
 from ..endpoints.insights import Insights
 from ..endpoints.projects import Projects
 from ..errors import DecodeError
-from ..models.insights import FlakyTest, JobMetrics, ReportingWindow, TestMetric, WorkflowRun
-from ..models.insights_tables import InsightsFlakyTest, InsightsJob, InsightsRun, InsightsTest
+from ..models.insights import (
+    FlakyTest,
+    Granularity,
+    JobMetrics,
+    JobTimeseries,
+    ReportingWindow,
+    TestMetric,
+    WorkflowRun,
+)
+from ..models.insights_tables import InsightsFlakyTest, InsightsJob, InsightsJobDay, InsightsRun, InsightsTest
 from ..models.projects import Project
 from ..models.summaries import ProjectSummary
 from .window import Window
@@ -74,6 +83,15 @@ class ProjectReader:
             async for page in pages:
                 yield [self._job(workflow, job) for job in page.items]
 
+    async def job_days(self, workflow: str, branch: str, start: datetime) -> AsyncGenerator[list[InsightsJobDay]]:
+        """Iterate pages of the runs of a workflow's jobs on a branch by day, from a time on."""
+        listed = Insights(self.session).job_timeseries(
+            self.project, workflow, branch=branch, granularity=Granularity.DAILY, start_date=start
+        )
+        async with aclosing(_pages(listed)) as pages:
+            async for page in pages:
+                yield [self._job_day(workflow, branch, bucket) for bucket in page.items]
+
     async def tests(self, workflow: str) -> list[InsightsTest]:
         """Return the tests that are among the most often failed or the slowest of the ten latest runs, each once."""
         report = await Insights(self.session).test_metrics(self.project, workflow, **self._branches)
@@ -118,6 +136,25 @@ class ProjectReader:
             failed_runs=metrics.failed_runs,
             median_duration=_number(metrics.duration_metrics.median),
             p95_duration=_number(metrics.duration_metrics.p95),
+            credits_used=metrics.total_credits_used,
+        )
+
+    def _job_day(self, workflow: str, branch: str, bucket: JobTimeseries) -> InsightsJobDay:
+        metrics, day = bucket.metrics, bucket.timestamp.astimezone(UTC).date()
+        names = (self.project, workflow, branch, bucket.name, day.isoformat())
+        return InsightsJobDay(
+            project=self.project,
+            workflow=workflow,
+            branch=branch,
+            job=bucket.name,
+            day=day,
+            id="/".join(quote(name, safe="", errors="backslashreplace") for name in names),
+            total_runs=metrics.total_runs,
+            successful_runs=metrics.successful_runs,
+            failed_runs=metrics.failed_runs,
+            median_duration=_number(metrics.duration_metrics.median),
+            p95_duration=_number(metrics.duration_metrics.p95),
+            total_duration=_number(metrics.duration_metrics.total),
             credits_used=metrics.total_credits_used,
         )
 

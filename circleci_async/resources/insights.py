@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable
 from contextlib import aclosing
-from typing import Any, TypeVar, overload
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ..core.arguments import check_word
 from ..core.as_completed import as_completed
@@ -12,11 +13,42 @@ from ..errors import CircleCIError
 from ..models.insights import ReportingWindow, WorkflowMetrics
 from ..slug import OrgSlug, ProjectSlug
 
+if TYPE_CHECKING:
+    from ..harvest.destination.place import HarvestDestination
+    from ..reports.history.collection import InsightsCollection
+
 P = TypeVar("P", bound=ProjectRef)
 
 
 class Insights(Endpoints):
     """Insights: metrics of workflows, jobs and tests."""
+
+    async def collect(
+        self,
+        projects: ProjectsRef,
+        into: "HarvestDestination",
+        *,
+        recheck: str | timedelta = "3d",
+        concurrency: int = 8,
+    ) -> "InsightsCollection":
+        """Add what is new to a history of runs, jobs, tests and flaky tests, which outlasts CircleCI's 90 days.
+
+        - `projects`: projects, or organizations for all of their projects.
+        - `into`: a folder, the URL of a bucket such as `s3://ci-archive/history`, or a store of obstore. The files are
+          Parquet in Hive partitions: `runs/project=gh%2Facme%2Fapi/month=2026-11/runs.parquet`.
+        - `recheck`: read the runs again that started up to this long before the newest run in the history, because
+          Insights lags by a day.
+        - `concurrency`: the lists that are read at a time.
+
+        The first time, the runs of 90 days are read, later those since the newest run in the history. It can be
+        cancelled or killed at any time, and repeated. `report_from_history` reads the history. What cannot be read is
+        in `failures`; the rest is collected. Needs the extra `report`, and `store` for a bucket. Raises
+        `ConfigurationError` without them, `InvalidArgument`, `AuthenticationError`, `LedgerError` if a file of the
+        history is damaged, `StoreError`, and the error of an organization if no project can be listed.
+        """
+        from ..reports.history.collect import collect
+
+        return await collect(self._session, projects, into, recheck=recheck, concurrency=concurrency)
 
     @overload
     def snapshot(
