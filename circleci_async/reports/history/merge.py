@@ -60,8 +60,8 @@ def _counts(other: InsightsFlakyTest, row: InsightsFlakyTest) -> bool:
 
 
 def _by_id(stored: Iterable[T], observed: Iterable[T], is_newer: Callable[[T, T], bool]) -> list[T]:
-    rows = {row.id: row for row in stored}  # type: ignore[attr-defined]
-    for row in observed:
+    rows: dict[str, T] = {}
+    for row in (*stored, *observed):
         old = rows.get(row.id)  # type: ignore[attr-defined]
         if old is None or is_newer(old, row):
             rows[row.id] = row  # type: ignore[attr-defined]
