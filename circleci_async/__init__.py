@@ -89,8 +89,10 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .reports.answer import *
     from .reports.history.collection import *
     from .reports.history.read import *
+    from .reports.progress import *
     from .reports.report import *
     from .reports.table import *
+    from .reports.usage_rows import *
     from .reports.window import *
     from .slug import *
     from .usage.columns import *
@@ -144,8 +146,10 @@ _MODULES = (
     "reports.answer",
     "reports.history.collection",
     "reports.history.read",
+    "reports.progress",
     "reports.report",
     "reports.table",
+    "reports.usage_rows",
     "reports.window",
     "slug",
     "usage.columns",

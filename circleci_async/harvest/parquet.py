@@ -4,9 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_args, get_type_hints
-
-from attrs import fields
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..config.extras import is_installed
 from ..errors import ConfigurationError
@@ -29,17 +27,6 @@ def check_installed() -> None:
         raise ConfigurationError(
             "data frames and Parquet need the extra 'report': install it with `pip install 'circleci-async[report]'`"
         )
-
-
-def types_of(kind: type[Any]) -> dict[str, type]:
-    """Return the columns of a class of rows, with their types. All can be null."""
-    hints = get_type_hints(kind)
-    return {field.name: _not_none(hints[field.name]) for field in fields(kind)}
-
-
-def _not_none(hint: Any) -> type:
-    (kind,) = (each for each in get_args(hint) or (hint,) if each is not type(None))
-    return kind  # type: ignore[no-any-return]
 
 
 def frame(batches: Batches, types: Mapping[str, type]) -> "DataFrame":

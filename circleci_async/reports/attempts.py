@@ -5,7 +5,9 @@ from collections.abc import Awaitable, Callable
 
 from attrs import define, field
 
-from ..errors import AuthenticationError, CircleCIError
+from ..errors import CircleCIError
+from ..projects.given import GivenProjects
+from .reading import FATAL
 from .report import InsightsFailure
 
 
@@ -21,16 +23,22 @@ class Attempts:
     async def read(
         self, kind: str, workflow: str | None, read: Callable[[], Awaitable[object]]
     ) -> CircleCIError | None:
-        """Read a part, and return the error that it failed with.
-
-        Raises `AuthenticationError`, since nothing can be read then.
-        """
+        """Read a part, and return the error that it failed with. Raises the errors in `FATAL`."""
         try:
             async with self.permits:
                 await read()
-        except AuthenticationError:
+        except FATAL:
             raise
         except CircleCIError as error:
             self.failures.append(InsightsFailure(project=self.project, kind=kind, workflow=workflow, error=error))
             return error
         return None
+
+
+def organization_failures(given: GivenProjects) -> list[InsightsFailure]:
+    """Return the organizations whose projects could not be listed."""
+    return [
+        InsightsFailure(project=organization, kind="projects", error=error)
+        for organization, error in given.organizations.items()
+        if error is not None
+    ]

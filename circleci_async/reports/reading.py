@@ -12,7 +12,7 @@ from ..core.paging import Page, Paged
 from ..core.session import Session
 from ..endpoints.insights import Insights
 from ..endpoints.projects import Projects
-from ..errors import DecodeError
+from ..errors import AuthenticationError, ConfigurationError, DecodeError, InvalidArgument
 from ..models.insights import (
     FlakyTest,
     Granularity,
@@ -29,8 +29,17 @@ from .window import Window
 
 T = TypeVar("T")
 
+FATAL: Final = (AuthenticationError, ConfigurationError)
+"""The errors that every further request would raise too: no valid token, a closed client."""
+
 MAX_FAULTY_PAGES: Final = 100
 """Pages with faulty items of one list. The next one ends the list."""
+
+
+def check_branch(branch: Any) -> None:
+    """Raise `InvalidArgument` unless `branch` is the name of a branch, or None for all branches."""
+    if branch is not None and not (isinstance(branch, str) and branch):
+        raise InvalidArgument(f"branch must be the name of a branch, or None for all branches, got {branch!r}")
 
 
 @frozen

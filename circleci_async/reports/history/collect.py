@@ -1,25 +1,26 @@
 """Adds what is new in the insights of projects to a history."""
 
 import asyncio
-from collections import defaultdict
-from contextlib import aclosing
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from ...core.arguments import check_positive_integer
-from ...core.fan_out import fan_out
+from ...core.fan_out import map_concurrently
+from ...core.progress import check_on_progress
 from ...core.session import Session
 from ...core.when import parse_when
 from ...endpoints.resource import ProjectsRef
 from ...errors import InvalidArgument
 from ...harvest.destination.place import HarvestDestination
 from ...projects.given import given_projects
-from ..attempts import Attempts
+from ..attempts import Attempts, organization_failures
+from ..progress import InsightsProgressTracker, OnInsightsProgress
 from ..reading import ProjectReader
-from ..report import InsightsFailure
 from .collection import InsightsChanges, InsightsCollection
 from .project import ProjectCollection
 from .store import HistoryStore
+from .tables import FLAKY_TESTS, JOBS, RUNS, TESTS
 
 RECHECK: Final = "3d"
 
@@ -31,34 +32,47 @@ async def collect(
     *,
     recheck: str | timedelta = RECHECK,
     concurrency: int = 8,
+    on_progress: OnInsightsProgress | None = None,
 ) -> InsightsCollection:
     """Add what is new to a history. See `Insights.collect`."""
     length = _length("recheck", recheck)
     permits = asyncio.Semaphore(check_positive_integer("concurrency", concurrency))
-    store = HistoryStore(into, name="into")
-    try:
+    check_on_progress(on_progress)
+    session = session.with_options()  # counts the requests of this collection only
+    with closing(HistoryStore(into, name="into")) as store:
         given = await given_projects(session, projects)
+        tracker = InsightsProgressTracker(session, on_progress)
+        tracker.update(projects_total=len(given.projects))
         now = datetime.now(UTC)
-        done: defaultdict[str, Any] = defaultdict(InsightsChanges)
-        failures = [
-            InsightsFailure(project=organization, kind="projects", error=error)
-            for organization, error in given.organizations.items()
-            if error is not None
-        ]
 
-        async def collect_project(project: str) -> dict[str, InsightsChanges]:
-            attempts = Attempts(project, permits, failures)
-            return await ProjectCollection(ProjectReader(session, project), store, attempts, length, now).collect()
+        async def collect_project(slug: str) -> ProjectCollection:
+            project = ProjectCollection(
+                ProjectReader(session, slug),
+                store,
+                Attempts(slug, permits),
+                length,
+                now,
+                lambda runs: tracker.add(runs=runs),
+            )
+            await project.collect()
+            tracker.add(projects=1)
+            return project
 
-        async with aclosing(fan_out(given.projects, collect_project, concurrency=concurrency)) as outcomes:
-            async for _, outcome in outcomes:
-                if isinstance(outcome, Exception):
-                    raise outcome
-                for name, changes in outcome.items():
-                    done[name] += changes
-    finally:
-        store.close()
-    return InsightsCollection(location=store.location, projects=given.projects, failures=tuple(failures), **done)
+        done = await map_concurrently(given.projects, collect_project, concurrency=concurrency)
+    changes = {
+        table.name: sum((each.changes[table.name] for each in done), InsightsChanges())
+        for table in (RUNS, JOBS, TESTS, FLAKY_TESTS)
+    }
+    return InsightsCollection(
+        location=store.location,
+        projects=given.projects,
+        runs=changes[RUNS.name],
+        jobs=changes[JOBS.name],
+        tests=changes[TESTS.name],
+        flaky_tests=changes[FLAKY_TESTS.name],
+        failures=(*organization_failures(given), *(failure for each in done for failure in each.attempts.failures)),
+        requests=session.requests,
+    )
 
 
 def _length(name: str, given: str | timedelta) -> timedelta:

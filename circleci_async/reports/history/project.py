@@ -1,7 +1,7 @@
 """Adds what is new of one project to a history."""
 
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from attrs import define, field
 
-from ...core.fan_out import fan_out_in_order
+from ...core.fan_out import map_concurrently
 from ...errors import DecodeError, NotFound
 from ...models.insights import ReportingWindow
 from ...models.insights_tables import InsightsFlakyTest, InsightsJobDay, InsightsRun, InsightsTest
@@ -61,12 +61,11 @@ class ProjectCollection:
     now: datetime
     on_runs: Callable[[int], None] = lambda _: None
     """Is called with the number of runs of each page."""
+    changes: defaultdict[str, InsightsChanges] = field(factory=partial(defaultdict, InsightsChanges), init=False)
+    """What was changed in each table."""
 
-    async def collect(self) -> dict[str, InsightsChanges]:
-        """Return the changes of each table.
-
-        Raises `AuthenticationError`, since nothing can be read then, and the errors of the store.
-        """
+    async def collect(self) -> None:
+        """Read what is new, and write it. Raises the errors in `FATAL`, and those of the store."""
         stored = await self._stored_runs()
         project: Project | None = None
         names: dict[str, None] = {}
@@ -80,18 +79,18 @@ class ProjectCollection:
             flaky_tests.extend(await self.reader.flaky_tests())
 
         if await self.attempts.read("project", None, read_project):
-            return {}
+            return
         default_branch = None if project is None else project.vcs_info.default_branch
         pages = partial(self.reader.workflows, ReportingWindow.LAST_90_DAYS)
         if not await self._is_read(
             "workflows", None, partial(_each_page, pages, lambda page: names.update(dict.fromkeys(page)))
         ):
-            return {}
+            return
         found = await _all([partial(self._news, name, stored[name], default_branch) for name in names])
         found = [news for news in found if news.runs]
         if not found or not await self._is_read("flaky_tests", None, read_flaky_tests):
-            return {}
-        return await self._write([news for news in found if news.is_complete], flaky_tests)
+            return
+        await self._write([news for news in found if news.is_complete], flaky_tests)
 
     async def _stored_runs(self) -> defaultdict[str, list[InsightsRun]]:
         """Return the runs in the history that CircleCI still has, by workflow."""
@@ -157,60 +156,49 @@ class ProjectCollection:
         error = await self.attempts.read(kind, workflow, read)
         return error is None or isinstance(error, LASTING)
 
-    async def _write(
-        self, found: list[WorkflowNews], flaky_tests: list[InsightsFlakyTest]
-    ) -> dict[str, InsightsChanges]:
-        """Write the rows of each table, the runs last and in the order of months. Return the changes of each."""
-        done: dict[str, InsightsChanges] = {}
-        jobs = _by_month((job for news in found for job in news.jobs), lambda job: job.day)
-        done[JOBS.name] = await self._update(JOBS, jobs, merge_job_days)
-
+    async def _write(self, found: list[WorkflowNews], flaky_tests: list[InsightsFlakyTest]) -> None:
+        """Write the rows of each table, the runs last and in the order of months."""
+        await self._update(
+            JOBS, _by_month((job for news in found for job in news.jobs), lambda job: job.day), merge_job_days
+        )
         snapshots: defaultdict[str, dict[str, list[InsightsTest]]] = defaultdict(dict)
         for news in found:
             if news.tests is not None and news.newest is not None:
                 snapshots[month_of(news.newest)][news.name] = news.tests
-        done[TESTS.name] = InsightsChanges()
         for month, tests in snapshots.items():
             rows = {month: [each for some in tests.values() for each in some]}
-            done[TESTS.name] += await self._update(TESTS, rows, partial(merge_tests, workflows=set(tests)))
-
-        done[FLAKY_TESTS.name] = await self._update_flaky_tests(list(map(FLAKY_TESTS.storable, flaky_tests)))
+            await self._update(TESTS, rows, partial(merge_tests, workflows=set(tests)))
+        await self._update_flaky_tests(list(map(FLAKY_TESTS.storable, flaky_tests)))
         runs = _by_month((run for news in found for run in news.runs), lambda run: run.created_at)
-        done[RUNS.name] = await self._update(RUNS, runs, merge_runs)
-        return done
+        await self._update(RUNS, runs, merge_runs)
 
-    async def _update_flaky_tests(self, observed: list[InsightsFlakyTest]) -> InsightsChanges:
+    async def _update_flaky_tests(self, observed: list[InsightsFlakyTest]) -> None:
         """Write flaky tests, first the new rows: they replace others in earlier months."""
         if not observed:
-            return InsightsChanges()
+            return
         since = month_of(min(each.workflow_created_at for each in observed) - KEPT)
         partitions = await self.store.partitions(FLAKY_TESTS.name, self.reader.project)
         months = {each.month: each for each in partitions if each.month >= since}
         stored = [row for each in months.values() for row in await self.store.read(FLAKY_TESTS, each)]
         observed = without_counted(observed, [*stored, *observed])
         written = sorted({*months, *(month_of(each.workflow_created_at) for each in observed)}, reverse=True)
-        added: list[InsightsFlakyTest] = []
-        removed: list[InsightsFlakyTest] = []
-        for month in written:
-            merge = partial(merge_flaky_tests, observed=observed, month=month)
-            more, fewer = await self.store.update(FLAKY_TESTS, self._partition(FLAKY_TESTS, month), merge)
-            added += more
-            removed += fewer
-        return count_changes(added, removed, FLAKY_TESTS.identity)
+        merges = {month: partial(merge_flaky_tests, observed=observed, month=month) for month in written}
+        await self._apply(FLAKY_TESTS, merges)
 
     async def _update(
         self, table: HistoryTable[T], months: dict[str, list[T]], merge: Callable[[list[T], list[T]], list[T]]
-    ) -> InsightsChanges:
-        done = InsightsChanges()
-        for month, rows in sorted(months.items()):
-            added, removed = await self.store.update(
-                table, self._partition(table, month), partial(_merged, merge, rows)
-            )
-            done += count_changes(added, removed, table.identity)
-        return done
+    ) -> None:
+        await self._apply(table, {month: partial(_merged, merge, rows) for month, rows in sorted(months.items())})
 
-    def _partition(self, table: HistoryTable[Any], month: str) -> Partition:
-        return Partition(table.name, self.reader.project, month)
+    async def _apply(self, table: HistoryTable[T], merges: Mapping[str, Callable[[list[T]], list[T]]]) -> None:
+        """Merge rows into the partitions of months, in this order, and count the changes."""
+        added: list[T] = []
+        removed: list[T] = []
+        for month, merge in merges.items():
+            more, fewer = await self.store.update(table, Partition(table.name, self.reader.project, month), merge)
+            added += more
+            removed += fewer
+        self.changes[table.name] += count_changes(added, removed, table.identity)
 
 
 def _merged(merge: Callable[[list[T], list[T]], list[T]], observed: list[T], stored: list[T]) -> list[T]:
@@ -231,10 +219,5 @@ async def _each_page(pages: Callable[[], AsyncGenerator[list[T]]], add: Callable
 
 
 async def _all(parts: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> list[T]:
-    """Run all parts concurrently, and return their results in order. Raises the first error."""
-    results: list[T] = []
-    for _, outcome in await fan_out_in_order(parts, lambda part: part(), concurrency=len(parts) or 1):
-        if isinstance(outcome, Exception):
-            raise outcome
-        results.append(outcome)
-    return results
+    """Read all parts concurrently, as the permits allow."""
+    return await map_concurrently(parts, lambda part: part(), concurrency=max(len(parts), 1))

@@ -23,8 +23,9 @@ from ...models.insights_tables import (
 from ...projects.given import several
 from ...slug import project_or_organization
 from ..metrics import by_workflow, weighted_median, workflow_metrics
+from ..reading import check_branch
 from ..report import InsightsReport
-from ..table import InsightsTable
+from ..table import InsightsTable, sorted_table
 from ..window import InsightsWindow, Window, parse_window
 from .layout import Partition, month_of
 from .store import HistoryStore
@@ -40,10 +41,13 @@ MAX_LISTED: Final = 10
 """Projects that an error lists."""
 
 JOBS_NOTE: Final = (
-    "Jobs are counted by whole days in UTC: their runs and credits are exact, their median and p95 are the medians of"
-    " those of the days, weighted by runs."
+    "jobs are counted by whole days in UTC: runs and credits are exact, median and p95 are the medians of those of the"
+    " days, weighted by runs"
 )
-BRANCH_NOTE: Final = "Tests and flaky tests are of all branches: a history does not contain those of one branch."
+TESTS_NOTE: Final = (
+    "test metrics cover the ten latest runs of each workflow when they were collected last in the window"
+)
+BRANCH_NOTE: Final = "tests and flaky tests cover all branches"
 
 
 async def report_from_history(
@@ -65,9 +69,7 @@ async def report_from_history(
     """
     now = datetime.now(UTC)
     span = parse_window(window, now)
-    given: Any = branch
-    if given is not None and not (isinstance(given, str) and given):
-        raise InvalidArgument(f"branch must be the name of a branch, or None for all branches, got {branch!r}")
+    check_branch(branch)
     named = None if projects is None else await _named(projects)
     store = HistoryStore(history, name="history")
     try:
@@ -161,12 +163,12 @@ class HistoryReader:
             end=self.window.end,
             branch=self.branch,
             workflows=InsightsTable(InsightsWorkflow, self.workflows),
-            runs=InsightsTable(InsightsRun, self.runs),
-            jobs=InsightsTable(InsightsJob, self.jobs),
-            flaky_tests=InsightsTable(InsightsFlakyTest, self.flaky_tests),
-            tests=InsightsTable(InsightsTest, self.tests),
+            runs=sorted_table(InsightsRun, self.runs, "created_at", "id"),
+            jobs=sorted_table(InsightsJob, self.jobs, "job"),
+            flaky_tests=sorted_table(InsightsFlakyTest, self.flaky_tests, "job", "test_name"),
+            tests=sorted_table(InsightsTest, self.tests, "job", "test_name"),
             previous=InsightsTable(InsightsWorkflow, self.previous),
-            notes=(JOBS_NOTE,) if self.branch is None else (JOBS_NOTE, BRANCH_NOTE),
+            notes=(JOBS_NOTE, TESTS_NOTE, *([] if self.branch is None else [BRANCH_NOTE])),
         )
 
     def _is_on_branch(self, row: InsightsRun | InsightsJobDay) -> bool:
@@ -199,7 +201,7 @@ def jobs_of_days(days: Iterable[InsightsJobDay]) -> list[InsightsJob]:
             p95_duration=weighted_median((day.p95_duration, day.total_runs) for day in rows),
             credits_used=sum(day.credits_used for day in rows),
         )
-        for (project, workflow, job), rows in sorted(jobs.items())
+        for (project, workflow, job), rows in jobs.items()
     ]
 
 
@@ -214,7 +216,7 @@ def joined_flaky_tests(rows: Iterable[InsightsFlakyTest]) -> list[InsightsFlakyT
             times_flaked=row.times_flaked + (before.times_flaked if before else 0),
             time_wasted=sum(wasted) if wasted else None,
         )
-    return sorted(tests.values(), key=lambda row: -row.times_flaked)
+    return list(tests.values())
 
 
 def _of_window(table: HistoryTable[Any], partitions: Iterable[Partition], window: Window) -> list[Partition]:

@@ -9,6 +9,7 @@ import attrs
 from ...harvest import parquet
 from ...harvest.ledger.values import MAX_INTEGER, valid_text
 from ...models.insights_tables import InsightsFlakyTest, InsightsJobDay, InsightsRun, InsightsTest
+from ..table import column_types
 
 T = TypeVar("T")
 
@@ -20,7 +21,7 @@ class HistoryTable(Generic[T]):
         self.name = name
         self.kind = kind
         self.identity: Callable[[T], Hashable] = attrgetter(*identity)
-        self._types = parquet.types_of(kind)
+        self._types = column_types(kind)
         self._order = attrgetter(*order, *self._types)
         fields: Any = attrs.fields(kind)  # type: ignore[arg-type]  # each is a class of attrs
         self._required = [index for index, field in enumerate(fields) if field.default is attrs.NOTHING]
