@@ -44,9 +44,7 @@ JOBS_NOTE: Final = (
     "jobs are counted by whole days in UTC: runs and credits are exact, median and p95 are the medians of those of the"
     " days, weighted by runs"
 )
-TESTS_NOTE: Final = (
-    "test metrics cover the ten latest runs of each workflow when they were collected last in the window"
-)
+TESTS_NOTE: Final = "test metrics cover the ten latest runs of each workflow at its last collection in the window"
 BRANCH_NOTE: Final = "tests and flaky tests cover all branches"
 
 

@@ -1,6 +1,7 @@
 """What `insights.collect` requests and stores."""
 
 import asyncio
+import sys
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +10,6 @@ from typing import Any
 import pytest
 
 import circleci_async as ca
-from circleci_async.config import extras
 from circleci_async.testing import FakeCircleCI
 from tests.leftovers import check_nothing_is_left
 from tests.reports.history.worlds import DAY, QUICK, TABLES, Nights, collect, files, is_empty, rows, run
@@ -124,7 +124,7 @@ async def test_a_run_without_an_end_is_replaced_whenever_it_ends(nights: Nights,
     project = nights.projects[0]
     waiting = run(project, nights.now - 5 * DAY)
     path = f"/api/v2/insights/{API}/workflows/build"
-    item = {"id": waiting.id, "branch": "main", "duration": None, "created_at": "", "stopped_at": None}
+    item: dict[str, Any] = {"id": waiting.id, "branch": "main", "duration": None, "stopped_at": None}
     item |= {"created_at": waiting.created_at.isoformat(), "credits_used": 0, "status": "unauthorized"}
     async with FakeCircleCI(nights.world) as fake, fake.client() as circle:
         fake.fail(path, status=200, body={"items": [item], "next_page_token": None})
@@ -267,8 +267,7 @@ async def test_invalid_arguments_are_named_before_any_request(
 async def test_a_missing_extra_is_named_before_any_request(
     nights: Nights, monkeypatch: pytest.MonkeyPatch, library: str, into: str, extra: str
 ) -> None:
-    find_spec = extras.find_spec
-    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == library else find_spec(name))
+    monkeypatch.setitem(sys.modules, library, None)  # as if it were not installed
     async with FakeCircleCI(nights.world) as fake, fake.client() as circle:
         with pytest.raises(ca.ConfigurationError, match=f"'circleci-async\\[{extra}\\]'"):
             await circle.insights.collect(API, into)
