@@ -53,14 +53,14 @@ async def map_concurrently(items: Collection[T], work: Callable[[T], Awaitable[R
     """
     results: dict[int, R] = {}
 
-    async def numbered_work(numbered: tuple[int, T]) -> R:
-        return await work(numbered[1])
+    async def numbered_work(numbered: tuple[int, T]) -> None:
+        number, item = numbered
+        results[number] = await work(item)
 
     async with aclosing(fan_out([*enumerate(items)], numbered_work, concurrency=concurrency)) as outcomes:
-        async for (number, _), outcome in outcomes:
-            if isinstance(outcome, Exception):
-                raise outcome
-            results[number] = outcome
+        async for _, error in outcomes:
+            if error is not None:
+                raise error
     return [results[number] for number in range(len(results))]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
@@ -36,7 +37,7 @@ from .reading import FATAL, ProjectReader, check_branch
 from .report import InsightsFailure, InsightsReport
 from .table import InsightsTable, sorted_table
 from .usage_exports import make_exports
-from .usage_rows import InsightsUsageSource, Rows, UsageFilter, usage_source
+from .usage_rows import BATCH, InsightsUsageSource, Rows, UsageFilter, usage_source
 from .window import InsightsWindow, Window, parse_window
 
 T = TypeVar("T")
@@ -171,13 +172,26 @@ class _Fetch:
         failures: list[InsightsFailure] = []
         for rows in sources:
             try:
-                await usage.add(rows, self.tracker)
+                await self._add(rows, usage)
             except (*FATAL, InvalidArgument):
                 raise
             except CircleCIError as error:
                 project = ", ".join(self.organizations)
                 failures.append(InsightsFailure(project=project, kind="usage", error=error))
         return usage.found, failures
+
+    async def _add(self, rows: Rows, usage: UsageFilter) -> None:
+        count = 0
+        try:
+            async with aclosing(rows):
+                async for row in rows:
+                    usage.add(row)
+                    count += 1
+                    if count == BATCH:
+                        self.tracker.add(usage_rows=count)
+                        count = 0
+        finally:
+            self.tracker.add(usage_rows=count)
 
 
 def _export_rows(session: Session, export: UsageExport) -> Rows:

@@ -25,7 +25,6 @@ from ..slug import ProjectSlug
 from ..usage.columns import typed
 from ..usage.export import check_completed, rows_of
 from ..usage.progress import UsageProgressTracker
-from .progress import InsightsProgressTracker
 from .window import Window
 
 __all__ = ["InsightsUsageSource"]
@@ -152,21 +151,9 @@ class UsageFilter:
                     self._by_id[project.id] = slug
         self._identified = set(self._by_id.values())
 
-    async def add(self, rows: Rows, tracker: InsightsProgressTracker) -> None:
-        """Collect rows. Raises the errors of the rows."""
-        count = 0
-        try:
-            async with aclosing(rows) as each:
-                async for row in each:
-                    count += 1
-                    if count == BATCH:
-                        tracker.add(usage_rows=count)
-                        count = 0
-                    self._add(_Cells(row))
-        finally:
-            tracker.add(usage_rows=count)
-
-    def _add(self, cells: "_Cells") -> None:
+    def add(self, row: Mapping[str, object]) -> None:
+        """Add a row, if it belongs to the report."""
+        cells = _Cells(row)
         project = self._project(cells)
         if project is None:
             return
