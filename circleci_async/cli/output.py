@@ -73,15 +73,15 @@ class Output:
         """A rich console for stderr."""
         return _console(stderr=True)
 
-    def say(self, text: "str | Text", style: str = "") -> None:
-        """Print a line for people."""
+    def say(self, text: "str | Text", style: str = "", *, wraps: bool = False) -> None:
+        """Print a line for people. `wraps`: on a terminal, wrap it at words."""
         if not self.is_json:
-            _print_line(self.console, text, style)
+            _print_line(self.console, text, style, wraps=wraps and self.is_fitted)
 
-    def note(self, text: str, style: str = "dim") -> None:
-        """Print a line on stderr, unless the command is quiet."""
+    def note(self, text: str, style: str = "dim", *, wraps: bool = False) -> None:
+        """Print a line on stderr, unless the command is quiet. `wraps`: on a terminal, wrap it at words."""
         if not self.is_quiet:
-            _print_line(self.errors, printable(text), style)
+            _print_line(self.errors, printable(text), style, wraps=wraps and self.errors.is_terminal)
 
     def error(self, message: str, hint: str | None = None, request_line: str = "") -> None:
         """Print an error, its hint and its request, if there are any, as one line on stderr."""
@@ -199,11 +199,11 @@ def _console(*, stderr: bool = False, file: TextIO | None = None) -> "Console":
     return Plain(stderr=stderr, file=file, highlight=False, markup=False, emoji=False)
 
 
-def _print_line(console: "Console", text: "str | Text", style: str = "") -> None:
+def _print_line(console: "Console", text: "str | Text", style: str = "", *, wraps: bool = False) -> None:
     from rich.text import Text
 
     line = Text(text, style) if isinstance(text, str) else text  # the newline has no style
-    console.print(line, soft_wrap=True)
+    console.print(line, soft_wrap=not wraps)
 
 
 def _style(cell: Cell) -> str:

@@ -1,5 +1,7 @@
 """The files of a history, in a folder or a bucket."""
 
+import errno
+import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -38,6 +40,10 @@ Change = Callable[["bytes | None"], "bytes | None"]
 class HistoryFiles(Protocol):
     """The files of a history. All methods block."""
 
+    def prepare(self) -> None:
+        """Check that files can be written, as far as that is possible without writing one."""
+        ...
+
     def list(self, folder: str) -> Iterable[str]:
         """Yield the names of the files below a folder, and maybe of others."""
         ...
@@ -57,6 +63,12 @@ class HistoryFolder:
     def __init__(self, root: Path, argument: str) -> None:
         self._root = root
         self._argument = argument
+
+    def prepare(self) -> None:
+        """Create the folder. Raises `LedgerError` if that fails, or if it cannot be written to."""
+        self._create(self._root)
+        if not os.access(self._root, os.W_OK | os.X_OK):
+            raise self._unwritable(self._root, os.strerror(errno.EACCES))
 
     def list(self, folder: str) -> Iterable[str]:
         """Yield the names of the Parquet files of partitions."""
@@ -95,8 +107,10 @@ class HistoryFolder:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            reason = "this is a file" if folder.is_file() else error.strerror or error
-            raise LedgerError(f"{self._argument}: cannot create the folder {folder}: {reason}") from error
+            raise self._unwritable(folder, "this is a file" if folder.is_file() else error.strerror) from error
+
+    def _unwritable(self, folder: Path, reason: str | None) -> LedgerError:
+        return LedgerError(f"{self._argument} must be a folder that can be written: {folder}: {reason}")
 
     def _lock(self) -> Lock:
         deadline = time.monotonic() + LOCK_TIMEOUT
@@ -113,6 +127,9 @@ class HistoryBucket:
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
+
+    def prepare(self) -> None:
+        """Check nothing: the first request reports what is wrong."""
 
     def list(self, folder: str) -> Iterable[str]:
         """Yield the names of all objects below a folder. Raises `StoreError`."""
@@ -164,6 +181,10 @@ class HistoryStore:
     def close(self) -> None:
         """End the threads. Idempotent."""
         self._threads.close()
+
+    async def prepare(self) -> None:
+        """Create the folder, so that one that cannot be written to is reported before anything is collected."""
+        await self._run(self._files.prepare)
 
     async def partitions(self, table: str, project: str | None = None) -> list[Partition]:
         """Return the partitions of a table, of one project or all, in the order of their months."""
