@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, overload
 
 import attrs
 
+from ..core.html import rows_html
+
 if TYPE_CHECKING:
     from polars import DataFrame
 
@@ -71,6 +73,10 @@ class InsightsTable(Sequence[T], Generic[T]):
         return NotImplemented
 
     __hash__ = None  # type: ignore[assignment]  # as of a list
+
+    def _repr_html_(self) -> str:
+        rows = ([getattr(item, name) for name in self.columns] for item in self)
+        return rows_html(self.columns, rows, len(self))
 
     def __repr__(self) -> str:
         return f"<{len(self)} rows of {self.kind.__name__}>"
