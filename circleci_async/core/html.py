@@ -19,7 +19,7 @@ MAX_CELL: Final = 100
 
 def model_html(model: Any) -> str:
     """Return a table of the fields of a model. Fields that are not in its repr are left out."""
-    kind: Any = type(model)
+    kind: type[Any] = type(model)
     lines = [
         f"<tr><th>{escape(field.name)}</th><td>{_field(field, getattr(model, field.name))}</td></tr>"
         for field in attrs.fields(kind)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, get_args, overload
 
 import attrs
 
@@ -68,9 +68,10 @@ class InsightsTable(Sequence[T], Generic[T]):
         return iter(self._items)
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, InsightsTable):
-            return self.kind is other.kind and self._items == other._items
-        return NotImplemented
+        if not isinstance(other, InsightsTable):
+            return NotImplemented
+        table = cast("InsightsTable[Any]", other)
+        return self.kind is table.kind and self._items == table._items
 
     __hash__ = None  # type: ignore[assignment]  # as of a list
 

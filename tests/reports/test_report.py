@@ -285,9 +285,10 @@ async def test_a_cancelled_report_leaves_nothing(requests: int) -> None:
     ],
 )
 async def test_an_invalid_argument_is_refused_before_any_request(arguments: dict[str, Any], message: str) -> None:
+    given: dict[str, Any] = {"projects": "gh/acme/api", **arguments}
     async with serving(acme("api")) as (fake, circle):
         with pytest.raises(ca.InvalidArgument) as caught:
-            await circle.insights.report(**{"projects": "gh/acme/api", **arguments})
+            await circle.insights.report(**given)
     assert str(caught.value).startswith(message)
     assert fake.requests == []
 
