@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, get_args, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, overload
 
 import attrs
 
@@ -70,7 +70,7 @@ class InsightsTable(Sequence[T], Generic[T]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, InsightsTable):
             return NotImplemented
-        table = cast("InsightsTable[Any]", other)
+        table: InsightsTable[Any] = other
         return self.kind is table.kind and self._items == table._items
 
     __hash__ = None  # type: ignore[assignment]  # as of a list
