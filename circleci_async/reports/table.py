@@ -24,7 +24,7 @@ def column_types(kind: type) -> dict[str, type]:
     }
 
 
-class InsightsTable(Sequence[T], Generic[T]):
+class InsightsTable(Sequence[T], Generic[T]):  # noqa: PLW1641  # unhashable, as a list
     """The rows of one table: a sequence of models of one class, also without rows."""
 
     def __init__(self, kind: type[T], items: Iterable[T] = ()) -> None:
@@ -72,8 +72,6 @@ class InsightsTable(Sequence[T], Generic[T]):
             return NotImplemented
         table: InsightsTable[Any] = other
         return self.kind is table.kind and self._items == table._items
-
-    __hash__ = None  # type: ignore[assignment]  # as of a list
 
     def _repr_html_(self) -> str:
         rows = ([getattr(item, name) for name in self.columns] for item in self)
