@@ -1,6 +1,6 @@
 """What changed against the window before? The metrics of each workflow in both windows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from ...models.insights_tables import InsightsWorkflow
@@ -27,7 +27,7 @@ def changes(table: Sequence[InsightsWorkflow], previous: Sequence[InsightsWorkfl
     now, before = _by_workflow(table), _by_workflow(previous)
     nothing = _metrics([])
     rows = [_row(*key, now.get(key, nothing), before.get(key, nothing)) for key in sorted(now | before)]
-    rows.sort(key=lambda row: (-row["credits"], -row["credits_before"]))
+    rows.sort(key=lambda row: (-row["credits"], -(row["credits_before"] or 0)))
     total = _row("", "all workflows", _metrics(table), _metrics(previous))
     return InsightsAnswer(
         key="changes",
@@ -45,13 +45,21 @@ def _metrics(workflows: Sequence[InsightsWorkflow]) -> _Metrics:
     """Return the metrics of workflows together; the percentiles of one only."""
     runs = sum(each.total_runs for each in workflows)
     one = workflows[0] if len(workflows) == 1 else None
+    failed = _sum(each.failed_runs for each in workflows)
+    rate = None if failed is None else failure_rate(failed, runs)
     return {
         "runs": runs,
-        RATE: failure_rate(sum(each.failed_runs for each in workflows), runs),
+        RATE: one.failure_rate if one else rate,
         "p50": one.median_duration if one else None,
         "p95": one.p95_duration if one else None,
-        "credits": sum(each.credits_used for each in workflows),
+        "credits": _sum(each.credits_used for each in workflows),
     }
+
+
+def _sum(values: Iterable[int | None]) -> int | None:
+    """Return the sum; None if a value is not known."""
+    known = list(values)
+    return None if None in known else sum(value or 0 for value in known)
 
 
 def _row(project: str, workflow: str, now: _Metrics, before: _Metrics) -> dict[str, Any]:
@@ -71,23 +79,30 @@ def _change(metric: str, now: float | None, before: float | None) -> float | Non
 
 
 def _text(total: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
-    ran = f"{counted(total['runs'], 'time')} ({_relative(total['runs_change'])})"
-    used = f"{credit_count(total['credits'])} ({_relative(total['credits_change'])})"
+    ran = f"{counted(total['runs'], 'time')} ({_relative('runs', total)})"
+    used = f"{credit_count(total['credits'])} ({_relative('credits', total)})"
     text = f"The workflows ran {ran} and used {used}"
     if total[f"{RATE}_change"] is not None:
         text += f"; {percent(total[RATE])} of the runs failed, {percent(total[f'{RATE}_before'])} before"
-    most = max(
-        rows, key=lambda row: (abs(row["credits"] - row["credits_before"]), abs(row["runs"] - row["runs_before"]))
-    )
-    details = f"{credit_count(most['credits'])}, {round(most['credits_before']):,} before"
+    most = max(rows, key=lambda row: (_difference("credits", row), _difference("runs", row)))
+    details = credit_count(most["credits"])
+    if most["credits_before"] is not None:
+        details += f", {round(most['credits_before']):,} before"
     if most["p50_change"] is not None:
         details += f"; median {duration(most['p50'])}, {duration(most['p50_before'])} before"
     return f"{text}. {name(most['project'], most['workflow'])} changed most: {details}."
 
 
-def _relative(change: float | None) -> str:
+def _difference(metric: str, row: dict[str, Any]) -> float:
+    """Return how much a metric changed; 0 if that is not known."""
+    before = row[f"{metric}_before"]
+    return 0 if before is None else abs(row[metric] - before)
+
+
+def _relative(metric: str, row: dict[str, Any]) -> str:
+    change = row[f"{metric}_change"]
     if change is None:
-        return "none before"
+        return "not known before" if row[f"{metric}_before"] is None else "none before"
     if abs(change) < 0.0005:
         return "as before"
     return f"{percent(abs(change))} {'more' if change > 0 else 'less'}"
