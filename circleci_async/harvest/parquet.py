@@ -72,7 +72,13 @@ def write(batches: Batches, types: Mapping[str, type], path: Path) -> int:
 def _frame_maker(types: Mapping[str, type]) -> "Callable[[Sequence[tuple[Any, ...]]], DataFrame]":
     import polars as pl
 
-    kinds = {str: pl.String(), int: pl.Int64(), datetime: pl.Datetime("us", "UTC")}
+    kinds = {
+        str: pl.String(),
+        int: pl.Int64(),
+        float: pl.Float64(),
+        bool: pl.Boolean(),
+        datetime: pl.Datetime("us", "UTC"),
+    }
     schema = {name: kinds[kind] for name, kind in types.items()}
     return lambda rows: pl.DataFrame(rows, schema=schema, orient="row")
 

@@ -39,13 +39,16 @@ class InsightsRun:
 
 @frozen(kw_only=True)
 class InsightsWorkflow:
-    """The metrics of a workflow in the window of the report, computed from its runs."""
+    """The metrics of a workflow in the window of the report, computed from its runs.
+
+    In the window before, fields are None that are not known.
+    """
 
     project: str
     workflow: str
     total_runs: int
-    successful_runs: int
-    failed_runs: int
+    successful_runs: int | None = None
+    failed_runs: int | None = None
     """Runs with the status `failed` or `error`."""
     failure_rate: float | None = None
     """Failed runs over all runs, from 0 to 1; None without runs."""
@@ -54,7 +57,7 @@ class InsightsWorkflow:
     p95_duration: float | None = None
     mean_time_to_recovery: float | None = None
     """Seconds from the end of a failed run to the end of the next successful one on the same branch."""
-    credits_used: int = 0
+    credits_used: int | None = None
 
 
 @frozen(kw_only=True)

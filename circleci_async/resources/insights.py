@@ -1,8 +1,8 @@
-"""Insights, with a snapshot of the metrics of many projects."""
+"""Insights, with reports and a snapshot of the metrics of many projects."""
 
 from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable
 from contextlib import aclosing
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ..core.arguments import check_word
 from ..core.as_completed import as_completed
@@ -11,6 +11,12 @@ from ..endpoints.resource import ProjectRef, ProjectsRef
 from ..errors import CircleCIError
 from ..models.insights import ReportingWindow, WorkflowMetrics
 from ..slug import OrgSlug, ProjectSlug
+
+if TYPE_CHECKING:
+    from ..reports.progress import OnInsightsProgress
+    from ..reports.report import InsightsReport
+    from ..reports.usage_rows import InsightsUsageSource
+    from ..reports.window import InsightsWindow
 
 P = TypeVar("P", bound=ProjectRef)
 
@@ -110,3 +116,40 @@ class Insights(Endpoints):
                     yield project, fetch(slug)
 
         return as_completed(calls(), concurrency=concurrency)
+
+    async def report(
+        self,
+        projects: ProjectsRef,
+        window: "InsightsWindow" = "90d",
+        branch: str | None = None,
+        *,
+        usage: "InsightsUsageSource | None" = None,
+        concurrency: int = 8,
+        on_progress: "OnInsightsProgress | None" = None,
+    ) -> "InsightsReport":
+        """Return a report: what the workflows of projects cost, where they fail, and whether that gets better.
+
+        `projects` are projects, organizations for all their projects, or several of both. `window`: a length until now,
+        such as `90d`, `2w` or `12h`, or a pair of start and end. `branch`: all branches by default. At most
+        `concurrency` lists are read at a time.
+
+        `usage` adds queue times, resource classes and the use of CPU and RAM: a completed `UsageExport`, the CSV file
+        of one, its rows, or True to ask CircleCI for exports, which takes minutes to hours.
+
+        What cannot be read is in `InsightsReport.failures`, and the limits of the API that apply, such as the 90 days
+        that CircleCI keeps, in `.notes`. `on_progress` is called with an `InsightsProgress`.
+
+        Raises `InvalidArgument` before anything is sent, `AuthenticationError`, and the error of an organization if no
+        project can be listed.
+        """
+        from ..reports.fetch import make_report
+
+        return await make_report(
+            self._session,
+            projects,
+            window,
+            branch,
+            usage=usage,
+            concurrency=concurrency,
+            on_progress=on_progress,
+        )
