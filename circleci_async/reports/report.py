@@ -1,12 +1,16 @@
 """The report of projects: its tables, its answers, and its page."""
 
+import os
 from datetime import datetime
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from ..errors import CircleCIError
+from ..core.arguments import local_path
+from ..downloads.replaced_file import replaced_file
+from ..errors import CircleCIError, InvalidArgument
 from ..models.insights_tables import (
     InsightsFlakyTest,
     InsightsJob,
@@ -15,6 +19,7 @@ from ..models.insights_tables import (
     InsightsUsage,
     InsightsWorkflow,
 )
+from . import page
 from .analysis.changes import changes
 from .analysis.credits import credits
 from .analysis.failures import failures
@@ -97,6 +102,31 @@ class InsightsReport:
     def frames(self) -> "dict[str, DataFrame]":
         """Return each table, by its name, as a polars `DataFrame`. Raises `ConfigurationError` without the extra."""
         return {name: self._table(name).frame() for name in TABLES}
+
+    def html(self) -> str:
+        """Return the answers as one HTML page with charts, which runs no scripts and loads nothing.
+
+        Needs the extra `report`; raises `ConfigurationError` without it. Takes a second or two of CPU time.
+        """
+        return page.document(self, self.answers)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the page of `html` to a file, and return its path. An existing file is replaced.
+
+        Blocks for a second or two: in a service, call `await asyncio.to_thread(report.save, path)`. Raises
+        `ConfigurationError` without the extra `report`, `InvalidArgument`, and `CircleCIError` if the file cannot be
+        written.
+        """
+        target = local_path("path", path)
+        if target.is_dir():
+            raise InvalidArgument(f"path must be the path of a file, got the folder {str(target)!r}: add a file name")
+        text = self.html()
+        with replaced_file("path", target) as file:
+            file.write_text(text, encoding="utf-8", newline="\n")
+        return target
+
+    def _repr_html_(self) -> str:
+        return page.fragment(self, self.answers)
 
     def _table(self, name: str) -> InsightsTable[Any]:
         table: InsightsTable[Any] = getattr(self, name)
