@@ -74,7 +74,7 @@ workflows = rows_of(
     name=names,
     runs=st.integers(0, 10**6),
     failed=st.integers(0, 10),
-    credits=st.integers(0, 10**9),
+    credits=numbers,
     median_duration=amounts,
     p95_duration=amounts,
 )
