@@ -87,6 +87,8 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .models.webhooks import *
     from .models.workflows import *
     from .reports.answer import *
+    from .reports.history.collection import *
+    from .reports.history.read import *
     from .reports.progress import *
     from .reports.report import *
     from .reports.table import *
@@ -142,6 +144,8 @@ _MODULES = (
     "logs.failures",
     "logs.output",
     "reports.answer",
+    "reports.history.collection",
+    "reports.history.read",
     "reports.progress",
     "reports.report",
     "reports.table",

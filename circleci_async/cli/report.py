@@ -9,9 +9,9 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 from ..errors import InvalidArgument
+from ..reports.analysis.wording import counted
 from ..untrusted_text import printable
 from .arguments import argument, concurrency_option, option, parse_destination, parse_path
-from .formatting import counted
 from .output import Output
 from .progress import ProgressBar
 from .runner import print_error
@@ -109,7 +109,7 @@ def _page(into: Path | None) -> Generator[Path | None]:
         yield None
         return
     from ..downloads.replaced_file import replaced_file
-    from ..reports.page import check_installed
+    from ..reports.charts import check_installed
 
     check_installed()
     with replaced_file("--into", into) as path:

@@ -1,12 +1,13 @@
 """The rows of the tables of an insights report: flat, with project and workflow. Durations are in seconds."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from attrs import frozen
 
 __all__ = [
     "InsightsFlakyTest",
     "InsightsJob",
+    "InsightsJobDay",
     "InsightsRun",
     "InsightsTest",
     "InsightsUsage",
@@ -73,6 +74,28 @@ class InsightsJob:
     median_duration: float | None = None
     """Seconds."""
     p95_duration: float | None = None
+    credits_used: int = 0
+
+
+@frozen(kw_only=True)
+class InsightsJobDay:
+    """The runs of a job on a branch that started on one day, in UTC. Kept in a history."""
+
+    project: str
+    workflow: str
+    branch: str
+    job: str
+    day: date
+    id: str
+    """The fields above, each quoted as in URLs, with `/` between them."""
+    total_runs: int
+    successful_runs: int
+    failed_runs: int
+    median_duration: float | None = None
+    """Seconds, as below."""
+    p95_duration: float | None = None
+    total_duration: float | None = None
+    """Of all runs."""
     credits_used: int = 0
 
 

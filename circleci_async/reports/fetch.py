@@ -27,14 +27,15 @@ from ..projects.given import given_projects
 from ..slug import ProjectSlug
 from ..usage.export import rows_of
 from ..usage.progress import UsageProgressTracker
+from .attempts import organization_failures
 from .metrics import by_workflow, workflow_metrics
 from .notes import notes_on
 from .previous import PreviousWindow, previous_of, workflows_before
 from .progress import InsightsProgressTracker, OnInsightsProgress
 from .project import ProjectFetch, ProjectInsights
-from .reading import FATAL, ProjectReader
+from .reading import FATAL, ProjectReader, check_branch
 from .report import InsightsFailure, InsightsReport
-from .table import InsightsTable
+from .table import InsightsTable, sorted_table
 from .usage_exports import make_exports
 from .usage_rows import BATCH, InsightsUsageSource, Rows, UsageFilter, usage_source
 from .window import InsightsWindow, Window, parse_window
@@ -55,7 +56,7 @@ async def make_report(
     """Return the report of projects; see `insights.report`. The arguments are checked before anything is sent."""
     now = datetime.now(UTC)
     span = parse_window(window, now)
-    _check_branch(branch)
+    check_branch(branch)
     check_positive_integer("concurrency", concurrency)
     check_on_progress(on_progress)
     source = usage_source(usage)
@@ -102,19 +103,17 @@ async def make_report(
         end=span.end,
         branch=branch,
         workflows=InsightsTable(InsightsWorkflow, workflows),
-        runs=_table(InsightsRun, runs, "created_at", "id"),
-        jobs=_table(InsightsJob, (job for each in read for job in each.jobs), "job"),
-        flaky_tests=_table(InsightsFlakyTest, (test for each in read for test in each.flaky_tests), "job", "test_name"),
-        tests=_table(InsightsTest, (test for each in read for test in each.tests), "job", "test_name"),
-        usage=_table(InsightsUsage, used, "started_at"),
+        runs=sorted_table(InsightsRun, runs, "created_at", "id"),
+        jobs=sorted_table(InsightsJob, (job for each in read for job in each.jobs), "job"),
+        flaky_tests=sorted_table(
+            InsightsFlakyTest, (test for each in read for test in each.flaky_tests), "job", "test_name"
+        ),
+        tests=sorted_table(InsightsTest, (test for each in read for test in each.tests), "job", "test_name"),
+        usage=sorted_table(InsightsUsage, used, "started_at"),
         has_usage=source is not None or bool(exports),
         previous=InsightsTable(InsightsWorkflow, known_before),
         failures=(
-            *(
-                InsightsFailure(project=organization, kind="projects", error=error)
-                for organization, error in given.organizations.items()
-                if error is not None
-            ),
+            *organization_failures(given),
             *(failure for each in read for failure in each.failures),
             *failed_exports,
             *failed_rows,
@@ -195,11 +194,6 @@ class _Fetch:
             self.tracker.add(usage_rows=count)
 
 
-def _check_branch(branch: Any) -> None:
-    if branch is not None and not (isinstance(branch, str) and branch):
-        raise InvalidArgument(f"branch must be the name of a branch, or None for all branches, got {branch!r}")
-
-
 def _export_rows(session: Session, export: UsageExport) -> Rows:
     tracker = UsageProgressTracker(export.usage_export_job_id, None)
     return cast(Rows, rows_of(session, export, tracker, raw=False))
@@ -207,12 +201,3 @@ def _export_rows(session: Session, export: UsageExport) -> Rows:
 
 def _workflows(runs: Iterable[InsightsRun]) -> list[InsightsWorkflow]:
     return [workflow_metrics(*names, of_workflow) for names, of_workflow in by_workflow(runs).items()]
-
-
-def _table(kind: type[T], rows: Iterable[T], *keys: str) -> InsightsTable[T]:
-    """Return a table in the order of project, workflow and other columns."""
-
-    def key(row: T) -> tuple[Any, ...]:
-        return tuple(getattr(row, name) for name in ("project", "workflow", *keys))
-
-    return InsightsTable(kind, sorted(rows, key=key))

@@ -32,6 +32,20 @@ def percentile(values: Collection[float], share: float) -> float | None:
     return ordered[below] + (ordered[below + 1] - ordered[below]) * (position - below)
 
 
+def weighted_median(values: Iterable[tuple[float | None, int]]) -> float | None:
+    """Return the median of values, each of which counts as often as its weight says; None without weights.
+
+    The smallest value up to which half of the weights lie. Unknown values do not count.
+    """
+    ordered = sorted((value, weight) for value, weight in values if value is not None)
+    left = sum(weight for _, weight in ordered) / 2
+    for value, weight in ordered:
+        left -= weight
+        if left <= 0 < weight:
+            return value
+    return None
+
+
 def durations(runs: Iterable[InsightsRun]) -> list[int]:
     """Return the durations of the runs that have one, whatever their status."""
     return [run.duration for run in runs if run.duration is not None]

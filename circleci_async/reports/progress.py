@@ -1,4 +1,4 @@
-"""The progress of a report."""
+"""The progress of a report or a collection."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -13,7 +13,7 @@ __all__ = ["InsightsProgress", "OnInsightsProgress"]
 
 @frozen(kw_only=True)
 class InsightsProgress:
-    """The progress of a report, for `on_progress`."""
+    """The progress of a report or a collection, for `on_progress`."""
 
     projects_done: int = 0
     projects_total: int = 0
@@ -31,7 +31,7 @@ OnInsightsProgress: TypeAlias = Callable[[InsightsProgress], object]
 
 
 class InsightsProgressTracker:
-    """Counts the progress of one report, and calls `on_progress`."""
+    """Counts the progress of one call, and calls `on_progress`."""
 
     def __init__(self, session: Session, on_progress: OnInsightsProgress | None) -> None:
         self.progress: InsightsProgress = InsightsProgress()

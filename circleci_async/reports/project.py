@@ -15,7 +15,8 @@ from ..models.insights import ReportingWindow
 from ..models.insights_tables import InsightsFlakyTest, InsightsJob, InsightsRun, InsightsTest
 from ..models.projects import Project
 from ..models.summaries import ProjectSummary
-from .reading import FATAL, ProjectReader
+from .attempts import Attempts
+from .reading import ProjectReader
 from .report import InsightsFailure
 from .window import Window
 
@@ -57,9 +58,11 @@ class ProjectFetch:
     on_runs: Callable[[int], None] = lambda _: None
     """Is called with the number of runs of each page."""
     found: ProjectInsights = field(init=False)
+    attempts: Attempts = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.found = ProjectInsights(self.reader.project)
+        self.attempts = Attempts(self.reader.project, self.permits, self.found.failures)
 
     async def read(self) -> ProjectInsights:
         """Return what can be read. A project that answers 404 has one failure, and nothing else is requested.
@@ -68,7 +71,7 @@ class ProjectFetch:
         """
         error: CircleCIError | None = None
         for kind, read in (("project", self._project), ("workflows", self._workflows)):
-            error = await self._attempt(kind, None, read)
+            error = await self.attempts.read(kind, None, read)
             if isinstance(error, NotFound):
                 return self.found
         parts: list[tuple[str, str | None, Callable[[], Coroutine[Any, Any, None]]]] = [
@@ -80,24 +83,8 @@ class ProjectFetch:
             parts.append(("runs", name, partial(self._runs, name)))
             parts.append(("jobs", name, partial(self._jobs, name)))
             parts.append(("tests", name, partial(self._tests, name)))
-        await map_concurrently(parts, lambda part: self._attempt(*part), concurrency=len(parts))
+        await map_concurrently(parts, lambda part: self.attempts.read(*part), concurrency=len(parts))
         return self.found
-
-    async def _attempt(
-        self, kind: str, workflow: str | None, read: Callable[[], Coroutine[Any, Any, None]]
-    ) -> CircleCIError | None:
-        """Read a part, and return the error that it failed with."""
-        try:
-            async with self.permits:
-                await read()
-        except FATAL:
-            raise
-        except CircleCIError as error:
-            self.found.failures.append(
-                InsightsFailure(project=self.found.slug, kind=kind, workflow=workflow, error=error)
-            )
-            return error
-        return None
 
     async def _project(self) -> None:
         self.found.project = await self.reader.get()

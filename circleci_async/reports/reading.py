@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
+from urllib.parse import quote
 
 from attrs import frozen
 
@@ -11,9 +12,17 @@ from ..core.paging import Page, Paged
 from ..core.session import Session
 from ..endpoints.insights import Insights
 from ..endpoints.projects import Projects
-from ..errors import AuthenticationError, ConfigurationError, DecodeError
-from ..models.insights import FlakyTest, JobMetrics, ReportingWindow, TestMetric, WorkflowRun
-from ..models.insights_tables import InsightsFlakyTest, InsightsJob, InsightsRun, InsightsTest
+from ..errors import AuthenticationError, ConfigurationError, DecodeError, InvalidArgument
+from ..models.insights import (
+    FlakyTest,
+    Granularity,
+    JobMetrics,
+    JobTimeseries,
+    ReportingWindow,
+    TestMetric,
+    WorkflowRun,
+)
+from ..models.insights_tables import InsightsFlakyTest, InsightsJob, InsightsJobDay, InsightsRun, InsightsTest
 from ..models.projects import Project
 from ..models.summaries import ProjectSummary
 from .window import Window
@@ -25,6 +34,12 @@ FATAL: Final = (AuthenticationError, ConfigurationError)
 
 MAX_FAULTY_PAGES: Final = 100
 """Pages with faulty items of one list. The next one ends the list."""
+
+
+def check_branch(branch: Any) -> None:
+    """Raise `InvalidArgument` unless `branch` is the name of a branch, or None for all branches."""
+    if branch is not None and not (isinstance(branch, str) and branch):
+        raise InvalidArgument(f"branch must be the name of a branch, or None for all branches, got {branch!r}")
 
 
 @frozen
@@ -77,6 +92,15 @@ class ProjectReader:
             async for page in pages:
                 yield [self._job(workflow, job) for job in page.items]
 
+    async def job_days(self, workflow: str, branch: str, start: datetime) -> AsyncGenerator[list[InsightsJobDay]]:
+        """Iterate pages of the runs of a workflow's jobs on a branch by day, from a time on."""
+        listed = Insights(self.session).job_timeseries(
+            self.project, workflow, branch=branch, granularity=Granularity.DAILY, start_date=start
+        )
+        async with aclosing(_pages(listed)) as pages:
+            async for page in pages:
+                yield [self._job_day(workflow, branch, bucket) for bucket in page.items]
+
     async def tests(self, workflow: str) -> list[InsightsTest]:
         """Return the tests that are among the most often failed or the slowest of the ten latest runs, each once."""
         report = await Insights(self.session).test_metrics(self.project, workflow, **self._branches)
@@ -121,6 +145,25 @@ class ProjectReader:
             failed_runs=metrics.failed_runs,
             median_duration=_number(metrics.duration_metrics.median),
             p95_duration=_number(metrics.duration_metrics.p95),
+            credits_used=metrics.total_credits_used,
+        )
+
+    def _job_day(self, workflow: str, branch: str, bucket: JobTimeseries) -> InsightsJobDay:
+        metrics, day = bucket.metrics, bucket.timestamp.astimezone(UTC).date()
+        names = (self.project, workflow, branch, bucket.name, day.isoformat())
+        return InsightsJobDay(
+            project=self.project,
+            workflow=workflow,
+            branch=branch,
+            job=bucket.name,
+            day=day,
+            id="/".join(quote(name, safe="", errors="backslashreplace") for name in names),
+            total_runs=metrics.total_runs,
+            successful_runs=metrics.successful_runs,
+            failed_runs=metrics.failed_runs,
+            median_duration=_number(metrics.duration_metrics.median),
+            p95_duration=_number(metrics.duration_metrics.p95),
+            total_duration=_number(metrics.duration_metrics.total),
             credits_used=metrics.total_credits_used,
         )
 

@@ -74,3 +74,12 @@ class InsightsTable(Sequence[T], Generic[T]):
 
     def __repr__(self) -> str:
         return f"<{len(self)} rows of {self.kind.__name__}>"
+
+
+def sorted_table(kind: type[T], rows: Iterable[T], *keys: str) -> InsightsTable[T]:
+    """Return a table in the order of project, workflow and other columns."""
+
+    def key(row: T) -> tuple[Any, ...]:
+        return tuple(getattr(row, name) for name in ("project", "workflow", *keys))
+
+    return InsightsTable(kind, sorted(rows, key=key))

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable
 from contextlib import aclosing
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ..core.arguments import check_word
@@ -13,6 +14,8 @@ from ..models.insights import ReportingWindow, WorkflowMetrics
 from ..slug import OrgSlug, ProjectSlug
 
 if TYPE_CHECKING:
+    from ..harvest.destination.place import HarvestDestination
+    from ..reports.history.collection import InsightsCollection
     from ..reports.progress import OnInsightsProgress
     from ..reports.report import InsightsReport
     from ..reports.usage_rows import InsightsUsageSource
@@ -23,6 +26,37 @@ P = TypeVar("P", bound=ProjectRef)
 
 class Insights(Endpoints):
     """Insights: metrics of workflows, jobs and tests."""
+
+    async def collect(
+        self,
+        projects: ProjectsRef,
+        into: "HarvestDestination",
+        *,
+        recheck: str | timedelta = "3d",
+        concurrency: int = 8,
+        on_progress: "OnInsightsProgress | None" = None,
+    ) -> "InsightsCollection":
+        """Add what is new to a history of runs, jobs, tests and flaky tests, which outlasts CircleCI's 90 days.
+
+        - `projects`: projects, or organizations for all of their projects.
+        - `into`: a folder, the URL of a bucket such as `s3://ci-archive/history`, or a store of obstore. The files are
+          Parquet in Hive partitions: `runs/project=gh%2Facme%2Fapi/month=2026-11/runs.parquet`.
+        - `recheck`: read the runs again that started up to this long before the newest run in the history, because
+          Insights lags by a day.
+        - `concurrency`: the lists that are read at a time.
+        - `on_progress`: a plain function, called with an `InsightsProgress`.
+
+        The first time, the runs of 90 days are read, later those since the newest run in the history. It can be
+        cancelled or killed at any time, and repeated. `report_from_history` reads the history. What cannot be read is
+        in `failures`; the rest is collected. Needs the extra `report`, and `store` for a bucket. Raises
+        `ConfigurationError` without them, `InvalidArgument`, `AuthenticationError`, `LedgerError` if a file of the
+        history is damaged, `StoreError`, and the error of an organization if no project can be listed.
+        """
+        from ..reports.history.collect import collect
+
+        return await collect(
+            self._session, projects, into, recheck=recheck, concurrency=concurrency, on_progress=on_progress
+        )
 
     @overload
     def snapshot(
