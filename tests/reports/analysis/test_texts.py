@@ -253,7 +253,7 @@ def test_jobs_that_half_of_their_class_would_do_for() -> None:
     ]
     computed = answer("sizing", usage=usage)
     assert computed.text == (
-        "1 of 6 jobs could run in half of the resource class: gh/acme/web deploy idle (large, CPU up to 34 %, "
+        "1 of 6 jobs could run in a resource class of half the size: gh/acme/web deploy idle (large, CPU up to 34 %, "
         "memory up to 21 %). It used 410 credits."
     )
     assert computed.rows[0] == {
@@ -269,10 +269,12 @@ def test_jobs_that_half_of_their_class_would_do_for() -> None:
         "credits": 410,
         "is_candidate": True,
     }
-    assert texts("sizing", usage=uses("busy", 99, 99)) == "None of 1 job could run in half of its resource class."
+    assert (
+        texts("sizing", usage=uses("busy", 99, 99)) == "None of 1 job could run in a resource class of half the size."
+    )
     many = [each for name in "abcd" for each in uses(name, 20, 20)]
     assert texts("sizing", usage=many) == (
-        "4 of 4 jobs could run in half of the resource class: "
+        "4 of 4 jobs could run in a resource class of half the size: "
         "gh/acme/web deploy a (large, CPU up to 20 %, memory up to 20 %), "
         "gh/acme/web deploy b (large, CPU up to 20 %, memory up to 20 %), "
         "gh/acme/web deploy c (large, CPU up to 20 %, memory up to 20 %) and 1 more. They used 1,640 credits."
