@@ -12,6 +12,11 @@ FAILED: Final = frozenset({"failed", "error"})
 """The statuses of failed runs."""
 
 
+def failure_rate(failed: int, runs: int) -> float | None:
+    """Return failed runs over all runs; None without runs."""
+    return failed / runs if runs else None
+
+
 def percentile(values: Collection[float], share: float) -> float | None:
     """Return the value below which a share of the values lies, from 0 to 1, interpolated; None without values.
 
@@ -73,7 +78,7 @@ def workflow_metrics(project: str, workflow: str, runs: Sequence[InsightsRun]) -
         total_runs=len(runs),
         successful_runs=sum(run.status == "success" for run in runs),
         failed_runs=failed,
-        failure_rate=failed / len(runs) if runs else None,
+        failure_rate=failure_rate(failed, len(runs)),
         median_duration=percentile(taken, 0.5),
         p95_duration=percentile(taken, 0.95),
         mean_time_to_recovery=fmean(times) if times else None,

@@ -1,12 +1,16 @@
 """The report of projects: its tables, its answers, and its page."""
 
+import os
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from ..errors import CircleCIError
+from ..core.arguments import local_path
+from ..downloads.replaced_file import replaced_file
+from ..errors import CircleCIError, InvalidArgument
 from ..models.insights_tables import (
     InsightsFlakyTest,
     InsightsJob,
@@ -15,6 +19,15 @@ from ..models.insights_tables import (
     InsightsUsage,
     InsightsWorkflow,
 )
+from . import page
+from .analysis.changes import changes
+from .analysis.credits import credits
+from .analysis.failures import failures
+from .analysis.flaky_tests import flaky_tests
+from .analysis.jobs import jobs
+from .analysis.queue import queue
+from .analysis.sizing import sizing
+from .analysis.waits import waits
 from .answer import InsightsAnswer
 from .table import InsightsTable
 
@@ -68,10 +81,19 @@ class InsightsReport:
     requests: int = 0
     """The requests that were sent."""
 
-    @property
+    @cached_property
     def answers(self) -> tuple[InsightsAnswer, ...]:
         """What the tables say: a question, an answer in words, and the data of a chart each."""
-        raise NotImplementedError
+        return (
+            failures(self.runs, self.start, self.end),
+            waits(self.runs, self.start, self.end),
+            jobs(self.jobs),
+            flaky_tests(self.flaky_tests),
+            credits(self.runs, self.jobs, self.usage),
+            queue(self.usage, self.has_usage),
+            sizing(self.usage, self.has_usage),
+            changes(self.workflows, self.previous),
+        )
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
         """Return the rows of each table, by its name, as dicts."""
@@ -80,6 +102,31 @@ class InsightsReport:
     def frames(self) -> "dict[str, DataFrame]":
         """Return each table, by its name, as a polars `DataFrame`. Raises `ConfigurationError` without the extra."""
         return {name: self._table(name).frame() for name in TABLES}
+
+    def html(self) -> str:
+        """Return the answers as one HTML page with charts, which runs no scripts and loads nothing.
+
+        Needs the extra `report`; raises `ConfigurationError` without it. Takes a second or two of CPU time.
+        """
+        return page.document(self, self.answers)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the page of `html` to a file, and return its path. An existing file is replaced.
+
+        Blocks for a second or two: in a service, call `await asyncio.to_thread(report.save, path)`. Raises
+        `ConfigurationError` without the extra `report`, `InvalidArgument`, and `CircleCIError` if the file cannot be
+        written.
+        """
+        target = local_path("path", path)
+        if target.is_dir():
+            raise InvalidArgument(f"path must be the path of a file, got the folder {str(target)!r}: add a file name")
+        text = self.html()
+        with replaced_file("path", target) as file:
+            file.write_text(text, encoding="utf-8", newline="\n")
+        return target
+
+    def _repr_html_(self) -> str:
+        return page.fragment(self, self.answers)
 
     def _table(self, name: str) -> InsightsTable[Any]:
         table: InsightsTable[Any] = getattr(self, name)

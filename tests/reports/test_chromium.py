@@ -1,0 +1,144 @@
+"""The page of a report in headless Chromium, with nothing but its file."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.reports import chromium, sample
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.skipif(bool(chromium.missing()), reason=chromium.missing())
+
+CHARTS = {  # marks at least, of the chart that is visible
+    "failures": 90 + 1 + 50,
+    "waits": 4 + 4 * 13,
+    "jobs": 12 + 1 + 12,
+    "flaky_tests": 7,
+    "credits": 2 * 15 - 3,
+    "queue": 90,
+    "sizing": 12,
+}
+
+
+CHECKS = Path(__file__).with_name("page_checks.js").read_text("utf-8")
+
+
+def checked(page: "Page", name: str) -> Any:
+    """Return what a function of page_checks.js measures."""
+    return page.evaluate(f"({CHECKS})().{name}()")
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    return sample.report(sample.answers()).save(path)
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    from playwright.sync_api import sync_playwright
+
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium.path(), args=["--no-sandbox"] if is_root else [])
+        yield browser
+        browser.close()
+
+
+def opened(browser: "Browser", file: Path, **options: Any) -> "Page":
+    page = browser.new_page(**options)
+    page.goto(file.as_uri())
+    return page
+
+
+def test_the_page_loads_nothing_and_reports_no_error(browser: "Browser", file: Path) -> None:
+    page = browser.new_page()
+    requests: list[str] = []
+    messages: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    page.goto(file.as_uri())
+    page.wait_for_load_state("networkidle")
+    assert (requests, messages) == ([file.as_uri()], [])
+    page.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_each_chart_is_drawn_once_and_readable(browser: "Browser", file: Path, width: int) -> None:
+    page = opened(browser, file, viewport={"width": width, "height": 900})
+    charts = checked(page, "charts")
+    texts = {answer.key: answer.text for answer in sample.answers()}
+    assert {key: len(found) for key, found in charts.items() if found} == dict.fromkeys(CHARTS, 1)
+    for key, (chart,) in ((key, found) for key, found in charts.items() if found):
+        assert (chart["role"], chart["label"]) == ("img", texts[key])
+        assert chart["marks"] >= CHARTS[key], key
+    layout = checked(page, "layout")
+    assert (layout["small"], layout["clipped"], layout["overlapping"]) == ([], [], [])
+    assert layout["width"] == layout["inner"] == width
+    page.close()
+
+
+def test_light_and_dark_have_contrast(browser: "Browser", file: Path) -> None:
+    found = {}
+    for scheme in ("light", "dark"):
+        page = opened(browser, file, color_scheme=scheme, viewport={"width": 1280, "height": 900})
+        found[scheme] = checked(page, "contrast")
+        page.close()
+    for contrast in found.values():
+        assert contrast["text"] >= 4.5
+        assert contrast["cells"] >= 4.5
+        assert contrast["count"]
+        assert contrast["marks"] >= 3
+    assert found["light"]["card"] != found["dark"]["card"]
+
+
+def test_a_printed_page_is_light_and_has_the_wide_charts(browser: "Browser", file: Path) -> None:
+    page = opened(browser, file, color_scheme="dark", viewport={"width": 700, "height": 900})
+    page.emulate_media(media="print")
+    assert checked(page, "contrast")["card"] == "rgb(255, 255, 255)"
+    assert page.locator(".wide svg").first.is_visible()
+    assert not page.locator(".narrow svg").first.is_visible()
+    assert not page.locator("summary").first.is_visible()
+    page.close()
+
+
+def test_the_keyboard_reaches_everything(browser: "Browser", file: Path) -> None:
+    page = opened(browser, file)
+    focused: list[tuple[str, bool]] = []
+    while len(focused) < 50:
+        page.keyboard.press("Tab")
+        name, is_visible = checked(page, "focus")
+        if name.startswith("BODY"):
+            break
+        focused.append((name, is_visible))
+    links = [f"A#{key}" for key in (*sample.KEYS, "unread", "notes")]
+    tables = [f"SUMMARY{key}" for key in CHARTS]
+    assert [name for name, _ in focused] == ["A#answers", *links, *tables, "DIVchanges"]
+    assert [name for name, is_visible in focused if not is_visible] == []
+
+    summary = page.locator("#jobs summary")
+    table = page.locator("#jobs table")
+    assert not table.is_visible()
+    summary.focus()
+    page.keyboard.press("Enter")
+    assert table.is_visible()
+    assert table.locator("tbody tr").count() == len(sample.jobs())
+    page.close()
+
+
+def test_an_empty_report_and_a_notebook_show_text(browser: "Browser", tmp_path: Path) -> None:
+    report = sample.report(sample.empty_answers())
+    for html in (report.html(), f"<!DOCTYPE html><meta charset=utf-8><table><td>{report._repr_html_()}</table>"):
+        path = tmp_path / "page.html"
+        path.write_text(html, encoding="utf-8")
+        page = opened(browser, path, viewport={"width": 390, "height": 900})
+        for answer in sample.empty_answers():
+            assert page.get_by_text(answer.text, exact=True).is_visible()
+        assert page.locator("svg").count() == 0
+        page.close()
