@@ -92,7 +92,7 @@ async def test_later_collections_ask_for_what_is_new(nights: Nights, into: Path)
     async with FakeCircleCI(nights.world) as fake, fake.client() as circle:
         collection = await circle.insights.collect(API, into, recheck=timedelta(hours=1))
 
-        requests = [(each.path, each.query["start-date"]) for each in fake.requests if "start-date" in each.query]
+        requests = [(each.path, each.query["start-date"]) for each in fake.requests if "end-date" in each.query]
     newest, new = nights.first - DAY, nights.now - DAY
     assert {start for path, start in requests if "time-series" not in path} == {f"{newest - DAY / 24:%FT%XZ}"}
     assert {start for path, start in requests if "time-series" in path} == {f"{new - DAY:%F}T00:00:00Z"}
@@ -136,6 +136,17 @@ async def test_a_run_without_an_end_is_replaced_whenever_it_ends(nights: Nights,
 
     assert collection.runs.changed == 1
     assert {each.stopped_at is None for each in rows(into)["runs"]} == {False}
+
+
+async def test_progress_counts_projects_runs_and_requests(into: Path) -> None:
+    nights = Nights("gh/acme/api", "gh/acme/web")
+    seen: list[ca.InsightsProgress] = []
+
+    collection = await collect(nights, into, *("gh/acme/api", "gh/acme/web"), on_progress=seen.append)
+
+    assert seen[0].projects_total == 2
+    last = seen[-1]
+    assert (last.projects_done, last.runs, last.requests) == (2, collection.runs.added, collection.requests)
 
 
 async def test_projects_that_fail_are_failures_and_the_others_are_collected(into: Path) -> None:
