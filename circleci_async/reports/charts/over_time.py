@@ -108,7 +108,7 @@ def waits(rows: Rows, width: int) -> Any:
         if row[percentile] is not None
     ]
     height = 260 if width == WIDE else 240
-    plot = width - 60 - (130 if width == WIDE else 92)
+    plot = width - 60 - (130 if width == WIDE else 100)
     step, top = duration_steps(max([row["seconds"] for row in values] + [1.0]))
     x = time_axis(sorted({row["week"] for row in rows}), plot)
     axis = alt.Axis(
