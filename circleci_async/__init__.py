@@ -87,8 +87,13 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .models.webhooks import *
     from .models.workflows import *
     from .reports.answer import *
+    from .reports.history.collection import *
+    from .reports.history.read import *
+    from .reports.progress import *
     from .reports.report import *
     from .reports.table import *
+    from .reports.usage_rows import *
+    from .reports.window import *
     from .slug import *
     from .usage.columns import *
     from .usage.progress import *
@@ -139,8 +144,13 @@ _MODULES = (
     "logs.failures",
     "logs.output",
     "reports.answer",
+    "reports.history.collection",
+    "reports.history.read",
+    "reports.progress",
     "reports.report",
     "reports.table",
+    "reports.usage_rows",
+    "reports.window",
     "slug",
     "usage.columns",
     "usage.progress",

@@ -45,7 +45,7 @@ def _commands(command: Any, line: str = "circleci-async") -> Iterator[tuple[str,
     """Iterate over `(command line, command)`, groups left out."""
     if isinstance(command, TyperGroup):
         for word, inner in command.commands.items():
-            yield from _commands(inner, f"{line} {word}")
+            yield from _commands(inner, line if word == getattr(command, "default", None) else f"{line} {word}")
     else:
         yield line, command
 

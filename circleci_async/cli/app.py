@@ -9,6 +9,7 @@ from io import StringIO
 from typing import Annotated, Any, NoReturn, cast
 
 import typer
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from .. import __version__
@@ -27,6 +28,7 @@ from . import (
     insights,
     listen,
     logs,
+    report,
     runner,
     trigger,
     usage,
@@ -35,8 +37,21 @@ from . import (
 from .command import Attempts, Deadline, Host, Json, Options, Quiet, Timeout, Verbose, with_client, with_output
 
 
-def _group(text: str, epilog: str | None = None) -> typer.Typer:
+class GroupWithDefault(TyperGroup):
+    """A group whose command `show` runs if no other command is named."""
+
+    default: str = "show"
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Insert the name of the default command in front of its arguments."""
+        if args and args[0] not in {*self.commands, *ctx.help_option_names}:
+            args = [self.default, *args]
+        return super().parse_args(ctx, args)
+
+
+def _group(text: str, epilog: str | None = None, kind: type[TyperGroup] = TyperGroup) -> typer.Typer:
     return typer.Typer(
+        cls=kind,
         help=text,
         epilog=epilog,
         no_args_is_help=True,
@@ -80,7 +95,14 @@ harvests.command("catalog")(with_output(catalog.catalog))
 harvests.command("prune")(with_output(harvest.prune))
 app.add_typer(harvests, name="harvest")
 
-app.command()(with_client(insights.insights))
+metrics: typer.Typer = _group(
+    "Show the metrics of workflows, or collect them. `insights PROJECT...` is short for `insights show PROJECT...`.",
+    kind=GroupWithDefault,
+)
+metrics.command("show")(with_client(insights.insights))
+app.add_typer(metrics, name="insights")
+
+app.command()(with_client(report.report, unless="history"))
 
 exports: typer.Typer = _group("Export usage and cost.")
 exports.command("export")(with_client(usage.export))

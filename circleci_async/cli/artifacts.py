@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from ..errors import CircleCIError, InvalidArgument
+from ..reports.analysis.wording import counted
 from ..untrusted_text import printable
 from .arguments import JobUrlOrProject, OptionalNumber, argument, concurrency_option, option, parse_path
 from .build_ref import JobTarget, pipeline_id
-from .formatting import counted, duration, size
+from .formatting import duration, size
 from .output import Output
 from .progress import DownloadProgressBar
 from .runner import os_error_text, print_error

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Annotated, Any, Concatenate, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, NamedTuple, cast
 
 import typer
 
@@ -96,12 +96,19 @@ def with_output(command: Callable[Concatenate[Output, ...], Coroutine[Any, Any, 
 
 def with_client(
     command: Callable[Concatenate["CircleCI", Output, ...], Coroutine[Any, Any, ExitCode]],
+    *,
+    unless: str | None = None,
 ) -> Callable[..., None]:
-    """Return a typer command for a coroutine function that takes a client, closed afterwards, and an `Output`."""
+    """Return a typer command for a coroutine function that takes a client, closed afterwards, and an `Output`.
+
+    `unless`: an option with which the command needs no client, and no token. It gets None then.
+    """
 
     async def invoke(options: Options, out: Output, **arguments: Any) -> ExitCode:
         from ..errors import AuthenticationError
 
+        if unless is not None and arguments[unless] is not None:
+            return await command(cast("CircleCI", None), out, **arguments)
         async with _client(options) as circle:
             if not circle.has_token:
                 raise _no_token(circle)

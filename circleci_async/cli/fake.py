@@ -19,6 +19,12 @@ async def fake(
             show_default=False,
         ),
     ] = None,
+    history: Annotated[
+        bool,
+        typer.Option(
+            "--history", help="Generate 90 days of runs for insights and usage exports; --seed selects other ones."
+        ),
+    ] = False,
     port: Annotated[
         int,
         typer.Option(min=0, max=65533, metavar="PORT", help="First of three consecutive ports; 0 picks free ones."),
@@ -39,7 +45,9 @@ async def fake(
     """
     from ..testing.__main__ import new_server
 
-    server = new_server(seed=seed, port=port, rate_limit=rate_limit, latency=latency, run_time=run_time)
+    server = new_server(
+        seed=seed, history=history, port=port, rate_limit=rate_limit, latency=latency, run_time=run_time
+    )
     async with server:
         if out.is_json:
             out.data(server.environment)

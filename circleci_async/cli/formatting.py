@@ -64,8 +64,3 @@ def size(count: int) -> str:
     from rich.filesize import decimal
 
     return decimal(count)
-
-
-def counted(count: int, noun: str, plural: str | None = None) -> str:
-    """Return a number and its noun: `1 file`, `2 files`."""
-    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"

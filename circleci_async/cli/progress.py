@@ -10,7 +10,8 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from ..errors import CircleCIError
-from .formatting import counted, duration, size
+from ..reports.analysis.wording import counted
+from .formatting import duration, size
 from .output import Output
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from uuid import UUID
 
 from ..core.when import to_datetime
 from ..errors import CircleCIError
+from ..reports.analysis.wording import counted
 from .arguments import Interval, argument, option, parse_path, parse_time, polling
-from .formatting import counted, size
+from .formatting import size
 from .output import Output
 
 if TYPE_CHECKING:

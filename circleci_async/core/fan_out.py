@@ -1,7 +1,16 @@
 """Process many items with bounded concurrency."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Iterator, Sized
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Sized,
+)
 from contextlib import aclosing
 from typing import TypeVar, cast
 
@@ -35,6 +44,24 @@ async def fan_out_in_order(
     async with aclosing(fan_out(enumerate(items), numbered_work, concurrency=concurrency)) as outcomes:
         found = {number: (item, outcome) async for (number, item), outcome in outcomes}
     return [found[number] for number in range(len(found))]
+
+
+async def map_concurrently(items: Collection[T], work: Callable[[T], Awaitable[R]], *, concurrency: int) -> list[R]:
+    """Return the results in the order of the items, with `concurrency` items in work.
+
+    The first error is raised at once; the other work is cancelled, and has ended by then.
+    """
+    results: dict[int, R] = {}
+
+    async def numbered_work(numbered: tuple[int, T]) -> None:
+        number, item = numbered
+        results[number] = await work(item)
+
+    async with aclosing(fan_out([*enumerate(items)], numbered_work, concurrency=concurrency)) as outcomes:
+        async for _, error in outcomes:
+            if error is not None:
+                raise error
+    return [results[number] for number in range(len(results))]
 
 
 async def _fan_out(

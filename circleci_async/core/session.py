@@ -63,6 +63,8 @@ class Session(NotPicklable):
     def __init__(self, state: ClientState, options: RequestOptions) -> None:
         self.state: ClientState = state
         self.options: RequestOptions = options
+        self.requests: int = 0
+        """HTTP requests that this session sent, counted as `Stats.requests`, which counts those of all sessions."""
         connect = min(MAX_CONNECT_TIMEOUT, options.timeout)
         self._call_timeout = Timeout(total=options.timeout, sock_connect=connect)
         self._stream_timeout = Timeout(total=None, connect=connect, sock_connect=connect, sock_read=options.timeout)
@@ -318,6 +320,7 @@ class Session(NotPicklable):
             deadline = None if headers_timeout is None else asyncio.get_running_loop().time() + headers_timeout
             while True:
                 state.stats.requests += 1
+                self.requests += 1
                 if body is not None:
                     state.stats.sent += request.sent
                 began = time.perf_counter()

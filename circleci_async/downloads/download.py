@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from attrs import frozen
 
-from ..config.log import log
+from ..core.progress import report_progress
 from ..core.resumable_body import ResumableBody
 from ..core.session import Session
 from ..errors import DownloadError
@@ -167,9 +167,6 @@ async def _receive(session: Session, body: ResumableBody, part: PartFile, source
 
 def _reporter(artifact: Artifact, on_progress: OnProgress) -> _Report:
     def report(received: int, size: int | None, done: bool) -> None:
-        try:
-            on_progress(Progress(artifact=artifact, received=received, size=size, done=done))
-        except Exception:  # a faulty callback must not fail the download
-            log.exception("on_progress failed")
+        report_progress(on_progress, Progress(artifact=artifact, received=received, size=size, done=done))
 
     return report

@@ -21,14 +21,15 @@ LOCK_NAME = ".harvest.lock"
 class Lock:
     """Locks a destination until `release`, or until the process ends, even if it is killed.
 
-    `bucket`: the location of the bucket, if `root` is its working folder.
+    `bucket`: the location of the bucket, if `root` is its working folder. `name`: of the locked file. `what`: what can
+    hold the lock.
     """
 
-    def __init__(self, root: Path, bucket: str | None = None) -> None:
-        path = root / LOCK_NAME
+    def __init__(self, root: Path, bucket: str | None = None, *, name: str = LOCK_NAME, what: str = "harvest") -> None:
+        path = root / name
         try:
             with Directory.open(os.fspath(root)) as folder:
-                self._file = folder.open_file(LOCK_NAME, os.O_RDWR | os.O_CREAT)
+                self._file = folder.open_file(name, os.O_RDWR | os.O_CREAT)
         except UnsafePath as error:
             raise LedgerError(str(error)) from None
         except OSError as error:
@@ -41,8 +42,8 @@ class Lock:
             if not isinstance(error, BlockingIOError | PermissionError):
                 raise LedgerError(f"cannot lock {path}: {error.strerror or error}") from error
             host = "" if bucket is None else f" on {shown(socket.gethostname())}"  # as the lease names a holder
-            harvest = f"another harvest (process {owner}{host})" if owner.isdigit() else "another harvest"
-            raise LedgerBusy(f"{harvest} is running in {bucket or root}") from None
+            other = f"another {what} (process {owner}{host})" if owner.isdigit() else f"another {what}"
+            raise LedgerBusy(f"{other} is running in {bucket or root}") from None
         if os.fstat(self._file).st_nlink == 1:  # otherwise it can be another file of the user, too
             with suppress(OSError):  # a full disk: only the message of `LedgerBusy` needs the process
                 os.ftruncate(self._file, 0)

@@ -1,7 +1,8 @@
 """Data frames and Parquet files of rows: the only module that imports polars."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -9,7 +10,7 @@ from ..config.extras import is_installed
 from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from polars import DataFrame
+    from polars import DataFrame, DataType
 
 Batches: TypeAlias = Iterable[Sequence[tuple[Any, ...]]]
 
@@ -69,12 +70,61 @@ def write(batches: Batches, types: Mapping[str, type], path: Path) -> int:
     return count
 
 
+def dump(rows: Sequence[tuple[Any, ...]], types: Mapping[str, type]) -> bytes:
+    """Return a Parquet file of rows: the same bytes for the same rows. Raises `ConfigurationError`."""
+    check_installed()
+    file = BytesIO()
+    _frame_maker(types)(rows).write_parquet(file, row_group_size=ROWS_PER_GROUP)
+    return file.getvalue()
+
+
+def load(content: bytes, types: Mapping[str, type]) -> list[tuple[Any, ...]]:
+    """Return the rows of a Parquet file, with these columns and types. Further columns are not read.
+
+    Raises `ValueError` if the file is damaged, lacks a column, or has values of another type, and `ConfigurationError`.
+    """
+    check_installed()
+    import polars as pl
+    from polars.exceptions import PolarsError
+
+    schema = _schema(types)
+    try:
+        found = pl.read_parquet(BytesIO(content), columns=list(types), hive_partitioning=False).cast(schema)  # type: ignore[arg-type]
+    except (PolarsError, OSError) as error:
+        raise ValueError(str(error).partition("\n")[0]) from None
+    times = [index for index, kind in enumerate(types.values()) if kind is datetime]
+    # Python needs a database of time zones to convert times with one
+    rows = found.with_columns(pl.col(pl.Datetime).dt.replace_time_zone(None)).select(list(types)).rows()
+    return [_in_utc(row, times) for row in rows] if times else rows
+
+
+def _in_utc(row: tuple[Any, ...], times: list[int]) -> tuple[Any, ...]:
+    values = list(row)
+    for index in times:
+        if values[index] is not None:
+            values[index] = values[index].replace(tzinfo=UTC)
+    return tuple(values)
+
+
 def _frame_maker(types: Mapping[str, type]) -> "Callable[[Sequence[tuple[Any, ...]]], DataFrame]":
     import polars as pl
 
-    kinds = {str: pl.String(), int: pl.Int64(), datetime: pl.Datetime("us", "UTC")}
-    schema = {name: kinds[kind] for name, kind in types.items()}
+    schema = _schema(types)
     return lambda rows: pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _schema(types: Mapping[str, type]) -> "dict[str, DataType]":
+    import polars as pl
+
+    kinds: dict[type, DataType] = {
+        str: pl.String(),
+        int: pl.Int64(),
+        float: pl.Float64(),
+        bool: pl.Boolean(),
+        date: pl.Date(),
+        datetime: pl.Datetime("us", "UTC"),
+    }
+    return {name: kinds[kind] for name, kind in types.items()}
 
 
 def _cause(error: Exception, path: Path) -> OSError:

@@ -1,12 +1,13 @@
 """The rows of the tables of an insights report: flat, with project and workflow. Durations are in seconds."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from attrs import frozen
 
 __all__ = [
     "InsightsFlakyTest",
     "InsightsJob",
+    "InsightsJobDay",
     "InsightsRun",
     "InsightsTest",
     "InsightsUsage",
@@ -39,13 +40,16 @@ class InsightsRun:
 
 @frozen(kw_only=True)
 class InsightsWorkflow:
-    """The metrics of a workflow in the window of the report, computed from its runs."""
+    """The metrics of a workflow in the window of the report, computed from its runs.
+
+    In the window before, fields are None that are not known.
+    """
 
     project: str
     workflow: str
     total_runs: int
-    successful_runs: int
-    failed_runs: int
+    successful_runs: int | None = None
+    failed_runs: int | None = None
     """Runs with the status `failed` or `error`."""
     failure_rate: float | None = None
     """Failed runs over all runs, from 0 to 1; None without runs."""
@@ -54,7 +58,7 @@ class InsightsWorkflow:
     p95_duration: float | None = None
     mean_time_to_recovery: float | None = None
     """Seconds from the end of a failed run to the end of the next successful one on the same branch."""
-    credits_used: int = 0
+    credits_used: int | None = None
 
 
 @frozen(kw_only=True)
@@ -70,6 +74,28 @@ class InsightsJob:
     median_duration: float | None = None
     """Seconds."""
     p95_duration: float | None = None
+    credits_used: int = 0
+
+
+@frozen(kw_only=True)
+class InsightsJobDay:
+    """The runs of a job on a branch that started on one day, in UTC. Kept in a history."""
+
+    project: str
+    workflow: str
+    branch: str
+    job: str
+    day: date
+    id: str
+    """The fields above, each quoted as in URLs, with `/` between them."""
+    total_runs: int
+    successful_runs: int
+    failed_runs: int
+    median_duration: float | None = None
+    """Seconds, as below."""
+    p95_duration: float | None = None
+    total_duration: float | None = None
+    """Of all runs."""
     credits_used: int = 0
 
 

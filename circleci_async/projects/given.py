@@ -21,7 +21,7 @@ async def each_project(
     Anything invalid, and an organization whose list fails, is yielded with its error, and does not stop the others.
     """
     seen: set[object] = set()
-    async with aclosing(stream(_several(projects))) as given:
+    async with aclosing(stream(several(projects))) as given:
         async for each in given:
             async with aclosing(_expanded(session, each)) as found:
                 async for project, slug in found:
@@ -61,7 +61,7 @@ async def given_projects(session: Session, projects: ProjectsRef) -> GivenProjec
     Raises `InvalidArgument` before anything is sent if one is invalid or none is given, and the error of an
     organization if no project can be listed.
     """
-    given = _several(projects)
+    given = several(projects)
     if not isinstance(given, AsyncIterable):
         given = list(given)
         for each in given:
@@ -86,7 +86,7 @@ async def given_projects(session: Session, projects: ProjectsRef) -> GivenProjec
     raise InvalidArgument(f"projects must contain at least one project, such as 'gh/acme/api', got {projects!r}")
 
 
-def _several(projects: ProjectsRef) -> Iterable[ProjectRef | OrgRef] | AsyncIterable[ProjectRef | OrgRef]:
+def several(projects: ProjectsRef) -> Iterable[ProjectRef | OrgRef] | AsyncIterable[ProjectRef | OrgRef]:
     """Return an iterable of what an argument for projects names."""
     if isinstance(projects, str | ProjectSlug | OrgSlug) or hasattr(projects, "slug"):
         return [cast("ProjectRef | OrgRef", projects)]

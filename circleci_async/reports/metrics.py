@@ -12,6 +12,11 @@ FAILED: Final = frozenset({"failed", "error"})
 """The statuses of failed runs."""
 
 
+def failure_rate(failed: int, runs: int) -> float | None:
+    """Return failed runs over all runs; None without runs."""
+    return failed / runs if runs else None
+
+
 def percentile(values: Collection[float], share: float) -> float | None:
     """Return the value below which a share of the values lies, from 0 to 1, interpolated; None without values.
 
@@ -25,6 +30,20 @@ def percentile(values: Collection[float], share: float) -> float | None:
     if position == below:
         return float(ordered[below])
     return ordered[below] + (ordered[below + 1] - ordered[below]) * (position - below)
+
+
+def weighted_median(values: Iterable[tuple[float | None, int]]) -> float | None:
+    """Return the median of values, each of which counts as often as its weight says; None without weights.
+
+    The smallest value up to which half of the weights lie. Unknown values do not count.
+    """
+    ordered = sorted((value, weight) for value, weight in values if value is not None)
+    left = sum(weight for _, weight in ordered) / 2
+    for value, weight in ordered:
+        left -= weight
+        if left <= 0 < weight:
+            return value
+    return None
 
 
 def durations(runs: Iterable[InsightsRun]) -> list[int]:
@@ -59,7 +78,7 @@ def workflow_metrics(project: str, workflow: str, runs: Sequence[InsightsRun]) -
         total_runs=len(runs),
         successful_runs=sum(run.status == "success" for run in runs),
         failed_runs=failed,
-        failure_rate=failed / len(runs) if runs else None,
+        failure_rate=failure_rate(failed, len(runs)),
         median_duration=percentile(taken, 0.5),
         p95_duration=percentile(taken, 0.95),
         mean_time_to_recovery=fmean(times) if times else None,

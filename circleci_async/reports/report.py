@@ -2,7 +2,7 @@
 
 import os
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,14 @@ from ..models.insights_tables import (
     InsightsWorkflow,
 )
 from . import page
+from .analysis.changes import changes
+from .analysis.credits import credits
+from .analysis.failures import failures
+from .analysis.flaky_tests import flaky_tests
+from .analysis.jobs import jobs
+from .analysis.queue import queue
+from .analysis.sizing import sizing
+from .analysis.waits import waits
 from .answer import InsightsAnswer
 from .table import InsightsTable
 
@@ -73,10 +81,19 @@ class InsightsReport:
     requests: int = 0
     """The requests that were sent."""
 
-    @property
+    @cached_property
     def answers(self) -> tuple[InsightsAnswer, ...]:
         """What the tables say: a question, an answer in words, and the data of a chart each."""
-        raise NotImplementedError
+        return (
+            failures(self.runs, self.start, self.end),
+            waits(self.runs, self.start, self.end),
+            jobs(self.jobs),
+            flaky_tests(self.flaky_tests),
+            credits(self.runs, self.jobs, self.usage),
+            queue(self.usage, self.has_usage),
+            sizing(self.usage, self.has_usage),
+            changes(self.workflows, self.previous),
+        )
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
         """Return the rows of each table, by its name, as dicts."""

@@ -1,7 +1,8 @@
 """The tables of a report."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, overload
 
 import attrs
 
@@ -11,6 +12,14 @@ if TYPE_CHECKING:
 __all__ = ["InsightsTable"]
 
 T = TypeVar("T")
+
+
+def column_types(kind: type) -> dict[str, type]:
+    """Return the type of each column of a class of rows, without None."""
+    fields = attrs.fields(attrs.resolve_types(kind))
+    return {
+        each.name: next((part for part in get_args(each.type) if part is not NoneType), each.type) for each in fields
+    }
 
 
 class InsightsTable(Sequence[T], Generic[T]):
@@ -33,8 +42,13 @@ class InsightsTable(Sequence[T], Generic[T]):
         return [{name: getattr(item, name) for name in names} for item in self._items]
 
     def frame(self) -> "DataFrame":
-        """Return a polars `DataFrame` with typed columns. Raises `ConfigurationError` without the extra `report`."""
-        raise NotImplementedError
+        """Return a polars `DataFrame` with typed columns, also without rows.
+
+        Raises `ConfigurationError` without the extra `report`.
+        """
+        from ..harvest import parquet  # only now: a report without frames does not need it
+
+        return parquet.frame([[tuple(row.values()) for row in self.rows()]], column_types(self.kind))
 
     def __len__(self) -> int:
         return len(self._items)
@@ -60,3 +74,12 @@ class InsightsTable(Sequence[T], Generic[T]):
 
     def __repr__(self) -> str:
         return f"<{len(self)} rows of {self.kind.__name__}>"
+
+
+def sorted_table(kind: type[T], rows: Iterable[T], *keys: str) -> InsightsTable[T]:
+    """Return a table in the order of project, workflow and other columns."""
+
+    def key(row: T) -> tuple[Any, ...]:
+        return tuple(getattr(row, name) for name in ("project", "workflow", *keys))
+
+    return InsightsTable(kind, sorted(rows, key=key))

@@ -1,8 +1,9 @@
-"""Insights, with a snapshot of the metrics of many projects."""
+"""Insights, with reports and a snapshot of the metrics of many projects."""
 
 from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable
 from contextlib import aclosing
-from typing import Any, TypeVar, overload
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ..core.arguments import check_word
 from ..core.as_completed import as_completed
@@ -12,11 +13,50 @@ from ..errors import CircleCIError
 from ..models.insights import ReportingWindow, WorkflowMetrics
 from ..slug import OrgSlug, ProjectSlug
 
+if TYPE_CHECKING:
+    from ..harvest.destination.place import HarvestDestination
+    from ..reports.history.collection import InsightsCollection
+    from ..reports.progress import OnInsightsProgress
+    from ..reports.report import InsightsReport
+    from ..reports.usage_rows import InsightsUsageSource
+    from ..reports.window import InsightsWindow
+
 P = TypeVar("P", bound=ProjectRef)
 
 
 class Insights(Endpoints):
     """Insights: metrics of workflows, jobs and tests."""
+
+    async def collect(
+        self,
+        projects: ProjectsRef,
+        into: "HarvestDestination",
+        *,
+        recheck: str | timedelta = "3d",
+        concurrency: int = 8,
+        on_progress: "OnInsightsProgress | None" = None,
+    ) -> "InsightsCollection":
+        """Add what is new to a history of runs, jobs, tests and flaky tests, which outlasts CircleCI's 90 days.
+
+        - `projects`: projects, or organizations for all of their projects.
+        - `into`: a folder, the URL of a bucket such as `s3://ci-archive/history`, or a store of obstore. The files are
+          Parquet in Hive partitions: `runs/project=gh%2Facme%2Fapi/month=2026-11/runs.parquet`.
+        - `recheck`: read the runs again that started up to this long before the newest run in the history, because
+          Insights lags by a day.
+        - `concurrency`: the lists that are read at a time.
+        - `on_progress`: a plain function, called with an `InsightsProgress`.
+
+        The first time, the runs of 90 days are read, later those since the newest run in the history. It can be
+        cancelled or killed at any time, and repeated. `report_from_history` reads the history. What cannot be read is
+        in `failures`; the rest is collected. Needs the extra `report`, and `store` for a bucket. Raises
+        `ConfigurationError` without them, `InvalidArgument`, `AuthenticationError`, `LedgerError` if a file of the
+        history is damaged, `StoreError`, and the error of an organization if no project can be listed.
+        """
+        from ..reports.history.collect import collect
+
+        return await collect(
+            self._session, projects, into, recheck=recheck, concurrency=concurrency, on_progress=on_progress
+        )
 
     @overload
     def snapshot(
@@ -110,3 +150,40 @@ class Insights(Endpoints):
                     yield project, fetch(slug)
 
         return as_completed(calls(), concurrency=concurrency)
+
+    async def report(
+        self,
+        projects: ProjectsRef,
+        window: "InsightsWindow" = "90d",
+        branch: str | None = None,
+        *,
+        usage: "InsightsUsageSource | None" = None,
+        concurrency: int = 8,
+        on_progress: "OnInsightsProgress | None" = None,
+    ) -> "InsightsReport":
+        """Return a report: what the workflows of projects cost, where they fail, and whether that gets better.
+
+        `projects` are projects, organizations for all their projects, or several of both. `window`: a length until now,
+        such as `90d`, `2w` or `12h`, or a pair of start and end. `branch`: all branches by default. At most
+        `concurrency` lists are read at a time.
+
+        `usage` adds queue times, resource classes and the use of CPU and RAM: a completed `UsageExport`, the CSV file
+        of one, its rows, or True to ask CircleCI for exports, which takes minutes to hours.
+
+        What cannot be read is in `InsightsReport.failures`, and the limits of the API that apply, such as the 90 days
+        that CircleCI keeps, in `.notes`. `on_progress` is called with an `InsightsProgress`.
+
+        Raises `InvalidArgument` before anything is sent, `AuthenticationError`, and the error of an organization if no
+        project can be listed.
+        """
+        from ..reports.fetch import make_report
+
+        return await make_report(
+            self._session,
+            projects,
+            window,
+            branch,
+            usage=usage,
+            concurrency=concurrency,
+            on_progress=on_progress,
+        )

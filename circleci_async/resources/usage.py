@@ -8,11 +8,10 @@ from ..core.when import When
 from ..endpoints.resource import Id
 from ..endpoints.usage import Usage as Endpoints
 from ..endpoints.usage import export_request
-from ..errors import InvalidArgument
-from ..models.usage import UsageExport, UsageExportState
+from ..models.usage import UsageExport
 from ..slug import segment
 from ..usage.columns import UsageRow
-from ..usage.export import INTERVAL, MAX_EXPORT_TIME, ExportWait, export_rows, rows_of, with_export_id
+from ..usage.export import INTERVAL, MAX_EXPORT_TIME, ExportWait, check_completed, export_rows, rows_of, with_export_id
 from ..usage.progress import OnUsageProgress, UsageProgressTracker
 
 
@@ -87,9 +86,5 @@ class Usage(Endpoints):
         Raises `DownloadError` if a part is refused, incomplete or malformed, and `ServerError` or `TransportError` when
         the retries are used up; calling `rows` again starts from the beginning.
         """
-        if not export.download_urls and export.state != UsageExportState.COMPLETED:
-            raise InvalidArgument(
-                f"export {export.usage_export_job_id} must be completed, got state {export.state.value!r}: wait for it"
-                " with `usage.wait`"
-            )
+        check_completed(export)
         return rows_of(self._session, export, UsageProgressTracker(export.usage_export_job_id, on_progress), raw=raw)

@@ -24,6 +24,7 @@ from .state.deploys import DeployComponent, DeployVersion
 from .state.environment_variables import EnvironmentVariable
 from .state.example import example_world
 from .state.groups import OrganizationGroup
+from .state.history import Regression
 from .state.job_tests import JobTest
 from .state.oidc import OidcClaimSet
 from .state.organizations import Organization
@@ -77,6 +78,7 @@ __all__ = [
     "Quota",
     "RateLimit",
     "Registry",
+    "Regression",
     "Repository",
     "Request",
     "Schedule",

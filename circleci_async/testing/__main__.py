@@ -18,6 +18,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="generate projects and builds from this seed (default: those of the documentation)",
     )
     parser.add_argument(
+        "--history", action="store_true", help="generate 90 days of runs for insights and usage exports (seed: 0)"
+    )
+    parser.add_argument(
         "--port", type=int, default=0, help="port of the API; the next two ports are used too (default: free ports)"
     )
     parser.add_argument(
@@ -34,17 +37,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def new_server(
-    *, seed: int | None, port: int, rate_limit: float | None, latency: float, run_time: float
+    *, seed: int | None, history: bool, port: int, rate_limit: float | None, latency: float, run_time: float
 ) -> FakeCircleCI:
     """Return a server with these options, as this program and `circleci-async fake` run it."""
     return FakeCircleCI(
-        example_world() if seed is None else World.generate(seed=seed),
+        _world(seed, history=history),
         rate_limit=rate_limit,
         latency=latency,
         run_time=run_time,
         ports=(port, port + 1, port + 2) if port else (0, 0, 0),
         record=False,
     )
+
+
+def _world(seed: int | None, *, history: bool) -> World:
+    if history:
+        return World.history(seed=seed or 0)
+    return example_world() if seed is None else World.generate(seed=seed)
 
 
 def _announce(fake: FakeCircleCI) -> None:

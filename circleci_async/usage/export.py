@@ -86,6 +86,15 @@ class ExportWait:
             await asyncio.sleep(schedule.next_delay())
 
 
+def check_completed(export: UsageExport) -> None:
+    """Raise `InvalidArgument` if the rows of an export cannot be read yet."""
+    if not export.download_urls and export.state != UsageExportState.COMPLETED:
+        raise InvalidArgument(
+            f"export {export.usage_export_job_id} must be completed, got state {export.state.value!r}: wait for it"
+            " with `usage.wait`"
+        )
+
+
 async def export_rows(
     wait: ExportWait,
     start: When,

@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 from attrs import evolve
 
-from ..config.log import log
+from ..core.progress import report_progress
 from ..models.usage import UsageExportState, UsageProgress
 
 __all__ = ["OnUsageProgress"]
@@ -24,9 +24,4 @@ class UsageProgressTracker:
     def update(self, **changes: Any) -> None:
         """Change fields of the progress, and report it."""
         self.progress = evolve(self.progress, **changes)
-        if self._on_progress is None:
-            return
-        try:
-            self._on_progress(self.progress)
-        except Exception:  # a faulty callback must not fail the export
-            log.exception("on_progress failed")
+        report_progress(self._on_progress, self.progress)

@@ -147,6 +147,15 @@ def test_fake_prints_its_environment_as_json(cli: Cli) -> None:
     assert json.loads(ran.out).keys() == {"CIRCLE_HOST", "CIRCLE_TOKEN", "CIRCLE_ARTIFACT_HOSTS"}
 
 
+def test_fake_serves_a_history(cli: Cli) -> None:
+    screen = Terminal()
+    with signal_when(lambda: screen.getvalue().endswith("}\n")):
+        ran = cli("fake", "--history", "--json", stdout=screen)
+
+    assert ran.code == 130
+    assert ran.err.startswith("Serving gh/acme/api, gh/acme/web, gh/acme/mobile, gh/acme/billing.")
+
+
 def test_fake_fails_if_its_port_is_taken(cli: Cli, fake: FakeCircleCI) -> None:
     port = int(fake.url.rpartition(":")[2])
 

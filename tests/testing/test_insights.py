@@ -98,6 +98,33 @@ async def test_a_reporting_window_contains_the_runs_that_started_in_it(
     assert item["metrics"]["total_runs"] == runs
 
 
+async def test_runs_are_dropped_after_the_retention(api: Caller, project: Project) -> None:
+    for result, days in (("failure", 61), ("success", 61), ("success", 59)):
+        _run(project, days, revision="a" * 40).jobs[0].test("test_login", result=result)
+    paths = {name: f"{BASE}/workflows{name}" for name in ("", "/build", "/build/jobs")}
+
+    async def total() -> list[int]:
+        items = {name: (await api.get(path))["items"] for name, path in paths.items()}
+        flaky = (await api.get(f"{BASE}/flaky-tests"))["total_flaky_tests"]
+        (workflow,), (job,) = items[""], items["/build/jobs"]
+        return [workflow["metrics"]["total_runs"], job["metrics"]["total_runs"], len(items["/build"]), flaky]
+
+    assert await total() == [3, 3, 3, 1]
+    project.world.insights_retention = timedelta(days=60)
+    assert await total() == [1, 1, 1, 0]
+    query = "start-date=2026-01-01T00:00:00Z&end-date=2026-03-06T00:00:00Z"
+    assert (await api.get(f"{BASE}/workflows/build?{query}"))["items"] == []
+
+
+async def test_a_rerun_is_listed_by_its_own_start(api: Caller, project: Project) -> None:
+    first, second = _run(project, 2, status="failed"), _run(project, 1)
+    rerun = first.pipeline.workflow("build", created_at=second.created_at + timedelta(minutes=5))
+
+    listed = (await api.get(f"{BASE}/workflows/build"))["items"]
+
+    assert [run["id"] for run in listed] == [rerun.id, second.id, first.id]
+
+
 async def test_a_running_workflow_is_not_counted(api: Caller, project: Project) -> None:
     project.pipeline().workflow("build", status="running").job("test", status="running")
 

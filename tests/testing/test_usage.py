@@ -2,11 +2,14 @@
 
 import csv
 import gzip
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from circleci_async.testing import FakeCircleCI, Organization, World
+from circleci_async.testing.state.usage_rows import usage_rows
+from circleci_async.usage.columns import typed
 
 from .caller import Caller
 from .clock import Clock
@@ -19,7 +22,8 @@ SPAN = {"start": "2026-05-01T00:00:00Z", "end": "2026-05-31T23:59:59Z"}
 def organization(world: World) -> Organization:
     """An organization that ran a job an hour ago."""
     project = world.project("gh/acme/api")
-    project.pipeline(branch="fix").workflow("build").job("test, lint", duration=90, resource_class="large")
+    build = project.pipeline(branch="fix").workflow("build")
+    build.job("test, lint", duration=90, resource_class="large", queue_time=7, cpu=(41.5, 97.25), ram=(20, 30))
     return project.organization
 
 
@@ -60,34 +64,150 @@ async def test_an_export_is_created_processed_and_completed(
     (row,) = await rows_at(api, done["download_urls"][0])
     project = api.fake.world.projects["gh/acme/api"]
     job = project.jobs[1]
-    assert row == {
+    expected = {
         "ORGANIZATION_ID": organization.id,
         "ORGANIZATION_NAME": "acme",
+        "ORGANIZATION_CREATED_DATE": "2020-01-06",
         "PROJECT_ID": project.id,
         "PROJECT_NAME": "api",
+        "PROJECT_CREATED_DATE": "2020-01-06",
+        "LAST_BUILD_FINISHED_AT": "2026-05-04 09:01:37",
         "VCS_NAME": "github",
         "VCS_URL": "https://github.com/acme/api",
         "VCS_BRANCH": "fix",
         "PIPELINE_ID": job.workflow.pipeline.id,
-        "PIPELINE_NUMBER": "1",
         "PIPELINE_CREATED_AT": "2026-05-04 09:00:00",
+        "PIPELINE_NUMBER": "1",
+        "IS_UNREGISTERED_USER": "false",
         "PIPELINE_TRIGGER_SOURCE": "webhook",
+        "PIPELINE_TRIGGER_USER_ID": api.fake.world.me.id,
         "WORKFLOW_ID": job.workflow.id,
         "WORKFLOW_NAME": "build",
-        "JOB_ID": job.id,
+        "WORKFLOW_FIRST_JOB_QUEUED_AT": "2026-05-04 09:00:00",
+        "WORKFLOW_FIRST_JOB_STARTED_AT": "2026-05-04 09:00:07",
+        "WORKFLOW_STOPPED_AT": "2026-05-04 09:01:37",
+        "IS_WORKFLOW_SUCCESSFUL": "true",
         "JOB_NAME": "test, lint",
         "JOB_RUN_NUMBER": "1",
+        "JOB_ID": job.id,
         "JOB_RUN_DATE": "2026-05-04",
-        "JOB_RUN_STARTED_AT": "2026-05-04 09:00:00",
-        "JOB_RUN_STOPPED_AT": "2026-05-04 09:01:30",
+        "JOB_RUN_QUEUED_AT": "2026-05-04 09:00:00",
+        "JOB_RUN_STARTED_AT": "2026-05-04 09:00:07",
+        "JOB_RUN_STOPPED_AT": "2026-05-04 09:01:37",
         "JOB_BUILD_STATUS": "success",
         "RESOURCE_CLASS": "large",
+        "OPERATING_SYSTEM": "linux",
         "EXECUTOR": "docker",
         "PARALLELISM": "1",
         "JOB_RUN_SECONDS": "90",
-        "COMPUTE_CREDITS": "15",
-        "TOTAL_CREDITS": "15",
+        "MEDIAN_CPU_UTILIZATION_PCT": "41.5",
+        "MAX_CPU_UTILIZATION_PCT": "97.25",
+        "MEDIAN_RAM_UTILIZATION_PCT": "20",
+        "MAX_RAM_UTILIZATION_PCT": "30",
+        "COMPUTE_CREDITS": "30",
+        "DLC_CREDITS": "0",
+        "USER_CREDITS": "0",
+        "STORAGE_CREDITS": "0",
+        "NETWORK_CREDITS": "0",
+        "LEASE_CREDITS": "0",
+        "LEASE_OVERAGE_CREDITS": "0",
+        "IPRANGES_CREDITS": "0",
+        "TOTAL_CREDITS": "30",
     }
+    assert list(row.items()) == list(expected.items())
+    for name, value in typed(row).items():
+        has_type = name.endswith(("_AT", "_DATE", "_CREDITS", "_PCT", "_NUMBER", "_SECONDS")) or name.startswith("IS_")
+        assert isinstance(value, str) is not (has_type or name == "PARALLELISM"), name
+
+
+async def test_columns_without_a_value_are_null(api: Caller, world: World, exports: str, clock: Clock) -> None:
+    project = world.projects["gh/acme/api"]
+    tag = project.pipeline(tag="v1", trigger_type="scheduled_pipeline").workflow("deploy", status="running")
+    tag.job("short", duration=14)
+    urls = await completed(api, exports, clock)
+    (row,) = [row for url in urls for row in await rows_at(api, url) if row["JOB_NAME"] == "short"]
+
+    assert {name for name, value in row.items() if value == r"\N"} == {
+        "VCS_BRANCH",
+        "PIPELINE_TRIGGER_USER_ID",
+        "WORKFLOW_STOPPED_AT",
+        "IS_WORKFLOW_SUCCESSFUL",
+        "MEDIAN_CPU_UTILIZATION_PCT",
+        "MAX_CPU_UTILIZATION_PCT",
+        "MEDIAN_RAM_UTILIZATION_PCT",
+        "MAX_RAM_UTILIZATION_PCT",
+    }
+    assert "" not in row.values()
+
+
+async def test_the_use_of_cpu_and_memory_is_derived_from_the_job(world: World, organization: Organization) -> None:
+    workflow = world.projects["gh/acme/api"].pipeline().workflow()
+    first, second = workflow.job("first", duration=15), workflow.job("second", duration=15, cpu=(1.5, 2))
+    given = workflow.job("given", duration=1, cpu=(1, 2), ram=(3, 4))
+    columns = ("MEDIAN_CPU", "MAX_CPU", "MEDIAN_RAM", "MAX_RAM")
+
+    def used() -> dict[str, list[Any]]:
+        rows = usage_rows(world.pipelines.all, datetime.min.replace(tzinfo=UTC), world.clock())
+        return {str(row["JOB_ID"]): [row[f"{column}_UTILIZATION_PCT"] for column in columns] for row in rows}
+
+    assert used() == used()
+    assert used()[first.id] != used()[second.id]
+    assert used()[second.id][:2] == [1.5, 2]
+    assert used()[given.id] == [1, 2, 3, 4]
+    cpu_median, cpu_max, ram_median, ram_max = used()[first.id]
+    assert 20 <= cpu_median < cpu_max <= 95
+    assert 20 <= ram_median < ram_max <= 95
+
+
+@pytest.mark.parametrize(
+    ("resource_class", "credits"),
+    [("small", 5), ("medium", 10), ("medium+", 15), ("large", 20), ("xlarge", 40), ("2xlarge", 80), ("acme/own", 10)],
+)
+async def test_credits_depend_on_minutes_nodes_and_resource_class(
+    api: Caller, world: World, resource_class: str, credits: int
+) -> None:
+    workflow = world.project("gh/acme/web").pipeline().workflow("build")
+    job = workflow.job("test", duration=90, parallelism=2, resource_class=resource_class)
+    workflow.job("hold", approval=True, duration=600)
+
+    assert job.credits == workflow.credits == 3 * credits
+    (run,) = (await api.get("/insights/gh/acme/web/workflows/build"))["items"]
+    assert run["credits_used"] == 3 * credits
+
+
+async def test_an_export_names_the_first_job_of_each_workflow_and_the_last_of_its_project(
+    api: Caller, world: World, organization: Organization, exports: str, clock: Clock
+) -> None:
+    world.projects["gh/acme/api"].created_at = organization.created_at = datetime(2024, 2, 29, 12, tzinfo=UTC)
+    pipeline = world.projects["gh/acme/api"].pipeline()
+    slow = pipeline.workflow("slow", status="failed")
+    slow.job("second", requires=[slow.job("first", duration=30, queue_time=60)], queue_time=5, status="failed")
+
+    urls = await completed(api, exports, clock)
+    rows = {row["JOB_NAME"]: row for url in urls for row in await rows_at(api, url)}
+
+    assert (rows["second"]["JOB_RUN_QUEUED_AT"], rows["second"]["JOB_RUN_STARTED_AT"]) == (
+        "2026-05-04 09:01:30",
+        "2026-05-04 09:01:35",
+    )
+    for name in ("first", "second"):
+        row = rows[name]
+        assert row["WORKFLOW_FIRST_JOB_QUEUED_AT"] == "2026-05-04 09:00:00"
+        assert row["WORKFLOW_FIRST_JOB_STARTED_AT"] == "2026-05-04 09:01:00"
+        assert (row["WORKFLOW_STOPPED_AT"], row["IS_WORKFLOW_SUCCESSFUL"]) == ("2026-05-04 09:01:45", "false")
+    assert {row["LAST_BUILD_FINISHED_AT"] for row in rows.values()} == {"2026-05-04 09:01:45"}
+    assert {(row["PROJECT_CREATED_DATE"], row["ORGANIZATION_CREATED_DATE"]) for row in rows.values()} == {
+        ("2024-02-29", "2024-02-29")
+    }
+
+
+@pytest.mark.parametrize(("executor", "system"), [("docker", "linux"), ("machine", "linux"), ("macos", "macos")])
+async def test_the_operating_system_depends_on_the_executor(world: World, executor: str, system: str) -> None:
+    world.project("gh/acme/web").pipeline().workflow().job("test", executor=executor)
+
+    (row,) = usage_rows(world.pipelines.all, datetime.min.replace(tzinfo=UTC), world.clock())
+
+    assert (row["EXECUTOR"], row["OPERATING_SYSTEM"]) == (executor, system)
 
 
 async def completed(api: Caller, exports: str, clock: Clock, body: dict[str, Any] = SPAN) -> list[str]:
@@ -127,9 +247,9 @@ async def test_a_completed_export_does_not_change(
 @pytest.mark.parametrize(
     ("start", "end", "count"),
     [
-        ("2026-05-04T09:00:00.250Z", "2026-05-04T09:00:00.250Z", 1),
-        ("2026-05-04T09:00:01Z", "2026-05-05T00:00:00Z", 0),
-        ("2026-04-04T00:00:00Z", "2026-05-04T09:00:00Z", 0),
+        ("2026-05-04T09:00:07.250Z", "2026-05-04T09:00:07.250Z", 1),
+        ("2026-05-04T09:00:08Z", "2026-05-05T00:00:00Z", 0),
+        ("2026-04-04T00:00:00Z", "2026-05-04T09:00:07Z", 0),
     ],
 )
 async def test_only_jobs_that_started_in_the_requested_time_are_exported(
@@ -144,6 +264,7 @@ async def test_jobs_that_have_not_ended_and_approvals_are_not_exported(
 ) -> None:
     workflow = api.fake.world.projects["gh/acme/api"].pipeline().workflow(status="running")
     workflow.job("hold", approval=True)
+    workflow.job("approved", approval=True, status="success")
     workflow.job("running", status="running")
     (url,) = await completed(api, exports, clock)
     assert [row["JOB_NAME"] for row in await rows_at(api, url)] == ["test, lint"]

@@ -102,7 +102,7 @@ def job_time_series(call: Call) -> Json:
     project, name = call.project(), _workflow(call)
     branch = call.query.get("branch", project.default_branch)
     granularity = call.choice("granularity", tuple(_BUCKETS), "daily")
-    bucket, kept = _BUCKETS[granularity]
+    length, kept = _BUCKETS[granularity]
     requested = _dates(call)
     oldest = call.world.clock() - kept
     runs = insights.runs(
@@ -110,9 +110,10 @@ def job_time_series(call: Call) -> Json:
     )
     dates = f"{call.query.get('start-date')} {call.query.get('end-date')}"
     return call.page(
-        insights.time_series(insights.job_runs(runs), bucket),
-        lambda each: {
-            key: timestamp(value) if key.endswith(("_at", "stamp")) else value for key, value in each.items()
+        insights.time_series(insights.job_runs(runs), length),
+        lambda group: {
+            key: timestamp(value) if key.endswith(("_at", "stamp")) else value
+            for key, value in insights.bucket(*group).items()
         },
         scope=f"time series {project.id} {name!r} {branch!r} {granularity} {dates}",
     )

@@ -1,13 +1,14 @@
 """Pipelines, workflows, jobs, and the artifacts of jobs."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from attrs import Attribute, define, field
 
 from ...errors import InvalidArgument
 from .content import Content, quote_path
+from .executors import Utilization, credits_used
 from .job_tests import JobTest
 from .pipeline_errors import PipelineError
 from .repositories import Repository
@@ -90,6 +91,10 @@ class Job:
     approved_by: User | None = field(default=None, repr=False)
     executor: str = "docker"
     resource_class: str = "medium"
+    cpu: Utilization | None = None
+    """Median and maximum percent of its CPU, for usage exports; None derives plausible numbers from the id."""
+    ram: Utilization | None = None
+    """The same of its memory."""
     contexts: tuple[str, ...] = ()
     artifacts: list[Artifact] = field(factory=list[Artifact], repr=False)
     tests: list[JobTest] = field(factory=list[JobTest], repr=False)
@@ -108,8 +113,8 @@ class Job:
 
     @property
     def credits(self) -> int:
-        """Credits used: ten per minute and node."""
-        return round((self.duration or 0) / 6 * self.parallelism)
+        """Credits used, by minute, node and resource class: ten for `medium`. An approval uses none."""
+        return credits_used(self.resource_class, self.duration or 0, self.parallelism) if self.type == "build" else 0
 
     def artifact(self, path: str, data: bytes | None = None, *, size: int | None = None, node: int = 0) -> Artifact:
         """Add an artifact: `data`, or `size` bytes that are generated while they are read.
@@ -238,12 +243,13 @@ class Job:
         self.number = self.project.next_job_number()
         self.project.world.add(self)
 
-    def set_times(self, duration: float) -> None:
-        """Set number and times from the status and the duration in seconds."""
-        start = max((job.stopped_at or job.created_at for job in self.requires), default=self.created_at)
+    def set_times(self, duration: float, queue_time: float = 0.0) -> None:
+        """Set number and times from the status, the duration and the time in the queue, both in seconds."""
+        start = ready_at(self.requires, self.created_at)
         if self.type == "build" and self.status not in UNNUMBERED:
             self.assign_number()
             self.queued_at = start
+            start += timedelta(seconds=queue_time)
         if self.status not in WAITING:
             self.started_at = start
             if self.status not in LIVE:
@@ -305,11 +311,15 @@ class Workflow:
         executor: str = "docker",
         resource_class: str = "medium",
         contexts: Sequence[str] = (),
+        queue_time: float = 0.0,
+        cpu: Utilization | None = None,
+        ram: Utilization | None = None,
     ) -> Job:
         """Add a job that does not run: its status is fixed. `approval=True` adds an approval job.
 
         `status` defaults to `success`, or to `on_hold` for an approval of a workflow that has not ended. The job
-        starts when the last of the required jobs stopped, or with the workflow, and takes `duration` seconds.
+        is queued when the last of the required jobs stopped, or with the workflow, starts `queue_time` seconds later,
+        and takes `duration` seconds. `cpu` and `ram` are the median and the maximum use in percent.
         """
         if parallelism < 1:
             raise InvalidArgument(f"parallelism must be a positive integer, got {parallelism}")
@@ -324,7 +334,8 @@ class Workflow:
         job.executor = executor
         job.resource_class = resource_class
         job.contexts = tuple(contexts)
-        job.set_times(duration)
+        job.cpu, job.ram = cpu, ram
+        job.set_times(duration, queue_time)
         if self.ended and job.stopped_at:
             self.stopped_at = max(self.stopped_at or job.stopped_at, job.stopped_at)
         return job
@@ -410,3 +421,8 @@ class Pipeline:
         self.workflows.append(workflow)
         world.add(workflow)
         return workflow
+
+
+def ready_at(requires: Iterable[Job], created_at: datetime) -> datetime:
+    """Return the time at which a job of a workflow created then is queued: when the required jobs have ended."""
+    return max((job.stopped_at or job.created_at for job in requires), default=created_at)

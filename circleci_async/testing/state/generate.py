@@ -13,9 +13,9 @@ from .script import record_steps
 from .users import User
 
 PROJECT_NAMES = ("api", "web", "mobile", "billing", "search", "docs", "infra", "reports")
-_BRANCHES = ("fix-login", "feature/dark-mode", "renovate/deps", "spike")
-_SUBJECTS = ("Fix the login", "Add dark mode", "Update dependencies", "Try something", "Tidy up", "Écrire les tests")
-_TESTS = (
+BRANCHES = ("fix-login", "feature/dark-mode", "renovate/deps", "spike")
+SUBJECTS = ("Fix the login", "Add dark mode", "Update dependencies", "Try something", "Tidy up", "Écrire les tests")
+TESTS = (
     ("test_login", "tests.test_auth", "tests/test_auth.py"),
     ("test_logout", "tests.test_auth", "tests/test_auth.py"),
     ("test_expired_session", "tests.test_auth", "tests/test_auth.py"),
@@ -25,7 +25,7 @@ _TESTS = (
     ("test_upload", "tests.test_files", None),
     ("test_download", "tests.test_files", None),
 )
-_FLAKY = "test_upload"
+FLAKY = "test_upload"
 _FILES = (
     "coverage/html/index.html",
     "coverage/coverage.xml",
@@ -70,7 +70,7 @@ class _History:
     def pipeline(self, at: datetime, artifacts: int | None) -> None:
         """Create a pipeline. With a number of `artifacts`, it succeeds on the default branch."""
         random, newest = self.random, artifacts is not None
-        branch = "main" if newest or random.random() < 0.6 else random.choice(_BRANCHES)
+        branch = "main" if newest or random.random() < 0.6 else random.choice(BRANCHES)
         actor = random.choice(self.people)
         kind = "api" if random.random() < 0.2 else "webhook"
         pipeline = self.project.pipeline(
@@ -78,7 +78,7 @@ class _History:
             created_at=at,
             actor=actor,
             trigger_type=kind,
-            subject=random.choice(_SUBJECTS),
+            subject=random.choice(SUBJECTS),
             errors=[("config", "Job test_all is not defined.")] if not newest and random.random() < 0.03 else (),
         )
         if pipeline.errors:
@@ -128,8 +128,8 @@ class _History:
         return job
 
     def _tests(self, job: Job, *, failing: bool) -> None:
-        for name, classname, file in _TESTS:
-            failed = failing and (name == _FLAKY or self.random.random() < 0.1)
+        for name, classname, file in TESTS:
+            failed = failing and (name == FLAKY or self.random.random() < 0.1)
             job.tests.append(
                 JobTest(
                     name,
@@ -145,7 +145,7 @@ class _History:
         """Add a report and other files, `number` in all; every fifth file belongs to the last job."""
         count = self.random.randrange(4) if number is None else number
         if count:
-            unit.artifact("reports/junit.xml", _junit(unit))
+            unit.artifact("reports/junit.xml", junit(unit))
         round_size = len(_FILES) * unit.parallelism
         for index in range(count - 1):
             number_of_round, place = divmod(index, round_size)
@@ -158,7 +158,8 @@ class _History:
         return round(low * (high / low) ** self.random.random()) if low else self.random.randint(0, high)
 
 
-def _junit(job: Job) -> bytes:
+def junit(job: Job) -> bytes:
+    """Return a JUnit report of the tests of a job."""
     lines = [f'<testsuite name="{job.name}" tests="{len(job.tests)}">']
     for test in job.tests:
         inside = f"<failure>{test.message}</failure>" if test.message else ""

@@ -3,7 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from statistics import fmean, median, pstdev
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ WINDOWS = {
     "last-90-days": timedelta(days=90),
 }
 MAX_SPAN = timedelta(days=90)
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 _T = TypeVar("_T")
 
@@ -42,9 +43,6 @@ class Window:
         """Return the previous span of the same length, which trends are relative to."""
         return Window(self.start - (self.end - self.start), self.start)
 
-    def __contains__(self, at: datetime) -> bool:
-        return self.start <= at < self.end
-
 
 def runs(
     project: Project,
@@ -53,14 +51,25 @@ def runs(
     workflows: Collection[str] | None = None,
     branches: Collection[str] | None = None,
 ) -> list[Workflow]:
-    """Return the ended runs that started in the window, oldest first; None selects all workflows or branches."""
-    return [
+    """Return the ended runs that started in the window, oldest first; None selects all workflows or branches.
+
+    Runs older than `World.insights_retention` are dropped.
+    """
+    start, end = max(window.start, oldest(project)), window.end
+    found = [
         workflow
         for pipeline in project.pipelines.all
         if branches is None or pipeline.branch in branches
         for workflow in pipeline.workflows
-        if workflow.ended and workflow.created_at in window and (workflows is None or workflow.name in workflows)
+        if start <= workflow.created_at < end and (workflows is None or workflow.name in workflows) and workflow.ended
     ]
+    return sorted(found, key=lambda run: run.created_at)  # a rerun can be younger than the run of the next pipeline
+
+
+def oldest(project: Project) -> datetime:
+    """Return the time before which insights have no runs."""
+    retention = project.world.insights_retention
+    return _EVER if retention is None else project.world.clock() - retention
 
 
 def job_runs(workflows: Iterable[Workflow]) -> list[Job]:
@@ -166,17 +175,18 @@ def grouped(items: Iterable[_T], key: Callable[[_T], str]) -> dict[str, list[_T]
     return groups
 
 
-def time_series(jobs: Iterable[Job], bucket: timedelta) -> list[Json]:
-    """Summarize job runs by job and time span, newest first; times are datetimes."""
+def time_series(jobs: Iterable[Job], length: timedelta) -> list[tuple[Window, str, list[Job]]]:
+    """Group job runs by time span and job, newest first."""
     groups: defaultdict[tuple[datetime, str], list[Job]] = defaultdict(list)
     for job in jobs:
         midnight = job.created_at.replace(hour=0, minute=0, second=0, microsecond=0)
-        groups[midnight + (job.created_at - midnight) // bucket * bucket, job.name].append(job)
+        groups[midnight + (job.created_at - midnight) // length * length, job.name].append(job)
     newest_first = sorted(groups, reverse=True)
-    return [_bucket(name, groups[start, name], Window(start, start + bucket)) for start, name in newest_first]
+    return [(Window(start, start + length), name, groups[start, name]) for start, name in newest_first]
 
 
-def _bucket(name: str, jobs: Sequence[Job], span: Window) -> Json:
+def bucket(span: Window, name: str, jobs: Sequence[Job]) -> Json:
+    """Summarize the runs of a job in a time span; times are datetimes."""
     metrics = counts([job.status for job in jobs], span)
     durations = [job.duration or 0 for job in jobs]
     shape = spread(durations)

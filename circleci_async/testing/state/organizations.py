@@ -1,6 +1,7 @@
 """Organizations."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 from attrs import define, field
 
@@ -15,6 +16,8 @@ from .usage import UsageExports
 
 VCS_TYPES = {"gh": "github", "bb": "bitbucket", "circleci": "circleci"}
 """The first part of a slug, and its name elsewhere in the API."""
+CREATED_AT = datetime(2020, 1, 6, tzinfo=UTC)
+"""When an organization and a project were created, unless another time is set."""
 
 
 @define(eq=False)
@@ -32,6 +35,7 @@ class Organization:
     deploy_environments: dict[str, DeployEnvironment] = field(factory=dict[str, DeployEnvironment], repr=False)
     policies: PolicyBook = field(factory=PolicyBook, repr=False)
     usage: UsageExports = field(factory=UsageExports, repr=False)
+    created_at: datetime = field(default=CREATED_AT, repr=False)
 
     @property
     def vcs(self) -> str:

@@ -3,7 +3,7 @@
 import string
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 from uuid import UUID
 
@@ -29,6 +29,8 @@ class Registry(ABC):
         """Called when a webhook delivery may be due, now or later; empty while no server runs."""
         self.me: User = self.user("octo-dev", name="Octo Dev")
         """The user whom the token belongs to."""
+        self.insights_retention: timedelta | None = None
+        """Age at which insights drop a run; None keeps all runs. CircleCI keeps them for 90 days."""
 
     @abstractmethod
     def add(self, record: object) -> None:

@@ -1,8 +1,10 @@
 """Repositories: the part of a project that its builds depend on."""
 
+from datetime import datetime
+
 from attrs import define, field
 
-from .organizations import Organization
+from .organizations import CREATED_AT, Organization
 from .registry import Registry
 
 
@@ -20,6 +22,7 @@ class Repository:
     name: str
     default_branch: str
     public: bool
+    created_at: datetime = field(default=CREATED_AT, kw_only=True, repr=False)
     _numbered_jobs: int = field(default=0, init=False, repr=False)
 
     @property

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 from ...errors import InvalidArgument
@@ -12,6 +12,7 @@ from .contexts import Context
 from .deploy_environments import DeployEnvironment
 from .events import event_type, is_completion
 from .generate import PROJECT_NAMES, populate
+from .history import Regression, populate_history
 from .organizations import VCS_TYPES, Organization
 from .pipeline_index import PipelineIndex
 from .policies import PolicyDocument
@@ -19,13 +20,16 @@ from .projects import Project
 from .registry import Registry, utc_now
 from .usage import UsageExport
 from .usage_rows import usage_rows
+from .users import User
 
 _SHORT = {"github": "gh", "bitbucket": "bb"}
 _OPAQUE = re.compile(r"[0-9A-Za-z]{21,22}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class World(Registry):
-    """The state of an embedded CircleCI, created record by record, by `World.generate` or by `example_world`.
+    """The state of an embedded CircleCI.
+
+    It is created record by record, by `World.generate`, by `World.history` or by `example_world`.
 
     Every method that creates a record returns it, and each record creates the ones that belong to it:
     `world.project("gh/acme/api").pipeline(branch="main").workflow("build").job("test").artifact("a.txt", b"...")`.
@@ -45,6 +49,8 @@ class World(Registry):
         self.continuations: dict[str | None, Pipeline] = {}
         self.workflows: dict[str, Workflow] = {}
         self.jobs: dict[str, Job] = {}
+        self.regression: Regression | None = None
+        """What became worse in the world of `World.history`."""
 
     @classmethod
     def generate(
@@ -69,11 +75,53 @@ class World(Registry):
         the clock's time.
         """
         world = cls(seed=seed, clock=clock)
-        people = [world.me, world.user("ada", name="Ada"), world.user("grace", name="Grace"), world.user("release-bot")]
-        names = [PROJECT_NAMES[n] if n < len(PROJECT_NAMES) else f"service-{n}" for n in range(projects)]
-        created = [world.project(f"gh/acme/{name}") for name in names]
+        people, created = world._populated(projects)
         populate(created, people, pipelines, artifacts, artifact_sizes, now or clock())
         return world
+
+    @classmethod
+    def history(
+        cls,
+        *,
+        seed: int = 0,
+        projects: int = 4,
+        days: int = 90,
+        runs: int = 2_000,
+        regression: bool = True,
+        now: datetime | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> Self:
+        """Create the history of an organization for insights and usage exports.
+
+        It has `projects` projects of `gh/acme` with about `runs` runs of workflows in `days` days, the most in the
+        first project. Weekdays are busy, from 7 to 19 o'clock UTC. Each project has the workflows `build-and-test`,
+        `deploy` and `nightly` on the default branch and feature branches, flaky tests, and jobs of several resource
+        classes. The job `e2e` of the few runs of `nightly` uses the most credits. Jobs of the class `large` wait for
+        minutes at nine o'clock on weekdays, and use less than half of their CPU and memory.
+
+        With `regression=True`, a workflow fails more often and a job takes longer in the last 30 days; see the
+        attribute `regression`. Insights drop runs after 90 days; see `insights_retention`.
+
+        The same seed, numbers and `now` create the same world, ids included. Dates end at `now`, which defaults to the
+        clock's time.
+        """
+        for name, value, minimum in (("projects", projects, 0), ("days", days, 1), ("runs", runs, 0)):
+            if value < minimum:
+                raise InvalidArgument(f"{name} must be an integer of at least {minimum}, got {value}")
+        end = now or clock()
+        if end.tzinfo is None:
+            raise InvalidArgument(f"now must be an aware datetime, got {end!r}")
+        world = cls(seed=seed, clock=clock)
+        people, created = world._populated(projects)
+        world.insights_retention = timedelta(days=90)
+        world.regression = populate_history(created, people, days, runs, end, regression=regression)
+        return world
+
+    def _populated(self, projects: int) -> tuple[list[User], list[Project]]:
+        """Create the people and the projects of a generated world."""
+        people = [self.me, self.user("ada", name="Ada"), self.user("grace", name="Grace"), self.user("release-bot")]
+        names = [PROJECT_NAMES[n] if n < len(PROJECT_NAMES) else f"service-{n}" for n in range(projects)]
+        return people, [self.project(f"gh/acme/{name}") for name in names]
 
     def add(self, record: object) -> None:
         """Index a record."""

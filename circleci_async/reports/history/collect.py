@@ -1,0 +1,82 @@
+"""Adds what is new in the insights of projects to a history."""
+
+import asyncio
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from ...core.arguments import check_positive_integer
+from ...core.fan_out import map_concurrently
+from ...core.progress import check_on_progress
+from ...core.session import Session
+from ...core.when import parse_when
+from ...endpoints.resource import ProjectsRef
+from ...errors import InvalidArgument
+from ...harvest.destination.place import HarvestDestination
+from ...projects.given import given_projects
+from ..attempts import Attempts, organization_failures
+from ..progress import InsightsProgressTracker, OnInsightsProgress
+from ..reading import ProjectReader
+from .collection import InsightsChanges, InsightsCollection
+from .project import ProjectCollection
+from .store import HistoryStore
+from .tables import FLAKY_TESTS, JOBS, RUNS, TESTS
+
+RECHECK: Final = "3d"
+
+
+async def collect(
+    session: Session,
+    projects: ProjectsRef,
+    into: HarvestDestination,
+    *,
+    recheck: str | timedelta = RECHECK,
+    concurrency: int = 8,
+    on_progress: OnInsightsProgress | None = None,
+) -> InsightsCollection:
+    """Add what is new to a history. See `Insights.collect`."""
+    length = _length("recheck", recheck)
+    permits = asyncio.Semaphore(check_positive_integer("concurrency", concurrency))
+    check_on_progress(on_progress)
+    session = session.with_options()  # counts the requests of this collection only
+    with closing(HistoryStore(into, name="into")) as store:
+        given = await given_projects(session, projects)
+        tracker = InsightsProgressTracker(session, on_progress)
+        tracker.update(projects_total=len(given.projects))
+        now = datetime.now(UTC)
+
+        async def collect_project(slug: str) -> ProjectCollection:
+            project = ProjectCollection(
+                ProjectReader(session, slug),
+                store,
+                Attempts(slug, permits),
+                length,
+                now,
+                lambda runs: tracker.add(runs=runs),
+            )
+            await project.collect()
+            tracker.add(projects=1)
+            return project
+
+        done = await map_concurrently(given.projects, collect_project, concurrency=concurrency)
+    changes = {
+        table.name: sum((each.changes[table.name] for each in done), InsightsChanges())
+        for table in (RUNS, JOBS, TESTS, FLAKY_TESTS)
+    }
+    return InsightsCollection(
+        location=store.location,
+        projects=given.projects,
+        runs=changes[RUNS.name],
+        jobs=changes[JOBS.name],
+        tests=changes[TESTS.name],
+        flaky_tests=changes[FLAKY_TESTS.name],
+        failures=(*organization_failures(given), *(failure for each in done for failure in each.attempts.failures)),
+        requests=session.requests,
+    )
+
+
+def _length(name: str, given: str | timedelta) -> timedelta:
+    length = parse_when(name, given)
+    if not isinstance(length, timedelta):
+        raise InvalidArgument(f"{name} must be a length of time such as '3d' or '12h', got {given!r}")
+    return length

@@ -1,0 +1,28 @@
+"""The limits of the API that apply to a report, in words."""
+
+from datetime import datetime, timedelta
+
+from ..endpoints.usage import MAX_AGE
+from .previous import DAYS_KEPT
+from .window import KEPT, REPORTING_WINDOWS, Window
+
+_DAY = timedelta(days=1)
+
+
+def notes_on(window: Window, branch: str | None, now: datetime, *, exports_usage: bool) -> list[str]:
+    """Return a sentence for each limit."""
+    notes: list[str] = []
+    if not window.is_kept(now):
+        notes.append(f"CircleCI keeps insights for {DAYS_KEPT} days: runs before {now - KEPT:%Y-%m-%d} are missing")
+    if now - window.end < _DAY:
+        notes.append("CircleCI updates insights once a day: runs of the last day can be missing")
+    if window.equal_reporting_window(now) is None:
+        days = REPORTING_WINDOWS[window.reporting_window(now)] // _DAY
+        covered = "24 hours" if days == 1 else f"{days} days"
+        notes.append(f"job metrics cover the last {covered}, because CircleCI has them for fixed windows only")
+    notes.append("test metrics cover the ten latest runs of each workflow")
+    if branch is not None:
+        notes.append("flaky tests cover all branches")
+    if exports_usage and now - window.start > MAX_AGE:
+        notes.append(f"usage exports reach back one year: usage before {now - MAX_AGE:%Y-%m-%d} is missing")
+    return notes

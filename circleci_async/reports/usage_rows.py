@@ -1,0 +1,237 @@
+"""Rows of usage exports, from any source, as rows of a report."""
+
+import asyncio
+import csv
+import gzip
+import math
+import os
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection, Iterable, Mapping
+from contextlib import aclosing
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, TextIO, TypeAlias, TypeVar, cast
+
+from attrs import frozen
+
+from ..core.arguments import is_number, local_path
+from ..core.fan_out import stream
+from ..core.session import Session
+from ..errors import InvalidArgument
+from ..models.insights_tables import InsightsUsage
+from ..models.projects import Project
+from ..models.usage import UsageExport
+from ..slug import ProjectSlug
+from ..usage.columns import typed
+from ..usage.export import check_completed, rows_of
+from ..usage.progress import UsageProgressTracker
+from .window import Window
+
+__all__ = ["InsightsUsageSource"]
+
+T = TypeVar("T")
+
+InsightsUsageSource: TypeAlias = (
+    bool | UsageExport | str | os.PathLike[str] | Iterable[Mapping[str, object]] | AsyncIterable[Mapping[str, object]]
+)
+"""The usage of a report: True for an export that CircleCI makes now, a completed export, the path of its CSV file, or
+its rows, as mappings of the names of columns to values or to their text."""
+
+Rows: TypeAlias = AsyncGenerator[Mapping[str, object]]
+
+BATCH = 1_000
+"""Rows of a file that are read at once."""
+
+
+def usage_source(usage: InsightsUsageSource | None) -> Callable[[Session], Rows] | None:
+    """Return what iterates the rows that the argument `usage` names; None for True, False and None.
+
+    Raises `InvalidArgument`, also for a file that is not a usage export. Reads the start of a file.
+    """
+    given: Any = usage
+    if given is None or isinstance(given, bool):
+        return None
+    if isinstance(given, UsageExport):
+        check_completed(given)
+        tracker = UsageProgressTracker(given.usage_export_job_id, None)
+        return lambda session: cast(Rows, rows_of(session, given, tracker, raw=False))
+    if isinstance(given, str | os.PathLike):
+        path = local_path("usage", cast("str | os.PathLike[str]", given))
+        with _csv_file(path):
+            return lambda _: _rows_of_file(path)
+    if isinstance(given, Iterable | AsyncIterable) and not isinstance(given, Mapping | bytes):
+        rows = cast("Iterable[object] | AsyncIterable[object]", given)
+        if isinstance(rows, Collection):
+            for number, row in enumerate(rows):
+                _check_row(number, row)
+        return lambda _: _checked_rows(rows)
+    raise InvalidArgument(
+        "usage must be True, a completed UsageExport, the path of the CSV file of an export, or its rows as mappings,"
+        f" got {given!r}"
+    )
+
+
+def _check_row(number: int, row: object) -> Mapping[str, object]:
+    if not isinstance(row, Mapping):
+        raise InvalidArgument(f"usage[{number}] must be a mapping of columns to values, got {row!r}")
+    return cast("Mapping[str, object]", row)
+
+
+async def _checked_rows(rows: Iterable[object] | AsyncIterable[object]) -> Rows:
+    number = 0
+    async with aclosing(stream(rows)) as each:
+        async for row in each:
+            yield _check_row(number, row)
+            number += 1
+
+
+class _csv_file:  # noqa: N801  # used as a function
+    """Opens a CSV file, also a compressed one, and checks that it has the columns of an export."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> "csv.DictReader[str]":
+        path = self._path
+        try:
+            opened: Any = gzip.open(path, "rt", encoding="utf-8-sig", newline="") if path.suffix == ".gz" else None
+            self._file: TextIO = opened or path.open(encoding="utf-8-sig", newline="")
+        except OSError as error:
+            raise _unreadable(path, error.strerror or str(error)) from None
+        try:
+            reader = csv.DictReader(self._file)
+            if not {"PROJECT_ID", "PROJECT_NAME"} & set(reader.fieldnames or ()):
+                raise _unreadable(path, "it has no column PROJECT_ID or PROJECT_NAME")
+        except (OSError, EOFError, UnicodeDecodeError, csv.Error):
+            self._file.close()
+            raise _unreadable(path, "it is not a CSV file in UTF-8") from None
+        except InvalidArgument:
+            self._file.close()
+            raise
+        return reader
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def _unreadable(path: Path, why: str) -> InvalidArgument:
+    return InvalidArgument(f"usage must be the CSV file of a usage export, got {str(path)!r}: {why}")
+
+
+async def _rows_of_file(path: Path) -> Rows:
+    with _csv_file(path) as reader:
+        while True:
+            try:
+                rows = await asyncio.to_thread(list, islice(reader, BATCH))
+            except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+                raise _unreadable(path, f"row {reader.line_num} cannot be read ({error})") from None
+            if not rows:
+                return
+            for row in rows:
+                yield row
+
+
+class UsageFilter:
+    """Collects the rows of the given projects, branch and window. A repeated job is collected once."""
+
+    def __init__(self, projects: Mapping[str, Project | None], branch: str | None, window: Window) -> None:
+        """`projects`: by slug; None for one that could not be read."""
+        self.found: list[InsightsUsage] = []
+        self._branch = branch
+        self._window = window
+        self._by_id: dict[str, str] = {}
+        self._by_name: dict[tuple[str, str], str] = {}
+        self._seen: set[str] = set()
+        for slug, project in projects.items():
+            parsed = ProjectSlug.parse(slug)
+            self._by_name[_key(parsed.organization, parsed.name)] = slug
+            if project is not None:
+                self._by_name[_key(project.organization_name, project.name)] = slug
+                if project.id is not None:
+                    self._by_id[project.id] = slug
+        self._identified = set(self._by_id.values())
+
+    def add(self, row: Mapping[str, object]) -> None:
+        """Add a row, if it belongs to the report."""
+        cells = _Cells(row)
+        project = self._project(cells)
+        if project is None:
+            return
+        usage = cells.usage(project)
+        if usage.started_at is None or usage.started_at not in self._window:
+            return
+        if (self._branch is not None and usage.branch != self._branch) or usage.job_id in self._seen:
+            return
+        if usage.job_id is not None:
+            self._seen.add(usage.job_id)
+        self.found.append(usage)
+
+    def _project(self, cells: "_Cells") -> str | None:
+        id = cells.text("PROJECT_ID")
+        if id is not None and id in self._by_id:
+            return self._by_id[id]
+        slug = self._by_name.get(_key(cells.text("ORGANIZATION_NAME") or "", cells.text("PROJECT_NAME") or ""))
+        is_another = id is not None and slug in self._identified  # of the same name, but with another id
+        return None if is_another else slug
+
+
+def _key(organization: str, name: str) -> tuple[str, str]:
+    return organization.lower(), name.lower()
+
+
+@frozen
+class _Cells:
+    """A row whose values are converted as they are read. A value of another type is None."""
+
+    row: Mapping[str, object]
+
+    def _value(self, column: str) -> object:
+        value = self.row.get(column)
+        return typed({column: value})[column] if isinstance(value, str) else value
+
+    def text(self, column: str) -> str | None:
+        value = self._value(column)
+        return value if isinstance(value, str) else None
+
+    def integer(self, column: str) -> int | None:
+        value = self._value(column)
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+    def number(self, column: str) -> float | None:
+        value: Any = self._value(column)
+        return float(value) if is_number(value) and math.isfinite(value) else None
+
+    def time(self, column: str) -> datetime | None:
+        value = self._value(column)
+        if not isinstance(value, datetime):
+            return None
+        try:
+            return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+        except OverflowError:
+            return None
+
+    def usage(self, project: str) -> InsightsUsage:
+        queued_at, started_at = self.time("JOB_RUN_QUEUED_AT"), self.time("JOB_RUN_STARTED_AT")
+        waited = (started_at - queued_at).total_seconds() if queued_at and started_at else None
+        return InsightsUsage(
+            project=project,
+            workflow=self.text("WORKFLOW_NAME") or "",
+            job=self.text("JOB_NAME") or "",
+            job_id=self.text("JOB_ID"),
+            workflow_id=self.text("WORKFLOW_ID"),
+            branch=self.text("VCS_BRANCH"),
+            status=self.text("JOB_BUILD_STATUS"),
+            resource_class=self.text("RESOURCE_CLASS"),
+            executor=self.text("EXECUTOR"),
+            parallelism=self.integer("PARALLELISM"),
+            queued_at=queued_at,
+            started_at=started_at,
+            stopped_at=self.time("JOB_RUN_STOPPED_AT"),
+            duration=self.number("JOB_RUN_SECONDS"),
+            queue_duration=waited if waited is not None and waited >= 0 else None,
+            credits_used=self.number("TOTAL_CREDITS"),
+            median_cpu=self.number("MEDIAN_CPU_UTILIZATION_PCT"),
+            max_cpu=self.number("MAX_CPU_UTILIZATION_PCT"),
+            median_ram=self.number("MEDIAN_RAM_UTILIZATION_PCT"),
+            max_ram=self.number("MAX_RAM_UTILIZATION_PCT"),
+        )
