@@ -94,7 +94,7 @@ def test_the_figures_are_those_of_the_runs() -> None:
     figures = dict(zip(page.text("dt"), page.text("dd"), strict=True))
     assert figures == {
         "Runs": "5,000",
-        "Failure rate": "10.0 %",
+        "Failure rate": "10 %",
         "p50 duration": "9 min 47 s",
         "p95 duration": "14 min 28 s",
         "Credits": "1,237,500",
@@ -179,7 +179,7 @@ def test_days_without_runs_have_no_bar() -> None:
     drawn = charts.draw(InsightsAnswer(key="failures", question="?", text="text", rows=rows))
     assert drawn
     bars = [text for text in Page(drawn.wide).text("title") if "runs failed" in text]
-    assert bars == ["Mon 4 May 2026: 50.0 % of 4 runs failed", "Wed 6 May 2026: 50.0 % of 4 runs failed"]
+    assert bars == ["Mon 4 May 2026: 50 % of 4 runs failed", "Wed 6 May 2026: 50 % of 4 runs failed"]
     assert "Mean time to recovery" not in drawn.wide
 
 
@@ -200,7 +200,7 @@ def test_a_chart_of_many_jobs_ends_with_all_others() -> None:
     drawn = charts.draw(InsightsAnswer(key="jobs", question="?", text="text", rows=rows))
     assert drawn
     tips = Page(drawn.wide).text("title")
-    assert tips[12] == "others: 1 min 30 s, 42.9 %; with those above 100.0 %"
+    assert tips[12] == "others: 1 min 30 s, 43 %; with those above 100 %"
     assert tips[0] == "job-0 · p0: 10 s, 4.8 %; with those above 4.8 %"
 
 
@@ -218,7 +218,7 @@ def test_a_table_writes_units_and_is_clipped() -> None:
     assert html.count("<tr>") == MAX_ROWS + 1
     assert f"<caption>Data: the first {MAX_ROWS} of 401 rows</caption>" in html
     cells = re.findall(r"<td[^>]*>(.*?)</td>", html)[: len(row)]
-    assert cells == ["2026-05-04", "09:00", "6 min 12 s", "12.5 %", "1,234", "yes", "-"]
+    assert cells == ["2026-05-04", "09:00", "6 min 12 s", "12 %", "1,234", "yes", "-"]
 
 
 def test_a_change_is_told_by_sign_arrow_and_word() -> None:
@@ -226,7 +226,7 @@ def test_a_change_is_told_by_sign_arrow_and_word() -> None:
     cells = [re.sub(r"<[^>]+>", "|", cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", html)]
     assert cells[:3] == [
         "1,450||▲| +11.5 % more||was 1,300|",
-        "11.8 %||▲| +4.7 points worse||was 7.1 %|",
+        "12 %||▲| +4.7 points worse||was 7.1 %|",
         "13 min 41 s||▲| +28.3 % slower||was 10 min 40 s|",
     ]
     assert cells[5] == "210||▼| -1.9 % fewer||was 214|"
