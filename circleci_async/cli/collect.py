@@ -59,8 +59,6 @@ async def collect(
         out.table(list(_tables(found).items()), COLUMNS)
         of = f"{counted(len(found.projects), 'project')}, {counted(found.requests, 'request')}"
         out.say(f"{of}, in {printable(found.location)}")
-    if not (found.projects or found.failures):
-        out.note("no projects")
     print_failures(out, found.failures)
     return 0 if found.is_complete else 1
 

@@ -85,10 +85,8 @@ async def report(
         out.data(_as_data(found, into))
     else:
         show_summary(out, found)
-    if not (found.projects or found.failures):
-        out.note("no projects")
-    for note in found.notes:
-        out.note(note, wraps=True)
+        for note in found.notes:
+            out.note(note, wraps=True)
     print_failures(out, found.failures)
     if into is not None:
         out.say(f"\nThe page is {printable(str(into))}")

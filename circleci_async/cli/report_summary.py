@@ -12,7 +12,7 @@ from .table import fit
 if TYPE_CHECKING:
     from .. import InsightsAnswer, InsightsReport
 
-WIDTH: Final = 30
+WIDTH: Final = 40
 """Columns of a sparkline, at most."""
 
 BAR: Final = 16

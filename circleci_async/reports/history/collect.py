@@ -39,7 +39,7 @@ async def collect(
     check_on_progress(on_progress)
     session = session.with_options()  # counts the requests of this collection only
     with closing(HistoryStore(into, name="into")) as store:
-        await store.prepare()
+        await store.check()
         given = await given_projects(session, projects)
         tracker = InsightsProgressTracker(session, on_progress)
         tracker.update(projects_total=len(given.projects))

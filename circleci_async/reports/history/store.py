@@ -53,11 +53,13 @@ class HistoryFolder:
         """Return the path of a file."""
         return str(self._root / name)
 
-    def prepare(self) -> None:
-        """Create the folder. Raises `LedgerError` if that fails, or if it cannot be written to."""
-        self._create(self._root)
-        if not os.access(self._root, os.W_OK | os.X_OK):
-            raise self._unwritable(self._root, os.strerror(errno.EACCES))
+    def check(self) -> None:
+        """Raise `LedgerError` if the folder cannot be written to or created. Creates nothing."""
+        nearest = next(each for each in (self._root, *self._root.parents) if each.exists())
+        if not nearest.is_dir():
+            raise self._unwritable(nearest, "this is a file")
+        if not os.access(nearest, os.W_OK | os.X_OK):
+            raise self._unwritable(nearest, os.strerror(errno.EACCES))
 
     def list(self, folder: str) -> Iterable[str]:
         """Yield the names of the Parquet files of partitions."""
@@ -126,7 +128,7 @@ class HistoryBucket:
         """Return the URL of an object."""
         return f"{self._bucket.location}/{name}"
 
-    def prepare(self) -> None:
+    def check(self) -> None:
         """Check nothing: the first request reports what is wrong."""
 
     def list(self, folder: str) -> Iterable[str]:
@@ -177,9 +179,9 @@ class HistoryStore:
         """End the threads. Idempotent."""
         self._threads.close()
 
-    async def prepare(self) -> None:
-        """Create the folder, so that one that cannot be written to is reported before anything is collected."""
-        await self._run(self._files.prepare)
+    async def check(self) -> None:
+        """Raise `LedgerError` if a folder cannot be written to. Sends no request and creates nothing."""
+        await self._run(self._files.check)
 
     async def partitions(self, table: str, project: str | None = None) -> list[Partition]:
         """Return the partitions of a table, of one project or all, in the order of their months."""

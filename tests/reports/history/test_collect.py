@@ -279,7 +279,7 @@ async def test_a_folder_that_cannot_be_written_is_an_error(nights: Nights, tmp_p
         await collect(nights, tmp_path / "file", API)
 
 
-async def test_the_folder_is_created_before_the_first_request(nights: Nights, tmp_path: Path) -> None:
+async def test_the_folder_is_checked_before_the_first_request(nights: Nights, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     async with FakeCircleCI(nights.world) as fake, fake.client() as circle:
         with pytest.raises(ca.LedgerError):
