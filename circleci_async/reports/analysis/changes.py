@@ -6,7 +6,6 @@ from typing import Any, Final
 from ...models.insights_tables import InsightsWorkflow
 from ..answer import InsightsAnswer
 from ..metrics import failure_rate
-from ..quantities import duration
 from .wording import counted, credit_count, name, percent
 
 RATE: Final = "failure_rate"

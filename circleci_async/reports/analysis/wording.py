@@ -1,6 +1,7 @@
-"""Numbers with units, and names, in the sentences of a report."""
+"""Numbers with units, dates and names, in the sentences, tables and charts of a report."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Final
 
 from ...untrusted_text import shown
@@ -12,9 +13,14 @@ MAX_NAME: Final = 60
 """Characters of a project, workflow, job or test in a sentence."""
 
 
-def counted(count: int, noun: str, plural: str | None = None) -> str:
+def counted(number: int, noun: str, plural: str | None = None) -> str:
     """Return a number and its noun: `1 file`, `2 files`."""
-    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def count(number: float) -> str:
+    """Return a number without decimals: `12,345`."""
+    return f"{number:,.0f}"
 
 
 def credit_count(credits: float) -> str:
@@ -27,8 +33,24 @@ def percent(share: float) -> str:
     value = share * 100
     if 0 < abs(value) < 0.05:
         return "under 0.1 %"
-    number = f"{value:.1f}".removesuffix(".0") if abs(value) < 9.95 else f"{value:,.0f}"
-    return f"{number} %"
+    return f"{_short(value) if abs(value) < 9.95 else f'{value:,.0f}'} %"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in at most two units: `6 min 12 s`, and from 100 hours on as `1,234 h`."""
+    if seconds < 9.95:
+        return f"{_short(seconds)} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 100:
+        return f"{hours:,} h"
+    units = ((hours, "h"), (minutes, "min")) if hours else ((minutes, "min"), (rest, "s"))
+    return " ".join(f"{number} {unit}" for number, unit in units if number)
+
+
+def day(value: date) -> str:
+    """Return a date: `4 May 2026`."""
+    return f"{value.day} {value:%b %Y}"
 
 
 def name(*parts: str) -> str:
