@@ -6,7 +6,7 @@ from typing import Any, Final
 from ...models.insights_tables import InsightsWorkflow
 from ..answer import InsightsAnswer
 from ..metrics import failure_rate
-from .wording import counted, credit_count, name, percent
+from .wording import counted, credit_count, duration, name, percent
 
 RATE: Final = "failure_rate"
 """Its change is a difference; the change of the others is a ratio."""
@@ -106,7 +106,7 @@ def _against(text: str, row: dict[str, Any], metric: str) -> str:
     """Return a number and how it differs from the one before, if that is known."""
     change = row[f"{metric}_change"]
     if row[f"{metric}_before"] is None:
-        return text
+        return f"{text} (not known before)"
     if change is None:
         return f"{text} (none before)"
     if abs(change) < 0.0005:
