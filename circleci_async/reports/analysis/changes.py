@@ -106,7 +106,7 @@ def _against(text: str, row: dict[str, Any], metric: str) -> str:
     """Return a number and how it differs from the one before, if that is known."""
     change = row[f"{metric}_change"]
     if row[f"{metric}_before"] is None:
-        return f"{text} (not known before)"
+        return text
     if change is None:
         return f"{text} (none before)"
     if abs(change) < 0.0005:

@@ -17,8 +17,9 @@ from circleci_async.reports.analysis.wording import counted, credit_count, durat
         (372, "6 min 12 s"),
         (3_599.7, "1 h"),
         (3_900, "1 h 5 min"),
-        (86_400 * 3, "72 h"),
-        (4_444_444, "1,234 h"),
+        (86_399.6, "1 d"),
+        (86_400 * 3 + 15_000, "3 d 4 h"),
+        (86_400 * 1_234, "1,234 d"),
     ],
 )
 def test_durations(seconds: float, text: str) -> None:
