@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from ...models.insights_tables import InsightsFlakyTest
 from ..answer import InsightsAnswer
-from .wording import counted, duration, name
+from ..quantities import duration
+from .wording import counted, name
 
 NO_TESTS = (
     "There are no flaky tests. CircleCI detects them in jobs that upload test results with the step store_test_results."

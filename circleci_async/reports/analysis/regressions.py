@@ -15,8 +15,9 @@ from attrs import frozen
 
 from ...models.insights_tables import InsightsRun
 from ..metrics import FAILED, by_workflow, durations, failure_rate, percentile
+from ..quantities import duration
 from .days import day_of
-from .wording import counted, duration, name, percent
+from .wording import counted, name, percent
 
 MIN_DAYS: Final = 10
 """Days with runs, before and after a change."""

@@ -8,10 +8,11 @@ from typing import Final
 from ...models.insights_tables import InsightsRun
 from ..answer import InsightsAnswer
 from ..metrics import durations, percentile
+from ..quantities import duration
 from .days import WEEK, day_of, days_between, week_of
 from .failures import no_runs
 from .regressions import duration_changes, duration_sentences
-from .wording import counted, duration
+from .wording import counted
 
 MAX_COMPARED: Final = 4
 """The last complete weeks are compared with as many first ones."""
@@ -68,7 +69,7 @@ def _sentences(taken: _Groups, start: datetime, end: datetime) -> list[str]:
         if compared and first and last:
             now, before = _both(last, " at the median", " at p95"), _both(first)
             sentences.append(f"{subject} took {now} in the last {span}, {before} in the first {span}.")
-        elif every := _of_weeks(taken, weeks, branch):
+        elif every := [seconds for (_, each), group in taken.items() if each == branch for seconds in group]:
             sentences.append(f"{subject} took {_both(every, ' at the median', ' at p95')}.")
     return sentences
 

@@ -23,23 +23,12 @@ def credit_count(credits: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share as `21 %`, below 10 % as `2.1 %`."""
+    """Return a share as `21 %`, below 10 % as `2.1 %`: rounder than in tables."""
     value = share * 100
     if 0 < abs(value) < 0.05:
         return "under 0.1 %"
-    return f"{_short(value) if abs(value) < 9.95 else f'{value:,.0f}'} %"
-
-
-def duration(seconds: float) -> str:
-    """Return a duration in at most two units: `6 min 12 s`, and from 100 hours on as `1,234 h`."""
-    if seconds < 9.95:
-        return f"{_short(seconds)} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours >= 100:
-        return f"{hours:,} h"
-    units = ((hours, "h"), (minutes, "min")) if hours else ((minutes, "min"), (rest, "s"))
-    return " ".join(f"{count} {unit}" for count, unit in units if count)
+    number = f"{value:.1f}".removesuffix(".0") if abs(value) < 9.95 else f"{value:,.0f}"
+    return f"{number} %"
 
 
 def name(*parts: str) -> str:
@@ -50,7 +39,3 @@ def name(*parts: str) -> str:
 def listed(items: Sequence[str]) -> str:
     """Return `a, b and c`."""
     return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
-
-
-def _short(value: float) -> str:
-    return f"{value:.1f}".removesuffix(".0")

@@ -22,10 +22,11 @@ def test_a_change_waits_for_that_of_another_collection(tmp_path: Path) -> None:
     folder = HistoryFolder(tmp_path / "history", "into")
     seen: list[bytes | None] = []
 
-    def second() -> None:
-        folder.update(NAME, lambda content: seen.append(content) or b"second")  # type: ignore[func-returns-value]
+    def second(content: bytes | None) -> bytes:
+        seen.append(content)
+        return b"second"
 
-    other = threading.Thread(target=second)
+    other = threading.Thread(target=folder.update, args=(NAME, second))
 
     def first(content: bytes | None) -> bytes:
         seen.append(content)
