@@ -98,7 +98,7 @@ clean:  ## remove everything that the targets created
 # Each stamp stands for a set of installed packages. It is remade when pyproject.toml or .venv changes.
 .venv/.package: pyproject.toml .venv/pyvenv.cfg
 	@echo "Installing circleci-async and its dependencies from $(index) into .venv ..."
-	@$(install) --editable '.[cli,store]' || $(not_installed)
+	@$(install) --editable '.[cli,store,report]' || $(not_installed)
 	@touch $@
 
 .venv/.test .venv/.check .venv/.docs .venv/.bench: .venv/.package

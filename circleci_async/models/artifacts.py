@@ -1,6 +1,6 @@
 """Artifacts."""
 
-from attrs import frozen
+from ..core.model import frozen
 
 __all__ = ["Artifact"]
 

@@ -2,8 +2,7 @@
 
 from datetime import datetime
 
-from attrs import frozen
-
+from ..core.model import frozen
 from .open_enum import OpenEnum
 
 __all__ = ["CheckoutKey", "CheckoutKeyType", "KeyDigest"]

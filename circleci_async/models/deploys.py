@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from attrs import frozen
+from ..core.model import frozen
 
 __all__ = ["DeployComponent", "DeployEnvironment", "DeployLabel", "DeployVersion"]
 

@@ -2,7 +2,9 @@
 
 from datetime import datetime
 
-from attrs import field, frozen
+from attrs import field
+
+from ..core.model import frozen
 
 __all__ = ["EnvironmentVariable"]
 

@@ -1,6 +1,6 @@
 """Groups of an organization's users."""
 
-from attrs import frozen
+from ..core.model import frozen
 
 __all__ = ["OrganizationGroup"]
 

@@ -6,8 +6,9 @@ A trend is the ratio of a value to that of the previous reporting window.
 from datetime import datetime
 from typing import ClassVar, Final
 
-from attrs import field, frozen
+from attrs import field
 
+from ..core.model import frozen
 from .open_enum import OpenEnum
 
 __all__ = [

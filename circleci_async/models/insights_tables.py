@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from attrs import frozen
+from ..core.model import frozen
 
 __all__ = [
     "InsightsFlakyTest",

@@ -3,8 +3,7 @@
 from datetime import datetime
 from typing import ClassVar
 
-from attrs import frozen
-
+from ..core.model import frozen
 from .open_enum import OpenEnum
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from attrs import frozen
+from ..core.model import frozen
 
 __all__ = ["Message"]
 

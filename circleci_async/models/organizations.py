@@ -1,7 +1,6 @@
 """Organizations."""
 
-from attrs import frozen
-
+from ..core.model import frozen
 from .open_enum import OpenEnum
 
 __all__ = ["Organization", "VcsType"]

@@ -2,8 +2,7 @@
 
 from datetime import datetime
 
-from attrs import frozen
-
+from ..core.model import frozen
 from .repositories import Repository
 
 __all__ = ["CheckoutSource", "ConfigSource", "PipelineDefinition"]

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from attrs import field, frozen
+from attrs import field
 
+from ..core.model import frozen
 from ..errors import InvalidArgument
 from .open_enum import OpenEnum
 from .trigger_parameters import WithRevision

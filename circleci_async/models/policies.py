@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from attrs import field, frozen
+from attrs import field
+
+from ..core.model import frozen
 
 __all__ = [
     "Decision",

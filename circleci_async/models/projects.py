@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TypedDict
 
-from attrs import frozen
-
+from ..core.model import frozen
 from .open_enum import OpenEnum
 
 __all__ = [

@@ -1,6 +1,6 @@
 """Repositories of pipeline definitions and triggers."""
 
-from attrs import frozen
+from ..core.model import frozen
 
 __all__ = ["Repository"]
 

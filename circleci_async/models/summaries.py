@@ -3,7 +3,7 @@
 A trend is the ratio of a value to that of the previous reporting window.
 """
 
-from attrs import frozen
+from ..core.model import frozen
 
 __all__ = [
     "OrgProjectMetrics",

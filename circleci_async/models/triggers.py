@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from attrs import field, frozen
+from attrs import field
 
+from ..core.model import frozen
 from .attribution import AttributionActor
 from .open_enum import OpenEnum
 from .repositories import Repository

@@ -1,7 +1,6 @@
 """The URL orb allow-list: the URL prefixes from which orbs may be loaded."""
 
-from attrs import frozen
-
+from ..core.model import frozen
 from .messages import Message
 from .open_enum import OpenEnum
 

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
-from attrs import field, frozen
+from attrs import field
 
+from ..core.model import frozen
 from .open_enum import OpenEnum
 
 __all__ = ["UsageExport", "UsageExportState", "UsageProgress"]

@@ -1,6 +1,6 @@
 """Users and their organizations."""
 
-from attrs import frozen
+from ..core.model import frozen
 
 __all__ = ["Collaboration", "User"]
 

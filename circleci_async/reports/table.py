@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, overload
 
 import attrs
 
+from ..core.html import rows_html
+
 if TYPE_CHECKING:
     from polars import DataFrame
 
@@ -22,7 +24,7 @@ def column_types(kind: type) -> dict[str, type]:
     }
 
 
-class InsightsTable(Sequence[T], Generic[T]):
+class InsightsTable(Sequence[T], Generic[T]):  # noqa: PLW1641  # unhashable, as a list
     """The rows of one table: a sequence of models of one class, also without rows."""
 
     def __init__(self, kind: type[T], items: Iterable[T] = ()) -> None:
@@ -66,11 +68,14 @@ class InsightsTable(Sequence[T], Generic[T]):
         return iter(self._items)
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, InsightsTable):
-            return self.kind is other.kind and self._items == other._items
-        return NotImplemented
+        if not isinstance(other, InsightsTable):
+            return NotImplemented
+        table: InsightsTable[Any] = other
+        return self.kind is table.kind and self._items == table._items
 
-    __hash__ = None  # type: ignore[assignment]  # as of a list
+    def _repr_html_(self) -> str:
+        rows = ([getattr(item, name) for name in self.columns] for item in self)
+        return rows_html(self.columns, rows, len(self))
 
     def __repr__(self) -> str:
         return f"<{len(self)} rows of {self.kind.__name__}>"

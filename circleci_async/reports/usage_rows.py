@@ -5,12 +5,13 @@ import csv
 import gzip
 import math
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection, Iterable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection, Generator, Iterable, Mapping
+from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO, TypeAlias, TypeVar, cast
+from typing import Any, BinaryIO, TypeAlias, TypeVar, cast
 
 from attrs import frozen
 
@@ -57,7 +58,7 @@ def usage_source(usage: InsightsUsageSource | None) -> Callable[[Session], Rows]
         return lambda session: cast(Rows, rows_of(session, given, tracker, raw=False))
     if isinstance(given, str | os.PathLike):
         path = local_path("usage", cast("str | os.PathLike[str]", given))
-        with _csv_file(path):
+        with _csv_file(path):  # check it
             return lambda _: _rows_of_file(path)
     if isinstance(given, Iterable | AsyncIterable) and not isinstance(given, Mapping | bytes):
         rows = cast("Iterable[object] | AsyncIterable[object]", given)
@@ -85,33 +86,19 @@ async def _checked_rows(rows: Iterable[object] | AsyncIterable[object]) -> Rows:
             number += 1
 
 
-class _csv_file:  # noqa: N801  # used as a function
-    """Opens a CSV file, also a compressed one, and checks that it has the columns of an export."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> "csv.DictReader[str]":
-        path = self._path
-        try:
-            opened: Any = gzip.open(path, "rt", encoding="utf-8-sig", newline="") if path.suffix == ".gz" else None
-            self._file: TextIO = opened or path.open(encoding="utf-8-sig", newline="")
-        except OSError as error:
-            raise _unreadable(path, error.strerror or str(error)) from None
-        try:
-            reader = csv.DictReader(self._file)
+@contextmanager
+def _csv_file(path: Path) -> Generator["csv.DictReader[str]"]:
+    """Open the CSV file of an export, which can be compressed."""
+    try:
+        with path.open("rb") as raw, gzip.open(raw) if path.suffix == ".gz" else raw as binary:
+            reader = csv.DictReader(TextIOWrapper(cast(BinaryIO, binary), encoding="utf-8-sig", newline=""))
             if not {"PROJECT_ID", "PROJECT_NAME"} & set(reader.fieldnames or ()):
                 raise _unreadable(path, "it has no column PROJECT_ID or PROJECT_NAME")
-        except (OSError, EOFError, UnicodeDecodeError, csv.Error):
-            self._file.close()
-            raise _unreadable(path, "it is not a CSV file in UTF-8") from None
-        except InvalidArgument:
-            self._file.close()
-            raise
-        return reader
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+            yield reader
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from None
+    except (EOFError, UnicodeDecodeError, csv.Error):
+        raise _unreadable(path, "it is not a CSV file in UTF-8") from None
 
 
 def _unreadable(path: Path, why: str) -> InvalidArgument:
@@ -120,13 +107,7 @@ def _unreadable(path: Path, why: str) -> InvalidArgument:
 
 async def _rows_of_file(path: Path) -> Rows:
     with _csv_file(path) as reader:
-        while True:
-            try:
-                rows = await asyncio.to_thread(list, islice(reader, BATCH))
-            except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-                raise _unreadable(path, f"row {reader.line_num} cannot be read ({error})") from None
-            if not rows:
-                return
+        while rows := await asyncio.to_thread(list, islice(reader, BATCH)):
             for row in rows:
                 yield row
 

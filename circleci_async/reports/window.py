@@ -79,23 +79,24 @@ class Window:
 
 def parse_window(value: InsightsWindow, now: datetime) -> Window:
     """Return the window that the argument `window` names. Raises `InvalidArgument`."""
-    given: Any = value
-    if isinstance(given, tuple | list) and len(cast("Sequence[object]", given)) == 2:
-        start = parse_datetime("window[0]", given[0], now)
-        end = parse_datetime("window[1]", given[1], now) or now
+    given: object = value  # of any type, for callers without a type checker
+    pair = cast("Sequence[Any]", given) if isinstance(given, tuple | list) else ()
+    if len(pair) == 2:
+        start = parse_datetime("window[0]", pair[0], now)
+        end = parse_datetime("window[1]", pair[1], now) or now
         if start is None:
-            raise InvalidArgument(f"window[0] is required: the start of the window, got {given!r}")
+            raise InvalidArgument(f"window[0] is required: the start of the window, got {value!r}")
         if not start < end:
             raise InvalidArgument(f"window must end after its start {start}, got the end {end}")
         if start >= now:
             raise InvalidArgument(f"window must start in the past, got the start {start}")
     else:
-        length = _length(given)
+        length = _length(value)
         if length > MAX_WINDOW:
-            raise _too_long(given)
+            raise _too_long(value)
         start, end = now - length, now
     if end - start > MAX_WINDOW:
-        raise _too_long(given)
+        raise _too_long(value)
     return Window(start.astimezone(UTC), end.astimezone(UTC))
 
 

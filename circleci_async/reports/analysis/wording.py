@@ -29,7 +29,7 @@ def credit_count(credits: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share as `21 %`, below 10 % as `2.1 %`."""
+    """Return a share as `21 %`, below 10 % as `2.1 %`: rounder than in tables."""
     value = share * 100
     if 0 < abs(value) < 0.05:
         return "under 0.1 %"
@@ -61,7 +61,3 @@ def name(*parts: str) -> str:
 def listed(items: Sequence[str]) -> str:
     """Return `a, b and c`."""
     return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
-
-
-def _short(value: float) -> str:
-    return f"{value:.1f}".removesuffix(".0")
