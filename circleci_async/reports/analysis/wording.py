@@ -29,7 +29,7 @@ def credit_count(credits: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share as `21 %`, below 10 % as `2.1 %`."""
+    """Return a share as `21 %`, below 10 % as `2.1 %`: rounder than in tables."""
     value = share * 100
     if 0 < abs(value) < 0.05:
         return "under 0.1 %"
@@ -37,7 +37,7 @@ def percent(share: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a duration in at most two units: `4.2 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
+    """Return a duration in at most two units: `45 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
     if seconds < 9.95:
         return f"{_short(seconds)} s"
     total = round(seconds)
