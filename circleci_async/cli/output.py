@@ -203,7 +203,9 @@ def _print_line(console: "Console", text: "str | Text", style: str = "", *, wrap
     from rich.text import Text
 
     line = Text(text, style) if isinstance(text, str) else text  # the newline has no style
-    console.print(line, soft_wrap=not wraps)
+    for each in line.wrap(console, console.width) if wraps else [line]:
+        each.rstrip()
+        console.print(each, soft_wrap=True)
 
 
 def _style(cell: Cell) -> str:
