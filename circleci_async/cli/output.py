@@ -78,10 +78,10 @@ class Output:
         if not self.is_json:
             _print_line(self.console, text, style, wraps=wraps and self.is_fitted)
 
-    def note(self, text: str, style: str = "dim", *, wraps: bool = False) -> None:
-        """Print a line on stderr, unless the command is quiet. `wraps`: on a terminal, wrap it at words."""
+    def note(self, text: str, style: str = "dim") -> None:
+        """Print a line on stderr, unless the command is quiet."""
         if not self.is_quiet:
-            _print_line(self.errors, printable(text), style, wraps=wraps and self.errors.is_terminal)
+            _print_line(self.errors, printable(text), style)
 
     def error(self, message: str, hint: str | None = None, request_line: str = "") -> None:
         """Print an error, its hint and its request, if there are any, as one line on stderr."""

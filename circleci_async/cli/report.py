@@ -85,8 +85,6 @@ async def report(
         out.data(_as_data(found, into))
     else:
         show_summary(out, found)
-        for note in found.notes:
-            out.note(note, wraps=True)
     print_failures(out, found.failures)
     if into is not None:
         out.say(f"\nThe page is {printable(str(into))}")

@@ -33,7 +33,7 @@ Series: TypeAlias = Mapping[str, Sequence[float | None]]
 
 
 def show_summary(out: Output, report: "InsightsReport", *, questions: int | None = None) -> None:
-    """Print the answers, or the first ones, each with a sparkline or the bars of its largest rows."""
+    """Print the answers and the notes, or the first answers only; each with a sparkline or bars."""
     one = len(report.projects) == 1
     of = printable(report.projects[0]) if one else counted(len(report.projects), "project")
     branch = "" if report.branch is None else f", branch {printable(report.branch)}"
@@ -47,6 +47,10 @@ def show_summary(out: Output, report: "InsightsReport", *, questions: int | None
             for line in _chart(answer, width):
                 out.say(line, "cyan")
         out.say(printable(answer.text), wraps=True)
+    if questions is None and report.notes:
+        out.say("\nNotes", "bold")
+        for note in report.notes:
+            out.say(f"- {printable(note)}", wraps=True)
 
 
 def _chart(answer: "InsightsAnswer", width: int | None) -> list[str]:
