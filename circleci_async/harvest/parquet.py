@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..config.extras import is_installed
 from ..errors import ConfigurationError
+from .ledger.values import MAX_INTEGER, valid_text
 
 if TYPE_CHECKING:
     from polars import DataFrame, DataType
@@ -137,9 +138,26 @@ def _in_utc(row: tuple[Any, ...], times: list[int]) -> tuple[Any, ...]:
 
 def _frame_maker(types: Mapping[str, type]) -> "Callable[[Sequence[tuple[Any, ...]]], DataFrame]":
     import polars as pl
+    from polars.exceptions import PolarsError
 
     schema = _schema(types)
-    return lambda rows: pl.DataFrame(rows, schema=schema, orient="row")
+
+    def make(rows: Sequence[tuple[Any, ...]]) -> "DataFrame":
+        try:
+            return pl.DataFrame(rows, schema=schema, orient="row")
+        except (UnicodeEncodeError, PolarsError):  # rare, so that checking each value would be slower
+            return pl.DataFrame([tuple(map(storable, row)) for row in rows], schema=schema, orient="row")
+
+    return make
+
+
+def storable(value: Any) -> Any:
+    """Return a value that a column can contain: text with escaped surrogates, and integers of at most 64 bits."""
+    if isinstance(value, str):
+        return value if value.isascii() else valid_text(value)
+    if isinstance(value, int) and not -MAX_INTEGER <= value <= MAX_INTEGER:
+        return MAX_INTEGER if value > 0 else -MAX_INTEGER
+    return value
 
 
 def _schema(types: Mapping[str, type]) -> "dict[str, DataType]":

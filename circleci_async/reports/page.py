@@ -7,10 +7,10 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from . import charts
+from .analysis.wording import count, day, duration, percent
 from .answer import InsightsAnswer
 from .data_table import changes_table, data_table, text
 from .metrics import FAILED, durations, percentile
-from .quantities import count, day, duration, percent
 
 if TYPE_CHECKING:
     from .report import InsightsReport
@@ -83,7 +83,7 @@ def fragment(report: "InsightsReport", answers: Sequence[InsightsAnswer]) -> str
 
 @cache
 def _style() -> str:
-    return files(__package__).joinpath("page.css").read_text("utf-8")
+    return files("circleci_async.reports").joinpath("page.css").read_text("utf-8")
 
 
 def _projects(report: "InsightsReport") -> str:
@@ -169,7 +169,7 @@ def _failures(report: "InsightsReport") -> str:
 
 
 def _notes(report: "InsightsReport") -> str:
-    items = [text(note, 1_000) for note in report.notes]
+    items = [text(note[:1].upper() + note[1:], 1_000) for note in report.notes]
     items.append(
         f"Data until {report.end.astimezone(UTC):%Y-%m-%d %H:%M} UTC, read with {count(report.requests)} requests."
         " All days and hours are in UTC."

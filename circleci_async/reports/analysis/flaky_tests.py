@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from ...models.insights_tables import InsightsFlakyTest
 from ..answer import InsightsAnswer
-from ..quantities import duration
-from .wording import counted, name
+from .wording import counted, duration, name
 
 NO_TESTS = (
     "There are no flaky tests. CircleCI detects them in jobs that upload test results with the step store_test_results."

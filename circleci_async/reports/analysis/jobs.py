@@ -6,8 +6,7 @@ from typing import Any, Final
 
 from ...models.insights_tables import InsightsJob
 from ..answer import InsightsAnswer
-from ..quantities import duration
-from .wording import counted, name, percent
+from .wording import counted, duration, name, percent
 
 MAX_JOBS: Final = 20
 """The other jobs are one row, with the job `others`."""

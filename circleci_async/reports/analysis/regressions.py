@@ -15,9 +15,8 @@ from attrs import frozen
 
 from ...models.insights_tables import InsightsRun
 from ..metrics import FAILED, by_workflow, durations, failure_rate, percentile
-from ..quantities import duration
 from .days import day_of
-from .wording import counted, name, percent
+from .wording import counted, duration, name, percent
 
 MIN_DAYS: Final = 10
 """Days with runs, before and after a change."""
@@ -96,7 +95,7 @@ _FAILURES: Final = _Metric(
 _DURATIONS: Final = _Metric(
     level=_median,
     scaled=lambda seconds: log(max(seconds, 1)),
-    noise=lambda _: 0.05**2,
+    noise=lambda _: 0,
     min_difference=10,
     min_ratio=1.15,
 )

@@ -1,6 +1,7 @@
-"""Numbers with units, and names, in the sentences of a report."""
+"""Numbers with units, dates and names, in the sentences, tables and charts of a report."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Final
 
 from ...untrusted_text import shown
@@ -12,9 +13,14 @@ MAX_NAME: Final = 60
 """Characters of a project, workflow, job or test in a sentence."""
 
 
-def counted(count: int, noun: str, plural: str | None = None) -> str:
+def counted(number: int, noun: str, plural: str | None = None) -> str:
     """Return a number and its noun: `1 file`, `2 files`."""
-    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def count(number: float) -> str:
+    """Return a number without decimals: `12,345`."""
+    return f"{number:,.0f}"
 
 
 def credit_count(credits: float) -> str:
@@ -23,12 +29,32 @@ def credit_count(credits: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share as `21 %`, below 10 % as `2.1 %`: rounder than in tables."""
+    """Return a share as `21 %`, below 10 % as `2.1 %`."""
     value = share * 100
     if 0 < abs(value) < 0.05:
         return "under 0.1 %"
-    number = f"{value:.1f}".removesuffix(".0") if abs(value) < 9.95 else f"{value:,.0f}"
-    return f"{number} %"
+    return f"{_short(value) if abs(value) < 9.95 else f'{value:,.0f}'} %"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in at most two units: `45 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
+    if seconds < 9.95:
+        return f"{_short(seconds)} s"
+    total = round(seconds)
+    for length, unit, smaller_length, smaller in (
+        (86_400, "d", 3_600, "h"),
+        (3_600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
+        if total >= length:
+            rest = total % length // smaller_length
+            return f"{total // length:,} {unit}" + (f" {rest} {smaller}" if rest else "")
+    return f"{total} s"
+
+
+def day(value: date) -> str:
+    """Return a date: `4 May 2026`."""
+    return f"{value.day} {value:%b %Y}"
 
 
 def name(*parts: str) -> str:
@@ -39,3 +65,7 @@ def name(*parts: str) -> str:
 def listed(items: Sequence[str]) -> str:
     """Return `a, b and c`."""
     return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
+
+
+def _short(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
