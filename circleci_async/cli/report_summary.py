@@ -102,10 +102,11 @@ def _first_ranking(rows: Rows) -> Rows:
 
 def _lines(series: Series, shown: Callable[[float], str], width: int | None) -> list[str]:
     """Return a sparkline and the largest value of each series that has one; all sparklines have the same scale."""
+    columns = WIDTH if width is None else min(WIDTH, width // 2)
     known = {label: [value for value in values if value is not None] for label, values in series.items()}
     largest = {label: max(values) for label, values in known.items() if values}
     lines = [
-        f"{sparkline(series[label], WIDTH, max(largest.values()))}  {printable(label)}, up to {shown(most)}"
+        f"{sparkline(series[label], columns, max(largest.values()))}  {printable(label)}, up to {shown(most)}"
         for label, most in largest.items()
     ]
     return lines if width is None else [fit(line, width) for line in lines]
