@@ -32,7 +32,11 @@ async def collect(
     ],
     recheck: Annotated[
         str,
-        option("Read runs again that started up to this long before the newest one in the history.", metavar="WHEN"),
+        option(
+            "Read runs again that started up to this long before the newest one in the history.",
+            metavar="WHEN",
+            show_default=True,
+        ),
     ] = "3d",
     concurrency: Annotated[int, concurrency_option("Lists read concurrently.")] = 8,
 ) -> int:
