@@ -1,7 +1,7 @@
 """`insights collect`: a history of insights that outlasts CircleCI's."""
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any
 
 from ..reports.analysis.wording import counted
 from ..untrusted_text import printable
@@ -9,13 +9,9 @@ from .arguments import Projects, check_length, concurrency_option, option, parse
 from .output import Output
 from .progress import InsightsProgressBar
 from .report import print_failures
-from .table import Column
 
 if TYPE_CHECKING:
     from .. import CircleCI, InsightsChanges, InsightsCollection
-
-Row: TypeAlias = "tuple[str, InsightsChanges]"
-"""A table of the history, and what changed in it."""
 
 
 async def collect(
@@ -60,7 +56,12 @@ async def collect(
     if out.is_json:
         out.data(_as_data(found))
     else:
-        out.table(list(_tables(found).items()), COLUMNS)
+        out.fields(
+            [
+                (name.capitalize().replace("_", " "), f"{each.added:,} added, {each.changed:,} changed")
+                for name, each in _tables(found).items()
+            ]
+        )
         of = f"{counted(len(found.projects), 'project')}, {counted(found.requests, 'request')}"
         out.say(f"{of}, in {printable(found.location)}")
     print_failures(out, found.failures)
@@ -80,10 +81,3 @@ def _as_data(found: "InsightsCollection") -> dict[str, Any]:
         "requests": found.requests,
         "location": found.location,
     }
-
-
-COLUMNS: "tuple[Column[Row], ...]" = (
-    Column("Table", lambda row: row[0].replace("_", " "), is_key=True),
-    Column("Added", lambda row: row[1].added, is_fixed=True, is_number=True),
-    Column("Changed", lambda row: row[1].changed, is_fixed=True, is_number=True),
-)
