@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from ...core.arguments import check_positive_integer
 from ...core.fan_out import map_concurrently
@@ -20,7 +20,7 @@ from ..reading import ProjectReader
 from .collection import InsightsChanges, InsightsCollection
 from .project import ProjectCollection
 from .store import HistoryStore
-from .tables import FLAKY_TESTS, JOBS, RUNS, TESTS
+from .tables import FLAKY_TESTS, JOBS, RUNS, TESTS, HistoryTable
 
 RECHECK: Final = "3d"
 
@@ -59,17 +59,17 @@ async def collect(
             return project
 
         done = await map_concurrently(given.projects, collect_project, concurrency=concurrency)
-    changes = {
-        table.name: sum((each.changes[table.name] for each in done), InsightsChanges())
-        for table in (RUNS, JOBS, TESTS, FLAKY_TESTS)
-    }
+
+    def changes(table: HistoryTable[Any]) -> InsightsChanges:
+        return sum((each.changes.get(table.name, InsightsChanges()) for each in done), InsightsChanges())
+
     return InsightsCollection(
         location=store.location,
         projects=given.projects,
-        runs=changes[RUNS.name],
-        jobs=changes[JOBS.name],
-        tests=changes[TESTS.name],
-        flaky_tests=changes[FLAKY_TESTS.name],
+        runs=changes(RUNS),
+        jobs=changes(JOBS),
+        tests=changes(TESTS),
+        flaky_tests=changes(FLAKY_TESTS),
         failures=(*organization_failures(given), *(failure for each in done for failure in each.attempts.failures)),
         requests=session.requests,
     )

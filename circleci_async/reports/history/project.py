@@ -61,8 +61,8 @@ class ProjectCollection:
     now: datetime
     on_runs: Callable[[int], None] = lambda _: None
     """Is called with the number of runs of each page."""
-    changes: defaultdict[str, InsightsChanges] = field(factory=partial(defaultdict, InsightsChanges), init=False)
-    """What was changed in each table."""
+    changes: dict[str, InsightsChanges] = field(factory=dict[str, InsightsChanges], init=False)
+    """What was changed in each table that was written."""
 
     async def collect(self) -> None:
         """Read what is new, and write it. Raises the errors in `FATAL`, and those of the store."""
@@ -75,6 +75,9 @@ class ProjectCollection:
             nonlocal project
             project = await self.reader.get()
 
+        def add_names(page: list[str]) -> None:
+            names.update(dict.fromkeys(page))
+
         async def read_flaky_tests() -> None:
             flaky_tests.extend(await self.reader.flaky_tests())
 
@@ -82,9 +85,7 @@ class ProjectCollection:
             return
         default_branch = None if project is None else project.vcs_info.default_branch
         pages = partial(self.reader.workflows, ReportingWindow.LAST_90_DAYS)
-        if not await self._is_read(
-            "workflows", None, partial(_each_page, pages, lambda page: names.update(dict.fromkeys(page)))
-        ):
+        if not await self._is_read("workflows", None, partial(_each_page, pages, add_names)):
             return
         found = await _all([partial(self._news, name, stored[name], default_branch) for name in names])
         found = [news for news in found if news.runs]
@@ -148,8 +149,11 @@ class ProjectCollection:
         """Read the jobs on a branch from the day before the first new run on: its jobs can have started on that day."""
         day = datetime.combine(first.astimezone(UTC).date() - DAY, time(), UTC)
         pages = partial(self.reader.job_days, news.name, branch, max(day, self.now - KEPT))
-        add = partial(_each_page, pages, lambda page: news.jobs.extend(map(JOBS.storable, page)))
-        return await self._is_read("jobs", news.name, add)
+
+        def add(page: list[InsightsJobDay]) -> None:
+            news.jobs.extend(map(JOBS.storable, page))
+
+        return await self._is_read("jobs", news.name, partial(_each_page, pages, add))
 
     async def _is_read(self, kind: str, workflow: str | None, read: Callable[[], Awaitable[object]]) -> bool:
         """Read a part. Return False if the next collection has to read it again."""
@@ -198,7 +202,8 @@ class ProjectCollection:
             more, fewer = await self.store.update(table, Partition(table.name, self.reader.project, month), merge)
             added += more
             removed += fewer
-        self.changes[table.name] += count_changes(added, removed, table.identity)
+        before = self.changes.get(table.name, InsightsChanges())
+        self.changes[table.name] = before + count_changes(added, removed, table.identity)
 
 
 def _merged(merge: Callable[[list[T], list[T]], list[T]], observed: list[T], stored: list[T]) -> list[T]:

@@ -64,7 +64,7 @@ async def test_a_report_contains_the_rows_of_the_window(nights: Nights, into: Pa
     for day in stored["jobs"]:
         counts[day.workflow, day.job] += day.total_runs
     assert {(job.workflow, job.job): job.total_runs for job in report.jobs} == counts
-    assert sum(job.credits_used for job in report.jobs) == sum(run.credits_used for run in report.runs)
+    assert sum(job.credits_used for job in report.jobs) == sum(run.credits_used or 0 for run in report.runs)
     assert [each.times_flaked for each in report.flaky_tests] == [2]
     assert {(each.workflow, each.test_name) for each in report.tests} == {
         (workflow, name) for workflow in ("build", "nightly") for name in ("test_flaky", "test_slow")
@@ -162,8 +162,9 @@ async def test_a_folder_without_a_history_is_an_error(into: Path, exists: bool) 
     ],
 )
 async def test_invalid_arguments_are_named(into: Path, options: dict[str, Any], message: str) -> None:
+    arguments: dict[str, Any] = {"history": into, **options}
     with pytest.raises(ca.InvalidArgument, match=message):
-        await ca.report_from_history(**{"history": into, **options})
+        await ca.report_from_history(**arguments)
 
 
 async def test_a_window_without_rows_is_an_empty_report(into: Path) -> None:
