@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from . import bots, cases, clients, harvest, hashing, quota, scale
+from . import bots, cases, clients, harvest, hashing, quota, report, scale
 from .cases import Place, Work
 from .measure import MIB, Row, empty, machine, timed, timed_imports
 
@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=("calls", "clients", "bots", "quota", "harvest", "scale"),
+        choices=("calls", "clients", "bots", "quota", "harvest", "report", "scale"),
         help="print only these tables (default: all)",
     )
     parser.add_argument("--rounds", type=int, help="alternating runs of each side (default: 7; harvest: 5)")
@@ -45,6 +45,8 @@ def main() -> None:
         quota.run(options.rounds or 1, options.only)
     if options.what in {None, "harvest"}:
         harvest.run(harvest.QUICK if options.quick else harvest.Scale(), rounds or 5, options.only)
+    if options.what in {None, "report"} and options.only in "report":
+        report.run(is_quick=options.quick)
     if options.what is None and options.only in "scale":
         scale.run(is_quick=options.quick)
 

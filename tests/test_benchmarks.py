@@ -12,7 +12,21 @@ from typing import Any
 import pytest
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import bots, buckets, cases, clients, harvest, hashing, limited, nginx, quota, rivals, s3, workers
+from benchmarks import (
+    bots,
+    buckets,
+    cases,
+    clients,
+    harvest,
+    hashing,
+    limited,
+    nginx,
+    quota,
+    report,
+    rivals,
+    s3,
+    workers,
+)
 from benchmarks.cases import Place
 from benchmarks.measure import Row, empty, peak_memory_of, server_process, timed_imports
 from benchmarks.server import file_sizes
@@ -263,3 +277,12 @@ def test_the_peak_memory_of_a_program_is_measured() -> None:
     program = "import time; kept = bytearray(b'x') * (64 << 20); time.sleep(0.05)"
     peak = peak_memory_of([sys.executable, "-c", program])
     assert peak is None or 64 < peak < 200
+
+
+def test_a_report_requests_each_page_once(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "RATE", 1_000)
+    report.run(is_quick=True)
+    out = capsys.readouterr().out
+    found = re.search(r"\| requests for (\d+) pages, refused ones left out \| (\d+) \|", out)
+    assert found is not None
+    assert int(found[1]) == int(found[2]) > 50
