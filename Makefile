@@ -3,7 +3,7 @@
 # `contract` uses the installed Node.js if it is new enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage contract check faults pages bench soak docs pictures build clean
+.PHONY: help demo test coverage contract check faults report-check pages bench soak docs pictures build clean
 .NOTPARALLEL:  # two pip processes must not install into one environment at the same time
 
 # The Python that makes .venv. Override: make PYTHON=python3.12 test
@@ -29,7 +29,7 @@ export PIP_RETRIES
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo "The first run of a target installs packages from a package index (pip's settings) into .venv, in a minute or two."
 
 demo: .venv/.package  ## run the main commands against an embedded CircleCI, without an account, in half a minute
@@ -57,6 +57,11 @@ check: .venv/.check  ## lint; check formatting, types, type completeness and lay
 	@# verifytypes looks for the package in the Python on PATH only
 	PATH="$(CURDIR)/.venv/bin:$$PATH" $(python) -m pyright --verifytypes circleci_async --ignoreexternal
 	.venv/bin/lint-imports --no-logo
+
+report-check:  ## check the page of a report in the installed Chromium; installs nothing, and fails without it
+	@[ -x $(python) ] || { echo "report-check: no .venv: make it with \`make .venv/.test\`" >&2; exit 1; }
+	@$(python) -m tests.reports.chromium
+	$(python) -m pytest tests/reports/test_chromium.py
 
 pages: .venv/.test build  ## run every block of README and docs/ with only the wheel installed, and compare its output
 	@rm -rf build/pages

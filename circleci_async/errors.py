@@ -354,7 +354,7 @@ class StoreError(CircleCIError):
 
 
 class LedgerError(CircleCIError):
-    """The ledger of a harvest is damaged, of a newer version, or cannot be written."""
+    """The ledger of a harvest, or a file of a history, is damaged, of a newer version, or cannot be written."""
 
 
 class LedgerBusy(LedgerError):

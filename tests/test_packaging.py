@@ -93,7 +93,7 @@ def test_the_wheel_contains_only_the_package(wheel: Path) -> None:
         names = archive.namelist()
     dist_info = f"circleci_async-{circleci_async.__version__}.dist-info"
     assert {name.split("/")[0] for name in names} == {"circleci_async", dist_info}
-    assert "circleci_async/py.typed" in names
+    assert {"circleci_async/py.typed", "circleci_async/reports/page.css"} <= set(names)
     assert f"{dist_info}/licenses/LICENSE" in names
     sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "circleci_async").rglob("*.py")}
     assert {name for name in names if name.endswith(".py")} == sources

@@ -17,9 +17,9 @@ MAX_CELL: Final = 100
 """Characters that are shown of a value."""
 
 
-def model_html(model: Any) -> str:
+def model_html(model: object) -> str:
     """Return a table of the fields of a model. Fields that are not in its repr are left out."""
-    kind: type[Any] = type(model)
+    kind: Any = type(model)
     lines = [
         f"<tr><th>{escape(field.name)}</th><td>{_field(field, getattr(model, field.name))}</td></tr>"
         for field in attrs.fields(kind)

@@ -92,10 +92,15 @@ class ProjectReader:
             async for page in pages:
                 yield [self._job(workflow, job) for job in page.items]
 
-    async def job_days(self, workflow: str, branch: str, start: datetime) -> AsyncGenerator[list[InsightsJobDay]]:
-        """Iterate pages of the runs of a workflow's jobs on a branch by day, from a time on."""
+    async def job_days(self, workflow: str, branch: str, window: Window) -> AsyncGenerator[list[InsightsJobDay]]:
+        """Iterate pages of the runs of a workflow's jobs on a branch, by day. The window has at most 90 days."""
         listed = Insights(self.session).job_timeseries(
-            self.project, workflow, branch=branch, granularity=Granularity.DAILY, start_date=start
+            self.project,
+            workflow,
+            branch=branch,
+            granularity=Granularity.DAILY,
+            start_date=window.start,
+            end_date=window.end,
         )
         async with aclosing(_pages(listed)) as pages:
             async for page in pages:

@@ -12,10 +12,11 @@ _LONG_NUMBER: Final = re.compile(r"-?\d+\.\d{2,}")
 _CLIP: Final = re.compile(r"url\(#(clip\d+)\)")
 
 
-def finished(svg: str, name: str, label: str) -> str:
+def finished(svg: str, name: str, label: str, width: int) -> str:
     """Return the SVG of vl-convert as an element for a page.
 
-    `name` makes its ids unique in the page; `label` is its text alternative. The labels of marks become tooltips.
+    `name` makes its ids unique in the page; `label` is its text alternative. The labels of marks become tooltips. It is
+    at least `width` pixels wide: fonts of browsers differ from the one that vl-convert measures.
     """
     root = ET.fromstring(re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg, count=2))  # noqa: S314  # made by vl-convert
     clips: dict[str, str] = {}
@@ -28,6 +29,9 @@ def finished(svg: str, name: str, label: str) -> str:
         element.set("id", clips.get(element.get("id", ""), ""))
     for key in ("version", "class"):
         root.attrib.pop(key, None)
+    width = max(width, int(root.get("width", "0")))
+    root.set("width", str(width))
+    root.set("viewBox", f"0 0 {width} {root.get('height')}")
     root.set("role", "img")
     root.set("aria-label", label)
     if any(element.get("fill") == HATCH for element in root.iter()):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, get_args, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, overload
 
 import attrs
 
@@ -24,7 +24,7 @@ def column_types(kind: type) -> dict[str, type]:
     }
 
 
-class InsightsTable(Sequence[T], Generic[T]):
+class InsightsTable(Sequence[T], Generic[T]):  # noqa: PLW1641  # unhashable, as a list
     """The rows of one table: a sequence of models of one class, also without rows."""
 
     def __init__(self, kind: type[T], items: Iterable[T] = ()) -> None:
@@ -70,10 +70,8 @@ class InsightsTable(Sequence[T], Generic[T]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, InsightsTable):
             return NotImplemented
-        table = cast("InsightsTable[Any]", other)
+        table: InsightsTable[Any] = other
         return self.kind is table.kind and self._items == table._items
-
-    __hash__ = None  # type: ignore[assignment]  # as of a list
 
     def _repr_html_(self) -> str:
         rows = ([getattr(item, name) for name in self.columns] for item in self)

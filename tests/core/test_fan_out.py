@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 import pytest
 
-from circleci_async.core.fan_out import fan_out
+from circleci_async.core.fan_out import fan_out, map_concurrently
 from circleci_async.errors import InvalidArgument
 
 
@@ -163,3 +163,29 @@ async def test_an_async_generator_of_items_is_closed_at_the_end() -> None:
     async with aclosing(fan_out(given, work, concurrency=2)) as outcomes:
         await anext(outcomes)
     assert closed
+
+
+async def test_mapped_results_are_in_the_order_of_the_items() -> None:
+    async def work(item: int) -> int | ValueError:
+        await asyncio.sleep(0.001 * (3 - item))
+        return ValueError(item) if item == 1 else item
+
+    found = await map_concurrently(range(3), work, concurrency=3)
+    assert [repr(each) for each in found] == ["0", "ValueError(1)", "2"]
+    assert await map_concurrently([], work, concurrency=3) == []
+
+
+async def test_the_first_error_of_mapped_work_cancels_the_rest() -> None:
+    ended: list[int] = []
+
+    async def work(item: int) -> None:
+        try:
+            if item == 1:
+                raise KeyError(item)
+            await asyncio.sleep(60)
+        finally:
+            ended.append(item)
+
+    with pytest.raises(KeyError):
+        await map_concurrently(range(3), work, concurrency=3)
+    assert sorted(ended) == [0, 1, 2]

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -72,14 +73,11 @@ async def test_an_error_of_a_project_is_listed_and_does_not_stop_the_others(
     assert page.exists()
 
 
-async def test_a_chat_that_refuses_the_message_is_a_short_error(tmp_path: Path) -> None:
-    async with FakeCircleCI(example_world()) as fake, chat(status=403) as (url, _):
-        env = {**fake.environment, "CHAT_WEBHOOK": url}
-        async with started(REPORT, "gh/acme/web", env=env, folder=tmp_path) as process:
-            code, _, err = await ended(process)
-    assert (code, err.count("\n")) == (1, 1)
-    assert err.startswith("error: 403")
-    assert (tmp_path / "report.html").exists()
+async def test_a_chat_that_refuses_the_message_is_an_error() -> None:
+    async with chat(status=403) as (url, messages):
+        with pytest.raises(aiohttp.ClientResponseError, match="403"):
+            await report.post(url, "*Is it getting worse?* No.")
+    assert messages == [{"text": "*Is it getting worse?* No."}]
 
 
 async def test_an_invalid_token_is_a_short_message(tmp_path: Path) -> None:

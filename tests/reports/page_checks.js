@@ -54,7 +54,7 @@
         const behind = element => {
             for (; element; element = element.parentElement) {
                 const color = getComputedStyle(element).backgroundColor;
-                if (!/, 0\\)$|transparent/.test(color)) return color;
+                if (!/, 0\)$|transparent/.test(color)) return color;
             }
             return 'rgb(255, 255, 255)';
         };

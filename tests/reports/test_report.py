@@ -401,6 +401,10 @@ async def test_the_window_before_is_derived_from_trends(length: int) -> None:
     assert (previous.p95_duration, previous.median_duration, previous.mean_time_to_recovery) == (50.0, None, None)
     assert previous.credits_used == 5 * round(50 / 6)
     assert [each["reporting-window"] for each in queries(fake, "/summary")] == [f"last-{length}-days"]
+    changes = {each["workflow"]: each for each in report.answers[-1].rows}
+    assert changes["build"]["runs_before"] == 5
+    assert changes["build"]["failure_rate_before"] == pytest.approx(0.1)
+    assert (changes["build"]["p95_before"], changes["build"]["p50_before"]) == (50.0, None)
     assert any("the window before is known from its trends only" in note for note in report.notes)
 
 

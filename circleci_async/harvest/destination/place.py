@@ -66,7 +66,7 @@ def resolve(into: HarvestDestination, ledger: str | os.PathLike[str] | None = No
     Raises `InvalidArgument` that names the argument, and `ConfigurationError` if the extra `store` is missing.
     """
     kept = None if ledger is None else local_path("ledger", ledger)
-    folder, bucket = _folder_or_bucket(into, name)
+    folder, bucket = folder_or_bucket(into, name)
     if bucket is None:
         path = folder or Path()
         return Place(str(path), path if kept is None else kept, folder=path)
@@ -95,7 +95,8 @@ def folder_or_url(name: str, into: str | os.PathLike[str]) -> Path | str:
     return text
 
 
-def _folder_or_bucket(into: HarvestDestination, name: str) -> tuple[Path | None, Bucket | None]:
+def folder_or_bucket(into: HarvestDestination, name: str) -> tuple[Path | None, Bucket | None]:
+    """Return the folder or the bucket that an argument names, as `resolve` does."""
     if not isinstance(into, str | os.PathLike):
         return bucket_of(name, into)
     found = folder_or_url(name, into)

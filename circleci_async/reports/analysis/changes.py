@@ -1,12 +1,12 @@
 """What changed against the window before? The metrics of each workflow in both windows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from ...models.insights_tables import InsightsWorkflow
 from ..answer import InsightsAnswer
 from ..metrics import failure_rate
-from .wording import counted, credit_count, duration, name, percent
+from .wording import counted, credit_count, name, percent
 
 RATE: Final = "failure_rate"
 """Its change is a difference; the change of the others is a ratio."""
@@ -27,7 +27,7 @@ def changes(table: Sequence[InsightsWorkflow], previous: Sequence[InsightsWorkfl
     now, before = _by_workflow(table), _by_workflow(previous)
     nothing = _metrics([])
     rows = [_row(*key, now.get(key, nothing), before.get(key, nothing)) for key in sorted(now | before)]
-    rows.sort(key=lambda row: (-row["credits"], -row["credits_before"]))
+    rows.sort(key=lambda row: (-(row["credits"] or 0), -(row["credits_before"] or 0)))
     total = _row("", "all workflows", _metrics(table), _metrics(previous))
     return InsightsAnswer(
         key="changes",
@@ -44,14 +44,25 @@ def _by_workflow(table: Sequence[InsightsWorkflow]) -> dict[tuple[str, str], _Me
 def _metrics(workflows: Sequence[InsightsWorkflow]) -> _Metrics:
     """Return the metrics of workflows together; the percentiles of one only."""
     runs = sum(each.total_runs for each in workflows)
+    failed = _sum(each.failed_runs for each in workflows)
     one = workflows[0] if len(workflows) == 1 else None
     return {
         "runs": runs,
-        RATE: failure_rate(sum(each.failed_runs for each in workflows), runs),
+        RATE: one.failure_rate if one else None if failed is None else failure_rate(failed, runs),
         "p50": one.median_duration if one else None,
         "p95": one.p95_duration if one else None,
-        "credits": sum(each.credits_used for each in workflows),
+        "credits": _sum(each.credits_used for each in workflows),
     }
+
+
+def _sum(values: Iterable[int | None]) -> int | None:
+    """Return the sum; None if a value is not known."""
+    total = 0
+    for value in values:
+        if value is None:
+            return None
+        total += value
+    return total
 
 
 def _row(project: str, workflow: str, now: _Metrics, before: _Metrics) -> dict[str, Any]:
@@ -71,23 +82,33 @@ def _change(metric: str, now: float | None, before: float | None) -> float | Non
 
 
 def _text(total: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
-    ran = f"{counted(total['runs'], 'time')} ({_relative(total['runs_change'])})"
-    used = f"{credit_count(total['credits'])} ({_relative(total['credits_change'])})"
-    text = f"The workflows ran {ran} and used {used}"
+    text = f"The workflows ran {_against(counted(total['runs'], 'time'), total, 'runs')}"
+    if total["credits"] is not None:
+        text += f" and used {_against(credit_count(total['credits']), total, 'credits')}"
     if total[f"{RATE}_change"] is not None:
         text += f"; {percent(total[RATE])} of the runs failed, {percent(total[f'{RATE}_before'])} before"
-    most = max(
-        rows, key=lambda row: (abs(row["credits"] - row["credits_before"]), abs(row["runs"] - row["runs_before"]))
-    )
-    details = f"{credit_count(most['credits'])}, {round(most['credits_before']):,} before"
+    most = max(rows, key=lambda row: (abs(_difference(row, "credits")), abs(_difference(row, "runs"))))
+    metric, noun = ("credits", "credit") if _difference(most, "credits") else ("runs", "run")
+    if not _difference(most, metric):
+        return f"{text}."
+    details = f"{counted(most[metric], noun)}, {most[f'{metric}_before']:,} before"
     if most["p50_change"] is not None:
         details += f"; median {duration(most['p50'])}, {duration(most['p50_before'])} before"
     return f"{text}. {name(most['project'], most['workflow'])} changed most: {details}."
 
 
-def _relative(change: float | None) -> str:
+def _difference(row: dict[str, Any], metric: str) -> float:
+    now, before = row[metric], row[f"{metric}_before"]
+    return 0 if now is None or before is None else now - before
+
+
+def _against(text: str, row: dict[str, Any], metric: str) -> str:
+    """Return a number and how it differs from the one before, if that is known."""
+    change = row[f"{metric}_change"]
+    if row[f"{metric}_before"] is None:
+        return text
     if change is None:
-        return "none before"
+        return f"{text} (none before)"
     if abs(change) < 0.0005:
-        return "as before"
-    return f"{percent(abs(change))} {'more' if change > 0 else 'less'}"
+        return f"{text} (as before)"
+    return f"{text} ({percent(abs(change))} {'more' if change > 0 else 'less'})"

@@ -65,9 +65,9 @@ def _rows(by: str, used: _Sums, failed: _Sums | None) -> list[dict[str, Any]]:
     if not (total := sum(used.values())):
         return []
     names = sorted(used, key=lambda each: (-used[each], each))
-    groups = {" ".join(each): [each] for each in names[:MAX_NAMES]}
+    groups = [(" ".join(each), [each]) for each in names[:MAX_NAMES]]
     if others := names[MAX_NAMES:]:
-        groups["others"] = others
+        groups.append(("others", others))
     return [
         {
             "by": by,
@@ -76,7 +76,7 @@ def _rows(by: str, used: _Sums, failed: _Sums | None) -> list[dict[str, Any]]:
             "failed_credits": None if failed is None else sum(failed.get(each, 0) for each in group),
             "share": part / total,
         }
-        for title, group in groups.items()
+        for title, group in groups
     ]
 
 
@@ -86,7 +86,7 @@ def _text(rows: Sequence[dict[str, Any]]) -> str:
     group = [row for row in rows if row["by"] == by]
     total = sum(row["credits"] for row in group)
     first = group[0]
-    text = f"{credit_count(total)} were used, {percent(first['share'])} of them by the {by} {name(first['name'])}."
+    text = f"The {by} {name(first['name'])} used {percent(first['share'])} of {credit_count(total)}."
     if first["failed_credits"] is None:
         return text
     failed = sum(row["failed_credits"] for row in group)

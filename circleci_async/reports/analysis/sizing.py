@@ -68,7 +68,7 @@ def _median(values: Iterable[float | None]) -> float | None:
 def _text(rows: Sequence[dict[str, Any]]) -> str:
     candidates = [row for row in rows if row["is_candidate"]]
     if not candidates:
-        return f"None of {counted(len(rows), 'job')} could run in half of its resource class."
+        return f"None of {counted(len(rows), 'job')} could run in a resource class of half the size."
     named = [
         f"{name(row['project'], row['workflow'], row['job'])} ({name(row['resource_class'])}, "
         f"CPU up to {percent(row['max_cpu'] / 100)}, memory up to {percent(row['max_ram'] / 100)})"
@@ -76,6 +76,6 @@ def _text(rows: Sequence[dict[str, Any]]) -> str:
     ]
     if len(candidates) > MAX_NAMED:
         named.append(f"{len(candidates) - MAX_NAMED:,} more")
-    text = f"{len(candidates):,} of {counted(len(rows), 'job')} could run in half of the resource class"
+    text = f"{len(candidates):,} of {counted(len(rows), 'job')} could run in a resource class of half the size"
     credits = credit_count(sum(row["credits"] for row in candidates))
     return f"{text}: {listed(named)}. {'They' if len(candidates) > 1 else 'It'} used {credits}."

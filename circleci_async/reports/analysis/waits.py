@@ -68,7 +68,7 @@ def _sentences(taken: _Groups, start: datetime, end: datetime) -> list[str]:
         if compared and first and last:
             now, before = _both(last, " at the median", " at p95"), _both(first)
             sentences.append(f"{subject} took {now} in the last {span}, {before} in the first {span}.")
-        elif every := _of_weeks(taken, weeks, branch):
+        elif every := [seconds for (_, each), group in taken.items() if each == branch for seconds in group]:
             sentences.append(f"{subject} took {_both(every, ' at the median', ' at p95')}.")
     return sentences
 

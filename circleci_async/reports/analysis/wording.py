@@ -1,6 +1,7 @@
-"""Numbers with units, and names, in the sentences of a report."""
+"""Numbers with units, dates and names, in the sentences, tables and charts of a report."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Final
 
 from ...untrusted_text import shown
@@ -12,9 +13,14 @@ MAX_NAME: Final = 60
 """Characters of a project, workflow, job or test in a sentence."""
 
 
-def counted(count: int, noun: str, plural: str | None = None) -> str:
+def counted(number: int, noun: str, plural: str | None = None) -> str:
     """Return a number and its noun: `1 file`, `2 files`."""
-    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def count(number: float) -> str:
+    """Return a number without decimals: `12,345`."""
+    return f"{number:,.0f}"
 
 
 def credit_count(credits: float) -> str:
@@ -23,7 +29,7 @@ def credit_count(credits: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share as `21 %`, below 10 % as `2.1 %`."""
+    """Return a share as `21 %`, below 10 % as `2.1 %`: rounder than in tables."""
     value = share * 100
     if 0 < abs(value) < 0.05:
         return "under 0.1 %"
@@ -39,7 +45,12 @@ def duration(seconds: float) -> str:
     if hours >= 100:
         return f"{hours:,} h"
     units = ((hours, "h"), (minutes, "min")) if hours else ((minutes, "min"), (rest, "s"))
-    return " ".join(f"{count} {unit}" for count, unit in units if count)
+    return " ".join(f"{number} {unit}" for number, unit in units if number)
+
+
+def day(value: date) -> str:
+    """Return a date: `4 May 2026`."""
+    return f"{value.day} {value:%b %Y}"
 
 
 def name(*parts: str) -> str:
@@ -50,7 +61,3 @@ def name(*parts: str) -> str:
 def listed(items: Sequence[str]) -> str:
     """Return `a, b and c`."""
     return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
-
-
-def _short(value: float) -> str:
-    return f"{value:.1f}".removesuffix(".0")

@@ -23,6 +23,31 @@ _MAX_NAME: Final = 200
 """Characters of a name in a chart."""
 MAX_TEXT: Final = 2_000
 """Characters of the text of an answer."""
+_STYLE: Final = {
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": "var(--muted)",
+        "labelFontSize": FONT_SIZE,
+        "labelPadding": 6,
+        "titleColor": "var(--muted)",
+        "titleFontSize": FONT_SIZE,
+        "titleFontWeight": "normal",
+        "gridColor": "var(--line)",
+        "domainColor": "var(--axis)",
+        "tickColor": "var(--axis)",
+        "tickSize": 4,
+    },
+    "title": {
+        "color": "var(--muted)",
+        "fontSize": FONT_SIZE,
+        "fontWeight": "normal",
+        "anchor": "start",
+        "frame": "group",
+        "offset": 8,
+    },
+    "concat": {"spacing": 24},
+}
+"""The configuration of Vega-Lite."""
 
 
 @frozen
@@ -61,38 +86,22 @@ def draw(answer: InsightsAnswer) -> Drawing | None:
     if wide is None:
         return None
     label = shown(answer.text, MAX_TEXT)
-    wide, narrow = _svg(wide, f"{answer.key}-wide", label), _svg(narrow, f"{answer.key}-narrow", label)
-    return Drawing(wide=wide, narrow=narrow, legend=legend(rows))
+    return Drawing(
+        wide=_svg(wide, f"{answer.key}-wide", label, WIDE),
+        narrow=_svg(narrow, f"{answer.key}-narrow", label, NARROW),
+        legend=legend(rows),
+    )
 
 
-def _svg(chart: Any, name: str, label: str) -> str:
+def _svg(chart: Any, name: str, label: str, width: int) -> str:
     import altair as alt
     import vl_convert
 
-    styled = (
-        chart.configure(background="transparent", padding=2)
-        .configure_view(stroke=None)
-        .configure_axis(
-            labelColor="var(--muted)",
-            labelFontSize=FONT_SIZE,
-            labelPadding=6,
-            titleColor="var(--muted)",
-            titleFontSize=FONT_SIZE,
-            titleFontWeight="normal",
-            gridColor="var(--line)",
-            domainColor="var(--axis)",
-            tickColor="var(--axis)",
-            tickSize=4,
-        )
-        .configure_title(
-            color="var(--muted)", fontSize=FONT_SIZE, fontWeight="normal", anchor="start", frame="group", offset=8
-        )
-        .configure_concat(spacing=24)
-    )
+    spec = chart.to_dict() | {"background": "transparent", "padding": 2, "config": _STYLE}
     version = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
     known = version if version in vl_convert.get_vegalite_versions() else None  # the newest that vl-convert contains
-    svg = vl_convert.vegalite_to_svg(styled.to_dict(), vl_version=known, allowed_base_urls=[])
-    return finished(svg, name, label)
+    svg = vl_convert.vegalite_to_svg(spec, vl_version=known, allowed_base_urls=[])
+    return finished(svg, name, label, width)
 
 
 def _legend(*items: tuple[str, str]) -> Callable[[Rows], tuple[tuple[str, str], ...]]:

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from ...untrusted_text import shown
-from ..quantities import count, duration
+from ..analysis.wording import count, duration
 from ..svg import HATCH
 from .parts import CHARACTER_WIDTH, FONT_SIZE, HALO, WIDE, Rows, inline, row_names, share_text, short_names
 

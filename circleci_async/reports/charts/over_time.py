@@ -3,7 +3,7 @@
 from itertools import pairwise
 from typing import Any, Final
 
-from ..quantities import count, duration
+from ..analysis.wording import count, duration
 from .parts import FONT_SIZE, WIDE, Rows, at, duration_steps, inline, label_expr, share_text, time_axis, weekday
 
 
@@ -108,7 +108,7 @@ def waits(rows: Rows, width: int) -> Any:
         if row[percentile] is not None
     ]
     height = 260 if width == WIDE else 240
-    plot = width - 60 - (130 if width == WIDE else 92)
+    plot = width - 60 - (130 if width == WIDE else 100)
     step, top = duration_steps(max([row["seconds"] for row in values] + [1.0]))
     x = time_axis(sorted({row["week"] for row in rows}), plot)
     axis = alt.Axis(

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from os.path import commonprefix
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from ..quantities import day, percent
+from ..analysis.wording import day, percent
 
 if TYPE_CHECKING:
     import altair as alt
@@ -28,7 +28,9 @@ def inline(values: Rows) -> Any:
     """Return rows as the data of a chart."""
     import altair as alt
 
-    return alt.InlineData(values=[dict(row) for row in values])
+    return alt.InlineData(
+        values=json.dumps(values), format=alt.JsonDataFormat(type="json")
+    )  # text: altair copies it often
 
 
 def time_axis(days: Sequence[date], plot: int, width: int = 1) -> Callable[[str], "alt.X"]:

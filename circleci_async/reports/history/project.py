@@ -107,13 +107,12 @@ class ProjectCollection:
         """Read what is new of a workflow."""
         news = WorkflowNews(name)
         runs: list[InsightsRun] = []
-        start = self._start(stored)
 
         def add(page: list[InsightsRun]) -> None:
             runs.extend(map(RUNS.storable, page))
             self.on_runs(len(page))
 
-        pages = partial(self.reader.runs, name, Window(start, start + KEPT), default_branch)
+        pages = partial(self.reader.runs, name, _window_from(self._start(stored)), default_branch)
         if not await self._is_read("runs", name, partial(_each_page, pages, add)):
             return news
         merged = merge_runs(stored, runs)
@@ -148,7 +147,7 @@ class ProjectCollection:
     async def _read_jobs(self, news: WorkflowNews, branch: str, first: datetime) -> bool:
         """Read the jobs on a branch from the day before the first new run on: its jobs can have started on that day."""
         day = datetime.combine(first.astimezone(UTC).date() - DAY, time(), UTC)
-        pages = partial(self.reader.job_days, news.name, branch, max(day, self.now - KEPT))
+        pages = partial(self.reader.job_days, news.name, branch, _window_from(max(day, self.now - KEPT)))
 
         def add(page: list[InsightsJobDay]) -> None:
             news.jobs.extend(map(JOBS.storable, page))
@@ -204,6 +203,11 @@ class ProjectCollection:
             removed += fewer
         before = self.changes.get(table.name, InsightsChanges())
         self.changes[table.name] = before + count_changes(added, removed, table.identity)
+
+
+def _window_from(start: datetime) -> Window:
+    """Return a window that does not end before now. Its end makes the API accept a start that is just too old."""
+    return Window(start, start + KEPT)
 
 
 def _merged(merge: Callable[[list[T], list[T]], list[T]], observed: list[T], stored: list[T]) -> list[T]:

@@ -28,6 +28,7 @@ from ..report import InsightsReport
 from ..table import InsightsTable, sorted_table
 from ..window import InsightsWindow, Window, parse_window
 from .layout import Partition, month_of
+from .merge import without_counted
 from .store import HistoryStore
 from .tables import FLAKY_TESTS, JOBS, RUNS, TESTS, HistoryTable
 
@@ -206,7 +207,8 @@ def jobs_of_days(days: Iterable[InsightsJobDay]) -> list[InsightsJob]:
 def joined_flaky_tests(rows: Iterable[InsightsFlakyTest]) -> list[InsightsFlakyTest]:
     """Return one row for each test, with the flakes of all of its rows, and otherwise as in the newest."""
     tests: dict[object, InsightsFlakyTest] = {}
-    for row in FLAKY_TESTS.sorted(rows):
+    rows = list(rows)
+    for row in FLAKY_TESTS.sorted(without_counted(rows, rows)):  # a collection can be between its two writes
         before = tests.get(key := FLAKY_TESTS.identity(row))
         wasted = [each.time_wasted for each in (before, row) if each is not None and each.time_wasted is not None]
         tests[key] = evolve(

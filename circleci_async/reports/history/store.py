@@ -3,14 +3,14 @@
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 from ...core.uninterrupted import uninterrupted
 from ...downloads.replaced_file import replaced_file
 from ...errors import LedgerBusy, LedgerError
 from ...harvest import parquet
 from ...harvest.destination.bucket import Bucket
-from ...harvest.destination.place import HarvestDestination, resolve
+from ...harvest.destination.place import HarvestDestination, folder_or_bucket
 from ...harvest.destination.store_threads import StoreThreads
 from ...harvest.lock import Lock
 from .layout import Partition, folder_of
@@ -35,28 +35,21 @@ Change = Callable[["bytes | None"], "bytes | None"]
 """Returns the new content of a file; None to leave it as it is. Can be called again."""
 
 
-class HistoryFiles(Protocol):
-    """The files of a history. All methods block."""
-
-    def list(self, folder: str) -> Iterable[str]:
-        """Yield the names of the files below a folder, and maybe of others."""
-        ...
-
-    def read(self, name: str) -> bytes | None:
-        """Return the content of a file; None if it does not exist."""
-        ...
-
-    def update(self, name: str, change: Change) -> None:
-        """Replace a file at once. What others write meanwhile is not lost."""
-        ...
-
-
 class HistoryFolder:
     """The files in a folder, which is created for the first one. `argument`: what errors call it."""
 
     def __init__(self, root: Path, argument: str) -> None:
         self._root = root
         self._argument = argument
+
+    @property
+    def location(self) -> str:
+        """The path of the folder."""
+        return str(self._root)
+
+    def location_of(self, name: str) -> str:
+        """Return the path of a file."""
+        return str(self._root / name)
 
     def list(self, folder: str) -> Iterable[str]:
         """Yield the names of the Parquet files of partitions."""
@@ -114,6 +107,15 @@ class HistoryBucket:
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
 
+    @property
+    def location(self) -> str:
+        """The URL of the bucket."""
+        return self._bucket.location
+
+    def location_of(self, name: str) -> str:
+        """Return the URL of an object."""
+        return f"{self._bucket.location}/{name}"
+
     def list(self, folder: str) -> Iterable[str]:
         """Yield the names of all objects below a folder. Raises `StoreError`."""
         return (each.key for each in self._bucket.list(folder))
@@ -136,7 +138,7 @@ class HistoryBucket:
                 written = self._bucket.replace(name, content, found[1].etag or "")
             if written is not None:
                 return
-        raise LedgerBusy(f"cannot write {self._bucket.location}/{name}: other collections replace it all the time")
+        raise LedgerBusy(f"cannot write {self.location_of(name)}: other collections replace it all the time")
 
 
 class HistoryStore:
@@ -148,18 +150,15 @@ class HistoryStore:
 
     def __init__(self, into: HarvestDestination, *, name: str) -> None:
         parquet.check_installed()
-        self._place = resolve(into, name=name)
-        self._files: HistoryFiles
-        if self._place.bucket is not None:
-            self._files = HistoryBucket(self._place.bucket)
-        else:
-            self._files = HistoryFolder(self._place.folder or Path(), name)
+        folder, bucket = folder_or_bucket(into, name)
+        self._files: HistoryFolder | HistoryBucket
+        self._files = HistoryFolder(folder or Path(), name) if bucket is None else HistoryBucket(bucket)
         self._threads = StoreThreads(THREADS)
 
     @property
     def location(self) -> str:
         """The path of the folder, or the URL of the bucket."""
-        return self._place.location
+        return self._files.location
 
     def close(self) -> None:
         """End the threads. Idempotent."""
@@ -210,13 +209,13 @@ class HistoryStore:
         except ValueError as error:
             reason = str(error)
         raise LedgerError(
-            f"{self._place.location_of(partition.name)} cannot be read: {reason}: restore it from a backup, or delete"
+            f"{self._files.location_of(partition.name)} cannot be read: {reason}: restore it from a backup, or delete"
             f" it together with the files of runs of {partition.project} from month={partition.month} on: the next"
             " collection reads again what CircleCI still has"
         )
 
     async def _run(self, work: Callable[[], T]) -> T:
         """Run blocking work in a thread. Changes of a folder end before a cancellation is raised."""
-        if self._place.bucket is not None:
+        if isinstance(self._files, HistoryBucket):
             return await self._threads.run(work)
         return await uninterrupted(self._threads.submit(work))

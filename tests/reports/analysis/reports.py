@@ -56,10 +56,11 @@ def used(**fields: Any) -> InsightsUsage:
     return InsightsUsage(**values | fields)
 
 
-def workflow(name: str, runs: int, failed: int, credits: int, **fields: Any) -> InsightsWorkflow:
+def workflow(name: str, runs: int, failed: int, credits: int | None, **fields: Any) -> InsightsWorkflow:
     """Return the metrics of a workflow."""
     values: dict[str, Any] = {"project": "gh/acme/web", "workflow": name, "total_runs": runs, "failed_runs": failed}
-    return InsightsWorkflow(**values | {"successful_runs": runs - failed, "credits_used": credits} | fields)
+    values |= {"successful_runs": runs - failed, "failure_rate": failed / runs if runs else None}
+    return InsightsWorkflow(**values | {"credits_used": credits} | fields)
 
 
 def report(

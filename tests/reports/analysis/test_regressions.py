@@ -66,9 +66,9 @@ def test_a_change_needs_ten_days_and_twenty_runs_on_both_sides() -> None:
 
 
 def test_small_changes_are_not_reported_however_many_runs_there_are() -> None:
-    assert failure_changes(history(1, 300, rate=step(45, 0.10, 0.13))) == []
-    assert duration_changes(history(1, 300, median=step(45, 300, 325))) == []
-    assert duration_changes(history(1, 300, median=step(45, 10, 15))) == []
+    assert failure_changes(history(1, 100, rate=step(45, 0.10, 0.13))) == []
+    assert duration_changes(history(1, 100, median=step(45, 300, 325))) == []
+    assert duration_changes(history(1, 100, median=step(45, 10, 15))) == []
 
 
 def planted(workflow: str, before: int, after: int, per_day: int = 10) -> list[InsightsRun]:

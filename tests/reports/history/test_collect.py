@@ -92,7 +92,7 @@ async def test_later_collections_ask_for_what_is_new(nights: Nights, into: Path)
     async with FakeCircleCI(nights.world) as fake, fake.client() as circle:
         collection = await circle.insights.collect(API, into, recheck=timedelta(hours=1))
 
-        requests = [(each.path, each.query["start-date"]) for each in fake.requests if "start-date" in each.query]
+        requests = [(each.path, each.query["start-date"]) for each in fake.requests if "end-date" in each.query]
     newest, new = nights.first - DAY, nights.now - DAY
     assert {start for path, start in requests if "time-series" not in path} == {f"{newest - DAY / 24:%FT%XZ}"}
     assert {start for path, start in requests if "time-series" in path} == {f"{new - DAY:%F}T00:00:00Z"}
@@ -121,21 +121,57 @@ async def test_nights_equal_one_run_over_all(nights: Nights, tmp_path: Path, cou
 
 
 async def test_a_run_without_an_end_is_replaced_whenever_it_ends(nights: Nights, into: Path) -> None:
-    project = nights.projects[0]
-    waiting = run(project, nights.now - 5 * DAY)
-    path = f"/api/v2/insights/{API}/workflows/build"
-    item: dict[str, Any] = {"id": waiting.id, "branch": "main", "duration": None, "stopped_at": None}
-    item |= {"created_at": waiting.created_at.isoformat(), "credits_used": 0, "status": "unauthorized"}
+    waiting, later = (run(nights.projects[0], nights.now - age * DAY, status="canceled") for age in (5, 0.5))
+    items: list[dict[str, Any]] = [
+        {
+            "id": each.id,
+            "branch": "main",
+            "duration": 110,
+            "created_at": each.created_at.isoformat(),
+            "stopped_at": None if each is waiting else later.created_at.isoformat(),
+            "credits_used": 0,
+            "status": "canceled",
+        }
+        for each in (later, waiting)
+    ]
     async with FakeCircleCI(nights.world) as fake, fake.client() as circle:
-        fake.fail(path, status=200, body={"items": [item], "next_page_token": None})
+        fake.fail(f"/api/v2/insights/{API}/workflows/build", status=200, body={"items": items, "next_page_token": None})
         await circle.insights.collect(API, into)
-        (stored,) = (each for each in rows(into)["runs"] if each.workflow == "build")
-        assert (stored.id, stored.stopped_at) == (waiting.id, None)
+        stored = {each.id: each.stopped_at for each in rows(into)["runs"] if each.workflow == "build"}
+        assert stored == {waiting.id: None, later.id: later.created_at}
 
-        collection = await circle.insights.collect(API, into, recheck="1h")
+        await circle.insights.collect(API, into, recheck="1h")
 
-    assert collection.runs.changed == 1
-    assert {each.stopped_at is None for each in rows(into)["runs"]} == {False}
+    stored = {each.id: each.stopped_at for each in rows(into)["runs"]}
+    assert (stored[waiting.id], stored[later.id]) == (waiting.stopped_at, later.stopped_at)
+
+
+async def test_jobs_that_start_on_the_day_after_their_run_are_counted_once(nights: Nights, into: Path) -> None:
+    midnight = nights.now.replace(hour=0)
+    late = (
+        nights.projects[0].pipeline(branch="main", created_at=midnight - DAY / 24).workflow("build", status="success")
+    )
+    late.job("long", duration=4_000)
+    late.job("test", duration=100).created_at = midnight + DAY / 24
+    await collect(nights, into, API)
+    nights.now += DAY
+    run(nights.projects[0], midnight + DAY / 6)
+
+    await collect(nights, into, API)
+
+    (day,) = (each for each in rows(into)["jobs"] if (each.job, each.day) == ("test", midnight.date()))
+    assert day.total_runs == 2
+
+
+async def test_progress_counts_projects_runs_and_requests(into: Path) -> None:
+    nights = Nights("gh/acme/api", "gh/acme/web")
+    seen: list[ca.InsightsProgress] = []
+
+    collection = await collect(nights, into, *("gh/acme/api", "gh/acme/web"), on_progress=seen.append)
+
+    assert seen[0].projects_total == 2
+    last = seen[-1]
+    assert (last.projects_done, last.runs, last.requests) == (2, collection.runs.added, collection.requests)
 
 
 async def test_projects_that_fail_are_failures_and_the_others_are_collected(into: Path) -> None:

@@ -27,7 +27,9 @@ async def history(tmp_path: Path) -> Path:
 
 
 def query(history: Path, sql: str) -> list[Any]:
-    return duckdb.sql(sql.replace("history/", f"{history}/")).fetchall()
+    relation = duckdb.sql(sql.replace("history/", f"{history}/"))
+    assert relation is not None
+    return relation.fetchall()
 
 
 async def test_reliability_of_workflows(history: Path) -> None:

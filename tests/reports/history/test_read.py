@@ -192,7 +192,7 @@ async def test_tests_are_those_of_the_last_snapshot_in_the_window(into: Path) ->
 
 async def test_the_rows_of_a_flaky_test_are_one_row_of_the_report(into: Path) -> None:
     old, new = flaky(3, 0, time_wasted=10), flaky(1, 100, time_wasted=None)
-    write(into, FLAKY_TESTS, API, "2026-09", [old])
+    write(into, FLAKY_TESTS, API, "2026-09", [old, flaky(2, -1, time_wasted=90)])  # counted by the other row
     write(into, FLAKY_TESTS, API, "2026-12", [new, flaky(2, 101, "test_b")])
 
     report = await ca.report_from_history(into, window=("2026-09-01", "2027-01-01"))
