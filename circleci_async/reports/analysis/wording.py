@@ -37,15 +37,19 @@ def percent(share: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a duration in at most two units: `6 min 12 s`, and from 100 hours on as `1,234 h`."""
+    """Return a duration in at most two units: `45 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
     if seconds < 9.95:
         return f"{_short(seconds)} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours >= 100:
-        return f"{hours:,} h"
-    units = ((hours, "h"), (minutes, "min")) if hours else ((minutes, "min"), (rest, "s"))
-    return " ".join(f"{number} {unit}" for number, unit in units if number)
+    total = round(seconds)
+    for length, unit, smaller_length, smaller in (
+        (86_400, "d", 3_600, "h"),
+        (3_600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
+        if total >= length:
+            rest = total % length // smaller_length
+            return f"{total // length:,} {unit}" + (f" {rest} {smaller}" if rest else "")
+    return f"{total} s"
 
 
 def day(value: date) -> str:
@@ -61,3 +65,7 @@ def name(*parts: str) -> str:
 def listed(items: Sequence[str]) -> str:
     """Return `a, b and c`."""
     return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
+
+
+def _short(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")

@@ -25,8 +25,8 @@ def test_metrics_that_are_not_known_before_have_no_change() -> None:
         row[f"{name}_{suffix}"] for name in ("failure_rate", "p50", "credits") for suffix in ("before", "change")
     } == {None}
     assert answer.text == (
-        "The workflows ran 10 times (100 % more) and used 500 credits (not known before)."
-        " gh/acme/api build changed most: 500 credits."
+        "The workflows ran 10 times (100 % more) and used 500 credits."
+        " gh/acme/api build changed most: 10 runs, 5 before."
     )
 
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from circleci_async.reports.analysis.wording import counted, credit_count, listed, name, percent
-from circleci_async.reports.quantities import duration
+from circleci_async.reports.analysis.wording import counted, credit_count, duration, listed, name, percent
 
 
 @pytest.mark.parametrize(
