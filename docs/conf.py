@@ -1,6 +1,7 @@
 """Sphinx configuration: Markdown pages, and an API reference from the docstrings."""
 
 import builtins
+import logging
 import re
 from enum import Enum
 from importlib.metadata import version as installed_version
@@ -48,6 +49,7 @@ nb_execution_timeout = 120
 nb_execution_raise_on_error = True
 nb_execution_in_temp = True
 nb_merge_streams = True
+logging.getLogger("traitlets").setLevel(logging.WARNING)  # each execution logs a line
 
 # Docstrings mark code with single backticks, as Markdown does.
 default_role = "code"
