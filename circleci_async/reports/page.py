@@ -83,7 +83,7 @@ def fragment(report: "InsightsReport", answers: Sequence[InsightsAnswer]) -> str
 
 @cache
 def _style() -> str:
-    return files(__package__).joinpath("page.css").read_text("utf-8")
+    return files("circleci_async.reports").joinpath("page.css").read_text("utf-8")
 
 
 def _projects(report: "InsightsReport") -> str:
@@ -169,7 +169,7 @@ def _failures(report: "InsightsReport") -> str:
 
 
 def _notes(report: "InsightsReport") -> str:
-    items = [text(note, 1_000) for note in report.notes]
+    items = [text(note[:1].upper() + note[1:], 1_000) for note in report.notes]
     items.append(
         f"Data until {report.end.astimezone(UTC):%Y-%m-%d %H:%M} UTC, read with {count(report.requests)} requests."
         " All days and hours are in UTC."

@@ -64,15 +64,21 @@ class InsightsReport:
     """The end of the window, exclusive."""
     branch: str | None = None
     """The branch; None for all branches."""
-    workflows: InsightsTable[InsightsWorkflow] = field(factory=partial(InsightsTable, InsightsWorkflow))
-    runs: InsightsTable[InsightsRun] = field(factory=partial(InsightsTable, InsightsRun))
-    jobs: InsightsTable[InsightsJob] = field(factory=partial(InsightsTable, InsightsJob))
-    flaky_tests: InsightsTable[InsightsFlakyTest] = field(factory=partial(InsightsTable, InsightsFlakyTest))
-    tests: InsightsTable[InsightsTest] = field(factory=partial(InsightsTable, InsightsTest))
-    usage: InsightsTable[InsightsUsage] = field(factory=partial(InsightsTable, InsightsUsage))
+    workflows: InsightsTable[InsightsWorkflow] = field(
+        factory=partial(InsightsTable[InsightsWorkflow], InsightsWorkflow)
+    )
+    runs: InsightsTable[InsightsRun] = field(factory=partial(InsightsTable[InsightsRun], InsightsRun))
+    jobs: InsightsTable[InsightsJob] = field(factory=partial(InsightsTable[InsightsJob], InsightsJob))
+    flaky_tests: InsightsTable[InsightsFlakyTest] = field(
+        factory=partial(InsightsTable[InsightsFlakyTest], InsightsFlakyTest)
+    )
+    tests: InsightsTable[InsightsTest] = field(factory=partial(InsightsTable[InsightsTest], InsightsTest))
+    usage: InsightsTable[InsightsUsage] = field(factory=partial(InsightsTable[InsightsUsage], InsightsUsage))
     has_usage: bool = False
     """Whether a usage export was read."""
-    previous: InsightsTable[InsightsWorkflow] = field(factory=partial(InsightsTable, InsightsWorkflow))
+    previous: InsightsTable[InsightsWorkflow] = field(
+        factory=partial(InsightsTable[InsightsWorkflow], InsightsWorkflow)
+    )
     """The workflows in the window of the same length before this one. Empty if it is not known."""
     failures: tuple[InsightsFailure, ...] = ()
     """What could not be read."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, get_args, overload
 
 import attrs
 
@@ -70,7 +70,7 @@ class InsightsTable(Sequence[T], Generic[T]):  # noqa: PLW1641  # unhashable, as
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, InsightsTable):
             return NotImplemented
-        table: InsightsTable[Any] = other
+        table = cast("InsightsTable[object]", other)
         return self.kind is table.kind and self._items == table._items
 
     def _repr_html_(self) -> str:

@@ -98,13 +98,14 @@ def test_light_and_dark_have_contrast(browser: "Browser", file: Path) -> None:
     assert found["light"]["card"] != found["dark"]["card"]
 
 
-def test_a_printed_page_is_light_and_has_the_wide_charts(browser: "Browser", file: Path) -> None:
-    page = opened(browser, file, color_scheme="dark", viewport={"width": 700, "height": 900})
+@pytest.mark.parametrize("width", [700, 1280])
+def test_a_printed_page_is_light_and_has_the_wide_charts(browser: "Browser", file: Path, width: int) -> None:
+    page = opened(browser, file, color_scheme="dark", viewport={"width": width, "height": 900})
     page.emulate_media(media="print")
     assert checked(page, "contrast")["card"] == "rgb(255, 255, 255)"
     assert page.locator(".wide svg").first.is_visible()
     assert not page.locator(".narrow svg").first.is_visible()
-    assert not page.locator("summary").first.is_visible()
+    assert not page.locator("summary, nav").first.is_visible()
     page.close()
 
 

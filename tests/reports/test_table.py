@@ -46,3 +46,14 @@ def test_a_row_of_none_keeps_the_types() -> None:
     frame = InsightsTable(ca.InsightsRun, [RUN]).frame()
     assert (frame["duration"].dtype, frame["stopped_at"].dtype) == (pl.Int64(), pl.Datetime("us", "UTC"))
     assert frame["created_at"].to_list() == [AT]
+
+
+def test_a_frame_contains_what_polars_refuses() -> None:
+    runs = [
+        attrs.evolve(RUN, branch="\ud800", credits_used=2**63),
+        attrs.evolve(RUN, branch="\x00é", credits_used=2**63 - 1),
+    ]
+    table = InsightsTable(ca.InsightsRun, runs)
+    assert table.frame()["branch"].to_list() == ["\\ud800", "\x00é"]
+    assert table.frame()["credits_used"].to_list() == [2**63 - 1, 2**63 - 1]
+    assert table.rows()[0]["credits_used"] == 2**63

@@ -22,7 +22,7 @@ def changes(table: Sequence[InsightsWorkflow], previous: Sequence[InsightsWorkfl
     """Return the metrics of all workflows and of each one, with their changes since the window before.
 
     The change of a rate is the difference; of another metric, the ratio minus 1. The percentiles of all workflows
-    are not known, since those of several workflows cannot be combined.
+    are known of a single one only: those of several cannot be combined.
     """
     now, before = _by_workflow(table), _by_workflow(previous)
     nothing = _metrics([])

@@ -95,7 +95,7 @@ _FAILURES: Final = _Metric(
 _DURATIONS: Final = _Metric(
     level=_median,
     scaled=lambda seconds: log(max(seconds, 1)),
-    noise=lambda _: 0.05**2,
+    noise=lambda _: 0,
     min_difference=10,
     min_ratio=1.15,
 )

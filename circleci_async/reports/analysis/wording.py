@@ -29,7 +29,7 @@ def credit_count(credits: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share as `21 %`, below 10 % as `2.1 %`: rounder than in tables."""
+    """Return a share as `21 %`, below 10 % as `2.1 %`."""
     value = share * 100
     if 0 < abs(value) < 0.05:
         return "under 0.1 %"

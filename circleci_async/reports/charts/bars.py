@@ -31,11 +31,12 @@ def _bars(values: list[dict[str, Any]], width: int, top: float, *, title: str = 
     base = alt.Chart(inline(values)).encode(
         y=alt.Y("rank:O", axis=None, scale=alt.Scale(paddingInner=0, paddingOuter=0))
     )
-    text = {"baseline": "middle", "dy": -9, "fontSize": FONT_SIZE, "color": "var(--ink)", **HALO}
+    text: dict[str, Any] = {"baseline": "middle", "dy": -9, "fontSize": FONT_SIZE, "color": "var(--ink)", **HALO}
+    beside_text: dict[str, Any] = text | ({"dy": 8} if beside else {})
     layers: list[Any] = [
         base.mark_bar(color="var(--blue)", size=12, yOffset=8).encode(x=x, description="tip:N"),
         base.mark_text(align="left", **text).encode(x=alt.value(0), text="name:N"),
-        base.mark_text(align="right", **text | ({"dy": 8} if beside else {})).encode(x=alt.value(width), text="text:N"),
+        base.mark_text(align="right", **beside_text).encode(x=alt.value(width), text="text:N"),
     ]
     if any(row.get("failed") for row in values):
         failed = base.transform_filter("datum.failed > 0").mark_bar(
@@ -49,7 +50,7 @@ def _bars(values: list[dict[str, Any]], width: int, top: float, *, title: str = 
             color="var(--orange)", fill="var(--card)", shape="diamond", size=50, opacity=1, yOffset=8
         )
         layers[1:1] = [line, points.encode(description="tip:N")]
-    titled = {"title": title} if title else {}
+    titled: dict[str, Any] = {"title": title} if title else {}
     return alt.layer(*layers).properties(width=plot, height=height * len(values), **titled)
 
 
@@ -57,7 +58,7 @@ def jobs(rows: Rows, width: int) -> Any:
     """Return the chart of the answer `jobs`: bars, and a line of their sum."""
     rows = _first(rows)
     labels = row_names(rows, ("job", "workflow", "project"))
-    values = [
+    values: list[dict[str, Any]] = [
         {
             "name": name,
             "value": row["share"],
@@ -85,7 +86,7 @@ def _first(rows: Rows) -> Rows:
 
 def flaky_tests(rows: Rows, width: int) -> Any:
     """Return the chart of the answer `flaky_tests`: a bar for each test."""
-    labels = row_names(rows, ("test", "job") if width == WIDE else ("test",))
+    labels = row_names(rows, ("test", "job", "project") if width == WIDE else ("test", "project"))
     values: list[dict[str, Any]] = [
         {
             "name": name,
@@ -105,10 +106,10 @@ def credits(rows: Rows, width: int) -> Any:
 
     gap = 32
     inner = (width - 12 - gap) // 2 if width == WIDE else width - 12
-    panels = []
+    panels: list[Any] = []
     for by in dict.fromkeys(row["by"] for row in rows):
         group = [row for row in rows if row["by"] == by]
-        values = [
+        values: list[dict[str, Any]] = [
             {
                 "name": name,
                 "value": row["credits"],

@@ -6,6 +6,16 @@ from typing import Any, Final
 from ..analysis.wording import count, duration
 from .parts import FONT_SIZE, WIDE, Rows, at, duration_steps, inline, label_expr, share_text, time_axis, weekday
 
+_RECOVERY_TICKS: Final = {
+    60: "1 min",
+    600: "10 min",
+    3_600: "1 h",
+    6 * 3_600: "6 h",
+    86_400: "1 day",
+    7 * 86_400: "7 days",
+    28 * 86_400: "28 days",
+}
+
 
 def failures(rows: Rows, width: int) -> Any:
     """Return the chart of the answer `failures`: bars with a line, and points below."""
@@ -13,7 +23,7 @@ def failures(rows: Rows, width: int) -> Any:
 
     each = (rows[1]["day"] - rows[0]["day"]).days if len(rows) > 1 else 1
     period = "day" if each == 1 else "week"
-    values = [
+    values: list[dict[str, Any]] = [
         {
             "from": at(row["day"], 0.1 * each),
             "to": at(row["day"], 0.9 * each),
@@ -26,13 +36,13 @@ def failures(rows: Rows, width: int) -> Any:
         }
         for row in rows
     ]
-    plot = width - 64
+    plot = width - 68
     x = time_axis([row["day"] for row in rows], plot, each)
     top = max([row["rate"] or 0 for row in values] + [0.05])
     rate = alt.Y(
         "rate:Q",
         title=None,
-        axis=alt.Axis(format=".0%", tickCount=4, domain=False, ticks=False, minExtent=44, maxExtent=44),
+        axis=alt.Axis(format=".0%", tickCount=4, domain=False, ticks=False, minExtent=48, maxExtent=48),
     )
     bars = (
         alt.Chart(inline(values))
@@ -55,19 +65,18 @@ def failures(rows: Rows, width: int) -> Any:
     recovered = [row for row in values if row["recovery"] is not None]
     if not recovered:
         return alt.vconcat(rates)
-    ticks = [60, 600, 3_600, 6 * 3_600, 86_400, 7 * 86_400, 28 * 86_400]
     low, high = (bound(row["recovery"] for row in recovered) for bound in (min, max))
     bounds = [
-        max([tick for tick in ticks if tick <= low] or [low]),
-        min([tick for tick in ticks if tick >= high] or [high]),
+        max([tick for tick in _RECOVERY_TICKS if tick <= low] or [low]),
+        min([tick for tick in _RECOVERY_TICKS if tick >= high] or [high]),
     ]
     axis = alt.Axis(
-        values=[tick for tick in ticks if bounds[0] <= tick <= bounds[1]],
-        labelExpr=label_expr({tick: duration(tick) for tick in ticks}),
+        values=[tick for tick in _RECOVERY_TICKS if bounds[0] <= tick <= bounds[1]],
+        labelExpr=label_expr(_RECOVERY_TICKS),
         domain=False,
         ticks=False,
-        minExtent=44,
-        maxExtent=44,
+        minExtent=48,
+        maxExtent=48,
     )
     points = (
         alt.layer(
@@ -95,7 +104,7 @@ def waits(rows: Rows, width: int) -> Any:
     """Return the chart of the answer `waits`: a line for each branch and percentile."""
     import altair as alt
 
-    values = [
+    values: list[dict[str, Any]] = [
         {
             "week": at(row["week"], 0.5),
             "seconds": row[percentile],
@@ -116,10 +125,12 @@ def waits(rows: Rows, width: int) -> Any:
         labelExpr=label_expr({step * index: duration(step * index) for index in range(round(top / step) + 1)}),
         domain=False,
         ticks=False,
+        minExtent=48,
+        maxExtent=48,
     )
     y = alt.Y("seconds:Q", title=None, axis=axis, scale=alt.Scale(domain=[0, top], nice=False))
     layers: list[Any] = []
-    ends = []
+    ends: list[dict[str, Any]] = []
     for branch, (name, color, shape) in _BRANCHES.items():
         for percentile, dash in (("p50", [1, 0]), ("p95", [6, 4])):
             line = [row for row in values if row["line"] == f"{branch} {percentile}"]

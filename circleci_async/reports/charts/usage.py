@@ -24,7 +24,7 @@ def queue(rows: Rows, width: int) -> Any:
     classes = sorted({str(row["resource_class"]) for row in rows})
     limit = 17 if is_wide else max(6, int(300 / len(classes) / CHARACTER_WIDTH * 1.6))
     named = {name: shown(name, limit) for name in classes}
-    values = [
+    values: list[dict[str, Any]] = [
         {
             "hour": row["hour"],
             "class": str(row["resource_class"]),
@@ -72,7 +72,8 @@ def queue(rows: Rows, width: int) -> Any:
             scale=alt.Scale(domain=domain, range=[f"var(--on-heat-{level})" for level in domain]),
         ),
     )
-    return alt.layer(cells, numbers).resolve_scale(color="independent", fill="independent").properties(**size)
+    layers: Any = alt.layer(cells, numbers)
+    return layers.resolve_scale(color="independent", fill="independent").properties(**size)
 
 
 def of_classes(rows: Rows) -> Rows:
@@ -106,7 +107,7 @@ def sizing(rows: Rows, width: int) -> Any:
     if not known:
         return None
     labels = row_names(known, ("job", "workflow", "project") if width == WIDE else ("job",))
-    values = [
+    values: list[dict[str, Any]] = [
         {
             "name": name,
             "cpu": min(row["max_cpu"], 100) / 100,

@@ -132,11 +132,14 @@ class ProjectCollection:
 
     def _start(self, stored: list[InsightsRun]) -> datetime:
         """Return the time from which on runs of a workflow can be new or different."""
-        oldest = self.now - KEPT
         if not stored:
-            return oldest
-        unfinished = [run.created_at for run in stored if run.stopped_at is None]
-        return max(oldest, min([max(run.created_at for run in stored) - self.recheck, *unfinished]))
+            return self._kept(datetime.min.replace(tzinfo=UTC))
+        newest = self._kept(max(run.created_at for run in stored))
+        return self._kept(min([newest - self.recheck, *(run.created_at for run in stored if run.stopped_at is None)]))
+
+    def _kept(self, at: datetime) -> datetime:
+        """Return a time, or the closest one at which runs that CircleCI still has can have started."""
+        return min(max(at, self.now - KEPT), self.now)
 
     async def _read_tests(self, news: WorkflowNews) -> bool:
         async def read() -> None:
@@ -146,8 +149,8 @@ class ProjectCollection:
 
     async def _read_jobs(self, news: WorkflowNews, branch: str, first: datetime) -> bool:
         """Read the jobs on a branch from the day before the first new run on: its jobs can have started on that day."""
-        day = datetime.combine(first.astimezone(UTC).date() - DAY, time(), UTC)
-        pages = partial(self.reader.job_days, news.name, branch, _window_from(max(day, self.now - KEPT)))
+        day = datetime.combine(self._kept(first).date() - DAY, time(), UTC)
+        pages = partial(self.reader.job_days, news.name, branch, _window_from(self._kept(day)))
 
         def add(page: list[InsightsJobDay]) -> None:
             news.jobs.extend(map(JOBS.storable, page))
@@ -161,9 +164,8 @@ class ProjectCollection:
 
     async def _write(self, found: list[WorkflowNews], flaky_tests: list[InsightsFlakyTest]) -> None:
         """Write the rows of each table, the runs last and in the order of months."""
-        await self._update(
-            JOBS, _by_month((job for news in found for job in news.jobs), lambda job: job.day), merge_job_days
-        )
+        jobs = _by_month((job for news in found for job in news.jobs), lambda job: job.day)
+        await self._update(JOBS, jobs, merge_job_days)
         snapshots: defaultdict[str, dict[str, list[InsightsTest]]] = defaultdict(dict)
         for news in found:
             if news.tests is not None and news.newest is not None:
@@ -179,7 +181,7 @@ class ProjectCollection:
         """Write flaky tests, first the new rows: they replace others in earlier months."""
         if not observed:
             return
-        since = month_of(min(each.workflow_created_at for each in observed) - KEPT)
+        since = month_of(self._kept(min(each.workflow_created_at for each in observed)) - KEPT)
         partitions = await self.store.partitions(FLAKY_TESTS.name, self.reader.project)
         months = {each.month: each for each in partitions if each.month >= since}
         stored = [row for each in months.values() for row in await self.store.read(FLAKY_TESTS, each)]

@@ -42,8 +42,8 @@ MAX_LISTED: Final = 10
 """Projects that an error lists."""
 
 JOBS_NOTE: Final = (
-    "jobs are counted by whole days in UTC: runs and credits are exact, median and p95 are the medians of those of the"
-    " days, weighted by runs"
+    "jobs are counted by whole days in UTC, without those of tags: runs and credits are exact, median and p95 are the"
+    " medians of those of the days, weighted by runs"
 )
 TESTS_NOTE: Final = "test metrics cover the ten latest runs of each workflow at its last collection in the window"
 BRANCH_NOTE: Final = "tests and flaky tests cover all branches"

@@ -7,7 +7,6 @@ from typing import Any, Final, Generic, TypeVar
 import attrs
 
 from ...harvest import parquet
-from ...harvest.ledger.values import MAX_INTEGER, valid_text
 from ...models.insights_tables import InsightsFlakyTest, InsightsJobDay, InsightsRun, InsightsTest
 from ..table import column_types
 
@@ -31,7 +30,9 @@ class HistoryTable(Generic[T]):
 
     def storable(self, row: T) -> T:
         """Return a row as it is after it was written and read: names and numbers of servers can be impossible."""
-        changes = {name: value for name in self._types if (value := _storable(old := getattr(row, name))) is not old}
+        changes = {
+            name: value for name in self._types if (value := parquet.storable(old := getattr(row, name))) is not old
+        }
         evolve: Any = attrs.evolve
         return evolve(row, **changes) if changes else row
 
@@ -53,14 +54,6 @@ class HistoryTable(Generic[T]):
                 if row[index] is None:
                     raise ValueError(f"{names[index]} is null")
         return [self.kind(**dict(zip(names, row, strict=True))) for row in rows]
-
-
-def _storable(value: Any) -> Any:
-    if isinstance(value, str):
-        return value if value.isascii() else valid_text(value)
-    if isinstance(value, int) and not -MAX_INTEGER <= value <= MAX_INTEGER:
-        return MAX_INTEGER if value > 0 else -MAX_INTEGER
-    return value
 
 
 _TEST: Final = ("project", "workflow", "job", "classname", "test_name")

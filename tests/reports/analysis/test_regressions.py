@@ -14,6 +14,7 @@ from circleci_async.reports.analysis.regressions import (
     failure_sentences,
 )
 from circleci_async.reports.analysis.waits import waits
+from circleci_async.reports.metrics import by_workflow
 
 from .reports import START, answer, at, history, run
 
@@ -38,6 +39,26 @@ def test_noise_and_the_weekly_rhythm_are_not_regressions(per_day: int) -> None:
 def test_failures_of_some_days_in_a_row_are_not_a_regression() -> None:
     outages = [history(seed, 10, rate=lambda day: 0.9 if day in {20, 21, 50, 70} else 0.05) for seed in range(30)]
     assert not any(failure_changes(runs) for runs in outages)
+
+
+def test_bad_weeks_are_not_a_regression() -> None:
+    def rate(day: int) -> float:
+        return 0.5 if day // 5 in {9, 12, 15} else 0.05
+
+    assert sum(bool(failure_changes(history(seed, 10, rate=rate))) for seed in range(30)) <= 5
+
+
+def test_a_report_of_many_workflows_is_not_more_often_wrong() -> None:
+    noise = [run for seed in range(120) for run in history(seed, 2, workflow=f"workflow-{seed}", rate=lambda day: 0.15)]
+    assert failure_changes(noise) == []
+    assert any(failure_changes(runs) for runs in by_workflow(noise).values())  # in a report of its own
+
+
+def test_the_order_of_the_runs_does_not_matter() -> None:
+    runs = history(3, rate=step(45, 0.08, 0.25), median=step(45, 300, 400))
+    assert len(failure_changes(runs)) == len(duration_changes(runs)) == 1
+    assert failure_changes(runs[::-1]) == failure_changes(runs)
+    assert duration_changes(runs[::-1]) == duration_changes(runs)
 
 
 @pytest.mark.parametrize("day", [20, 45, 74])

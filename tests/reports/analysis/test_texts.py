@@ -140,6 +140,10 @@ def test_jobs_by_their_share_of_the_time() -> None:
     assert [(row["job"], row["total"]) for row in computed.rows] == [
         ("e2e", 60_000), ("test", 30_000), ("lint", 6_000), ("tiny", 1), ("never", 0)
     ]  # fmt: skip
+    assert texts("jobs", jobs=[job("e2e", 9, 10), job("lint", 1, 10)]) == (
+        "gh/acme/web deploy e2e takes 90 % of the time of all jobs. "
+        "If it ran 10 % faster, that would save 9 s in this window."
+    )
     assert texts("jobs", jobs=[job("only", 2, 45)]) == (
         "gh/acme/web deploy only takes 100 % of the time of all jobs. "
         "If it ran 10 % faster, that would save 9 s in this window."
@@ -163,13 +167,18 @@ def test_jobs_after_the_twentieth_are_one_row() -> None:
 
 
 def test_flaky_tests_and_what_they_cost() -> None:
-    tests = [flaky("test_unknown", 9, None), flaky("test_login", 12, 2_700), flaky("test_cart", 3, 60)]
+    tests = [
+        flaky("test_unknown", 9, None),
+        flaky("test_fast", 1, 0),
+        flaky("test_login", 12, 2_700),
+        flaky("test_cart", 3, 60),
+    ]
     computed = answer("flaky_tests", flaky_tests=tests)
     assert computed.text == (
-        "3 tests flaked 24 times and wasted 46 min. "
+        "4 tests flaked 25 times and wasted 46 min. "
         "The worst is test_login in gh/acme/web deploy test: 12 times, 45 min."
     )
-    assert [row["test"] for row in computed.rows] == ["test_login", "test_cart", "test_unknown"]
+    assert [row["test"] for row in computed.rows] == ["test_login", "test_cart", "test_fast", "test_unknown"]
     assert texts("flaky_tests", flaky_tests=tests[:1]) == (
         "1 test flaked 9 times. The worst is test_unknown in gh/acme/web deploy test: 9 times."
     )
@@ -345,8 +354,12 @@ def test_changes_of_metrics_that_are_not_known_before() -> None:
     assert texts("changes", workflows=now[:1], previous=[workflow("deploy", 100, 8, None)]) == (
         "The workflows ran 100 times (as before) and used 3,000 credits; 20 % of the runs failed, 8 % before."
     )
+    before = [workflow("deploy", 50, 4, 1, **trends), workflow("build", 1, 0, 9)]
+    total = answer("changes", workflows=now, previous=before).rows[0]
+    assert (total["failure_rate_before"], total["credits_before"]) == (None, 10)
     assert texts("changes", workflows=now[:1], previous=[workflow("deploy", 50, 4, None)]) == (
-        "The workflows ran 100 times (100 % more) and used 3,000 credits; 20 % of the runs failed, 8 % before. "
+        "The workflows ran 100 times (100 % more) and used 3,000 credits; "
+        "20 % of the runs failed, 8 % before. "
         "gh/acme/web deploy changed most: 100 runs, 50 before."
     )
 

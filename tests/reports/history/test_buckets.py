@@ -11,7 +11,7 @@ import circleci_async as ca
 from circleci_async.harvest.destination.bucket import Bucket
 from circleci_async.harvest.destination.stores import open_bucket
 from circleci_async.testing import FakeCircleCI
-from tests.reports.history.worlds import Nights, collect, files
+from tests.reports.history.worlds import QUICK, Nights, collect, files
 from tests.s3.proxy import Fault, FaultProxy
 from tests.s3.server import TestBucket
 
@@ -56,28 +56,35 @@ async def test_a_store_of_obstore_is_a_history(nights: Nights, into: Path) -> No
 async def test_a_conflict_merges_both_collections(
     nights: Nights, into: Path, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another collection, one night later, writes every file between the reading and the writing of this one."""
-    bucket = open_bucket("into", url)
-    await collect(nights, url, API)
-    nights.pass_days(1)
-    for destination in (into, f"{url}/later"):
+    """Another collection writes every file between the reading and the writing of this one. Each lacks a workflow."""
+    bucket, other = open_bucket("into", url), f"{url}/other"
+    for destination in (url, other):
         await collect(nights, destination, API)
-    later = objects(open_bucket("into", f"{url}/later"))
+    nights.pass_days(1)
+    await collect(nights, into, API)
+    await collect_without(nights, other, "build")
+    theirs = objects(open_bucket("into", other))
     replace, create = Bucket.replace, Bucket.create
     conflicts: list[str] = []
 
     def write_before(self: Bucket, key: str, *args: Any) -> str | None:
-        if key not in conflicts:
+        if key not in conflicts and key in theirs:
             conflicts.append(key)
-            bucket.put(key, later[key])
+            bucket.put(key, theirs[key])
         return (replace if len(args) == 2 else create)(self, key, *args)
 
     monkeypatch.setattr(Bucket, "replace", write_before)
     monkeypatch.setattr(Bucket, "create", write_before)
-    await collect(nights, url, API)
+    await collect_without(nights, url, "nightly")
 
-    assert conflicts
+    assert {name.partition("/")[0] for name in conflicts} == {"runs", "jobs", "tests", "flaky_tests"}
     assert objects(bucket) == files(into)
+
+
+async def collect_without(nights: Nights, url: str, workflow: str) -> None:
+    async with FakeCircleCI(nights.world) as fake, fake.client(retry=QUICK) as circle:
+        fake.fail(f"/api/v2/insights/{API}/workflows/{workflow}", status=500)
+        assert len((await circle.insights.collect(API, url)).failures) == 1
 
 
 async def test_collections_into_a_bucket_at_the_same_time_lose_nothing(into: Path, url: str) -> None:

@@ -163,6 +163,36 @@ async def test_jobs_that_start_on_the_day_after_their_run_are_counted_once(night
     assert day.total_runs == 2
 
 
+@pytest.mark.parametrize("year", [1, 9999])
+async def test_what_servers_send_survives(into: Path, year: int) -> None:
+    slug = "circleci/8FmBWY9dyRzsB9UhR2pZvG/3cdvTTg2fxqTKTwvc1a2Ud"
+    nights = Nights(slug)
+    at = f"{year:04}-01-01T00:00:00Z"
+    branch = "'; DROP TABLE runs; -- ../../é\u2028\ud800\x00%2F"
+    item = {"id": "../1", "branch": branch, "duration": 10**30, "created_at": at, "stopped_at": at}
+    item |= {"credits_used": 2**62, "status": "on fire"}
+    flaky: dict[str, Any] = {"test_name": branch, "job_name": branch, "job_number": 1, "workflow_name": branch}
+    flaky |= {"workflow_id": "1", "workflow_created_at": at, "pipeline_number": 1, "times_flaked": 10**30}
+    async with FakeCircleCI(nights.world) as fake, fake.client() as circle:
+        runs = f"/api/v2/insights/{slug}/workflows/build"
+        fake.fail(runs, status=200, body={"items": [item], "next_page_token": None}, times=None)
+        report = {"flaky_tests": [flaky], "total_flaky_tests": 1}
+        fake.fail(f"/api/v2/insights/{slug}/flaky-tests", status=200, body=report, times=None)
+        collection = await circle.insights.collect(slug, into)
+        again = await circle.insights.collect(slug, into)
+
+    assert (collection.failures, again.failures, again.runs.added) == ((), (), 0)
+    stored = rows(into)
+    (found,) = (each for each in stored["runs"] if each.workflow == "build")
+    text = branch.replace("\ud800", "\\ud800")
+    assert (found.project, found.id, found.branch, found.status) == (slug, "../1", text, "on fire")
+    assert (found.duration, found.credits_used, found.created_at.year) == (2**63 - 1, 2**62, year)
+    assert [(each.test_name, each.times_flaked) for each in stored["flaky_tests"]] == [(text, 2**63 - 1)]
+    assert {path.relative_to(into).parts[1] for path in into.rglob("*.parquet")} == {
+        f"project={slug.replace('/', '%2F')}"
+    }
+
+
 async def test_progress_counts_projects_runs_and_requests(into: Path) -> None:
     nights = Nights("gh/acme/api", "gh/acme/web")
     seen: list[ca.InsightsProgress] = []

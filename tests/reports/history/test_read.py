@@ -13,6 +13,7 @@ from circleci_async.reports.history.layout import Partition, month_of
 from circleci_async.reports.history.read import jobs_of_days, joined_flaky_tests
 from circleci_async.reports.history.tables import FLAKY_TESTS, RUNS, TESTS, HistoryTable
 from circleci_async.reports.metrics import weighted_median, workflow_metrics
+from circleci_async.testing import FakeCircleCI
 from tests.reports.history.test_merge import flaky, job_day
 from tests.reports.history.worlds import Nights, collect, rows
 
@@ -71,6 +72,26 @@ async def test_a_report_contains_the_rows_of_the_window(nights: Nights, into: Pa
     }
     assert (report.projects, report.requests, report.failures, report.has_usage) == ((API,), 0, (), False)
     assert any("weighted by runs" in note for note in report.notes)
+
+
+async def test_a_report_from_a_history_equals_one_from_circleci(into: Path) -> None:
+    nights = Nights(API, "gh/acme/web")
+    nights.pass_days(3)
+    async with FakeCircleCI(nights.world) as fake, fake.client() as circle:
+        await circle.insights.collect("gh/acme", into)
+        live = await circle.insights.report("gh/acme")
+
+    report = await ca.report_from_history(into)
+
+    for name in ("runs", "workflows", "tests", "flaky_tests"):
+        assert getattr(report, name) == getattr(live, name)
+        assert len(getattr(report, name)) > 0
+    figures = [
+        [(each.project, each.workflow, each.job, each.total_runs, each.failed_runs, each.credits_used) for each in jobs]
+        for jobs in (report.jobs, live.jobs)
+    ]
+    assert figures[0] == figures[1]
+    assert [answer.key for answer in report.answers] == [answer.key for answer in live.answers]
 
 
 async def test_windows_reach_beyond_the_days_that_circleci_keeps(into: Path) -> None:

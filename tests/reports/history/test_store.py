@@ -2,6 +2,7 @@
 
 import os
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,10 @@ import pytest
 from circleci_async.errors import CircleCIError, LedgerBusy
 from circleci_async.harvest.lock import Lock
 from circleci_async.reports.history import store
-from circleci_async.reports.history.store import LOCK_NAME, HistoryFolder
+from circleci_async.reports.history.layout import Partition
+from circleci_async.reports.history.store import LOCK_NAME, HistoryFolder, HistoryStore
+from circleci_async.reports.history.tables import RUNS
+from tests.reports.history.test_merge import run
 
 NAME = "runs/project=gh%2Facme%2Fapi/month=2026-11/runs.parquet"
 
@@ -18,10 +22,11 @@ def test_a_change_waits_for_that_of_another_collection(tmp_path: Path) -> None:
     folder = HistoryFolder(tmp_path / "history", "into")
     seen: list[bytes | None] = []
 
-    def second() -> None:
-        folder.update(NAME, lambda content: seen.append(content) or b"second")  # type: ignore[func-returns-value]
+    def second(content: bytes | None) -> bytes:
+        seen.append(content)
+        return b"second"
 
-    other = threading.Thread(target=second)
+    other = threading.Thread(target=folder.update, args=(NAME, second))
 
     def first(content: bytes | None) -> bytes:
         seen.append(content)
@@ -42,6 +47,18 @@ def test_a_file_without_changes_is_not_created(tmp_path: Path) -> None:
     folder.update(NAME, lambda content: content)
 
     assert [path.name for path in (tmp_path / "history").iterdir()] == [LOCK_NAME]
+
+
+async def test_rows_that_do_not_change_are_not_written(tmp_path: Path) -> None:
+    partition = Partition("runs", "gh/acme/api", "2026-11")
+    with closing(HistoryStore(tmp_path, name="into")) as rows:
+        assert await rows.update(RUNS, partition, lambda stored: [*stored, run()]) == ([run()], [])
+        inode = (tmp_path / partition.name).stat().st_ino
+        assert await rows.update(RUNS, partition, list) == ([], [])
+        assert (tmp_path / partition.name).stat().st_ino == inode
+        assert await rows.update(RUNS, partition, lambda _: []) == ([], [run()])
+        assert await rows.read(RUNS, partition) == []
+        assert await rows.partitions("runs") == [partition]
 
 
 def test_a_collection_that_does_not_end_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

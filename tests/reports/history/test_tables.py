@@ -62,9 +62,11 @@ def test_a_file_without_rows_has_the_columns() -> None:
     ("content", "reason"),
     [
         (b"", "parquet"),
-        (RUNS.dump([RUN])[:-20], "parquet"),
+        (RUNS.dump([RUN])[:-200], "parquet"),
+        (RUNS.dump([RUN])[:-20], "the file is damaged: its checksum is wrong"),
+        (RUNS.dump([RUN]).replace(b"gh/acme/api", b"gh/acme/apj", 1), "checksum"),
+        (RUNS.dump([RUN]).replace(b"circleci-async sha256:", b"circleci-async sha257:")[:-1] + b"2", "parquet"),
         (JOBS.dump([]), "is_default_branch|not found"),
-        (RUNS.dump([RUN]).replace(b"PAR1", b"PAR2"), "parquet"),
         (RUNS.dump([evolve(RUN, id=None)]), "id is null"),  # type: ignore[arg-type]
     ],
 )
