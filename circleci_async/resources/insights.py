@@ -33,7 +33,7 @@ class Insights(Endpoints):
         into: "HarvestDestination",
         *,
         recheck: str | timedelta = "3d",
-        concurrency: int = 8,
+        concurrency: int = 16,
         on_progress: "OnInsightsProgress | None" = None,
     ) -> "InsightsCollection":
         """Add what is new to a history of runs, jobs, tests and flaky tests, which outlasts CircleCI's 90 days.
@@ -158,7 +158,7 @@ class Insights(Endpoints):
         branch: str | None = None,
         *,
         usage: "InsightsUsageSource | None" = None,
-        concurrency: int = 8,
+        concurrency: int = 16,
         on_progress: "OnInsightsProgress | None" = None,
     ) -> "InsightsReport":
         """Return a report: what the workflows of projects cost, where they fail, and whether that gets better.

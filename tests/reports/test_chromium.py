@@ -1,12 +1,16 @@
 """The page of a report in headless Chromium, with nothing but its file."""
 
+import asyncio
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import circleci_async as ca
+from circleci_async.testing import FakeCircleCI, World
 from tests.reports import chromium, sample
 
 if TYPE_CHECKING:
@@ -130,6 +134,43 @@ def test_the_keyboard_reaches_everything(browser: "Browser", file: Path) -> None
     page.keyboard.press("Enter")
     assert table.is_visible()
     assert table.locator("tbody tr").count() == len(sample.jobs())
+    page.close()
+
+
+def test_the_page_of_a_generated_history_shows_its_regression(browser: "Browser", tmp_path: Path) -> None:
+    world = World.history()
+
+    async def read() -> ca.InsightsReport:
+        async with FakeCircleCI(world) as fake, fake.client() as circle:
+            return await circle.insights.report(list(world.projects), usage=True)
+
+    with ThreadPoolExecutor(1) as pool:  # playwright runs an event loop in this thread
+        report = pool.submit(lambda: asyncio.run(read())).result()
+    file = report.save(tmp_path / "report.html")
+    page = browser.new_page(viewport={"width": 390, "height": 900})
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(file.as_uri())
+    assert requests == [file.as_uri()]
+    rows = {answer.key: answer.rows for answer in report.answers}
+    marks = {key: sum(chart["marks"] for chart in found) for key, found in checked(page, "charts").items()}
+    assert {key: marks[key] for key in ("flaky_tests", "queue", "sizing")} == {
+        "flaky_tests": min(len(rows["flaky_tests"]), 12),
+        "queue": len(rows["queue"]),
+        "sizing": len(rows["sizing"]),
+    }
+    known = [sum(row[name] is not None for row in rows["failures"]) for name in ("failure_rate", "recovery")]
+    assert marks["failures"] == sum(known) + 1  # the line
+    assert marks["waits"] == 4 + 2 * len(rows["waits"])
+    layout = checked(page, "layout")
+    assert (layout["small"], layout["clipped"], layout["overlapping"]) == ([], [], [])
+    assert world.regression
+    failing, slower = world.regression.failing_project, world.regression.slower_project
+    for key, project, workflow in (
+        ("failures", failing, world.regression.failing_workflow),
+        ("waits", slower, world.regression.slower_workflow),
+    ):
+        assert f"{project} {workflow} " in page.locator(f"#{key} .answer").inner_text()
     page.close()
 
 

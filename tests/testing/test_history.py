@@ -154,7 +154,7 @@ async def test_a_workflow_fails_more_often_after_the_regression(api: Caller, wor
         failing_workflow=BUILD,
         failing_job="integration-tests",
         failure_rate_before=0.08,
-        failure_rate_after=0.22,
+        failure_rate_after=0.3,
         slower_project=WEB,
         slower_workflow=DEPLOY,
         slower_job="build-image",

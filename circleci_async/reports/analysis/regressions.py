@@ -18,13 +18,13 @@ from ..metrics import FAILED, by_workflow, durations, failure_rate, percentile
 from .days import day_of
 from .wording import counted, duration, name, percent
 
-MIN_DAYS: Final = 10
+MIN_DAYS: Final = 5
 """Days with runs, before and after a change."""
-MIN_RUNS: Final = 20
+MIN_RUNS: Final = 10
 """Runs before and after a change."""
-MIN_STATISTIC: Final = 9.0
+MIN_STATISTIC: Final = 11.0
 """The error that a split removes, over the variance of the noise, in a report of one workflow. Among constant
-workflows, about one in forty exceeds it."""
+workflows, about one in fifty exceeds it."""
 BLOCKS: Final = (1, 5)
 """The days over which the noise is measured: failures often continue for some days."""
 MAX_SENTENCES: Final = 2

@@ -31,7 +31,7 @@ async def collect(
     into: HarvestDestination,
     *,
     recheck: str | timedelta = RECHECK,
-    concurrency: int = 8,
+    concurrency: int = 16,
     on_progress: OnInsightsProgress | None = None,
 ) -> InsightsCollection:
     """Add what is new to a history. See `Insights.collect`."""

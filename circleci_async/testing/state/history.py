@@ -92,7 +92,7 @@ def _regression(projects: Sequence[Project], started_at: datetime) -> Regression
         failing_workflow=BUILD,
         failing_job="integration-tests",
         failure_rate_before=WORKFLOWS[BUILD].failed,
-        failure_rate_after=0.22,
+        failure_rate_after=0.3,
         slower_project=projects[min(1, len(projects) - 1)].slug,
         slower_workflow=DEPLOY,
         slower_job=SLOWER_JOB,
