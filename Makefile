@@ -82,7 +82,7 @@ docs: .venv/.docs  ## build the documentation into docs/_build
 	$(python) -m sphinx -W --keep-going --quiet --builder html docs docs/_build
 	@echo "The front page: $(CURDIR)/docs/_build/index.html"
 
-pictures: .venv/.package  ## draw the diagrams and the terminal pictures of the documentation again
+pictures: .venv/.test  ## draw the diagrams and the pictures of terminals and of a report again
 	$(python) docs/diagrams.py
 	$(python) -m docs.pictures
 

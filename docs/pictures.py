@@ -38,6 +38,8 @@ SESSIONS = {
 REPORT = IMAGES / "report.png"
 REPORT_SIZE = (960, 752)
 """Width and height of the picture of a report, in pixels of CSS."""
+SCALE = 1.5
+"""Pixels of the picture for each of CSS."""
 
 _CONTROL = re.compile(r"(\n|\r|\x1b\[\d*[ABCDHJK]|\x1b\[\?\d+[hl])")
 _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
@@ -65,7 +67,7 @@ async def photograph_report() -> bytes:
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=chromium.path(), args=["--no-sandbox"])
             page = await browser.new_page(
-                viewport={"width": width, "height": height}, device_scale_factor=1.5, color_scheme="light"
+                viewport={"width": width, "height": height}, device_scale_factor=SCALE, color_scheme="light"
             )
             await page.goto(page_file.as_uri())
             picture = await page.screenshot()

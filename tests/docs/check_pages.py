@@ -1,7 +1,7 @@
 """Every block of README.md and docs/ runs against `circleci-async fake` and prints what its page shows.
 
-So do the commands of the terminal pictures. A comment in a page, such as `<!-- circleci-async fake --history -->`, selects
-another world than that of the documentation.
+So do the commands of the terminal pictures. A comment in a page, such as `<!-- circleci-async fake --history -->`,
+selects another world than that of the documentation.
 """
 
 import re
