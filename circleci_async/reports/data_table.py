@@ -106,7 +106,7 @@ def _change(name: str, row: Mapping[str, Any]) -> str:
     write, (_, more, less, is_judged) = _NUMBERS[name], _CHANGES[name]
     if before is None:
         return f"{write(now)}<small>not known before</small>"
-    if now == before:
+    if now == before or (change is not None and round(change * 100, 1) == 0):
         return f"{write(now)}<small>= unchanged</small>"
     if change is None:  # a ratio to 0
         amount = ""

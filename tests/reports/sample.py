@@ -197,7 +197,7 @@ def changes() -> Rows:
     """Rows of the answer `changes`."""
     values: list[tuple[str, str, list[tuple[float | None, float | None]]]] = [
         ("gh/acme/api", "build-and-test", [(1450, 1300), (0.118, 0.071), (821, 640), (1720, 1302), (640e3, 512e3)]),
-        ("gh/acme/api", "deploy", [(210, 214), (0.02, 0.031), (330, 341), (512, 540), (61e3, 61e3)]),
+        ("gh/acme/api", "deploy", [(210, 214), (0.02, 0.031), (330, 341), (512, 540), (61_010, 61e3)]),
         ("gh/acme/web", "build", [(812, 790), (0.064, 0.064), (655, 700), (1210, 1190), (360e3, 410e3)]),
         ("gh/acme/web", "nightly", [(90, None), (0.1, None), (930, None), (1100, None), (120e3, None)]),
     ]
