@@ -76,7 +76,7 @@ def fragment(report: "InsightsReport", answers: Sequence[InsightsAnswer]) -> str
 {_figures(report)}
 </header>
 {"".join(_section(each, is_anchor=False) for each in answers)}
-{_failures(report)}
+{_failures(report, is_anchor=False)}
 </div>
 """
 
@@ -153,7 +153,7 @@ def _chart(answer: InsightsAnswer) -> str:
     )
 
 
-def _failures(report: "InsightsReport") -> str:
+def _failures(report: "InsightsReport", *, is_anchor: bool = True) -> str:
     if not report.failures:
         return ""
     items = (
@@ -161,8 +161,9 @@ def _failures(report: "InsightsReport") -> str:
         f" {text(each.kind.replace('_', ' '))}: {text(each.error)}"
         for each in report.failures
     )
+    anchor = ' id="unread"' if is_anchor else ""
     return (
-        '<section id="unread"><h2>What could not be read</h2>'
+        f"<section{anchor}><h2>What could not be read</h2>"
         f'<p class="answer">The report does not contain it.</p>{_list(items, len(report.failures))}</section>\n'
     )
 

@@ -27,6 +27,7 @@ from .analysis.flaky_tests import flaky_tests
 from .analysis.jobs import jobs
 from .analysis.queue import queue
 from .analysis.sizing import sizing
+from .analysis.unread import unread
 from .analysis.waits import waits
 from .answer import InsightsAnswer
 from .table import InsightsTable
@@ -90,7 +91,7 @@ class InsightsReport:
     @cached_property
     def answers(self) -> tuple[InsightsAnswer, ...]:
         """What the tables say: a question, an answer in words, and the data of a chart each."""
-        return (
+        answers = (
             failures(self.runs, self.start, self.end),
             waits(self.runs, self.start, self.end),
             jobs(self.jobs),
@@ -100,6 +101,7 @@ class InsightsReport:
             sizing(self.usage, self.has_usage),
             changes(self.workflows, self.previous),
         )
+        return tuple(unread(each, self.failures) for each in answers)
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
         """Return the rows of each table, by its name, as dicts."""
