@@ -47,7 +47,7 @@ def weighted_median(values: Iterable[tuple[float | None, int]]) -> float | None:
 
 
 def durations(runs: Iterable[InsightsRun]) -> list[int]:
-    """Return the durations of the runs that have one, whatever their status."""
+    """Return the known durations of runs of any status."""
     return [run.duration for run in runs if run.duration is not None]
 
 

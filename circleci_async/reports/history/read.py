@@ -71,8 +71,7 @@ async def report_from_history(
     - `usage`: the CSV file of a usage export, or its rows. A history has no usage.
 
     Only the files of the window, of the one before it, and of the projects are read. Needs the extra `report`. Raises
-    `ConfigurationError`, `InvalidArgument`, `StoreError`, and `LedgerError` if there is no history, or if a file is
-    damaged.
+    `ConfigurationError`, `InvalidArgument`, `StoreError`, and `LedgerError` for an empty history or a damaged file.
     """
     now = datetime.now(UTC)
     span = parse_window(window, now)
