@@ -578,3 +578,22 @@ async def test_a_server_that_answers_nonsense_is_a_failure() -> None:
     ):
         report = await circle.insights.report("gh/acme/api")
     assert [each.kind for each in report.failures] == ["project", "workflows", "flaky_tests"]
+
+
+async def test_answers_without_data_name_what_could_not_be_read() -> None:
+    async with serving(acme("api", "web", "ios", "docs")) as (fake, circle):
+        fake.fail("*/insights/*", status=403, times=None)
+        report = await circle.insights.report(["gh/acme/api", "gh/acme/web", "gh/acme/ios", "gh/acme/docs"])
+        part = "Not everything of gh/acme/api, gh/acme/web and 2 more could be read: see the failures of the report."
+        assert [answer.key for answer in report.answers if answer.text.endswith(part)] == [
+            "failures", "waits", "jobs", "flaky_tests", "credits", "changes",
+        ]  # fmt: skip
+
+    async with serving(acme("api", "web")) as (fake, circle):
+        fake.fail("*/web/flaky-tests", status=500, times=None)
+        report = await circle.insights.report(["gh/acme/api", "gh/acme/web"])
+        texts = {answer.key: answer.text for answer in report.answers}
+        assert texts["flaky_tests"].endswith(
+            "Not everything of gh/acme/web could be read: see the failures of the report."
+        )
+        assert "could be read" not in texts["failures"] + texts["queue"]
