@@ -597,3 +597,19 @@ async def test_answers_without_data_name_what_could_not_be_read() -> None:
             "Not everything of gh/acme/web could be read: see the failures of the report."
         )
         assert "could be read" not in texts["failures"] + texts["queue"]
+
+
+async def test_numbers_of_more_than_64_bits_are_bounded() -> None:
+    at = (now() - DAY).isoformat()
+    item = {"id": "1", "created_at": at, "stopped_at": at, "duration": 10**400, "credits_used": -(10**400)}
+    flaky = {"test_name": "t", "job_name": "j", "job_number": 1, "workflow_name": "build", "workflow_id": "1"}
+    flaky |= {"workflow_created_at": at, "pipeline_number": 1, "times_flaked": 10**30, "time_wasted": 10**30}
+    async with serving(acme("api")) as (fake, circle):
+        fake.fail("*/workflows/build", status=200, body={"items": [item], "next_page_token": None}, times=None)
+        fake.fail("*/flaky-tests", status=200, body={"flaky_tests": [flaky], "total_flaky_tests": 1}, times=None)
+        report = await circle.insights.report("gh/acme/api")
+
+    (found,) = (run for run in report.runs if run.workflow == "build")
+    assert (found.duration, found.credits_used) == (2**63 - 1, 1 - 2**63)
+    assert [test.times_flaked for test in report.flaky_tests] == [2**63 - 1]
+    assert "<svg" in report.html()
