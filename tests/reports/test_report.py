@@ -77,9 +77,10 @@ async def test_the_tables_of_a_project() -> None:
         failure_rate=0.5,
         median_duration=200.0,
         p95_duration=290.0,
-        mean_time_to_recovery=(10 * DAY).total_seconds() + 200,
+        mean_time_to_recovery=build.mean_time_to_recovery,
         credits_used=first.workflow.credits + second.workflow.credits,
     )
+    assert build.mean_time_to_recovery == pytest.approx((10 * DAY).total_seconds() + 200, abs=1)  # in milliseconds
     assert (deploy.workflow, deploy.total_runs) == ("deploy", 1)
     assert [(each.workflow, each.job, each.total_runs, each.failed_runs) for each in report.jobs] == [
         ("build", "test", 2, 1),
