@@ -7,7 +7,7 @@ from math import ceil
 from os.path import commonprefix
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from ..analysis.wording import day, percent
+from ..wording import day, percent
 
 if TYPE_CHECKING:
     import altair as alt

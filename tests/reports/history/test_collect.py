@@ -244,13 +244,16 @@ async def test_runs_are_stored_after_all_that_belongs_to_them(
     assert files(into) == files(tmp_path / "once")
 
 
+@pytest.mark.parametrize(("status", "error"), [(404, ca.NotFound), (403, ca.PermissionDenied)])
 @pytest.mark.parametrize("kind", ["flaky-tests", "workflows/build/test-metrics"])
-async def test_what_does_not_exist_keeps_no_run_out(nights: Nights, into: Path, kind: str) -> None:
+async def test_what_cannot_be_read_later_either_keeps_no_run_out(
+    nights: Nights, into: Path, kind: str, status: int, error: type[ca.ApiError]
+) -> None:
     async with FakeCircleCI(nights.world) as fake, fake.client(retry=QUICK) as circle:
-        fake.fail(f"/api/v2/insights/{API}/{kind}", status=404)
+        fake.fail(f"/api/v2/insights/{API}/{kind}", status=status)
         collection = await circle.insights.collect(API, into)
 
-    assert [type(each.error) for each in collection.failures] == [ca.NotFound]
+    assert [type(each.error) for each in collection.failures] == [error]
     assert {each.workflow for each in rows(into)["runs"]} == {"build", "nightly"}
 
 
@@ -305,8 +308,16 @@ async def test_a_damaged_file_is_named_and_not_replaced(nights: Nights, into: Pa
 async def test_a_folder_that_cannot_be_written_is_an_error(nights: Nights, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(ca.CircleCIError, match=r"into: cannot create the folder .*: this is a file"):
+    with pytest.raises(ca.CircleCIError, match=r"into must be a folder that can be written: .*/file: this is a file"):
         await collect(nights, tmp_path / "file", API)
+
+
+async def test_the_folder_is_checked_before_the_first_request(nights: Nights, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    async with FakeCircleCI(nights.world) as fake, fake.client() as circle:
+        with pytest.raises(ca.LedgerError):
+            await circle.insights.collect(API, tmp_path / "file" / "history")
+    assert fake.requests == []
 
 
 @pytest.mark.parametrize(
@@ -315,8 +326,8 @@ async def test_a_folder_that_cannot_be_written_is_an_error(nights: Nights, tmp_p
         (("acme", "out"), {}, "project slug 'acme' is invalid"),
         ((API, "ftp://x"), {}, "into must be a folder"),
         ((API, 5), {}, "into must be a folder"),
-        ((API, "out"), {"recheck": "soon"}, "recheck must be"),
-        ((API, "out"), {"recheck": "2026-11-01"}, "recheck must be a length of time such as '3d' or '12h'"),
+        ((API, "out"), {"recheck": "soon"}, "recheck must be a length of time"),
+        ((API, "out"), {"recheck": "2026-11-01"}, "recheck must be a length of time such as '3d', '2w' or '12h'"),
         ((API, "out"), {"concurrency": 0}, "concurrency must be a positive integer, got 0"),
     ],
 )

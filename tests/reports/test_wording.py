@@ -2,7 +2,7 @@
 
 import pytest
 
-from circleci_async.reports.analysis.wording import counted, credit_count, duration, listed, name, percent
+from circleci_async.reports.wording import counted, credit_count, duration, listed, name, percent
 
 
 @pytest.mark.parametrize(
