@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from math import ceil
 from os.path import commonprefix
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -108,5 +109,6 @@ def duration_steps(longest: float) -> tuple[int, int]:
         86_400,
         604_800,
     )
-    step = next((step for step in steps if longest / step <= 5), 30 * 86_400)
+    month = 30 * 86_400
+    step = next((step for step in steps if longest / step <= 5), month * ceil(longest / (5 * month)))
     return step, step * (int(longest / step) + 1)
