@@ -78,11 +78,11 @@ MINUTES ?= 1
 soak: .venv/.test  ## run for MINUTES (default: 1) under injected faults; fail on wrong results or leaks
 	$(python) -m benchmarks.soak --minutes $(MINUTES) --sequences
 
-docs: .venv/.docs  ## build the documentation into docs/_build
+docs: .venv/.docs  ## build the documentation into docs/_build, and execute its notebook
 	$(python) -m sphinx -W --keep-going --quiet --builder html docs docs/_build
 	@echo "The front page: $(CURDIR)/docs/_build/index.html"
 
-pictures: .venv/.package  ## draw the diagrams and the terminal pictures of the documentation again
+pictures: .venv/.test  ## draw the diagrams and the pictures of terminals and of a report again
 	$(python) docs/diagrams.py
 	$(python) -m docs.pictures
 

@@ -1,6 +1,7 @@
 """Sphinx configuration: Markdown pages, and an API reference from the docstrings."""
 
 import builtins
+import logging
 import re
 from enum import Enum
 from importlib.metadata import version as installed_version
@@ -20,7 +21,7 @@ copyright = f"2026, {author}"
 release = version = installed_version("circleci-async")
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
     "sphinx.ext.viewcode",
@@ -41,6 +42,14 @@ smartquotes = False  # quotes in docstrings are code
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
+
+# Notebooks are executed by each build: an error in a cell ends it.
+nb_execution_mode = "force"
+nb_execution_timeout = 120
+nb_execution_raise_on_error = True
+nb_execution_in_temp = True
+nb_merge_streams = True
+logging.getLogger("traitlets").setLevel(logging.WARNING)  # each execution logs a line
 
 # Docstrings mark code with single backticks, as Markdown does.
 default_role = "code"
@@ -86,10 +95,17 @@ _DEFAULT = re.compile(r"attr_dict\['(?P<name>\w+)'\]\.default")
 
 
 def setup(app: Sphinx) -> None:
-    """Adjust signatures and links of the API reference, and the sidebar."""
+    """Adjust signatures and links of the API reference, the sidebar, and where notebooks are executed."""
+    app.connect("builder-inited", _notebooks_below_build, priority=900)  # after myst_nb's
     app.connect("autodoc-process-signature", _constructor)
     app.connect("doctree-read", _unlink_builtins)
     app.connect("html-page-context", _shared_sidebar, priority=400)  # before furo's
+
+
+def _notebooks_below_build(app: Sphinx) -> None:
+    """Write the images of notebooks below the build: the default is the folder that contains it."""
+    folder = app.doctreedir / "notebooks"
+    app.env.mystnb_config = app.env.mystnb_config.copy(output_folder=str(folder))  # type: ignore[attr-defined]
 
 
 def _constructor(

@@ -1,12 +1,15 @@
-"""Pictures of a terminal, made from real runs: `python -m docs.pictures` writes images/terminal-*.svg.
+"""Pictures of terminals and of the page of a report, made from real runs by `python -m docs.pictures`.
 
-Commands run on a pseudo-terminal against an embedded CircleCI, which serves the world of the documentation. Two runs
-differ only in the seconds that a command took.
+- images/terminal-*.svg: commands run on a pseudo-terminal against an embedded CircleCI, which serves the world of the
+  documentation. Two runs differ only in the seconds that a command took.
+- images/report.png: the installed Chromium opens the page of a report of a generated history. The picture is kept if
+  Chromium or a package is missing.
 """
 
 import asyncio
 import re
 import shlex
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import chdir
@@ -17,8 +20,9 @@ from xml.sax.saxutils import escape
 from rich.console import Console
 from rich.text import Text
 
-from circleci_async.testing import FakeCircleCI, example_world
+from circleci_async.testing import FakeCircleCI, World, example_world
 from tests.cli.process import run_on_terminal
+from tests.reports import chromium
 
 IMAGES = Path(__file__).parent / "images"
 
@@ -30,6 +34,12 @@ SESSIONS = {
     "harvest": (*["harvest run gh/acme/api --into harvest"] * 2, "harvest verify harvest"),
 }
 """The commands of each picture, without the name of the program."""
+
+REPORT = IMAGES / "report.png"
+REPORT_SIZE = (960, 752)
+"""Width and height of the picture of a report, in pixels of CSS."""
+SCALE = 1.5
+"""Pixels of the picture for each of CSS."""
 
 _CONTROL = re.compile(r"(\n|\r|\x1b\[\d*[ABCDHJK]|\x1b\[\?\d+[hl])")
 _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
@@ -43,6 +53,26 @@ async def picture(name: str) -> str:
             env = {**fake.environment, "TERM": "xterm-256color", "COLORTERM": "truecolor", "COLUMNS": str(COLUMNS)}
             session = [(command, await asyncio.to_thread(_run, command, env)) for command in SESSIONS[name]]
     return _draw(name, session)
+
+
+async def photograph_report() -> bytes:
+    """Return a picture of the top of the page of a report, as PNG."""
+    from playwright.async_api import async_playwright
+
+    width, height = REPORT_SIZE
+    with tempfile.TemporaryDirectory() as folder:
+        async with FakeCircleCI(World.history(), record=False) as fake, fake.client() as circle:
+            report = await circle.insights.report(["gh/acme/api", "gh/acme/web"])
+        page_file = await asyncio.to_thread(report.save, Path(folder, "report.html"))
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=chromium.path(), args=["--no-sandbox"])
+            page = await browser.new_page(
+                viewport={"width": width, "height": height}, device_scale_factor=SCALE, color_scheme="light"
+            )
+            await page.goto(page_file.as_uri())
+            picture = await page.screenshot()
+            await browser.close()
+    return picture
 
 
 def path_of(name: str) -> Path:
@@ -89,3 +119,7 @@ def _screen(output: str) -> Iterator[str]:
 if __name__ == "__main__":
     for name in SESSIONS:
         path_of(name).write_text(asyncio.run(picture(name)), "utf-8")
+    if reason := chromium.missing():
+        print(f"{REPORT.name} is kept: {reason}", file=sys.stderr)
+    else:
+        REPORT.write_bytes(asyncio.run(photograph_report()))

@@ -21,6 +21,7 @@ from . import (
     artifacts,
     builds,
     catalog,
+    collect,
     completion,
     demo,
     fake,
@@ -100,6 +101,7 @@ metrics: typer.Typer = _group(
     kind=GroupWithDefault,
 )
 metrics.command("show")(with_client(insights.insights))
+metrics.command("collect")(with_client(collect.collect))
 app.add_typer(metrics, name="insights")
 
 app.command()(with_client(report.report, unless="history"))

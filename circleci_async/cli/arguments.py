@@ -9,13 +9,13 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from ..core.arguments import local_path
-from ..core.when import parse_when
+from ..core.when import parse_length, parse_when
 from ..errors import InvalidArgument
 
 T = TypeVar("T")
 
-_SDK_NAMES = {"window": "reporting_window", "file_attempts": "attempts"}
-"""The arguments of the SDK whose options have other names."""
+_SDK_NAMES = {"file_attempts": "attempts"}
+"""The arguments of the SDK that have other names than the parameters of the commands."""
 
 
 def argument(metavar: str, text: str, **more: Any) -> Any:
@@ -73,6 +73,15 @@ def parse_time(name: str, text: str | None) -> datetime | timedelta | None:
         raise InvalidArgument(
             f"{name} must be a time such as 7d, 12h, 2026-11-24 or 2026-11-24T10:00:00Z, got {text!r}"
         ) from None
+
+
+def check_length(name: str, text: str) -> str:
+    """Return `text` if it is a length of time; otherwise raise an error that names the option."""
+    try:
+        parse_length(name, text)
+    except InvalidArgument:
+        raise InvalidArgument(f"{name} must be a length of time such as 90d, 2w or 12h, got {text!r}") from None
+    return text
 
 
 Project = Annotated[

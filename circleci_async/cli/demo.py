@@ -12,12 +12,13 @@ from contextlib import suppress
 from glob import escape
 from io import StringIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import TYPE_CHECKING, Annotated, Any
 
 from . import account, artifacts, builds, catalog, harvest, insights, listen, logs, trigger
 from .arguments import option
 from .output import Output
+from .report_summary import show_summary
 
 if TYPE_CHECKING:
     from .. import CircleCI, WebhookEvent
@@ -28,6 +29,7 @@ KILLED_AFTER = 48  # files that the storage serves before the harvest is killed
 POLL_INTERVAL = 600.0  # seconds, so that only the webhook can end the wait for the pipeline that fails
 SECRET = "signing secret of the demo"  # noqa: S105
 BUCKET = "memory:demo"
+QUESTIONS = 2  # of the report that are answered in the terminal
 LEAKED = "ghp_" + "d3m0" * 9  # what a step of a job prints
 API, WEB = "gh/acme/api", "gh/acme/web"
 STATS = ("requests", "retries", "rate_limited", "paused", "received")
@@ -36,12 +38,15 @@ STATS = ("requests", "retries", "rate_limited", "paused", "received")
 class Demo:
     """The embedded CircleCI, a client, and the results of the scenes."""
 
-    def __init__(self, out: Output, fake: "FakeCircleCI", circle: "CircleCI", downloads: Path, harvest: Path) -> None:
+    def __init__(
+        self, out: Output, fake: "FakeCircleCI", circle: "CircleCI", downloads: Path, harvest: Path, page: Path
+    ) -> None:
         self.out: Output = out
         self.fake: FakeCircleCI = fake
         self.circle: CircleCI = circle
         self.downloads: Path = downloads
         self.harvest: Path = harvest
+        self.page: Path = page
         self.pipeline: Pipeline = fake.world.projects[API].pipelines.all[-1]
         stored = [each for workflow in self.pipeline.workflows for job in workflow.jobs for each in job.artifacts]
         self.stored: list[Artifact] = sorted(stored, key=lambda each: -each.size)
@@ -72,12 +77,15 @@ class Demo:
 
 
 async def demo(
-    out: Output, keep: Annotated[Path | None, option("Keep the downloaded files in this folder.", metavar="DIR")] = None
+    out: Output,
+    keep: Annotated[
+        Path | None, option("Keep the downloaded files and the page of the report in this folder.", metavar="DIR")
+    ] = None,
 ) -> int:
     """Run a demonstration against an embedded CircleCI.
 
     It needs no network and no token. The embedded CircleCI limits the request rate, delays its responses, and fails on
-    purpose. The exit code is 1 if any check fails.
+    purpose. The page of the report stays, and the next demo replaces it. The exit code is 1 if any check fails.
     """
     from .. import RetryPolicy
     from ..testing import FakeCircleCI, RateLimit, World
@@ -93,7 +101,8 @@ async def demo(
             FakeCircleCI(world, rate_limit=limit, latency=LATENCY, run_time=RUN_TIME) as fake,
             fake.client(retry=RetryPolicy(initial_delay=0.2), trust_env=False) as circle,
         ):
-            play = Demo(people, fake, circle, keep or Path(temporary, "files"), Path(temporary, "harvest"))
+            page = default_page() if keep is None else keep / "report.html"
+            play = Demo(people, fake, circle, keep or Path(temporary, "files"), Path(temporary, "harvest"), page)
             people.say(
                 f"An embedded CircleCI listens at {circle.host}. It answers\n{RATE} requests per second,"
                 f" each after {LATENCY * 1000:.0f} ms, and fails {len(play.faults)} times on purpose."
@@ -285,6 +294,39 @@ def _objects_and_rows(table: Path) -> tuple[dict[str, bytes], list[dict[str, str
         return objects, list(csv.DictReader(stream))
 
 
+async def report_insights(demo: Demo) -> None:
+    """Report 90 days of another organization's runs, as a summary and a page."""
+    from ..reports import charts
+    from ..testing import FakeCircleCI, World
+
+    if not charts.are_installed():
+        demo.out.say("Left out: the page needs the extra 'report': pip install 'circleci-async[report]'.")
+        return
+    world = World.history(projects=2, runs=800)
+    world.organization("gh/acme").usage.export_time = 0.0
+    demo.out.say(f"$ circleci-async report gh/acme --usage --into {demo.page.name}", "dim")
+    async with FakeCircleCI(world) as fake, fake.client(trust_env=False) as circle:
+        report = await circle.insights.report("gh/acme", usage=True)
+    show_summary(demo.out, report, questions=QUESTIONS)
+    await asyncio.to_thread(report.save, demo.page)
+    demo.out.say(f"and {len(report.answers) - QUESTIONS} more questions. The page is\n{demo.page}")
+
+    html = await asyncio.to_thread(demo.page.read_text, "utf-8")
+    demo.numbers |= {"runs": len(report.runs), "page": str(demo.page)}
+    drawn = html.count('<div class="chart wide">')
+    demo.checks["the page has a chart or a table for each question"] = drawn == len(report.answers) - 1
+    worse = world.regression
+    demo.checks["the page names the regression in the history"] = (
+        worse is not None and f"{worse.failing_project} {worse.failing_workflow} fails more often" in html
+    )
+
+
+def default_page() -> Path:
+    """Return the path of the page of the report, which is the same for each demo of a user."""
+    user = getattr(os, "getuid", int)()
+    return Path(gettempdir(), f"circleci-async-demo-{user}.html")
+
+
 def checksums(folder: Path) -> list[str]:
     """Return the SHA-256 of each file in a folder whose path has no name that starts with a dot."""
     paths = [path for path in folder.rglob("*") if path.is_file() and "/." not in f"/{path.relative_to(folder)}"]
@@ -293,5 +335,5 @@ def checksums(folder: Path) -> list[str]:
 
 SCENES: tuple[Callable[[Demo], Awaitable[None]], ...] = (
     *(show_user, list_pipelines, show_job, download_artifacts, show_insights),
-    *(follow_pipeline, receive_webhooks, kill_and_resume_harvest, archive_into_bucket),
+    *(follow_pipeline, receive_webhooks, kill_and_resume_harvest, archive_into_bucket, report_insights),
 )

@@ -25,10 +25,12 @@ async def insights(
         str | None, option("Branch; by default the default branch of each project.", metavar="BRANCH")
     ] = None,
     all_branches: Annotated[bool, option("Include all branches.", "--all-branches")] = False,
-    window: Annotated[
+    reporting_window: Annotated[
         str | None,
         option(
-            "last-24-hours, last-7-days, last-30-days, last-60-days or last-90-days (the default).", metavar="WINDOW"
+            "last-24-hours, last-7-days, last-30-days, last-60-days or last-90-days (the default).",
+            "--window",
+            metavar="WINDOW",
         ),
     ] = None,
     concurrency: Annotated[int, concurrency_option("Projects requested concurrently.")] = 8,
@@ -42,7 +44,11 @@ async def insights(
 
     projects = list(dict.fromkeys(str(project_or_organization(slug)) for slug in slugs))
     snapshot = circle.insights.snapshot(
-        projects, branch=branch, all_branches=all_branches or None, reporting_window=window, concurrency=concurrency
+        projects,
+        branch=branch,
+        all_branches=all_branches or None,
+        reporting_window=reporting_window,
+        concurrency=concurrency,
     )
     metrics: dict[str, list[WorkflowMetrics]] = {}
     failed = False

@@ -73,10 +73,10 @@ class Output:
         """A rich console for stderr."""
         return _console(stderr=True)
 
-    def say(self, text: "str | Text", style: str = "") -> None:
-        """Print a line for people."""
+    def say(self, text: "str | Text", style: str = "", *, wraps: bool = False) -> None:
+        """Print a line for people. `wraps`: on a terminal, wrap it at words."""
         if not self.is_json:
-            _print_line(self.console, text, style)
+            _print_line(self.console, text, style, wraps=wraps and self.is_fitted)
 
     def note(self, text: str, style: str = "dim") -> None:
         """Print a line on stderr, unless the command is quiet."""
@@ -199,11 +199,13 @@ def _console(*, stderr: bool = False, file: TextIO | None = None) -> "Console":
     return Plain(stderr=stderr, file=file, highlight=False, markup=False, emoji=False)
 
 
-def _print_line(console: "Console", text: "str | Text", style: str = "") -> None:
+def _print_line(console: "Console", text: "str | Text", style: str = "", *, wraps: bool = False) -> None:
     from rich.text import Text
 
     line = Text(text, style) if isinstance(text, str) else text  # the newline has no style
-    console.print(line, soft_wrap=True)
+    for each in line.wrap(console, console.width) if wraps else [line]:
+        each.rstrip()
+        console.print(each, soft_wrap=True)
 
 
 def _style(cell: Cell) -> str:

@@ -15,7 +15,7 @@ from .formatting import duration, size
 from .output import Output
 
 if TYPE_CHECKING:
-    from .. import Artifact, HarvestEvent, HarvestFailure, HarvestProgress, Progress
+    from .. import Artifact, HarvestEvent, HarvestFailure, HarvestProgress, InsightsProgress, Progress
 
 FailureKey: TypeAlias = tuple[str | int | None, ...]
 """Kind and name of a failed list or file, and the job and the node of a file."""
@@ -167,6 +167,19 @@ class HarvestProgressBar(ProgressBar):
         self.stop()
 
 
+class InsightsProgressBar(ProgressBar):
+    """What is read for a report or a collection, and how many runs and requests so far."""
+
+    def __init__(self, out: Output) -> None:
+        super().__init__(out, phase="listing projects", details="")
+
+    def update(self, progress: "InsightsProgress") -> None:
+        """Show the progress."""
+        details = f"{counted(progress.runs, 'run')}  {counted(progress.requests, 'request')}"
+        done, total, phase = _insights_phase(progress)
+        self.show(done, total if done else None, phase=phase, details=details)
+
+
 class HarvestEventLines:
     """Writes each event of a harvest to stdout as a line of JSON, except the progress of single files.
 
@@ -241,6 +254,19 @@ class HarvestEventLines:
         if self._error is not None and self._harvest is not None:
             self._harvest.cancel()
         self._written.set()
+
+
+def _insights_phase(progress: "InsightsProgress") -> tuple[int, int, str]:
+    """Return what is done of the current phase, of how much, and a text with both."""
+    done, total = progress.projects_done, progress.projects_total
+    states = list(progress.usage_exports.values())
+    pending = [state for state in states if state not in ("completed", "failed")]
+    if done == total and pending:
+        done = len(states) - len(pending)
+        return done, len(states), f"usage export {done}/{len(states)} {pending[0]}"
+    if done == total and progress.usage_rows:
+        return done, total, f"{counted(progress.usage_rows, 'row')} of usage"
+    return done, total, f"{done:,}/{counted(total, 'project')}"
 
 
 def file_count(progress: "HarvestProgress") -> str:

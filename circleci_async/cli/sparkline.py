@@ -4,19 +4,24 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Final
 
-_BARS: Final = "▁▂▃▄▅▆▇█"
+_LEVELS: Final = "▁▂▃▄▅▆▇█"
+_FULL: Final = "█"
 _MISSING: Final = " "
 
 
-def sparkline(values: Sequence[float | None], width: int) -> str:
-    """Return at most `width` bars from 0 to the largest value. A space stands for a missing value.
+def sparkline(values: Sequence[float | None], width: int, largest: float) -> str:
+    """Return at most `width` columns on a scale from 0 to `largest`. A space stands for a missing value.
 
-    Where there are more values than bars, a bar is the mean of some of them.
+    Where there are more values than columns, a column is the mean of some of them.
     """
     size = max(1, -(-len(values) // width))
     means = [_mean(values[at : at + size]) for at in range(0, len(values), size)]
-    largest = max((mean for mean in means if mean is not None), default=0.0) or 1.0
-    return "".join(_MISSING if mean is None else _bar(mean / largest) for mean in means)
+    return "".join(_MISSING if mean is None else _level(mean / (largest or 1)) for mean in means)
+
+
+def bar(share: float, width: int) -> str:
+    """Return a bar of at most `width` columns, and at least one, followed by spaces up to `width`."""
+    return f"{_FULL * min(width, max(1, round(share * width))):{width}}"
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -24,5 +29,5 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return fmean(known) if known else None
 
 
-def _bar(share: float) -> str:
-    return _BARS[min(int(share * len(_BARS)), len(_BARS) - 1)]
+def _level(share: float) -> str:
+    return _LEVELS[max(0, min(int(share * len(_LEVELS)), len(_LEVELS) - 1))]

@@ -45,6 +45,8 @@ def _cell(value: object) -> str:
         text = ""
     elif isinstance(value, str):
         text = str(value)
+    elif isinstance(value, float):
+        text = repr(round(value, 4))
     elif isinstance(value, datetime):
         text = value.isoformat(sep=" ", timespec="seconds")
     elif isinstance(value, list | tuple | dict | set | frozenset):

@@ -34,6 +34,17 @@ def parse_when(name: str, value: When | None) -> datetime | timedelta | None:
     )
 
 
+def parse_length(name: str, value: str | timedelta) -> timedelta:
+    """Return the argument `name`, a length of time, as a timedelta. Raises `InvalidArgument`."""
+    try:
+        length = parse_when(name, value)
+    except InvalidArgument:
+        length = None
+    if not isinstance(length, timedelta):
+        raise InvalidArgument(f"{name} must be a length of time such as '3d', '2w' or '12h', got {value!r}")
+    return length
+
+
 def to_datetime(when: datetime | timedelta | None, now: datetime) -> datetime | None:
     """Return the result of `parse_when` as a point in time."""
     try:

@@ -162,7 +162,7 @@ class _Fetch:
 
     async def exports(self) -> tuple[list[UsageExport], list[InsightsFailure]]:
         """Make usage exports."""
-        return await make_exports(self.session, self.organizations, self.window, self.now)
+        return await make_exports(self.session, self.organizations, self.window, self.now, self.tracker)
 
     async def usage(
         self, sources: Iterable[Rows], projects: Iterable[ProjectInsights]

@@ -1,12 +1,13 @@
 """The progress of a report or a collection."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from ..core.progress import report_progress
 from ..core.session import Session
+from ..models.usage import UsageExportState
 
 __all__ = ["InsightsProgress", "OnInsightsProgress"]
 
@@ -20,6 +21,8 @@ class InsightsProgress:
     """0 until all projects of organizations have been listed."""
     runs: int = 0
     """Runs read so far, also those of the window before."""
+    usage_exports: Mapping[str, UsageExportState] = field(factory=dict[str, UsageExportState])
+    """The state of each usage export that CircleCI was asked for, by its id."""
     usage_rows: int = 0
     """Rows of usage exports read so far."""
     requests: int = 0
@@ -42,6 +45,10 @@ class InsightsProgressTracker:
         """Change fields of the progress, and report it."""
         self.progress = evolve(self.progress, requests=self._session.requests, **changes)
         report_progress(self._on_progress, self.progress)
+
+    def export(self, export_id: str, state: UsageExportState) -> None:
+        """Change the state of a usage export, and report the progress."""
+        self.update(usage_exports={**self.progress.usage_exports, export_id: state})
 
     def add(self, *, projects: int = 0, runs: int = 0, usage_rows: int = 0) -> None:
         """Count projects, runs and rows, and report the progress."""

@@ -39,7 +39,7 @@ MAX_FAULTY_PAGES: Final = 100
 def check_branch(branch: Any) -> None:
     """Raise `InvalidArgument` unless `branch` is the name of a branch, or None for all branches."""
     if branch is not None and not (isinstance(branch, str) and branch):
-        raise InvalidArgument(f"branch must be the name of a branch, or None for all branches, got {branch!r}")
+        raise InvalidArgument(f"branch must be the name of a branch, or left out for all branches, got {branch!r}")
 
 
 @frozen

@@ -12,13 +12,18 @@ from ..errors import CircleCIError
 from ..models.usage import UsageExport
 from ..usage.export import INTERVAL, MAX_EXPORT_TIME, ExportWait, with_export_id
 from ..usage.progress import UsageProgressTracker
+from .progress import InsightsProgressTracker
 from .reading import FATAL
 from .report import InsightsFailure
 from .window import Window
 
 
 async def make_exports(
-    session: Session, organizations: Collection[str], window: Window, now: datetime
+    session: Session,
+    organizations: Collection[str],
+    window: Window,
+    now: datetime,
+    tracker: InsightsProgressTracker,
 ) -> tuple[list[UsageExport], list[InsightsFailure]]:
     """Create exports for the window, which are at most 31 days long, and wait until they are completed.
 
@@ -41,7 +46,7 @@ async def make_exports(
 
     async def make(organization: str, id: str, piece: Window) -> None:
         try:
-            exports.append(await _completed(session, id, piece))
+            exports.append(await _completed(session, id, piece, tracker))
         except FATAL:
             raise
         except CircleCIError as error:
@@ -55,9 +60,14 @@ async def make_exports(
     return exports, list(failures.values())
 
 
-async def _completed(session: Session, organization_id: str, window: Window) -> UsageExport:
+async def _completed(
+    session: Session, organization_id: str, window: Window, progress: InsightsProgressTracker
+) -> UsageExport:
     wait = ExportWait(session, organization_id, INTERVAL, MAX_EXPORT_TIME)
     created = await Usage(session).create_export(organization_id, start=window.start, end=window.end)
-    tracker = UsageProgressTracker(created.usage_export_job_id, None)
+    tracker = UsageProgressTracker(
+        created.usage_export_job_id, lambda export: progress.export(export.export_id, export.state)
+    )
+    tracker.update(state=created.state)
     with with_export_id(tracker.export_id):
         return await wait.until_completed(tracker, is_new=True)

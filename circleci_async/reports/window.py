@@ -6,7 +6,7 @@ from typing import Any, Final, TypeAlias, cast
 
 from attrs import frozen
 
-from ..core.when import When, parse_datetime, parse_when
+from ..core.when import When, parse_datetime, parse_length
 from ..endpoints.insights import MAX_SPAN, ROUNDING
 from ..errors import InvalidArgument
 from ..models.insights import ReportingWindow
@@ -102,15 +102,12 @@ def parse_window(value: InsightsWindow, now: datetime) -> Window:
 
 def _length(given: object) -> timedelta:
     try:
-        length = parse_when("window", given if isinstance(given, str | timedelta) else None)
+        return parse_length("window", cast("str | timedelta", given))
     except InvalidArgument:
-        length = None
-    if not isinstance(length, timedelta):
         raise InvalidArgument(
             "window must be a length such as '90d', '2w' or '12h', a positive timedelta, or a pair of start and end"
             f" such as ('2026-09-01', '2026-10-01'), got {given!r}"
-        )
-    return length
+        ) from None
 
 
 def _too_long(given: object) -> InvalidArgument:

@@ -90,6 +90,8 @@ def test_a_shell_completes_commands_options_and_arguments(shell: str, path: str)
             ("artifacts dow", "artifacts download"),
             ("pipelines gh/acme/api --bra", "pipelines gh/acme/api --branch"),
             ("completion pow", "completion powershell"),
+            ("insights coll", "insights collect"),
+            ("report gh/acme --usage-f", "report gh/acme --usage-file"),
         ]:
             # Turn the completed line into an argument of echo.
             terminal.type(f"circleci-async {typed}{TAB}{HOME}echo '<{END}>'\n")
@@ -151,6 +153,9 @@ def test_an_unknown_shell_is_bad_usage_that_lists_the_shells(cli: Cli) -> None:
             "verify:::",
         ),
         ("bash", {"COMP_WORDS": "circleci-async\n--version\nharv", "COMP_CWORD": "2"}, "harvest"),
+        ("bash", {"COMP_WORDS": "circleci-async\ninsights\n", "COMP_CWORD": "2"}, "collect"),
+        ("bash", {"COMP_WORDS": "circleci-async\ninsights\ngh/acme\n--all", "COMP_CWORD": "3"}, "--all-branches"),
+        ("bash", {"COMP_WORDS": "circleci-async\ninsights\ncollect\n--rec", "COMP_CWORD": "3"}, "--recheck"),
     ],
 )
 def test_the_program_answers_the_completion_request_of_each_shell(

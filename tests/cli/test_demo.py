@@ -37,7 +37,7 @@ def test_the_demo_passes_its_checks_in_any_environment(tmp_path: Path) -> None:
     assert (code, err) == (0, "")
     assert "\x1b" not in out
     assert max(len(line) for line in out.splitlines() if str(tmp_path) not in line) <= 80
-    assert [line[:1] for line in out.splitlines() if re.match(r"\d  ", line)] == [*"123456789"]
+    assert re.findall(r"^(\d+)  ", out, re.MULTILINE) == [str(number) for number in range(1, 11)]
     assert out.count("60 of 60 have the SHA-256 that the server has.") == 2
     killed = re.search(r"^Killed \(SIGKILL\) after (\d+) of 60 files and a partial one\.", out, re.MULTILINE)
     assert killed is not None
@@ -46,7 +46,7 @@ def test_the_demo_passes_its_checks_in_any_environment(tmp_path: Path) -> None:
     assert "== Run tests  failed  exit code 1" in out
     assert "AssertionError" in out
     assert "\nWhat happened\n" in out
-    assert len(re.findall("^ok      ", out, re.MULTILINE)) == 14
+    assert len(re.findall("^ok      ", out, re.MULTILINE)) == 16
     assert "FAILED  " not in out
     assert "\n1 secret replaced in logs and tests\n" in out
     assert "\nThe log of 'Log in' is: Using the token [scrubbed]\n" in out
@@ -64,7 +64,11 @@ def test_the_demo_passes_its_checks_in_any_environment(tmp_path: Path) -> None:
     assert int(numbers["retries"]) >= 3
     assert int(numbers["rate_limited"]) >= 1
     assert float(numbers["paused"]) > 0
-    assert sum(path.is_file() for path in (tmp_path / "kept").rglob("*")) == 60
+    assert "gh/acme/api build-and-test fails more often since" in out.replace("\n", " ")
+    page = tmp_path / "kept" / "report.html"
+    assert f"The page is\n{page}\n" in out
+    assert "What changed against the window before?" in page.read_text("utf-8")
+    assert sum(path.is_file() for path in (tmp_path / "kept").rglob("*")) == 61
 
 
 def test_the_demo_fails_when_a_file_differs_from_the_server(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,6 +107,30 @@ def test_the_scene_with_a_bucket_is_left_out_without_the_extra(cli: Cli, monkeyp
     assert ran.out.count("\nLeft out: buckets need the extra 'store': pip install 'circleci-async[store]'.\n") == 1
     assert "objects" not in ran.out
     assert ran.err == ""
+
+
+def test_the_report_is_left_out_without_the_extra(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "altair", None)
+    monkeypatch.setattr(demo, "SCENES", (demo.show_user, demo.report_insights))
+    ran = cli("demo")
+    assert ran.out.count("\nLeft out: the page needs the extra 'report': pip install 'circleci-async[report]'.\n") == 1
+    assert "page:" not in ran.out
+    assert ran.err == ""
+
+
+def test_the_page_of_the_report_stays_until_the_next_demo(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def save_another_page(play: demo.Demo) -> None:
+        play.page.write_text("page")
+
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    monkeypatch.setattr(demo, "SCENES", (save_another_page,))
+    cli("demo")
+    cli("demo")
+    assert [page.suffix for page in temporary.iterdir()] == [".html"]
 
 
 def test_the_demo_fails_if_a_secret_or_another_file_is_in_the_bucket(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -577,9 +577,11 @@ def test_every_command_has_help(cli: Cli) -> None:
 
     assert sorted(commands) == [
         "api", "approve", "artifacts", "cancel", "completion", "demo", "fake", "harvest", "insights", "jobs",
-        "listen", "logs", "me", "pipelines", "project", "projects", "rerun", "trigger", "usage", "watch", "workflows",
+        "listen", "logs", "me", "pipelines", "project", "projects", "report", "rerun", "trigger", "usage", "watch",
+        "workflows",
     ]  # fmt: skip
     inner = [("artifacts", "list"), ("artifacts", "download"), ("usage", "export")]
+    inner += [("insights", "show"), ("insights", "collect")]
     inner += [("harvest", "run"), ("harvest", "status"), ("harvest", "verify")]
     for command in (*((each,) for each in commands), *inner):
         code, out, err = cli(*command, "-h")

@@ -55,6 +55,22 @@ def test_lists_are_counted() -> None:
     assert "<tr><th>flaky_tests</th><td>0 items</td></tr>" in html(report)
 
 
+def test_a_float_has_at_most_four_decimals() -> None:
+    shown = html(
+        ca.InsightsTest(
+            project="gh/acme/api",
+            workflow="build",
+            job="test",
+            test_name="t",
+            total_runs=1,
+            failed_runs=0,
+            is_flaky=False,
+            p95_duration=1 / 3,
+        )
+    )
+    assert "<tr><th>p95_duration</th><td>0.3333</td></tr>" in shown
+
+
 def test_secrets_are_not_shown() -> None:
     export = ca.UsageExport(
         usage_export_job_id="e-1",

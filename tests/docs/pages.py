@@ -14,6 +14,9 @@ DOCS = ROOT / "docs"
 _FENCE = re.compile(
     r"^(?P<fence>```+)(?P<language>[^\s`]*)[^\n]*\n(?P<text>.*?)^(?P=fence)\s*?$", re.MULTILINE | re.DOTALL
 )
+_CELL = "{code-cell}"
+_OPTIONS = re.compile(r"\A(:\w+:[^\n]*\n)+\n*")
+_WORLD = re.compile(r"^<!-- circleci-async fake (?P<options>.*) -->$", re.MULTILINE)
 _CLAIM = re.compile(r"#\s+-> (?P<text>.*)$", re.MULTILINE)
 _FILE = re.compile(r"# (?P<name>\w+\.(py|toml))\n")
 _INSTALL = re.compile(r"^pip install (?P<arguments>.*)$", re.MULTILINE)
@@ -34,6 +37,8 @@ class Block:
     """Number of its first line in the page, from 1."""
     language: str
     text: str
+    is_cell: bool = False
+    """Whether it is a cell of a notebook, whose output the build of the page adds."""
 
     @property
     def place(self) -> str:
@@ -77,9 +82,20 @@ def blocks(page: Path) -> list[Block]:
     text = page.read_text("utf-8")
     found: list[Block] = []
     for match in _FENCE.finditer(text):
+        language, code = match["language"], match["text"]
         line = text.count("\n", 0, match.start("text")) + 1
-        found.append(Block(page, line, match["language"], match["text"]))
+        if is_cell := language == _CELL:
+            bare = _OPTIONS.sub("", code, count=1)
+            line += code.count("\n") - bare.count("\n")
+            language, code = "python", bare
+        found.append(Block(page, line, language, code, is_cell))
     return found
+
+
+def fake_options(page: Path) -> list[str]:
+    """Return the options of `circleci-async fake` that serves the world of a page, from a comment in the page."""
+    comment = _WORLD.search(page.read_text("utf-8"))
+    return shlex.split(comment["options"]) if comment else []
 
 
 def installs(page: Path) -> set[str]:

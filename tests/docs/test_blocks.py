@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from .pages import blocks, installs, name, pages
+from .pages import Block, blocks, fake_options, installs, name, pages
 from .reader import matches
 
 LANGUAGES = {
@@ -91,6 +91,29 @@ def test_no_block_is_indented_which_would_hide_it_from_the_check() -> None:
         name(page) for page in pages() if re.search(r"^[ \t]+(```|~~~)|^~~~", page.read_text("utf-8"), re.MULTILINE)
     ]
     assert indented == []
+
+
+def test_cells_are_in_notebooks_only_which_the_build_executes() -> None:
+    with_cells = {name(page) for page in pages() if any(block.is_cell for block in blocks(page))}
+    notebooks = {name(page) for page in pages() if page.read_text("utf-8").startswith("---\nfile_format: mystnb\n")}
+    assert with_cells == notebooks == {"docs/guide/insights-notebook.md"}
+
+
+def test_a_cell_is_python_without_the_options_of_its_directive(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```{code-cell}\n:tags: [remove-cell]\n\n1 + 1\n```\n\n```{code-cell}\n2 + 2\n```\n", "utf-8")
+    assert blocks(page) == [
+        Block(page, 4, "python", "1 + 1\n", is_cell=True),
+        Block(page, 8, "python", "2 + 2\n", is_cell=True),
+    ]
+
+
+def test_a_comment_selects_the_world_of_a_page(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- circleci-async fake --history --seed 3 -->\n\n# A page\n", "utf-8")
+    assert fake_options(page) == ["--history", "--seed", "3"]
+    page.write_text("# A page\n", "utf-8")
+    assert fake_options(page) == []
 
 
 @pytest.mark.parametrize(

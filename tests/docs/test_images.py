@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from docs.diagrams import images
-from docs.pictures import SESSIONS, path_of, texts
+from docs.pictures import REPORT, REPORT_SIZE, SCALE, SESSIONS, path_of, texts
 
 from .pages import DOCS, name, pages
 
@@ -26,6 +26,14 @@ def test_a_terminal_picture_shows_its_commands(session: str) -> None:
     program = "circleci-async "
     commands = [line.removeprefix(program) for line in shown.splitlines() if line.startswith(program)]
     assert tuple(commands) == SESSIONS[session], "run `make pictures` to draw the pictures again"
+
+
+def test_the_picture_of_a_report_is_small() -> None:
+    header = REPORT.read_bytes()[:24]
+    assert header[:8] == b"\x89PNG\r\n\x1a\n"
+    size = [int.from_bytes(header[start : start + 4]) for start in (16, 20)]
+    assert size == [round(SCALE * side) for side in REPORT_SIZE], "run `make pictures` to draw the pictures again"
+    assert REPORT.stat().st_size < 300_000
 
 
 def test_every_image_has_a_text_alternative_and_is_shown() -> None:

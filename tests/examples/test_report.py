@@ -1,13 +1,17 @@
-"""The report reads insights of an organization, and writes tables and a summary."""
+"""The report extends a history, writes the page, and posts the answers to a chat."""
 
 import asyncio
-import csv
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
+from aiohttp import web
 
-from circleci_async.testing import FakeCircleCI, World, example_world
+import circleci_async as ca
+from circleci_async.testing import FakeCircleCI, example_world
 from docs.examples import report
 
 from .processes import EXAMPLES, STOPS, TIMEOUT, ended, in_terminal, started
@@ -15,71 +19,65 @@ from .processes import EXAMPLES, STOPS, TIMEOUT, ended, in_terminal, started
 REPORT = str(EXAMPLES / "report.py")
 
 
-def table(folder: Path, name: str) -> tuple[list[str], list[dict[str, str]]]:
-    """Return the columns and the rows of a table."""
-    with (folder / "report" / f"{name}.csv").open(newline="") as text:
-        read = csv.DictReader(text)
-        return list(read.fieldnames or ()), list(read)
+@asynccontextmanager
+async def chat(status: int = 200) -> AsyncGenerator[tuple[str, list[dict[str, Any]]]]:
+    """Serve an incoming webhook of a chat; yield its URL and the messages that it received."""
+    messages: list[dict[str, Any]] = []
+
+    async def receive(request: web.Request) -> web.Response:
+        messages.append(await request.json())
+        return web.Response(status=status)
+
+    app = web.Application()
+    app.router.add_post("/hook", receive)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0]
+    yield f"http://{host}:{port}/hook", messages
+    await runner.cleanup()
 
 
-async def test_it_writes_the_tables_and_the_summary_of_an_organization(tmp_path: Path) -> None:
-    async with (
-        FakeCircleCI(example_world()) as fake,
-        started(REPORT, "gh/acme", env=dict(fake.environment), folder=tmp_path) as process,
-    ):
-        assert await ended(process) == (0, "", "")
-    _, workflows = table(tmp_path, "workflows")
-    assert {(row["project"], row["name"], row["total_runs"]) for row in workflows} == {
-        ("gh/acme/api", "build", "23"),
-        ("gh/acme/infra", "plan", "1"),
-        ("gh/acme/web", "release", "2"),
-    }
-    _, runs = table(tmp_path, "runs")
-    assert len(runs) == 26
-    assert {row["workflow"] for row in runs} == {"build", "plan", "release"}
-    _, credits = table(tmp_path, "credits")
-    assert sum(int(row["credits"]) for row in credits) == sum(int(row["credits_used"]) for row in runs)
-    assert [(row["project"], row["day"]) for row in credits] == sorted((row["project"], row["day"]) for row in credits)
-    _, flaky = table(tmp_path, "flaky_tests")
-    assert [(row["project"], row["test_name"], row["times_flaked"]) for row in flaky] == [
-        ("gh/acme/api", "test_login", "3")
+async def test_it_writes_the_page_and_posts_the_answers_of_an_organization(tmp_path: Path) -> None:
+    async with FakeCircleCI(example_world()) as fake, chat() as (url, messages):
+        env = {**fake.environment, "CHAT_WEBHOOK": url}
+        async with started(REPORT, "gh/acme", "--window", "90d", env=env, folder=tmp_path) as process:
+            code, out, err = await ended(process)
+    assert (code, err) == (0, "")
+    assert messages == [{"text": out.removesuffix("\n")}]
+    lines = out.splitlines()
+    assert [line[1 : line.rindex("*")] for line in lines] == [
+        "Is it getting worse?",
+        "How long do people wait?",
+        "What is worth speeding up?",
+        "Which tests flake, and what does that cost?",
+        "Where do the credits go?",
     ]
-    summary = (tmp_path / "report" / "summary.md").read_text().splitlines()
-    assert summary[0] == "3 projects, 26 runs, 723 credits"
-    assert summary[4] == "| gh/acme/infra plan | 1 | 0% | 45 s | 10 |"  # the worst first
-    assert summary[-1] == "| gh/acme/api test_login | test | 3 |"
-
-
-async def test_an_organization_without_runs_has_tables_with_columns(
-    use: Callable[[FakeCircleCI], None], tmp_path: Path
-) -> None:
-    world = World()
-    world.project("gh/acme/api")
-    async with FakeCircleCI(world) as fake:
-        use(fake)
-        assert await report.main("gh/acme", [], 30, tmp_path / "report") == []
-    one_column = {"workflows": "success_rate", "runs": "duration", "flaky_tests": "file", "credits": "day"}
-    for name, column in one_column.items():
-        columns, rows = table(tmp_path, name)
-        assert {"project", column} <= set(columns)
-        assert rows == []
+    assert lines[0].startswith("*Is it getting worse?* 15 % of 26 runs failed")
+    assert "test_login" in lines[3]
+    assert "Is it getting worse?" in (tmp_path / "report.html").read_text()
+    kept = await ca.report_from_history(tmp_path / "history")
+    assert (len(kept.projects), len(kept.runs)) == (3, 26)
 
 
 async def test_an_error_of_a_project_is_listed_and_does_not_stop_the_others(
-    use: Callable[[FakeCircleCI], None], tmp_path: Path
+    use: Callable[[FakeCircleCI], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with FakeCircleCI(example_world()) as fake:
         use(fake)
-        fake.fail("*/insights/gh/acme/web/workflows/release", status=403)
-        errors = await report.main("gh/acme", ["gh/acme/gone", "gh/acme/web"], 7, tmp_path / "report")
-    assert sorted(error.partition(": 40")[0] for error in errors) == [
-        "gh/acme/gone: no flaky tests",
-        "gh/acme/gone: no insights",
-        "gh/acme/web release: no runs",
-    ]
-    summary = (tmp_path / "report" / "summary.md").read_text()
-    assert "| gh/acme/web release | 2 | 100% |" in summary
-    assert all(f"- {error}\n" in summary for error in errors)
+        projects, history, page = ["gh/acme/gone", "gh/acme/web"], str(tmp_path / "history"), tmp_path / "page.html"
+        assert await report.main(projects, history, "90d", str(page), None) == 1
+    out, err = capsys.readouterr()
+    assert err.startswith("gh/acme/gone: no project: 404")
+    assert "0 % of 2 runs failed" in out
+    assert page.exists()
+
+
+async def test_a_chat_that_refuses_the_message_is_an_error() -> None:
+    async with chat(status=403) as (url, messages):
+        with pytest.raises(aiohttp.ClientResponseError, match="403"):
+            await report.post(url, "*Is it getting worse?* No.")
+    assert messages == [{"text": "*Is it getting worse?* No."}]
 
 
 async def test_an_invalid_token_is_a_short_message(tmp_path: Path) -> None:
@@ -93,7 +91,7 @@ async def test_an_invalid_token_is_a_short_message(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", STOPS)
-async def test_a_report_that_is_stopped_writes_nothing(how: str, tmp_path: Path) -> None:
+async def test_a_report_that_is_stopped_writes_no_page(how: str, tmp_path: Path) -> None:
     async with FakeCircleCI(example_world()) as fake:
         waiting = fake.fail("*/flaky-tests", delay=600, times=3)
         async with in_terminal(REPORT, "gh/acme", env=dict(fake.environment), folder=tmp_path) as terminal:
@@ -102,5 +100,5 @@ async def test_a_report_that_is_stopped_writes_nothing(how: str, tmp_path: Path)
                     await asyncio.sleep(0.01)
             terminal.stop(how)
             code, out = await terminal.ended()
-    assert (code, out.removeprefix("^C")) == (130, "interrupted: no report is written\n")
-    assert not (tmp_path / "report").exists()
+    assert (code, out.removeprefix("^C")) == (130, "interrupted: run it again to continue\n")
+    assert not (tmp_path / "report.html").exists()

@@ -270,8 +270,8 @@ async def test_a_cancelled_report_leaves_nothing(requests: int) -> None:
     [
         ({"window": "soon"}, "window must be a length such as"),
         ({"window": ("7d", "30d")}, "window must end after its start"),
-        ({"branch": ""}, "branch must be the name of a branch, or None for all branches, got ''"),
-        ({"branch": 3}, "branch must be the name of a branch, or None for all branches, got 3"),
+        ({"branch": ""}, "branch must be the name of a branch, or left out for all branches, got ''"),
+        ({"branch": 3}, "branch must be the name of a branch, or left out for all branches, got 3"),
         ({"concurrency": 0}, "concurrency must be a positive integer, got 0"),
         ({"on_progress": 3}, "on_progress must be a function, got 3"),
         ({"on_progress": asyncio.sleep}, "on_progress must be a plain function, got an async one"),

@@ -187,9 +187,13 @@ def acme(days: Iterable[float] = (1, 20, 40)) -> World:
 
 @fast_clock
 async def test_usage_is_exported_in_parts_of_at_most_31_days() -> None:
+    progress: list[ca.InsightsProgress] = []
     async with serving(acme()) as (fake, circle):
-        report = await circle.insights.report("gh/acme", usage=True)
+        report = await circle.insights.report("gh/acme", usage=True, on_progress=progress.append)
     assert report.failures == ()
+    states = [sorted(each.usage_exports.values()) for each in progress]
+    assert ["created"] in states
+    assert states[-1] == ["completed"] * 3
     assert report.has_usage
     assert [(each.project, each.job, each.duration) for each in report.usage] == [
         ("gh/acme/api", "test", 60.0),

@@ -9,9 +9,8 @@ from ...core.arguments import check_positive_integer
 from ...core.fan_out import map_concurrently
 from ...core.progress import check_on_progress
 from ...core.session import Session
-from ...core.when import parse_when
+from ...core.when import parse_length
 from ...endpoints.resource import ProjectsRef
-from ...errors import InvalidArgument
 from ...harvest.destination.place import HarvestDestination
 from ...projects.given import given_projects
 from ..attempts import Attempts, organization_failures
@@ -35,11 +34,12 @@ async def collect(
     on_progress: OnInsightsProgress | None = None,
 ) -> InsightsCollection:
     """Add what is new to a history. See `Insights.collect`."""
-    length = _length("recheck", recheck)
+    length = parse_length("recheck", recheck)
     permits = asyncio.Semaphore(check_positive_integer("concurrency", concurrency))
     check_on_progress(on_progress)
     session = session.with_options()  # counts the requests of this collection only
     with closing(HistoryStore(into, name="into")) as store:
+        await store.check()
         given = await given_projects(session, projects)
         tracker = InsightsProgressTracker(session, on_progress)
         tracker.update(projects_total=len(given.projects))
@@ -73,10 +73,3 @@ async def collect(
         failures=(*organization_failures(given), *(failure for each in done for failure in each.attempts.failures)),
         requests=session.requests,
     )
-
-
-def _length(name: str, given: str | timedelta) -> timedelta:
-    length = parse_when(name, given)
-    if not isinstance(length, timedelta):
-        raise InvalidArgument(f"{name} must be a length of time such as '3d' or '12h', got {given!r}")
-    return length

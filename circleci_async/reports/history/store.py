@@ -1,5 +1,7 @@
 """The files of a history, in a folder or a bucket."""
 
+import errno
+import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -51,6 +53,14 @@ class HistoryFolder:
         """Return the path of a file."""
         return str(self._root / name)
 
+    def check(self) -> None:
+        """Raise `LedgerError` if the folder cannot be written to or created. Creates nothing."""
+        nearest = next(each for each in (self._root, *self._root.parents) if each.exists())
+        if not nearest.is_dir():
+            raise self._unwritable(nearest, "this is a file")
+        if not os.access(nearest, os.W_OK | os.X_OK):
+            raise self._unwritable(nearest, os.strerror(errno.EACCES))
+
     def list(self, folder: str) -> Iterable[str]:
         """Yield the names of the Parquet files of partitions."""
         projects = "" if "/" in folder else "/project=*"
@@ -88,8 +98,10 @@ class HistoryFolder:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            reason = "this is a file" if folder.is_file() else error.strerror or error
-            raise LedgerError(f"{self._argument}: cannot create the folder {folder}: {reason}") from error
+            raise self._unwritable(folder, "this is a file" if folder.is_file() else error.strerror) from error
+
+    def _unwritable(self, folder: Path, reason: str | None) -> LedgerError:
+        return LedgerError(f"{self._argument} must be a folder that can be written: {folder}: {reason}")
 
     def _lock(self) -> Lock:
         deadline = time.monotonic() + LOCK_TIMEOUT
@@ -115,6 +127,9 @@ class HistoryBucket:
     def location_of(self, name: str) -> str:
         """Return the URL of an object."""
         return f"{self._bucket.location}/{name}"
+
+    def check(self) -> None:
+        """Check nothing: the first request reports what is wrong."""
 
     def list(self, folder: str) -> Iterable[str]:
         """Yield the names of all objects below a folder. Raises `StoreError`."""
@@ -163,6 +178,10 @@ class HistoryStore:
     def close(self) -> None:
         """End the threads. Idempotent."""
         self._threads.close()
+
+    async def check(self) -> None:
+        """Raise `LedgerError` if a folder cannot be written to. Sends no request and creates nothing."""
+        await self._run(self._files.check)
 
     async def partitions(self, table: str, project: str | None = None) -> list[Partition]:
         """Return the partitions of a table, of one project or all, in the order of their months."""

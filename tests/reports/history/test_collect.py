@@ -305,8 +305,16 @@ async def test_a_damaged_file_is_named_and_not_replaced(nights: Nights, into: Pa
 async def test_a_folder_that_cannot_be_written_is_an_error(nights: Nights, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(ca.CircleCIError, match=r"into: cannot create the folder .*: this is a file"):
+    with pytest.raises(ca.CircleCIError, match=r"into must be a folder that can be written: .*/file: this is a file"):
         await collect(nights, tmp_path / "file", API)
+
+
+async def test_the_folder_is_checked_before_the_first_request(nights: Nights, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    async with FakeCircleCI(nights.world) as fake, fake.client() as circle:
+        with pytest.raises(ca.LedgerError):
+            await circle.insights.collect(API, tmp_path / "file" / "history")
+    assert fake.requests == []
 
 
 @pytest.mark.parametrize(
@@ -315,8 +323,8 @@ async def test_a_folder_that_cannot_be_written_is_an_error(nights: Nights, tmp_p
         (("acme", "out"), {}, "project slug 'acme' is invalid"),
         ((API, "ftp://x"), {}, "into must be a folder"),
         ((API, 5), {}, "into must be a folder"),
-        ((API, "out"), {"recheck": "soon"}, "recheck must be"),
-        ((API, "out"), {"recheck": "2026-11-01"}, "recheck must be a length of time such as '3d' or '12h'"),
+        ((API, "out"), {"recheck": "soon"}, "recheck must be a length of time"),
+        ((API, "out"), {"recheck": "2026-11-01"}, "recheck must be a length of time such as '3d', '2w' or '12h'"),
         ((API, "out"), {"concurrency": 0}, "concurrency must be a positive integer, got 0"),
     ],
 )
