@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from ..errors import CircleCIError, InvalidArgument
-from ..reports.analysis.wording import counted
+from ..reports.wording import counted
 from ..untrusted_text import printable
 from .arguments import JobUrlOrProject, OptionalNumber, argument, concurrency_option, option, parse_path
 from .build_ref import JobTarget, pipeline_id

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from ..errors import CircleCIError, InvalidArgument
-from ..reports.analysis.wording import counted
+from ..reports.wording import counted
 from ..untrusted_text import printable
 from .arguments import option, parse_path
 from .harvest import Into, LedgerFolder

@@ -3,7 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 
-from ..reports.analysis.wording import counted
+from ..reports.wording import counted
 from ..untrusted_text import printable
 from .arguments import Projects, check_length, concurrency_option, option, parse_destination
 from .output import Output

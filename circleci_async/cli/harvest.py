@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 
 from ..errors import InvalidArgument, TransportError
-from ..reports.analysis.wording import counted
+from ..reports.wording import counted
 from ..untrusted_text import printable
 from .arguments import Projects, argument, concurrency_option, option, parse_destination, parse_path, parse_time
 from .formatting import duration, size

@@ -9,7 +9,7 @@ from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
-from ..reports.analysis.wording import counted
+from ..reports.wording import counted
 from ..untrusted_text import printable
 from .formatting import STYLES, Cell, shown
 from .table import GAP, Column, cells, fit, layout

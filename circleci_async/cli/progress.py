@@ -10,7 +10,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from ..errors import CircleCIError
-from ..reports.analysis.wording import counted
+from ..reports.wording import counted
 from .formatting import duration, size
 from .output import Output
 

@@ -72,9 +72,12 @@ async def report(
         into = Path(tempfile.gettempdir(), f"circleci-report-{secrets.token_hex(4)}.html")
     with _page(into) as page:
         if history is not None:
-            if exports_usage or usage is not None:
-                raise InvalidArgument("--usage and --usage-file cannot be combined with --from: a history has no usage")
-            found = await _from_history(out, history, slugs, window, branch)
+            if exports_usage:
+                raise InvalidArgument(
+                    "--usage cannot be combined with --from, which sends no request: pass the file of an export with"
+                    " --usage-file"
+                )
+            found = await _from_history(out, history, slugs, window, branch, usage)
         else:
             found = await _from_api(circle, out, slugs, window, branch, usage or exports_usage, concurrency)
         if page is not None:
@@ -116,12 +119,12 @@ def _page(into: Path | None) -> Generator[Path | None]:
 
 
 async def _from_history(
-    out: Output, history: str, slugs: Sequence[str] | None, window: str, branch: str | None
+    out: Output, history: str, slugs: Sequence[str] | None, window: str, branch: str | None, usage: Path | None
 ) -> "InsightsReport":
     from .. import report_from_history
 
     with out.errors.status("Reading the history ...") if out.shows_progress else nullcontext():
-        return await report_from_history(history, slugs or None, window=window, branch=branch)
+        return await report_from_history(history, slugs or None, window=window, branch=branch, usage=usage)
 
 
 async def _from_api(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from ..reports.analysis.wording import counted, duration, percent
+from ..reports.wording import counted, duration, percent
 from ..untrusted_text import printable
 from .output import Output
 from .sparkline import bar, sparkline

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from ..core.when import to_datetime
 from ..errors import CircleCIError
-from ..reports.analysis.wording import counted
+from ..reports.wording import counted
 from .arguments import Interval, argument, option, parse_path, parse_time, polling
 from .formatting import size
 from .output import Output

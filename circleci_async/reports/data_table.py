@@ -6,7 +6,7 @@ from html import escape
 from typing import Any, Final
 
 from ..untrusted_text import shown
-from .analysis.wording import count, duration, percent
+from .wording import count, duration, percent
 
 MAX_ROWS: Final = 400
 """Rows of a table in a page."""

@@ -7,10 +7,10 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from . import charts
-from .analysis.wording import count, day, duration, percent
 from .answer import InsightsAnswer
 from .data_table import changes_table, data_table, text
 from .metrics import FAILED, durations, percentile
+from .wording import count, day, duration, percent
 
 if TYPE_CHECKING:
     from .report import InsightsReport

@@ -32,9 +32,9 @@ __all__ = ["InsightsUsageSource"]
 
 T = TypeVar("T")
 
-InsightsUsageSource: TypeAlias = (
-    bool | UsageExport | str | os.PathLike[str] | Iterable[Mapping[str, object]] | AsyncIterable[Mapping[str, object]]
-)
+UsageRows: TypeAlias = Iterable[Mapping[str, object]] | AsyncIterable[Mapping[str, object]]
+
+InsightsUsageSource: TypeAlias = bool | UsageExport | str | os.PathLike[str] | UsageRows
 """The usage of a report: True for an export that CircleCI makes now, a completed export, the path of its CSV file, or
 its rows, as mappings of the names of columns to values or to their text."""
 
@@ -56,16 +56,23 @@ def usage_source(usage: InsightsUsageSource | None) -> Callable[[Session], Rows]
         check_completed(given)
         tracker = UsageProgressTracker(given.usage_export_job_id, None)
         return lambda session: cast(Rows, rows_of(session, given, tracker, raw=False))
+    rows = local_rows(given)
+    return lambda _: rows()
+
+
+def local_rows(usage: str | os.PathLike[str] | UsageRows) -> Callable[[], Rows]:
+    """Return what iterates the rows of a file, or the given rows. Raises `InvalidArgument`, as `usage_source` does."""
+    given: Any = usage
     if isinstance(given, str | os.PathLike):
         path = local_path("usage", cast("str | os.PathLike[str]", given))
         with _csv_file(path):  # check it
-            return lambda _: _rows_of_file(path)
+            return lambda: _rows_of_file(path)
     if isinstance(given, Iterable | AsyncIterable) and not isinstance(given, Mapping | bytes):
         rows = cast("Iterable[object] | AsyncIterable[object]", given)
         if isinstance(rows, Collection):
             for number, row in enumerate(rows):
                 _check_row(number, row)
-        return lambda _: _checked_rows(rows)
+        return lambda: _checked_rows(rows)
     raise InvalidArgument(
         "usage must be True, a completed UsageExport, the path of the CSV file of an export, or its rows as mappings,"
         f" got {given!r}"

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from circleci_async.cli.formatting import Cell, age, duration, shown
 from circleci_async.cli.output import Output
-from circleci_async.reports.analysis.wording import counted
+from circleci_async.reports.wording import counted
 from circleci_async.testing import FakeCircleCI, World
 from circleci_async.untrusted_text import printable
 

@@ -314,7 +314,7 @@ def test_a_usage_file_is_read(cli: Cli, acme: FakeCircleCI, world: World, tmp_pa
             "--usage-file must be the CSV file of a usage export, got 'absent.csv': ",
         ),
         ([API, "--usage", "--usage-file", "u.csv"], "--usage and --usage-file exclude each other: use one of them"),
-        (["--from", "history", "--usage"], "--usage and --usage-file cannot be combined with --from: "),
+        (["--from", "history", "--usage"], "--usage cannot be combined with --from, which sends no request: "),
         ([API, "--from", "history", "--window", "soon"], "--window must be a length of time such as 90d, 2w or 12h"),
     ],
 )

@@ -6,7 +6,7 @@ from typing import Any, Final
 from ...models.insights_tables import InsightsWorkflow
 from ..answer import InsightsAnswer
 from ..metrics import failure_rate
-from .wording import counted, credit_count, duration, name, percent
+from ..wording import counted, credit_count, duration, name, percent
 
 RATE: Final = "failure_rate"
 """Its change is a difference; the change of the others is a ratio."""

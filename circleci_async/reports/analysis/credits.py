@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 from ...models.insights_tables import InsightsJob, InsightsRun, InsightsUsage
 from ..answer import InsightsAnswer
 from ..metrics import FAILED
-from .wording import UNKNOWN, credit_count, name, percent
+from ..wording import UNKNOWN, credit_count, name, percent
 
 MAX_NAMES: Final = 15
 """The rows of a group. Its other names are one row, with the name `others`."""

@@ -10,9 +10,9 @@ from typing import Any, Final
 from ...models.insights_tables import InsightsRun
 from ..answer import InsightsAnswer
 from ..metrics import FAILED, failure_rate, recoveries
+from ..wording import counted, duration, percent
 from .days import day_of, days_between, week_of
 from .regressions import failure_changes, failure_sentences
-from .wording import counted, duration, percent
 
 MAX_DAYS: Final = 400
 """A longer window has a row for each week, whose `day` is a Monday."""

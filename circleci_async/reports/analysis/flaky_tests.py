@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ...models.insights_tables import InsightsFlakyTest
 from ..answer import InsightsAnswer
-from .wording import counted, duration, name
+from ..wording import counted, duration, name
 
 NO_TESTS = (
     "There are no flaky tests. CircleCI detects them in jobs that upload test results with the step store_test_results."

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ...models.insights_tables import InsightsJob
 from ..answer import InsightsAnswer
-from .wording import counted, duration, name, percent
+from ..wording import counted, duration, name, percent
 
 MAX_JOBS: Final = 20
 """The other jobs are one row, with the job `others`."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 from ...models.insights_tables import InsightsUsage
 from ..answer import InsightsAnswer
 from ..metrics import percentile
-from .wording import UNKNOWN, counted, duration, name, percent
+from ..wording import UNKNOWN, counted, duration, name, percent
 
 LONG_WAIT: Final = 60
 """Seconds."""

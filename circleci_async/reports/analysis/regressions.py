@@ -15,8 +15,8 @@ from attrs import frozen
 
 from ...models.insights_tables import InsightsRun
 from ..metrics import FAILED, by_workflow, durations, failure_rate, percentile
+from ..wording import counted, duration, name, percent
 from .days import day_of
-from .wording import counted, duration, name, percent
 
 MIN_DAYS: Final = 5
 """Days with runs, before and after a change."""

@@ -11,8 +11,8 @@ from typing import Any, Final
 from ...models.insights_tables import InsightsUsage
 from ..answer import InsightsAnswer
 from ..metrics import percentile
+from ..wording import UNKNOWN, counted, credit_count, listed, name, percent
 from .queue import no_usage
-from .wording import UNKNOWN, counted, credit_count, listed, name, percent
 
 MIN_RUNS: Final = 5
 MAX_USE: Final = 50.0

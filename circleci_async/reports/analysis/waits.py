@@ -8,10 +8,10 @@ from typing import Final
 from ...models.insights_tables import InsightsRun
 from ..answer import InsightsAnswer
 from ..metrics import durations, percentile
+from ..wording import counted, duration
 from .days import WEEK, day_of, days_between, week_of
 from .failures import no_runs
 from .regressions import duration_changes, duration_sentences
-from .wording import counted, duration
 
 MAX_COMPARED: Final = 4
 """The last complete weeks are compared with as many first ones."""

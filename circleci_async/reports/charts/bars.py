@@ -3,8 +3,8 @@
 from typing import Any, Final
 
 from ...untrusted_text import shown
-from ..analysis.wording import count, duration
 from ..svg import HATCH
+from ..wording import count, duration
 from .parts import CHARACTER_WIDTH, FONT_SIZE, HALO, WIDE, Rows, inline, row_names, share_text, short_names
 
 _MAX_BARS: Final = 12

@@ -3,7 +3,7 @@
 from itertools import pairwise
 from typing import Any, Final
 
-from ..analysis.wording import count, duration, weekday
+from ..wording import count, duration, weekday
 from .parts import FONT_SIZE, WIDE, Rows, at, duration_steps, inline, label_expr, share_text, time_axis
 
 _RECOVERY_TICKS: Final = {

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from os.path import commonprefix
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from ..analysis.wording import month, percent
+from ..wording import month, percent
 
 if TYPE_CHECKING:
     import altair as alt

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from ...untrusted_text import shown
-from ..analysis.wording import count, duration
+from ..wording import count, duration
 from .parts import CHARACTER_WIDTH, FONT_SIZE, HALO, WIDE, Rows, inline, label_expr, row_names
 
 _MAX_POINTS: Final = 200

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from attrs import define, field
 
 from ...core.fan_out import map_concurrently
-from ...errors import DecodeError, NotFound
+from ...errors import DecodeError, NotFound, PermissionDenied
 from ...models.insights import ReportingWindow
 from ...models.insights_tables import InsightsFlakyTest, InsightsJobDay, InsightsRun, InsightsTest
 from ...models.projects import Project
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 DAY: Final = timedelta(days=1)
 
-LASTING: Final = (NotFound, DecodeError)
+LASTING: Final = (NotFound, PermissionDenied, DecodeError)
 """Failures that the next collection would have, too: what they keep from being read does not keep runs out."""
 
 

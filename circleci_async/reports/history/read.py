@@ -1,5 +1,6 @@
 """A report from a history, without CircleCI."""
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import aclosing
@@ -18,6 +19,7 @@ from ...models.insights_tables import (
     InsightsJobDay,
     InsightsRun,
     InsightsTest,
+    InsightsUsage,
     InsightsWorkflow,
 )
 from ...projects.given import several
@@ -26,6 +28,7 @@ from ..metrics import by_workflow, weighted_median, workflow_metrics
 from ..reading import check_branch
 from ..report import InsightsReport
 from ..table import InsightsTable, sorted_table
+from ..usage_rows import Rows, UsageFilter, UsageRows, local_rows
 from ..window import InsightsWindow, Window, parse_window
 from .layout import Partition, month_of
 from .merge import without_counted
@@ -54,6 +57,8 @@ async def report_from_history(
     projects: ProjectsRef | None = None,
     window: InsightsWindow = "90d",
     branch: str | None = None,
+    *,
+    usage: str | os.PathLike[str] | UsageRows | None = None,
 ) -> InsightsReport:
     """Return the report of a history that `insights.collect` wrote. Sends no request to CircleCI.
 
@@ -61,6 +66,7 @@ async def report_from_history(
     - `projects`: projects of the history, or organizations for all of their projects in it; by default all.
     - `window`: as of `insights.report`, and also longer or earlier than the 90 days that CircleCI keeps.
     - `branch`: only its runs and jobs.
+    - `usage`: the CSV file of a usage export, or its rows. A history has no usage.
 
     Only the files of the window, of the one before it, and of the projects are read. Needs the extra `report`. Raises
     `ConfigurationError`, `InvalidArgument`, `StoreError`, and `LedgerError` if there is no history, or if a file is
@@ -69,6 +75,7 @@ async def report_from_history(
     now = datetime.now(UTC)
     span = parse_window(window, now)
     check_branch(branch)
+    used = None if usage is None else local_rows(usage)
     named = None if projects is None else await _named(projects)
     store = HistoryStore(history, name="history")
     try:
@@ -83,6 +90,8 @@ async def report_from_history(
         reader = HistoryReader(store, span, branch)
         for slug in slugs:
             await reader.read([each for each in partitions if each.project == slug])
+        if used is not None:
+            await reader.read_usage(slugs, used())
         return reader.report(slugs)
     finally:
         store.close()
@@ -126,6 +135,7 @@ class HistoryReader:
     jobs: list[InsightsJob] = field(factory=list[InsightsJob])
     tests: list[InsightsTest] = field(factory=list[InsightsTest])
     flaky_tests: list[InsightsFlakyTest] = field(factory=list[InsightsFlakyTest])
+    usage: list[InsightsUsage] | None = None
 
     async def read(self, partitions: list[Partition]) -> None:
         """Add the rows of the partitions of a project."""
@@ -154,6 +164,14 @@ class HistoryReader:
                 newest.setdefault(workflow, partition.month)
             self.tests += [test for test in tests if newest[test.workflow] == partition.month]
 
+    async def read_usage(self, projects: Iterable[str], rows: Rows) -> None:
+        """Add the rows of a usage export that belong to the projects, by their names."""
+        usage = UsageFilter(dict.fromkeys(projects), self.branch, self.window)
+        async with aclosing(rows):
+            async for row in rows:
+                usage.add(row)
+        self.usage = usage.found
+
     def report(self, projects: Iterable[str]) -> InsightsReport:
         """Return the report of what was read."""
         return InsightsReport(
@@ -166,6 +184,8 @@ class HistoryReader:
             jobs=sorted_table(InsightsJob, self.jobs, "job"),
             flaky_tests=sorted_table(InsightsFlakyTest, self.flaky_tests, "job", "test_name"),
             tests=sorted_table(InsightsTest, self.tests, "job", "test_name"),
+            usage=sorted_table(InsightsUsage, self.usage or (), "started_at"),
+            has_usage=self.usage is not None,
             previous=InsightsTable(InsightsWorkflow, self.previous),
             notes=(JOBS_NOTE, TESTS_NOTE, *([] if self.branch is None else [BRANCH_NOTE])),
         )

@@ -244,13 +244,16 @@ async def test_runs_are_stored_after_all_that_belongs_to_them(
     assert files(into) == files(tmp_path / "once")
 
 
+@pytest.mark.parametrize(("status", "error"), [(404, ca.NotFound), (403, ca.PermissionDenied)])
 @pytest.mark.parametrize("kind", ["flaky-tests", "workflows/build/test-metrics"])
-async def test_what_does_not_exist_keeps_no_run_out(nights: Nights, into: Path, kind: str) -> None:
+async def test_what_cannot_be_read_later_either_keeps_no_run_out(
+    nights: Nights, into: Path, kind: str, status: int, error: type[ca.ApiError]
+) -> None:
     async with FakeCircleCI(nights.world) as fake, fake.client(retry=QUICK) as circle:
-        fake.fail(f"/api/v2/insights/{API}/{kind}", status=404)
+        fake.fail(f"/api/v2/insights/{API}/{kind}", status=status)
         collection = await circle.insights.collect(API, into)
 
-    assert [type(each.error) for each in collection.failures] == [ca.NotFound]
+    assert [type(each.error) for each in collection.failures] == [error]
     assert {each.workflow for each in rows(into)["runs"]} == {"build", "nightly"}
 
 

@@ -1,5 +1,6 @@
 """Reports from a history, without CircleCI."""
 
+import csv
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -92,6 +93,30 @@ async def test_a_report_from_a_history_equals_one_from_circleci(into: Path) -> N
     ]
     assert figures[0] == figures[1]
     assert [answer.key for answer in report.answers] == [answer.key for answer in live.answers]
+
+
+async def test_usage_is_read_from_the_rows_of_an_export(into: Path, tmp_path: Path) -> None:
+    nights = Nights(API, "gh/acme/web")
+    nights.pass_days(3)
+    acme = nights.world.organization("gh/acme")
+    acme.usage.export_time = 0.0
+    async with FakeCircleCI(nights.world) as fake, fake.client() as circle:
+        await circle.insights.collect("gh/acme", into)
+        exported = [row async for row in circle.usage.export(acme.id, "30d", interval=(0.05, 0.05), raw=True)]
+        live = await circle.insights.report("gh/acme", usage=exported)
+    file = tmp_path / "usage.csv"
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        table = csv.DictWriter(stream, list(exported[0]))
+        table.writeheader()
+        table.writerows(exported)
+
+    report = await ca.report_from_history(into, usage=file)
+    of_web = await ca.report_from_history(into, "gh/acme/web", usage=exported)
+
+    assert (report.has_usage, report.usage) == (True, live.usage)
+    assert list(of_web.usage) == [row for row in live.usage if row.project == "gh/acme/web"] != []
+    with pytest.raises(ca.InvalidArgument, match=r"^usage must be .* got 3$"):
+        await ca.report_from_history(into, usage=3)  # type: ignore[arg-type]  # what is tested
 
 
 async def test_windows_reach_beyond_the_days_that_circleci_keeps(into: Path) -> None:

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from circleci_async.reports.analysis.wording import (
+from circleci_async.reports.wording import (
     counted,
     credit_count,
     day,

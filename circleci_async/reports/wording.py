@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
-from ...untrusted_text import shown
+from ..untrusted_text import shown
 
 UNKNOWN: Final = "unknown"
 """The name of a resource class that is not known."""
