@@ -38,7 +38,8 @@ def kinds(report: ca.InsightsReport) -> list[tuple[str, str, str | None, type]]:
 
 
 async def test_the_tables_of_a_project() -> None:
-    world = World()
+    start = now()
+    world = World(clock=lambda: start)
     project = world.project("gh/acme/api")
     flaky = JobTest("test_login", "failure", 2.0, "tests.Login", "tests/test_login.py")
     passed = JobTest("test_login", "success", 1.0, "tests.Login", "tests/test_login.py")
@@ -61,7 +62,7 @@ async def test_the_tables_of_a_project() -> None:
             duration=duration,
             credits_used=job.workflow.credits,
             created_at=milliseconds(job.workflow.created_at),
-            stopped_at=milliseconds(job.stopped_at or now()),
+            stopped_at=milliseconds(job.stopped_at or start),
             is_approval=False,
         )
         for job, status, duration in ((first, "failed", 100), (second, "success", 300))
