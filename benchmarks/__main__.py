@@ -46,7 +46,7 @@ def main() -> None:
     if options.what in {None, "harvest"}:
         harvest.run(harvest.QUICK if options.quick else harvest.Scale(), rounds or 5, options.only)
     if options.what in {None, "report"} and options.only in "report":
-        report.run(is_quick=options.quick)
+        report.run(is_quick=options.quick, rounds=rounds or 5)
     if options.what is None and options.only in "scale":
         scale.run(is_quick=options.quick)
 

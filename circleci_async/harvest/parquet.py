@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..config.extras import is_installed
 from ..errors import ConfigurationError
-from .ledger.values import MAX_INTEGER, valid_text
+from .ledger.values import bounded_integer, valid_text
 
 if TYPE_CHECKING:
     from polars import DataFrame, DataType
@@ -155,9 +155,7 @@ def storable(value: Any) -> Any:
     """Return a value that a column can contain: text with escaped surrogates, and integers of at most 64 bits."""
     if isinstance(value, str):
         return value if value.isascii() else valid_text(value)
-    if isinstance(value, int) and not -MAX_INTEGER <= value <= MAX_INTEGER:
-        return MAX_INTEGER if value > 0 else -MAX_INTEGER
-    return value
+    return bounded_integer(value) if type(value) is int else value
 
 
 def _schema(types: Mapping[str, type]) -> "dict[str, DataType]":

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, overload
 from urllib.parse import quote
 
 from attrs import frozen
@@ -13,6 +13,7 @@ from ..core.session import Session
 from ..endpoints.insights import Insights
 from ..endpoints.projects import Projects
 from ..errors import AuthenticationError, ConfigurationError, DecodeError, InvalidArgument
+from ..harvest.ledger.values import bounded_integer
 from ..models.insights import (
     FlakyTest,
     Granularity,
@@ -132,8 +133,8 @@ class ProjectReader:
             branch=run.branch or None,  # empty for a run of a tag
             is_default_branch=None if default_branch is None else run.branch == default_branch,
             status=None if run.status is None else run.status.value,
-            duration=run.duration,
-            credits_used=run.credits_used,
+            duration=_integer(run.duration),
+            credits_used=_integer(run.credits_used),
             created_at=run.created_at.astimezone(UTC),
             stopped_at=_utc(run.stopped_at),
             is_approval=run.is_approval,
@@ -145,12 +146,12 @@ class ProjectReader:
             project=self.project,
             workflow=workflow,
             job=job.name,
-            total_runs=metrics.total_runs,
-            successful_runs=metrics.successful_runs,
-            failed_runs=metrics.failed_runs,
+            total_runs=_integer(metrics.total_runs),
+            successful_runs=_integer(metrics.successful_runs),
+            failed_runs=_integer(metrics.failed_runs),
             median_duration=_number(metrics.duration_metrics.median),
             p95_duration=_number(metrics.duration_metrics.p95),
-            credits_used=metrics.total_credits_used,
+            credits_used=_integer(metrics.total_credits_used),
         )
 
     def _job_day(self, workflow: str, branch: str, bucket: JobTimeseries) -> InsightsJobDay:
@@ -163,13 +164,13 @@ class ProjectReader:
             job=bucket.name,
             day=day,
             id="/".join(quote(name, safe="", errors="backslashreplace") for name in names),
-            total_runs=metrics.total_runs,
-            successful_runs=metrics.successful_runs,
-            failed_runs=metrics.failed_runs,
+            total_runs=_integer(metrics.total_runs),
+            successful_runs=_integer(metrics.successful_runs),
+            failed_runs=_integer(metrics.failed_runs),
             median_duration=_number(metrics.duration_metrics.median),
             p95_duration=_number(metrics.duration_metrics.p95),
             total_duration=_number(metrics.duration_metrics.total),
-            credits_used=metrics.total_credits_used,
+            credits_used=_integer(metrics.total_credits_used),
         )
 
     def _test(self, workflow: str, test: TestMetric) -> InsightsTest:
@@ -181,8 +182,8 @@ class ProjectReader:
             classname=test.classname,
             file=test.file,
             source=test.source,
-            total_runs=test.total_runs,
-            failed_runs=test.failed_runs,
+            total_runs=_integer(test.total_runs),
+            failed_runs=_integer(test.failed_runs),
             is_flaky=test.flaky,
             p95_duration=_number(test.p95_duration),
         )
@@ -196,10 +197,10 @@ class ProjectReader:
             classname=test.classname,
             file=test.file,
             source=test.source,
-            times_flaked=test.times_flaked,
-            time_wasted=test.time_wasted,
-            job_number=test.job_number,
-            pipeline_number=test.pipeline_number,
+            times_flaked=_integer(test.times_flaked),
+            time_wasted=_integer(test.time_wasted),
+            job_number=_integer(test.job_number),
+            pipeline_number=_integer(test.pipeline_number),
             workflow_id=test.workflow_id,
             workflow_created_at=test.workflow_created_at.astimezone(UTC),
         )
@@ -227,6 +228,15 @@ async def _pages(paged: Paged[T]) -> AsyncGenerator[Page[T]]:
 
 def _utc(at: datetime | None) -> datetime | None:
     return None if at is None else at.astimezone(UTC)
+
+
+@overload
+def _integer(value: int) -> int: ...
+@overload
+def _integer(value: int | None) -> int | None: ...
+def _integer(value: int | None) -> int | None:
+    """Return an integer that tables and charts can contain."""
+    return None if value is None else bounded_integer(value)
 
 
 def _number(value: float | None) -> float | None:

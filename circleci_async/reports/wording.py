@@ -15,6 +15,10 @@ BRANCHES: Final = {"default": "default branch", "other": "other branches", "all"
 MAX_NAME: Final = 60
 """Characters of a project, workflow, job or test in a sentence."""
 
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+"""In English: strftime uses the language of the program's locale."""
+
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """Return a number and its noun: `1 file`, `2 files`."""
@@ -65,7 +69,17 @@ def length(span: timedelta) -> str:
 
 def day(value: date) -> str:
     """Return a date: `4 May 2026`."""
-    return f"{value.day} {value:%b %Y}"
+    return f"{value.day} {month(value)} {value.year}"
+
+
+def month(value: date) -> str:
+    """Return the month of a date: `May`."""
+    return _MONTHS[value.month - 1]
+
+
+def weekday(value: date) -> str:
+    """Return a date with its day of the week: `Mon 4 May 2026`."""
+    return f"{_DAYS[value.weekday()]} {day(value)}"
 
 
 def name(*parts: str) -> str:

@@ -13,6 +13,7 @@ import pytest
 import circleci_async as ca
 from circleci_async.reports import charts
 from circleci_async.reports.answer import InsightsAnswer
+from circleci_async.reports.charts.parts import duration_steps
 from circleci_async.reports.data_table import MAX_ROWS, changes_table, data_table
 from circleci_async.reports.report import InsightsFailure
 from tests.config.test_extras import Blocked
@@ -136,7 +137,7 @@ def test_names_and_texts_from_outside_are_escaped_everywhere() -> None:
 
 
 def test_each_chart_has_a_text_alternative_tooltips_and_unique_ids() -> None:
-    html = sample.report(sample.answers()).html()
+    html = sample.page()
     assert len(html.encode()) < 1_000_000
     page = Page(html)
     drawn = [answer for answer in sample.answers() if answer.key != "changes"]
@@ -332,3 +333,10 @@ def test_a_fragment_is_only_its_own_element() -> None:
     assert [each for each in selectors if not each.startswith(".circleci-report")] == []
     assert page.text("h2")[-1] == "What could not be read"
     assert page.values("id") == []  # a notebook can contain several reports
+
+
+@pytest.mark.parametrize("longest", [86_400, 10**7, 10**9, 10**18, 2.0**63])
+def test_an_axis_of_any_duration_has_few_ticks(longest: float) -> None:
+    step, top = duration_steps(longest)
+    assert longest < top <= longest * 2 + step
+    assert top // step <= 6

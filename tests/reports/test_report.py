@@ -38,7 +38,8 @@ def kinds(report: ca.InsightsReport) -> list[tuple[str, str, str | None, type]]:
 
 
 async def test_the_tables_of_a_project() -> None:
-    world = World()
+    start = now()
+    world = World(clock=lambda: start)
     project = world.project("gh/acme/api")
     flaky = JobTest("test_login", "failure", 2.0, "tests.Login", "tests/test_login.py")
     passed = JobTest("test_login", "success", 1.0, "tests.Login", "tests/test_login.py")
@@ -61,14 +62,13 @@ async def test_the_tables_of_a_project() -> None:
             duration=duration,
             credits_used=job.workflow.credits,
             created_at=milliseconds(job.workflow.created_at),
-            stopped_at=milliseconds(job.stopped_at or now()),
+            stopped_at=milliseconds(job.stopped_at or start),
             is_approval=False,
         )
         for job, status, duration in ((first, "failed", 100), (second, "success", 300))
     ] + [report.runs[2]]
     assert (report.runs[2].branch, report.runs[2].is_default_branch) == ("fix", False)
     build, deploy = report.workflows
-    recovery: Any = pytest.approx((10 * DAY).total_seconds() + 200, abs=0.01)  # CircleCI rounds to milliseconds
     assert build == ca.InsightsWorkflow(
         project="gh/acme/api",
         workflow="build",
@@ -78,9 +78,10 @@ async def test_the_tables_of_a_project() -> None:
         failure_rate=0.5,
         median_duration=200.0,
         p95_duration=290.0,
-        mean_time_to_recovery=recovery,
+        mean_time_to_recovery=build.mean_time_to_recovery,
         credits_used=first.workflow.credits + second.workflow.credits,
     )
+    assert build.mean_time_to_recovery == pytest.approx((10 * DAY).total_seconds() + 200, abs=1)  # in milliseconds
     assert (deploy.workflow, deploy.total_runs) == ("deploy", 1)
     assert [(each.workflow, each.job, each.total_runs, each.failed_runs) for each in report.jobs] == [
         ("build", "test", 2, 1),
@@ -579,3 +580,38 @@ async def test_a_server_that_answers_nonsense_is_a_failure() -> None:
     ):
         report = await circle.insights.report("gh/acme/api")
     assert [each.kind for each in report.failures] == ["project", "workflows", "flaky_tests"]
+
+
+async def test_answers_without_data_name_what_could_not_be_read() -> None:
+    async with serving(acme("api", "web", "ios", "docs")) as (fake, circle):
+        fake.fail("*/insights/*", status=403, times=None)
+        report = await circle.insights.report(["gh/acme/api", "gh/acme/web", "gh/acme/ios", "gh/acme/docs"])
+        part = "Not everything of gh/acme/api, gh/acme/web and 2 more could be read: see the failures of the report."
+        assert [answer.key for answer in report.answers if answer.text.endswith(part)] == [
+            "failures", "waits", "jobs", "flaky_tests", "credits", "changes",
+        ]  # fmt: skip
+
+    async with serving(acme("api", "web")) as (fake, circle):
+        fake.fail("*/web/flaky-tests", status=500, times=None)
+        report = await circle.insights.report(["gh/acme/api", "gh/acme/web"])
+        texts = {answer.key: answer.text for answer in report.answers}
+        assert texts["flaky_tests"].endswith(
+            "Not everything of gh/acme/web could be read: see the failures of the report."
+        )
+        assert "could be read" not in texts["failures"] + texts["queue"]
+
+
+async def test_numbers_of_more_than_64_bits_are_bounded() -> None:
+    at = (now() - DAY).isoformat()
+    item = {"id": "1", "created_at": at, "stopped_at": at, "duration": 10**400, "credits_used": -(10**400)}
+    flaky = {"test_name": "t", "job_name": "j", "job_number": 1, "workflow_name": "build", "workflow_id": "1"}
+    flaky |= {"workflow_created_at": at, "pipeline_number": 1, "times_flaked": 10**30, "time_wasted": 10**30}
+    async with serving(acme("api")) as (fake, circle):
+        fake.fail("*/workflows/build", status=200, body={"items": [item], "next_page_token": None}, times=None)
+        fake.fail("*/flaky-tests", status=200, body={"flaky_tests": [flaky], "total_flaky_tests": 1}, times=None)
+        report = await circle.insights.report("gh/acme/api")
+
+    (found,) = (run for run in report.runs if run.workflow == "build")
+    assert (found.duration, found.credits_used) == (2**63 - 1, 1 - 2**63)
+    assert [test.times_flaked for test in report.flaky_tests] == [2**63 - 1]
+    assert "<svg" in report.html()

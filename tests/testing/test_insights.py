@@ -368,6 +368,17 @@ async def test_a_test_that_failed_and_passed_on_one_commit_is_flaky(api: Caller,
     assert [each["test_name"] for each in metrics["slowest_tests"] if each["flaky"]] == ["test_flaky"]
 
 
+async def test_a_flaky_test_is_in_the_run_in_which_it_flaked_last(api: Caller, project: Project) -> None:
+    rerun = {}
+    for revision, days in (("a", 9), ("b", 5), ("a", 1), ("b", 7)):  # not in the order of time
+        rerun[days] = _run(project, days, revision=revision * 40)
+        rerun[days].jobs[0].test("test_flaky", result="failure")
+        _run(project, days, revision=revision * 40).jobs[0].test("test_flaky")
+
+    (flaky,) = (await api.get(f"{BASE}/flaky-tests"))["flaky_tests"]
+    assert (flaky["times_flaked"], flaky["workflow_id"]) == (4, rerun[1].id)
+
+
 async def test_branches_with_runs_are_listed(api: Caller, project: Project) -> None:
     _run(project, 1, branch="fix")
     _run(project, 1, branch="main", name="docs")

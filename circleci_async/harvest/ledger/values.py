@@ -23,6 +23,11 @@ def error_text(error: Exception) -> str:
     return valid_text(str(error) or type(error).__name__)
 
 
+def bounded_integer(number: int) -> int:
+    """Return an integer, or the nearest one that fits into a column."""
+    return max(-MAX_INTEGER, min(number, MAX_INTEGER))
+
+
 def is_storable(number: int) -> bool:
     """Return whether a number is not negative and fits into a column."""
     return 0 <= number <= MAX_INTEGER

@@ -217,7 +217,7 @@ def _run(run: Workflow) -> Json:
 
 
 def _flaky(failures: list[flakiness.Execution]) -> Json:
-    latest = failures[-1]
+    latest = max(failures, key=lambda each: each.workflow.created_at)
     return {
         "time_wasted": round(sum(each.test.run_time for each in failures)),
         "workflow_created_at": timestamp(latest.workflow.created_at),
