@@ -39,7 +39,7 @@ __all__ = ["InsightsFailure", "InsightsReport"]
 
 TABLES = ("workflows", "runs", "jobs", "flaky_tests", "tests", "usage")
 """The names of the tables."""
-MAX_UNREAD: Final = 3
+MAX_UNREAD: Final = 2
 """Projects that an answer without data names because they could not be read."""
 
 
@@ -144,10 +144,8 @@ class InsightsReport:
         unread = dict.fromkeys(each.project for each in self.failures if (each.kind == "usage") == is_from_usage)
         if not unread:
             return answer
-        names = [name(project) for project in unread]
-        if len(names) > MAX_UNREAD:
-            names[MAX_UNREAD - 1 :] = [f"{len(names) - MAX_UNREAD + 1:,} more"]
-        text = f"{answer.text} Not everything of {listed(names)} could be read: see the failures of the report."
+        names = listed([name(project) for project in unread], MAX_UNREAD)
+        text = f"{answer.text} Not everything of {names} could be read: see the failures of the report."
         return evolve(answer, text=text)
 
     def _table(self, name: str) -> InsightsTable[Any]:

@@ -30,6 +30,7 @@ from ..report import InsightsReport
 from ..table import InsightsTable, sorted_table
 from ..usage_rows import Rows, UsageFilter, UsageRows, local_rows
 from ..window import InsightsWindow, Window, parse_window
+from ..wording import listed
 from .layout import Partition, month_of
 from .merge import without_counted
 from .store import HistoryStore
@@ -38,8 +39,6 @@ from .tables import FLAKY_TESTS, JOBS, RUNS, TESTS, HistoryTable
 __all__ = ["report_from_history"]
 
 T = TypeVar("T")
-
-RESOLUTION: Final = timedelta.resolution
 
 DAY: Final = timedelta(days=1)
 
@@ -113,14 +112,11 @@ def _selected(named: Iterable[str], known: Sequence[str], location: str) -> tupl
     for slug in named:
         found = [each for each in known if slug.lower() in {each.lower(), each.lower().rpartition("/")[0]}]
         if not found:
-            raise InvalidArgument(f"projects: history {location!r} has no {slug!r}: it contains {_listed(known)}")
+            raise InvalidArgument(
+                f"projects: history {location!r} has no {slug!r}: it contains {listed(known, MAX_LISTED)}"
+            )
         selected |= dict.fromkeys(found)
     return tuple(selected)
-
-
-def _listed(slugs: Sequence[str]) -> str:
-    more = len(slugs) - MAX_LISTED
-    return ", ".join(slugs[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 @define
@@ -154,7 +150,7 @@ class HistoryReader:
         self.runs += runs
         self.workflows += workflows_of(runs)
         self.previous += workflows_of(earlier)
-        first, last = self.window.start.date(), (self.window.end - RESOLUTION).date()
+        first, last = self.window.start.date(), self.window.last.date()
         days = await self._rows(
             JOBS, partitions, self.window, lambda row: first <= row.day <= last and self._is_on_branch(row)
         )
@@ -200,7 +196,7 @@ class HistoryReader:
         start, oldest, newest = self.window.before().start, min(self.times), max(self.times)
         if oldest > start and min(self.months) >= month_of(start):
             yield f"the history contains no runs before {oldest:%Y-%m-%d}"
-        if self.window.end - newest > DAY and max(self.months) <= month_of(self.window.end - RESOLUTION):
+        if self.window.end - newest > DAY and max(self.months) <= month_of(self.window.last):
             yield f"the history contains no runs after {newest:%Y-%m-%d}"
 
     def _is_on_branch(self, row: InsightsRun | InsightsJobDay) -> bool:
@@ -258,5 +254,5 @@ def joined_flaky_tests(rows: Iterable[InsightsFlakyTest]) -> list[InsightsFlakyT
 
 def _of_window(table: HistoryTable[Any], partitions: Iterable[Partition], window: Window) -> list[Partition]:
     """Return the partitions of a table with the months of a window, oldest first."""
-    first, last = month_of(window.start), month_of(window.end - RESOLUTION)
+    first, last = month_of(window.start), month_of(window.last)
     return sorted(each for each in partitions if each.table == table.name and first <= each.month <= last)

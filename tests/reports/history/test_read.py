@@ -197,7 +197,7 @@ async def test_projects_are_slugs_urls_and_organizations_of_the_history(into: Pa
     assert await found(["gh/Acme/web", "https://github.com/acme/api", "gh/acme"]) == ("gh/acme/web", API)
     assert await found("circleci/8FmBWY9dyRzsB9UhR2pZvG") != ()
     for projects, message in (
-        (["gh/acme/gone"], r"no 'gh/acme/gone': it contains circleci/8Fm.*, gh/acme/api, gh/acme/web"),
+        (["gh/acme/gone"], r"no 'gh/acme/gone': it contains circleci/8Fm.*, gh/acme/api and gh/acme/web"),
         ("gh/other", "no 'gh/other'"),
         ([], "projects must contain at least one project"),
         ("acme", "project slug 'acme' is invalid"),
