@@ -28,9 +28,9 @@ from .analysis.jobs import jobs
 from .analysis.queue import queue
 from .analysis.sizing import sizing
 from .analysis.waits import waits
-from .analysis.wording import listed, name
 from .answer import InsightsAnswer
 from .table import InsightsTable
+from .wording import listed, name
 
 if TYPE_CHECKING:
     from polars import DataFrame
