@@ -1,13 +1,16 @@
 """Numbers with units, dates and names, in the sentences, tables and charts of a report."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 from ..untrusted_text import shown
 
 UNKNOWN: Final = "unknown"
 """The name of a resource class that is not known."""
+
+BRANCHES: Final = {"default": "default branch", "other": "other branches", "all": "all branches"}
+"""The names of groups of branches. `all`: of projects whose default branch is not known."""
 
 MAX_NAME: Final = 60
 """Characters of a project, workflow, job or test in a sentence."""
@@ -54,6 +57,14 @@ def duration(seconds: float) -> str:
             rest = total % length // smaller_length
             return f"{total // length:,} {unit}" + (f" {rest} {smaller}" if rest else "")
     return f"{total} s"
+
+
+def length(span: timedelta) -> str:
+    """Return the length of a window: `90 days`, `24 hours`, `30 min`."""
+    if span >= timedelta(days=2):
+        return f"{_short(span / timedelta(days=1))} days"
+    hours = round(span / timedelta(hours=1))
+    return counted(hours, "hour") if hours else duration(span.total_seconds())
 
 
 def day(value: date) -> str:

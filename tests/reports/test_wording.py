@@ -1,6 +1,6 @@
 """Numbers with units in sentences."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -9,6 +9,7 @@ from circleci_async.reports.wording import (
     credit_count,
     day,
     duration,
+    length,
     listed,
     month,
     name,
@@ -61,6 +62,21 @@ def test_counts() -> None:
     assert counted(2_000, "entry", "entries") == "2,000 entries"
     assert credit_count(1_234.4) == "1,234 credits"
     assert credit_count(0.6) == "1 credit"
+
+
+@pytest.mark.parametrize(
+    ("span", "text"),
+    [
+        (timedelta(days=90), "90 days"),
+        (timedelta(days=30, hours=12), "30.5 days"),
+        (timedelta(days=1), "24 hours"),
+        (timedelta(hours=12), "12 hours"),
+        (timedelta(hours=1), "1 hour"),
+        (timedelta(minutes=20), "20 min"),
+    ],
+)
+def test_lengths_of_windows(span: timedelta, text: str) -> None:
+    assert length(span) == text
 
 
 def test_lists() -> None:
