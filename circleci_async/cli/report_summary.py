@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from ..reports.wording import counted, duration, percent
+from ..reports.wording import BRANCHES, counted, duration, percent
 from ..untrusted_text import printable
 from .output import Output
 from .sparkline import bar, sparkline
@@ -25,8 +25,6 @@ MIN_NAME: Final = 10
 """Columns of a name, at least."""
 
 HOURS: Final = range(24)
-
-BRANCHES: Final = {"default": "default branch", "other": "other branches", "all": "all branches"}
 
 Rows: TypeAlias = Sequence[Mapping[str, Any]]
 Series: TypeAlias = Mapping[str, Sequence[float | None]]
@@ -102,7 +100,7 @@ def _first_ranking(rows: Rows) -> Rows:
 
 def _lines(series: Series, shown: Callable[[float], str], width: int | None) -> list[str]:
     """Return a sparkline and the largest value of each series that has one; all sparklines have the same scale."""
-    columns = WIDTH if width is None else min(WIDTH, width // 2)
+    columns = WIDTH if width is None else max(1, min(WIDTH, width // 2))
     known = {label: [value for value in values if value is not None] for label, values in series.items()}
     largest = {label: max(values) for label, values in known.items() if values}
     lines = [

@@ -29,7 +29,7 @@ def model_html(model: object) -> str:
 
 
 def rows_html(columns: Iterable[str], rows: Iterable[Iterable[object]], total: int) -> str:
-    """Return a table of the first rows, and the number of the others."""
+    """Return a table of the first rows, and the number of all rows if there are more."""
     head = "".join(f"<th>{escape(name)}</th>" for name in columns)
     body = "".join(f"<tr>{''.join(f'<td>{_cell(value)}</td>' for value in row)}</tr>" for row in islice(rows, MAX_ROWS))
     rest = f"<p>… {total:,} rows</p>" if total > MAX_ROWS else ""

@@ -57,7 +57,7 @@ class InsightsWorkflow:
     """Seconds, of the runs of any status; None without runs, as below."""
     p95_duration: float | None = None
     mean_time_to_recovery: float | None = None
-    """Seconds from the end of a failed run to the end of the next successful one on the same branch."""
+    """Seconds from the end of the first failed run of a branch to the end of its next successful one."""
     credits_used: int | None = None
 
 

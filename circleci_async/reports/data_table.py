@@ -36,7 +36,7 @@ _CHANGES: Final = {
     "failure_rate": ("Failure rate", "worse", "better", True),
     "p50": ("p50", "slower", "faster", True),
     "p95": ("p95", "slower", "faster", True),
-    "credits": ("Credits", "more", "less", True),
+    "credits": ("Credits", "more", "fewer", True),
 }
 """Heading, the words for a higher and a lower value, and whether a higher one is worse."""
 

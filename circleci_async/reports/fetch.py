@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable
-from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
@@ -28,7 +27,7 @@ from ..slug import ProjectSlug
 from ..usage.export import rows_of
 from ..usage.progress import UsageProgressTracker
 from .attempts import organization_failures
-from .metrics import by_workflow, workflow_metrics
+from .metrics import workflows_of
 from .notes import notes_on
 from .previous import PreviousWindow, previous_of, workflows_before
 from .progress import InsightsProgressTracker, OnInsightsProgress
@@ -37,7 +36,7 @@ from .reading import FATAL, ProjectReader, check_branch
 from .report import InsightsFailure, InsightsReport
 from .table import InsightsTable, sorted_table
 from .usage_exports import make_exports
-from .usage_rows import BATCH, InsightsUsageSource, Rows, UsageFilter, usage_source
+from .usage_rows import InsightsUsageSource, Rows, UsageFilter, usage_source
 from .window import InsightsWindow, Window, parse_window
 
 T = TypeVar("T")
@@ -87,9 +86,9 @@ async def make_report(
     if previous.runs is not None:
         before = [run for run in runs if run.created_at < span.start]
         runs = [run for run in runs if run.created_at >= span.start]
-        workflows, known_before = _workflows(runs), _workflows(before)
+        workflows, known_before = workflows_of(runs), workflows_of(before)
     else:
-        workflows = _workflows(runs)
+        workflows = workflows_of(runs)
         known_before = [
             workflow
             for each in read
@@ -172,7 +171,7 @@ class _Fetch:
         failures: list[InsightsFailure] = []
         for rows in sources:
             try:
-                await self._add(rows, usage)
+                await usage.add_all(rows, lambda count: self.tracker.add(usage_rows=count))
             except (*FATAL, InvalidArgument):
                 raise
             except CircleCIError as error:
@@ -180,24 +179,7 @@ class _Fetch:
                 failures.append(InsightsFailure(project=project, kind="usage", error=error))
         return usage.found, failures
 
-    async def _add(self, rows: Rows, usage: UsageFilter) -> None:
-        count = 0
-        try:
-            async with aclosing(rows):
-                async for row in rows:
-                    usage.add(row)
-                    count += 1
-                    if count == BATCH:
-                        self.tracker.add(usage_rows=count)
-                        count = 0
-        finally:
-            self.tracker.add(usage_rows=count)
-
 
 def _export_rows(session: Session, export: UsageExport) -> Rows:
     tracker = UsageProgressTracker(export.usage_export_job_id, None)
     return cast(Rows, rows_of(session, export, tracker, raw=False))
-
-
-def _workflows(runs: Iterable[InsightsRun]) -> list[InsightsWorkflow]:
-    return [workflow_metrics(*names, of_workflow) for names, of_workflow in by_workflow(runs).items()]

@@ -86,6 +86,11 @@ def workflow_metrics(project: str, workflow: str, runs: Sequence[InsightsRun]) -
     )
 
 
+def workflows_of(runs: Iterable[InsightsRun]) -> list[InsightsWorkflow]:
+    """Return the metrics of each workflow, in the order of projects and workflows."""
+    return [workflow_metrics(*names, some) for names, some in by_workflow(runs).items()]
+
+
 def by_workflow(runs: Iterable[InsightsRun]) -> dict[tuple[str, str], list[InsightsRun]]:
     """Group runs by project and workflow, in the order of both."""
     groups: defaultdict[tuple[str, str], list[InsightsRun]] = defaultdict(list)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from ..endpoints.usage import MAX_AGE
 from .previous import DAYS_KEPT
 from .window import KEPT, REPORTING_WINDOWS, Window
+from .wording import length
 
 _DAY = timedelta(days=1)
 
@@ -17,9 +18,8 @@ def notes_on(window: Window, branch: str | None, now: datetime, *, exports_usage
     if now - window.end < _DAY:
         notes.append("CircleCI updates insights once a day: runs of the last day can be missing")
     if window.equal_reporting_window(now) is None:
-        days = REPORTING_WINDOWS[window.reporting_window(now)] // _DAY
-        covered = "24 hours" if days == 1 else f"{days} days"
-        notes.append(f"job metrics cover the last {covered}, because CircleCI has them for fixed windows only")
+        covered = REPORTING_WINDOWS[window.reporting_window(now)]
+        notes.append(f"job metrics cover the last {length(covered)}, because CircleCI has them for fixed windows only")
     notes.append("test metrics cover the ten latest runs of each workflow")
     if branch is not None:
         notes.append("flaky tests cover all branches")

@@ -1,7 +1,7 @@
 """The page of a report: one HTML file without scripts that loads nothing, and its fragment for notebooks."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 from . import charts
 from .answer import InsightsAnswer
 from .data_table import changes_table, data_table, text
-from .metrics import FAILED, durations, percentile
-from .wording import count, day, duration, percent
+from .metrics import FAILED, durations, failure_rate, percentile
+from .wording import count, day, duration, length, percent
 
 if TYPE_CHECKING:
     from .report import InsightsReport
@@ -76,7 +76,7 @@ def fragment(report: "InsightsReport", answers: Sequence[InsightsAnswer]) -> str
 {_figures(report)}
 </header>
 {"".join(_section(each, is_anchor=False) for each in answers)}
-{_failures(report)}
+{_failures(report, is_anchor=False)}
 </div>
 """
 
@@ -100,20 +100,19 @@ def _window(report: "InsightsReport") -> str:
 
 def _heading(report: "InsightsReport") -> str:
     branch = "all branches" if report.branch is None else f"branch <bdi>{text(report.branch, 100)}</bdi>"
-    length = (report.end - report.start) / timedelta(days=1)
     return (
         f"<h1><bdi>{text(_projects(report))}</bdi></h1>"
-        f'<p class="window">{_window(report)} · {count(length)} days · {branch}</p>'
+        f'<p class="window">{_window(report)} · {length(report.end - report.start)} · {branch}</p>'
     )
 
 
 def _figures(report: "InsightsReport") -> str:
     taken = durations(report.runs)
     p50, p95 = percentile(taken, 0.5), percentile(taken, 0.95)
-    failed = sum(run.status in FAILED for run in report.runs)
+    rate = failure_rate(sum(run.status in FAILED for run in report.runs), len(report.runs))
     figures = {
         "Runs": count(len(report.runs)),
-        "Failure rate": percent(failed / len(report.runs)) if report.runs else "-",
+        "Failure rate": "-" if rate is None else percent(rate),
         "p50 duration": "-" if p50 is None else duration(p50),
         "p95 duration": "-" if p95 is None else duration(p95),
         "Credits": count(sum(run.credits_used or 0 for run in report.runs)),
@@ -154,7 +153,7 @@ def _chart(answer: InsightsAnswer) -> str:
     )
 
 
-def _failures(report: "InsightsReport") -> str:
+def _failures(report: "InsightsReport", *, is_anchor: bool = True) -> str:
     if not report.failures:
         return ""
     items = (
@@ -162,8 +161,9 @@ def _failures(report: "InsightsReport") -> str:
         f" {text(each.kind.replace('_', ' '))}: {text(each.error)}"
         for each in report.failures
     )
+    anchor = ' id="unread"' if is_anchor else ""
     return (
-        '<section id="unread"><h2>What could not be read</h2>'
+        f"<section{anchor}><h2>What could not be read</h2>"
         f'<p class="answer">The report does not contain it.</p>{_list(items, len(report.failures))}</section>\n'
     )
 
@@ -171,12 +171,17 @@ def _failures(report: "InsightsReport") -> str:
 def _notes(report: "InsightsReport") -> str:
     items = [text(note[:1].upper() + note[1:], 1_000) for note in report.notes]
     items.append(
-        f"Data until {report.end.astimezone(UTC):%Y-%m-%d %H:%M} UTC, read with {count(report.requests)} requests."
+        f"The window starts at {_minute(report.start)} and ends at {_minute(report.end)}."
         " All days and hours are in UTC."
     )
     names = ", ".join(report.projects[:_MAX_LISTED])
-    items.append(f"Projects: <bdi>{text(names, 10_000)}</bdi>")
+    more = len(report.projects) - _MAX_LISTED
+    items.append(f"Projects: <bdi>{text(names, 10_000)}</bdi>" + (f" and {count(more)} more" if more > 0 else ""))
     return f'<section id="notes"><h2>Notes</h2>{_list(items, len(items))}</section>'
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def _list(items: Iterable[str], number: int) -> str:

@@ -9,7 +9,6 @@ HATCH: Final = "url(#hatch)"
 
 _DROPPED: Final = ("aria-hidden", "aria-roledescription", "role", "pointer-events", "font-family", "stroke-miterlimit")
 _LONG_NUMBER: Final = re.compile(r"-?\d+\.\d{2,}")
-_CLIP: Final = re.compile(r"url\(#(clip\d+)\)")
 
 
 def finished(svg: str, name: str, label: str, width: int) -> str:
@@ -19,14 +18,11 @@ def finished(svg: str, name: str, label: str, width: int) -> str:
     at least `width` pixels wide: fonts of browsers differ from the one that vl-convert measures.
     """
     root = ET.fromstring(re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg, count=2))  # noqa: S314  # made by vl-convert
-    clips: dict[str, str] = {}
     for parent in list(root.iter()):
         for element in list(parent):
             if element.tag == "path" and element.get("d", "") in {"", "M0,0h0v0h0Z"}:
                 parent.remove(element)
-        _clean(parent, clips, name)
-    for element in root.iter("clipPath"):
-        element.set("id", clips.get(element.get("id", ""), ""))
+        _clean(parent)
     for key in ("version", "class"):
         root.attrib.pop(key, None)
     width = max(width, int(root.get("width", "0")))
@@ -42,7 +38,7 @@ def finished(svg: str, name: str, label: str, width: int) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
-def _clean(element: ET.Element, clips: dict[str, str], name: str) -> None:
+def _clean(element: ET.Element) -> None:
     label = element.attrib.pop("aria-label", None)
     if label and len(element) == 0 and element.tag not in {"text", "g"}:
         ET.SubElement(element, "title").text = label
@@ -51,9 +47,7 @@ def _clean(element: ET.Element, clips: dict[str, str], name: str) -> None:
     if element.get("opacity") == "1":
         del element.attrib["opacity"]
     for key, value in element.attrib.items():
-        if clip := _CLIP.fullmatch(value):
-            element.set(key, f"url(#{clips.setdefault(clip[1], f'{name}-clip-{len(clips)}')})")
-        elif key in {"d", "transform"}:
+        if key in {"d", "transform"}:
             element.set(key, _LONG_NUMBER.sub(lambda number: f"{float(number[0]):.1f}", value))
 
 

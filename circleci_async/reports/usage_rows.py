@@ -154,6 +154,21 @@ class UsageFilter:
             self._seen.add(usage.job_id)
         self.found.append(usage)
 
+    async def add_all(self, rows: Rows, on_rows: Callable[[int], object] = lambda _: None) -> None:
+        """Add rows, and call `on_rows` with the number of those that were read since the call before."""
+        count = 0
+        try:
+            async with aclosing(rows):
+                async for row in rows:
+                    self.add(row)
+                    count += 1
+                    if count == BATCH:
+                        on_rows(count)
+                        count = 0
+                        await asyncio.sleep(0)  # rows in memory never wait
+        finally:
+            on_rows(count)
+
     def _project(self, cells: "_Cells") -> str | None:
         id = cells.text("PROJECT_ID")
         if id is not None and id in self._by_id:

@@ -15,7 +15,7 @@ __all__ = ["InsightsWindow"]
 
 InsightsWindow: TypeAlias = str | timedelta | tuple[When, When | None]
 """The window of a report: a length until now, as text such as `90d`, `2w` or `12h` or as a timedelta, or a pair of its
-start (inclusive) and its end (exclusive; None for now). See `When` for both."""
+start (inclusive) and its end (exclusive; None, or a time in the future, for now). See `When` for both."""
 
 KEPT: Final = MAX_SPAN
 """How long CircleCI keeps insights."""
@@ -83,13 +83,13 @@ def parse_window(value: InsightsWindow, now: datetime) -> Window:
     pair = cast("Sequence[Any]", given) if isinstance(given, tuple | list) else ()
     if len(pair) == 2:
         start = parse_datetime("window[0]", pair[0], now)
-        end = parse_datetime("window[1]", pair[1], now) or now
+        end = min(parse_datetime("window[1]", pair[1], now) or now, now)
         if start is None:
             raise InvalidArgument(f"window[0] is required: the start of the window, got {value!r}")
-        if not start < end:
-            raise InvalidArgument(f"window must end after its start {start}, got the end {end}")
         if start >= now:
             raise InvalidArgument(f"window must start in the past, got the start {start}")
+        if not start < end:
+            raise InvalidArgument(f"window must end after its start {start}, got the end {end}")
     else:
         length = _length(value)
         if length > MAX_WINDOW:

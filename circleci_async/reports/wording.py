@@ -1,7 +1,7 @@
 """Numbers with units, dates and names, in the sentences, tables and charts of a report."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 from ..untrusted_text import shown
@@ -9,8 +9,15 @@ from ..untrusted_text import shown
 UNKNOWN: Final = "unknown"
 """The name of a resource class that is not known."""
 
+BRANCHES: Final = {"default": "default branch", "other": "other branches", "all": "all branches"}
+"""The names of groups of branches. `all`: of projects whose default branch is not known."""
+
 MAX_NAME: Final = 60
 """Characters of a project, workflow, job or test in a sentence."""
+
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+"""In English: strftime uses the language of the program's locale."""
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
@@ -52,9 +59,27 @@ def duration(seconds: float) -> str:
     return f"{total} s"
 
 
+def length(span: timedelta) -> str:
+    """Return the length of a window: `90 days`, `24 hours`, `30 min`."""
+    if span >= timedelta(days=2):
+        return f"{_short(span / timedelta(days=1))} days"
+    hours = round(span / timedelta(hours=1))
+    return counted(hours, "hour") if hours else duration(span.total_seconds())
+
+
 def day(value: date) -> str:
     """Return a date: `4 May 2026`."""
-    return f"{value.day} {value:%b %Y}"
+    return f"{value.day} {month(value)} {value.year}"
+
+
+def month(value: date) -> str:
+    """Return the month of a date: `May`."""
+    return _MONTHS[value.month - 1]
+
+
+def weekday(value: date) -> str:
+    """Return a date with its day of the week: `Mon 4 May 2026`."""
+    return f"{_DAYS[value.weekday()]} {day(value)}"
 
 
 def name(*parts: str) -> str:

@@ -79,7 +79,7 @@ def test_it_follows_a_limit_that_changes_by_a_factor_of_four(
     assert simulation.refusals_after(30) <= 0.12
 
 
-@pytest.mark.parametrize("clients", range(1, 9))
+@pytest.mark.parametrize("clients", [1, 2, 3, 5, 8])
 def test_clients_that_share_a_quota_converge_to_fair_shares(clients: int) -> None:
     simulation = Simulation(Server(40, 20), clients=clients, tasks=16, concurrency=16).run(seconds=180)
     assert simulation.share >= 0.9

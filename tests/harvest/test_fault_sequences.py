@@ -1,10 +1,10 @@
-"""Random sequences of faults: as many as fit 9 seconds. `make faults` runs more of them."""
+"""Random sequences of faults: as many as fit 7 seconds. `make faults` runs more of them."""
 
 from typing import Any
 
 from tests.harvest.fault_sequences import run_sequences
 
-SECONDS = 9
+SECONDS = 7
 
 
 def test_random_sequences_of_faults(record_property: Any) -> None:

@@ -127,7 +127,7 @@ async def test_a_stale_working_folder_is_brought_up_to_date(machines: Machines) 
 async def test_a_large_download_is_resumed_and_its_upload_repeated(machines: Machines) -> None:
     s3 = machines.s3
     world = World()
-    artifact = world.project("gh/acme/api").pipeline().workflow("build").job("test").artifact("big", size=20 * MIB)
+    artifact = world.project("gh/acme/api").pipeline().workflow("build").job("test").artifact("big", size=17 * MIB)
     async with FakeCircleCI(world) as fake:
         fault = Fault("PUT", query="partNumber", skip=1, cut_request=100_000)
         await machines.kill(fake, fault, checkpoints=0.01)

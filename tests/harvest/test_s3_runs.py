@@ -233,11 +233,11 @@ async def test_many_small_files(s3: TestBucket, monkeypatch: pytest.MonkeyPatch)
     world = World()
     workflow = world.project("gh/acme/api").pipeline().workflow("build")
     for number in range(4):
-        fill(workflow.job(f"test-{number}"), 125, 10)
-    async with FakeCircleCI(world, page_size=100) as fake:
+        fill(workflow.job(f"test-{number}"), 60, 10)
+    async with FakeCircleCI(world, page_size=50) as fake:
         report = await archive(fake, s3)
         report.raise_for_failures()
-        assert len(report.files) == 500
+        assert len(report.files) == 240
         assert finished(s3) == usual_tree(all_artifacts(world))
         assert len((await archive(fake, s3)).files) == 0
-        assert len(gets(fake)) == 500
+        assert len(gets(fake)) == 240

@@ -3,6 +3,7 @@
 import math
 import random
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from attrs import frozen
@@ -18,6 +19,12 @@ PROJECTS = ("gh/acme/api", "gh/acme/web")
 KEYS = ("failures", "waits", "jobs", "flaky_tests", "credits", "queue", "sizing", "changes")
 
 Rows = tuple[dict[str, Any], ...]
+
+
+@cache
+def page() -> str:
+    """The page of all answers. Its charts take a second."""
+    return report(answers()).html()
 
 
 def failures(days: int = 90) -> Rows:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -38,12 +38,6 @@ def checked(page: "Page", name: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("report") / "report.html"
-    return sample.report(sample.answers()).save(path)
-
-
-@pytest.fixture(scope="module")
 def browser() -> "Iterator[Browser]":
     from playwright.sync_api import sync_playwright
 
@@ -54,19 +48,47 @@ def browser() -> "Iterator[Browser]":
         browser.close()
 
 
-def opened(browser: "Browser", file: Path, **options: Any) -> "Page":
-    page = browser.new_page(**options)
-    page.goto(file.as_uri())
-    return page
-
-
-def test_the_page_loads_nothing_and_reports_no_error(browser: "Browser", file: Path) -> None:
+@pytest.fixture(scope="module")
+def sample_page(browser: "Browser", tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Page]":
+    """The page of the sample, opened once, since a browser takes a second of processor time for each."""
+    file = tmp_path_factory.mktemp("report") / "report.html"
+    file.write_text(sample.page(), "utf-8")
     page = browser.new_page()
+    page.goto(file.as_uri())
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def page(sample_page: "Page") -> "Page":
+    """The page of the sample in a light window of 1280 pixels."""
+    show(sample_page, 1280)
+    return sample_page
+
+
+def show(
+    page: "Page", width: int, scheme: Literal["light", "dark"] = "light", media: Literal["print"] | None = None
+) -> None:
+    """Show the page in a window of this width, in this color scheme, on a screen or as it is printed."""
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(media=media or "screen", color_scheme=scheme)
+
+
+def recorded(page: "Page") -> tuple[list[str], list[str]]:
+    """Return lists to which the page adds the URLs that it requests, and the messages that it reports."""
     requests: list[str] = []
     messages: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
     page.on("console", lambda message: messages.append(message.text))
     page.on("pageerror", lambda error: messages.append(str(error)))
+    return requests, messages
+
+
+def test_the_page_loads_nothing_and_reports_no_error(browser: "Browser", tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(sample.page(), "utf-8")
+    page = browser.new_page()
+    requests, messages = recorded(page)
     page.goto(file.as_uri())
     page.wait_for_load_state("networkidle")
     assert (requests, messages) == ([file.as_uri()], [])
@@ -74,8 +96,8 @@ def test_the_page_loads_nothing_and_reports_no_error(browser: "Browser", file: P
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_each_chart_is_drawn_once_and_readable(browser: "Browser", file: Path, width: int) -> None:
-    page = opened(browser, file, viewport={"width": width, "height": 900})
+def test_each_chart_is_drawn_once_and_readable(page: "Page", width: int) -> None:
+    show(page, width)
     charts = checked(page, "charts")
     texts = {answer.key: answer.text for answer in sample.answers()}
     assert {key: len(found) for key, found in charts.items() if found} == dict.fromkeys(CHARTS, 1)
@@ -85,15 +107,12 @@ def test_each_chart_is_drawn_once_and_readable(browser: "Browser", file: Path, w
     layout = checked(page, "layout")
     assert (layout["small"], layout["clipped"], layout["overlapping"]) == ([], [], [])
     assert layout["width"] == layout["inner"] == width
-    page.close()
 
 
-def test_light_and_dark_have_contrast(browser: "Browser", file: Path) -> None:
-    found = {}
-    for scheme in ("light", "dark"):
-        page = opened(browser, file, color_scheme=scheme, viewport={"width": 1280, "height": 900})
-        found[scheme] = checked(page, "contrast")
-        page.close()
+def test_light_and_dark_have_contrast(page: "Page") -> None:
+    found = {"light": checked(page, "contrast")}
+    show(page, 1280, "dark")
+    found["dark"] = checked(page, "contrast")
     for contrast in found.values():
         assert contrast["text"] >= 4.5
         assert contrast["cells"] >= 4.5
@@ -103,18 +122,15 @@ def test_light_and_dark_have_contrast(browser: "Browser", file: Path) -> None:
 
 
 @pytest.mark.parametrize("width", [700, 1280])
-def test_a_printed_page_is_light_and_has_the_wide_charts(browser: "Browser", file: Path, width: int) -> None:
-    page = opened(browser, file, color_scheme="dark", viewport={"width": width, "height": 900})
-    page.emulate_media(media="print")
+def test_a_printed_page_is_light_and_has_the_wide_charts(page: "Page", width: int) -> None:
+    show(page, width, "dark", "print")
     assert checked(page, "contrast")["card"] == "rgb(255, 255, 255)"
     assert page.locator(".wide svg").first.is_visible()
     assert not page.locator(".narrow svg").first.is_visible()
     assert not page.locator("summary, nav").first.is_visible()
-    page.close()
 
 
-def test_the_keyboard_reaches_everything(browser: "Browser", file: Path) -> None:
-    page = opened(browser, file)
+def test_the_keyboard_reaches_everything(page: "Page") -> None:
     focused: list[tuple[str, bool]] = []
     while len(focused) < 50:
         page.keyboard.press("Tab")
@@ -134,11 +150,12 @@ def test_the_keyboard_reaches_everything(browser: "Browser", file: Path) -> None
     page.keyboard.press("Enter")
     assert table.is_visible()
     assert table.locator("tbody tr").count() == len(sample.jobs())
-    page.close()
+    page.keyboard.press("Enter")
+    assert not table.is_visible()
 
 
 def test_the_page_of_a_generated_history_shows_its_regression(browser: "Browser", tmp_path: Path) -> None:
-    world = World.history()
+    world = World.history(projects=2, runs=700)
 
     async def read() -> ca.InsightsReport:
         async with FakeCircleCI(world) as fake, fake.client() as circle:
@@ -148,10 +165,10 @@ def test_the_page_of_a_generated_history_shows_its_regression(browser: "Browser"
         report = pool.submit(lambda: asyncio.run(read())).result()
     file = report.save(tmp_path / "report.html")
     page = browser.new_page(viewport={"width": 390, "height": 900})
-    requests: list[str] = []
-    page.on("request", lambda request: requests.append(request.url))
+    requests, messages = recorded(page)
     page.goto(file.as_uri())
-    assert requests == [file.as_uri()]
+    page.wait_for_load_state("networkidle")
+    assert (requests, messages) == ([file.as_uri()], [])
     rows = {answer.key: answer.rows for answer in report.answers}
     marks = {key: sum(chart["marks"] for chart in found) for key, found in checked(page, "charts").items()}
     assert {key: marks[key] for key in ("flaky_tests", "queue", "sizing")} == {
@@ -176,11 +193,12 @@ def test_the_page_of_a_generated_history_shows_its_regression(browser: "Browser"
 
 def test_an_empty_report_and_a_notebook_show_text(browser: "Browser", tmp_path: Path) -> None:
     report = sample.report(sample.empty_answers())
+    path = tmp_path / "page.html"
+    page = browser.new_page(viewport={"width": 390, "height": 900})
     for html in (report.html(), f"<!DOCTYPE html><meta charset=utf-8><table><td>{report._repr_html_()}</table>"):
-        path = tmp_path / "page.html"
         path.write_text(html, encoding="utf-8")
-        page = opened(browser, path, viewport={"width": 390, "height": 900})
+        page.goto(path.as_uri())
         for answer in sample.empty_answers():
             assert page.get_by_text(answer.text, exact=True).is_visible()
         assert page.locator("svg").count() == 0
-        page.close()
+    page.close()

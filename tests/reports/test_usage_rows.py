@@ -3,7 +3,7 @@
 import asyncio
 import csv
 import gzip
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -13,7 +13,7 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.models.projects import ProjectVcs
-from circleci_async.reports.usage_rows import UsageFilter
+from circleci_async.reports.usage_rows import BATCH, UsageFilter
 from circleci_async.reports.window import Window
 from circleci_async.testing import World
 from tests.fastclock import fast_clock
@@ -361,3 +361,25 @@ async def test_rows_that_are_not_mappings_are_refused() -> None:
     async with serving(acme()) as (_, circle):
         with pytest.raises(ca.InvalidArgument, match=r"^usage\[1\] must be a mapping of columns to values, got 7$"):
             await circle.insights.report("gh/acme/api", usage=rows)
+
+
+async def test_rows_in_memory_do_not_block_the_event_loop() -> None:
+    async def rows() -> AsyncGenerator[Mapping[str, object]]:
+        for _ in range(3 * BATCH + 1):
+            yield TEXT
+
+    counts: list[int] = []
+    turns: list[int] = []
+
+    async def other_task() -> None:
+        while sum(counts) < 3 * BATCH:
+            turns.append(len(counts))
+            await asyncio.sleep(0)
+
+    usage = UsageFilter({"gh/acme/api": None}, None, Window(NOW - 2 * DAY, NOW))
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(other_task())
+        await usage.add_all(rows(), counts.append)
+    assert counts == [BATCH, BATCH, BATCH, 1]
+    assert set(turns) == {1, 2}
+    assert len(usage.found) == 1  # one job

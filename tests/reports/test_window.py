@@ -36,6 +36,7 @@ def test_a_length_ends_now(window: Any, length: timedelta) -> None:
         (("2026-09-01", "2026-10-01"), datetime(2026, 9, 1, tzinfo=UTC), datetime(2026, 10, 1, tzinfo=UTC)),
         ([date(2026, 9, 1), None], datetime(2026, 9, 1, tzinfo=UTC), NOW),
         (("60d", timedelta(days=30)), NOW - 60 * DAY, NOW - 30 * DAY),
+        (("60d", NOW + 300 * DAY), NOW - 60 * DAY, NOW),
         (
             (datetime(2026, 9, 1, tzinfo=timezone(timedelta(hours=2))), datetime(2026, 9, 2)),  # noqa: DTZ001
             datetime(2026, 8, 31, 22, tzinfo=UTC),

@@ -71,12 +71,13 @@ def failure_rate(runs: Iterable[Any]) -> float:
     return statuses.count("failed") / len(statuses)
 
 
-def test_the_same_seed_and_numbers_create_the_same_history(world: World) -> None:
-    assert described(world) == described(history())
-    assert described(world) != described(history(seed=6))
+def test_the_same_seed_and_numbers_create_the_same_history() -> None:
+    first, second, other = (described(history(seed=seed, runs=100)) for seed in (5, 5, 6))
+    assert first == second
+    assert first != other
 
 
-@pytest.mark.parametrize(("projects", "days", "runs"), [(1, 90, 300), (5, 90, 1_000), (20, 90, 2_000), (3, 30, 200)])
+@pytest.mark.parametrize(("projects", "days", "runs"), [(1, 90, 300), (5, 90, 600), (20, 90, 900), (3, 30, 200)])
 def test_a_history_has_about_the_requested_number_of_runs(projects: int, days: int, runs: int) -> None:
     world = history(projects=projects, days=days, runs=runs)
 
@@ -158,7 +159,7 @@ async def test_a_workflow_fails_more_often_after_the_regression(api: Caller, wor
         slower_project=WEB,
         slower_workflow=DEPLOY,
         slower_job="build-image",
-        slowdown=1.4,
+        slowdown=1.6,
     )
     start = "&start-date=2026-02-06T00:00:00Z"
     before = await runs_of(api, API, BUILD, f"{start}&end-date=2026-04-06T00:00:00Z")

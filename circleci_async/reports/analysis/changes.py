@@ -11,8 +11,8 @@ from ..wording import counted, credit_count, duration, name, percent
 RATE: Final = "failure_rate"
 """Its change is a difference; the change of the others is a ratio."""
 UNKNOWN_BEFORE: Final = (
-    "The window before is not known: CircleCI keeps 90 days. Choose a shorter window, or collect a history with "
-    "circleci-async insights collect."
+    "No runs of the window before are known. CircleCI keeps 90 days: choose a window of at most 45 days, or collect a "
+    "history with circleci-async insights collect."
 )
 
 _Metrics = dict[str, float | None]
@@ -111,4 +111,4 @@ def _against(text: str, row: dict[str, Any], metric: str) -> str:
         return f"{text} (none before)"
     if abs(change) < 0.0005:
         return f"{text} (as before)"
-    return f"{text} ({percent(abs(change))} {'more' if change > 0 else 'less'})"
+    return f"{text} ({percent(abs(change))} {'more' if change > 0 else 'fewer'})"

@@ -31,7 +31,7 @@ def failures(runs: Sequence[InsightsRun], start: datetime, end: datetime) -> Ins
 def no_runs(start: datetime, end: datetime) -> str:
     """Return the text of a report without runs."""
     days = days_between(start, end)
-    return f"There are no runs from {days[0]} to {days[-1]}: choose a longer window or another branch."
+    return f"No runs were found from {days[0]} to {days[-1]}: check projects, window and branch."
 
 
 def _rows(runs: Sequence[InsightsRun], days: list[date]) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ def jobs(table: Sequence[InsightsJob]) -> InsightsAnswer:
     return InsightsAnswer(
         key="jobs",
         question="What is worth speeding up?",
-        text=_text(totals, time) if time else "There are no durations of jobs: CircleCI computes them once a day.",
+        text=_text(totals, time) if time else "CircleCI reports no durations of jobs: it computes them once a day.",
         rows=tuple(_rows(totals, time)) if time else (),
     )
 
@@ -55,4 +55,5 @@ def _text(totals: Sequence[tuple[float, InsightsJob]], time: float) -> str:
     large = next(count for count, each in enumerate(cumulative, 1) if each >= LARGE_SHARE * time)
     if 1 < large < len(totals):
         text += f"; {large:,} of {counted(len(totals), 'job')} take {percent(LARGE_SHARE)}"
-    return f"{text}. If it ran 10 % faster, that would save {duration(total / 10)} in this window."
+    runs = counted(job.total_runs, "run")
+    return f"{text}. If it took 10 % less time, its {runs} would take {duration(total / 10)} less."

@@ -68,7 +68,7 @@ def _median(values: Iterable[float | None]) -> float | None:
 def _text(rows: Sequence[dict[str, Any]]) -> str:
     candidates = [row for row in rows if row["is_candidate"]]
     if not candidates:
-        return f"None of {counted(len(rows), 'job')} could run in a resource class of half the size."
+        return "No job is known to need less than half of its resource class."
     named = [
         f"{name(row['project'], row['workflow'], row['job'])} ({name(row['resource_class'])}, "
         f"CPU up to {percent(row['max_cpu'] / 100)}, memory up to {percent(row['max_ram'] / 100)})"

@@ -8,7 +8,7 @@ from typing import Final
 from ...models.insights_tables import InsightsRun
 from ..answer import InsightsAnswer
 from ..metrics import durations, percentile
-from ..wording import counted, duration
+from ..wording import BRANCHES, counted, duration
 from .days import WEEK, day_of, days_between, week_of
 from .failures import no_runs
 from .regressions import duration_changes, duration_sentences
@@ -16,8 +16,11 @@ from .regressions import duration_changes, duration_sentences
 MAX_COMPARED: Final = 4
 """The last complete weeks are compared with as many first ones."""
 
-BRANCHES: Final = {"default": "Runs on the default branch", "other": "Runs on other branches", "all": "Other runs"}
-"""The groups of branches, in the order of the rows. `all`: the default branch of the project is not known."""
+_SUBJECTS: Final = {
+    "default": "Runs on the default branch",
+    "other": "Runs on other branches",
+    "all": "Runs of the other projects",
+}
 
 _Groups = dict[tuple[date, str], list[int]]
 """The durations of each week and group of branches that has runs."""
@@ -62,7 +65,7 @@ def _sentences(taken: _Groups, start: datetime, end: datetime) -> list[str]:
     span = counted(compared, "week") if compared > 1 else "week"
     sentences: list[str] = []
     is_known = any(branch != "all" for _, branch in taken)
-    for branch, title in BRANCHES.items():
+    for branch, title in _SUBJECTS.items():
         subject = title if is_known else "Runs"
         first, last = _of_weeks(taken, complete[:compared], branch), _of_weeks(taken, complete[-compared:], branch)
         if compared and first and last:

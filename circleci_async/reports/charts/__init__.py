@@ -14,10 +14,11 @@ from ...errors import ConfigurationError
 from ...untrusted_text import shown
 from ..answer import InsightsAnswer
 from ..svg import finished
-from .bars import credits, flaky_tests, jobs
+from ..wording import BRANCHES
+from .bars import MAX_BARS, credits, flaky_tests, jobs
 from .over_time import failures, waits
 from .parts import FONT_SIZE, NARROW, WIDE, Rows
-from .usage import of_classes, queue, queue_unit, sizing
+from .usage import MAX_CLASSES, MAX_POINTS, of_classes, queue, queue_unit, sizing, with_use
 
 _MAX_NAME: Final = 200
 """Characters of a name in a chart."""
@@ -110,13 +111,13 @@ def _legend(*items: tuple[str, str]) -> Callable[[Rows], tuple[tuple[str, str], 
 
 def _legend_of_waits(rows: Rows) -> tuple[tuple[str, str], ...]:
     branches = {row["branch"] for row in rows}
-    points = {
-        "default": ("circle blue", "default branch"),
-        "other": ("triangle orange", "other branches"),
-        "all": ("diamond gray", "all branches"),
-    }
+    styles = {"default": "circle blue", "other": "triangle orange", "all": "diamond gray"}
     lines = (("line", "p50, the median"), ("dashed", "p95"))
-    return (*lines, *(each for branch, each in points.items() if branch in branches))
+    return (*lines, *((style, BRANCHES[branch]) for branch, style in styles.items() if branch in branches))
+
+
+def _legend_of_flaky_tests(rows: Rows) -> tuple[tuple[str, str], ...]:
+    return (("bar blue", _first(len(rows), MAX_BARS, "time wasted, and number of flakes", "tests")),)
 
 
 def _legend_of_credits(rows: Rows) -> tuple[tuple[str, str], ...]:
@@ -126,7 +127,19 @@ def _legend_of_credits(rows: Rows) -> tuple[tuple[str, str], ...]:
 
 
 def _legend_of_queue(rows: Rows) -> tuple[tuple[str, str], ...]:
-    return (("heat", f"95 % of the jobs started within this number of {queue_unit(of_classes(rows))[0]}"),)
+    classes = len({row["resource_class"] for row in rows})
+    text = f"95 % of the jobs started within this number of {queue_unit(of_classes(rows))[0]}"
+    return (("heat", _first(classes, MAX_CLASSES, text, "classes, by their jobs")),)
+
+
+def _legend_of_sizing(rows: Rows) -> tuple[tuple[str, str], ...]:
+    other = _first(len(with_use(rows)), MAX_POINTS, "other job", "jobs, by their credits")
+    return (("diamond orange", "candidate for a smaller class"), ("circle blue", other))
+
+
+def _first(number: int, max_number: int, text: str, nouns: str) -> str:
+    """Return the text of a legend; of a chart that shows only the first of many, also their number."""
+    return text if number <= max_number else f"{text}; the first {max_number} of {number:,} {nouns}"
 
 
 _CHARTS: Final[dict[str, tuple[Callable[[Rows, int], Any], Callable[[Rows], tuple[tuple[str, str], ...]]]]] = {
@@ -135,7 +148,7 @@ _CHARTS: Final[dict[str, tuple[Callable[[Rows, int], Any], Callable[[Rows], tupl
         _legend(
             ("bar gray", "runs that failed"),
             ("line orange", "mean of 7 days"),
-            ("circle blue", "mean time to recovery, from a failed run to the next successful one"),
+            ("circle blue", "mean time to recovery, from the first failed run to the next successful one"),
         ),
     ),
     "waits": (
@@ -146,9 +159,9 @@ _CHARTS: Final[dict[str, tuple[Callable[[Rows, int], Any], Callable[[Rows], tupl
         jobs,
         _legend(("bar blue", "share of the time of all jobs"), ("diamond orange", "share with the jobs above")),
     ),
-    "flaky_tests": (flaky_tests, _legend(("bar blue", "time wasted, and number of flakes"))),
+    "flaky_tests": (flaky_tests, _legend_of_flaky_tests),
     "credits": (credits, _legend_of_credits),
     "queue": (queue, _legend_of_queue),
-    "sizing": (sizing, _legend(("diamond orange", "candidate for a smaller class"), ("circle blue", "other job"))),
+    "sizing": (sizing, _legend_of_sizing),
 }
 """By the key of an answer: what draws it, and its legend."""

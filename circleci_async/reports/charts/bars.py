@@ -7,7 +7,7 @@ from ..svg import HATCH
 from ..wording import count, duration
 from .parts import CHARACTER_WIDTH, FONT_SIZE, HALO, WIDE, Rows, inline, row_names, share_text, short_names
 
-_MAX_BARS: Final = 12
+MAX_BARS: Final = 12
 _MAX_GROUP: Final = 6
 
 
@@ -77,11 +77,11 @@ def jobs(rows: Rows, width: int) -> Any:
 
 def _first(rows: Rows) -> Rows:
     """Return the first rows of jobs, and one for all others."""
-    if len(rows) <= _MAX_BARS + 1:
+    if len(rows) <= MAX_BARS + 1:
         return rows
-    others = {name: sum(row[name] for row in rows[_MAX_BARS:]) for name in ("total", "share")}
+    others = {name: sum(row[name] for row in rows[MAX_BARS:]) for name in ("total", "share")}
     names = {"project": "", "workflow": "", "job": "others"}
-    return [*rows[:_MAX_BARS], {**names, **others, "cumulative_share": rows[-1]["cumulative_share"]}]
+    return [*rows[:MAX_BARS], {**names, **others, "cumulative_share": rows[-1]["cumulative_share"]}]
 
 
 def flaky_tests(rows: Rows, width: int) -> Any:
@@ -96,7 +96,7 @@ def flaky_tests(rows: Rows, width: int) -> Any:
         }
         for name, row in zip(labels, rows, strict=True)
         for wasted in ["unknown" if row["time_wasted"] is None else duration(row["time_wasted"])]
-    ][:_MAX_BARS]
+    ][:MAX_BARS]
     return _bars(values, width - 12, max(row["value"] for row in values))
 
 

@@ -3,8 +3,8 @@
 from itertools import pairwise
 from typing import Any, Final
 
-from ..wording import count, duration
-from .parts import FONT_SIZE, WIDE, Rows, at, duration_steps, inline, label_expr, share_text, time_axis, weekday
+from ..wording import count, duration, weekday
+from .parts import FONT_SIZE, WIDE, Rows, at, duration_steps, inline, label_expr, share_text, time_axis
 
 _RECOVERY_TICKS: Final = {
     60: "1 min",

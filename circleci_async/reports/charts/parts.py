@@ -7,7 +7,7 @@ from math import ceil
 from os.path import commonprefix
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from ..wording import day, percent
+from ..wording import month, percent
 
 if TYPE_CHECKING:
     import altair as alt
@@ -41,8 +41,11 @@ def time_axis(days: Sequence[date], plot: int, width: int = 1) -> Callable[[str]
     step = -(-len(days) * 80 // plot)
     if len(days) > 1 and (days[1] - days[0]).days == 1 and step > 3:
         step = -(-step // 7) * 7
-    year = " %y" if (days[-1] - days[0]).days > 366 else ""
-    ticks = {at(day, 0.5 * width): f"{day.day} {day:%b{year}}" for day in days[::step]}
+    has_years = (days[-1] - days[0]).days > 366
+    ticks = {
+        at(day, 0.5 * width): f"{day.day} {month(day)}" + (f" {day.year % 100:02}" if has_years else "")
+        for day in days[::step]
+    }
     axis = alt.Axis(values=list(ticks), labelExpr=label_expr(ticks), grid=False, labelOverlap=True, title=None)
     scale = alt.Scale(domain=[at(days[0], 0), at(days[-1], width)], nice=False, zero=False)
     return lambda column: alt.X(f"{column}:Q", axis=axis, scale=scale)
@@ -51,11 +54,6 @@ def time_axis(days: Sequence[date], plot: int, width: int = 1) -> Callable[[str]
 def at(day: date, share: float) -> int:
     """Return a time of a day in milliseconds since the epoch, as scales of times take it."""
     return round((datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=share)).timestamp() * 1_000)
-
-
-def weekday(value: date) -> str:
-    """Return a date with its day of the week: `Mon 4 May 2026`."""
-    return f"{value:%a} {day(value)}"
 
 
 def share_text(share: float | None) -> str:

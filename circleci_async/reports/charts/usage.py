@@ -6,9 +6,9 @@ from ...untrusted_text import shown
 from ..wording import count, duration
 from .parts import CHARACTER_WIDTH, FONT_SIZE, HALO, WIDE, Rows, inline, label_expr, row_names
 
-_MAX_POINTS: Final = 200
+MAX_POINTS: Final = 200
 _MAX_LABELS: Final = 8
-_MAX_CLASSES: Final = 8
+MAX_CLASSES: Final = 8
 _HEAT_LEVELS: Final = 6
 
 
@@ -81,7 +81,7 @@ def of_classes(rows: Rows) -> Rows:
     jobs: dict[str, int] = {}
     for row in rows:
         jobs[row["resource_class"]] = jobs.get(row["resource_class"], 0) + row["jobs"]
-    kept = sorted(jobs, key=lambda name: -jobs[name])[:_MAX_CLASSES]
+    kept = sorted(jobs, key=lambda name: -jobs[name])[:MAX_CLASSES]
     return [row for row in rows if row["resource_class"] in kept]
 
 
@@ -102,8 +102,7 @@ def sizing(rows: Rows, width: int) -> Any:
     """Return the chart of the answer `sizing`: a point for each job, candidates with names."""
     import altair as alt
 
-    known = [row for row in rows if row["max_cpu"] is not None and row["max_ram"] is not None]
-    known = sorted(known, key=lambda row: (not row["is_candidate"], -(row["credits"] or 0)))[:_MAX_POINTS]
+    known = sorted(with_use(rows), key=lambda row: (not row["is_candidate"], -(row["credits"] or 0)))[:MAX_POINTS]
     if not known:
         return None
     labels = row_names(known, ("job", "workflow", "project") if width == WIDE else ("job",))
@@ -137,6 +136,11 @@ def sizing(rows: Rows, width: int) -> Any:
         text = alt.Chart(inline(named)).mark_text(color="var(--ink)", **style)
         layers.append(text.encode(x=x, y=y, text="name:N"))
     return alt.layer(*layers).properties(width=plot, height=height, title="Highest use of the memory")
+
+
+def with_use(rows: Rows) -> Rows:
+    """Return the rows whose CPU and memory use are known."""
+    return [row for row in rows if row["max_cpu"] is not None and row["max_ram"] is not None]
 
 
 def _labels(

@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
@@ -24,7 +24,7 @@ from ...models.insights_tables import (
 )
 from ...projects.given import several
 from ...slug import project_or_organization
-from ..metrics import by_workflow, weighted_median, workflow_metrics
+from ..metrics import weighted_median, workflows_of
 from ..reading import check_branch
 from ..report import InsightsReport
 from ..table import InsightsTable, sorted_table
@@ -40,6 +40,8 @@ __all__ = ["report_from_history"]
 T = TypeVar("T")
 
 RESOLUTION: Final = timedelta.resolution
+
+DAY: Final = timedelta(days=1)
 
 MAX_LISTED: Final = 10
 """Projects that an error lists."""
@@ -136,19 +138,23 @@ class HistoryReader:
     tests: list[InsightsTest] = field(factory=list[InsightsTest])
     flaky_tests: list[InsightsFlakyTest] = field(factory=list[InsightsFlakyTest])
     usage: list[InsightsUsage] | None = None
+    months: set[str] = field(factory=set[str])
+    """With runs in the history."""
+    times: list[datetime] = field(factory=list[datetime])
+    """When the first and the last run of each project started, in the window and the one before it."""
 
     async def read(self, partitions: list[Partition]) -> None:
         """Add the rows of the partitions of a project."""
         before = self.window.before()
-        for window, workflows in ((before, self.previous), (self.window, self.workflows)):
-            runs = await self._rows(
-                RUNS,
-                partitions,
-                window,
-                lambda run, window=window: run.created_at in window and self._is_on_branch(run),  # type: ignore[misc]
-            )
-            workflows += [workflow_metrics(*names, some) for names, some in by_workflow(runs).items()]
+        stored = await self._rows(RUNS, partitions, Window(before.start, self.window.end))
+        self.months.update(each.month for each in partitions if each.table == RUNS.name)
+        times = [run.created_at for run in stored]
+        self.times += [min(times), max(times)] if times else []
+        runs = [run for run in stored if run.created_at in self.window and self._is_on_branch(run)]
+        earlier = [run for run in stored if run.created_at in before and self._is_on_branch(run)]
         self.runs += runs
+        self.workflows += workflows_of(runs)
+        self.previous += workflows_of(earlier)
         first, last = self.window.start.date(), (self.window.end - RESOLUTION).date()
         days = await self._rows(
             JOBS, partitions, self.window, lambda row: first <= row.day <= last and self._is_on_branch(row)
@@ -167,9 +173,7 @@ class HistoryReader:
     async def read_usage(self, projects: Iterable[str], rows: Rows) -> None:
         """Add the rows of a usage export that belong to the projects, by their names."""
         usage = UsageFilter(dict.fromkeys(projects), self.branch, self.window)
-        async with aclosing(rows):
-            async for row in rows:
-                usage.add(row)
+        await usage.add_all(rows)
         self.usage = usage.found
 
     def report(self, projects: Iterable[str]) -> InsightsReport:
@@ -187,14 +191,28 @@ class HistoryReader:
             usage=sorted_table(InsightsUsage, self.usage or (), "started_at"),
             has_usage=self.usage is not None,
             previous=InsightsTable(InsightsWorkflow, self.previous),
-            notes=(JOBS_NOTE, TESTS_NOTE, *([] if self.branch is None else [BRANCH_NOTE])),
+            notes=(*self._limits(), JOBS_NOTE, TESTS_NOTE, *([] if self.branch is None else [BRANCH_NOTE])),
         )
+
+    def _limits(self) -> Iterator[str]:
+        """Yield what the history does not have of the window and the one before it."""
+        if not self.times:
+            return
+        start, oldest, newest = self.window.before().start, min(self.times), max(self.times)
+        if oldest > start and min(self.months) >= month_of(start):
+            yield f"the history contains no runs before {oldest:%Y-%m-%d}"
+        if self.window.end - newest > DAY and max(self.months) <= month_of(self.window.end - RESOLUTION):
+            yield f"the history contains no runs after {newest:%Y-%m-%d}"
 
     def _is_on_branch(self, row: InsightsRun | InsightsJobDay) -> bool:
         return self.branch is None or row.branch == self.branch
 
     async def _rows(
-        self, table: HistoryTable[T], partitions: list[Partition], window: Window, is_included: Callable[[T], bool]
+        self,
+        table: HistoryTable[T],
+        partitions: list[Partition],
+        window: Window,
+        is_included: Callable[[T], bool] = lambda _: True,
     ) -> list[T]:
         """Return the rows of the months of a window that are included."""
         rows: list[T] = []

@@ -96,7 +96,7 @@ def _regression(projects: Sequence[Project], started_at: datetime) -> Regression
         slower_project=projects[min(1, len(projects) - 1)].slug,
         slower_workflow=DEPLOY,
         slower_job=SLOWER_JOB,
-        slowdown=1.4,
+        slowdown=1.6,
     )
 
 

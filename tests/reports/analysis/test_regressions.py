@@ -1,6 +1,7 @@
 """Regressions are found near the day on which they begin, and noise is not one."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from statistics import median
 
 import pytest
@@ -15,6 +16,7 @@ from circleci_async.reports.analysis.regressions import (
 )
 from circleci_async.reports.analysis.waits import waits
 from circleci_async.reports.metrics import by_workflow
+from circleci_async.testing import World
 
 from .reports import START, answer, at, history, run
 
@@ -149,3 +151,27 @@ def test_the_answers_name_the_regressions() -> None:
     assert len(failing) == len(slower) == 1
     assert failure_sentences(failing)[0] in answer("failures", runs, 90).text
     assert duration_sentences(slower)[0] in waits(runs, START, at(90)).text
+
+
+@pytest.mark.parametrize("day", range(2, 9))
+def test_the_regression_of_a_generated_history_is_found_on_each_day_of_the_week(day: int) -> None:
+    now = datetime(2026, 12, day, 20, 5, tzinfo=UTC)
+    world = World.history(projects=2, runs=700, now=now, clock=lambda: now)
+    assert world.regression
+    runs = [
+        InsightsRun(
+            project=pipeline.project.slug,
+            workflow=workflow.name,
+            id=workflow.id,
+            status=workflow.status,
+            duration=round((workflow.stopped_at - workflow.created_at).total_seconds()),
+            created_at=workflow.created_at,
+        )
+        for pipeline in world.pipelines.all
+        for workflow in pipeline.workflows
+        if workflow.stopped_at
+    ]
+    failing = f"{world.regression.failing_project} {world.regression.failing_workflow} fails more often since "
+    assert failing in failure_sentences(failure_changes(runs))[0]
+    slower = f"{world.regression.slower_project} {world.regression.slower_workflow} takes longer since "
+    assert slower in duration_sentences(duration_changes(runs))[0]

@@ -1,7 +1,9 @@
 """Each answer in words, for small tables."""
 
 import pytest
+from attrs import evolve
 
+from circleci_async import ApiError, CircleCIError, InsightsFailure, NotFound, PermissionDenied
 from circleci_async.models.insights_tables import InsightsJob
 from circleci_async.reports.analysis.waits import waits
 
@@ -16,9 +18,9 @@ def texts(key: str, *args: object, **fields: object) -> str:
 def test_each_answer_says_what_is_missing_without_data() -> None:
     empty = report()
     assert {each.key: each.text for each in empty.answers} == {
-        "failures": "There are no runs from 2026-08-31 to 2026-09-27: choose a longer window or another branch.",
-        "waits": "There are no runs from 2026-08-31 to 2026-09-27: choose a longer window or another branch.",
-        "jobs": "There are no durations of jobs: CircleCI computes them once a day.",
+        "failures": "No runs were found from 2026-08-31 to 2026-09-27: check projects, window and branch.",
+        "waits": "No runs were found from 2026-08-31 to 2026-09-27: check projects, window and branch.",
+        "jobs": "CircleCI reports no durations of jobs: it computes them once a day.",
         "flaky_tests": (
             "There are no flaky tests. CircleCI detects them in jobs that upload test results with the step "
             "store_test_results."
@@ -27,8 +29,8 @@ def test_each_answer_says_what_is_missing_without_data() -> None:
         "queue": "Queue times are only in the usage export: pass usage=True, or --usage on the command line.",
         "sizing": "CPU and memory use are only in the usage export: pass usage=True, or --usage on the command line.",
         "changes": (
-            "The window before is not known: CircleCI keeps 90 days. Choose a shorter window, or collect a history "
-            "with circleci-async insights collect."
+            "No runs of the window before are known. CircleCI keeps 90 days: choose a window of at most 45 days, or "
+            "collect a history with circleci-async insights collect."
         ),
     }
     assert not any(each.rows for each in empty.answers)
@@ -42,6 +44,59 @@ def test_each_answer_says_what_is_missing_without_data() -> None:
         "What is oversized?",
         "What changed against the window before?",
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "unread"),
+    [
+        ("usage", PermissionDenied, {"queue": "usage", "sizing": "usage"}),
+        ("runs", PermissionDenied, {"failures": "runs", "waits": "runs", "credits": "runs"}),
+        ("jobs", PermissionDenied, {"jobs": "jobs"}),
+        ("flaky_tests", PermissionDenied, {"flaky_tests": "flaky tests"}),
+        ("workflows", PermissionDenied, {"failures": "runs", "waits": "runs", "credits": "runs", "jobs": "jobs"}),
+        (
+            "project",
+            NotFound,
+            {
+                "failures": "runs",
+                "waits": "runs",
+                "credits": "runs",
+                "jobs": "jobs",
+                "flaky_tests": "flaky tests",
+            },
+        ),
+        ("project", PermissionDenied, {}),  # everything else was requested
+        ("tests", PermissionDenied, {}),
+    ],
+)
+def test_an_answer_without_data_names_what_could_not_be_read(
+    kind: str, error: type[ApiError], unread: dict[str, str]
+) -> None:
+    failed = [
+        InsightsFailure(project=f"gh/acme/{name}", kind=kind, error=error(403, "no", method="GET", url="/"))
+        for name in ("api", "api", "web")
+    ]
+    empty = report()
+    assert {each.key: each.text for each in evolve(empty, failures=tuple(failed)).answers} == {
+        each.key: f"The {unread[each.key]} of gh/acme/api and gh/acme/web could not be read."
+        if each.key in unread
+        else each.text
+        for each in empty.answers
+    }
+
+
+def test_at_most_four_projects_that_could_not_be_read_are_named() -> None:
+    failed = [
+        InsightsFailure(project=f"gh/acme/p{index}", kind="usage", error=CircleCIError("no")) for index in range(5)
+    ]
+    texts = {each.key: each.text for each in evolve(report(), failures=tuple(failed)).answers}
+    assert texts["queue"] == "The usage of gh/acme/p0, gh/acme/p1, gh/acme/p2 and 2 more could not be read."
+
+
+def test_answers_with_data_do_not_name_failures() -> None:
+    failed = [InsightsFailure(project="gh/acme/web", kind="runs", error=CircleCIError("no"))]
+    runs = [run(1)]
+    assert evolve(report(runs), failures=tuple(failed)).answers[0] == report(runs).answers[0]
 
 
 def test_a_usage_export_without_the_data_is_named() -> None:
@@ -126,7 +181,7 @@ def test_waits_without_known_default_branches_and_durations() -> None:
     assert texts("waits", mixed) == (
         "Runs on the default branch took 5 s at the median and 5 s at p95. "
         "Runs on other branches took 5 s at the median and 5 s at p95. "
-        "Other runs took 5 s at the median and 5 s at p95."
+        "Runs of the other projects took 5 s at the median and 5 s at p95."
     )
 
 
@@ -135,18 +190,18 @@ def test_jobs_by_their_share_of_the_time() -> None:
     computed = answer("jobs", jobs=jobs)
     assert computed.text == (
         "gh/acme/web deploy e2e takes 62 % of the time of all jobs; 2 of 5 jobs take 80 %. "
-        "If it ran 10 % faster, that would save 1 h 40 min in this window."
+        "If it took 10 % less time, its 100 runs would take 1 h 40 min less."
     )
     assert [(row["job"], row["total"]) for row in computed.rows] == [
         ("e2e", 60_000), ("test", 30_000), ("lint", 6_000), ("tiny", 1), ("never", 0)
     ]  # fmt: skip
     assert texts("jobs", jobs=[job("e2e", 9, 10), job("lint", 1, 10)]) == (
         "gh/acme/web deploy e2e takes 90 % of the time of all jobs. "
-        "If it ran 10 % faster, that would save 9 s in this window."
+        "If it took 10 % less time, its 9 runs would take 9 s less."
     )
     assert texts("jobs", jobs=[job("only", 2, 45)]) == (
         "gh/acme/web deploy only takes 100 % of the time of all jobs. "
-        "If it ran 10 % faster, that would save 9 s in this window."
+        "If it took 10 % less time, its 2 runs would take 9 s less."
     )
 
 
@@ -279,7 +334,7 @@ def test_jobs_that_half_of_their_class_would_do_for() -> None:
         "is_candidate": True,
     }
     assert (
-        texts("sizing", usage=uses("busy", 99, 99)) == "None of 1 job could run in a resource class of half the size."
+        texts("sizing", usage=uses("busy", 99, 99)) == "No job is known to need less than half of its resource class."
     )
     many = [each for name in "abcd" for each in uses(name, 20, 20)]
     assert texts("sizing", usage=many) == (
@@ -335,7 +390,7 @@ def test_changes_of_rates_are_differences_and_of_others_ratios() -> None:
 
 def test_changes_when_nothing_runs_any_more() -> None:
     assert texts("changes", previous=[workflow("deploy", 80, 8, 2_000)]) == (
-        "The workflows ran 0 times (100 % less) and used 0 credits (100 % less). "
+        "The workflows ran 0 times (100 % fewer) and used 0 credits (100 % fewer). "
         "gh/acme/web deploy changed most: 0 credits, 2,000 before."
     )
 

@@ -1,5 +1,6 @@
 """DuckDB and polars read a history as it lies there."""
 
+import asyncio
 from collections import Counter, defaultdict
 from datetime import date
 from pathlib import Path
@@ -16,14 +17,15 @@ from tests.reports.history.worlds import Nights, collect, rows
 SLUGS = ("gh/acme/api", "circleci/8FmBWY9dyRzsB9UhR2pZvG/3cdvTTg2fxqTKTwvc1a2Ud")
 
 
-@pytest.fixture
-async def history(tmp_path: Path) -> Path:
-    """A history of two projects after two nights."""
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A history of two projects after two nights, which the tests only read."""
+    history = tmp_path_factory.mktemp("two nights") / "history"
     nights = Nights(*SLUGS)
     for _ in range(2):
-        await collect(nights, tmp_path / "history", *SLUGS)
+        asyncio.run(collect(nights, history, *SLUGS))
         nights.pass_days(1)
-    return tmp_path / "history"
+    return history
 
 
 def query(history: Path, sql: str) -> list[Any]:
@@ -58,7 +60,7 @@ async def test_reliability_of_workflows(history: Path) -> None:
 
 
 @pytest.mark.parametrize("options", ["", ", hive_partitioning = true", ", union_by_name = true, filename = true"])
-async def test_credits_by_month_and_project(history: Path, options: str) -> None:
+def test_credits_by_month_and_project(history: Path, options: str) -> None:
     found = query(
         history,
         f"""SELECT project, month, sum(credits_used)::BIGINT
@@ -72,7 +74,7 @@ async def test_credits_by_month_and_project(history: Path, options: str) -> None
     assert {row[:2]: row[2] for row in found} == credits
 
 
-async def test_time_of_jobs_by_branch(history: Path) -> None:
+def test_time_of_jobs_by_branch(history: Path) -> None:
     found = query(
         history,
         """SELECT project, job, branch, sum(total_runs)::BIGINT, sum(total_duration), min(day)
@@ -103,7 +105,7 @@ async def test_flakes_by_test(history: Path) -> None:
     assert len(found) == 2
 
 
-async def test_polars_reads_the_partitions(history: Path) -> None:
+def test_polars_reads_the_partitions(history: Path) -> None:
     runs = pl.scan_parquet(history / "runs").collect()
     tests = pl.read_parquet(history / "tests" / "*" / "*" / "*.parquet", hive_partitioning=True)
 

@@ -147,6 +147,29 @@ async def test_only_the_files_of_the_windows_and_projects_are_read(into: Path) -
         await ca.report_from_history(into, API, window=("2024-06-01", "2024-07-15"))
 
 
+@pytest.mark.parametrize(
+    ("window", "limits"),
+    [
+        (("2024-05-01", "2024-06-01"), []),
+        (("2024-03-20", "2024-05-01"), ["the history contains no runs before 2024-03-01"]),
+        (("2024-06-15", "2024-08-15"), ["the history contains no runs after 2024-06-28"]),
+        (
+            ("2024-03-01", "2024-08-01"),
+            ["the history contains no runs before 2024-03-01", "the history contains no runs after 2024-06-28"],
+        ),
+        (("2025-03-01", "2025-04-01"), []),
+    ],
+)
+async def test_the_notes_name_what_a_history_does_not_contain(
+    into: Path, window: tuple[str, str], limits: list[str]
+) -> None:
+    months_of_runs(into, count=4)
+
+    report = await ca.report_from_history(into, window=window)
+
+    assert [note for note in report.notes if "contains no runs" in note] == limits
+
+
 async def test_a_branch_selects_runs_and_jobs(nights: Nights, into: Path) -> None:
     await collect(nights, into, API)
 
@@ -237,13 +260,13 @@ async def test_tests_are_those_of_the_last_snapshot_in_the_window(into: Path) ->
 
 
 async def test_the_rows_of_a_flaky_test_are_one_row_of_the_report(into: Path) -> None:
-    old, new = flaky(3, 0, time_wasted=10), flaky(1, 100, time_wasted=None)
-    write(into, FLAKY_TESTS, API, "2026-09", [old, flaky(2, -1, time_wasted=90)])  # counted by the other row
-    write(into, FLAKY_TESTS, API, "2026-12", [new, flaky(2, 101, "test_b")])
+    old, new = flaky(3, -200, time_wasted=10), flaky(1, -100, time_wasted=None)
+    write(into, FLAKY_TESTS, API, "2026-02", [old, flaky(2, -201, time_wasted=90)])  # counted by the other row
+    write(into, FLAKY_TESTS, API, "2026-05", [new, flaky(2, -99, "test_b")])
 
-    report = await ca.report_from_history(into, window=("2026-09-01", "2027-01-01"))
+    report = await ca.report_from_history(into, window=("2026-02-01", "2026-06-01"))
 
-    assert list(report.flaky_tests) == [evolve(new, times_flaked=4, time_wasted=10), flaky(2, 101, "test_b")]
+    assert list(report.flaky_tests) == [evolve(new, times_flaked=4, time_wasted=10), flaky(2, -99, "test_b")]
     assert joined_flaky_tests([]) == []
 
 
