@@ -31,7 +31,6 @@ from .analysis.unread import unread
 from .analysis.waits import waits
 from .answer import InsightsAnswer
 from .table import InsightsTable
-from .wording import listed, name
 
 if TYPE_CHECKING:
     from polars import DataFrame
