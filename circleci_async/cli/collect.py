@@ -33,7 +33,7 @@ async def collect(
             metavar="WHEN",
             show_default=True,
         ),
-    ] = "3d",
+    ] = "7d",
     concurrency: Annotated[int, concurrency_option("Lists read concurrently.")] = 8,
 ) -> int:
     """Add new runs, jobs, tests and flaky tests to a history, which outlasts CircleCI's 90 days.

@@ -4,9 +4,9 @@ import os
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from ..core.arguments import local_path
 from ..downloads.replaced_file import replaced_file
@@ -27,10 +27,10 @@ from .analysis.flaky_tests import flaky_tests
 from .analysis.jobs import jobs
 from .analysis.queue import queue
 from .analysis.sizing import sizing
+from .analysis.unread import unread
 from .analysis.waits import waits
 from .answer import InsightsAnswer
 from .table import InsightsTable
-from .wording import listed, name
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -39,8 +39,6 @@ __all__ = ["InsightsFailure", "InsightsReport"]
 
 TABLES = ("workflows", "runs", "jobs", "flaky_tests", "tests", "usage")
 """The names of the tables."""
-MAX_UNREAD: Final = 2
-"""Projects that an answer without data names because they could not be read."""
 
 
 @frozen(kw_only=True)
@@ -103,7 +101,7 @@ class InsightsReport:
             sizing(self.usage, self.has_usage),
             changes(self.workflows, self.previous),
         )
-        return tuple(answer if answer.rows else self._with_failures(answer) for answer in answers)
+        return tuple(unread(each, self.failures) for each in answers)
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
         """Return the rows of each table, by its name, as dicts."""
@@ -137,16 +135,6 @@ class InsightsReport:
 
     def _repr_html_(self) -> str:
         return page.fragment(self, self.answers)
-
-    def _with_failures(self, answer: InsightsAnswer) -> InsightsAnswer:
-        """Return an answer without data that names what could not be read: it can be the reason."""
-        is_from_usage = answer.key in {"queue", "sizing"}
-        unread = dict.fromkeys(each.project for each in self.failures if (each.kind == "usage") == is_from_usage)
-        if not unread:
-            return answer
-        names = listed([name(project) for project in unread], MAX_UNREAD)
-        text = f"{answer.text} Not everything of {names} could be read: see the failures of the report."
-        return evolve(answer, text=text)
 
     def _table(self, name: str) -> InsightsTable[Any]:
         table: InsightsTable[Any] = getattr(self, name)

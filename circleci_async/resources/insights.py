@@ -32,7 +32,7 @@ class Insights(Endpoints):
         projects: ProjectsRef,
         into: "HarvestDestination",
         *,
-        recheck: str | timedelta = "3d",
+        recheck: str | timedelta = "7d",
         concurrency: int = 16,
         on_progress: "OnInsightsProgress | None" = None,
     ) -> "InsightsCollection":
@@ -42,7 +42,7 @@ class Insights(Endpoints):
         - `into`: a folder, the URL of a bucket such as `s3://ci-archive/history`, or a store of obstore. The files are
           Parquet in Hive partitions: `runs/project=gh%2Facme%2Fapi/month=2026-11/runs.parquet`.
         - `recheck`: read the runs again that started up to this long before the newest run in the history, because
-          Insights lags by a day.
+          Insights lags by a day, and lists a run only when it has ended, such as after an approval.
         - `concurrency`: the lists that are read at a time.
         - `on_progress`: a plain function, called with an `InsightsProgress`.
 

@@ -69,6 +69,7 @@ async def test_the_tables_of_a_project() -> None:
     ] + [report.runs[2]]
     assert (report.runs[2].branch, report.runs[2].is_default_branch) == ("fix", False)
     build, deploy = report.workflows
+    recovery: Any = pytest.approx((10 * DAY).total_seconds() + 200, abs=0.01)  # CircleCI rounds to milliseconds
     assert build == ca.InsightsWorkflow(
         project="gh/acme/api",
         workflow="build",
@@ -78,10 +79,9 @@ async def test_the_tables_of_a_project() -> None:
         failure_rate=0.5,
         median_duration=200.0,
         p95_duration=290.0,
-        mean_time_to_recovery=build.mean_time_to_recovery,
+        mean_time_to_recovery=recovery,
         credits_used=first.workflow.credits + second.workflow.credits,
     )
-    assert build.mean_time_to_recovery == pytest.approx((10 * DAY).total_seconds() + 200, abs=1)  # in milliseconds
     assert (deploy.workflow, deploy.total_runs) == ("deploy", 1)
     assert [(each.workflow, each.job, each.total_runs, each.failed_runs) for each in report.jobs] == [
         ("build", "test", 2, 1),
@@ -580,25 +580,6 @@ async def test_a_server_that_answers_nonsense_is_a_failure() -> None:
     ):
         report = await circle.insights.report("gh/acme/api")
     assert [each.kind for each in report.failures] == ["project", "workflows", "flaky_tests"]
-
-
-async def test_answers_without_data_name_what_could_not_be_read() -> None:
-    async with serving(acme("api", "web", "ios", "docs")) as (fake, circle):
-        fake.fail("*/insights/*", status=403, times=None)
-        report = await circle.insights.report(["gh/acme/api", "gh/acme/web", "gh/acme/ios", "gh/acme/docs"])
-        part = "Not everything of gh/acme/api, gh/acme/web and 2 more could be read: see the failures of the report."
-        assert [answer.key for answer in report.answers if answer.text.endswith(part)] == [
-            "failures", "waits", "jobs", "flaky_tests", "credits", "changes",
-        ]  # fmt: skip
-
-    async with serving(acme("api", "web")) as (fake, circle):
-        fake.fail("*/web/flaky-tests", status=500, times=None)
-        report = await circle.insights.report(["gh/acme/api", "gh/acme/web"])
-        texts = {answer.key: answer.text for answer in report.answers}
-        assert texts["flaky_tests"].endswith(
-            "Not everything of gh/acme/web could be read: see the failures of the report."
-        )
-        assert "could be read" not in texts["failures"] + texts["queue"]
 
 
 async def test_numbers_of_more_than_64_bits_are_bounded() -> None:

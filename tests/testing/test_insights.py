@@ -369,7 +369,7 @@ async def test_a_test_that_failed_and_passed_on_one_commit_is_flaky(api: Caller,
 
 
 async def test_a_flaky_test_is_in_the_run_in_which_it_flaked_last(api: Caller, project: Project) -> None:
-    rerun = {}
+    rerun: dict[int, Workflow] = {}
     for revision, days in (("a", 9), ("b", 5), ("a", 1), ("b", 7)):  # not in the order of time
         rerun[days] = _run(project, days, revision=revision * 40)
         rerun[days].jobs[0].test("test_flaky", result="failure")

@@ -21,7 +21,7 @@ from .project import ProjectCollection
 from .store import HistoryStore
 from .tables import FLAKY_TESTS, JOBS, RUNS, TESTS, HistoryTable
 
-RECHECK: Final = "3d"
+RECHECK: Final = "7d"
 
 
 async def collect(

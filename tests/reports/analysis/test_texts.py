@@ -1,7 +1,9 @@
 """Each answer in words, for small tables."""
 
 import pytest
+from attrs import evolve
 
+from circleci_async import ApiError, CircleCIError, InsightsFailure, NotFound, PermissionDenied
 from circleci_async.models.insights_tables import InsightsJob
 from circleci_async.reports.analysis.waits import waits
 
@@ -42,6 +44,59 @@ def test_each_answer_says_what_is_missing_without_data() -> None:
         "What is oversized?",
         "What changed against the window before?",
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "unread"),
+    [
+        ("usage", PermissionDenied, {"queue": "usage", "sizing": "usage"}),
+        ("runs", PermissionDenied, {"failures": "runs", "waits": "runs", "credits": "runs"}),
+        ("jobs", PermissionDenied, {"jobs": "jobs"}),
+        ("flaky_tests", PermissionDenied, {"flaky_tests": "flaky tests"}),
+        ("workflows", PermissionDenied, {"failures": "runs", "waits": "runs", "credits": "runs", "jobs": "jobs"}),
+        (
+            "project",
+            NotFound,
+            {
+                "failures": "runs",
+                "waits": "runs",
+                "credits": "runs",
+                "jobs": "jobs",
+                "flaky_tests": "flaky tests",
+            },
+        ),
+        ("project", PermissionDenied, {}),  # everything else was requested
+        ("tests", PermissionDenied, {}),
+    ],
+)
+def test_an_answer_without_data_names_what_could_not_be_read(
+    kind: str, error: type[ApiError], unread: dict[str, str]
+) -> None:
+    failed = [
+        InsightsFailure(project=f"gh/acme/{name}", kind=kind, error=error(403, "no", method="GET", url="/"))
+        for name in ("api", "api", "web")
+    ]
+    empty = report()
+    assert {each.key: each.text for each in evolve(empty, failures=tuple(failed)).answers} == {
+        each.key: f"The {unread[each.key]} of gh/acme/api and gh/acme/web could not be read."
+        if each.key in unread
+        else each.text
+        for each in empty.answers
+    }
+
+
+def test_at_most_three_projects_that_could_not_be_read_are_named() -> None:
+    failed = [
+        InsightsFailure(project=f"gh/acme/p{index}", kind="usage", error=CircleCIError("no")) for index in range(5)
+    ]
+    texts = {each.key: each.text for each in evolve(report(), failures=tuple(failed)).answers}
+    assert texts["queue"] == "The usage of gh/acme/p0, gh/acme/p1, gh/acme/p2 and 2 more could not be read."
+
+
+def test_answers_with_data_do_not_name_failures() -> None:
+    failed = [InsightsFailure(project="gh/acme/web", kind="runs", error=CircleCIError("no"))]
+    runs = [run(1)]
+    assert evolve(report(runs), failures=tuple(failed)).answers[0] == report(runs).answers[0]
 
 
 def test_a_usage_export_without_the_data_is_named() -> None:
