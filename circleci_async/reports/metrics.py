@@ -7,9 +7,13 @@ from statistics import fmean
 from typing import Final
 
 from ..models.insights_tables import InsightsRun, InsightsWorkflow
+from ..models.jobs import JobStatus
 
 FAILED: Final = frozenset({"failed", "error"})
 """The statuses of failed runs."""
+
+FAILED_JOBS: Final = FAILED | {status.value for status in JobStatus if status.is_failure}
+"""The statuses of failed jobs, which can also time out or be lost."""
 
 
 def failure_rate(failed: int, runs: int) -> float | None:

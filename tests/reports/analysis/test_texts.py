@@ -268,6 +268,9 @@ def test_credits_of_failed_jobs_are_known_from_usage() -> None:
     assert computed.text == (
         "The job gh/acme/web deploy e2e used 92 % of 1,200 credits. Failed jobs used 70 credits (5.9 %)."
     )
+    for status in ("error", "timedout", "infrastructure_fail", "canceled"):
+        rows = answer("credits", usage=[used(status=status, credits_used=5), used(credits_used=15)]).rows
+        assert [row["failed_credits"] for row in rows] == [0 if status == "canceled" else 5]
     assert texts("credits", jobs=[job("e2e", 4, 9, 1)]) == ("The job gh/acme/web deploy e2e used 100 % of 1 credit.")
 
 
