@@ -42,6 +42,9 @@ T = TypeVar("T")
 
 DAY: Final = timedelta(days=1)
 
+MAX_QUIET: Final = timedelta(weeks=1)
+"""The time without runs after which a history is assumed to begin later."""
+
 MAX_LISTED: Final = 10
 """Projects that an error lists."""
 
@@ -185,17 +188,25 @@ class HistoryReader:
             tests=sorted_table(InsightsTest, self.tests, "job", "test_name"),
             usage=sorted_table(InsightsUsage, self.usage or (), "started_at"),
             has_usage=self.usage is not None,
-            previous=InsightsTable(InsightsWorkflow, self.previous),
+            previous=InsightsTable(InsightsWorkflow, self.previous if self._contains_previous else ()),
             notes=(*self._limits(), JOBS_NOTE, TESTS_NOTE, *([] if self.branch is None else [BRANCH_NOTE])),
         )
 
+    @property
+    def _contains_previous(self) -> bool:
+        """Whether the history begins before the window before, or soon after its start: on some days nothing runs."""
+        start = self.window.before().start
+        if not self.times or min(self.months) < month_of(start):
+            return True
+        return min(self.times) <= start + min(MAX_QUIET, self.window.length / 4)
+
     def _limits(self) -> Iterator[str]:
-        """Yield what the history does not have of the window and the one before it."""
+        """Yield what the history does not contain of the window and the one before it."""
         if not self.times:
             return
-        start, oldest, newest = self.window.before().start, min(self.times), max(self.times)
-        if oldest > start and min(self.months) >= month_of(start):
-            yield f"the history contains no runs before {oldest:%Y-%m-%d}"
+        oldest, newest = min(self.times), max(self.times)
+        if not self._contains_previous:
+            yield f"the history contains no runs before {oldest:%Y-%m-%d}: the window before is not known"
         if self.window.end - newest > DAY and max(self.months) <= month_of(self.window.last):
             yield f"the history contains no runs after {newest:%Y-%m-%d}"
 
