@@ -34,7 +34,7 @@ async def collect(
             show_default=True,
         ),
     ] = "7d",
-    concurrency: Annotated[int, concurrency_option("Lists read concurrently.")] = 8,
+    concurrency: Annotated[int, concurrency_option("Lists read concurrently.")] = 16,
 ) -> int:
     """Add new runs, jobs, tests and flaky tests to a history, which outlasts CircleCI's 90 days.
 

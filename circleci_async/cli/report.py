@@ -55,7 +55,7 @@ async def report(
         ),
     ] = None,
     opens: Annotated[bool, option("Open the page in the browser.", "--open")] = False,
-    concurrency: Annotated[int, concurrency_option("Lists read concurrently.")] = 8,
+    concurrency: Annotated[int, concurrency_option("Lists read concurrently.")] = 16,
 ) -> int:
     """Report what the runs of projects cost, where they fail, and whether it gets better.
 

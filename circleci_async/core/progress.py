@@ -1,4 +1,4 @@
-"""Functions of callers that are told the progress of a call."""
+"""The callback `on_progress` of calls."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar

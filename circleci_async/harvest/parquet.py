@@ -108,7 +108,7 @@ def load(content: bytes, types: Mapping[str, type]) -> list[tuple[Any, ...]]:
         raise ValueError("the file is damaged: its checksum is wrong")
     schema = _schema(types)
     try:
-        found = pl.read_parquet(BytesIO(content), columns=list(types), hive_partitioning=False).cast(schema)  # type: ignore[arg-type]
+        found = pl.read_parquet(BytesIO(content), columns=list(types), hive_partitioning=False).cast(schema)  # type: ignore[arg-type]  # a dict is invariant
     except (PolarsError, PanicException, OSError) as error:
         raise ValueError(str(error).partition("\n")[0]) from None
     times = [index for index, kind in enumerate(types.values()) if kind is datetime]

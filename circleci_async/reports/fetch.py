@@ -95,7 +95,7 @@ async def make_report(
             if each.summary is not None
             for workflow in workflows_before(each.slug, each.summary.project_workflow_data, workflows)
         ]
-    notes = notes_on(span, branch, now, exports_usage=usage is True)
+    notes = notes_on(span, now, exports_usage=usage is True)
     return InsightsReport(
         projects=given.projects,
         start=span.start,

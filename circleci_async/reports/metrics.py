@@ -7,9 +7,13 @@ from statistics import fmean
 from typing import Final
 
 from ..models.insights_tables import InsightsRun, InsightsWorkflow
+from ..models.jobs import JobStatus
 
 FAILED: Final = frozenset({"failed", "error"})
 """The statuses of failed runs."""
+
+FAILED_JOBS: Final = FAILED | {status.value for status in JobStatus if status.is_failure}
+"""The statuses of failed jobs, which can also time out or be lost."""
 
 
 def failure_rate(failed: int, runs: int) -> float | None:
@@ -47,7 +51,7 @@ def weighted_median(values: Iterable[tuple[float | None, int]]) -> float | None:
 
 
 def durations(runs: Iterable[InsightsRun]) -> list[int]:
-    """Return the durations of the runs that have one, whatever their status."""
+    """Return the known durations of runs of any status."""
     return [run.duration for run in runs if run.duration is not None]
 
 

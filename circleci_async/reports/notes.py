@@ -10,7 +10,7 @@ from .wording import length
 _DAY = timedelta(days=1)
 
 
-def notes_on(window: Window, branch: str | None, now: datetime, *, exports_usage: bool) -> list[str]:
+def notes_on(window: Window, now: datetime, *, exports_usage: bool) -> list[str]:
     """Return a sentence for each limit."""
     notes: list[str] = []
     if not window.is_kept(now):
@@ -21,8 +21,7 @@ def notes_on(window: Window, branch: str | None, now: datetime, *, exports_usage
         covered = REPORTING_WINDOWS[window.reporting_window(now)]
         notes.append(f"job metrics cover the last {length(covered)}, because CircleCI has them for fixed windows only")
     notes.append("test metrics cover the ten latest runs of each workflow")
-    if branch is not None:
-        notes.append("flaky tests cover all branches")
+    notes.append("flaky tests are those that CircleCI counts now, on all branches")
     if exports_usage and now - window.start > MAX_AGE:
         notes.append(f"usage exports reach back one year: usage before {now - MAX_AGE:%Y-%m-%d} is missing")
     return notes

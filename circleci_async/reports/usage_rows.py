@@ -155,7 +155,7 @@ class UsageFilter:
         self.found.append(usage)
 
     async def add_all(self, rows: Rows, on_rows: Callable[[int], object] = lambda _: None) -> None:
-        """Add rows, and call `on_rows` with the number of those that were read since the call before."""
+        """Add rows, and call `on_rows` with the number of rows of each batch."""
         count = 0
         try:
             async with aclosing(rows):

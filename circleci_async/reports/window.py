@@ -44,6 +44,11 @@ class Window:
         """Return the length."""
         return self.end - self.start
 
+    @property
+    def last(self) -> datetime:
+        """Return the last moment."""
+        return self.end - timedelta.resolution
+
     def __contains__(self, at: datetime) -> bool:
         return self.start <= at < self.end
 

@@ -87,8 +87,10 @@ def name(*parts: str) -> str:
     return " ".join(shown(part, MAX_NAME) for part in parts if part)
 
 
-def listed(items: Sequence[str]) -> str:
-    """Return `a, b and c`."""
+def listed(items: Sequence[str], max_items: int | None = None) -> str:
+    """Return `a, b and c`; of more than `max_items` the first ones: `a, b and 3 more`."""
+    if max_items is not None and len(items) > max_items:
+        items = [*items[:max_items], f"{len(items) - max_items:,} more"]
     return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
 
 

@@ -120,6 +120,11 @@ def test_names_and_branches_are_cut_to_the_terminal(cli: Cli, world: World, fake
     assert any(line.startswith("█") and line.endswith("…/c") for line in lines)
 
 
+def test_a_terminal_of_one_column_has_sparklines(cli: Cli, acme: FakeCircleCI) -> None:
+    ran = cli.on_terminal("report", API, columns=1)
+    assert (ran.code, ran.out == "") == (0, False)
+
+
 def test_no_charts_where_the_encoding_has_no_blocks(acme: FakeCircleCI, monkeypatch: pytest.MonkeyPatch) -> None:
     class Ascii(StringIO):
         encoding = "ascii"

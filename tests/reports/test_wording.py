@@ -81,6 +81,7 @@ def test_lengths_of_windows(span: timedelta, text: str) -> None:
 
 def test_lists() -> None:
     assert [listed(each) for each in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
+    assert [listed("abcd", number) for number in (1, 3, 4)] == ["a and 3 more", "a, b, c and 1 more", "a, b, c and d"]
 
 
 def test_names_are_printable_and_short() -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final, TypeAlias
 
 from ...models.insights_tables import InsightsJob, InsightsRun, InsightsUsage
 from ..answer import InsightsAnswer
-from ..metrics import FAILED
+from ..metrics import FAILED, FAILED_JOBS
 from ..wording import UNKNOWN, credit_count, name, percent
 
 MAX_NAMES: Final = 15
@@ -22,7 +22,7 @@ def credits(runs: Sequence[InsightsRun], jobs: Sequence[InsightsJob], usage: Seq
     Resource classes, and the credits of failed jobs, are known from a usage export.
     """
     failed_runs = [run for run in runs if run.status in FAILED]
-    failed_usage = [each for each in usage if each.status in FAILED]
+    failed_usage = [each for each in usage if each.status in FAILED_JOBS]
     failed_by_job = _sums((_job(each), each.credits_used) for each in failed_usage)
     rows = [
         *_rows("project", _sums(map(_project, runs)), _sums(map(_project, failed_runs))),

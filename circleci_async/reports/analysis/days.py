@@ -18,6 +18,6 @@ def week_of(day: date) -> date:
 
 
 def days_between(start: datetime, end: datetime) -> list[date]:
-    """Return the days of a window, also those that it contains in part; at least one."""
+    """Return the days of a window, including its partial first and last day; at least one."""
     first, last = day_of(start), day_of(max(start, end - timedelta(microseconds=1)))
     return [first + DAY * count for count in range((last - first).days + 1)]

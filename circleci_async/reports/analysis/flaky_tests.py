@@ -7,7 +7,7 @@ from ..answer import InsightsAnswer
 from ..wording import counted, duration, name
 
 NO_TESTS = (
-    "There are no flaky tests. CircleCI detects them in jobs that upload test results with the step store_test_results."
+    "No flaky tests are known. CircleCI detects them in jobs that upload test results with the step store_test_results."
 )
 
 

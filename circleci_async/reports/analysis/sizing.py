@@ -72,10 +72,8 @@ def _text(rows: Sequence[dict[str, Any]]) -> str:
     named = [
         f"{name(row['project'], row['workflow'], row['job'])} ({name(row['resource_class'])}, "
         f"CPU up to {percent(row['max_cpu'] / 100)}, memory up to {percent(row['max_ram'] / 100)})"
-        for row in candidates[:MAX_NAMED]
+        for row in candidates
     ]
-    if len(candidates) > MAX_NAMED:
-        named.append(f"{len(candidates) - MAX_NAMED:,} more")
     text = f"{len(candidates):,} of {counted(len(rows), 'job')} could run in a resource class of half the size"
     credits = credit_count(sum(row["credits"] for row in candidates))
-    return f"{text}: {listed(named)}. {'They' if len(candidates) > 1 else 'It'} used {credits}."
+    return f"{text}: {listed(named, MAX_NAMED)}. {'They' if len(candidates) > 1 else 'It'} used {credits}."

@@ -47,5 +47,4 @@ def unread(answer: InsightsAnswer, failures: "Iterable[InsightsFailure]") -> Ins
     )
     if not projects:
         return answer
-    named = projects if len(projects) <= MAX_NAMED + 1 else [*projects[:MAX_NAMED], f"{len(projects) - MAX_NAMED} more"]
-    return evolve(answer, text=f"The {source} of {listed(named)} could not be read.")
+    return evolve(answer, text=f"The {source} of {listed(projects, MAX_NAMED)} could not be read.")

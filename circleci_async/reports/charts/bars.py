@@ -120,7 +120,7 @@ def credits(rows: Rows, width: int) -> Any:
             }
             for name, row in zip(short_names([row["name"] for row in group]), group, strict=True)
         ][:_MAX_GROUP]
-        title = f"By {by}" + (f" (the first {_MAX_GROUP} of {len(group)})" if len(group) > _MAX_GROUP else "")
+        title = f"By {by}" + (f" (the first {_MAX_GROUP})" if len(group) > _MAX_GROUP else "")
         panels.append(_bars(values, inner, max(row["value"] for row in values), title=title))
     if width != WIDE:
         return alt.vconcat(*panels)

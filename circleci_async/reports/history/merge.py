@@ -9,7 +9,7 @@ from ..window import KEPT
 from .layout import month_of
 from .tables import FLAKY_TESTS
 
-T = TypeVar("T")
+T = TypeVar("T", bound=InsightsRun | InsightsJobDay)
 
 
 def merge_runs(stored: Iterable[InsightsRun], observed: Iterable[InsightsRun]) -> list[InsightsRun]:
@@ -62,7 +62,7 @@ def _counts(other: InsightsFlakyTest, row: InsightsFlakyTest) -> bool:
 def _by_id(stored: Iterable[T], observed: Iterable[T], is_newer: Callable[[T, T], bool]) -> list[T]:
     rows: dict[str, T] = {}
     for row in (*stored, *observed):
-        old = rows.get(row.id)  # type: ignore[attr-defined]
+        old = rows.get(row.id)
         if old is None or is_newer(old, row):
-            rows[row.id] = row  # type: ignore[attr-defined]
+            rows[row.id] = row
     return list(rows.values())

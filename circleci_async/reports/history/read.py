@@ -30,6 +30,7 @@ from ..report import InsightsReport
 from ..table import InsightsTable, sorted_table
 from ..usage_rows import Rows, UsageFilter, UsageRows, local_rows
 from ..window import InsightsWindow, Window, parse_window
+from ..wording import listed
 from .layout import Partition, month_of
 from .merge import without_counted
 from .store import HistoryStore
@@ -39,9 +40,10 @@ __all__ = ["report_from_history"]
 
 T = TypeVar("T")
 
-RESOLUTION: Final = timedelta.resolution
-
 DAY: Final = timedelta(days=1)
+
+MAX_QUIET: Final = timedelta(weeks=1)
+"""The time without runs after which a history is assumed to begin later."""
 
 MAX_LISTED: Final = 10
 """Projects that an error lists."""
@@ -71,8 +73,7 @@ async def report_from_history(
     - `usage`: the CSV file of a usage export, or its rows. A history has no usage.
 
     Only the files of the window, of the one before it, and of the projects are read. Needs the extra `report`. Raises
-    `ConfigurationError`, `InvalidArgument`, `StoreError`, and `LedgerError` if there is no history, or if a file is
-    damaged.
+    `ConfigurationError`, `InvalidArgument`, `StoreError`, and `LedgerError` for an empty history or a damaged file.
     """
     now = datetime.now(UTC)
     span = parse_window(window, now)
@@ -114,14 +115,11 @@ def _selected(named: Iterable[str], known: Sequence[str], location: str) -> tupl
     for slug in named:
         found = [each for each in known if slug.lower() in {each.lower(), each.lower().rpartition("/")[0]}]
         if not found:
-            raise InvalidArgument(f"projects: history {location!r} has no {slug!r}: it contains {_listed(known)}")
+            raise InvalidArgument(
+                f"projects: history {location!r} has no {slug!r}: it contains {listed(known, MAX_LISTED)}"
+            )
         selected |= dict.fromkeys(found)
     return tuple(selected)
-
-
-def _listed(slugs: Sequence[str]) -> str:
-    more = len(slugs) - MAX_LISTED
-    return ", ".join(slugs[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 @define
@@ -155,7 +153,7 @@ class HistoryReader:
         self.runs += runs
         self.workflows += workflows_of(runs)
         self.previous += workflows_of(earlier)
-        first, last = self.window.start.date(), (self.window.end - RESOLUTION).date()
+        first, last = self.window.start.date(), self.window.last.date()
         days = await self._rows(
             JOBS, partitions, self.window, lambda row: first <= row.day <= last and self._is_on_branch(row)
         )
@@ -190,18 +188,26 @@ class HistoryReader:
             tests=sorted_table(InsightsTest, self.tests, "job", "test_name"),
             usage=sorted_table(InsightsUsage, self.usage or (), "started_at"),
             has_usage=self.usage is not None,
-            previous=InsightsTable(InsightsWorkflow, self.previous),
+            previous=InsightsTable(InsightsWorkflow, self.previous if self._contains_previous else ()),
             notes=(*self._limits(), JOBS_NOTE, TESTS_NOTE, *([] if self.branch is None else [BRANCH_NOTE])),
         )
 
+    @property
+    def _contains_previous(self) -> bool:
+        """Whether the history begins before the window before, or soon after its start: on some days nothing runs."""
+        start = self.window.before().start
+        if not self.times or min(self.months) < month_of(start):
+            return True
+        return min(self.times) <= start + min(MAX_QUIET, self.window.length / 4)
+
     def _limits(self) -> Iterator[str]:
-        """Yield what the history does not have of the window and the one before it."""
+        """Yield what the history does not contain of the window and the one before it."""
         if not self.times:
             return
-        start, oldest, newest = self.window.before().start, min(self.times), max(self.times)
-        if oldest > start and min(self.months) >= month_of(start):
-            yield f"the history contains no runs before {oldest:%Y-%m-%d}"
-        if self.window.end - newest > DAY and max(self.months) <= month_of(self.window.end - RESOLUTION):
+        oldest, newest = min(self.times), max(self.times)
+        if not self._contains_previous:
+            yield f"the history contains no runs before {oldest:%Y-%m-%d}: the window before is not known"
+        if self.window.end - newest > DAY and max(self.months) <= month_of(self.window.last):
             yield f"the history contains no runs after {newest:%Y-%m-%d}"
 
     def _is_on_branch(self, row: InsightsRun | InsightsJobDay) -> bool:
@@ -259,5 +265,5 @@ def joined_flaky_tests(rows: Iterable[InsightsFlakyTest]) -> list[InsightsFlakyT
 
 def _of_window(table: HistoryTable[Any], partitions: Iterable[Partition], window: Window) -> list[Partition]:
     """Return the partitions of a table with the months of a window, oldest first."""
-    first, last = month_of(window.start), month_of(window.end - RESOLUTION)
+    first, last = month_of(window.start), month_of(window.last)
     return sorted(each for each in partitions if each.table == table.name and first <= each.month <= last)

@@ -206,7 +206,7 @@ class HistoryStore:
     ) -> tuple[list[T], list[T]]:
         """Replace the rows of a partition by what `merge` returns, which can be called again.
 
-        Returns the rows that were added, and those that were removed. A file whose rows do not change is not written.
+        Returns the added and the removed rows. A file whose rows do not change is not written.
         """
         added: list[T] = []
         removed: list[T] = []

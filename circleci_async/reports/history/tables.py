@@ -65,6 +65,6 @@ FLAKY_TESTS: Final = HistoryTable("flaky_tests", InsightsFlakyTest, _TEST, ("wor
 
 
 def changes(before: Sequence[T], after: Sequence[T]) -> tuple[list[T], list[T]]:
-    """Return the rows that were added, and those that were removed."""
+    """Return the added and the removed rows."""
     old, new = set(before), set(after)
     return [row for row in after if row not in old], [row for row in before if row not in new]

@@ -22,7 +22,7 @@ def test_each_answer_says_what_is_missing_without_data() -> None:
         "waits": "No runs were found from 2026-08-31 to 2026-09-27: check projects, window and branch.",
         "jobs": "CircleCI reports no durations of jobs: it computes them once a day.",
         "flaky_tests": (
-            "There are no flaky tests. CircleCI detects them in jobs that upload test results with the step "
+            "No flaky tests are known. CircleCI detects them in jobs that upload test results with the step "
             "store_test_results."
         ),
         "credits": "CircleCI reports no credits for the runs of this window.",
@@ -85,7 +85,7 @@ def test_an_answer_without_data_names_what_could_not_be_read(
     }
 
 
-def test_at_most_four_projects_that_could_not_be_read_are_named() -> None:
+def test_at_most_three_projects_that_could_not_be_read_are_named() -> None:
     failed = [
         InsightsFailure(project=f"gh/acme/p{index}", kind="usage", error=CircleCIError("no")) for index in range(5)
     ]
@@ -268,6 +268,9 @@ def test_credits_of_failed_jobs_are_known_from_usage() -> None:
     assert computed.text == (
         "The job gh/acme/web deploy e2e used 92 % of 1,200 credits. Failed jobs used 70 credits (5.9 %)."
     )
+    for status in ("error", "timedout", "infrastructure_fail", "canceled"):
+        rows = answer("credits", usage=[used(status=status, credits_used=5), used(credits_used=15)]).rows
+        assert [row["failed_credits"] for row in rows] == [0 if status == "canceled" else 5]
     assert texts("credits", jobs=[job("e2e", 4, 9, 1)]) == ("The job gh/acme/web deploy e2e used 100 % of 1 credit.")
 
 

@@ -151,11 +151,18 @@ async def test_only_the_files_of_the_windows_and_projects_are_read(into: Path) -
     ("window", "limits"),
     [
         (("2024-05-01", "2024-06-01"), []),
-        (("2024-03-20", "2024-05-01"), ["the history contains no runs before 2024-03-01"]),
+        (
+            ("2024-03-20", "2024-05-01"),
+            ["the history contains no runs before 2024-03-01: the window before is not known"],
+        ),
+        (("2024-04-03", "2024-05-10"), []),  # the window before starts five days before the history
         (("2024-06-15", "2024-08-15"), ["the history contains no runs after 2024-06-28"]),
         (
             ("2024-03-01", "2024-08-01"),
-            ["the history contains no runs before 2024-03-01", "the history contains no runs after 2024-06-28"],
+            [
+                "the history contains no runs before 2024-03-01: the window before is not known",
+                "the history contains no runs after 2024-06-28",
+            ],
         ),
         (("2025-03-01", "2025-04-01"), []),
     ],
@@ -168,6 +175,8 @@ async def test_the_notes_name_what_a_history_does_not_contain(
     report = await ca.report_from_history(into, window=window)
 
     assert [note for note in report.notes if "contains no runs" in note] == limits
+    is_known = not any("the window before is not known" in note for note in limits)
+    assert bool(report.previous) == (is_known and window[0] < "2025")
 
 
 async def test_a_branch_selects_runs_and_jobs(nights: Nights, into: Path) -> None:
@@ -197,7 +206,7 @@ async def test_projects_are_slugs_urls_and_organizations_of_the_history(into: Pa
     assert await found(["gh/Acme/web", "https://github.com/acme/api", "gh/acme"]) == ("gh/acme/web", API)
     assert await found("circleci/8FmBWY9dyRzsB9UhR2pZvG") != ()
     for projects, message in (
-        (["gh/acme/gone"], r"no 'gh/acme/gone': it contains circleci/8Fm.*, gh/acme/api, gh/acme/web"),
+        (["gh/acme/gone"], r"no 'gh/acme/gone': it contains circleci/8Fm.*, gh/acme/api and gh/acme/web"),
         ("gh/other", "no 'gh/other'"),
         ([], "projects must contain at least one project"),
         ("acme", "project slug 'acme' is invalid"),
