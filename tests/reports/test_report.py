@@ -1,6 +1,7 @@
 """`insights.report`: what it reads, what it leaves out, and what it requests."""
 
 import asyncio
+import sys
 import tracemalloc
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -570,7 +571,7 @@ async def test_nothing_is_imported_for_a_report_without_frames(tmp_path: Path) -
         "import circleci_async.reports.fetch\n"
         "assert not {'polars', 'altair'} & set(sys.modules)\n"
     )
-    process = await asyncio.create_subprocess_exec("python", str(program))
+    process = await asyncio.create_subprocess_exec(sys.executable, str(program))
     assert await process.wait() == 0
 
 
