@@ -30,7 +30,7 @@ PAGE_ROOM = 10 * 1024 * 1024
 
 def run(*, is_quick: bool = False, rounds: int = 5) -> None:
     """Print the tables."""
-    projects, runs = (4, 400) if is_quick else (PROJECTS, RUNS)
+    projects, runs = (2, 100) if is_quick else (PROJECTS, RUNS)
     with folder_for(PAGE_ROOM) as folder:
         if folder is None:
             print("No room for the page of a report.\n")

@@ -17,7 +17,7 @@ from circleci_async.harvest.report import files_of
 from circleci_async.testing import FakeCircleCI
 from tests.harvest.harvests import QUICK, small_world
 
-EVERY = int(os.environ.get("FUZZ_EXAMPLES", "25")) > 25
+EVERY = int(os.environ.get("FUZZ_EXAMPLES", "15")) > 15
 """Whether all values are tried, and not a few for each column."""
 
 NUMBERS: tuple[str, ...] = (

@@ -14,7 +14,7 @@ from .inputs import mutations
 from .parser import Parser, Shape
 from .parsers import PARSERS
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "15"))
 """Mutated inputs of each parser. `.ci/run` sets more."""
 
 QUICK = 0.01
