@@ -87,6 +87,7 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from .models.webhooks import *
     from .models.workflows import *
     from .reports.answer import *
+    from .reports.failure import *
     from .reports.history.collection import *
     from .reports.history.read import *
     from .reports.progress import *
@@ -147,6 +148,7 @@ _MODULES = (
     "reports.history.collection",
     "reports.history.read",
     "reports.progress",
+    "reports.failure",
     "reports.report",
     "reports.table",
     "reports.usage_rows",

@@ -7,8 +7,8 @@ from attrs import define, field
 
 from ..errors import CircleCIError
 from ..projects.given import GivenProjects
+from .failure import InsightsFailure
 from .reading import FATAL
-from .report import InsightsFailure
 
 
 @define

@@ -27,13 +27,14 @@ from ..slug import ProjectSlug
 from ..usage.export import rows_of
 from ..usage.progress import UsageProgressTracker
 from .attempts import organization_failures
+from .failure import InsightsFailure
 from .metrics import workflows_of
 from .notes import notes_on
 from .previous import PreviousWindow, previous_of, workflows_before
 from .progress import InsightsProgressTracker, OnInsightsProgress
 from .project import ProjectFetch, ProjectInsights
 from .reading import FATAL, ProjectReader, check_branch
-from .report import InsightsFailure, InsightsReport
+from .report import InsightsReport
 from .table import InsightsTable, sorted_table
 from .usage_exports import make_exports
 from .usage_rows import InsightsUsageSource, Rows, UsageFilter, usage_source

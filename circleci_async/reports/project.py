@@ -16,8 +16,8 @@ from ..models.insights_tables import InsightsFlakyTest, InsightsJob, InsightsRun
 from ..models.projects import Project
 from ..models.summaries import ProjectSummary
 from .attempts import Attempts
+from .failure import InsightsFailure
 from .reading import ProjectReader
-from .report import InsightsFailure
 from .window import Window
 
 T = TypeVar("T")

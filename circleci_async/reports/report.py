@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from ..core.arguments import local_path
 from ..downloads.replaced_file import replaced_file
-from ..errors import CircleCIError, InvalidArgument
+from ..errors import InvalidArgument
 from ..models.insights_tables import (
     InsightsFlakyTest,
     InsightsJob,
@@ -30,27 +30,16 @@ from .analysis.sizing import sizing
 from .analysis.unread import unread
 from .analysis.waits import waits
 from .answer import InsightsAnswer
+from .failure import InsightsFailure
 from .table import InsightsTable
 
 if TYPE_CHECKING:
     from polars import DataFrame
 
-__all__ = ["InsightsFailure", "InsightsReport"]
+__all__ = ["InsightsReport"]
 
 TABLES = ("workflows", "runs", "jobs", "flaky_tests", "tests", "usage")
 """The names of the tables."""
-
-
-@frozen(kw_only=True)
-class InsightsFailure:
-    """Something that could not be read. The rest of the report does not contain it."""
-
-    project: str
-    """The slug of the project, or of the organization."""
-    kind: str
-    """`project`, `projects` of an organization, `workflows`, `runs`, `jobs`, `flaky_tests`, `tests` or `usage`."""
-    error: CircleCIError
-    workflow: str | None = None
 
 
 @frozen(kw_only=True, eq=False)

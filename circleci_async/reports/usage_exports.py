@@ -12,9 +12,9 @@ from ..errors import CircleCIError
 from ..models.usage import UsageExport
 from ..usage.export import INTERVAL, MAX_EXPORT_TIME, ExportWait, with_export_id
 from ..usage.progress import UsageProgressTracker
+from .failure import InsightsFailure
 from .progress import InsightsProgressTracker
 from .reading import FATAL
-from .report import InsightsFailure
 from .window import Window
 
 

@@ -10,7 +10,8 @@ from attrs import frozen
 
 import circleci_async as ca
 from circleci_async.reports.answer import InsightsAnswer
-from circleci_async.reports.report import InsightsFailure, InsightsReport
+from circleci_async.reports.failure import InsightsFailure
+from circleci_async.reports.report import InsightsReport
 from circleci_async.reports.table import InsightsTable
 
 START = datetime(2026, 5, 4, tzinfo=UTC)

@@ -15,7 +15,7 @@ from circleci_async.reports import charts
 from circleci_async.reports.answer import InsightsAnswer
 from circleci_async.reports.charts.parts import duration_steps
 from circleci_async.reports.data_table import MAX_ROWS, changes_table, data_table
-from circleci_async.reports.report import InsightsFailure
+from circleci_async.reports.failure import InsightsFailure
 from tests.config.test_extras import Blocked
 from tests.reports import sample
 

@@ -10,7 +10,7 @@ from ..answer import InsightsAnswer
 from ..wording import listed, name
 
 if TYPE_CHECKING:
-    from ..report import InsightsFailure
+    from ..failure import InsightsFailure
 
 MAX_NAMED: Final = 3
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from attrs import frozen
 
-from ..report import InsightsFailure
+from ..failure import InsightsFailure
 
 __all__ = ["InsightsChanges", "InsightsCollection"]
 
