@@ -35,7 +35,7 @@ help:  ## list the targets
 demo: .venv/.package  ## run the main commands against an embedded CircleCI, without an account, in half a minute
 	@.venv/bin/circleci-async demo
 
-test: .venv/.test  ## run all tests in parallel, in about 3 minutes on two cores
+test: .venv/.test  ## run all tests in parallel, in about 4 minutes on two cores
 	$(pytest)
 
 coverage: .venv/.test  ## run all tests and measure coverage; fail below 95 % of lines or branches

@@ -59,7 +59,7 @@ def test_the_first_command_lists_the_targets(arguments: tuple[str, ...]) -> None
     phony = re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     assert phony
     assert set(targets) == set(phony[1].split())
-    assert targets["test"] == "run all tests in parallel, in about 3 minutes on two cores"
+    assert targets["test"] == "run all tests in parallel, in about 4 minutes on two cores"
     assert "package index" in done.stdout.splitlines()[-1]
 
 
