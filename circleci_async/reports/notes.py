@@ -21,7 +21,7 @@ def notes_on(window: Window, now: datetime, *, exports_usage: bool) -> list[str]
         covered = REPORTING_WINDOWS[window.reporting_window(now)]
         notes.append(f"job metrics cover the last {length(covered)}, because CircleCI has them for fixed windows only")
     notes.append("test metrics cover the ten latest runs of each workflow")
-    notes.append("flaky tests are those that CircleCI counts now, on all branches")
+    notes.append("flaky tests are counted by CircleCI until now, on all branches")
     if exports_usage and now - window.start > MAX_AGE:
         notes.append(f"usage exports reach back one year: usage before {now - MAX_AGE:%Y-%m-%d} is missing")
     return notes

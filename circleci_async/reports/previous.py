@@ -33,8 +33,8 @@ def previous_of(window: Window, now: datetime) -> PreviousWindow:
         return PreviousWindow(runs=before)
     if summary := window.equal_reporting_window(now):
         note = (
-            f"CircleCI keeps insights for {DAYS_KEPT} days: the window before is known from its trends only, without"
-            " medians and recovery times"
+            f"CircleCI keeps insights for {DAYS_KEPT} days: the window before is known from its trends only, with"
+            " estimated failure rates, and without medians and recovery times"
         )
         return PreviousWindow(summary=summary, note=note)
     return PreviousWindow(note=f"CircleCI keeps insights for {DAYS_KEPT} days: the window before is not known")
@@ -45,7 +45,8 @@ def workflows_before(
 ) -> list[InsightsWorkflow]:
     """Return the metrics of the window before, derived from those of this window and their trends.
 
-    Workflows without a trend are left out: CircleCI does not know their runs before.
+    Workflows without a trend are left out: CircleCI does not know their runs before. Failure rates are estimated: the
+    trends contain only successful runs, and canceled runs have not failed.
     """
     now = {each.workflow: each for each in workflows if each.project == project}
     found: list[InsightsWorkflow] = []

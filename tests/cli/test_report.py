@@ -366,7 +366,7 @@ def progress_shown(**values: object) -> str:
         patched.setenv("COLUMNS", "80")
         out = Output()
         with InsightsProgressBar(out) as bar:
-            bar.update(ca.InsightsProgress(**values))  # type: ignore[arg-type]
+            bar.update(ca.InsightsProgress(**values))  # type: ignore[arg-type]  # any fields
     return plain(screen.getvalue()).split("\r")[-2].strip()
 
 

@@ -321,7 +321,7 @@ async def test_a_branch_selects_its_runs() -> None:
     insights = [each for each in fake.requests if "/insights/" in each.path and not each.path.endswith("flaky-tests")]
     assert {each.query.get("branch") or each.query.get("branches") for each in insights} == {"fix"}
     assert {each.query.get("all-branches") for each in insights} == {None}
-    assert "flaky tests are those that CircleCI counts now, on all branches" in report.notes
+    assert "flaky tests are counted by CircleCI until now, on all branches" in report.notes
 
 
 async def test_all_branches_are_requested_by_default() -> None:
@@ -408,7 +408,7 @@ async def test_the_window_before_is_derived_from_trends(length: int) -> None:
     assert changes["build"]["runs_before"] == 5
     assert changes["build"]["failure_rate_before"] == pytest.approx(0.1)
     assert (changes["build"]["p95_before"], changes["build"]["p50_before"]) == (50.0, None)
-    assert any("the window before is known from its trends only" in note for note in report.notes)
+    assert any("from its trends only, with estimated failure rates" in note for note in report.notes)
 
 
 async def test_without_trends_the_window_before_is_empty() -> None:
@@ -422,7 +422,7 @@ async def test_the_notes_name_the_limits_that_apply() -> None:
         whole = await circle.insights.report("gh/acme/api", "30d")
         earlier = await circle.insights.report("gh/acme/api", ("25d", "24d"), branch="main")
     tests = "test metrics cover the ten latest runs of each workflow"
-    flaky = "flaky tests are those that CircleCI counts now, on all branches"
+    flaky = "flaky tests are counted by CircleCI until now, on all branches"
     assert whole.notes == ("CircleCI updates insights once a day: runs of the last day can be missing", tests, flaky)
     assert earlier.notes == (
         "job metrics cover the last 30 days, because CircleCI has them for fixed windows only",
