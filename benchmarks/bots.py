@@ -14,6 +14,7 @@ import aiohttp
 from aiohttp import web
 
 import circleci_async as ca
+from circleci_async.models import WebhookEvent
 from circleci_async.testing import FakeCircleCI, World
 
 from .cases import PROJECT, Place
@@ -209,7 +210,7 @@ async def wait_sdk(number: int, *, webhooks: bool = False) -> tuple[int, float]:
     async with AsyncExitStack() as stack:
         clients: list[ca.CircleCI] = []
 
-        def on_event(event: ca.WebhookEvent) -> None:
+        def on_event(event: WebhookEvent) -> None:
             clients[0].notify(event)  # the client is made after the receiver
 
         receiver = ca.webhooks.Receiver(SECRET, on_event)

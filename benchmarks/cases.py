@@ -12,6 +12,18 @@ import aiohttp
 from attrs import frozen
 
 import circleci_async as ca
+from circleci_async.models import (
+    Actor,
+    Artifact,
+    Pipeline,
+    PipelineCommit,
+    PipelineError,
+    PipelineErrorType,
+    PipelineState,
+    PipelineTrigger,
+    PipelineVcs,
+    TriggerType,
+)
 
 from .measure import MIB
 from .server import FILES, PAGE_SIZE, PAGES
@@ -36,9 +48,9 @@ class Place:
         """Return a bare session with the token."""
         return aiohttp.ClientSession(headers={"Circle-Token": TOKEN}, timeout=aiohttp.ClientTimeout(total=60))
 
-    def artifact(self, name: str) -> ca.Artifact:
+    def artifact(self, name: str) -> Artifact:
         """Return an artifact of these servers."""
-        return ca.Artifact(path=name, node_index=0, url=f"{self.artifacts}/output/job/1/artifacts/0/{name}")
+        return Artifact(path=name, node_index=0, url=f"{self.artifacts}/output/job/1/artifacts/0/{name}")
 
 
 Work = Callable[[Place], Awaitable[object]]
@@ -173,27 +185,25 @@ async def big_bare(place: Place, size: int = 1024**3) -> None:
                 file.write(part)
 
 
-def pipeline_model(item: dict[str, Any]) -> ca.Pipeline:
+def pipeline_model(item: dict[str, Any]) -> Pipeline:
     trigger, vcs = item["trigger"], item.get("vcs")
-    return ca.Pipeline(
+    return Pipeline(
         id=item["id"],
-        errors=tuple(
-            ca.PipelineError(type=ca.PipelineErrorType(e["type"]), message=e["message"]) for e in item["errors"]
-        ),
+        errors=tuple(PipelineError(type=PipelineErrorType(e["type"]), message=e["message"]) for e in item["errors"]),
         project_slug=item["project_slug"],
         updated_at=_date(item.get("updated_at")),
         number=item["number"],
         trigger_parameters=item.get("trigger_parameters"),
-        state=ca.PipelineState(item["state"]),
+        state=PipelineState(item["state"]),
         created_at=datetime.fromisoformat(item["created_at"]),
-        trigger=ca.PipelineTrigger(
-            type=ca.TriggerType(trigger["type"]),
+        trigger=PipelineTrigger(
+            type=TriggerType(trigger["type"]),
             received_at=datetime.fromisoformat(trigger["received_at"]),
-            actor=ca.Actor(login=trigger["actor"]["login"], avatar_url=trigger["actor"]["avatar_url"]),
+            actor=Actor(login=trigger["actor"]["login"], avatar_url=trigger["actor"]["avatar_url"]),
         ),
         vcs=None
         if vcs is None
-        else ca.PipelineVcs(
+        else PipelineVcs(
             provider_name=vcs["provider_name"],
             target_repository_url=vcs["target_repository_url"],
             origin_repository_url=vcs["origin_repository_url"],
@@ -202,7 +212,7 @@ def pipeline_model(item: dict[str, Any]) -> ca.Pipeline:
             tag=vcs.get("tag"),
             review_id=vcs.get("review_id"),
             review_url=vcs.get("review_url"),
-            commit=ca.PipelineCommit(subject=vcs["commit"]["subject"], body=vcs["commit"]["body"]),
+            commit=PipelineCommit(subject=vcs["commit"]["subject"], body=vcs["commit"]["body"]),
         ),
     )
 

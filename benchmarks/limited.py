@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import circleci_async as ca
+from circleci_async.models import Artifact
 
 from .measure import MIB, Row, direct_environment, empty, folder_for, server_process, timed
 from .world import World
@@ -69,7 +70,7 @@ def download(url: str, folder: Path) -> None:
 
     async def main() -> None:
         async with ca.CircleCI("benchmark-token", host=url) as circle:
-            await circle.artifacts.download(ca.Artifact(path="file", node_index=0, url=f"{url}/file"), folder)
+            await circle.artifacts.download(Artifact(path="file", node_index=0, url=f"{url}/file"), folder)
 
     asyncio.run(main())
 

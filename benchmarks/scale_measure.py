@@ -21,6 +21,7 @@ from circleci_async.harvest.ledger.records import FetchedArtifact, ListedJob
 from circleci_async.harvest.ledger.runs import begin_run
 from circleci_async.harvest.ledger.schema import LEDGER_NAME
 from circleci_async.harvest.ledger.writer import LedgerWriter
+from circleci_async.models import Artifact, WorkflowStatus
 from circleci_async.models.jobs import JobStatus
 from circleci_async.testing import FakeCircleCI, Project, RateLimit, Workflow, World
 
@@ -130,19 +131,19 @@ def _jobs(count: int) -> Iterator[JobRef]:
 async def _record_pipeline(job: JobRef, catalog: Catalog, ended: EndedLists) -> None:
     id = job.origin.id or ""
     await catalog.add_pipeline(job.project, job.pipeline, job.origin)
-    workflow = ca.Workflow(
-        id=id, name=job.workflow, created_at=datetime.now(UTC), status=ca.WorkflowStatus("success"), pipeline_id=id
+    workflow = ca.models.Workflow(
+        id=id, name=job.workflow, created_at=datetime.now(UTC), status=WorkflowStatus("success"), pipeline_id=id
     )
     await ended.record_workflows(id, [workflow], datetime.now(UTC))
     jobs = [ListedJob(job.number + each, job.job, JobStatus("success")) for each in range(PIPELINE_JOBS)]
     await ended.record_jobs(id, jobs, datetime.now(UTC))
 
 
-def _artifacts(job: int) -> Iterator[ca.Artifact]:
+def _artifacts(job: int) -> Iterator[Artifact]:
     for number in range(JOB_ARTIFACTS):
         path = f"reports/coverage/module-{number}.html"
         url = f"https://output.circle-artifacts.com/output/job/{job:08x}-1c2d-4e3f-9a4b-5c6d7e8f9a0b/artifacts/0/{path}"
-        yield ca.Artifact(path=path, node_index=0, url=url)
+        yield Artifact(path=path, node_index=0, url=url)
 
 
 # Real harvests

@@ -20,6 +20,7 @@ from typing import Any
 from attrs import Factory, field, frozen
 
 import circleci_async as ca
+from circleci_async.models import WebhookEvent
 
 from . import soak_samples, soak_sequences
 from .measure import MIB, machine, peak_memory
@@ -107,7 +108,7 @@ async def soak(plan: Plan) -> Report:
     counters = Counters()
     sites: list[Site] = []
 
-    async def on_event(event: ca.WebhookEvent) -> None:
+    async def on_event(event: WebhookEvent) -> None:
         await sites[0].inbox.take(event)
 
     receiver = ca.webhooks.Receiver(SECRET, on_event, remember=200)

@@ -5,6 +5,7 @@ import time
 from random import Random
 
 import circleci_async as ca
+from circleci_async.models import WebhookEvent
 
 from . import soak_work as calls
 from .soak_site import Site, Work, WrongResult
@@ -76,7 +77,7 @@ async def _check_events(site: Site, pipeline_id: str, status: str) -> None:
     site.expect("the events", sorted(received), wanted)
 
 
-def _status(event: ca.WebhookEvent) -> str | None:
+def _status(event: WebhookEvent) -> str | None:
     ended = event.job or event.workflow
     return None if ended is None or ended.status is None else str(ended.status)
 

@@ -11,6 +11,7 @@ from random import Random
 from attrs import define, field
 
 import circleci_async as ca
+from circleci_async.models import WebhookEvent
 from circleci_async.testing import World
 
 MAX_SHOWN = 20
@@ -60,10 +61,10 @@ class Inbox:
 
     def __init__(self, site: "Site") -> None:
         self._site = site
-        self._events: OrderedDict[str, dict[str, ca.WebhookEvent]] = OrderedDict()
+        self._events: OrderedDict[str, dict[str, WebhookEvent]] = OrderedDict()
         self._received = asyncio.Condition()
 
-    async def take(self, event: ca.WebhookEvent) -> None:
+    async def take(self, event: WebhookEvent) -> None:
         """Store an event and wake the tasks that wait for its pipeline; called by the `Receiver`."""
         if event.pipeline is None:
             self._site.counters.note_wrong(f"an event without its pipeline: {event!r}")
@@ -78,7 +79,7 @@ class Inbox:
         async with self._received:
             self._received.notify_all()
 
-    async def of(self, pipeline_id: str, count: int) -> list[ca.WebhookEvent]:
+    async def of(self, pipeline_id: str, count: int) -> list[WebhookEvent]:
         """Wait for `count` events of a pipeline; return its events."""
         async with self._received:
             await self._received.wait_for(lambda: len(self._events.get(pipeline_id, ())) >= count)

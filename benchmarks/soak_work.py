@@ -11,6 +11,7 @@ from random import Random
 from tempfile import mkdtemp
 
 import circleci_async as ca
+from circleci_async.models import Artifact
 from circleci_async.testing import Artifact as FakeArtifact
 from circleci_async.testing import Pipeline
 
@@ -234,7 +235,7 @@ async def invalid_arguments(site: Site, chance: Random) -> None:
         except ca.InvalidArgument:
             refused += 1
     site.expect("refused slugs", refused, 3)
-    hostile = ca.Artifact(path="../../etc/passwd", node_index=0, url="http://127.0.0.1:9/")
+    hostile = Artifact(path="../../etc/passwd", node_index=0, url="http://127.0.0.1:9/")
     with folder(site) as place:
         try:
             await site.circle.artifacts.download(hostile, place)
@@ -277,7 +278,7 @@ def _succeeded(pipeline: Pipeline) -> bool:
     return all(workflow.status == "success" for workflow in pipeline.workflows)
 
 
-def _actual(pipeline: ca.Pipeline) -> tuple[object, ...]:
+def _actual(pipeline: ca.models.Pipeline) -> tuple[object, ...]:
     branch = pipeline.vcs.branch if pipeline.vcs else None
     return pipeline.id, pipeline.number, pipeline.state, branch, pipeline.created_at
 

@@ -14,7 +14,7 @@ import attrs
 from .errors import InvalidArgument
 from .untrusted_text import is_valid_unicode
 
-__all__ = ["HasSlug", "OrgSlug", "ProjectSlug", "segment"]
+__all__ = ["OrgSlug", "ProjectSlug", "segment"]
 
 _VCS: Final = {"gh": "gh", "github": "gh", "bb": "bb", "bitbucket": "bb", "circleci": "circleci"}
 _REPOSITORY_HOSTS: Final = {

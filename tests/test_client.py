@@ -11,17 +11,16 @@ import aiohttp
 import pytest
 
 from circleci_async import (
-    Artifact,
     CircleCI,
     CircleCIError,
     ConfigurationError,
     InvalidArgument,
     OrgSlug,
-    ReportingWindow,
     RequestTimeout,
     RetryPolicy,
     ServerError,
 )
+from circleci_async.models import Artifact, ReportingWindow
 from tests.fastclock import fast_clock
 from tests.raw_server import Request, after, answer, hang, raw_server
 

@@ -14,8 +14,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from yarl import URL
 
-from circleci_async import Artifact, CircleCI, CircleCIError, ConfigurationError, RetryPolicy
+from circleci_async import CircleCI, CircleCIError, ConfigurationError, RetryPolicy
 from circleci_async.core.credentials import Auth
+from circleci_async.models import Artifact
 from circleci_async.testing import FakeCircleCI
 from tests.raw_server import Behaviour, Request, answer, hang_up, raw, raw_server
 

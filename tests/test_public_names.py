@@ -14,17 +14,13 @@ from types import ModuleType
 import pytest
 
 import circleci_async
-from circleci_async import endpoints, models, resources
+from circleci_async import endpoints, errors, models, resources
 from circleci_async.core.lazy_exports import LazyExports
 
 GROUPS = [module.name for module in pkgutil.iter_modules(endpoints.__path__) if module.name != "resource"]
 NAMES = set(circleci_async._exports().homes())
-INTERNAL_MODULES = {"newest_workflows", "trigger_parameters"}
-"""Modules of rules that models and their users share, without public names."""
-PUBLIC_MODULES = [
-    "errors",
-    *(f"models.{each.name}" for each in pkgutil.iter_modules(models.__path__) if each.name not in INTERNAL_MODULES),
-]
+MODELS = set(models._exports().homes())
+MODEL_MODULES = [each.name for each in pkgutil.iter_modules(models.__path__)]
 
 
 def own_classes(module: ModuleType) -> list[str]:
@@ -35,9 +31,9 @@ def own_classes(module: ModuleType) -> list[str]:
     ]
 
 
-def star_imports_for_type_checkers() -> list[str]:
-    """Return the modules that the `if TYPE_CHECKING:` block of the package imports every name of."""
-    tree = ast.parse(Path(inspect.getfile(circleci_async)).read_text("utf-8"))
+def star_imports_for_type_checkers(package: ModuleType) -> list[str]:
+    """Return the modules that the `if TYPE_CHECKING:` block of a package imports every name of."""
+    tree = ast.parse(Path(inspect.getfile(package)).read_text("utf-8"))
     (block,) = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
     imports = [node for node in block.body if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"]
     return [node.module or "" for node in imports]
@@ -51,17 +47,21 @@ def loaded_after(code: str) -> set[str]:
 
 
 def test_type_checkers_see_the_names_that_are_loaded_at_run_time() -> None:
-    assert star_imports_for_type_checkers() == sorted(circleci_async._public_modules())
+    assert star_imports_for_type_checkers(circleci_async) == sorted(circleci_async._MODULES)
+    assert {*star_imports_for_type_checkers(models)} == {
+        home.rpartition(".")[2] for home in models._exports().homes().values()
+    }
+
+
+def test_the_root_has_few_names() -> None:
+    assert len(NAMES) <= 110
 
 
 def test_no_name_is_public_in_two_modules() -> None:
-    names = [
-        name
-        for module in circleci_async._public_modules()
-        for name in import_module(f"circleci_async.{module}").__all__
-    ]
+    modules = [*circleci_async._MODULES, *(f"models.{name}" for name in MODEL_MODULES)]
+    names = [name for module in modules for name in import_module(f"circleci_async.{module}").__all__]
     assert len(names) == len(set(names))
-    assert set(names) == NAMES
+    assert set(names) == NAMES | MODELS
 
 
 def test_no_two_names_differ_only_in_case_or_in_a_final_s() -> None:
@@ -71,26 +71,25 @@ def test_no_two_names_differ_only_in_case_or_in_a_final_s() -> None:
     assert [name for name in names if f"{name}s" in names] == []
 
 
-@pytest.mark.parametrize("module", PUBLIC_MODULES)
-def test_every_model_enum_and_error_is_importable_from_the_root(module: str) -> None:
-    home = import_module(f"circleci_async.{module}")
-    assert set(own_classes(home)) == {name for name in home.__all__ if inspect.isclass(getattr(home, name))}
+@pytest.mark.parametrize("module", MODEL_MODULES)
+def test_every_model_and_enum_is_importable_from_models_only(module: str) -> None:
+    home = import_module(f"circleci_async.models.{module}")
+    assert {*own_classes(home)} <= {*home.__all__} or not home.__all__
     for name in home.__all__:
-        assert getattr(circleci_async, name) is getattr(home, name)
+        assert getattr(models, name) is getattr(home, name)
+        assert name not in NAMES
+
+
+def test_every_error_is_importable_from_the_root() -> None:
+    assert {*own_classes(errors)} == {name for name in errors.__all__ if inspect.isclass(getattr(errors, name))}
+    assert {*errors.__all__} <= NAMES
 
 
 def test_every_name_loads_and_is_listed() -> None:
-    assert {"CircleCI", "RetryPolicy", "ProjectSlug", "Paged", "to_dict", "to_json"} <= NAMES
-    assert {*NAMES, "webhooks"} <= set(dir(circleci_async))
+    assert {"CircleCI", "RetryPolicy", "ProjectSlug", "Paged", "OnAttempt", "OnProgress", "to_dict", "to_json"} <= NAMES
+    assert {*NAMES, "models", "webhooks"} <= set(dir(circleci_async))
+    assert set(dir(models)) >= MODELS
     assert [name for name in NAMES if not hasattr(circleci_async, name)] == []
-
-
-def test_types_of_arguments_and_callbacks_are_public() -> None:
-    assert {
-        *("AttemptOutcome", "Auth", "EventSource", "Id", "IdOrIds", "IfLost", "Interval", "OnAttempt"),
-        *("OnHarvestEvent", "OnHold", "OnProgress", "OrgRef", "OrgSlugOrId", "Parameters", "ProjectRef", "Query"),
-        *("Token", "UsageRow", "When"),
-    } <= NAMES
 
 
 def test_names_are_found_without_the_source_files(tmp_path: Path) -> None:
@@ -118,6 +117,8 @@ def test_the_webhooks_module_loads_on_first_use_without_an_http_library() -> Non
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="'circleci_async' has no attribute 'Nonsense'"):
         _ = circleci_async.Nonsense  # type: ignore[attr-defined]  # the attribute must not exist
+    with pytest.raises(AttributeError, match=r"'circleci_async\.models' has no attribute 'Nonsense'"):
+        _ = models.Nonsense  # type: ignore[attr-defined]  # the attribute must not exist
     with pytest.raises(ImportError):
         exec("from circleci_async import Nonsense")
 

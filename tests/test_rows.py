@@ -15,26 +15,51 @@ import pytest
 import circleci_async as ca
 from circleci_async import CircleCI, InvalidArgument, Paged, columns, resources, rows
 from circleci_async.core.codec import decode
+from circleci_async.models import (
+    Actor,
+    Artifact,
+    Collaboration,
+    DurationMetrics,
+    FlakyTestReport,
+    JobStep,
+    ListedProject,
+    Pipeline,
+    PipelineError,
+    PipelineErrorType,
+    PipelineState,
+    PipelineTrigger,
+    PipelineVcs,
+    ProjectSummary,
+    RunStatus,
+    StepAction,
+    StepOutput,
+    StepStatus,
+    TriggerType,
+    User,
+    WorkflowMetrics,
+    WorkflowMetricsValues,
+    WorkflowRun,
+)
 from circleci_async.testing import FakeCircleCI, World
 from tests.models.spec import MODELS, examples
 
 MADE = datetime(2026, 5, 4, 10, tzinfo=UTC)
 
 
-def pipeline(number: int, **options: Any) -> ca.Pipeline:
-    trigger = ca.PipelineTrigger(type=ca.TriggerType.API, received_at=MADE, actor=options.pop("actor", None))
-    return ca.Pipeline(
+def pipeline(number: int, **options: Any) -> Pipeline:
+    trigger = PipelineTrigger(type=TriggerType.API, received_at=MADE, actor=options.pop("actor", None))
+    return Pipeline(
         id=f"p-{number}",
         number=number,
         project_slug="gh/acme/api",
-        state=ca.PipelineState.CREATED,
+        state=PipelineState.CREATED,
         created_at=MADE,
         trigger=trigger,
         **options,
     )
 
 
-VCS = ca.PipelineVcs(
+VCS = PipelineVcs(
     provider_name="GitHub",
     origin_repository_url="https://github.com/fork/api",
     target_repository_url="https://github.com/acme/api",
@@ -44,7 +69,7 @@ VCS = ca.PipelineVcs(
 
 
 def test_a_nested_model_becomes_columns() -> None:
-    [row] = rows([pipeline(1, vcs=VCS, actor=ca.Actor(login="octo-dev"))])
+    [row] = rows([pipeline(1, vcs=VCS, actor=Actor(login="octo-dev"))])
     assert row["trigger.type"] == "api"
     assert row["trigger.actor.login"] == "octo-dev"
     assert row["vcs.branch"] == "main"
@@ -60,7 +85,7 @@ def test_a_nested_model_that_is_none_has_columns_of_none() -> None:
 
 
 def test_lists_and_maps_become_json_text() -> None:
-    error = ca.PipelineError(type=ca.PipelineErrorType.CONFIG, message="é")
+    error = PipelineError(type=PipelineErrorType.CONFIG, message="é")
     [row] = rows([pipeline(1, errors=(error,), trigger_parameters={"git": {"tag": "v1"}})])
     assert json.loads(row["errors"]) == [{"type": "config", "message": "é"}]
     assert json.loads(row["trigger_parameters"]) == {"git": {"tag": "v1"}}
@@ -76,7 +101,7 @@ def test_dates_are_kept_and_enums_become_text() -> None:
 def test_models_of_this_package_become_rows() -> None:
     download = ca.Download(
         path=Path("out/a.txt"),
-        artifact=ca.Artifact(path="a.txt", node_index=0, url="https://x"),
+        artifact=Artifact(path="a.txt", node_index=0, url="https://x"),
         size=1,
         sha256="00",
         verified=True,
@@ -94,7 +119,7 @@ def test_a_mapping_is_copied() -> None:
 
 
 def test_items_of_several_classes_have_all_columns() -> None:
-    user, artifact = rows([ca.User(id="u", login="l"), ca.Artifact(path="a", node_index=0, url="https://x")])
+    user, artifact = rows([User(id="u", login="l"), Artifact(path="a", node_index=0, url="https://x")])
     assert list(user) == list(artifact)
     assert user["url"] is None
     assert artifact["login"] is None
@@ -160,9 +185,9 @@ def test_an_async_iterable_is_refused() -> None:
     ("wrong", "problem"),
     [
         (VCS, "got one PipelineVcs: pass `[item]`"),
-        (ca.FlakyTestReport(flaky_tests=(), total_flaky_tests=0), "got one FlakyTestReport: pass its `flaky_tests`"),
+        (FlakyTestReport(flaky_tests=(), total_flaky_tests=0), "got one FlakyTestReport: pass its `flaky_tests`"),
         (
-            ca.ProjectSummary(),
+            ProjectSummary(),
             "got one ProjectSummary: pass its `project_workflow_data` or `project_workflow_branch_data`",
         ),
     ],
@@ -183,17 +208,17 @@ def test_items_must_be_a_list(wrong: Any) -> None:
 # Columns
 
 
-METRICS = ca.WorkflowMetrics(
+METRICS = WorkflowMetrics(
     name="build",
     window_start=MADE,
     window_end=MADE,
-    metrics=ca.WorkflowMetricsValues(
+    metrics=WorkflowMetricsValues(
         total_runs=4,
         successful_runs=3,
         failed_runs=1,
         success_rate=0.75,
         throughput=1.5,
-        duration_metrics=ca.DurationMetrics(median=60),
+        duration_metrics=DurationMetrics(median=60),
     ),
 )
 
@@ -207,8 +232,8 @@ def test_further_arguments_become_the_first_columns() -> None:
         4,
         60,
     )
-    assert list(row) == columns(ca.WorkflowMetrics, project="gh/acme/api", strip="metrics.")
-    assert list(row)[1:] == [name for name in columns(ca.WorkflowMetrics, strip="metrics.") if name != "project"]
+    assert list(row) == columns(WorkflowMetrics, project="gh/acme/api", strip="metrics.")
+    assert list(row)[1:] == [name for name in columns(WorkflowMetrics, strip="metrics.") if name != "project"]
 
 
 def test_values_of_further_columns_become_cells() -> None:
@@ -219,7 +244,7 @@ def test_values_of_further_columns_become_cells() -> None:
         id=id,
         day=date(2026, 5, 4),
         at=MADE,
-        status=ca.RunStatus.FAILED,
+        status=RunStatus.FAILED,
         tags=["a"],
         none=None,
     )
@@ -237,9 +262,9 @@ def test_values_of_further_columns_become_cells() -> None:
 
 
 def test_a_further_column_replaces_a_column_of_the_same_name() -> None:
-    [row] = rows([ca.User(id="u", login="l")], login="other")
+    [row] = rows([User(id="u", login="l")], login="other")
     assert row == {"login": "other", "id": "u", "name": None, "avatar_url": None}
-    assert list(row) == columns(ca.User, login="other")
+    assert list(row) == columns(User, login="other")
 
 
 def test_strip_removes_a_prefix_of_mappings_too() -> None:
@@ -266,7 +291,7 @@ def test_strip_must_leave_different_names(strip: Any, message: str) -> None:
 def test_a_collision_in_a_model_names_both_columns() -> None:
     item = ca.Download(
         path=Path("a"),
-        artifact=ca.Artifact(path="a", node_index=0, url="https://x"),
+        artifact=Artifact(path="a", node_index=0, url="https://x"),
         size=1,
         sha256="00",
         verified=True,
@@ -279,7 +304,7 @@ def test_a_collision_in_a_model_names_both_columns() -> None:
         )
 
 
-@pytest.mark.parametrize("wrong", [None, "Pipeline", str, dict, METRICS, list[ca.Pipeline]], ids=str)
+@pytest.mark.parametrize("wrong", [None, "Pipeline", str, dict, METRICS, list[Pipeline]], ids=str)
 def test_columns_need_the_class_of_a_model(wrong: Any) -> None:
     with pytest.raises(InvalidArgument, match="kind must be the class of a model, such as Pipeline, got "):
         columns(wrong)
@@ -299,16 +324,16 @@ def listed_models() -> set[type]:
 LISTED = sorted(listed_models(), key=lambda kind: kind.__name__)
 
 
-LISTED_PROJECT = ca.ListedProject(slug="gh/acme/api", name="api", organization_slug="gh/acme")
-STEP_OUTPUT = ca.StepOutput(name="make test", node=0, status=ca.StepStatus.FAILED, exit_code=2, text="no")
-JOB_STEP = ca.JobStep(
+LISTED_PROJECT = ListedProject(slug="gh/acme/api", name="api", organization_slug="gh/acme")
+STEP_OUTPUT = StepOutput(name="make test", node=0, status=StepStatus.FAILED, exit_code=2, text="no")
+JOB_STEP = JobStep(
     name="make test",
     number=101,
-    status=ca.StepStatus.FAILED,
+    status=StepStatus.FAILED,
     exit_code=2,
     started_at=MADE,
     ended_at=None,
-    actions=(ca.StepAction(node=0, name="make test", status=ca.StepStatus.FAILED, failed=True),),
+    actions=(StepAction(node=0, name="make test", status=StepStatus.FAILED, failed=True),),
 )
 
 
@@ -344,13 +369,13 @@ def test_rows_of_a_listed_model_have_its_columns(kind: type) -> None:
 
 def test_all_listed_models_are_tested() -> None:
     assert len(LISTED) > 25
-    assert {ca.Pipeline, ca.WorkflowMetrics, ca.WorkflowRun, ca.JobStep, ca.Collaboration} <= {*LISTED}
+    assert {Pipeline, WorkflowMetrics, WorkflowRun, JobStep, Collaboration} <= {*LISTED}
 
 
 @pytest.mark.parametrize("count", [0, 1, 150])
 def test_data_frames_have_the_columns_also_without_rows(count: int) -> None:
     table = rows([METRICS] * count, project="gh/acme/api", strip="metrics.")
-    names = columns(ca.WorkflowMetrics, project="gh/acme/api", strip="metrics.")
+    names = columns(WorkflowMetrics, project="gh/acme/api", strip="metrics.")
     frame = pl.DataFrame(table, schema=names, infer_schema_length=None)
     other = pd.DataFrame(table, columns=names)
     assert frame.columns == list(other.columns) == names

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import circleci_async as ca
 from circleci_async.config.log import log
+from circleci_async.models import Artifact
 from circleci_async.untrusted_text import MAX_ERROR, printable, quoted, shown, shown_list
 from tests.raw_server import Behaviour, answer, raw_server
 
@@ -131,7 +132,7 @@ NAMES = {"bidi": "a\u202egnp.exe", "long": "d/" * 2_000 + "x" * 300, "escape": "
 @pytest.mark.parametrize("name", NAMES)
 async def test_the_path_of_an_artifact_is_shown(name: str, tmp_path: Path) -> None:
     async with raw_server(answer(404, {"message": "gone"})) as server:
-        artifact = ca.Artifact(path=NAMES[name], node_index=0, url=f"{server.url}/a")
+        artifact = Artifact(path=NAMES[name], node_index=0, url=f"{server.url}/a")
         async with ca.CircleCI(TOKEN, host=server.url, retry=ONCE) as circle:
             report = await circle.artifacts.download_all([artifact], tmp_path)
             with pytest.raises(ca.CircleCIError) as caught:

@@ -10,7 +10,8 @@ from .output import Output
 from .table import Column
 
 if TYPE_CHECKING:
-    from .. import CircleCI, ListedProject
+    from .. import CircleCI
+    from ..models import ListedProject
 
 
 async def me(circle: "CircleCI", out: Output) -> None:

@@ -12,7 +12,8 @@ from .output import Output
 from .watch import INTERVAL, TIMED_OUT, Within
 
 if TYPE_CHECKING:
-    from .. import CircleCI, Workflow, WorkflowJob
+    from .. import CircleCI
+    from ..models import Workflow, WorkflowJob
 
 
 async def approve(

@@ -22,8 +22,9 @@ from .runner import os_error_text, print_error
 from .table import Column
 
 if TYPE_CHECKING:
-    from .. import Artifact, CircleCI
+    from .. import CircleCI
     from ..downloads.report import DownloadReport
+    from ..models import Artifact
 
 CONCURRENT_LISTS = 8
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from rich.text import Text
     from rich.tree import Tree
 
-    from .. import Change, Pipeline, PipelineResult, Workflow, WorkflowJob, WorkflowResult
+    from .. import Change, PipelineResult, WorkflowResult
+    from ..models import Pipeline, Workflow, WorkflowJob
 
 REFRESH_INTERVAL = 0.25
 """Seconds between updates of the durations in the tree."""
@@ -59,7 +60,7 @@ class BuildView:
 
     def update(self, change: "Change") -> None:
         """Record a change."""
-        from .. import Pipeline, Workflow
+        from ..models import Pipeline, Workflow
 
         item = change.item
         if isinstance(item, Pipeline):

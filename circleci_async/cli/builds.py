@@ -14,7 +14,8 @@ from .output import Output
 from .table import Column
 
 if TYPE_CHECKING:
-    from .. import CircleCI, JobDetails, Pipeline, TestResult, Workflow, WorkflowJob
+    from .. import CircleCI
+    from ..models import JobDetails, Pipeline, TestResult, Workflow, WorkflowJob
 
 
 async def pipelines(

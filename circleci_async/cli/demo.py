@@ -21,7 +21,8 @@ from .output import Output
 from .report_summary import show_summary
 
 if TYPE_CHECKING:
-    from .. import CircleCI, WebhookEvent
+    from .. import CircleCI
+    from ..models import WebhookEvent
     from ..testing import Artifact, FakeCircleCI, Fault, Pipeline
 
 RATE, LATENCY, RUN_TIME = 8, 0.02, 1.2

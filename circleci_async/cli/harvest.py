@@ -21,7 +21,8 @@ from .progress import HarvestEventLines, HarvestProgressBar
 from .runner import print_error
 
 if TYPE_CHECKING:
-    from .. import CircleCI, HarvestKind, HarvestReport, HarvestStatus, VerifyReport
+    from .. import CircleCI, HarvestReport, HarvestStatus, VerifyReport
+    from ..harvest.kinds import HarvestKind
 
 MAX_SHOWN = 20
 """Failures or differences printed one by one."""

@@ -11,7 +11,8 @@ from .runner import print_error
 from .table import Column
 
 if TYPE_CHECKING:
-    from .. import CircleCI, WorkflowMetrics
+    from .. import CircleCI
+    from ..models import WorkflowMetrics
 
 Row: TypeAlias = "tuple[str, WorkflowMetrics]"
 """A project, and the metrics of one of its workflows."""

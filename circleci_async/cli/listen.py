@@ -15,7 +15,7 @@ from .formatting import STYLES
 from .output import Output
 
 if TYPE_CHECKING:
-    from .. import WebhookEvent
+    from ..models import WebhookEvent
 
 SECRET_VARIABLE = "CIRCLE_WEBHOOK_SECRET"  # noqa: S105  the name of an environment variable
 

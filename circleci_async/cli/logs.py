@@ -13,7 +13,8 @@ from .output import Output
 from .table import Column
 
 if TYPE_CHECKING:
-    from .. import CircleCI, JobStep, LogLine, StepAction, StepOutput
+    from .. import CircleCI
+    from ..models import JobStep, LogLine, StepAction, StepOutput
 
 TAIL = 200
 """Default number of lines of a failed step."""

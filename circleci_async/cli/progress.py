@@ -15,7 +15,8 @@ from .formatting import duration, size
 from .output import Output
 
 if TYPE_CHECKING:
-    from .. import Artifact, HarvestEvent, HarvestFailure, HarvestProgress, InsightsProgress, Progress
+    from .. import HarvestEvent, HarvestFailure, HarvestProgress, InsightsProgress, Progress
+    from ..models import Artifact
 
 FailureKey: TypeAlias = tuple[str | int | None, ...]
 """Kind and name of a failed list or file, and the job and the node of a file."""

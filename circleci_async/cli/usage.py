@@ -17,7 +17,8 @@ from .formatting import size
 from .output import Output
 
 if TYPE_CHECKING:
-    from .. import CircleCI, UsageProgress
+    from .. import CircleCI
+    from ..models import UsageProgress
 
 Row = dict[str, Any]
 

@@ -13,7 +13,8 @@ from .build_view import BuildView, view_of
 from .output import Output
 
 if TYPE_CHECKING:
-    from .. import CircleCI, Pipeline, PipelineResult, WorkflowResult
+    from .. import CircleCI, PipelineResult, WorkflowResult
+    from ..models import Pipeline
     from ..resources.pipelines import Pipelines
     from ..resources.workflows import Workflows
 

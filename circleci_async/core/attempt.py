@@ -6,7 +6,7 @@ from attrs import frozen
 
 from ..errors import ApiError, RateLimited, RequestTimeout, ServerError, TransportError
 
-__all__ = ["Attempt", "AttemptOutcome"]
+__all__ = ["Attempt"]
 
 AttemptOutcome: TypeAlias = Literal[
     "success",

@@ -18,7 +18,6 @@ from ..errors import InvalidArgument
 if TYPE_CHECKING:
     from ..slug import OrgSlug
 
-__all__ = ["Query"]
 
 Value: TypeAlias = "str | int | bool | datetime | Enum | UUID | OrgSlug | None"
 Query: TypeAlias = Mapping[str, "Value | Sequence[str]"]

@@ -11,7 +11,7 @@ from ..errors import CircleCIError, InvalidArgument, NotFound, PagingError, Trun
 from ..untrusted_text import is_valid_unicode, quoted
 from .arguments import check_word
 
-__all__ = ["IfTruncated", "Page", "Paged"]
+__all__ = ["Page", "Paged"]
 
 T = TypeVar("T")
 

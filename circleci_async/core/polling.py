@@ -10,8 +10,6 @@ from ..errors import InvalidArgument, NotFound
 from .arguments import is_number
 from .retry import is_transient
 
-__all__ = ["Interval"]
-
 Interval: TypeAlias = tuple[float, float]
 """`(first, longest)`: seconds to the second poll, and the maximum seconds between polls."""
 

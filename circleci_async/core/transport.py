@@ -29,8 +29,6 @@ from .unreachable import PROXY_FAILED, TLS_FAILED, connection_failure, no_answer
 from .unread_data import UnreadData
 from .user_agent import user_agent_header
 
-__all__ = ["Middleware"]
-
 E = TypeVar("E", bound=BaseException)
 
 _CONTENT_TYPE = ("Content-Type",)

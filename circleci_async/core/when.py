@@ -6,8 +6,6 @@ from typing import TypeAlias
 
 from ..errors import InvalidArgument
 
-__all__ = ["When"]
-
 When: TypeAlias = datetime | date | timedelta | str
 """A point in time: a datetime, a date (its first moment), or how long ago, as a timedelta. As text: `30m`, `12h`, `7d`,
 `2w`, or ISO 8601 such as `2026-11-24` or `2026-11-24T10:00:00+01:00`. Without a time zone it is in UTC."""

@@ -14,8 +14,6 @@ from ..models.workflows import Workflow
 from ..slug import OrgSlug, project_path, segment
 from .resource import Id, OrgRef, ProjectRef, Resource
 
-__all__ = ["Parameters"]
-
 Parameters = Mapping[str, str | int | bool]
 """Pipeline parameters: at most 100, with names of up to 128 and values of up to 512 characters."""
 

@@ -8,7 +8,7 @@ from ..core.session import Session
 from ..errors import InvalidArgument
 from ..slug import HasSlug, OrgSlug, ProjectSlug
 
-__all__ = ["Id", "OrgRef", "OrgSlugOrId", "ProjectRef", "ProjectsRef"]
+__all__ = ["ProjectRef"]
 
 T = TypeVar("T")
 

@@ -21,8 +21,6 @@ from ..models.triggers import (
 from ..slug import segment
 from .resource import Id, Resource, require
 
-__all__ = ["EventSource"]
-
 _Argument: TypeAlias = RepositorySource | WebhookSource | ScheduleSource | Mapping[str, Any]
 
 EventSource: TypeAlias = _Argument | TriggerEventSource

@@ -6,8 +6,6 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 from ..core.arguments import check_words
 from ..errors import InvalidArgument
 
-__all__ = ["HarvestKind"]
-
 HarvestKind: TypeAlias = Literal["artifacts", "logs", "tests", "builds"]
 """What `harvest` takes of each job."""
 

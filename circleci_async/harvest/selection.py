@@ -14,7 +14,7 @@ from ..errors import InvalidArgument
 from ..globs import check_glob, is_plain
 from ..models.jobs import JobStatus
 
-__all__ = ["IdOrIds", "Selection"]
+__all__ = ["Selection"]
 
 IdOrIds: TypeAlias = str | UUID | Iterable[str | UUID]
 """One id or several."""

@@ -28,8 +28,6 @@ from ..usage.export import check_completed, rows_of
 from ..usage.progress import UsageProgressTracker
 from .window import Window
 
-__all__ = ["InsightsUsageSource"]
-
 T = TypeVar("T")
 
 UsageRows: TypeAlias = Iterable[Mapping[str, object]] | AsyncIterable[Mapping[str, object]]

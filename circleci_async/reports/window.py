@@ -11,8 +11,6 @@ from ..endpoints.insights import MAX_SPAN, ROUNDING
 from ..errors import InvalidArgument
 from ..models.insights import ReportingWindow
 
-__all__ = ["InsightsWindow"]
-
 InsightsWindow: TypeAlias = str | timedelta | tuple[When, When | None]
 """The window of a report: a length until now, as text such as `90d`, `2w` or `12h` or as a timedelta, or a pair of its
 start (inclusive) and its end (exclusive; None, or a time in the future, for now). See `When` for both."""

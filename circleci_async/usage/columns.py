@@ -5,8 +5,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, Final, TypeAlias
 
-__all__ = ["UsageRow"]
-
 UsageRow: TypeAlias = dict[str, Any]
 """A row of a usage export, by column name."""
 

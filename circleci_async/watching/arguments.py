@@ -13,7 +13,7 @@ from ..errors import InvalidArgument
 if TYPE_CHECKING:
     from .holds import HeldJob
 
-__all__ = ["HoldCallback", "IfLost", "OnHold"]
+__all__ = ["OnHold"]
 
 OnHold: TypeAlias = Literal["return", "wait"]
 

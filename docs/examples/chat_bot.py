@@ -19,6 +19,7 @@ from functools import partial
 from typing import Protocol
 
 import circleci_async as ca
+from circleci_async.models import Workflow
 
 HELP = "Commands: build PROJECT [BRANCH], approve, rerun, cancel"
 log = logging.getLogger("chat_bot")
@@ -119,7 +120,7 @@ class Bot:
         if running:
             await self._circle.pipelines.cancel(self._pipelines[thread], timeout=self._timeout)
 
-    async def _workflows(self, thread: str) -> list[ca.Workflow]:
+    async def _workflows(self, thread: str) -> list[Workflow]:
         """Return the newest workflow of each name of the thread's pipeline."""
         if thread not in self._pipelines:
             return []

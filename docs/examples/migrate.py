@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import circleci_async as ca
+from circleci_async.models import Context
 
 T = TypeVar("T")
 Steps: TypeAlias = AsyncGenerator[tuple[str, Coroutine[Any, Any, object]]]  # what is missing, and the calls that add it
@@ -47,7 +48,7 @@ async def project_steps(circle: ca.CircleCI, name: str, old_org: str, new_org: s
         yield f"variable {it.name}", variables.set(new, it.name, secrets[f"{name}: variable {it.name}"])
 
 
-async def context_steps(circle: ca.CircleCI, old: ca.Context, new_org: str, secrets: Secrets) -> Steps:
+async def context_steps(circle: ca.CircleCI, old: Context, new_org: str, secrets: Secrets) -> Steps:
     """Compare the contexts of this name. Restrictions come first: without them, variables would be open to all."""
     contexts = circle.contexts
     targets = contexts.list(owner_slug=new_org)

@@ -18,6 +18,7 @@ from pathlib import Path
 from attrs import define, field
 
 import circleci_async as ca
+from circleci_async.models import WorkflowMetrics
 
 
 @define
@@ -25,7 +26,7 @@ class ProjectReport:
     """The results for one project."""
 
     project: str
-    workflows: list[ca.WorkflowMetrics] = field(factory=list[ca.WorkflowMetrics])
+    workflows: list[WorkflowMetrics] = field(factory=list[WorkflowMetrics])
     pipeline: int | None = None
     files: int = 0
     errors: list[str] = field(factory=list[str])

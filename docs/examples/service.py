@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from starlette.routing import Route
 
 import circleci_async as ca
+from circleci_async.models import WebhookEvent
 
 CATCH_UP_EVERY = 3600.0
 """Seconds between harvests of all projects, which find the workflows of missed webhooks."""
@@ -49,7 +50,7 @@ class Harvester:
         self._projects = projects
         self._lock = asyncio.Lock()
 
-    async def on_event(self, event: ca.WebhookEvent) -> None:
+    async def on_event(self, event: WebhookEvent) -> None:
         """Harvest a successful workflow. The webhook is already acknowledged, so this may take long."""
         workflow, project = event.workflow, event.project
         if event.type != "workflow-completed" or not workflow or not project or not project.slug:

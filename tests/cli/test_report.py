@@ -15,6 +15,7 @@ import circleci_async as ca
 from circleci_async.cli.output import Output
 from circleci_async.cli.progress import InsightsProgressBar
 from circleci_async.cli.report_summary import show_summary
+from circleci_async.models import UsageExportState
 from circleci_async.testing import FakeCircleCI, JobTest, World
 
 from ..reports.worlds import run
@@ -379,14 +380,14 @@ def progress_shown(**values: object) -> str:
             {
                 "projects_total": 1,
                 "projects_done": 1,
-                "usage_exports": {"a": ca.UsageExportState.COMPLETED, "b": ca.UsageExportState.PROCESSING},
+                "usage_exports": {"a": UsageExportState.COMPLETED, "b": UsageExportState.PROCESSING},
                 "requests": 1_200,
             },
             "usage export 1/2 processing ",
             " 0 runs  1,200 requests",
         ),
         ({"projects_total": 1, "projects_done": 1, "usage_rows": 5_000}, "5,000 rows of usage ", " 0 requests"),
-        ({"projects_total": 1, "usage_exports": {"a": ca.UsageExportState.CREATED}}, "0/1 project ", " 0 requests"),
+        ({"projects_total": 1, "usage_exports": {"a": UsageExportState.CREATED}}, "0/1 project ", " 0 requests"),
     ],
 )
 def test_the_progress_bar_names_the_phase(values: dict[str, object], start: str, end: str) -> None:

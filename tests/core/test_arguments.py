@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from circleci_async import InvalidArgument, ReportingWindow
+from circleci_async import InvalidArgument
 from circleci_async.core.arguments import (
     check_bool,
     check_positive_integer,
@@ -14,6 +14,7 @@ from circleci_async.core.arguments import (
     is_number,
     local_path,
 )
+from circleci_async.models import ReportingWindow
 
 
 def test_a_positive_integer_is_returned() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.core.paging import Page
+from circleci_async.models import FlakyTestReport
 from circleci_async.testing import FakeCircleCI, World
 from tests.leftovers import check_nothing_is_left, tasks_of_the_package
 
@@ -276,5 +277,5 @@ async def test_calls_of_a_client_and_their_errors() -> None:
         lists = ca.as_completed({slug: circle.pipelines.list(slug) for slug in world.projects})
         counts = {slug: len(result) async for slug, result in lists if not isinstance(result, ca.CircleCIError)}
         await check_nothing_is_left(circle)
-    assert [type(found[slug]) for slug in slugs] == [ca.FlakyTestReport] * 3 + [ca.NotFound, ca.InvalidArgument]
+    assert [type(found[slug]) for slug in slugs] == [FlakyTestReport] * 3 + [ca.NotFound, ca.InvalidArgument]
     assert counts == {slug: len(project.pipelines.all) for slug, project in world.projects.items()}

@@ -12,9 +12,7 @@ import pytest
 
 from circleci_async import (
     ApiError,
-    Artifact,
     Attempt,
-    AttemptOutcome,
     CircleCI,
     InvalidArgument,
     NotCreated,
@@ -26,7 +24,9 @@ from circleci_async import (
     ServerError,
     TransportError,
 )
+from circleci_async.core.attempt import AttemptOutcome
 from circleci_async.core.credentials import Auth
+from circleci_async.models import Artifact
 from tests.fastclock import fast_clock
 from tests.raw_server import Behaviour, RawServer, after, answer, cut, hang, hang_up, raw_server
 

@@ -9,10 +9,11 @@ from itertools import cycle
 
 import pytest
 
-from circleci_async import Artifact, CircleCI, CircleCIError, RetryPolicy, as_completed
+from circleci_async import CircleCI, CircleCIError, RetryPolicy, as_completed
 from circleci_async.core.fan_out import fan_out
 from circleci_async.core.limiter import Limiter, WaitLimit
 from circleci_async.core.stats import Stats
+from circleci_async.models import Artifact
 from tests.raw_server import Behaviour, RawServer, Request, after, answer, cut, hang_up, raw_server, reset
 
 ME = {"id": "u-1", "login": "octo"}

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 import circleci_async as ca
-from circleci_async import Artifact, CircleCI, DecodeError, InvalidArgument, NotFound, RetryPolicy, TransportError
+from circleci_async import CircleCI, DecodeError, InvalidArgument, NotFound, RetryPolicy, TransportError
 from circleci_async.core.credentials import Auth
 from circleci_async.core.rate_limit_status import parse_status
+from circleci_async.models import Artifact
 from tests.fastclock import fast_clock
 from tests.raw_server import Request, after, answer, cut, hang, hang_up, raw_server
 

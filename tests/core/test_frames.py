@@ -12,19 +12,16 @@ from typing import Any
 import pytest
 
 from circleci_async import (
-    Artifact,
     CircleCI,
     CircleCIError,
     ConfigurationError,
     InvalidArgument,
     RetryPolicy,
     TransportError,
-    UsageExport,
-    UsageExportState,
-    WebhookEvent,
     webhooks,
 )
 from circleci_async.config.settings import discover
+from circleci_async.models import Artifact, UsageExport, UsageExportState, WebhookEvent
 from tests.frames import exposed
 from tests.raw_server import Behaviour, Request, answer, cut, hang, hang_up, raw, raw_server, reset
 

@@ -9,9 +9,18 @@ from typing import Any
 import attrs
 import pytest
 
-import circleci_async as ca
 from circleci_async import models
 from circleci_async.core.html import MAX_CELL, MAX_ROWS, model_html
+from circleci_async.models import (
+    FlakyTestReport,
+    InsightsJob,
+    InsightsTest,
+    Organization,
+    RunStatus,
+    UsageExport,
+    UsageExportState,
+    WorkflowRun,
+)
 from circleci_async.reports.table import InsightsTable
 
 MODELS: list[Any] = [
@@ -33,8 +42,8 @@ def test_every_model_is_shown_as_html() -> None:
 
 
 def test_a_model_is_a_table_of_its_fields() -> None:
-    run = ca.WorkflowRun(
-        id="1", created_at=datetime(2026, 11, 1, 8, 30, tzinfo=UTC), credits_used=7, status=ca.RunStatus.FAILED
+    run = WorkflowRun(
+        id="1", created_at=datetime(2026, 11, 1, 8, 30, tzinfo=UTC), credits_used=7, status=RunStatus.FAILED
     )
     assert html(run).startswith(
         "<table><caption>WorkflowRun</caption><tr><th>id</th><td>1</td></tr>"
@@ -44,20 +53,20 @@ def test_a_model_is_a_table_of_its_fields() -> None:
 
 
 def test_text_is_escaped_and_clipped() -> None:
-    shown = html(ca.Organization(id="<script>", slug="\x1b[31m\u202e", name="é" * 10_000))
+    shown = html(Organization(id="<script>", slug="\x1b[31m\u202e", name="é" * 10_000))
     assert "<td>&lt;script&gt;</td>" in shown
     assert r"<td>\x1b[31m\u202e</td>" in shown
     assert len(shown) < 400 + MAX_CELL
 
 
 def test_lists_are_counted() -> None:
-    report = ca.FlakyTestReport(flaky_tests=(), total_flaky_tests=0.0)
+    report = FlakyTestReport(flaky_tests=(), total_flaky_tests=0.0)
     assert "<tr><th>flaky_tests</th><td>0 items</td></tr>" in html(report)
 
 
 def test_a_float_has_at_most_four_decimals() -> None:
     shown = html(
-        ca.InsightsTest(
+        InsightsTest(
             project="gh/acme/api",
             workflow="build",
             job="test",
@@ -72,9 +81,9 @@ def test_a_float_has_at_most_four_decimals() -> None:
 
 
 def test_secrets_are_not_shown() -> None:
-    export = ca.UsageExport(
+    export = UsageExport(
         usage_export_job_id="e-1",
-        state=ca.UsageExportState.COMPLETED,
+        state=UsageExportState.COMPLETED,
         download_urls=("https://storage.example/part?X-Amz-Signature=s3cret",),
     )
     assert "s3cret" not in html(export)
@@ -83,7 +92,7 @@ def test_secrets_are_not_shown() -> None:
     @attrs.frozen
     class Masked:
         token: str = attrs.field(repr=lambda _: "***")
-        inner: ca.UsageExport
+        inner: UsageExport
 
     assert "s3cret" not in model_html(Masked("s3cret", export))
     assert "<th>token</th><td>***</td>" in model_html(Masked("s3cret", export))
@@ -91,10 +100,8 @@ def test_secrets_are_not_shown() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, MAX_ROWS, MAX_ROWS + 1])
 def test_a_table_has_its_first_rows_and_the_number_of_all(count: int) -> None:
-    job = ca.InsightsJob(
-        project="gh/acme/api", workflow="<b>", job="test", total_runs=1, successful_runs=1, failed_runs=0
-    )
-    shown = html(InsightsTable(ca.InsightsJob, [job] * count))
+    job = InsightsJob(project="gh/acme/api", workflow="<b>", job="test", total_runs=1, successful_runs=1, failed_runs=0)
+    shown = html(InsightsTable(InsightsJob, [job] * count))
     assert shown.count("<tr>") == 1 + min(count, MAX_ROWS)
     assert shown.count("<td>&lt;b&gt;</td>") == min(count, MAX_ROWS)
     assert shown.endswith("</table>" if count <= MAX_ROWS else f"<p>… {count} rows</p>")

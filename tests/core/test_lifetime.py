@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from circleci_async import Artifact, CircleCI, ConfigurationError
+from circleci_async import CircleCI, ConfigurationError
+from circleci_async.models import Artifact
 from tests.raw_server import answer, raw_server
 
 ME = {"id": "u-1", "login": "octo"}

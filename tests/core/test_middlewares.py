@@ -8,17 +8,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from circleci_async import (
-    Artifact,
-    CircleCI,
-    InvalidArgument,
-    NotFound,
-    RetryPolicy,
-    TokenFile,
-    TransportError,
-    __version__,
-)
+from circleci_async import CircleCI, InvalidArgument, NotFound, RetryPolicy, TokenFile, TransportError, __version__
 from circleci_async.core.credentials import Auth
+from circleci_async.models import Artifact
 from tests.frames import chain
 from tests.raw_server import answer, hang, hang_up, raw_server, reset
 

@@ -7,8 +7,9 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from circleci_async import Artifact, CircleCI
+from circleci_async import CircleCI
 from circleci_async.core.proxies import proxy_for
+from circleci_async.models import Artifact
 from tests.raw_server import RawServer, answer, raw_server
 
 PROXIES = {"http": "http://proxy:3128", "https": "http://proxy:3128"}

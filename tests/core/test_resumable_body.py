@@ -8,6 +8,7 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.core.resumable_body import Part, ResumableBody
+from circleci_async.models import Artifact
 from tests.downloads.file_server import artifact_at, chunked, client, in_sequence, random_bytes, served
 from tests.downloads.outcome import Outcome, outcome
 from tests.leftovers import check_nothing_in_use
@@ -299,7 +300,7 @@ async def test_a_range_that_is_always_wrong_is_an_error(tmp_path: Path) -> None:
 async def test_a_url_that_is_not_http_is_refused_before_anything_is_sent(url: str, tmp_path: Path) -> None:
     async with unused_client() as circle:
         with pytest.raises(ca.DownloadError, match="http or https"):
-            await circle.artifacts.download(ca.Artifact(path="a", node_index=0, url=url), tmp_path / "out")
+            await circle.artifacts.download(Artifact(path="a", node_index=0, url=url), tmp_path / "out")
         assert circle.stats.requests == 0
 
 
@@ -321,7 +322,7 @@ async def test_no_error_contains_user_token_or_signature_of_a_url(behaviours: li
     async with raw_server(*behaviours) as server, client(server) as circle:
         url = server.url.replace("//", "//user:pa55@") + "/file?circle-token=s3cret&x=1"
         with pytest.raises(ca.CircleCIError) as caught:
-            await circle.artifacts.download(ca.Artifact(path="a", node_index=0, url=url), tmp_path / "out")
+            await circle.artifacts.download(Artifact(path="a", node_index=0, url=url), tmp_path / "out")
         shown = f"{caught.value} {caught.value!r} {vars(caught.value)}"
         assert "/file" in shown
         assert not re.search("user|pa55|s3cret", shown)

@@ -11,16 +11,9 @@ from typing import Any
 
 import pytest
 
-from circleci_async import (
-    Artifact,
-    CircleCI,
-    CircleCIError,
-    ConfigurationError,
-    Paged,
-    RetryPolicy,
-    capture_responses,
-)
+from circleci_async import CircleCI, CircleCIError, ConfigurationError, Paged, RetryPolicy, capture_responses
 from circleci_async.core.credentials import Auth
+from circleci_async.models import Artifact
 from tests.frames import chain
 from tests.raw_server import Behaviour, Request, answer, cut, hang, hang_up, raw, raw_server, reset
 

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from circleci_async import Artifact, CircleCI, RetryPolicy, Stats
+from circleci_async import CircleCI, RetryPolicy, Stats
+from circleci_async.models import Artifact
 from tests.fastclock import fast_clock
 from tests.raw_server import answer, hang, raw_server
 

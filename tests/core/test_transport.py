@@ -15,8 +15,9 @@ import pytest
 import trustme
 
 import circleci_async
-from circleci_async import ApiError, Artifact, CircleCI, ConfigurationError, NotFound, RetryPolicy, TransportError
+from circleci_async import ApiError, CircleCI, ConfigurationError, NotFound, RetryPolicy, TransportError
 from circleci_async.core.credentials import Auth
+from circleci_async.models import Artifact
 from tests.raw_server import Behaviour, RawServer, Request, answer, cut, raw, raw_server
 
 TOKEN = "the-token"

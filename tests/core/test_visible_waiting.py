@@ -5,7 +5,8 @@ import logging
 
 import pytest
 
-from circleci_async import Artifact, CircleCI, RateLimited, RetryPolicy, ServerError
+from circleci_async import CircleCI, RateLimited, RetryPolicy, ServerError
+from circleci_async.models import Artifact
 from tests.fastclock import fast_clock
 from tests.raw_server import Behaviour, after, answer, raw_server
 

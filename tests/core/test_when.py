@@ -8,7 +8,7 @@ import pytest
 
 import circleci_async as ca
 from circleci_async import resources
-from circleci_async.core.when import parse_datetime, parse_when
+from circleci_async.core.when import When, parse_datetime, parse_when
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 EAST = timezone(timedelta(hours=2))
@@ -84,4 +84,4 @@ def test_every_call_that_takes_a_time_takes_all_forms() -> None:
         "Usage.export.end",
         "Usage.export.start",
     }
-    assert all(forms == {*get_args(ca.When)} for forms in takers.values())
+    assert all(forms == {*get_args(When)} for forms in takers.values())

@@ -19,6 +19,7 @@ from circleci_async.resources.api_groups import ApiGroups
 from .pages import DOCS, README, ROOT, blocks, name, pages
 
 NAMES = ca._exports().homes()
+MODELS = ca.models._exports().homes()
 GROUPS = [attribute for attribute, value in vars(ApiGroups).items() if isinstance(value, cached_property)]
 
 MAX_WORDS = 1200
@@ -70,7 +71,7 @@ def test_the_examples_of_a_group_page_make_every_call_of_the_group(group: str) -
 @pytest.mark.parametrize("group", GROUPS)
 def test_a_group_page_documents_its_resource_class_and_models(group: str) -> None:
     documented = {entry["name"] for entry in _DOCUMENTED.finditer(_page_of(group).read_text("utf-8"))}
-    expected = {each for each, home in NAMES.items() if home == f"circleci_async.models.{group}"} | {
+    expected = {f"models.{each}" for each, home in MODELS.items() if home == f"circleci_async.models.{group}"} | {
         f"resources.{_class_of(group).__name__}"
     }
     assert expected - documented == set()
@@ -100,7 +101,7 @@ def test_the_reference_documents_every_public_name_once(reference: list[str]) ->
         for module in ("webhooks", "resources")
         for each in import_module(f"circleci_async.{module}").__all__
     ]
-    assert sorted(own) == sorted([*NAMES, *of_modules])
+    assert sorted(own) == sorted([*NAMES, *(f"models.{each}" for each in MODELS), *of_modules])
 
 
 def test_the_reference_documents_every_public_name_of_testing(reference: list[str]) -> None:

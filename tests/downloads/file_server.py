@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import circleci_async as ca
+from circleci_async.models import Artifact
 from tests.raw_server import Behaviour, RawServer, Request, answer
 
 TOKEN = "s3cret-t0ken"
@@ -28,8 +29,8 @@ def client(api: RawServer, *trusted: RawServer, attempts: int = 5, concurrency: 
     )
 
 
-def artifact_at(server: RawServer, path: str = "report.bin", *, node: int = 0, address: str = "/file") -> ca.Artifact:
-    return ca.Artifact(path=path, node_index=node, url=server.url + address)
+def artifact_at(server: RawServer, path: str = "report.bin", *, node: int = 0, address: str = "/file") -> Artifact:
+    return Artifact(path=path, node_index=node, url=server.url + address)
 
 
 def all_files(folder: Path) -> dict[str, bytes]:

@@ -11,6 +11,7 @@ import pytest
 import circleci_async as ca
 from circleci_async.downloads import destination, file_lock, part_file
 from circleci_async.downloads.part_file import PartFile
+from circleci_async.models import Artifact
 from tests.downloads.file_server import TOKEN, all_files, artifact_at, by_path, client, random_bytes, served
 from tests.raw_server import RawServer, hang, raw_server
 
@@ -21,7 +22,7 @@ import circleci_async as ca
 async def main(url, folder):
     hosts = [url.partition("://")[2]]
     async with ca.CircleCI("s3cret-t0ken", host=url, artifact_hosts=hosts, trust_env=False) as circle:
-        artifacts = [ca.Artifact(path=f"a/{n}.bin", node_index=0, url=f"{url}/{n}") for n in range(3)]
+        artifacts = [ca.models.Artifact(path=f"a/{n}.bin", node_index=0, url=f"{url}/{n}") for n in range(3)]
         await circle.artifacts.download_all(artifacts, folder)
 
 asyncio.run(main(*sys.argv[1:]))
@@ -166,7 +167,7 @@ async def test_a_folder_that_is_swapped_for_a_link_midway_is_refused(tmp_path: P
 
 @pytest.mark.parametrize("folder", ["a\0b", "half \ud800", "\0"])
 async def test_a_folder_that_no_path_can_name_is_an_invalid_argument(folder: str, tmp_path: Path) -> None:
-    artifact = ca.Artifact(path="a", node_index=0, url="http://127.0.0.1:1/a")
+    artifact = Artifact(path="a", node_index=0, url="http://127.0.0.1:1/a")
     async with ca.CircleCI(TOKEN, host="http://127.0.0.1:1") as circle:
         for name, call in (
             ("folder", lambda: circle.artifacts.download(artifact, folder)),

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from circleci_async import Artifact, CircleCI, InvalidArgument, harvest_catalog, harvest_status, verify_harvest
+from circleci_async import CircleCI, InvalidArgument, harvest_catalog, harvest_status, verify_harvest
+from circleci_async.models import Artifact
 
 ARTIFACT = Artifact(path="a", node_index=0, url="http://localhost:1/a")
 

@@ -9,6 +9,7 @@ import pytest
 import circleci_async as ca
 from circleci_async.downloads.download import Progress
 from circleci_async.downloads.file_threads import MAX_BATCH
+from circleci_async.models import Artifact
 from tests.downloads.file_server import all_files, artifact_at, by_path, client, in_sequence, random_bytes, served
 from tests.leftovers import check_nothing_in_use, tasks_of_the_package
 from tests.raw_server import RawServer, answer, hang, raw_server
@@ -147,7 +148,7 @@ async def test_the_end_of_the_program_leaves_no_incomplete_file(tmp_path: Path) 
     def program(url: str) -> None:
         async def main() -> None:
             circle = ca.CircleCI("t", host=url, artifact_hosts=())
-            artifact = ca.Artifact(path="a", node_index=0, url=f"{url}/file")
+            artifact = Artifact(path="a", node_index=0, url=f"{url}/file")
             came = asyncio.Event()
 
             def watch(progress: Progress) -> None:

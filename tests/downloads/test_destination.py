@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 import circleci_async as ca
 from circleci_async.downloads import destination
 from circleci_async.downloads.destination import Destination, checked_parts
+from circleci_async.models import Artifact
 
 
-def artifact(path: str, node: int = 0) -> ca.Artifact:
-    return ca.Artifact(path=path, node_index=node, url="https://output.circle-artifacts.com/x")
+def artifact(path: str, node: int = 0) -> Artifact:
+    return Artifact(path=path, node_index=node, url="https://output.circle-artifacts.com/x")
 
 
 def placed(root: Path, *paths: str | tuple[str, int]) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.downloads.download import Progress
+from circleci_async.models import Artifact
 from circleci_async.testing import FakeCircleCI, RateLimit, World
 from tests.downloads.file_server import all_files, artifact_at, by_path, client, in_sequence, random_bytes, served
 from tests.leftovers import check_nothing_in_use
@@ -70,7 +71,7 @@ async def test_failures_are_reported_and_all_other_files_downloaded(tmp_path: Pa
         good = [artifact_at(server, f"good/{n}", address="/good") for n in range(20)]
         bad = [artifact_at(server, name, address=f"/{name}") for name in ("gone", "forbidden", "cut", "broken")]
         hostile = artifact_at(server, "../escape", address="/good")
-        wrong = ca.Artifact(path="wrong", node_index=0, url="ftp://example.com/x")
+        wrong = Artifact(path="wrong", node_index=0, url="ftp://example.com/x")
         mixed = [*bad[:2], *good[:10], hostile, wrong, *good[10:], *bad[2:]]
         report = await circle.artifacts.download_all(mixed, tmp_path / "out", concurrency=3)
     assert {file.artifact for file in report.files} == set(good)
@@ -176,7 +177,7 @@ async def test_artifacts_of_two_jobs_with_equal_paths_are_all_kept(tmp_path: Pat
             job.artifact(f"reports/{n}.txt", f"{job.name} {n}".encode())
     async with FakeCircleCI(world) as fake, fake.client() as circle:
 
-        async def both() -> AsyncIterator[ca.Artifact]:
+        async def both() -> AsyncIterator[Artifact]:
             for job in jobs:
                 async for artifact in circle.artifacts.list("gh/acme/api", job.number or 0):
                     yield artifact
@@ -282,8 +283,8 @@ async def test_a_list_that_fails_is_reported_and_its_items_are_downloaded(tmp_pa
 
 
 async def test_an_error_of_the_callers_iterable_is_raised(tmp_path: Path) -> None:
-    def artifacts(url: str) -> Iterator[ca.Artifact]:
-        yield ca.Artifact(path="a", node_index=0, url=f"{url}/file")
+    def artifacts(url: str) -> Iterator[Artifact]:
+        yield Artifact(path="a", node_index=0, url=f"{url}/file")
         raise LookupError("my own")
 
     async with raw_server(served(b"x")) as server, client(server) as circle:

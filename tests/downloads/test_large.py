@@ -33,8 +33,8 @@ async def main(url, folder, *connections):
             await asyncio.sleep(0)
             longest, ticks = max(longest, time.thread_time() - before), ticks + 1
     async with ca.CircleCI("t", host=url) as circle:
-        small = ca.Artifact(path="small", node_index=0, url=url + "/small")
-        large = ca.Artifact(path="large", node_index=0, url=url + "/large")
+        small = ca.models.Artifact(path="small", node_index=0, url=url + "/small")
+        large = ca.models.Artifact(path="large", node_index=0, url=url + "/large")
         await circle.artifacts.download(small, folder)
         before = peak()
         ticker = asyncio.create_task(tick())

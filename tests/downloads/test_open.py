@@ -6,6 +6,7 @@ from contextlib import aclosing
 import pytest
 
 import circleci_async as ca
+from circleci_async.models import Artifact
 from circleci_async.testing import FakeCircleCI, World
 from tests.downloads.file_server import artifact_at, chunked, client, random_bytes, served
 from tests.fastclock import fast_clock
@@ -116,7 +117,7 @@ async def test_an_error_is_raised_on_entering_the_block(status: int, kind: type[
 async def test_a_url_that_is_not_http_is_refused(url: str) -> None:
     async with raw_server() as server, client(server) as circle:
         with pytest.raises(ca.DownloadError, match="must be an http"):
-            async with circle.artifacts.open(ca.Artifact(path="a", node_index=0, url=url)):
+            async with circle.artifacts.open(Artifact(path="a", node_index=0, url=url)):
                 pass
 
 

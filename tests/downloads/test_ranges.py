@@ -465,7 +465,7 @@ def deadly(self, start, parts):
 PartFile.write_range = deadly
 
 async def main(url, folder):
-    artifact = ca.Artifact(path="report.bin", node_index=0, url=url + "/file")
+    artifact = ca.models.Artifact(path="report.bin", node_index=0, url=url + "/file")
     async with ca.CircleCI("t", host=url, trust_env=False) as circle:
         await circle.artifacts.download(artifact, folder)
 

@@ -8,6 +8,24 @@ from uuid import UUID
 import attrs
 
 import circleci_async as ca
+from circleci_async.models import (
+    AttributionActor,
+    CheckoutSource,
+    ConfigSource,
+    DayOfWeek,
+    DecisionMetadata,
+    DecisionVcs,
+    Month,
+    OidcClaim,
+    OwnerType,
+    Ref,
+    Repository,
+    RepositorySource,
+    ScheduleSource,
+    Timetable,
+    WebhookEventType,
+    WebhookSource,
+)
 
 P = "gh/acme/api"
 ID = UUID("5034460f-c7c4-4c43-9457-de07e2029e7b")
@@ -35,16 +53,16 @@ def _schedule(timetable: Any) -> Callable[[ca.CircleCI], Any]:
     )
 
 
-REPOSITORY = ca.Repository(full_name="acme/api", external_id="123456789")
+REPOSITORY = Repository(full_name="acme/api", external_id="123456789")
 SENT_REPOSITORY = {"external_id": "123456789"}
-NIGHTLY = ca.Timetable(per_hour=1, hours_of_day=(3,), days_of_week=(ca.DayOfWeek.MON, ca.DayOfWeek.SUN))
-MONTHLY = ca.Timetable(per_hour=60, hours_of_day=(0, 23), days_of_month=(1, 31), months=(ca.Month.JAN, ca.Month.DEC))
+NIGHTLY = Timetable(per_hour=1, hours_of_day=(3,), days_of_week=(DayOfWeek.MON, DayOfWeek.SUN))
+MONTHLY = Timetable(per_hour=60, hours_of_day=(0, 23), days_of_month=(1, 31), months=(Month.JAN, Month.DEC))
 
 EXAMPLES = [
     Example("contexts.list", lambda c: c.contexts.list(owner_slug=ca.OrgSlug("bb", "acme")), "owner-slug=bb%2Facme"),
     Example(
         "contexts.create",
-        lambda c: c.contexts.create("aws", owner_slug="github/acme", owner_type=ca.OwnerType.ORGANIZATION),
+        lambda c: c.contexts.create("aws", owner_slug="github/acme", owner_type=OwnerType.ORGANIZATION),
         body={"name": "aws", "owner": {"slug": "gh/acme", "type": "organization"}},
     ),
     Example(
@@ -58,17 +76,15 @@ EXAMPLES = [
         "start-date=2026-03-01T00%3A00%3A00Z&end-date=2026-03-02T00%3A00%3A00Z",
     ),
     Example("oidc.delete_org_claims", lambda c: c.oidc.delete_org_claims(ID, "ttl"), "claims=ttl"),
-    Example(
-        "oidc.delete_org_claims", lambda c: c.oidc.delete_org_claims(ID, [ca.OidcClaim.AUDIENCE]), "claims=audience"
-    ),
+    Example("oidc.delete_org_claims", lambda c: c.oidc.delete_org_claims(ID, [OidcClaim.AUDIENCE]), "claims=audience"),
     Example("oidc.update_org_claims", lambda c: c.oidc.update_org_claims(ID, audience=()), body={"audience": []}),
     Example(
         "pipeline_definitions.create",
         lambda c: c.pipeline_definitions.create(
             ID,
             name="api",
-            config_source=ca.ConfigSource(provider="github_app", repo=REPOSITORY, file_path="build.yml"),
-            checkout_source=ca.CheckoutSource(provider="github_app", repo=REPOSITORY),
+            config_source=ConfigSource(provider="github_app", repo=REPOSITORY, file_path="build.yml"),
+            checkout_source=CheckoutSource(provider="github_app", repo=REPOSITORY),
         ),
         body={
             "config_source": {"provider": "github_app", "repo": SENT_REPOSITORY, "file_path": "build.yml"},
@@ -81,8 +97,8 @@ EXAMPLES = [
             ID,
             ID_2,
             description="",
-            config_source=ca.ConfigSource(file_path="web.yml"),
-            checkout_source=ca.CheckoutSource(repo=REPOSITORY),
+            config_source=ConfigSource(file_path="web.yml"),
+            checkout_source=CheckoutSource(repo=REPOSITORY),
         ),
         body={
             "description": "",
@@ -98,14 +114,12 @@ EXAMPLES = [
     Example("pipelines.list_for_org", lambda c: c.pipelines.list_for_org(ca.OrgSlug("bb", "a")), "org-slug=bb%2Fa"),
     Example(
         "pipelines.run",
-        lambda c: c.pipelines.run(P, config=ca.Ref(branch="main"), checkout=ca.Ref(tag="v1"), parameters={}),
+        lambda c: c.pipelines.run(P, config=Ref(branch="main"), checkout=Ref(tag="v1"), parameters={}),
         body={"config": {"branch": "main"}, "checkout": {"tag": "v1"}, "parameters": {}},
     ),
     Example(
         "policies.decide",
-        lambda c: c.policies.decide(
-            ID, "", metadata=ca.DecisionMetadata(ssh_rerun=False, vcs=ca.DecisionVcs(branch="main"))
-        ),
+        lambda c: c.policies.decide(ID, "", metadata=DecisionMetadata(ssh_rerun=False, vcs=DecisionVcs(branch="main"))),
         body={"input": "", "metadata": {"ssh_rerun": False, "vcs": {"branch": "main"}}},
     ),
     Example("policies.push_bundle", lambda c: c.policies.push_bundle(ID, {}, dry=False), body={"policies": {}}),
@@ -136,27 +150,27 @@ EXAMPLES = [
     ),
     Example(
         "schedules.update",
-        lambda c: c.schedules.update(ID, timetable=ca.Timetable(hours_of_day=(4, 16))),
+        lambda c: c.schedules.update(ID, timetable=Timetable(hours_of_day=(4, 16))),
         body={"timetable": {"hours-of-day": [4, 16]}},
     ),
     Example(
         "triggers.create",
-        _trigger(ca.RepositorySource(external_id="1")),
+        _trigger(RepositorySource(external_id="1")),
         body={"event_source": {"provider": "github_app", "repo": {"external_id": "1"}}},
     ),
     Example(
         "triggers.create",
-        _trigger(ca.RepositorySource(external_id="1", provider="github_oauth")),
+        _trigger(RepositorySource(external_id="1", provider="github_oauth")),
         body={"event_source": {"provider": "github_oauth", "repo": {"external_id": "1"}}},
     ),
     Example(
         "triggers.create",
-        _trigger(ca.WebhookSource()),
+        _trigger(WebhookSource()),
         body={"event_source": {"provider": "webhook", "webhook": {}}},
     ),
     Example(
         "triggers.create",
-        _trigger(ca.ScheduleSource(cron_expression="0 3 * * 1-5", attribution_actor=ca.AttributionActor.SYSTEM)),
+        _trigger(ScheduleSource(cron_expression="0 3 * * 1-5", attribution_actor=AttributionActor.SYSTEM)),
         body={
             "event_source": {
                 "provider": "schedule",
@@ -166,7 +180,7 @@ EXAMPLES = [
     ),
     Example(
         "triggers.update",
-        lambda c: c.triggers.update(ID, ID_2, event_source=ca.WebhookSource(sender=""), disabled=False, parameters={}),
+        lambda c: c.triggers.update(ID, ID_2, event_source=WebhookSource(sender=""), disabled=False, parameters={}),
         body={
             "event_source": {"provider": "webhook", "webhook": {"sender": ""}},
             "disabled": False,
@@ -185,7 +199,7 @@ EXAMPLES = [
         lambda c: c.webhooks.create(
             name="deploys",
             url="HTTPS://hooks.acme.dev",
-            events=(ca.WebhookEventType.JOB_COMPLETED,),
+            events=(WebhookEventType.JOB_COMPLETED,),
             scope_id=ID,
             verify_tls=False,
         ),

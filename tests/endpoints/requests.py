@@ -16,7 +16,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import attrs
 
-from circleci_async import AdvancedSettingsUpdate, OrgSlug, ProjectSlug
+from circleci_async import OrgSlug, ProjectSlug
+from circleci_async.models import AdvancedSettingsUpdate
 from tests.endpoints.contract import Operation
 
 START = datetime(2099, 3, 1, 12, tzinfo=UTC)  # usage older than a year is refused

@@ -12,6 +12,20 @@ import pytest
 
 import circleci_async as ca
 from circleci_async import CircleCI, InvalidArgument, Paged
+from circleci_async.models import (
+    AdvancedSettingsUpdate,
+    CheckoutKeyType,
+    CheckoutSource,
+    ConfigSource,
+    DayOfWeek,
+    OwnerType,
+    Ref,
+    Repository,
+    RepositorySource,
+    ScheduleSource,
+    Timetable,
+    WebhookEventType,
+)
 from tests.endpoints.examples import ID, P
 from tests.endpoints.refusal import refusal
 from tests.raw_server import answer, raw_server
@@ -19,7 +33,7 @@ from tests.raw_server import answer, raw_server
 START = datetime(2099, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 LONG_AGO = datetime(2025, 3, 1, tzinfo=UTC)
-SETTINGS = ", ".join(sorted(ca.AdvancedSettingsUpdate.__optional_keys__))
+SETTINGS = ", ".join(sorted(AdvancedSettingsUpdate.__optional_keys__))
 A_TIME = (
     "must be a datetime, a date, a positive timedelta, or text such as '7d', '12h', '30m', '2w', '2026-11-24' or "
     "'2026-11-24T10:00:00Z', got "
@@ -31,11 +45,11 @@ A_PROJECT = (
     "page on CircleCI"
 )
 AN_ORGANIZATION = " is invalid: expected 'gh/org', 'circleci/<organization>', or the URL of its page on CircleCI"
-REPOSITORY = ca.Repository(external_id="1")
-CONFIG = ca.ConfigSource(provider="github_app", repo=REPOSITORY, file_path="a.yml")
-CHECKOUT = ca.CheckoutSource(provider="github_app", repo=REPOSITORY)
-NAMELESS = ca.CheckoutSource(repo=ca.Repository(full_name="acme/api"))
-NIGHTLY: dict[str, Any] = {"per_hour": 1, "hours_of_day": (3,), "days_of_week": (ca.DayOfWeek.MON,)}
+REPOSITORY = Repository(external_id="1")
+CONFIG = ConfigSource(provider="github_app", repo=REPOSITORY, file_path="a.yml")
+CHECKOUT = CheckoutSource(provider="github_app", repo=REPOSITORY)
+NAMELESS = CheckoutSource(repo=Repository(full_name="acme/api"))
+NIGHTLY: dict[str, Any] = {"per_hour": 1, "hours_of_day": (3,), "days_of_week": (DayOfWeek.MON,)}
 
 Start = Callable[[CircleCI], Any]
 
@@ -72,7 +86,7 @@ def definition(**options: Any) -> list[Start]:
 
 
 def schedule(**options: Any) -> list[Start]:
-    given: Any = {"timetable": ca.Timetable(**NIGHTLY), "parameters": {"branch": "main"}, **options}
+    given: Any = {"timetable": Timetable(**NIGHTLY), "parameters": {"branch": "main"}, **options}
     return [call("schedules.create", P, name="nightly", attribution_actor="current", **given)]
 
 
@@ -81,7 +95,7 @@ def any_schedule(**options: Any) -> list[Start]:
 
 
 def timetable(**fields: Any) -> list[Start]:
-    return any_schedule(timetable=ca.Timetable(**{**NIGHTLY, **fields}))
+    return any_schedule(timetable=Timetable(**{**NIGHTLY, **fields}))
 
 
 def claims(**options: Any) -> list[Start]:
@@ -110,7 +124,7 @@ def usage(start: Any, end: Any, **options: Any) -> list[Start]:
 REFUSALS: dict[str, list[Start]] = {
     "type must be 'deploy-key' or 'user-key', got 'github-user-key': create a 'user-key' instead": [
         call("checkout_keys.create", P, "github-user-key"),
-        call("checkout_keys.create", P, ca.CheckoutKeyType.GITHUB_USER_KEY),
+        call("checkout_keys.create", P, CheckoutKeyType.GITHUB_USER_KEY),
     ],
     "exactly one of owner_id and owner_slug is required, got owner_id=None, owner_slug=None": [
         *contexts(),
@@ -127,7 +141,7 @@ REFUSALS: dict[str, list[Start]] = {
     ],
     f"organization slug 'gh/acme/api'{AN_ORGANIZATION}": contexts(owner_slug="gh/acme/api"),
     "an owner of type 'account' requires owner_id, got owner_slug='gh/acme'": contexts(
-        owner_slug="gh/acme", owner_type=ca.OwnerType.ACCOUNT
+        owner_slug="gh/acme", owner_type=OwnerType.ACCOUNT
     ),
     "path segment must be an id, a name or a non-negative number, got ''": [
         call("usage.wait", "", "e-1"),
@@ -202,38 +216,36 @@ REFUSALS: dict[str, list[Start]] = {
     ],
     "the value of 'signing_secret' must be a string, got int": any_webhook(signing_secret=5),
     "config_source.provider must be 'github_app' or 'circleci', got None": definition(
-        config_source=ca.ConfigSource(repo=REPOSITORY, file_path="a.yml")
+        config_source=ConfigSource(repo=REPOSITORY, file_path="a.yml")
     ),
     f"config_source.file_path {A_FILE_PATH}None": definition(
-        config_source=ca.ConfigSource(provider="github_app", repo=REPOSITORY)
+        config_source=ConfigSource(provider="github_app", repo=REPOSITORY)
     ),
     f"config_source.file_path {A_FILE_PATH}''": definition(
-        config_source=ca.ConfigSource(provider="circleci", file_path="")
+        config_source=ConfigSource(provider="circleci", file_path="")
     ),
     "config_source.repo.external_id must be the provider's id of the repository, got None": [
-        *definition(config_source=ca.ConfigSource(provider="github_app", file_path="a.yml")),
+        *definition(config_source=ConfigSource(provider="github_app", file_path="a.yml")),
         *definition(
-            config_source=ca.ConfigSource(
-                provider="github_app", file_path="a.yml", repo=ca.Repository(full_name="acme/api")
-            )
+            config_source=ConfigSource(provider="github_app", file_path="a.yml", repo=Repository(full_name="acme/api"))
         ),
     ],
     "checkout_source.provider must be 'github_app', got None": definition(
-        checkout_source=ca.CheckoutSource(repo=REPOSITORY)
+        checkout_source=CheckoutSource(repo=REPOSITORY)
     ),
     "checkout_source.repo.external_id must be the provider's id of the repository, got None": [
-        *definition(checkout_source=ca.CheckoutSource(provider="github_app")),
+        *definition(checkout_source=CheckoutSource(provider="github_app")),
         call(
             "pipeline_definitions.update",
             "p",
             "d",
-            checkout_source=ca.CheckoutSource(repo=ca.Repository(full_name="acme/api")),
+            checkout_source=CheckoutSource(repo=Repository(full_name="acme/api")),
         ),
     ],
     "config_source must have only a file_path: provider and repo cannot be changed": [
         call("pipeline_definitions.update", "p", "d", config_source=CONFIG),
-        call("pipeline_definitions.update", "p", "d", config_source=ca.ConfigSource(provider="circleci")),
-        call("pipeline_definitions.update", "p", "d", config_source=ca.ConfigSource(repo=REPOSITORY)),
+        call("pipeline_definitions.update", "p", "d", config_source=ConfigSource(provider="circleci")),
+        call("pipeline_definitions.update", "p", "d", config_source=ConfigSource(repo=REPOSITORY)),
     ],
     "branch and tag cannot be combined, got branch='a', tag='b'": [call("pipelines.trigger", P, branch="a", tag="b")],
     "config must be Ref(branch='main') or Ref(tag='main'), got 'main'": [call("pipelines.run", P, config="main")],
@@ -272,27 +284,27 @@ REFUSALS: dict[str, list[Start]] = {
     ),
     "timetable: days_of_week and days_of_month cannot be combined": timetable(days_of_month=(1,)),
     "timetable: days_of_week or days_of_month is required": schedule(
-        timetable=ca.Timetable(per_hour=1, hours_of_day=(3,))
+        timetable=Timetable(per_hour=1, hours_of_day=(3,))
     ),
     "timetable: hours_of_day must be hours from 0 to 23, got ()": schedule(
-        timetable=ca.Timetable(**{**NIGHTLY, "hours_of_day": ()})
+        timetable=Timetable(**{**NIGHTLY, "hours_of_day": ()})
     ),
-    "timetable: per_hour must be from 1 to 60, got None": schedule(timetable=ca.Timetable()),
+    "timetable: per_hour must be from 1 to 60, got None": schedule(timetable=Timetable()),
     **{
         f"parameters must contain either 'branch' or 'tag', got {wrong!r}": any_schedule(parameters=wrong)
         for wrong in ({}, {"n": 1}, {"branch": "main", "tag": "v1"})
     },
     **{
         f"event_source.cron_expression must be an expression such as '0 3 * * *', got {wrong!r}": [
-            call("triggers.create", "p", "d", event_source=ca.ScheduleSource(cron_expression=wrong))
+            call("triggers.create", "p", "d", event_source=ScheduleSource(cron_expression=wrong))
         ]
         for wrong in (None, "")
     },
     "event_name must be None for a RepositorySource, got 'push'": [
-        call("triggers.create", "p", "d", event_source=ca.RepositorySource(external_id="1"), event_name="push")
+        call("triggers.create", "p", "d", event_source=RepositorySource(external_id="1"), event_name="push")
     ],
     "event_source must not be a RepositorySource: create another trigger to change the repository": [
-        call("triggers.update", "p", "t", event_source=ca.RepositorySource(external_id="1"))
+        call("triggers.update", "p", "t", event_source=RepositorySource(external_id="1"))
     ],
     **{f"start {A_TIME}{wrong!r}": usage(wrong, START) for wrong in ("today", 7, "1y")},
     f"end {A_TIME}'soon'": usage(START, "soon"),
@@ -319,7 +331,7 @@ REFUSALS: dict[str, list[Start]] = {
     ],
     "events must be a list such as ['job-completed'], got 'job-completed'": [
         *any_webhook(events="job-completed"),
-        *any_webhook(events=ca.WebhookEventType.JOB_COMPLETED),
+        *any_webhook(events=WebhookEventType.JOB_COMPLETED),
     ],
     "events must have at least one item, such as 'workflow-completed', got []": any_webhook(events=[]),
     "from_failed and jobs cannot be combined, got from_failed=True, jobs=['j']": [
@@ -355,7 +367,7 @@ async def test_an_invalid_argument_is_refused_with_its_name_and_value(message: s
 @pytest.mark.parametrize(("branch", "tag"), [(None, None), ("a", "b"), ("", None), ("a", ""), (None, "")], ids=repr)
 def test_a_ref_has_either_a_branch_or_a_tag(branch: str | None, tag: str | None) -> None:
     with pytest.raises(InvalidArgument) as caught:
-        ca.Ref(branch=branch, tag=tag)
+        Ref(branch=branch, tag=tag)
     assert str(caught.value) == f"exactly one of branch and tag must be a name, got branch={branch!r}, tag={tag!r}"
 
 

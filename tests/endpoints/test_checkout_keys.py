@@ -5,6 +5,7 @@ from urllib.parse import unquote
 import pytest
 
 import circleci_async as ca
+from circleci_async.models import CheckoutKeyType, KeyDigest
 from circleci_async.testing import FakeCircleCI, World
 from tests.raw_server import answer, raw_server
 
@@ -12,8 +13,8 @@ P = "gh/acme/api"
 KEY = {"public_key": "ssh-rsa AAAA acme", "type": "deploy-key", "fingerprint": "94:19:ab", "preferred": True}
 
 
-@pytest.mark.parametrize("digest", ca.KeyDigest)
-async def test_a_fingerprint_is_sent_as_one_path_segment(digest: ca.KeyDigest) -> None:
+@pytest.mark.parametrize("digest", KeyDigest)
+async def test_a_fingerprint_is_sent_as_one_path_segment(digest: KeyDigest) -> None:
     project = (world := World()).project(P)
     project.checkout_key()
     async with FakeCircleCI(world) as fake, fake.client() as circle:
@@ -27,7 +28,7 @@ async def test_a_fingerprint_is_sent_as_one_path_segment(digest: ca.KeyDigest) -
             assert path.startswith("/api/v2/project/gh/acme/api/checkout-key/")
             assert unquote(path.rpartition("/")[2]) == key.fingerprint
     assert project.checkout_keys == []
-    assert made.type == ca.CheckoutKeyType.GITHUB_USER_KEY
+    assert made.type == CheckoutKeyType.GITHUB_USER_KEY
 
 
 @pytest.mark.parametrize("separator", ["-", "_"])

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import circleci_async as ca
+from circleci_async.models import ContextVariable, ContextVariableResult
 from circleci_async.testing import FakeCircleCI, World
 from tests.endpoints.examples import ID
 from tests.endpoints.refusal import refusal
@@ -103,8 +104,8 @@ async def test_the_result_of_setting_a_variable_is_the_variable_or_a_message() -
     answers = answer(200, VARIABLE), answer(200, {"message": "Set."}), answer(200, {})
     async with raw_server(*answers) as server, ca.CircleCI("t", host=server.url) as circle:
         assert (await circle.contexts.set_variable(ID, "A", "x")).variable == "AWS_REGION"
-        assert (await circle.contexts.set_variable(ID, "A", "x")) == ca.ContextVariableResult(message="Set.")
-        assert (await circle.contexts.set_variable(ID, "A", "x")) == ca.ContextVariableResult()
+        assert (await circle.contexts.set_variable(ID, "A", "x")) == ContextVariableResult(message="Set.")
+        assert (await circle.contexts.set_variable(ID, "A", "x")) == ContextVariableResult()
 
 
 async def test_a_value_is_sent_unchanged_and_never_shown() -> None:
@@ -127,7 +128,7 @@ async def test_only_identifying_fields_of_contexts_and_variables_are_required() 
     async with raw_server(answer(200, old), answer(200, page)) as server, ca.CircleCI("t", host=server.url) as circle:
         details = await circle.contexts.get(ID)
         assert (details.org_id, details.environment_variables, details.restrictions) == (None, (), ())
-        assert await circle.contexts.variables(ID).collect() == [ca.ContextVariable(variable="A")]
+        assert await circle.contexts.variables(ID).collect() == [ContextVariable(variable="A")]
 
 
 async def test_a_missing_context_raises_permission_denied() -> None:

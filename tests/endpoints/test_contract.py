@@ -13,7 +13,8 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from circleci_async import CircleCI, InvalidArgument, Message, Paged
+from circleci_async import CircleCI, InvalidArgument, Paged
+from circleci_async.models import Message
 from tests.endpoints.contract import CONTRACT, OPERATIONS, SPEC, Operation, resolve
 from tests.endpoints.requests import Call, arguments, calls, minimal
 from tests.models.spec import MODELS, examples, is_page, success

@@ -7,8 +7,25 @@ from typing import Any
 import attrs
 import pytest
 
-import circleci_async as ca
 from circleci_async import CircleCI, InvalidArgument
+from circleci_async.models import (
+    AttributionActor,
+    CheckoutSource,
+    ConfigSource,
+    DayOfWeek,
+    Policy,
+    Project,
+    Repository,
+    RepositorySource,
+    RestrictionType,
+    Schedule,
+    ScheduleSource,
+    Timetable,
+    TriggerEventSource,
+    UrlOrbAuth,
+    User,
+    WebhookSource,
+)
 from circleci_async.testing import FakeCircleCI, World
 
 OTHERS = {"id", "project_slug", "actor", "created_at", "updated_at"}
@@ -16,7 +33,7 @@ OTHERS = {"id", "project_slug", "actor", "created_at", "updated_at"}
 
 
 @asynccontextmanager
-async def two_projects() -> AsyncGenerator[tuple[CircleCI, ca.Project, ca.Project]]:
+async def two_projects() -> AsyncGenerator[tuple[CircleCI, Project, Project]]:
     world = World()
     for name in ("api", "web"):
         world.project(f"gh/acme/{name}")
@@ -30,13 +47,13 @@ def same(one: Any, other: Any, *differ: str) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in names)
 
 
-@pytest.mark.parametrize("actor", ca.AttributionActor)
-async def test_a_schedule(actor: ca.AttributionActor) -> None:
+@pytest.mark.parametrize("actor", AttributionActor)
+async def test_a_schedule(actor: AttributionActor) -> None:
     async with two_projects() as (circle, api, web):
         made = await circle.schedules.create(
             api.slug,
             name="nightly",
-            timetable=ca.Timetable(per_hour=1, hours_of_day=(3,), days_of_week=(ca.DayOfWeek.MON,)),
+            timetable=Timetable(per_hour=1, hours_of_day=(3,), days_of_week=(DayOfWeek.MON,)),
             attribution_actor=actor,
             parameters={"branch": "main", "n": 1, "deploy": True},
             description="every night",
@@ -68,15 +85,15 @@ async def test_a_schedule(actor: ca.AttributionActor) -> None:
     ("actor", "expected"),
     [
         (None, "current"),
-        (ca.User(id="u", login="octo-dev"), "current"),
-        (ca.User(id="d9b3fcaa-6032-405a-8c75-40079ce33c3e", login="renamed"), "system"),
-        (ca.User(id="u", login="system-actor"), "system"),
+        (User(id="u", login="octo-dev"), "current"),
+        (User(id="d9b3fcaa-6032-405a-8c75-40079ce33c3e", login="renamed"), "system"),
+        (User(id="u", login="system-actor"), "system"),
     ],
 )
-def test_the_attribution_actor_of_a_schedule(actor: ca.User | None, expected: str) -> None:
-    schedule = ca.Schedule(id="s", name="n", project_slug="gh/acme/api", actor=actor)
+def test_the_attribution_actor_of_a_schedule(actor: User | None, expected: str) -> None:
+    schedule = Schedule(id="s", name="n", project_slug="gh/acme/api", actor=actor)
     assert schedule.attribution_actor == expected
-    assert (schedule.timetable, schedule.parameters) == (ca.Timetable(), {})
+    assert (schedule.timetable, schedule.parameters) == (Timetable(), {})
 
 
 async def test_a_webhook() -> None:
@@ -121,12 +138,12 @@ async def test_a_pipeline_definition_and_its_triggers() -> None:
     async with two_projects() as (circle, api, web):
         assert api.id
         assert web.id
-        repository = ca.Repository(external_id="123")
+        repository = Repository(external_id="123")
         made = await circle.pipeline_definitions.create(
             api.id,
             name="build",
-            config_source=ca.ConfigSource(provider="github_app", repo=repository, file_path=".circleci/config.yml"),
-            checkout_source=ca.CheckoutSource(provider="github_app", repo=repository),
+            config_source=ConfigSource(provider="github_app", repo=repository, file_path=".circleci/config.yml"),
+            checkout_source=CheckoutSource(provider="github_app", repo=repository),
             description="d",
         )
         one = await circle.pipeline_definitions.get(api.id, made.id)
@@ -138,9 +155,9 @@ async def test_a_pipeline_definition_and_its_triggers() -> None:
             description=one.description,
         )
         assert same(one, copied, "config_source", "checkout_source")
-        assert copied.config_source == ca.ConfigSource(
+        assert copied.config_source == ConfigSource(
             provider="github_app",
-            repo=ca.Repository(full_name="acme/web", external_id="123"),
+            repo=Repository(full_name="acme/web", external_id="123"),
             file_path=".circleci/config.yml",
         )
 
@@ -148,15 +165,15 @@ async def test_a_pipeline_definition_and_its_triggers() -> None:
         await circle.triggers.create(
             api.id,
             one.id,
-            event_source=ca.RepositorySource(external_id="123", provider="github_oauth"),
+            event_source=RepositorySource(external_id="123", provider="github_oauth"),
             event_preset="only-tags",
             disabled=True,
         )
-        for actor in ca.AttributionActor:
-            schedule = ca.ScheduleSource(cron_expression="0 3 * * *", attribution_actor=actor)
+        for actor in AttributionActor:
+            schedule = ScheduleSource(cron_expression="0 3 * * *", attribution_actor=actor)
             await circle.triggers.create(api.id, one.id, event_source=schedule, parameters={"a": 1}, **names)
-        await circle.triggers.create(api.id, one.id, event_source=ca.WebhookSource(sender="registry"), **names)
-        await circle.triggers.create(api.id, one.id, event_source=ca.WebhookSource(), **names)
+        await circle.triggers.create(api.id, one.id, event_source=WebhookSource(sender="registry"), **names)
+        await circle.triggers.create(api.id, one.id, event_source=WebhookSource(), **names)
 
         triggers = await circle.triggers.list(api.id, one.id)
         for trigger in triggers:
@@ -195,10 +212,10 @@ async def test_the_event_name_that_the_api_sets_is_not_sent_back() -> None:
         definition = await circle.pipeline_definitions.create(
             api.id,
             name="build",
-            config_source=ca.ConfigSource(provider="circleci", file_path="build.yml"),
-            checkout_source=ca.CheckoutSource(provider="github_app", repo=ca.Repository(external_id="1")),
+            config_source=ConfigSource(provider="circleci", file_path="build.yml"),
+            checkout_source=CheckoutSource(provider="github_app", repo=Repository(external_id="1")),
         )
-        source = ca.TriggerEventSource(provider="github_app", repo=ca.Repository(full_name="a/b", external_id="1"))
+        source = TriggerEventSource(provider="github_app", repo=Repository(full_name="a/b", external_id="1"))
         trigger = await circle.triggers.create(
             api.id, definition.id, event_source=source, event_preset="all-pushes", event_name="push"
         )
@@ -209,7 +226,7 @@ async def test_other_copies() -> None:
     async with two_projects() as (circle, api, _):
         organization = await circle.organizations.get("gh/acme")
         await circle.url_orb_allow_list.create(
-            organization.id, name="orbs", prefix="https://example.com/", auth=ca.UrlOrbAuth.NONE
+            organization.id, name="orbs", prefix="https://example.com/", auth=UrlOrbAuth.NONE
         )
         [entry] = await circle.url_orb_allow_list.list(organization.id)
         await circle.url_orb_allow_list.create(organization.id, name="more", prefix=entry.prefix, auth=entry.auth)
@@ -220,7 +237,7 @@ async def test_other_copies() -> None:
         await circle.contexts.add_restriction(context.id, type="project", value=api.id)
         other = await circle.contexts.create("staging", owner_id=organization.id)
         async for restriction in circle.contexts.restrictions(context.id):
-            if restriction.restriction_type != ca.RestrictionType.GROUP:
+            if restriction.restriction_type != RestrictionType.GROUP:
                 await circle.contexts.add_restriction(
                     other.id, type=restriction.restriction_type, value=restriction.restriction_value
                 )
@@ -261,12 +278,12 @@ async def test_masked_headers_of_an_exporter_are_refused() -> None:
     [
         (lambda c: c.triggers.create("p", "d", event_source=None), "event_source is required, got None"),
         (
-            lambda c: c.triggers.create("p", "d", event_source=ca.TriggerEventSource(provider="new")),
+            lambda c: c.triggers.create("p", "d", event_source=TriggerEventSource(provider="new")),
             "event_source must be of a repository, a webhook or a schedule, got provider 'new': pass a mapping",
         ),
         (
             lambda c: c.triggers.create(
-                "p", "d", event_source=ca.TriggerEventSource(provider="github_app", repo=ca.Repository())
+                "p", "d", event_source=TriggerEventSource(provider="github_app", repo=Repository())
             ),
             "event_source.repo.external_id is required, got None",
         ),
@@ -288,7 +305,7 @@ async def test_masked_headers_of_an_exporter_are_refused() -> None:
         ),
         (lambda c: c.otel.create_exporter("o", endpoint=None, protocol="grpc"), "endpoint is required, got None"),
         (
-            lambda c: c.policies.push_bundle("o", {"a": ca.Policy(name="a")}),
+            lambda c: c.policies.push_bundle("o", {"a": Policy(name="a")}),
             "the content of policy 'a' is required, got None",
         ),
     ],

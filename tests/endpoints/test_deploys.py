@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from circleci_async import CircleCI, DeployComponent, DeployEnvironment, DeployVersion
+from circleci_async import CircleCI
+from circleci_async.models import DeployComponent, DeployEnvironment, DeployVersion
 from tests.endpoints.examples import ID
 from tests.raw_server import answer, raw_server
 

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from circleci_async import BadRequest, CircleCI, OidcClaim, OidcClaimSet
+from circleci_async import BadRequest, CircleCI
+from circleci_async.models import OidcClaim, OidcClaimSet
 from tests.endpoints.examples import ID, ID_2
 from tests.raw_server import answer, raw_server
 

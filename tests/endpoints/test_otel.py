@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from circleci_async import BadRequest, CircleCI, Message, NotFound, OtelExporter, Unprocessable
+from circleci_async import BadRequest, CircleCI, NotFound, Unprocessable
+from circleci_async.models import Message, OtelExporter
 from circleci_async.testing import FakeCircleCI, World
 from tests.endpoints.examples import ID
 from tests.endpoints.refusal import refusal

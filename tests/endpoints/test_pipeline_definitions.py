@@ -3,6 +3,7 @@
 from typing import Any
 
 import circleci_async as ca
+from circleci_async.models import ConfigSource, PipelineDefinition, Repository
 from tests.raw_server import answer, raw_server
 
 
@@ -13,6 +14,6 @@ async def test_all_fields_are_optional() -> None:
         assert await circle.pipeline_definitions.list("p") == []
         assert await circle.pipeline_definitions.list("p") == []
         assert await circle.pipeline_definitions.list("p") == [
-            ca.PipelineDefinition(),
-            ca.PipelineDefinition(id="d", config_source=ca.ConfigSource(repo=ca.Repository())),
+            PipelineDefinition(),
+            PipelineDefinition(id="d", config_source=ConfigSource(repo=Repository())),
         ]

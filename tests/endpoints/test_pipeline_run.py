@@ -2,7 +2,8 @@
 
 import pytest
 
-from circleci_async import ApiError, CircleCI, NotCreated, Ref, ServerError
+from circleci_async import ApiError, CircleCI, NotCreated, ServerError
+from circleci_async.models import Ref
 from circleci_async.testing import FakeCircleCI, World
 from tests.raw_server import answer, raw_server
 

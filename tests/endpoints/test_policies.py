@@ -2,7 +2,8 @@
 
 import pytest
 
-from circleci_async import BadRequest, CircleCI, DecodeError, Paged, Policy, PolicyBundleDiff
+from circleci_async import BadRequest, CircleCI, DecodeError, Paged
+from circleci_async.models import Policy, PolicyBundleDiff
 from tests.endpoints.examples import ID, ID_2
 from tests.raw_server import answer, raw_server
 

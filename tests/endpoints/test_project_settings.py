@@ -2,7 +2,8 @@
 
 import pytest
 
-from circleci_async import AdvancedSettings, BadRequest, CircleCI, ProjectSettings, Rollback
+from circleci_async import BadRequest, CircleCI
+from circleci_async.models import AdvancedSettings, ProjectSettings, Rollback
 from circleci_async.testing import FakeCircleCI, World
 from tests.endpoints.contract import OPERATIONS, resolve
 from tests.endpoints.examples import ID

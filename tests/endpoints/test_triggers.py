@@ -1,6 +1,7 @@
 """Triggers: optional fields, and the secret URL of a webhook."""
 
 import circleci_async as ca
+from circleci_async.models import Trigger, TriggerActor, TriggerEventSource, TriggerSchedule, WebhookSource
 from tests.raw_server import answer, raw_server
 
 URL = "https://internal.circleci.com/private/soc/e/1?secret=s3cret"
@@ -12,10 +13,10 @@ async def test_all_fields_are_optional() -> None:
     async with raw_server(answer(200, {}), answer(200, full)) as server, ca.CircleCI("t", host=server.url) as circle:
         assert await circle.triggers.list("p", "d") == []
         bare, scheduled = await circle.triggers.list("p", "d")
-    assert bare == ca.Trigger(id="", event_source=None, disabled=None)
-    assert scheduled.event_source == ca.TriggerEventSource(
+    assert bare == Trigger(id="", event_source=None, disabled=None)
+    assert scheduled.event_source == TriggerEventSource(
         provider="schedule",
-        schedule=ca.TriggerSchedule(cron_expression="0 0 * * *", attribution_actor=ca.TriggerActor(id="")),
+        schedule=TriggerSchedule(cron_expression="0 0 * * *", attribution_actor=TriggerActor(id="")),
     )
     assert scheduled.event_preset == "github_app.push"
 
@@ -23,7 +24,7 @@ async def test_all_fields_are_optional() -> None:
 async def test_the_url_of_a_webhook_is_not_in_the_repr() -> None:
     body = {"id": "t", "event_source": {"provider": "webhook", "webhook": {"url": URL, "sender": "registry"}}}
     async with raw_server(answer(200, body)) as server, ca.CircleCI("t", host=server.url) as circle:
-        trigger = await circle.triggers.create("p", "d", event_source=ca.WebhookSource(sender="registry"))
+        trigger = await circle.triggers.create("p", "d", event_source=WebhookSource(sender="registry"))
     assert trigger.event_source
     assert trigger.event_source.webhook
     assert trigger.event_source.webhook.url == URL

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from circleci_async import CircleCI, TransportError, UsageExport, UsageExportState, to_dict
+from circleci_async import CircleCI, TransportError, to_dict
+from circleci_async.models import UsageExport, UsageExportState
 from tests.endpoints.examples import ID
 from tests.raw_server import answer, hang_up, raw_server
 

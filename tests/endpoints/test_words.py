@@ -13,6 +13,21 @@ import pytest
 
 import circleci_async as ca
 from circleci_async import CircleCI, resources
+from circleci_async.models import (
+    CheckoutSource,
+    ConfigSource,
+    DayOfWeek,
+    EventPreset,
+    Granularity,
+    JobStatus,
+    OpenEnum,
+    ReportingWindow,
+    Repository,
+    RepositorySource,
+    ScheduleSource,
+    Timetable,
+    UrlOrbAuth,
+)
 from tests.endpoints.examples import ID, P
 from tests.endpoints.refusal import refusal
 from tests.raw_server import answer, raw_server
@@ -20,8 +35,8 @@ from tests.raw_server import answer, raw_server
 Start = Callable[..., Any]
 """Called with a client and a `word`."""
 
-NIGHTLY: dict[str, Any] = {"per_hour": 1, "hours_of_day": (3,), "days_of_week": (ca.DayOfWeek.MON,)}
-REPOSITORY = ca.Repository(external_id="1")
+NIGHTLY: dict[str, Any] = {"per_hour": 1, "hours_of_day": (3,), "days_of_week": (DayOfWeek.MON,)}
+REPOSITORY = Repository(external_id="1")
 DESCRIPTION = Path(__file__).parents[1] / "contract" / "circleci-v2.openapi.json"
 
 
@@ -35,14 +50,14 @@ def call(method: str, *arguments: Any, name: str, several: bool = False, **optio
 
 
 def schedule(word: Any, *, part: str | None = None) -> dict[str, Any]:
-    timetable = ca.Timetable(**{**NIGHTLY, part: (word,)} if part else NIGHTLY)
+    timetable = Timetable(**{**NIGHTLY, part: (word,)} if part else NIGHTLY)
     return {"timetable": timetable, "attribution_actor": "current" if part else word, "parameters": {"branch": "main"}}
 
 
 def definition(circle: CircleCI, **sources: Any) -> Any:
     given = {
-        "config_source": ca.ConfigSource(provider="circleci", file_path="a.yml"),
-        "checkout_source": ca.CheckoutSource(provider="github_app", repo=REPOSITORY),
+        "config_source": ConfigSource(provider="circleci", file_path="a.yml"),
+        "checkout_source": CheckoutSource(provider="github_app", repo=REPOSITORY),
     }
     return circle.pipeline_definitions.create(ID, name="x", **{**given, **sources})
 
@@ -55,7 +70,7 @@ def orb(circle: CircleCI, word: Any) -> Any:
     return circle.url_orb_allow_list.create("gh/acme", name="x", prefix="https://x", auth=word)
 
 
-WINDOWS = tuple(ca.ReportingWindow)
+WINDOWS = tuple(ReportingWindow)
 ACTORS = ("current", "system")
 DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -69,7 +84,7 @@ WORDS: list[tuple[str, Iterable[str], Start]] = [
     ("reporting_window", WINDOWS, lambda c, word: anext(c.insights.snapshot([P], reporting_window=word))),
     ("granularity", ("daily", "hourly"), call("insights.job_timeseries", P, "w", name="granularity")),
     ("vcs_type", ("bitbucket", "circleci", "github"), call("organizations.create", "acme", name="vcs_type")),
-    ("auth", ca.UrlOrbAuth, orb),
+    ("auth", UrlOrbAuth, orb),
     ("digest", ("md5", "sha256"), call("checkout_keys.list", P, name="digest")),
     ("type", ("deploy-key", "user-key"), call("checkout_keys.create", P, name="type")),
     ("scope_type", ("project",), call("webhooks.list", ID, name="scope_type")),
@@ -95,40 +110,40 @@ WORDS: list[tuple[str, Iterable[str], Start]] = [
     (
         "timetable: days_of_week",
         DAYS,
-        lambda c, word: c.schedules.update(ID, timetable=ca.Timetable(days_of_week=(word,))),
+        lambda c, word: c.schedules.update(ID, timetable=Timetable(days_of_week=(word,))),
     ),
     (
         "event_preset",
-        ca.EventPreset,
-        call("triggers.create", ID, ID, event_source=ca.RepositorySource(external_id="1"), name="event_preset"),
+        EventPreset,
+        call("triggers.create", ID, ID, event_source=RepositorySource(external_id="1"), name="event_preset"),
     ),
-    ("event_preset", ca.EventPreset, call("triggers.update", ID, ID, name="event_preset")),
+    ("event_preset", EventPreset, call("triggers.update", ID, ID, name="event_preset")),
     (
         "event_source.attribution_actor",
         ACTORS,
         lambda c, word: c.triggers.create(
-            ID, ID, event_source=ca.ScheduleSource(cron_expression="0 3 * * *", attribution_actor=word)
+            ID, ID, event_source=ScheduleSource(cron_expression="0 3 * * *", attribution_actor=word)
         ),
     ),
     (
         "event_source.attribution_actor",
         ACTORS,
-        lambda c, word: c.triggers.update(ID, ID, event_source=ca.ScheduleSource(attribution_actor=word)),
+        lambda c, word: c.triggers.update(ID, ID, event_source=ScheduleSource(attribution_actor=word)),
     ),
     (
         "config_source.provider",
         ("github_app", "circleci"),
-        lambda c, word: definition(c, config_source=ca.ConfigSource(provider=word, repo=REPOSITORY, file_path="a.yml")),
+        lambda c, word: definition(c, config_source=ConfigSource(provider=word, repo=REPOSITORY, file_path="a.yml")),
     ),
     (
         "checkout_source.provider",
         ("github_app",),
-        lambda c, word: definition(c, checkout_source=ca.CheckoutSource(provider=word, repo=REPOSITORY)),
+        lambda c, word: definition(c, checkout_source=CheckoutSource(provider=word, repo=REPOSITORY)),
     ),
     (
         "checkout_source.provider",
         ("github_app",),
-        lambda c, word: c.pipeline_definitions.update(ID, ID, checkout_source=ca.CheckoutSource(provider=word)),
+        lambda c, word: c.pipeline_definitions.update(ID, ID, checkout_source=CheckoutSource(provider=word)),
     ),
     ("claims", ("audience", "ttl"), call("oidc.delete_org_claims", ID, name="claims", several=True)),
     ("claims", ("audience", "ttl"), call("oidc.delete_project_claims", ID, ID, name="claims", several=True)),
@@ -140,7 +155,7 @@ WORDS: list[tuple[str, Iterable[str], Start]] = [
     ("on_hold", ("return", "wait"), call("pipelines.wait", ID, name="on_hold")),
     ("on_hold", ("return", "wait"), call("workflows.wait", ID, name="on_hold")),
     ("dedupe", ("hardlink",), lambda c, word: c.harvest([P], "unused", dedupe=word)),
-    ("status", sorted(ca.JobStatus), lambda c, word: ca.Selection(status=word)),
+    ("status", sorted(JobStatus), lambda c, word: ca.Selection(status=word)),
 ]
 
 
@@ -150,7 +165,7 @@ def message(name: str, words: Iterable[str], shown: str) -> str:
     return f"{name} must be {right}, got {shown}"
 
 
-WRONG = ["yesterday", "", "DAILY ", 5, b"daily", ["daily"], ca.Granularity("monthly")]
+WRONG = ["yesterday", "", "DAILY ", 5, b"daily", ["daily"], Granularity("monthly")]
 IDS = [f"{number}-{each[0]}" for number, each in enumerate(WORDS)]
 EACH_WORD = pytest.mark.parametrize(("name", "words", "start"), WORDS, ids=IDS)
 
@@ -220,9 +235,7 @@ def closed(annotation: Any) -> bool:
     """Return whether a type has an enum or a literal as an alternative or an item."""
     if get_origin(annotation) is Literal:
         return True
-    return (isinstance(annotation, type) and issubclass(annotation, ca.OpenEnum)) or any(
-        map(closed, get_args(annotation))
-    )
+    return (isinstance(annotation, type) and issubclass(annotation, OpenEnum)) or any(map(closed, get_args(annotation)))
 
 
 def test_every_argument_that_is_typed_as_a_word_is_checked() -> None:

@@ -8,14 +8,14 @@ import pytest
 from .processes import EXAMPLES, ended, started
 
 SHORT = {"report.py": 70, "artifact_lake.py": 120, "release_bot.py": 120, "migrate.py": 120, "archive.py": 60}
-"""How many lines a template must not reach."""
+"""The most lines of a template."""
 WITH_OPTIONS = ("report.py", "artifact_lake.py", "migrate.py", "nightly.py", "archive.py")
 PAGE = EXAMPLES.parent / "guide" / "examples.md"
 
 
 @pytest.mark.parametrize(("name", "limit"), SHORT.items())
 def test_a_template_is_short(name: str, limit: int) -> None:
-    assert len((EXAMPLES / name).read_text("utf-8").splitlines()) < limit
+    assert len((EXAMPLES / name).read_text("utf-8").splitlines()) <= limit
 
 
 @pytest.mark.parametrize("name", WITH_OPTIONS)

@@ -16,6 +16,7 @@ from circleci_async.harvest.ledger.queue import LedgerQueue
 from circleci_async.harvest.ledger.records import FetchedArtifact, Listing, Recorded
 from circleci_async.harvest.ledger.runs import Run, begin_run, end_run
 from circleci_async.harvest.ledger.writer import LedgerWriter
+from circleci_async.models import Artifact
 from tests.harvest.harvests import rows, states
 
 JOB = JobRef("gh/acme/api", 1, "build", "test", 7)
@@ -37,7 +38,7 @@ async def queue_artifacts(writer: LedgerWriter, into: Path, run: Run, count: int
     """Record a job with some artifacts, all queued, and assign their paths."""
     catalog = Catalog(writer, FolderFiles(into), Layout(), run)
     await catalog.visit(JOB, None, is_queued=True)
-    artifacts = [ca.Artifact(path=f"{number}", node_index=0, url=f"http://x/{number}") for number in range(count)]
+    artifacts = [Artifact(path=f"{number}", node_index=0, url=f"http://x/{number}") for number in range(count)]
     recorded = await catalog.add(JOB, artifacts, None, is_queued=True)
     await catalog.complete(JOB, is_final=True)
     return recorded

@@ -9,6 +9,7 @@ import pytest
 import circleci_async as ca
 from circleci_async.harvest import progress
 from circleci_async.harvest.pipeline_count import PipelineCount
+from circleci_async.models import Pipeline, PipelineState, PipelineTrigger, TriggerType
 from circleci_async.testing import FakeCircleCI
 from tests.harvest.harvests import all_artifacts, harvest, small_world, tree, usual_tree
 
@@ -112,14 +113,14 @@ async def test_the_bytes_of_files_are_counted_as_received(into: Path) -> None:
     assert (events[-1].file_bytes, events[-1].bytes) == (24 * 3_000, 24 * 3_000)
 
 
-def pipeline(number: int, hours: float) -> ca.Pipeline:
-    return ca.Pipeline(
+def pipeline(number: int, hours: float) -> Pipeline:
+    return Pipeline(
         id=str(number),
         number=number,
         project_slug="gh/acme/api",
-        state=ca.PipelineState.CREATED,
+        state=PipelineState.CREATED,
         created_at=NOW - timedelta(hours=hours),
-        trigger=ca.PipelineTrigger(type=ca.TriggerType.WEBHOOK, received_at=NOW),
+        trigger=PipelineTrigger(type=TriggerType.WEBHOOK, received_at=NOW),
     )
 
 

@@ -95,7 +95,7 @@ async def test_of_pipelines_older_than_recheck_nothing_is_requested(old: FakeCir
 
 
 @pytest.mark.parametrize("recheck", ["30d", timedelta(weeks=4), NOW - timedelta(days=30), "9999w"])
-async def test_recheck_accepts_times(recheck: ca.When, old: FakeCircleCI, into: Path) -> None:
+async def test_recheck_accepts_times(recheck: str | timedelta | datetime, old: FakeCircleCI, into: Path) -> None:
     for _ in range(2):
         last(old)
         await harvest(old, into, recheck=recheck)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import circleci_async as ca
 from circleci_async.globs import matches, matches_path
+from circleci_async.models import JobStatus
 
 ID = "5034460f-c7c4-4c43-9457-de07e2029e7b"
 OTHER = "00000000-c7c4-4c43-9457-de07e2029e7b"
@@ -151,7 +152,7 @@ def test_invalid_selections_raise(arguments: dict[str, Any], message: str) -> No
 
 def test_equal_selections_have_the_same_key() -> None:
     assert ca.Selection(since="7d", job="a").key == ca.Selection(job="a", since=timedelta(days=7)).key
-    assert ca.Selection(status=ca.JobStatus.SUCCESS).key == ca.Selection(status="success").key
+    assert ca.Selection(status=JobStatus.SUCCESS).key == ca.Selection(status="success").key
     assert ca.Selection(pipeline_id=[ID, OTHER]).key == ca.Selection(pipeline_id=(OTHER, UUID(ID))).key
     one_each: list[dict[str, Any]] = [{name: "x"} for name in ("branch", "tag", "workflow", "job", "path")]
     keys = [ca.Selection(**arguments).key for arguments in one_each]

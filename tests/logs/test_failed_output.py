@@ -8,6 +8,7 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.logs.failed_output import OUTPUTS_AT_ONCE
+from circleci_async.models import StepOutput, StepStatus
 from circleci_async.testing import FakeCircleCI, World
 from tests.leftovers import check_nothing_is_left
 from tests.raw_server import after, answer, hang
@@ -47,25 +48,23 @@ async def test_each_failed_step_and_node_is_returned_in_the_order_of_the_job() -
     async with FakeCircleCI(world) as fake, fake.client() as circle:
         assert job.number is not None
         assert await circle.jobs.failed_output(PROJECT, job.number) == [
-            ca.StepOutput(
+            StepOutput(
                 name="pytest",
                 number=99,
                 node=0,
-                status=ca.StepStatus.FAILED,
+                status=StepStatus.FAILED,
                 exit_code=1,
                 text="collected 2 items\nnode 0\nFAILED",
             ),
-            ca.StepOutput(
+            StepOutput(
                 name="pytest",
                 number=99,
                 node=2,
-                status=ca.StepStatus.FAILED,
+                status=StepStatus.FAILED,
                 exit_code=1,
                 text="collected 2 items\nnode 2\nFAILED",
             ),
-            ca.StepOutput(
-                name="upload", number=101, node=2, status=ca.StepStatus.TIMEDOUT, exit_code=None, text="30 %"
-            ),
+            StepOutput(name="upload", number=101, node=2, status=StepStatus.TIMEDOUT, exit_code=None, text="30 %"),
         ]
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 import circleci_async as ca
+from circleci_async.models import StepOutput, StepStatus
 from circleci_async.testing import FakeCircleCI, Job, Pipeline, Project, World
 from tests.leftovers import check_nothing_is_left
 
@@ -88,7 +89,7 @@ async def test_a_failed_job_without_a_failed_step_is_yielded_once(project: Proje
         ((_, found, output),) = await circle.pipelines.failures(job.workflow.pipeline.id).collect()
         assert (found.name, output) == (
             "test",
-            ca.StepOutput(name="test", node=0, status=ca.StepStatus(status), exit_code=None, text=""),
+            StepOutput(name="test", node=0, status=StepStatus(status), exit_code=None, text=""),
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import circleci_async as ca
+from circleci_async.models import LogLine
 from circleci_async.testing import FakeCircleCI, Job, World
 from tests.downloads.file_server import in_sequence, served
 from tests.fastclock import fast_clock
@@ -33,7 +34,7 @@ def running_job(**options: Any) -> tuple[World, Job]:
     return world, job
 
 
-async def texts(lines: AsyncIterator[ca.LogLine]) -> list[str]:
+async def texts(lines: AsyncIterator[LogLine]) -> list[str]:
     return [line.text async for line in lines]
 
 
@@ -44,14 +45,14 @@ async def test_each_line_is_yielded_once_until_the_job_ends() -> None:
     async with FakeCircleCI(world) as fake, fake.client() as circle:
         assert job.number is not None
         lines = circle.jobs.follow(PROJECT, job.number)
-        assert await anext(lines) == ca.LogLine(text="one", step="make", number=0, node=0)
+        assert await anext(lines) == LogLine(text="one", step="make", number=0, node=0)
         following = asyncio.ensure_future(anext(lines))
         await asyncio.sleep(10)
         assert not following.done()
         step.print("o\n")
         assert (await following).text == "two"
         other = job.step("make", output="\x1b[31mother\x1b[0m\n", status="running", node=1)
-        assert await anext(lines) == ca.LogLine(text="other", step="make", number=0, node=1)
+        assert await anext(lines) == LogLine(text="other", step="make", number=0, node=1)
         step.print("three")
         step.end(exit_code=1)
         assert (await anext(lines)).text == "three"

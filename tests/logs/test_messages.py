@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from circleci_async import OutputMessage
 from circleci_async.logs.messages import MAX_MESSAGE, JsonMessages, MalformedOutput, TextMessages
+from circleci_async.models import OutputMessage
 
 PIECES = [1, 2, 3, 7, 1000, 10**9]
 

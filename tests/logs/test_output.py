@@ -14,6 +14,7 @@ import pytest
 import circleci_async as ca
 from circleci_async.logs.messages import MAX_MESSAGE
 from circleci_async.logs.reading import PIECE
+from circleci_async.models import JobStep, StepAction, StepStatus
 from circleci_async.testing import FakeCircleCI, World
 from tests.downloads.file_server import in_sequence, served
 from tests.leftovers import check_nothing_in_use, check_nothing_is_left
@@ -420,16 +421,16 @@ async def test_a_read_is_cancelled_at_once_while_the_storage_hangs() -> None:
 
 
 def test_the_repr_names_the_step_without_its_url() -> None:
-    step = ca.JobStep(
+    step = JobStep(
         name="make",
         number=101,
-        status=ca.StepStatus.SUCCESS,
+        status=StepStatus.SUCCESS,
         exit_code=0,
         started_at=None,
         ended_at=None,
         actions=(
-            ca.StepAction(
-                node=0, name="make", status=ca.StepStatus.SUCCESS, failed=False, output_url=f"https://s3/?{SIGNATURE}"
+            StepAction(
+                node=0, name="make", status=StepStatus.SUCCESS, failed=False, output_url=f"https://s3/?{SIGNATURE}"
             ),
         ),
     )

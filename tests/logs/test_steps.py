@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 import circleci_async as ca
+from circleci_async.models import JobStep, StepStatus
 from circleci_async.testing import FakeCircleCI
 from tests.raw_server import answer
 
@@ -16,7 +17,7 @@ from .server import BUILD, FAILED, PROJECT, TOKEN, action, build, serving
 BEGIN = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-async def steps_of(*steps: list[dict[str, Any]], **more: Any) -> list[ca.JobStep]:
+async def steps_of(*steps: list[dict[str, Any]], **more: Any) -> list[JobStep]:
     async with serving([build(*steps, **more)]) as (_, circle):
         return await circle.jobs.steps(PROJECT, 42).collect()
 
@@ -30,8 +31,8 @@ async def test_a_step_has_an_action_for_each_node() -> None:
     assert step.ended_at == datetime(2026, 11, 24, 12, 0, 5, 250_000, tzinfo=UTC)
     assert [each.node for each in step.actions] == [0, 1]
     first, second = step.actions
-    assert (first.status, first.failed, first.exit_code) == (ca.StepStatus.SUCCESS, False, 0)
-    assert (second.status, second.failed, second.exit_code) == (ca.StepStatus.FAILED, True, 1)
+    assert (first.status, first.failed, first.exit_code) == (StepStatus.SUCCESS, False, 0)
+    assert (second.status, second.failed, second.exit_code) == (StepStatus.FAILED, True, 1)
     assert first.duration == 5250
     assert first.command == "#!/bin/bash -eo pipefail\nmake\n"
     assert (first.background, first.has_output, first.truncated, first.is_finished) == (False, True, False, True)

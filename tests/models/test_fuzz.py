@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from circleci_async import CircleCI, DecodeError, Message, Paged, User
+from circleci_async import CircleCI, DecodeError, Paged
 from circleci_async.core.codec import decode
+from circleci_async.models import Message, User
 from tests.endpoints.contract import OPERATIONS
 from tests.endpoints.requests import minimal
 from tests.raw_server import answer, raw_server

@@ -2,7 +2,7 @@
 
 import pytest
 
-from circleci_async import JobStatus, JobType, WorkflowJob
+from circleci_async.models import JobStatus, JobType, WorkflowJob
 
 
 @pytest.mark.parametrize("status", [*JobStatus, JobStatus("levitating")])

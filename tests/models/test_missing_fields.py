@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from circleci_async import FlakyTestReport
 from circleci_async.core.codec import decode
+from circleci_async.models import FlakyTestReport
 
 from .spec import MODELS, Json, example
 

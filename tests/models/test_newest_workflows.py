@@ -5,7 +5,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from attrs import evolve
 
-from circleci_async import Pipeline, PipelineState, PipelineTrigger, TriggerType, Workflow, WorkflowStatus, WorkflowTag
+from circleci_async.models import (
+    Pipeline,
+    PipelineState,
+    PipelineTrigger,
+    TriggerType,
+    Workflow,
+    WorkflowStatus,
+    WorkflowTag,
+)
 from circleci_async.models.newest_workflows import expects_workflows, is_setup_finished, newest_of_each_name, succeeded
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from circleci_async import EventPipeline, EventVcs, Pipeline, PipelineState, PipelineTrigger, PipelineVcs, TriggerType
+from circleci_async.models import (
+    EventPipeline,
+    EventVcs,
+    Pipeline,
+    PipelineState,
+    PipelineTrigger,
+    PipelineVcs,
+    TriggerType,
+)
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 VCS: dict[str, Any] = {

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 import circleci_async as ca
+from circleci_async.models import Organization
 from circleci_async.slug import project_or_organization
 from circleci_async.testing import FakeCircleCI, World
 from circleci_async.testing.state.timestamps import timestamp
@@ -282,7 +283,7 @@ async def test_a_listed_project_is_accepted_wherever_a_project_is_taken() -> Non
         ("https://app.circleci.com/pipelines/github/acme", ca.OrgSlug("gh", "acme")),
         ("github.com/acme", ca.OrgSlug("gh", "acme")),
         (ca.OrgSlug("bb", "acme"), ca.OrgSlug("bb", "acme")),
-        (ca.Organization(id="1", slug="gh/acme", name="acme"), ca.OrgSlug("gh", "acme")),
+        (Organization(id="1", slug="gh/acme", name="acme"), ca.OrgSlug("gh", "acme")),
         ("https://app.circleci.com/pipelines/github/acme/api", ca.ProjectSlug("gh", "acme", "api")),
         ("github.com/acme/api", ca.ProjectSlug("gh", "acme", "api")),
         (ca.ProjectSlug("gh", "acme", "api"), ca.ProjectSlug("gh", "acme", "api")),

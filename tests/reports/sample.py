@@ -9,6 +9,7 @@ from typing import Any
 from attrs import frozen
 
 import circleci_async as ca
+from circleci_async.models import InsightsRun
 from circleci_async.reports.answer import InsightsAnswer
 from circleci_async.reports.failure import InsightsFailure
 from circleci_async.reports.report import InsightsReport
@@ -270,10 +271,10 @@ def empty_answers() -> tuple[InsightsAnswer, ...]:
     )
 
 
-def runs(count: int = 5_000) -> list[ca.InsightsRun]:
+def runs(count: int = 5_000) -> list[InsightsRun]:
     """Return runs, spread evenly over the window."""
     return [
-        ca.InsightsRun(
+        InsightsRun(
             project=PROJECTS[index % 2],
             workflow="build-and-test",
             id=f"00000000-0000-4000-8000-{index:012}",
@@ -307,7 +308,7 @@ def report(given: tuple[InsightsAnswer, ...] = (), **changed: Any) -> InsightsRe
         "projects": PROJECTS,
         "start": START,
         "end": END,
-        "runs": InsightsTable(ca.InsightsRun, runs()),
+        "runs": InsightsTable(InsightsRun, runs()),
         "failures": (
             InsightsFailure(
                 project="gh/acme/old", kind="project", error=ca.CircleCIError("GET /project: 404 Not found")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import circleci_async as ca
+from circleci_async.models import InsightsRun, InsightsWorkflow
 from circleci_async.reports.metrics import percentile
 from circleci_async.reports.report import TABLES
 from circleci_async.testing import Fault, JobTest, World
@@ -53,7 +54,7 @@ async def test_the_tables_of_a_project() -> None:
     assert (report.projects, report.branch, report.failures) == (("gh/acme/api",), None, ())
     assert report.end - report.start == 90 * DAY
     assert list(report.runs) == [
-        ca.InsightsRun(
+        InsightsRun(
             project="gh/acme/api",
             workflow="build",
             id=job.workflow.id,
@@ -71,7 +72,7 @@ async def test_the_tables_of_a_project() -> None:
     assert (report.runs[2].branch, report.runs[2].is_default_branch) == ("fix", False)
     build, deploy = report.workflows
     recovery: Any = pytest.approx((10 * DAY).total_seconds() + 200, abs=0.01)  # CircleCI rounds to milliseconds
-    assert build == ca.InsightsWorkflow(
+    assert build == InsightsWorkflow(
         project="gh/acme/api",
         workflow="build",
         total_runs=2,

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import circleci_async as ca
+from circleci_async.models import InsightsUsage, Project, UsageExport, UsageExportState, VcsProvider
 from circleci_async.models.projects import ProjectVcs
 from circleci_async.reports.usage_rows import BATCH, UsageFilter
 from circleci_async.reports.window import Window
@@ -45,7 +46,7 @@ TEXT = {
     "MAX_RAM_UTILIZATION_PCT": "40.25",
 }
 QUEUED_AT = (NOW - DAY).replace(microsecond=0)
-USAGE = ca.InsightsUsage(
+USAGE = InsightsUsage(
     project="gh/acme/api",
     workflow="build",
     job="test",
@@ -71,9 +72,9 @@ USAGE = ca.InsightsUsage(
 
 def usage_of(
     rows: Iterable[Mapping[str, object]],
-    projects: Mapping[str, ca.Project | None] | None = None,
+    projects: Mapping[str, Project | None] | None = None,
     branch: str | None = None,
-) -> list[ca.InsightsUsage]:
+) -> list[InsightsUsage]:
     """Return the usage of a report of one project over 30 days."""
     collected = UsageFilter(projects or {"gh/acme/api": None}, branch, Window(NOW - 30 * DAY, NOW))
     for row in rows:
@@ -81,9 +82,9 @@ def usage_of(
     return collected.found
 
 
-def project(id: str | None, slug: str = "gh/acme/api", name: str = "api", organization: str = "acme") -> ca.Project:
-    vcs = ProjectVcs(vcs_url="", provider=ca.VcsProvider.GITHUB, default_branch="main")
-    return ca.Project(slug=slug, name=name, organization_name=organization, vcs_info=vcs, id=id)
+def project(id: str | None, slug: str = "gh/acme/api", name: str = "api", organization: str = "acme") -> Project:
+    vcs = ProjectVcs(vcs_url="", provider=VcsProvider.GITHUB, default_branch="main")
+    return Project(slug=slug, name=name, organization_name=organization, vcs_info=vcs, id=id)
 
 
 def test_a_row_of_text_is_converted() -> None:
@@ -280,7 +281,7 @@ async def test_a_completed_export_is_read() -> None:
 async def test_an_export_that_cannot_be_read_is_a_failure() -> None:
     async with serving(acme()) as (fake, circle):
         url = f"{fake.url}/gone"
-        completed = ca.UsageExport(usage_export_job_id="e-1", state=ca.UsageExportState.COMPLETED, download_urls=(url,))
+        completed = UsageExport(usage_export_job_id="e-1", state=UsageExportState.COMPLETED, download_urls=(url,))
         report = await circle.insights.report("gh/acme/api", usage=completed)
     assert [(each.project, each.kind) for each in report.failures] == [("gh/acme", "usage")]
     assert len(report.runs) == 3

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from circleci_async import InvalidArgument, ReportingWindow
+from circleci_async import InvalidArgument
+from circleci_async.models import ReportingWindow
 from circleci_async.reports.window import MAX_WINDOW, Window, parse_window
 
 NOW = datetime(2026, 11, 28, 8, 30, tzinfo=UTC)

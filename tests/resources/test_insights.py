@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 import pytest
 
 import circleci_async as ca
+from circleci_async.models import WorkflowMetrics
 from circleci_async.testing import FakeCircleCI, World
 from tests.leftovers import check_nothing_in_use, check_nothing_is_left, tasks_of_the_package
 from tests.raw_server import Behaviour, RawServer, Request, answer, hang, raw_server
@@ -58,7 +59,7 @@ async def test_each_project_has_the_metrics_of_its_workflows() -> None:
     for result in found.values():
         assert not isinstance(result, ca.CircleCIError)
         assert [metrics.name for metrics in result] == NAMES
-        assert all(isinstance(metrics, ca.WorkflowMetrics) for metrics in result)
+        assert all(isinstance(metrics, WorkflowMetrics) for metrics in result)
 
 
 async def test_a_slow_project_does_not_delay_the_others() -> None:

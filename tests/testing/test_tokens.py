@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import circleci_async as ca
+from circleci_async.models import Artifact
 from circleci_async.testing import FakeCircleCI, RateLimit, User, World
 
 
@@ -38,7 +39,7 @@ async def test_each_token_may_read_artifacts(two: FakeCircleCI, world: World) ->
             async with fake.client(token=token, retry=retry) as circle:
                 url = f"http://{fake.artifact_host}/output/job/{artifact.job.id}/artifacts/0/a"
                 try:
-                    async with circle.artifacts.open(ca.Artifact(path="a", node_index=0, url=url)) as stream:
+                    async with circle.artifacts.open(Artifact(path="a", node_index=0, url=url)) as stream:
                         read = b"".join([part async for part in stream])
                 except ca.AuthenticationError:
                     read = None

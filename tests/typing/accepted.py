@@ -14,7 +14,68 @@ import polars as pl
 from aiohttp import web
 
 import circleci_async as ca
-from circleci_async import CircleCI, Pipeline, RetryPolicy, Workflow
+from circleci_async import CircleCI, RetryPolicy
+from circleci_async.models import (
+    AdvancedSettingsUpdate,
+    Artifact,
+    AttributionActor,
+    CheckoutKey,
+    CheckoutKeyType,
+    Collaboration,
+    ConfigSource,
+    Context,
+    ContextVariableResult,
+    DayOfWeek,
+    Decision,
+    DecisionLog,
+    DeployComponent,
+    DeployVersion,
+    EnvironmentVariable,
+    EventPreset,
+    FlakyTestReport,
+    JobDetails,
+    JobStatus,
+    JobStep,
+    ListedProject,
+    LogLine,
+    Message,
+    OidcClaim,
+    OidcClaimSet,
+    OrganizationGroup,
+    OtelExporter,
+    OtelProtocol,
+    OutputMessage,
+    OwnerType,
+    Pipeline,
+    PipelineCreated,
+    PipelineDefinition,
+    Policy,
+    PolicyBundleDiff,
+    Project,
+    ProjectSettings,
+    Ref,
+    ReportingWindow,
+    RepositorySource,
+    Rollback,
+    Schedule,
+    StepAction,
+    StepOutput,
+    StepStatus,
+    TestResult,
+    Timetable,
+    Trigger,
+    UrlOrbAllowListEntry,
+    UsageExport,
+    User,
+    Webhook,
+    WebhookEvent,
+    WebhookEventType,
+    Workflow,
+    WorkflowJob,
+    WorkflowMetrics,
+    WorkflowRun,
+    WorkflowStatus,
+)
 from circleci_async.resources import Jobs
 from circleci_async.testing import FakeCircleCI, Job, World
 from circleci_async.webhooks import Receiver
@@ -97,9 +158,9 @@ async def first_steps() -> None:
     async with ca.CircleCI("token") as circle:
         assert_type(circle, CircleCI)
         me = await circle.users.me()
-        assert_type(me, ca.User)
+        assert_type(me, User)
         assert_type(me.name, str | None)
-        assert_type(await circle.users.collaborations(), list[ca.Collaboration])
+        assert_type(await circle.users.collaborations(), list[Collaboration])
         project = await circle.projects.get(PROJECT)
         assert_type(project.vcs_info.default_branch, str)
 
@@ -120,10 +181,10 @@ async def pipelines(circle: CircleCI) -> None:
     created = await circle.pipelines.trigger(PROJECT, branch="main", parameters={"n": 1, "deploy": True, "to": "prod"})
     assert_type(created.number, int)
     assert_type(await circle.pipelines.values(created.id), dict[str, Any])
-    assert_type(await circle.pipelines.continue_("key", configuration="version: 2.1"), ca.Message)
+    assert_type(await circle.pipelines.continue_("key", configuration="version: 2.1"), Message)
 
 
-async def waiting(circle: CircleCI, event: ca.WebhookEvent) -> None:
+async def waiting(circle: CircleCI, event: WebhookEvent) -> None:
     parameters = {"deploy": True, "n": 1}
     result = await circle.pipelines.trigger_and_wait(PROJECT, branch="main", parameters=parameters, timeout=900)
     assert_type(result, ca.PipelineResult)
@@ -133,7 +194,7 @@ async def waiting(circle: CircleCI, event: ca.WebhookEvent) -> None:
     assert_type(again.raise_for_status(), None)
     one = await circle.workflows.wait(result.workflows[0].id, timeout=None, on_hold="return")
     assert_type(one, ca.WorkflowResult)
-    assert_type(one.jobs, tuple[ca.WorkflowJob, ...])
+    assert_type(one.jobs, tuple[WorkflowJob, ...])
     assert_type(circle.notify(event), bool)
 
 
@@ -145,19 +206,19 @@ async def canceling(circle: CircleCI) -> list[str]:
     again = await circle.workflows.rerun_and_wait(canceled.canceled[0].id, from_failed=True, timeout=900)
     assert_type(again, ca.WorkflowResult)
     job = await circle.jobs.wait(PROJECT, 42, timeout=900, interval=(1, 10), grace=5)
-    assert_type(job, ca.JobDetails)
+    assert_type(job, JobDetails)
     return [result.status, again.status, job.status or ""]
 
 
 async def approving(circle: CircleCI, allowed: set[str]) -> None:
     async def decide(held: ca.HeldJob) -> None:
-        assert_type(held.job, ca.WorkflowJob)
+        assert_type(held.job, WorkflowJob)
         assert_type(held.workflow, Workflow)
         assert_type(held.pipeline, Pipeline | None)
         if held.name in allowed:
-            assert_type(await held.approve(), ca.Message)
+            assert_type(await held.approve(), Message)
 
-    callback: ca.HoldCallback = decide
+    callback = decide
     assert_type(await circle.pipelines.wait("p", on_hold=callback), ca.PipelineResult)
     await circle.workflows.wait("w", on_hold=decide)
     await circle.pipelines.trigger_and_wait(PROJECT, on_hold=ca.HeldJob.approve)
@@ -166,8 +227,8 @@ async def approving(circle: CircleCI, allowed: set[str]) -> None:
 async def failures(circle: CircleCI, result: ca.PipelineResult, one: ca.WorkflowResult) -> list[str]:
     async for workflow, job, output in circle.pipelines.failures(result, tail=20):
         assert_type(workflow, Workflow)
-        assert_type(job, ca.WorkflowJob)
-        assert_type(output, ca.StepOutput)
+        assert_type(job, WorkflowJob)
+        assert_type(output, StepOutput)
     found = await circle.pipelines.failures(one, tail=None, ansi=True).collect()
     assert_type(found, list[ca.JobFailure])
     return [each.output.text async for each in circle.pipelines.failures(UUID(result.pipeline.id))]
@@ -188,8 +249,8 @@ async def watching(circle: CircleCI, result: ca.PipelineResult) -> list[int | No
                 assert_type(change.item, Workflow)
     assert_type(watch.result, ca.PipelineResult)
     one = circle.workflows.watch(result.workflows[0].id)
-    assert_type([change.item async for change in one], list[Pipeline | Workflow | ca.WorkflowJob])
-    assert_type(one.result.jobs, tuple[ca.WorkflowJob, ...])
+    assert_type([change.item async for change in one], list[Pipeline | Workflow | WorkflowJob])
+    assert_type(one.result.jobs, tuple[WorkflowJob, ...])
     return numbers
 
 
@@ -207,85 +268,83 @@ def shown(change: ca.Change) -> str:
 
 async def organizations(circle: CircleCI) -> None:
     acme = await circle.organizations.get("gh/acme")
-    assert_type(await circle.groups.list(acme.id).collect(), list[ca.OrganizationGroup])
-    assert_type(await circle.url_orb_allow_list.list(UUID(acme.id)), list[ca.UrlOrbAllowListEntry])
-    assert_type(
-        await circle.oidc.update_org_claims(acme.id, audience=["vault"], ttl=timedelta(hours=1)), ca.OidcClaimSet
-    )
-    assert_type(await circle.oidc.delete_org_claims(acme.id, "ttl"), ca.OidcClaimSet)
-    assert_type(await circle.oidc.delete_org_claims(acme.id, [ca.OidcClaim.TTL, "audience"]), ca.OidcClaimSet)
-    assert_type(await circle.otel.exporters(acme.id), list[ca.OtelExporter])
-    changes: ca.AdvancedSettingsUpdate = {"disable_ssh": True, "pr_only_branch_overrides": ["main"]}
-    assert_type(await circle.projects.update_settings(PROJECT, **changes), ca.ProjectSettings)
-    run = await circle.pipelines.run(PROJECT, config=ca.Ref(branch="main"), checkout={"tag": "v1"})
-    assert_type(run, ca.PipelineCreated)
+    assert_type(await circle.groups.list(acme.id).collect(), list[OrganizationGroup])
+    assert_type(await circle.url_orb_allow_list.list(UUID(acme.id)), list[UrlOrbAllowListEntry])
+    assert_type(await circle.oidc.update_org_claims(acme.id, audience=["vault"], ttl=timedelta(hours=1)), OidcClaimSet)
+    assert_type(await circle.oidc.delete_org_claims(acme.id, "ttl"), OidcClaimSet)
+    assert_type(await circle.oidc.delete_org_claims(acme.id, [OidcClaim.TTL, "audience"]), OidcClaimSet)
+    assert_type(await circle.otel.exporters(acme.id), list[OtelExporter])
+    changes: AdvancedSettingsUpdate = {"disable_ssh": True, "pr_only_branch_overrides": ["main"]}
+    assert_type(await circle.projects.update_settings(PROJECT, **changes), ProjectSettings)
+    run = await circle.pipelines.run(PROJECT, config=Ref(branch="main"), checkout={"tag": "v1"})
+    assert_type(run, PipelineCreated)
 
 
 async def variables(circle: CircleCI, owner: UUID) -> None:
-    context = await circle.contexts.create("deploy", owner_id=owner, owner_type=ca.OwnerType.ORGANIZATION)
-    assert_type(context, ca.Context)
-    assert_type(circle.contexts.list(owner_slug="gh/acme", name="deploy"), ca.Paged[ca.Context])
-    assert_type(await circle.contexts.set_variable(context.id, "KEY", "value"), ca.ContextVariableResult)
+    context = await circle.contexts.create("deploy", owner_id=owner, owner_type=OwnerType.ORGANIZATION)
+    assert_type(context, Context)
+    assert_type(circle.contexts.list(owner_slug="gh/acme", name="deploy"), ca.Paged[Context])
+    assert_type(await circle.contexts.set_variable(context.id, "KEY", "value"), ContextVariableResult)
     await circle.contexts.add_restriction(context.id, type="project", value=owner)
-    assert_type(await circle.environment_variables.set(PROJECT, "KEY", "value"), ca.EnvironmentVariable)
-    assert_type(await circle.environment_variables.list("gh/acme/api").first(), ca.EnvironmentVariable | None)
-    assert_type(await circle.checkout_keys.create(PROJECT, "deploy-key"), ca.CheckoutKey)
-    await circle.checkout_keys.create(PROJECT, ca.CheckoutKeyType.USER_KEY)
+    assert_type(await circle.environment_variables.set(PROJECT, "KEY", "value"), EnvironmentVariable)
+    assert_type(await circle.environment_variables.list("gh/acme/api").first(), EnvironmentVariable | None)
+    assert_type(await circle.checkout_keys.create(PROJECT, "deploy-key"), CheckoutKey)
+    await circle.checkout_keys.create(PROJECT, CheckoutKeyType.USER_KEY)
 
 
 async def events(circle: CircleCI, project_id: UUID) -> None:
     nightly = await circle.schedules.create(
         PROJECT,
         name="nightly",
-        timetable=ca.Timetable(per_hour=1, hours_of_day=(3,), days_of_week=(ca.DayOfWeek.MON,)),
-        attribution_actor=ca.AttributionActor.SYSTEM,
+        timetable=Timetable(per_hour=1, hours_of_day=(3,), days_of_week=(DayOfWeek.MON,)),
+        attribution_actor=AttributionActor.SYSTEM,
         parameters={"branch": "main", "deploy": True},
     )
-    assert_type(nightly, ca.Schedule)
+    assert_type(nightly, Schedule)
     await circle.schedules.update(nightly.id, timetable={"per-hour": 2}, attribution_actor="current")
-    events = ["workflow-completed", ca.WebhookEventType.JOB_COMPLETED]
+    events = ["workflow-completed", WebhookEventType.JOB_COMPLETED]
     hook = await circle.webhooks.create(name="n", url="https://example.com", events=events, scope_id=project_id)
-    assert_type(hook, ca.Webhook)
+    assert_type(hook, Webhook)
     definition = await circle.pipeline_definitions.create(
         project_id,
         name="build",
-        config_source=ca.ConfigSource(provider="circleci", file_path="build.yml"),
+        config_source=ConfigSource(provider="circleci", file_path="build.yml"),
         checkout_source={"provider": "github_app", "repo": {"external_id": "1"}},
     )
-    assert_type(await circle.pipeline_definitions.list(project_id), list[ca.PipelineDefinition])
-    source = ca.RepositorySource(external_id="1")
+    assert_type(await circle.pipeline_definitions.list(project_id), list[PipelineDefinition])
+    source = RepositorySource(external_id="1")
     trigger = await circle.triggers.create(
-        project_id, definition.id, event_source=source, event_preset=ca.EventPreset.ALL_PUSHES
+        project_id, definition.id, event_source=source, event_preset=EventPreset.ALL_PUSHES
     )
-    assert_type(trigger, ca.Trigger)
-    assert_type(await circle.triggers.list(project_id, definition.id), list[ca.Trigger])
+    assert_type(trigger, Trigger)
+    assert_type(await circle.triggers.list(project_id, definition.id), list[Trigger])
 
 
 async def reports(circle: CircleCI, organization_id: UUID) -> None:
     export = await circle.usage.create_export(organization_id, start="2026-11-01T00:00:00Z", end=datetime.now(UTC))
-    assert_type(export, ca.UsageExport)
-    assert_type(circle.deploys.components(organization_id, page_size=50), ca.Paged[ca.DeployComponent])
-    assert_type(await circle.deploys.versions("c").collect(limit=1), list[ca.DeployVersion])
+    assert_type(export, UsageExport)
+    assert_type(circle.deploys.components(organization_id, page_size=50), ca.Paged[DeployComponent])
+    assert_type(await circle.deploys.versions("c").collect(limit=1), list[DeployVersion])
     decision = await circle.policies.decide("o", "version: 2.1", metadata={"branch": "main"})
-    assert_type(decision, ca.Decision)
-    assert_type(await circle.policies.bundle("o"), dict[str, ca.Policy])
-    assert_type(await circle.policies.push_bundle("o", {"p": "package org"}, dry=True), ca.PolicyBundleDiff)
-    assert_type(circle.policies.decisions("o", after=datetime.now(UTC), build_number=7), ca.Paged[ca.DecisionLog])
+    assert_type(decision, Decision)
+    assert_type(await circle.policies.bundle("o"), dict[str, Policy])
+    assert_type(await circle.policies.push_bundle("o", {"p": "package org"}, dry=True), PolicyBundleDiff)
+    assert_type(circle.policies.decisions("o", after=datetime.now(UTC), build_number=7), ca.Paged[DecisionLog])
     rollback = await circle.projects.rollback(
         organization_id, component_name="api", environment_name="live", current_version="2", target_version="1"
     )
-    assert_type(rollback, ca.Rollback)
-    exporter = await circle.otel.create_exporter("o", endpoint="c:4317", protocol=ca.OtelProtocol.GRPC)
-    assert_type(await circle.otel.delete_exporter(exporter.id), ca.Message)
+    assert_type(rollback, Rollback)
+    exporter = await circle.otel.create_exporter("o", endpoint="c:4317", protocol=OtelProtocol.GRPC)
+    assert_type(await circle.otel.delete_exporter(exporter.id), Message)
 
 
 async def jobs(circle: CircleCI, workflow_id: UUID) -> None:
     async for job in circle.workflows.jobs(workflow_id):
-        if job.job_number is not None and job.status == ca.JobStatus.SUCCESS:
+        if job.job_number is not None and job.status == JobStatus.SUCCESS:
             details = await circle.jobs.get("gh/acme/api", job.job_number)
-            assert_type(details, ca.JobDetails)
+            assert_type(details, JobDetails)
             tests = await circle.jobs.tests("gh/acme/api", job.job_number).collect()
-            assert_type(tests, list[ca.TestResult])
+            assert_type(tests, list[TestResult])
     rerun = await circle.workflows.rerun(workflow_id, from_failed=True)
     assert_type(rerun.workflow_id, str)
 
@@ -317,39 +376,39 @@ async def artifacts(circle: CircleCI, folder: Path) -> None:
 
 async def logs(circle: CircleCI) -> None:
     steps = circle.jobs.steps(PROJECT, 42)
-    assert_type(steps, ca.Paged[ca.JobStep])
+    assert_type(steps, ca.Paged[JobStep])
     async for step in steps:
-        assert_type(step.status, ca.StepStatus)
+        assert_type(step.status, StepStatus)
         assert_type(step.exit_code, int | None)
-        assert_type(step.actions, tuple[ca.StepAction, ...])
+        assert_type(step.actions, tuple[StepAction, ...])
         output = circle.jobs.output(PROJECT, 42, step, node=1)
         assert_type(output, ca.StepLog)
         async for line in output.lines(ansi=True):
             assert_type(line, str)
         async for message in output.messages():
-            assert_type(message, ca.OutputMessage)
+            assert_type(message, OutputMessage)
             assert_type(message.time, datetime | None)
     assert_type(await circle.jobs.output("gh/acme/api", 42, 101).text(), str)
     assert_type(await circle.jobs.output("gh/acme/api", 42, 101, 0).tail(None, ansi=True), str)
     outputs = await circle.jobs.failed_output(PROJECT, 42, tail=20, ansi=True)
-    assert_type(outputs, list[ca.StepOutput])
+    assert_type(outputs, list[StepOutput])
     assert_type(outputs[0].error, Exception | None)
     follow = circle.jobs.follow("gh/acme/api", 42, interval=(1, 5.5))
-    assert_type(follow, AsyncGenerator[ca.LogLine, None])
+    assert_type(follow, AsyncGenerator[LogLine, None])
 
 
 async def insights(circle: CircleCI) -> None:
-    window = ca.ReportingWindow.LAST_7_DAYS
+    window = ReportingWindow.LAST_7_DAYS
     metrics = circle.insights.workflows("gh/acme/api", reporting_window=window, all_branches=True)
-    assert_type(await metrics.first(), ca.WorkflowMetrics | None)
+    assert_type(await metrics.first(), WorkflowMetrics | None)
     runs = circle.insights.workflow_runs("gh/acme/api", "build", branch="main", start_date=datetime.now(UTC))
-    assert_type(await runs.collect(), list[ca.WorkflowRun])
+    assert_type(await runs.collect(), list[WorkflowRun])
     async for project, result in circle.insights.snapshot(["gh/acme/api", PROJECT], reporting_window="last-7-days"):
         assert_type(project, str | ca.ProjectSlug)
         if isinstance(result, ca.CircleCIError):
             print(project, result)
         else:
-            assert_type(result, list[ca.WorkflowMetrics])
+            assert_type(result, list[WorkflowMetrics])
 
 
 async def many_projects(
@@ -357,7 +416,7 @@ async def many_projects(
 ) -> None:
     async for text, result in circle.insights.snapshot(texts):
         assert_type(text, str)
-        assert_type(result, list[ca.WorkflowMetrics] | ca.CircleCIError)
+        assert_type(result, list[WorkflowMetrics] | ca.CircleCIError)
     async for text, _ in circle.insights.snapshot("gh/acme", concurrency=16):
         assert_type(text, str)
     async for text, _ in circle.insights.snapshot({"gh/acme/api": 1}):
@@ -369,12 +428,12 @@ async def many_projects(
     async for either, _ in circle.insights.snapshot(organizations):
         assert_type(either, ca.ProjectSlug | ca.OrgSlug)
     async for project, _ in circle.insights.snapshot(circle.projects.list("gh/acme")):
-        assert_type(project, ca.ListedProject)
+        assert_type(project, ListedProject)
         assert_type(project.slug, str)
         assert_type(project.last_pipeline_at, datetime | None)
         circle.pipelines.list(project)
         await circle.harvest([project, "gh/acme", PROJECT, ca.OrgSlug("gh", "acme")], "out")
-    assert_type(circle.projects.list(ca.OrgSlug("gh", "acme"), look_back=10), ca.Paged[ca.ListedProject])
+    assert_type(circle.projects.list(ca.OrgSlug("gh", "acme"), look_back=10), ca.Paged[ListedProject])
     await circle.harvest("gh/acme", "out")
     await circle.harvest(circle.projects.list("gh/acme"), "out")
     circle.pipelines.list(await circle.projects.get("gh/acme/api"))
@@ -384,7 +443,7 @@ async def many_calls(circle: CircleCI, projects: list[str], slugs: list[ca.Proje
     reports = ca.as_completed({project: circle.insights.flaky_tests(project) for project in projects}, concurrency=16)
     async for project, report in reports:
         assert_type(project, str)
-        assert_type(report, ca.FlakyTestReport | ca.CircleCIError)
+        assert_type(report, FlakyTestReport | ca.CircleCIError)
     await reports.aclose()
     async for slug, pipelines in ca.as_completed({slug: circle.pipelines.list(slug) for slug in slugs}):
         assert_type(slug, ca.ProjectSlug)
@@ -392,28 +451,28 @@ async def many_calls(circle: CircleCI, projects: list[str], slugs: list[ca.Proje
     tasks = {number: asyncio.create_task(circle.jobs.get(PROJECT, number)) for number in range(3)}
     async for number, job in ca.as_completed(tasks):
         assert_type(number, int)
-        assert_type(job, ca.JobDetails | ca.CircleCIError)
+        assert_type(job, JobDetails | ca.CircleCIError)
     async for slug, pipelines in ca.as_completed((slug, circle.pipelines.list(slug)) for slug in slugs):
         assert_type(slug, ca.ProjectSlug)
         assert_type(pipelines, list[Pipeline] | ca.CircleCIError)
     async for each, found in ca.as_completed(
         (each, circle.projects.get(each)) async for each in circle.projects.list("gh/a")
     ):
-        assert_type(each, ca.ListedProject)
-        assert_type(found, ca.Project | ca.CircleCIError)
-    either: dict[int, Awaitable[ca.User] | ca.Paged[Pipeline]] = {
+        assert_type(each, ListedProject)
+        assert_type(found, Project | ca.CircleCIError)
+    either: dict[int, Awaitable[User] | ca.Paged[Pipeline]] = {
         1: circle.users.me(),
         2: circle.pipelines.list("gh/a/b"),
     }
     async for number, what in ca.as_completed(either):
         assert_type(number, int)
-        assert_type(what, ca.User | list[Pipeline] | ca.CircleCIError)
+        assert_type(what, User | list[Pipeline] | ca.CircleCIError)
     async for _ in ca.as_completed({1: circle.users.me(), 2: circle.pipelines.list("gh/a/b")}):
         break
 
 
 async def harvests(circle: CircleCI, on_progress: Callable[[ca.HarvestEvent], None]) -> None:
-    select = ca.Selection(branch="main", since="7d", until=datetime.now(UTC), status=ca.JobStatus.SUCCESS, latest=False)
+    select = ca.Selection(branch="main", since="7d", until=datetime.now(UTC), status=JobStatus.SUCCESS, latest=False)
     report = await circle.harvest(["gh/acme/api", PROJECT], into=Path("out"), select=select, on_progress=on_progress)
     assert_type(report, ca.HarvestReport)
     for file in report.files:
@@ -436,30 +495,30 @@ async def harvests(circle: CircleCI, on_progress: Callable[[ca.HarvestEvent], No
     assert_type((await ca.verify_harvest("out")).changed, tuple[str, ...])
 
 
-async def on_event(event: ca.WebhookEvent) -> None:
-    assert_type(event.type, ca.WebhookEventType)
+async def on_event(event: WebhookEvent) -> None:
+    assert_type(event.type, WebhookEventType)
     assert_type(event.happened_at, datetime | None)
     if event.type == "job-completed" and event.job is not None:
-        assert_type(event.job.status, ca.JobStatus | None)
-    if event.type == ca.WebhookEventType.WORKFLOW_COMPLETED and event.workflow and event.pipeline:
-        assert_type(event.workflow.status, ca.WorkflowStatus | None)
+        assert_type(event.job.status, JobStatus | None)
+    if event.type == WebhookEventType.WORKFLOW_COMPLETED and event.workflow and event.pipeline:
+        assert_type(event.workflow.status, WorkflowStatus | None)
         assert_type(event.pipeline.branch, str | None)
         assert_type(event.raw["workflow"], Any)
 
 
-async def webhooks(request: web.Request, secrets: list[str], handled: list[ca.WebhookEvent]) -> web.Application:
+async def webhooks(request: web.Request, secrets: list[str], handled: list[WebhookEvent]) -> web.Application:
     body = await request.read()
     ca.webhooks.verify(body, request.headers, "secret")
     ca.webhooks.verify(memoryview(body), [(b"circleci-signature", b"v1=0")], secrets)
-    assert_type(ca.webhooks.unwrap(body, {"Circleci-Signature": "v1=0"}, b"secret"), ca.WebhookEvent)
-    assert_type(ca.webhooks.parse(body), ca.WebhookEvent)
+    assert_type(ca.webhooks.unwrap(body, {"Circleci-Signature": "v1=0"}, b"secret"), WebhookEvent)
+    assert_type(ca.webhooks.parse(body), WebhookEvent)
     plain = Receiver(secrets, handled.append, on_error=lambda event, error: print(event.id, error))
     async with ca.webhooks.Receiver("secret", on_event, max_body=10_000, queue=10, concurrency=2, drain=5) as receiver:
         answer = await receiver.receive(request.content.iter_any(), request.headers)
         assert_type(answer.status, int)
         assert_type(await plain.receive(body, dict(request.headers)), ca.webhooks.Answer)
         assert_type(receiver.stats.pending, int)
-        assert_type(await plain.aclose(drain=1.5), tuple[ca.WebhookEvent, ...])
+        assert_type(await plain.aclose(drain=1.5), tuple[WebhookEvent, ...])
     async with receiver.serve("::1", 8080, path="/hooks") as url:
         assert_type(url, str)
     app = web.Application()
@@ -506,27 +565,18 @@ async def closing(circle: CircleCI) -> None:
 
 def plain(pipeline: Pipeline) -> str:
     assert_type(ca.to_json(pipeline), str)
-    artifact = ca.Artifact(path="a", node_index=0, url="https://example.com/a")
+    artifact = Artifact(path="a", node_index=0, url="https://example.com/a")
     return ca.to_json([artifact])
 
 
-def annotations(
-    token: ca.Token, auth: ca.Auth, query: ca.Query, project: ca.ProjectRef, organization: ca.OrgRef, id: ca.Id
-) -> tuple[CircleCI, Awaitable[Any], Jobs]:
-    interval: ca.Interval = (1.0, 10.0)
+def annotations(token: ca.Token, auth: ca.Auth, project: ca.ProjectRef) -> tuple[CircleCI, Awaitable[Any], Jobs]:
     on_hold: ca.OnHold = "wait"
-    parameters: ca.Parameters = {"n": 1}
-    since: ca.When = "7d"
-    ids: ca.IdOrIds = [id]
-    source: ca.EventSource = ca.WebhookSource()
-    row: ca.UsageRow = {"JOB_NAME": "test"}
-    owner: ca.OrgSlugOrId = organization
     on_progress: ca.OnProgress = print
     on_event: ca.OnHarvestEvent = print
     on_each: ca.OnAttempt = print
-    print(interval, on_hold, parameters, since, ids, source, row, owner, on_progress, on_event, on_each, project)
+    print(on_hold, on_progress, on_event, on_each, project)
     circle = CircleCI(token, auth=auth, on_attempt=on_each)
-    return circle, circle.request("GET", "/x", query=query), circle.jobs
+    return circle, circle.request("GET", "/x", query={"n": 1}), circle.jobs
 
 
 def counters(circle: CircleCI) -> tuple[int, float]:
@@ -540,7 +590,7 @@ async def names_of(pipelines: ca.Paged[Pipeline]) -> AsyncGenerator[str, None]:
         yield pipeline.id
 
 
-def as_an_awaitable(circle: CircleCI) -> Awaitable[ca.User]:
+def as_an_awaitable(circle: CircleCI) -> Awaitable[User]:
     return circle.users.me()
 
 

@@ -11,6 +11,15 @@ import pandas as pd
 import polars as pl
 
 import circleci_async as ca
+from circleci_async.models import (
+    AttributionActor,
+    RunStatus,
+    Webhook,
+    WorkflowJob,
+    WorkflowMetrics,
+    WorkflowRun,
+    WorkflowStatus,
+)
 
 
 async def report(circle: ca.CircleCI, projects: list[str]) -> pd.DataFrame:
@@ -20,7 +29,7 @@ async def report(circle: ca.CircleCI, projects: list[str]) -> pd.DataFrame:
         metrics = await circle.insights.workflows(project, reporting_window="last-30-days").collect()
         rows += ca.rows(metrics, project=project, strip="metrics.")
         rows += await circle.insights.workflows(project).rows(project=project, strip="metrics.")
-    names = ca.columns(ca.WorkflowMetrics, project="", strip="metrics.")
+    names = ca.columns(WorkflowMetrics, project="", strip="metrics.")
     assert_type(names, list[str])
     frame = pd.DataFrame(rows, columns=names)
     print(pl.DataFrame(rows, schema=names, infer_schema_length=None).height)
@@ -34,12 +43,12 @@ async def report(circle: ca.CircleCI, projects: list[str]) -> pd.DataFrame:
 async def write_csv(circle: ca.CircleCI, project: ca.ProjectRef, file: Path) -> None:
     runs = await circle.insights.workflow_runs(project, "build", start_date="30d").rows(limit=1_000)
     with file.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, ca.columns(ca.WorkflowRun))
+        writer = csv.DictWriter(stream, ca.columns(WorkflowRun))
         writer.writeheader()
         writer.writerows(runs)
 
 
-async def times(circle: ca.CircleCI, project: str, organization_id: str, day: date, since: ca.When) -> None:
+async def times(circle: ca.CircleCI, project: str, organization_id: str, day: date, since: str) -> None:
     """Every form of a time is accepted."""
     week_ago = datetime.now(UTC) - timedelta(days=7)
     circle.insights.workflow_runs(project, "build", start_date=week_ago, end_date=day)
@@ -68,7 +77,7 @@ async def runs_by_status(circle: ca.CircleCI, project: str) -> None:
     async for run in circle.insights.workflow_runs(project, "build"):
         if run.status == "success" and run.duration is not None:
             seconds[run.branch or "?"] += run.duration
-        if run.status in {"failed", ca.RunStatus.CANCELED}:
+        if run.status in {"failed", RunStatus.CANCELED}:
             print(run.project, run.workflow, run.created_at.date(), str(run.status).upper())
         if run.stopped_at and run.stopped_at - run.created_at > timedelta(hours=1):
             print("slow:", run.id)
@@ -82,12 +91,12 @@ async def bot(circle: ca.CircleCI, project: str) -> str:
     pipeline = await circle.pipelines.list(project, branch="main").first()
     if pipeline is None:
         return "no pipeline yet"
-    failed: list[ca.WorkflowJob] = []
+    failed: list[WorkflowJob] = []
     async for workflow in circle.pipelines.workflows(pipeline.id):
         match workflow.status:
             case "success":
                 continue
-            case "failed" | ca.WorkflowStatus.FAILING:
+            case "failed" | WorkflowStatus.FAILING:
                 failed += [job async for job in circle.workflows.jobs(workflow.id) if job.status == "failed"]
             case _ if workflow.is_finished:
                 print(workflow.name, workflow.status)
@@ -104,7 +113,7 @@ async def bot(circle: ca.CircleCI, project: str) -> str:
 async def copy_project(circle: ca.CircleCI, source: str, target: str) -> None:
     """What is read can be created elsewhere."""
     async for schedule in circle.schedules.list(source):
-        assert_type(schedule.attribution_actor, ca.AttributionActor)
+        assert_type(schedule.attribution_actor, AttributionActor)
         print(schedule.timetable.hours_of_day, schedule.parameters["branch"])
         copied = await circle.schedules.create(
             target,
@@ -123,7 +132,7 @@ async def copy_project(circle: ca.CircleCI, source: str, target: str) -> None:
             description=schedule.description,
         )
     old, new = await circle.projects.get(source), await circle.projects.get(target)
-    assert_type(circle.webhooks.list(old.id), ca.Paged[ca.Webhook])  # refused at the call if the id is missing
+    assert_type(circle.webhooks.list(old.id), ca.Paged[Webhook])  # refused at the call if the id is missing
     if old.id is None or new.id is None:
         sys.exit("this server does not return the ids of projects")
     async for hook in circle.webhooks.list(old.id):

@@ -2,6 +2,7 @@
 
 import circleci_async as ca
 from circleci_async import resources
+from circleci_async.models import Artifact, Pipeline, Timetable
 
 
 async def wrong_arguments(circle: ca.CircleCI) -> None:
@@ -55,7 +56,7 @@ async def wrong_arguments_of_settings(circle: ca.CircleCI) -> None:
 async def wrong_arguments_of_events(circle: ca.CircleCI) -> None:
     await circle.schedules.update("s", "nightly")  # type: ignore[call-arg]
     await circle.schedules.update("s", timetable="0 3 * * *")  # type: ignore[arg-type]
-    ca.Timetable(per_hour="1")  # type: ignore[arg-type]
+    Timetable(per_hour="1")  # type: ignore[arg-type]
     await circle.webhooks.update("w", events=[1])  # type: ignore[list-item]
     await circle.webhooks.create(name="n", url="https://example.com", scope_id="p")  # type: ignore[call-arg]
     await circle.pipeline_definitions.update("p", "d", config_source="build.yml")  # type: ignore[arg-type]
@@ -116,11 +117,11 @@ def wrong_options() -> None:
     ca.RetryPolicy(max_attempts=5)  # type: ignore[call-arg]
 
 
-async def wrong_use(circle: ca.CircleCI, pipeline: ca.Pipeline) -> None:
+async def wrong_use(circle: ca.CircleCI, pipeline: Pipeline) -> None:
     pipeline.number = 5  # type: ignore[misc]
     print(pipeline.nummer)  # type: ignore[attr-defined]
     print(circle.pipeline)  # type: ignore[attr-defined]
-    ca.Artifact("a", 0, "https://example.com/a")  # type: ignore[call-arg]
+    Artifact("a", 0, "https://example.com/a")  # type: ignore[call-arg]
     for _ in circle.pipelines.list("gh/a/b"):  # type: ignore[attr-defined]
         pass
     await circle.pipelines.list("gh/a/b")  # type: ignore[misc]

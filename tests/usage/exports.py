@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from circleci_async import CircleCI, RetryPolicy, UsageExport, UsageExportState
+from circleci_async import CircleCI, RetryPolicy
+from circleci_async.models import UsageExport, UsageExportState
 from circleci_async.testing import FakeCircleCI, Organization, World
 from tests.raw_server import Behaviour, RawServer, Request, answer, raw_server
 

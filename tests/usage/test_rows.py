@@ -16,11 +16,8 @@ from circleci_async import (
     InvalidArgument,
     RetryPolicy,
     ServerError,
-    UsageExport,
-    UsageExportState,
-    UsageProgress,
-    UsageRow,
 )
+from circleci_async.models import UsageExport, UsageExportState, UsageProgress
 from circleci_async.testing import World
 from tests.downloads.file_server import in_sequence, redirect, served
 from tests.fastclock import fast_clock
@@ -50,7 +47,7 @@ LARGE = part("N,TEXT", *('{},"line\n""{}"", {}"'.format(row["N"], row["N"], row[
 SIGNATURE = "5ignatur3"
 
 
-async def rows_of(export: Any) -> list[UsageRow]:
+async def rows_of(export: Any) -> list[Any]:
     return [row async for row in export]
 
 

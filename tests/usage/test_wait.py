@@ -14,10 +14,9 @@ from circleci_async import (
     PermissionDenied,
     RateLimited,
     ServerError,
-    UsageExportState,
-    UsageProgress,
     WaitTimeout,
 )
+from circleci_async.models import UsageExportState, UsageProgress
 from circleci_async.usage.poll_rate import MAX_POLLS
 from tests.fastclock import fast_clock
 from tests.leftovers import check_nothing_is_left

@@ -6,9 +6,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from circleci_async import (
-    Change,
-    CircleCI,
+from circleci_async import Change, CircleCI, RetryPolicy
+from circleci_async.models import (
     EventJob,
     EventPipeline,
     EventWorkflow,
@@ -17,7 +16,6 @@ from circleci_async import (
     Pipeline,
     PipelineState,
     PipelineTrigger,
-    RetryPolicy,
     TriggerType,
     WebhookEvent,
     WebhookEventType,

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from circleci_async import EventProject, InvalidArgument, NotFound, ProjectSlug, WaitTimeout, to_dict
+from circleci_async import InvalidArgument, NotFound, ProjectSlug, WaitTimeout, to_dict
 from circleci_async.core import polling
+from circleci_async.models import EventProject
 from circleci_async.testing import Job
 from tests.fastclock import fast_clock
 from tests.leftovers import check_nothing_is_left

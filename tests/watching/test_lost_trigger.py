@@ -8,20 +8,16 @@ from typing import Any
 import pytest
 
 from circleci_async import (
-    CheckoutSource,
     CircleCI,
     CircleCIError,
-    ConfigSource,
     DecodeError,
     InvalidArgument,
     NotFound,
-    PipelineCreated,
-    Ref,
-    Repository,
     RequestTimeout,
     ServerError,
     TransportError,
 )
+from circleci_async.models import CheckoutSource, ConfigSource, PipelineCreated, Ref, Repository
 from circleci_async.testing import FakeCircleCI, Pipeline, Project, World
 from tests.fastclock import fast_clock
 

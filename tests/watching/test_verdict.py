@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from circleci_async import NotFound, Pipeline, Workflow
+from circleci_async import NotFound
+from circleci_async.models import Pipeline, Workflow
 from circleci_async.models.newest_workflows import newest_of_each_name
 from circleci_async.watching.arguments import OnHold
 from circleci_async.watching.results import outcome_of, worst

@@ -11,22 +11,20 @@ import pytest
 from circleci_async import (
     BuildFailed,
     Change,
-    CheckoutSource,
     CircleCIError,
-    ConfigSource,
     ConfigurationError,
     DecodeError,
     InvalidArgument,
     NotFound,
     PermissionDenied,
     RateLimited,
-    Repository,
     RequestTimeout,
     RetryPolicy,
     ServerError,
     WaitTimeout,
 )
 from circleci_async.core import polling
+from circleci_async.models import CheckoutSource, ConfigSource, Repository
 from circleci_async.testing import FakeCircleCI, RateLimit
 from tests.fastclock import fast_clock
 from tests.leftovers import check_nothing_is_left

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from circleci_async import WebhookEvent
+from circleci_async.models import WebhookEvent
 
 
 class BlockingHandler:

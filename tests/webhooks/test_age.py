@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from circleci_async import InvalidArgument, SignatureError, WebhookEvent
+from circleci_async import InvalidArgument, SignatureError
+from circleci_async.models import WebhookEvent
 from circleci_async.webhooks import Receiver, unwrap, verify
 
 from .deliveries import SECRET, signed

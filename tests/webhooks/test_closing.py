@@ -8,7 +8,7 @@ from textwrap import dedent
 
 import pytest
 
-from circleci_async import WebhookEvent
+from circleci_async.models import WebhookEvent
 from circleci_async.webhooks import Receiver
 from tests.fastclock import fast_clock
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import circleci_async as ca
+from circleci_async.models import WebhookEvent, WebhookEventType
 from circleci_async.testing import FakeCircleCI, World
 from circleci_async.webhooks import Receiver
 
@@ -38,12 +39,12 @@ async def run_pipeline(fake: FakeCircleCI, circle: ca.CircleCI) -> str:
 
 async def test_the_events_of_a_pipeline_identify_it() -> None:
     for slug in ("gh/acme/api", "circleci/9YytKzouJxzu4TjCRFqAoD/44n9wujWcTnVZ2b5S8Fnat"):
-        events: list[ca.WebhookEvent] = []
+        events: list[WebhookEvent] = []
         async with served_receiver(Receiver(SECRET, events.append), slug=slug) as fake, fake.client() as circle:
             id = await run_pipeline(fake, circle)
             jobs = {event.job.name: event.job.status for event in events if event.job is not None}
             assert jobs == {"lint": "success", "test": "failed"}
-            [ended] = [event for event in events if event.type == ca.WebhookEventType.WORKFLOW_COMPLETED]
+            [ended] = [event for event in events if event.type == WebhookEventType.WORKFLOW_COMPLETED]
             assert ended.workflow is not None
             assert ended.workflow.status == (await circle.workflows.get(ended.workflow.id)).status == "failed"
             for event in events:
@@ -54,7 +55,7 @@ async def test_the_events_of_a_pipeline_identify_it() -> None:
 
 
 async def test_repeated_deliveries_of_an_event_are_handled_once() -> None:
-    events: list[ca.WebhookEvent] = []
+    events: list[WebhookEvent] = []
     receiver = Receiver(SECRET, events.append)
     async with served_receiver(receiver, duplicates=2) as fake, fake.client() as circle:
         await run_pipeline(fake, circle)
@@ -92,7 +93,7 @@ async def test_events_signed_with_another_secret_are_never_handled() -> None:
 
 
 async def test_an_event_ends_the_wait_for_its_pipeline() -> None:
-    def wake(event: ca.WebhookEvent) -> None:
+    def wake(event: WebhookEvent) -> None:
         circle.notify(event)
 
     receiver = Receiver(SECRET, wake)

@@ -9,6 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import circleci_async as ca
+from circleci_async.models import (
+    EventCommit,
+    EventJob,
+    EventOrganization,
+    EventPerson,
+    EventProject,
+    EventTrigger,
+    EventWebhook,
+    JobStatus,
+    TriggerType,
+    WebhookEventType,
+    WorkflowStatus,
+)
 from circleci_async.webhooks import parse, unwrap
 
 from .deliveries import JOB_COMPLETED, PING, SECRET, WORKFLOW_COMPLETED, body_of, signed
@@ -21,16 +34,14 @@ def without(payload: dict[str, Any], name: str) -> dict[str, Any]:
 def test_a_completed_workflow_is_parsed_completely() -> None:
     event = parse(body_of(WORKFLOW_COMPLETED))
     assert event.type == "workflow-completed"
-    assert event.type is ca.WebhookEventType.WORKFLOW_COMPLETED
+    assert event.type is WebhookEventType.WORKFLOW_COMPLETED
     assert event.id == "3888f21b-eaa7-38e3-8f3d-75a63bba8895"
     assert event.happened_at == datetime(2026, 11, 24, 12, 30, 1, 553182, tzinfo=UTC)
-    assert event.webhook == ca.EventWebhook(id="cf8c4fdd-0587-4da1-b4ca-4846e9640af9", name="deploys")
-    assert event.project == ca.EventProject(
-        id="84996744-a854-4f5e-aea3-04e2851dc1d2", name="api", slug="github/acme/api"
-    )
-    assert event.organization == ca.EventOrganization(id="f22b6566-597d-46d5-ba74-99ef5bb3d85c", name="acme")
+    assert event.webhook == EventWebhook(id="cf8c4fdd-0587-4da1-b4ca-4846e9640af9", name="deploys")
+    assert event.project == EventProject(id="84996744-a854-4f5e-aea3-04e2851dc1d2", name="api", slug="github/acme/api")
+    assert event.organization == EventOrganization(id="f22b6566-597d-46d5-ba74-99ef5bb3d85c", name="acme")
     assert event.workflow is not None
-    assert event.workflow.status is ca.WorkflowStatus.FAILED
+    assert event.workflow.status is WorkflowStatus.FAILED
     assert event.workflow.name == "build-test-deploy"
     assert event.workflow.stopped_at == datetime(2026, 11, 24, 12, 30, 1, 200000, tzinfo=UTC)
     assert event.job is None
@@ -38,26 +49,26 @@ def test_a_completed_workflow_is_parsed_completely() -> None:
     assert pipeline is not None
     assert (pipeline.number, pipeline.branch, pipeline.tag, pipeline.trigger_parameters) == (130, "main", None, None)
     assert pipeline.revision == "1dc6aa69429bff4806ad6afe58d3d8f57e25973e"
-    assert pipeline.trigger == ca.EventTrigger(type=ca.TriggerType.WEBHOOK)
+    assert pipeline.trigger == EventTrigger(type=TriggerType.WEBHOOK)
     assert pipeline.vcs is not None
-    assert pipeline.vcs.commit == ca.EventCommit(
+    assert pipeline.vcs.commit == EventCommit(
         subject="Description of change",
         body="More details",
-        author=ca.EventPerson(name="Ann Author", email="ann@example.com"),
+        author=EventPerson(name="Ann Author", email="ann@example.com"),
         authored_at=datetime(2026, 11, 24, 12, 20, 53, tzinfo=UTC),
-        committer=ca.EventPerson(name="Carl Committer", email="carl@example.com"),
+        committer=EventPerson(name="Carl Committer", email="carl@example.com"),
         committed_at=datetime(2026, 11, 24, 12, 28, 16, tzinfo=UTC),
     )
 
 
 def test_a_completed_job_has_its_workflow_without_status_and_its_revision() -> None:
     event = parse(body_of(JOB_COMPLETED))
-    assert event.type is ca.WebhookEventType.JOB_COMPLETED
-    assert event.job == ca.EventJob(
+    assert event.type is WebhookEventType.JOB_COMPLETED
+    assert event.job == EventJob(
         id="8b91f9a8-7975-4e60-916c-f0152ccef937",
         number=317,
         name="test",
-        status=ca.JobStatus.SUCCESS,
+        status=JobStatus.SUCCESS,
         started_at=datetime(2026, 11, 24, 12, 28, 50, tzinfo=UTC),
         stopped_at=datetime(2026, 11, 24, 12, 29, 44, tzinfo=UTC),
     )
@@ -71,7 +82,7 @@ def test_a_completed_job_has_its_workflow_without_status_and_its_revision() -> N
 
 def test_a_ping_has_only_its_webhook() -> None:
     event = parse(body_of(PING))
-    assert event.type is ca.WebhookEventType.PING
+    assert event.type is WebhookEventType.PING
     assert event.webhook is not None
     parts = (event.project, event.organization, event.pipeline, event.workflow, event.job)
     assert parts == (None, None, None, None, None)

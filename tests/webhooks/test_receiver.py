@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import circleci_async as ca
-from circleci_async import WebhookEvent
+from circleci_async.models import WebhookEvent
 from circleci_async.webhooks import Answer, Receiver
 
 from .deliveries import PING, SECRET, WORKFLOW_COMPLETED, body_of, ping, signed
@@ -422,7 +422,7 @@ async def test_a_body_that_is_not_raw_and_missing_headers_are_refused() -> None:
 
 
 async def test_an_event_has_the_name_of_its_secret() -> None:
-    events: list[ca.WebhookEvent] = []
+    events: list[WebhookEvent] = []
     async with Receiver({"old": "first-s3cret", "new": "second-s3cret"}, events.append) as receiver:
         for id, secret, status in (
             ("e-1", "first", 202),

@@ -12,7 +12,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from circleci_async import InvalidArgument, WebhookEvent
+from circleci_async import InvalidArgument
+from circleci_async.models import WebhookEvent
 from circleci_async.webhooks import Receiver
 
 from .deliveries import JOB_COMPLETED, SECRET, SERVERS, WORKFLOW_COMPLETED, Serve, body_of, ping, signed

@@ -20,7 +20,6 @@ from .stores import SCHEMES, bucket_of, open_bucket
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-__all__ = ["HarvestDestination"]
 
 HarvestDestination: TypeAlias = "str | os.PathLike[str] | ObjectStore"
 """A folder, the URL of a folder or bucket, such as `s3://ci-archive/acme`, or a store of obstore."""

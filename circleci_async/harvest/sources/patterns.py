@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast
 
 from ...errors import InvalidArgument
 
-__all__ = ["DEFAULT_SCRUB_PATTERNS", "Scrub"]
+__all__ = ["DEFAULT_SCRUB_PATTERNS"]
 
 Scrub: TypeAlias = Iterable[str | re.Pattern[str]] | Literal[False] | None
 """Patterns besides the default ones, None for those only, or False to replace nothing."""

@@ -9,16 +9,8 @@ from uuid import UUID
 
 import pytest
 
-from circleci_async import (
-    Actor,
-    ApiError,
-    InvalidArgument,
-    Message,
-    NotCreated,
-    PipelineCreated,
-    PipelineTrigger,
-    TriggerType,
-)
+from circleci_async import ApiError, InvalidArgument, NotCreated
+from circleci_async.models import Actor, Message, PipelineCreated, PipelineTrigger, TriggerType
 from tests.core.session.client import connect
 from tests.raw_server import answer, raw_server
 

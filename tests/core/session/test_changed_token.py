@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from circleci_async import Artifact, AuthenticationError, CircleCI, RetryPolicy, TokenFile
+from circleci_async import AuthenticationError, CircleCI, RetryPolicy, TokenFile
 from circleci_async.core.credentials import Auth
+from circleci_async.models import Artifact
 from tests.raw_server import Behaviour, RawServer, Request, answer, raw_server
 
 from .client import ME

@@ -10,7 +10,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from circleci_async import Artifact, CircleCI, ConfigurationError, InvalidArgument, RetryPolicy
+from circleci_async import CircleCI, ConfigurationError, InvalidArgument, RetryPolicy
+from circleci_async.models import Artifact
 from tests.fastclock import fast_clock
 from tests.leftovers import check_nothing_in_use, tasks_of_the_package
 from tests.raw_server import Behaviour, RawServer, Request, answer, hang, raw_server

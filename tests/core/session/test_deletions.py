@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from circleci_async import ApiError, CircleCI, Gone, Message, NotFound, OidcClaimSet, UrlOrbConfirmation
+from circleci_async import ApiError, CircleCI, Gone, NotFound
 from circleci_async.core.deletion import may_be_done
 from circleci_async.errors import (
     CircleCIError,
@@ -16,6 +16,7 @@ from circleci_async.errors import (
     ServerError,
     TransportError,
 )
+from circleci_async.models import Message, OidcClaimSet, UrlOrbConfirmation
 from tests.core.session.client import connect
 from tests.fastclock import fast_clock
 from tests.raw_server import Behaviour, answer, cut, hang, hang_up, raw, raw_server, reset

@@ -11,7 +11,6 @@ import pytest
 
 from circleci_async import (
     ApiError,
-    Artifact,
     Attempt,
     CircleCI,
     ConfigurationError,
@@ -21,6 +20,7 @@ from circleci_async import (
     TokenFile,
     capture_responses,
 )
+from circleci_async.models import Artifact
 from circleci_async.testing import FakeCircleCI, World
 from tests.fastclock import fast_clock
 from tests.leftovers import check_nothing_in_use, tasks_of_the_package

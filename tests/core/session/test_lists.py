@@ -6,15 +6,9 @@ from typing import Any
 
 import pytest
 
-from circleci_async import (
-    Artifact,
-    CircleCI,
-    DecodeError,
-    IfTruncated,
-    InvalidArgument,
-    PagingError,
-    TruncatedListWarning,
-)
+from circleci_async import CircleCI, DecodeError, InvalidArgument, PagingError, TruncatedListWarning
+from circleci_async.core.paging import IfTruncated
+from circleci_async.models import Artifact
 from tests.core.session.client import connect
 from tests.raw_server import Behaviour, answer, raw_server
 

@@ -10,7 +10,8 @@ from typing import TypeVarTuple
 
 import pytest
 
-from circleci_async import Artifact, NotFound, RateLimited, RetryPolicy
+from circleci_async import NotFound, RateLimited, RetryPolicy
+from circleci_async.models import Artifact
 from circleci_async.testing import FakeCircleCI, RateLimit
 from tests.core.session.client import ME, connect, limited, now
 from tests.fastclock import FastClockLoop, fast_clock

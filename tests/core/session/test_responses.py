@@ -7,8 +7,9 @@ import traceback
 import attrs
 import pytest
 
-from circleci_async import ApiError, DecodeError, NotFound, WorkflowStatus
+from circleci_async import ApiError, DecodeError, NotFound
 from circleci_async.core.json_parts import MAX_AT_ONCE
+from circleci_async.models import WorkflowStatus
 from tests.core.session.client import ME, connect
 from tests.raw_server import (
     answer,

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from circleci_async import Artifact, CircleCI, NotFound, RequestTimeout, RetryPolicy, TransportError
+from circleci_async import CircleCI, NotFound, RequestTimeout, RetryPolicy, TransportError
 from circleci_async.core.response import MAX_DISCARDED
+from circleci_async.models import Artifact
 from tests.core.session.client import connect, now
 from tests.downloads.file_server import artifact_at
 from tests.fastclock import fast_clock

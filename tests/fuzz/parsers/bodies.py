@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from circleci_async import Artifact, DecodeError, Pipeline, WebhookEvent
+from circleci_async import DecodeError
 from circleci_async.core import json_parts
 from circleci_async.core.codec import decode, decode_page, to_json
 from circleci_async.core.error_bodies import error_message
@@ -15,6 +15,7 @@ from circleci_async.core.gzip_decoder import GzipDecoder, GzipError
 from circleci_async.logs.build import Build
 from circleci_async.logs.lines import splitter
 from circleci_async.logs.messages import JsonMessages, MalformedOutput, TextMessages
+from circleci_async.models import Artifact, Pipeline, WebhookEvent
 from circleci_async.models.jobs import TestResult
 from circleci_async.usage.table import MalformedTable, Table
 from circleci_async.webhooks import parse

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
-from circleci_async import Artifact, InvalidArgument, OrgSlug, ProjectSlug, Selection, UnsafePath
+from circleci_async import InvalidArgument, OrgSlug, ProjectSlug, Selection, UnsafePath
 from circleci_async.cli.build_ref import BuildRef
 from circleci_async.core.routes import route_of
 from circleci_async.core.tables import rows
@@ -14,6 +14,7 @@ from circleci_async.core.when import parse_datetime
 from circleci_async.downloads.destination import checked_parts, fold
 from circleci_async.globs import matches, matches_path
 from circleci_async.harvest.layout import JobRef, Layout, PathAllocator, PipelineRef, safe_name
+from circleci_async.models import Artifact
 from circleci_async.slug import org_segment, segment
 
 from ..parser import SIZE, Parser

@@ -1,9 +1,9 @@
 """What changed against a window before of which only trends are known."""
 
-import circleci_async as ca
+from circleci_async.models import InsightsWorkflow
 from circleci_async.reports.analysis.changes import changes
 
-NOW = ca.InsightsWorkflow(
+NOW = InsightsWorkflow(
     project="gh/acme/api",
     workflow="build",
     total_runs=10,
@@ -17,7 +17,7 @@ NOW = ca.InsightsWorkflow(
 
 
 def test_metrics_that_are_not_known_before_have_no_change() -> None:
-    before = ca.InsightsWorkflow(project="gh/acme/api", workflow="build", total_runs=5, p95_duration=45.0)
+    before = InsightsWorkflow(project="gh/acme/api", workflow="build", total_runs=5, p95_duration=45.0)
     answer = changes([NOW], [before])
     (_, row) = answer.rows
     assert (row["runs_before"], row["runs_change"], row["p95_change"]) == (5, 1.0, 1.0)
@@ -31,7 +31,7 @@ def test_metrics_that_are_not_known_before_have_no_change() -> None:
 
 
 def test_the_rate_before_is_that_of_the_trends() -> None:
-    before = ca.InsightsWorkflow(
+    before = InsightsWorkflow(
         project="gh/acme/api", workflow="build", total_runs=5, failed_runs=0, failure_rate=0.08, credits_used=0
     )
     answer = changes([NOW], [before])

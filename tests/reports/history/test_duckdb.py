@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 import circleci_async as ca
+from circleci_async.models import InsightsRun
 from circleci_async.reports.metrics import FAILED, percentile
 from tests.reports.history.worlds import Nights, collect, rows
 
@@ -41,7 +42,7 @@ async def test_reliability_of_workflows(history: Path) -> None:
         FROM read_parquet('history/runs/*/*/*.parquet') GROUP BY ALL ORDER BY ALL""",
     )
 
-    runs: defaultdict[tuple[str, str], list[ca.InsightsRun]] = defaultdict(list)
+    runs: defaultdict[tuple[str, str], list[InsightsRun]] = defaultdict(list)
     for each in rows(history)["runs"]:
         runs[each.project, each.workflow].append(each)
     assert found == [

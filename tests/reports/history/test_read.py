@@ -10,6 +10,7 @@ import pytest
 from attrs import evolve
 
 import circleci_async as ca
+from circleci_async.models import InsightsRun, InsightsTest
 from circleci_async.reports.history.layout import Partition, month_of
 from circleci_async.reports.history.read import jobs_of_days, joined_flaky_tests
 from circleci_async.reports.history.tables import FLAKY_TESTS, RUNS, TESTS, HistoryTable
@@ -29,10 +30,10 @@ def write(into: Path, table: HistoryTable[Any], project: str, month: str, some: 
     path.write_bytes(table.dump(some))
 
 
-def months_of_runs(into: Path, project: str = API, *, count: int = 12) -> list[ca.InsightsRun]:
+def months_of_runs(into: Path, project: str = API, *, count: int = 12) -> list[InsightsRun]:
     """Write a run a day for some months from `START` on."""
     made = [
-        ca.InsightsRun(
+        InsightsRun(
             project=project,
             workflow="build",
             id=f"{project} {day}",
@@ -254,8 +255,8 @@ async def test_a_window_without_rows_is_an_empty_report(into: Path) -> None:
 
 
 async def test_tests_are_those_of_the_last_snapshot_in_the_window(into: Path) -> None:
-    def tested(workflow: str, name: str) -> ca.InsightsTest:
-        return ca.InsightsTest(
+    def tested(workflow: str, name: str) -> InsightsTest:
+        return InsightsTest(
             project=API, workflow=workflow, job="test", test_name=name, total_runs=10, failed_runs=0, is_flaky=False
         )
 
