@@ -109,7 +109,7 @@ class FakeCircleCI:
         signer = Signer(secret, signature_lifetime, self._world.clock)
         self._artifacts = ArtifactOrigin(self._world, self._engine, signer, self._accounts)
         self._storage = StorageOrigin(self._world, signer, ranges=ranges, etags=etags)
-        pages = PageTokens(page_size, token_bytes(16))
+        pages = PageTokens(page_size)
         exports = Signer(secret, _EXPORT_LIFETIME, self._world.clock)
         self._api = ApiOrigin(
             self._world,

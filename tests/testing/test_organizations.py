@@ -119,6 +119,21 @@ async def test_a_deleted_project_can_be_created_again(api: Caller, world: World,
     assert (await api.get("/project/gh/acme/api/pipeline"))["items"] == []
 
 
+async def test_a_project_that_is_created_again_inherits_nothing(api: Caller, world: World, clock: Clock) -> None:
+    workflow = world.project("gh/acme/api").pipeline().workflow(status="failed")
+    workflow.job("second", requires=[workflow.job("first", status="failed")], status="blocked")
+    await api.post(f"/workflow/{workflow.id}/rerun", status=202)
+    await api.delete("/project/gh/acme/api")
+    new = world.project("gh/acme/api")
+    webhook = new.webhook("http://localhost:1/hook")
+
+    clock.wait(100)
+
+    assert (api.fake.world.jobs, new.jobs) == ({}, {}), "the second job receives its number after the deletion"
+    assert not webhook.waiting
+    assert not webhook.deliveries
+
+
 @pytest.mark.parametrize("body", [None, {"name": 1}, {"name": ""}, {"name": "a/b"}, {"name": "taken"}])
 async def test_an_invalid_project_is_not_created(api: Caller, world: World, body: Any) -> None:
     world.project("gh/acme/taken")

@@ -1,9 +1,10 @@
 """Paging and page tokens."""
 
+from datetime import timedelta
+
 import pytest
 
 from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.server.pages import PageTokens
 
 from .caller import Caller
 
@@ -45,6 +46,41 @@ async def test_new_records_do_not_shift_the_pages(api: Caller, world: World) -> 
     second = await api.get(f"/project/gh/acme/api/pipeline?page-token={first['next_page_token']}")
 
     assert second["items"][0]["number"] == 25
+
+
+async def test_a_pipeline_with_an_older_date_does_not_shift_the_pages(api: Caller, world: World) -> None:
+    first = await api.get("/pipeline?org-slug=gh/acme")
+    world.project("gh/acme/web").pipeline(created_at=world.clock() - timedelta(days=1))
+
+    second = await api.get(f"/pipeline?org-slug=gh/acme&page-token={first['next_page_token']}")
+
+    assert [item["number"] for item in second["items"]] == list(range(25, 5, -1))
+
+
+async def test_runs_that_end_or_become_too_old_meanwhile_do_not_shift_the_pages(api: Caller, world: World) -> None:
+    pipelines = world.projects["gh/acme/api"].pipelines.all
+    now = world.clock()
+    runs = [pipelines[0].workflow("ci", created_at=now - timedelta(days=89, hours=23 - n / 2)) for n in range(45)]
+    running = pipelines[0].workflow("ci", status="running", created_at=now - timedelta(days=89, hours=10))
+    first = await api.get("/insights/gh/acme/api/workflows/ci")
+    world.clock = lambda: now + timedelta(hours=1.8)
+    running.status = "success"
+
+    second = await api.get(f"/insights/gh/acme/api/workflows/ci?page-token={first['next_page_token']}")
+
+    assert [item["id"] for item in second["items"]] == [run.id for run in runs[24:4:-1]]
+
+
+@pytest.mark.parametrize("deleted", [3, 19])
+async def test_a_deleted_item_does_not_hide_another(api: Caller, world: World, deleted: int) -> None:
+    for number in range(45):
+        world.context("gh/acme", f"context-{number:02}")
+    first = await api.get("/context?owner-slug=gh/acme")
+    await api.delete(f"/context/{first['items'][deleted]['id']}")
+
+    second = await api.get(f"/context?owner-slug=gh/acme&page-token={first['next_page_token']}")
+
+    assert [item["name"] for item in second["items"]] == [f"context-{number}" for number in range(20, 40)]
 
 
 async def test_every_list_call_is_paged(api: Caller, world: World) -> None:
@@ -96,12 +132,3 @@ async def test_the_page_size_can_be_chosen(world: World, api: Caller) -> None:
         pages = await Caller(fake, api.http).walk("/project/gh/acme/api/pipeline")
 
     assert [len(page) for page in pages] == [7] * 6 + [3]
-
-
-def test_tokens_do_not_reveal_their_position() -> None:
-    pages = PageTokens(20, b"secret")
-    tokens = [pages.write(place, "list") for place in range(20, 400, 20)]
-
-    assert len({token[:8] for token in tokens}) == len({token[-8:] for token in tokens}) == len(tokens)
-    assert [pages.read(token, "list") for token in tokens] == list(range(20, 400, 20))
-    assert PageTokens(20, b"other").read(tokens[0], "list") is None

@@ -20,7 +20,9 @@ def of_project(call: Call) -> Json:
     def describe(key: CheckoutKey) -> Json:
         return _describe(project, key, key.sha256 if digest == "sha256" else key.md5)
 
-    return call.page(project.checkout_keys, describe, scope=f"checkout keys {project.id} {digest}")
+    return call.page(
+        project.checkout_keys, describe, key=lambda each: each.sha256, scope=f"checkout keys {project.id} {digest}"
+    )
 
 
 @ROUTES.post("/project/{project}/checkout-key", status=201)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from ..server.calls import Call
+from ..server.calls import ID, Call
 from ..server.routing import Routes
 from ..server.validation import HttpError, found, one_of, parse_uuid, without_none
 from ..state.contexts import Context, ContextRestriction, ContextVariable
@@ -25,7 +25,7 @@ def of_owner(call: Call) -> Json:
     owner = _owner(call, {key: call.query[f"owner-{key}"] for key in keys if f"owner-{key}" in call.query})
     name = call.query.get("name")
     contexts = [context for context in owner.contexts.values() if name in (None, context.name)]
-    return call.page(contexts, _describe, scope=f"contexts {owner.id} {name!r}")
+    return call.page(contexts, _describe, key=ID, scope=f"contexts {owner.id} {name!r}")
 
 
 @ROUTES.post("/context", status=200)
@@ -71,7 +71,7 @@ def variables(call: Call) -> Json:
             {**_describe_variable(context, each), "truncated_value": ending(each.value)}
             for each in variables[:MAX_LISTED]
         ],
-        "next_page_token": call.pages.write(MAX_LISTED, f"variables {context.id}") if is_truncated else None,
+        "next_page_token": call.pages.write(f"variables {context.id}", MAX_LISTED, "") if is_truncated else None,
     }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from uuid import UUID
 
-from ..server.calls import Call
+from ..server.calls import ID, Call
 from ..server.routing import Routes
 from ..server.validation import find, parse_number, without_none
 from ..state.deploy_environments import DeployEnvironment
@@ -22,7 +22,7 @@ def environments(call: Call) -> Json:
     """Answer GET /deploy/environments."""
     organization, size = _organization(call), _size(call)
     items = list(organization.deploy_environments.values())
-    return call.page(items, _environment, scope=f"environments {organization.id}", size=size)
+    return call.page(items, _environment, key=ID, scope=f"environments {organization.id}", size=size)
 
 
 @ROUTES.get("/deploy/environments/{environment}", public=False)
@@ -45,7 +45,7 @@ def components(call: Call) -> Json:
         if name in component.name
     ]
     scope = f"components {organization.id} {project_id} {name!r}"
-    return call.page(items, lambda each: {**_component(each), "release_count": 0}, scope=scope, size=size)
+    return call.page(items, lambda each: {**_component(each), "release_count": 0}, key=ID, scope=scope, size=size)
 
 
 @ROUTES.get("/deploy/components/{component}", public=False)
@@ -59,7 +59,8 @@ def versions(call: Call) -> Json:
     """Answer GET /deploy/components/{component_id}/versions, newest first."""
     component, environment_id = _find_component(call), call.query_uuid("environment-id")
     items = [each for each in component.versions if environment_id in (None, each.environment.id)]
-    return call.page(items, _version, scope=f"versions {component.id} {environment_id}", newest_first=True)
+    scope = f"versions {component.id} {environment_id}"
+    return call.page(items, _version, key=lambda each: (each.name, each.deployed_at), scope=scope, newest_first=True)
 
 
 def _organization(call: Call) -> Organization:

@@ -14,7 +14,8 @@ ROUTES = Routes()
 def of_project(call: Call) -> Json:
     """Answer GET /project/{project-slug}/envvar."""
     project = call.project()
-    return call.page(list(project.environment_variables.values()), _describe, scope=f"variables {project.id}")
+    variables = list(project.environment_variables.values())
+    return call.page(variables, _describe, key=lambda each: each.name, scope=f"variables {project.id}")
 
 
 @ROUTES.post("/project/{project}/envvar", status=201)

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import timedelta
 
-from ..server.calls import Call
+from ..server.calls import ID, Call
 from ..server.routing import Routes
 from ..server.validation import HttpError
 from ..state import flakiness, insights
@@ -34,6 +34,7 @@ def workflows(call: Call) -> Json:
             **_span(group[1], window),
             "project_id": project.id,
         },
+        key=lambda group: group[0],
         scope=f"workflow metrics {project.id} {branches} {call.query.get('reporting-window')}",
     )
 
@@ -44,7 +45,7 @@ def workflow_runs(call: Call) -> Json:
     project, branches, name = call.project(), _branches(call), _workflow(call)
     runs = insights.runs(project, _dates(call), workflows=[name], branches=branches)
     scope = f"runs {project.id} {name!r} {branches} {call.query.get('start-date')} {call.query.get('end-date')}"
-    return call.page(runs, _run, scope=scope, newest_first=True)
+    return call.page(runs, _run, key=ID, scope=scope, newest_first=True)
 
 
 @ROUTES.get("/insights/{project}/workflows/{workflow}/jobs")
@@ -62,6 +63,7 @@ def workflow_jobs(call: Call) -> Json:
             "window_start": timestamp(min(job.created_at for job in group[1])),
             "window_end": timestamp(max(job.stopped_at or job.created_at for job in group[1])),
         },
+        key=lambda group: group[0],
         scope=f"job metrics {project.id} {name!r} {branches} {job_name!r} {call.query.get('reporting-window')}",
     )
 
@@ -115,6 +117,7 @@ def job_time_series(call: Call) -> Json:
             key: timestamp(value) if key.endswith(("_at", "stamp")) else value
             for key, value in insights.bucket(*group).items()
         },
+        key=lambda group: group[:2],
         scope=f"time series {project.id} {name!r} {branch!r} {granularity} {dates}",
     )
 

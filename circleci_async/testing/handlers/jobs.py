@@ -21,15 +21,21 @@ def job(call: Call) -> Json:
 def tests(call: Call) -> Json:
     """Answer GET /project/{project-slug}/{job-number}/tests."""
     job = call.job()
-    return call.page(job.tests, bodies.test_result, scope=f"tests {job.id}")
+    return call.page(
+        job.tests, bodies.test_result, key=lambda each: (each.classname, each.name), scope=f"tests {job.id}"
+    )
 
 
 @ROUTES.get("/project/{project}/{job}/artifacts")
 def artifacts(call: Call) -> Json:
     """Answer GET /project/{project-slug}/{job-number}/artifacts."""
     job = call.job()
-    origin = call.artifacts_url
-    return call.page(job.artifacts, lambda each: bodies.artifact(each, origin), scope=f"artifacts {job.id}")
+    return call.page(
+        job.artifacts,
+        lambda each: bodies.artifact(each, call.artifacts_url),
+        key=lambda each: each.location,
+        scope=f"artifacts {job.id}",
+    )
 
 
 @ROUTES.post("/project/{project}/job/{job}/cancel", status=200)

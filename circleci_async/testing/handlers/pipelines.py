@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from ..server.calls import Call
+from ..server.calls import ID, Call
 from ..server.exchange import Response, json_response
 from ..server.routing import Routes
 from ..server.validation import HttpError, parse_uuid
@@ -26,7 +26,7 @@ def of_organization(call: Call) -> Json:
     pipelines = index.of_actor(call.caller()) if mine else index.all
     pipelines = sorted(pipelines, key=lambda each: each.created_at)  # a world can create one project after the other
     scope = f"pipelines {organization.id if organization else ''} {mine}"
-    return call.page(pipelines, bodies.pipeline, scope=scope, newest_first=True)
+    return call.page(pipelines, bodies.pipeline, key=ID, scope=scope, newest_first=True)
 
 
 @ROUTES.get("/project/{project}/pipeline")
@@ -35,7 +35,7 @@ def of_project(call: Call) -> Json:
     project = call.project()
     branch = call.query.get("branch")
     pipelines = project.pipelines.all if branch is None else project.pipelines.of_branch(branch)
-    return call.page(pipelines, bodies.pipeline, scope=f"pipelines {project.id} {branch!r}", newest_first=True)
+    return call.page(pipelines, bodies.pipeline, key=ID, scope=f"pipelines {project.id} {branch!r}", newest_first=True)
 
 
 @ROUTES.get("/project/{project}/pipeline/mine", public=False)
@@ -43,7 +43,7 @@ def mine(call: Call) -> Json:
     """Answer GET /project/{project-slug}/pipeline/mine."""
     project = call.project()
     pipelines = project.pipelines.of_actor(call.caller())
-    return call.page(pipelines, bodies.pipeline, scope=f"my pipelines {project.id}", newest_first=True)
+    return call.page(pipelines, bodies.pipeline, key=ID, scope=f"my pipelines {project.id}", newest_first=True)
 
 
 @ROUTES.get("/project/{project}/pipeline/{number}")
@@ -78,7 +78,7 @@ def values(call: Call) -> Json:
 def workflows(call: Call) -> Json:
     """Answer GET /pipeline/{pipeline-id}/workflow."""
     pipeline = call.pipeline("id")
-    return call.page(pipeline.workflows, bodies.workflow, scope=f"workflows {pipeline.id}")
+    return call.page(pipeline.workflows, bodies.workflow, key=ID, scope=f"workflows {pipeline.id}")
 
 
 @ROUTES.post("/project/{project}/pipeline", status=201)

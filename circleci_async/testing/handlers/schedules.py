@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..server.calls import Call
+from ..server.calls import ID, Call
 from ..server.routing import Routes
 from ..server.validation import HttpError, find, nested, numbers, one_of, words
 from ..state.schedules import ATTRIBUTION_ACTORS, Schedule, attribution_actor
@@ -23,7 +23,7 @@ _BODY = {"name": str, "timetable": dict, "attribution-actor": str, "parameters":
 def of_project(call: Call) -> Json:
     """Answer GET /project/{project-slug}/schedule."""
     project = call.project()
-    return call.page(list(project.schedules.values()), _described, scope=f"schedules {project.id}")
+    return call.page(list(project.schedules.values()), _described, key=ID, scope=f"schedules {project.id}")
 
 
 @ROUTES.post("/project/{project}/schedule", status=201)

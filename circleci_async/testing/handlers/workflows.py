@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from ..server.calls import Call
+from ..server.calls import ID, Call
 from ..server.routing import Routes
 from ..server.validation import HttpError, found
 from ..state.builds import Job, Workflow
@@ -24,7 +24,7 @@ def workflow(call: Call) -> Json:
 def jobs(call: Call) -> Json:
     """Answer GET /workflow/{id}/job."""
     workflow = call.workflow("id")
-    return call.page(workflow.jobs, bodies.workflow_job, scope=f"jobs {workflow.id}")
+    return call.page(workflow.jobs, bodies.workflow_job, key=ID, scope=f"jobs {workflow.id}")
 
 
 @ROUTES.post("/workflow/{id}/cancel", status=202)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import TypeVar, cast
 
 from attrs import define
@@ -21,6 +22,8 @@ from .pages import PageTokens
 from .validation import HttpError, digits, found, one_of, parse_time, parse_uuid
 
 _T = TypeVar("_T")
+ID = attrgetter("id")
+"""The key of most records, for `Call.page`."""
 _UNEXPECTED = "Unexpected request body provided."
 
 
@@ -187,28 +190,40 @@ class Call:
         items: Sequence[_T],
         render: Callable[[_T], Json],
         *,
+        key: Callable[[_T], object],
         scope: str,
         newest_first: bool = False,
         size: int | None = None,
     ) -> Json:
         """Return the requested page of a list, whose items are oldest first.
 
+        `key` identifies an item: a page begins after the last item of the page before, wherever that is by now.
         `scope` identifies the list and its filters; a page token is valid for one scope only. `size`: maximum number of
         items.
         """
-        token = self.query.get("page-token")
-        position = None if token is None else self.pages.read(token, scope)
-        if token is not None and position is None:
-            raise HttpError(400, "Invalid page token.")
+        index, found = -1, True
+        if (token := self.query.get("page-token")) is not None:
+            place = self.pages.read(token, scope)
+            if place is None:
+                raise HttpError(400, "Invalid page token.")
+            index, found = _locate(items, key, *place)
         size = min(size or self.pages.size, self.pages.size)
         if newest_first:
-            stop = len(items) if position is None else position
+            stop = index if token is not None else len(items)
             start = max(0, stop - size)
-            shown, following = items[start:stop][::-1], start if start > 0 else None
+            shown, last, more = items[start:stop][::-1], start, start > 0
         else:
-            start = position or 0
-            shown, following = items[start : start + size], start + size if start + size < len(items) else None
+            start = index + found
+            last = start + size - 1
+            shown, more = items[start : last + 1], last + 1 < len(items)
         return {
             "items": [render(item) for item in shown],
-            "next_page_token": None if following is None else self.pages.write(following, scope),
+            "next_page_token": self.pages.write(scope, last, str(key(items[last]))) if more else None,
         }
+
+
+def _locate(items: Sequence[_T], key: Callable[[_T], object], index: int, name: str) -> tuple[int, bool]:
+    """Return the index of an item, and True; where it was, and False, if it was deleted."""
+    if index < len(items) and str(key(items[index])) == name:
+        return index, True
+    return next(((at, True) for at, item in enumerate(items) if str(key(item)) == name), (index, False))

@@ -135,9 +135,10 @@ class World(Registry):
             case Workflow():
                 self.workflows[record.id] = record
             case Job():
-                self.jobs[record.id] = record
-                if record.number is not None and (project := self.projects.get(record.project.slug)):
-                    project.jobs[record.number] = record
+                if (project := self._project_of(record)) is not None:
+                    self.jobs[record.id] = record
+                    if record.number is not None:
+                        project.jobs[record.number] = record
             case _:
                 raise TypeError(f"record must be a Pipeline, Workflow or Job, got {type(record).__name__}")
 
@@ -145,10 +146,15 @@ class World(Registry):
         """Queue the webhook events of a changed status, if a server runs."""
         if not self.listeners or not isinstance(record, Workflow | Job) or not is_completion(record, status):
             return
-        if (project := self.projects.get(record.project.slug)) is not None:
+        if (project := self._project_of(record)) is not None:
             for webhook in project.webhooks.values():
                 if event_type(record) in webhook.events:
                     webhook.enqueue(record, status)
+
+    def _project_of(self, record: Workflow | Job) -> Project | None:
+        """Return the project of a record; None if it was deleted, even if another one has its slug now."""
+        project = self.projects.get(record.project.slug)
+        return project if project is record.project else None
 
     def organization(self, slug: str) -> Organization:
         """Return the organization with a slug such as `gh/acme`, created if missing."""
