@@ -1,18 +1,19 @@
-"""Reads the insights of one project as rows."""
+"""Reads the insights of one project as rows, and keeps what cannot be read apart."""
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar, overload
 from urllib.parse import quote
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 from ..core.paging import Page, Paged
 from ..core.session import Session
 from ..endpoints.insights import Insights
 from ..endpoints.projects import Projects
-from ..errors import AuthenticationError, ConfigurationError, DecodeError, InvalidArgument
+from ..errors import AuthenticationError, CircleCIError, ConfigurationError, DecodeError, InvalidArgument
 from ..harvest.ledger.values import bounded_integer
 from ..models.insights import (
     FlakyTest,
@@ -25,7 +26,8 @@ from ..models.insights import (
 )
 from ..models.insights_tables import InsightsFlakyTest, InsightsJob, InsightsJobDay, InsightsRun, InsightsTest
 from ..models.projects import Project
-from ..models.summaries import ProjectSummary
+from ..projects.given import GivenProjects
+from .failure import InsightsFailure
 from .window import Window
 
 T = TypeVar("T")
@@ -120,11 +122,6 @@ class ProjectReader:
         report = await Insights(self.session).flaky_tests(self.project)
         return [self._flaky_test(test) for test in report.flaky_tests]
 
-    async def summary(self, window: ReportingWindow) -> ProjectSummary:
-        """Return the metrics of a window, with their trends."""
-        branches = None if self.branch is None else [self.branch]
-        return await Insights(self.session).project_summary(self.project, reporting_window=window, branches=branches)
-
     def _run(self, workflow: str, run: WorkflowRun, default_branch: str | None) -> InsightsRun:
         return InsightsRun(
             project=self.project,
@@ -204,6 +201,39 @@ class ProjectReader:
             workflow_id=test.workflow_id,
             workflow_created_at=test.workflow_created_at.astimezone(UTC),
         )
+
+
+@define
+class Attempts:
+    """The attempts to read the parts of a project."""
+
+    project: str
+    permits: asyncio.Semaphore
+    """How many parts are read at a time, over all projects."""
+    failures: list[InsightsFailure] = field(factory=list[InsightsFailure])
+
+    async def read(
+        self, kind: str, workflow: str | None, read: Callable[[], Awaitable[object]]
+    ) -> CircleCIError | None:
+        """Read a part, and return the error that it failed with. Raises the errors in `FATAL`."""
+        try:
+            async with self.permits:
+                await read()
+        except FATAL:
+            raise
+        except CircleCIError as error:
+            self.failures.append(InsightsFailure(project=self.project, kind=kind, workflow=workflow, error=error))
+            return error
+        return None
+
+
+def organization_failures(given: GivenProjects) -> list[InsightsFailure]:
+    """Return the organizations whose projects could not be listed."""
+    return [
+        InsightsFailure(project=organization, kind="projects", error=error)
+        for organization, error in given.organizations.items()
+        if error is not None
+    ]
 
 
 async def _pages(paged: Paged[T]) -> AsyncGenerator[Page[T]]:

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, get_args, overloa
 
 import attrs
 
-from ..core.html import rows_html
-
 if TYPE_CHECKING:
     from polars import DataFrame
 
@@ -72,10 +70,6 @@ class InsightsTable(Sequence[T], Generic[T]):  # noqa: PLW1641  # unhashable, as
             return NotImplemented
         table = cast("InsightsTable[object]", other)
         return self.kind is table.kind and self._items == table._items
-
-    def _repr_html_(self) -> str:
-        rows = ([getattr(item, name) for name in self.columns] for item in self)
-        return rows_html(self.columns, rows, len(self))
 
     def __repr__(self) -> str:
         return f"<{len(self)} rows of {self.kind.__name__}>"

@@ -52,10 +52,15 @@ def usage_source(usage: InsightsUsageSource | None) -> Callable[[Session], Rows]
         return None
     if isinstance(given, UsageExport):
         check_completed(given)
-        tracker = UsageProgressTracker(given.usage_export_job_id, None)
-        return lambda session: cast(Rows, rows_of(session, given, tracker, raw=False))
+        return lambda session: export_rows(session, given)
     rows = local_rows(given)
     return lambda _: rows()
+
+
+def export_rows(session: Session, export: UsageExport) -> Rows:
+    """Iterate the rows of a completed export."""
+    tracker = UsageProgressTracker(export.usage_export_job_id, None)
+    return cast(Rows, rows_of(session, export, tracker, raw=False))
 
 
 def local_rows(usage: str | os.PathLike[str] | UsageRows) -> Callable[[], Rows]:

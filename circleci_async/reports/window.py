@@ -73,11 +73,9 @@ class Window:
         fitting = (name for name, length in REPORTING_WINDOWS.items() if age <= length)
         return next(fitting, ReportingWindow.LAST_90_DAYS)
 
-    def equal_reporting_window(self, now: datetime) -> ReportingWindow | None:
-        """Return the window of the API that is this one, or None."""
-        ends_now = abs(now - self.end) <= ROUNDING
-        equal = (name for name, length in REPORTING_WINDOWS.items() if ends_now and length == self.length)
-        return next(equal, None)
+    def is_reporting_window(self, now: datetime) -> bool:
+        """Return whether the API has metrics of just this window."""
+        return abs(now - self.end) <= ROUNDING and self.length in REPORTING_WINDOWS.values()
 
 
 def parse_window(value: InsightsWindow, now: datetime) -> Window:

@@ -132,7 +132,7 @@ async def test_each_page_is_requested_once() -> None:
     assert repeated(fake) == []
     listed = 2  # of the organization: its pipelines, and its projects
     assert report.requests == len([each for each in fake.requests if each.origin == "api"])
-    of_a_project = 4 + 2 * (3 + 1 + 1)  # project, workflows, flaky tests, summary; each workflow's runs, jobs, tests
+    of_a_project = 4 + 2 * (3 + 1 + 1)  # project, workflows, flaky tests; each workflow's runs, jobs, tests
     assert report.requests == len(fake.requests) <= listed + 8 + 2 * of_a_project
     assert len({each.id for each in report.runs}) == len(report.runs) == 90
 
@@ -180,7 +180,6 @@ async def test_a_project_without_insights_is_one_failure() -> None:
         (f"*{API}/workflows/build/jobs", "jobs", "build", {}),
         (f"*{API}/workflows/build/test-metrics", "tests", "build", {}),
         (f"*{API}/flaky-tests", "flaky_tests", None, {"flaky_tests"}),
-        ("*/insights/pages/gh/acme/api/summary", "workflows", None, {}),
         (f"*{API}/workflows", "workflows", None, {"runs", "jobs", "tests", "workflows"}),
         ("*/project/gh/acme/api", "project", None, {}),
     ],
@@ -386,36 +385,15 @@ async def test_an_earlier_window_has_the_window_before() -> None:
 
 
 @pytest.mark.parametrize("length", [60, 90])
-async def test_the_window_before_is_derived_from_trends(length: int) -> None:
+async def test_a_window_before_that_is_not_kept_is_not_known(length: int) -> None:
     world = World()
-    project = world.project("gh/acme/api")
-    for days in range(1, 11):
-        run(project, days, 100, status="success" if days > 2 else "failed" if days == 2 else "canceled")
-    for days in range(1, 6):
-        run(project, length + days, 50, status="success" if days > 1 else "failed")
-    run(project, 3, name="new")
+    for days in (1, 5, length + 1, length + 5):
+        run(world.project("gh/acme/api") if days == 1 else world.projects["gh/acme/api"], days)
     async with serving(world) as (fake, circle):
         report = await circle.insights.report("gh/acme/api", f"{length}d")
-    (previous,) = report.previous
-    assert (previous.project, previous.workflow) == ("gh/acme/api", "build")
-    assert (previous.total_runs, previous.successful_runs) == (5, 4)
-    # half of the runs without success failed in this window, so half are assumed to have failed before
-    assert previous.failure_rate == pytest.approx(0.1)
-    assert previous.failed_runs == 0
-    assert (previous.p95_duration, previous.median_duration, previous.mean_time_to_recovery) == (50.0, None, None)
-    assert previous.credits_used == 5 * round(50 / 6)
-    assert [each["reporting-window"] for each in queries(fake, "/summary")] == [f"last-{length}-days"]
-    changes = {each["workflow"]: each for each in report.answers[-1].rows}
-    assert changes["build"]["runs_before"] == 5
-    assert changes["build"]["failure_rate_before"] == pytest.approx(0.1)
-    assert (changes["build"]["p95_before"], changes["build"]["p50_before"]) == (50.0, None)
-    assert any("from its trends only, with estimated failure rates" in note for note in report.notes)
-
-
-async def test_without_trends_the_window_before_is_empty() -> None:
-    async with serving(acme("api")) as (_, circle):
-        report = await circle.insights.report("gh/acme/api")
-    assert list(report.previous) == []
+    assert (len(report.runs), list(report.previous), report.answers[-1].rows) == (2, [], ())
+    assert report.notes[-1] == "CircleCI keeps insights for 90 days: the window before is not known"
+    assert queries(fake, "/summary") == []
 
 
 async def test_the_notes_name_the_limits_that_apply() -> None:

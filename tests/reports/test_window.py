@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circleci_async import InvalidArgument
-from circleci_async.models import ReportingWindow
 from circleci_async.reports.window import MAX_WINDOW, Window, parse_window
 
 NOW = datetime(2026, 11, 28, 8, 30, tzinfo=UTC)
@@ -130,9 +129,9 @@ def test_the_shortest_reporting_window_that_contains_it(window: Any, name: str) 
 
 
 def test_a_window_that_is_one_of_the_api_ends_now() -> None:
-    assert parse_window("60d", NOW).equal_reporting_window(NOW) is ReportingWindow.LAST_60_DAYS
-    assert parse_window("59d", NOW).equal_reporting_window(NOW) is None
-    assert parse_window(("70d", "10d"), NOW).equal_reporting_window(NOW) is None
+    assert parse_window("60d", NOW).is_reporting_window(NOW)
+    assert not parse_window("59d", NOW).is_reporting_window(NOW)
+    assert not parse_window(("70d", "10d"), NOW).is_reporting_window(NOW)
 
 
 def test_a_window_is_kept_for_ninety_days() -> None:

@@ -1,6 +1,6 @@
 """What changed against the window before? The metrics of each workflow in both windows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from ...models.insights_tables import InsightsWorkflow
@@ -44,25 +44,14 @@ def _by_workflow(table: Sequence[InsightsWorkflow]) -> dict[tuple[str, str], _Me
 def _metrics(workflows: Sequence[InsightsWorkflow]) -> _Metrics:
     """Return the metrics of workflows together; the percentiles of one only."""
     runs = sum(each.total_runs for each in workflows)
-    failed = _sum(each.failed_runs for each in workflows)
     one = workflows[0] if len(workflows) == 1 else None
     return {
         "runs": runs,
-        RATE: one.failure_rate if one else None if failed is None else failure_rate(failed, runs),
+        RATE: failure_rate(sum(each.failed_runs or 0 for each in workflows), runs),
         "p50": one.median_duration if one else None,
         "p95": one.p95_duration if one else None,
-        "credits": _sum(each.credits_used for each in workflows),
+        "credits": sum(each.credits_used or 0 for each in workflows),
     }
-
-
-def _sum(values: Iterable[int | None]) -> int | None:
-    """Return the sum; None if a value is not known."""
-    total = 0
-    for value in values:
-        if value is None:
-            return None
-        total += value
-    return total
 
 
 def _row(project: str, workflow: str, now: _Metrics, before: _Metrics) -> dict[str, Any]:
@@ -82,9 +71,10 @@ def _change(metric: str, now: float | None, before: float | None) -> float | Non
 
 
 def _text(total: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
-    text = f"The workflows ran {_against(counted(total['runs'], 'time'), total, 'runs')}"
-    if total["credits"] is not None:
-        text += f" and used {_against(credit_count(total['credits']), total, 'credits')}"
+    text = (
+        f"The workflows ran {_against(counted(total['runs'], 'time'), total['runs_change'])}"
+        f" and used {_against(credit_count(total['credits']), total['credits_change'])}"
+    )
     if total[f"{RATE}_change"] is not None:
         text += f"; {percent(total[RATE])} of the runs failed, {percent(total[f'{RATE}_before'])} before"
     most = max(rows, key=lambda row: (abs(_difference(row, "credits")), abs(_difference(row, "runs"))))
@@ -97,16 +87,13 @@ def _text(total: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
     return f"{text}. {name(most['project'], most['workflow'])} changed most: {details}."
 
 
-def _difference(row: dict[str, Any], metric: str) -> float:
-    now, before = row[metric], row[f"{metric}_before"]
-    return 0 if now is None or before is None else now - before
+def _difference(row: dict[str, Any], metric: str) -> int:
+    difference: int = row[metric] - row[f"{metric}_before"]
+    return difference
 
 
-def _against(text: str, row: dict[str, Any], metric: str) -> str:
-    """Return a number and how it differs from the one before, if that is known."""
-    change = row[f"{metric}_change"]
-    if row[f"{metric}_before"] is None:
-        return text
+def _against(text: str, change: float | None) -> str:
+    """Return a number and how it differs from the one before."""
     if change is None:
         return f"{text} (none before)"
     if abs(change) < 0.0005:

@@ -13,9 +13,8 @@ from ...core.when import parse_length
 from ...endpoints.resource import ProjectsRef
 from ...harvest.destination.place import HarvestDestination
 from ...projects.given import given_projects
-from ..attempts import Attempts, organization_failures
 from ..progress import InsightsProgressTracker, OnInsightsProgress
-from ..reading import ProjectReader
+from ..reading import Attempts, ProjectReader, organization_failures
 from .collection import InsightsChanges, InsightsCollection
 from .project import ProjectCollection
 from .store import HistoryStore

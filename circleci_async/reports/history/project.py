@@ -14,8 +14,7 @@ from ...errors import DecodeError, NotFound, PermissionDenied
 from ...models.insights import ReportingWindow
 from ...models.insights_tables import InsightsFlakyTest, InsightsJobDay, InsightsRun, InsightsTest
 from ...models.projects import Project
-from ..attempts import Attempts
-from ..reading import ProjectReader
+from ..reading import Attempts, ProjectReader
 from ..window import KEPT, Window
 from .collection import InsightsChanges, count_changes
 from .layout import Partition, month_of
