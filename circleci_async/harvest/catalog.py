@@ -216,4 +216,4 @@ async def harvest_catalog(into: HarvestDestination, *, ledger: str | os.PathLike
 
 def _check(folder: Path) -> None:
     with ledger_errors(folder):
-        connect_to_read(folder, is_checked=False).close()
+        connect_to_read(folder).close()

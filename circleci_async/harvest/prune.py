@@ -113,7 +113,7 @@ class _Pruning:
         """Count the old files."""
         await check_not_running(self._place, "prune")
         root = self._place.ledger
-        connection = await asyncio.to_thread(connect_to_read, root, is_checked=False)
+        connection = await asyncio.to_thread(connect_to_read, root)
         with closing(connection), closing(finished_files(self._place)) as finished, ledger_errors(root):
             while await asyncio.to_thread(self._count_batch, connection, finished):
                 pass

@@ -64,7 +64,7 @@ async def harvest_status(into: HarvestDestination, *, ledger: str | os.PathLike[
 
 def _read(place: Place, running: bool) -> HarvestStatus:
     root = place.ledger
-    with closing(connect_to_read(root, is_checked=False)) as sql, ledger_errors(root):
+    with closing(connect_to_read(root)) as sql, ledger_errors(root):
         states = {
             state: (count, size or 0)
             for state, count, size in sql.execute(

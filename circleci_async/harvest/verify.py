@@ -94,7 +94,7 @@ async def verify_harvest(
     check_bool("repair", repair)
     place = await readable(resolve(into, ledger))
     began = time.monotonic()
-    connection = await asyncio.to_thread(connect_to_read, place.ledger, is_checked=False)
+    connection = await asyncio.to_thread(connect_to_read, place.ledger)
     concurrency = available_cores() if place.bucket is None else MAX_REQUESTS
     threads = StoreThreads(concurrency)
     with closing(connection), closing(threads), ledger_errors(place.ledger):

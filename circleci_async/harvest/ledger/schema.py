@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 from ...errors import LedgerError
-from ..kinds import KINDS
 
 LEDGER_NAME: Final = ".harvest.sqlite"
 DISK_FULL_ERRNOS: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -19,9 +18,6 @@ CHECKPOINT_PAGES: Final = 4_000
 
 BUSY_TIMEOUT = 10.0
 """Seconds to wait for a lock that another process holds on the ledger."""
-
-MAX_POSITION: Final = 2**62
-"""Maximum position of an artifact in the queue. Later runs continue from the highest one."""
 
 _APPLICATION_ID: Final = 0x48525653
 """In the header of the file: it is the ledger of a harvest."""
@@ -151,23 +147,6 @@ ALTER TABLE jobs_by_kind RENAME TO jobs;
 
 VERSION: Final = 1 + len(_UPGRADES)
 
-_COLUMN_TYPES: Final = {
-    "settings": {"'text'": "name value"},
-    "runs": {"'integer'": "id", "'text'": "selection began", "'text', 'null'": "ended"},
-    "jobs": {"'integer'": "id number pipeline run", "'text'": "project name workflow listed kind"},
-    "artifacts": {
-        "'integer'": "id job node safe listed_by run turn tries",
-        "'integer', 'null'": "size fetched_by",
-        "'text'": "path url state",
-        "'text', 'null'": "target sha256 etag finished error",
-    },
-    "listings": {"'integer'": "run", "'text'": "selection kind project key name detail", "'text', 'null'": "error"},
-    "pipelines": {"'integer'": "number", "'text'": "project id created", "'text', 'null'": "branch tag revision"},
-    "calls": {"'integer'": "artifact run", "'text', 'null'": "error"},
-    "ended": {"'text'": "kind key read items"},
-}
-"""The types of the values in each column."""
-
 
 class DiskFull(LedgerError):
     """The disk of the destination is full."""
@@ -195,18 +174,14 @@ def connect(root: Path) -> sqlite3.Connection:
             connection.execute("COMMIT")
             if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
                 raise damaged(path)
-            _check_values(connection, path)
         except BaseException:
             connection.close()
             raise
     return connection
 
 
-def connect_to_read(root: Path, *, is_checked: bool = True) -> sqlite3.Connection:
-    """Open the ledger of a destination for reading. Raises `LedgerError`, also if there is none.
-
-    `is_checked`: whether this process has checked the values in it.
-    """
+def connect_to_read(root: Path) -> sqlite3.Connection:
+    """Open the ledger of a destination for reading. Raises `LedgerError`, also if there is none."""
     path = root / LEDGER_NAME
     _check_files(path)
     if not path.exists():
@@ -216,11 +191,11 @@ def connect_to_read(root: Path, *, is_checked: bool = True) -> sqlite3.Connectio
         # ro needs to create the -shm file, rw needs write permission for the ledger, immutable needs neither.
         for mode in ("mode=ro", "mode=rw"):
             with suppress(sqlite3.OperationalError):
-                return _open_to_read(path, mode, is_checked=is_checked)
-        return _open_to_read(path, "immutable=1", is_checked=is_checked)
+                return _open_to_read(path, mode)
+        return _open_to_read(path, "immutable=1")
 
 
-def _open_to_read(path: Path, mode: str, *, is_checked: bool) -> sqlite3.Connection:
+def _open_to_read(path: Path, mode: str) -> sqlite3.Connection:
     address = f"{path.absolute().as_uri()}?{mode}"
     connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False, timeout=1)
     try:
@@ -229,8 +204,6 @@ def _open_to_read(path: Path, mode: str, *, is_checked: bool) -> sqlite3.Connect
         version = _check_version(connection, path)
         if version < VERSION:
             connection = _upgraded_copy(connection, version)
-        if not is_checked:
-            _check_values(connection, path)
     except BaseException:
         connection.close()
         raise
@@ -340,18 +313,6 @@ def _check_files(path: Path) -> None:
         with suppress(FileNotFoundError, NotADirectoryError):
             if not stat.S_ISREG(file.lstat().st_mode):
                 raise LedgerError(f"{file} refused: it is not a regular file: delete it")
-
-
-def _check_values(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse a ledger with values of other types, which SQLite allows, or with impossible checksums or positions."""
-    for table, columns in _COLUMN_TYPES.items():
-        wrong = [f"typeof({name}) NOT IN ({types})" for types, names in columns.items() for name in names.split()]
-        if table == "artifacts":
-            wrong += ["sha256 GLOB '*[^0-9a-f]*'", f"turn > {MAX_POSITION}"]
-        if table == "jobs":
-            wrong += [f"kind NOT IN ({', '.join(map(repr, KINDS))})"]
-        if connection.execute(f"SELECT 1 FROM {table} WHERE {' OR '.join(wrong)} LIMIT 1").fetchone() is not None:
-            raise damaged(path)
 
 
 def damaged(path: Path) -> LedgerError:
