@@ -49,8 +49,8 @@ class CircleCI(ApiGroups, NotPicklable):
     loop may share it; it belongs to the event loop and process of its first call; others raise
     `ConfigurationError`.
 
-    - `token`: a personal API token; or a function (plain or async) that returns one and is called before each request,
-      such as `TokenFile`; or "" for anonymous requests. If a request gets a 401 and the function returns another token
+    - `token`: a personal API token; or a function (plain or async) that returns one and is called before each request;
+      or "" for anonymous requests. If a request gets a 401 and the function returns another token
       since, the request is sent once more. None: `CIRCLE_TOKEN`, `CIRCLE_CLI_TOKEN`, `CIRCLECI_TOKEN`,
       `CIRCLECI_CLI_TOKEN`, then the official CLI's config files, then its login in the OS keyring (with the extra
       `keyring`); without any, requests are anonymous, which public projects accept.

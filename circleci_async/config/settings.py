@@ -13,7 +13,7 @@ from yarl import URL
 from ..errors import ConfigurationError
 from .os_keyring import KeyringToken, is_supported
 from .redacted import NotPicklable, Redacted, redacted
-from .tokens import Token, TokenFile, clean_token
+from .tokens import Token, clean_token
 from .trust import Origin, Trust
 
 DEFAULT_HOST: Final = "https://circleci.com"
@@ -153,8 +153,7 @@ def _variable(environ: Redacted[Mapping[str, str]], names: Iterable[str]) -> tup
 def _named_token(given: Redacted[Any], source: str) -> tuple[Redacted[Token | None], str]:
     """Return the token of an argument or of a variable, and its source."""
     if callable(given.reveal()):
-        source = given.reveal().path if isinstance(given.reveal(), TokenFile) else "the token function"
-        return given, source
+        return given, "the token function"
     found = Redacted[Token | None](clean_token(given, source))
     return found, source if found.reveal() else "the token argument is blank"  # blank variables are skipped
 

@@ -20,7 +20,7 @@ import attrs
 from cattrs import ClassValidationError, Converter
 from cattrs.cols import list_structure_factory
 from cattrs.cols import mapping_structure_factory as dict_structure_factory  # pyright: ignore[reportUnknownVariableType]  # cattrs leaves two of its parameters untyped
-from cattrs.gen import make_dict_structure_fn, override
+from cattrs.gen import make_dict_structure_fn
 
 from ..errors import MAX_COUNTED, MAX_FAULTS, DecodeError
 from ..slug import OrgSlug, ProjectSlug
@@ -102,29 +102,26 @@ def decode_page(
     body: bytes,
     *,
     items_optional: bool = False,
-    known: Mapping[str, str] | None = None,
     method: str = "",
     url: str = "",
     in_detail: bool = True,
 ) -> tuple[tuple[T, ...], str | None]:
     """Return the items of one page, and the token of the next page (None on the last).
 
-    `items_optional`: a response without `items` is an empty page. `known`: values of fields of the items that it
-    does not contain. Raises `DecodeError` as `decode` does; its `page` has the items that are not faulty.
+    `items_optional`: a response without `items` is an empty page. Raises `DecodeError` as `decode` does;
+    its `page` has the items that are not faulty.
     """
     envelope: Any = _OptionalEnvelope[kind] if items_optional else _Envelope[kind]  # type: ignore[valid-type]  # `kind` is known at run time
     try:
         page: _Envelope[T] | _OptionalEnvelope[T] = decode(envelope, body, method=method, url=url, in_detail=in_detail)
     except DecodeError as error:
         if in_detail:
-            error.page = _page_without_faults(kind, body, known)
+            error.page = _page_without_faults(kind, body)
         raise
-    return _complete(page.items, known), page.next_page_token or None
+    return page.items, page.next_page_token or None
 
 
-def _page_without_faults(
-    kind: type[T], body: bytes, known: Mapping[str, str] | None
-) -> tuple[tuple[T, ...], str | None] | None:
+def _page_without_faults(kind: type[T], body: bytes) -> tuple[tuple[T, ...], str | None] | None:
     try:
         page = decode(_Envelope[Any], body)
     except DecodeError:
@@ -133,11 +130,7 @@ def _page_without_faults(
     for item in page.items:
         with suppress(Exception):
             items.append(_converter(detailed=False).structure(item, kind))
-    return _complete(tuple(items), known), page.next_page_token or None
-
-
-def _complete(items: tuple[T, ...], known: Mapping[str, str] | None) -> tuple[T, ...]:
-    return tuple(attrs.evolve(cast(Any, item), **known) for item in items) if known else items
+    return tuple(items), page.next_page_token or None
 
 
 def loads(body: bytes, *, method: str = "", url: str = "", in_detail: bool = True) -> Any:
@@ -202,11 +195,6 @@ def _structure_str(value: Any, _: Any) -> str:
     if type(value) is str:
         return value
     raise Fault("a string", value)
-
-
-def _structure_known(value: Any, _: Any) -> str | None:
-    """Return text that `to_dict` has written; None for another value: a field that the API might add has any type."""
-    return value if type(value) is str else None
 
 
 def _structure_int(value: Any, _: Any) -> int:
@@ -301,10 +289,7 @@ def _mapping_factory(kind: Any, converter: Converter) -> Hook:
 
 def _model_factory(kind: Any, converter: Converter) -> Hook:
     fields = attrs.fields(get_origin(kind) or kind)
-    overrides: dict[str, Any] = {
-        field.name: override(struct_hook=_structure_known) for field in fields if field.metadata.get("known")
-    }
-    structure = make_dict_structure_fn(kind, converter, _cattrs_use_linecache=False, **overrides)
+    structure = make_dict_structure_fn(kind, converter, _cattrs_use_linecache=False)
     optional = {field.name for field in fields if field.default is not attrs.NOTHING}
     if not converter.detailed_validation and len(optional) < len(fields) and "_" not in "".join(optional):
         # Fast path without checks: another type, or a required key spelled with a hyphen, fails for the missing key,

@@ -146,12 +146,10 @@ class Session(NotPicklable):
         items_optional: bool = False,
         truncation_warning: str | None = None,
         if_truncated: IfTruncated = "warn",
-        known: Mapping[str, str] | None = None,
     ) -> Paged[T]:
         """Return the list at `path`. Nothing is sent yet.
 
-        `items_optional`: a response without `items` is an empty page. `known`: fields of the items that the request
-        determines and the API does not return. `truncation_warning`: the text of the
+        `items_optional`: a response without `items` is an empty page. `truncation_warning`: the text of the
         `TruncatedListWarning` for a list that the server truncates: it repeats its one page. `if_truncated`: what the
         iteration does then.
         """
@@ -159,7 +157,7 @@ class Session(NotPicklable):
         async def fetch(token: str | None) -> Page[T]:
             from .codec import decode_page
 
-            decode = partial(decode_page, kind, items_optional=items_optional, known=known)
+            decode = partial(decode_page, kind, items_optional=items_optional)
             items, next_token = await self._fetch(decode, "GET", path, {**(query or {}), "page-token": token})
             return Page(items, next_token)
 

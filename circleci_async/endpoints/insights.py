@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from ..core.arguments import check_word
-from ..core.encoding import omit_none
 from ..core.paging import Paged
 from ..core.when import When, parse_datetime
 from ..errors import InvalidArgument
@@ -21,7 +20,7 @@ from ..models.insights import (
     WorkflowSummary,
 )
 from ..models.summaries import OrgSummary, ProjectSummary
-from ..slug import ProjectSlug, org_path, project_path, segment
+from ..slug import org_path, project_path, segment
 from .resource import OrgRef, ProjectRef, Resource
 
 MAX_SPAN = timedelta(days=90)
@@ -57,7 +56,6 @@ class Insights(Resource):
             WorkflowMetrics,
             f"/insights/{project_path(project)}/workflows",
             query={"branch": branch, "all-branches": all_branches, "reporting-window": reporting_window},
-            known=_known(project),
         )
 
     def workflow_runs(
@@ -85,7 +83,6 @@ class Insights(Resource):
             WorkflowRun,
             f"/insights/{project_path(project)}/workflows/{segment(workflow)}",
             query={"branch": branch, "all-branches": all_branches, "start-date": start, "end-date": end},
-            known=_known(project, workflow),
         )
 
     def workflow_jobs(
@@ -115,7 +112,6 @@ class Insights(Resource):
                 "reporting-window": reporting_window,
                 "job-name": job_name,
             },
-            known=_known(project, workflow),
         )
 
     async def workflow_summary(
@@ -180,7 +176,6 @@ class Insights(Resource):
             JobTimeseries,
             f"/insights/time-series/{project_path(project)}/workflows/{segment(workflow)}/jobs",
             query={"branch": branch, "granularity": granularity, "start-date": start, "end-date": end},
-            known=_known(project, workflow),
         )
 
     async def branches(self, project: ProjectRef, *, workflow: str | None = None) -> InsightsBranches:
@@ -239,11 +234,6 @@ class Insights(Resource):
             f"/insights/{org_path(organization)}/summary",
             query={"reporting-window": reporting_window, "project-names": project_names},
         )
-
-
-def _known(project: ProjectRef, workflow: str | None = None) -> dict[str, str]:
-    """Return the fields of the items that the request determines."""
-    return {"project": str(ProjectSlug.parse(project)), **omit_none(workflow=workflow)}
 
 
 def _check_branch(branch: str | None, all_branches: bool | None) -> None:

@@ -14,7 +14,6 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeAlias
 
 from ..core.arguments import local_path
-from ..core.html import rows_html
 from ..downloads.replaced_file import replaced_file
 from ..errors import InvalidArgument, LedgerError
 from . import parquet
@@ -96,10 +95,6 @@ class HarvestCatalog(Rows[HarvestedFile]):
         """
         for row in self._rows():
             yield dict(zip(_FIELDS, row, strict=True))
-
-    def _repr_html_(self) -> str:
-        with closing(self.rows()) as rows:
-            return rows_html(self.columns, (row.values() for row in rows), len(self))
 
     def frame(self) -> "DataFrame":
         """Return all rows as a polars `DataFrame`. Raises `ConfigurationError` without the extra `report`."""

@@ -1,6 +1,6 @@
 """Artifacts."""
 
-from ..core.model import frozen
+from attrs import frozen
 
 __all__ = ["Artifact"]
 

@@ -2,9 +2,7 @@
 
 from datetime import datetime
 
-from attrs import field
-
-from ..core.model import frozen
+from attrs import field, frozen
 
 __all__ = ["EnvironmentVariable"]
 

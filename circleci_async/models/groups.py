@@ -1,6 +1,6 @@
 """Groups of an organization's users."""
 
-from ..core.model import frozen
+from attrs import frozen
 
 __all__ = ["OrganizationGroup"]
 

@@ -4,11 +4,10 @@ A trend is the ratio of a value to that of the previous reporting window.
 """
 
 from datetime import datetime
-from typing import ClassVar, Final
+from typing import ClassVar
 
-from attrs import field
+from attrs import frozen
 
-from ..core.model import frozen
 from .open_enum import OpenEnum
 
 __all__ = [
@@ -35,10 +34,6 @@ __all__ = [
     "WorkflowSummaryMetrics",
     "WorkflowSummaryTrends",
 ]
-
-
-KNOWN: Final = {"known": True}
-"""Metadata of a field that the API does not return, because the request determines it."""
 
 
 class ReportingWindow(OpenEnum):
@@ -107,8 +102,6 @@ class WorkflowMetrics:
     window_start: datetime
     window_end: datetime
     project_id: str | None = None
-    project: str | None = field(default=None, metadata=KNOWN)
-    """The slug of the project, from the request: the API does not return it."""
 
 
 @frozen(kw_only=True)
@@ -126,10 +119,6 @@ class WorkflowRun:
     branch: str | None = None
     is_approval: bool | None = None
     """Whether the run had approval jobs."""
-    project: str | None = field(default=None, metadata=KNOWN)
-    """The slug of the project, from the request: the API does not return it."""
-    workflow: str | None = field(default=None, metadata=KNOWN)
-    """The name of the workflow, from the request."""
 
 
 @frozen(kw_only=True)
@@ -155,10 +144,6 @@ class JobMetrics:
     metrics: JobMetricsValues
     window_start: datetime
     window_end: datetime
-    project: str | None = field(default=None, metadata=KNOWN)
-    """The slug of the project, from the request: the API does not return it."""
-    workflow: str | None = field(default=None, metadata=KNOWN)
-    """The name of the workflow, from the request."""
 
 
 @frozen(kw_only=True)
@@ -196,10 +181,6 @@ class JobTimeseries:
     min_started_at: datetime
     max_ended_at: datetime
     metrics: JobTimeseriesMetrics
-    project: str | None = field(default=None, metadata=KNOWN)
-    """The slug of the project, from the request: the API does not return it."""
-    workflow: str | None = field(default=None, metadata=KNOWN)
-    """The name of the workflow, from the request."""
 
 
 @frozen(kw_only=True)

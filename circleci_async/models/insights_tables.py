@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from ..core.model import frozen
+from attrs import frozen
 
 __all__ = [
     "InsightsFlakyTest",

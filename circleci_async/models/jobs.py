@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import ClassVar
 
-from ..core.model import frozen
+from attrs import frozen
+
 from .open_enum import OpenEnum
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from ..core.model import frozen
+from attrs import frozen
 
 __all__ = ["Message"]
 

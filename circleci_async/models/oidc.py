@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from ..core.model import frozen
+from attrs import frozen
+
 from .open_enum import OpenEnum
 
 __all__ = ["OidcClaim", "OidcClaimSet"]

@@ -1,6 +1,7 @@
 """Organizations."""
 
-from ..core.model import frozen
+from attrs import frozen
+
 from .open_enum import OpenEnum
 
 __all__ = ["Organization", "VcsType"]

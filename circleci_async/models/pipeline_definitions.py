@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from ..core.model import frozen
+from attrs import frozen
+
 from .repositories import Repository
 
 __all__ = ["CheckoutSource", "ConfigSource", "PipelineDefinition"]

@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from attrs import field
-
-from ..core.model import frozen
+from attrs import field, frozen
 
 __all__ = [
     "Decision",

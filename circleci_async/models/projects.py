@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TypedDict
 
-from ..core.model import frozen
+from attrs import frozen
+
 from .open_enum import OpenEnum
 
 __all__ = [

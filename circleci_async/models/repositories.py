@@ -1,6 +1,6 @@
 """Repositories of pipeline definitions and triggers."""
 
-from ..core.model import frozen
+from attrs import frozen
 
 __all__ = ["Repository"]
 

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from attrs import field
+from attrs import field, frozen
 
-from ..core.model import frozen
 from .attribution import AttributionActor, attribution_actor
 from .open_enum import OpenEnum
 from .users import User

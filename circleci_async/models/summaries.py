@@ -3,7 +3,7 @@
 A trend is the ratio of a value to that of the previous reporting window.
 """
 
-from ..core.model import frozen
+from attrs import frozen
 
 __all__ = [
     "OrgProjectMetrics",

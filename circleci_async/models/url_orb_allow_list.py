@@ -1,6 +1,7 @@
 """The URL orb allow-list: the URL prefixes from which orbs may be loaded."""
 
-from ..core.model import frozen
+from attrs import frozen
+
 from .messages import Message
 from .open_enum import OpenEnum
 

@@ -1,6 +1,6 @@
 """Users and their organizations."""
 
-from ..core.model import frozen
+from attrs import frozen
 
 __all__ = ["Collaboration", "User"]
 

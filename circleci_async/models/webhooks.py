@@ -2,9 +2,8 @@
 
 from datetime import datetime
 
-from attrs import field
+from attrs import field, frozen
 
-from ..core.model import frozen
 from .open_enum import OpenEnum
 
 __all__ = ["Webhook", "WebhookEventType", "WebhookScope"]

@@ -1,6 +1,7 @@
 """What a report or a collection could not read."""
 
-from ..core.model import frozen
+from attrs import frozen
+
 from ..errors import CircleCIError
 
 __all__ = ["InsightsFailure"]

@@ -4,12 +4,11 @@ import copy
 import pickle
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from circleci_async import CircleCI, TokenFile, webhooks
+from circleci_async import CircleCI, webhooks
 from circleci_async.config.redacted import Redacted, redacted, reveal
 from circleci_async.config.settings import Settings
 
@@ -47,19 +46,6 @@ def test_the_error_says_what_to_do(holder: str, copied: str) -> None:
     message = f"{holder} cannot be pickled or copied, since it contains a secret: create another one where it is needed"
     with pytest.raises(TypeError, match=f"^{message}$"):
         COPIES[copied](HOLDERS[holder]())
-
-
-@pytest.mark.parametrize("copied", ["copy", "deepcopy", "pickle"])
-def test_a_copy_of_a_token_file_reads_the_file_itself(copied: str, tmp_path: Path) -> None:
-    path = tmp_path / "token"
-    path.write_text(SECRET)
-    original = TokenFile(path)
-    assert original() == SECRET
-    assert SECRET.encode() not in pickle.dumps(original)
-    twin = pickle.loads(pickle.dumps(original)) if copied == "pickle" else COPIES[copied](original)
-    path.write_text("another")
-    assert isinstance(twin, TokenFile)
-    assert (twin.path, twin()) == (str(path), "another")
 
 
 def test_a_redacted_value_shows_nothing() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from circleci_async import CircleCI, InvalidArgument, NotFound, RetryPolicy, TokenFile, TransportError, __version__
+from circleci_async import CircleCI, InvalidArgument, NotFound, RetryPolicy, TransportError, __version__
 from circleci_async.core.credentials import Auth
 from circleci_async.models import Artifact
 from tests.frames import chain
@@ -240,7 +240,7 @@ async def test_a_token_that_has_changed_is_still_noticed(tmp_path: Path) -> None
         return response
 
     async with raw_server(answer(401, {}), answer(200, ME)) as server:
-        async with CircleCI(TokenFile(file), host=server.url, retry=ONCE, middlewares=(rotate,)) as circle:
+        async with CircleCI(file.read_text, host=server.url, retry=ONCE, middlewares=(rotate,)) as circle:
             await circle.users.me()
         assert [request.headers["circle-token"] for request in server.requests] == ["old", "new"]
 

@@ -106,15 +106,6 @@ def folder(tmp_path: Path) -> Path:
 # Rows
 
 
-async def test_notebooks_show_the_first_rows(tmp_path: Path) -> None:
-    make_ledger(tmp_path, 1_234, text="<b>")
-    shown = (await ca.harvest_catalog(tmp_path))._repr_html_()
-    assert shown.count("<tr>") == 1 + 10
-    assert shown.endswith("<p>… 1,234 rows</p>")
-    assert "<td>&lt;b&gt;</td>" in shown
-    assert "<th>sha256</th>" in shown
-
-
 async def test_a_row_has_everything_known_about_a_file(into: Path) -> None:
     world = World()
     pipeline = world.project("gh/acme/api").pipeline(branch="main")

@@ -78,7 +78,7 @@ async def runs_by_status(circle: ca.CircleCI, project: str) -> None:
         if run.status == "success" and run.duration is not None:
             seconds[run.branch or "?"] += run.duration
         if run.status in {"failed", RunStatus.CANCELED}:
-            print(run.project, run.workflow, run.created_at.date(), str(run.status).upper())
+            print(run.id, run.created_at.date(), str(run.status).upper())
         if run.stopped_at and run.stopped_at - run.created_at > timedelta(hours=1):
             print("slow:", run.id)
     flaky = await circle.insights.flaky_tests(project)

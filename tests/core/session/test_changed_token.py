@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from circleci_async import AuthenticationError, CircleCI, RetryPolicy, TokenFile
+from circleci_async import AuthenticationError, CircleCI, RetryPolicy
 from circleci_async.core.credentials import Auth
 from circleci_async.models import Artifact
 from tests.raw_server import Behaviour, RawServer, Request, answer, raw_server
@@ -39,7 +39,7 @@ async def test_a_401_is_retried_once_with_the_changed_token(method: str, tmp_pat
     file = tmp_path / "token"
     file.write_text("old")
     async with raw_server(accepting("new", and_then=lambda: file.write_text("new"))) as server:
-        async with CircleCI(TokenFile(file), host=server.url, retry=ONCE) as circle:
+        async with CircleCI(file.read_text, host=server.url, retry=ONCE) as circle:
             assert await circle.request(method, "/me", json={"a": 1} if method == "POST" else None) == ME
             assert (circle.stats.requests, circle.stats.retries) == (2, 0)
         assert sent(server) == ["old", "new"]

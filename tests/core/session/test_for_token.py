@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import weakref
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -17,7 +16,6 @@ from circleci_async import (
     InvalidArgument,
     RateLimited,
     RetryPolicy,
-    TokenFile,
     capture_responses,
 )
 from circleci_async.models import Artifact
@@ -47,17 +45,15 @@ async def test_the_connection_is_shared_and_each_request_has_its_own_token() -> 
         assert server.connections == 1
 
 
-@pytest.mark.parametrize("kind", ["text", "function", "async function", "file"])
-async def test_every_kind_of_token_is_accepted(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["text", "function", "async function"])
+async def test_every_kind_of_token_is_accepted(kind: str) -> None:
     async def awaited() -> str:
         return CHILD
 
-    (tmp_path / "token").write_text(CHILD)
     tokens: dict[str, Any] = {
         "text": f" {CHILD}\n",
         "function": lambda: CHILD,
         "async function": awaited,
-        "file": TokenFile(tmp_path / "token"),
     }
     async with raw_server(answer(200, ME)) as server, CircleCI(PARENT, host=server.url, auth="bearer") as circle:
         await circle.for_token(tokens[kind]).users.me()
