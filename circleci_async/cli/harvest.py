@@ -4,7 +4,7 @@ import asyncio
 import re
 import shlex
 from collections.abc import Iterable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
@@ -109,10 +109,6 @@ async def run(
         option("Stop before less disk space is free; 256MiB by default.", metavar="SIZE", parser=parse_size),
     ] = None,
     ledger: LedgerFolder = None,
-    dask: Annotated[
-        str | None,
-        option("Download on the workers of this Dask scheduler, such as tcp://scheduler:8786.", metavar="ADDRESS"),
-    ] = None,
     concurrency: Annotated[int, concurrency_option("Concurrent downloads.")] = 32,
     file_attempts: Annotated[
         int, typer.Option(min=1, metavar="N", help="Attempts per file, each with all --attempts of its calls.")
@@ -150,26 +146,24 @@ async def run(
     )
     with HarvestEventLines(out) if out.is_json else HarvestProgressBar(out) as view:
         try:
-            async with nullcontext() if dask is None else _connect(dask) as workers:
-                report = await circle.harvest(
-                    projects,
-                    into,
-                    what=cast("list[HarvestKind]", kinds),
-                    ledger=ledger,
-                    select=select,
-                    layout=layout,
-                    scrub=False if no_scrub else scrub,
-                    ansi=ansi,
-                    concurrency=concurrency,
-                    attempts=file_attempts,
-                    max_files=max_files,
-                    max_bytes=max_bytes,
-                    min_free=min_free,
-                    dedupe=cast(Literal["hardlink"] | None, dedupe),
-                    recheck=recheck_since,
-                    on_progress=view.update,
-                    workers=workers,
-                )
+            report = await circle.harvest(
+                projects,
+                into,
+                what=cast("list[HarvestKind]", kinds),
+                ledger=ledger,
+                select=select,
+                layout=layout,
+                scrub=False if no_scrub else scrub,
+                ansi=ansi,
+                concurrency=concurrency,
+                attempts=file_attempts,
+                max_files=max_files,
+                max_bytes=max_bytes,
+                min_free=min_free,
+                dedupe=cast(Literal["hardlink"] | None, dedupe),
+                recheck=recheck_since,
+                on_progress=view.update,
+            )
         except asyncio.CancelledError:
             files, received = (view.progress.done, view.progress.bytes) if view.progress else (0, 0)
             summary = {"files": files, "bytes": received, "is_complete": False, "stopped": "interrupted"}
@@ -263,13 +257,6 @@ async def prune(
         would_be = "would be " if dry_run else ""
         out.say(f"{counted(report.files, 'file')}, {size(report.bytes)} {would_be}deleted from {printable(into)}")
     return 1 if report.failures else 0
-
-
-def _connect(scheduler: str) -> AbstractAsyncContextManager[Any]:
-    """Return a context that connects to a Dask scheduler, which is imported only for this."""
-    from ..harvest.workers.cluster import connect
-
-    return connect("--dask", scheduler)
 
 
 def _show_report(

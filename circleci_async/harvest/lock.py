@@ -4,10 +4,9 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 from ..core.uninterrupted import uninterrupted
 from ..downloads.directory import Directory
@@ -68,39 +67,14 @@ class Lock:
             self._file = -1
 
 
-class Locks:
-    """Locks several folders, in this order, until `release`."""
-
-    def __init__(self, roots: Iterable[Path], bucket: str | None = None) -> None:
-        self._locks: list[Lock] = []
-        try:
-            for root in roots:
-                self._locks.append(Lock(root, bucket))
-        except BaseException:
-            self.release()
-            raise
-
-    def release(self) -> None:
-        """Release the locks. Idempotent."""
-        for lock in self._locks:
-            lock.release()
-
-
-class _Releasable(Protocol):
-    def release(self) -> None: ...
-
-
-AnyLock = TypeVar("AnyLock", bound=_Releasable)
-
-
-async def acquire(lock: Callable[[], AnyLock]) -> AnyLock:
-    """Return the lock that `lock` acquires, in a thread. Releases it if cancelled meanwhile."""
+async def acquire(lock: Callable[[], ExitStack]) -> ExitStack:
+    """Return the locks that `lock` acquires, in a thread. Releases them if cancelled meanwhile."""
     acquiring = asyncio.get_running_loop().run_in_executor(None, lock)
     try:
         return await uninterrupted(acquiring)
     except asyncio.CancelledError:
         if acquiring.exception() is None:
-            acquiring.result().release()
+            acquiring.result().close()
         raise
 
 

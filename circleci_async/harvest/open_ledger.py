@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import ExitStack, asynccontextmanager, closing
 
 from attrs import evolve
 
@@ -14,7 +14,7 @@ from .ledger.remote.reading import fetch_to_read
 from .ledger.remote.remote_ledger import RemoteLedger
 from .ledger.schema import connect_to_read
 from .ledger.writer import LedgerWriter
-from .lock import Locks, acquire, is_locked
+from .lock import Lock, acquire, is_locked
 
 
 @asynccontextmanager
@@ -24,16 +24,13 @@ async def open_ledger(place: Place, on_lost: Callable[[CircleCIError], None]) ->
     `on_lost`: called if its changes cannot be stored any more: the run must end. Raises `LedgerBusy` if another run
     uses the ledger, `LedgerError`, and `StoreError`.
     """
-    lock = await acquire(lambda: _create_and_lock(place))
-    try:
+    with await acquire(lambda: _create_and_lock(place)):
         if place.bucket is None or place.is_local:
             async with LedgerWriter(place.ledger) as writer:
                 yield writer
         else:
             async with RemoteLedger(place.bucket, place.ledger, on_lost=on_lost) as remote:
                 yield remote.writer
-    finally:
-        lock.release()
 
 
 async def readable(place: Place) -> Place:
@@ -66,7 +63,7 @@ async def check_not_running(place: Place, verb: str) -> None:
         raise LedgerBusy(f"a harvest is running in {place}: {verb} after it has ended")
 
 
-def _create_and_lock(place: Place) -> Locks:
+def _create_and_lock(place: Place) -> ExitStack:
     """Create the folders of a place, and lock them."""
     roots = list(dict.fromkeys(filter(None, (place.folder, place.ledger))))
     for root in roots:
@@ -76,4 +73,7 @@ def _create_and_lock(place: Place) -> Locks:
             name = "into" if root == place.folder else "ledger"
             why = f"{name} must be a folder, and this is a file" if root.is_file() else error.strerror or error
             raise LedgerError(f"cannot create {root}: {why}") from error
-    return Locks(roots, None if place.is_local else place.location)
+    with ExitStack() as locks:
+        for root in roots:
+            locks.callback(Lock(root, None if place.is_local else place.location).release)
+        return locks.pop_all()

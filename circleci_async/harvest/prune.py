@@ -20,7 +20,7 @@ from .destination.files import FinishedFile, FinishedFiles, Status
 from .destination.opening import finished_files
 from .destination.place import HarvestDestination, Place, resolve
 from .destination.store_threads import StoreThreads
-from .ledger.files import FILE_TABLES
+from .ledger.records import FILE_TABLES
 from .ledger.schema import connect_to_read, ledger_errors
 from .open_ledger import check_exists, check_not_running, open_ledger, readable
 

@@ -13,7 +13,7 @@ from ..errors import CircleCIError, DownloadError
 from ..untrusted_text import named, shown_list
 from .destination.place import Place
 from .kinds import KINDS, HarvestKind, file_kind
-from .ledger.files import FILE_COLUMNS, FILE_TABLES
+from .ledger.records import FILE_COLUMNS, FILE_TABLES
 from .ledger.schema import LEDGER_NAME, connect_to_read, damaged, ledger_errors
 
 __all__ = ["HarvestFailure", "HarvestReport", "HarvestedFile", "OnFile"]

@@ -14,7 +14,6 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.harvest.ledger import schema
-from circleci_async.harvest.ledger.writer import LedgerWriter
 from circleci_async.harvest.lock import Lock, is_locked
 from circleci_async.harvest.placement import Placement
 from circleci_async.testing import FakeCircleCI, World
@@ -229,15 +228,6 @@ def test_a_lock_that_is_not_available_raises(into: Path, monkeypatch: pytest.Mon
         Lock(into)
 
 
-def test_a_lock_is_released_once(into: Path) -> None:
-    into.mkdir()
-    held = Lock(into)
-    held.release()
-    held.release()
-    Lock(into).release()
-    assert not is_locked(into / "missing")
-
-
 # The layout stays
 
 
@@ -281,14 +271,6 @@ async def test_an_error_while_files_are_committed_ends_the_run(into: Path, monke
         report = await harvest(fake, into)
         report.raise_for_failures()
     assert tree(into) == usual_tree(all_artifacts(world))
-
-
-async def test_a_writer_that_is_not_open_raises(into: Path) -> None:
-    writer = LedgerWriter(into)
-    with pytest.raises(RuntimeError, match="not open"):
-        await writer.execute(lambda sql: None)
-    await writer.close()
-    await writer.close()
 
 
 async def test_a_ledger_of_the_first_edition_is_continued(into: Path) -> None:

@@ -368,18 +368,7 @@ async def test_a_killed_harvest_keeps_the_lists_it_has_read(old: FakeCircleCI, i
     assert tree(into) == usual_tree(all_artifacts(old.world))
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        "items = '[['",
-        "items = '[1]'",
-        "items = '{}'",
-        "items = '[[1, 2, 3, 4], [5, null, 7]]'",
-        "items = replace(items, '\"success\"', 'null')",
-        "read = 'soon'",
-        "read = '2026-01-01T00:00:00'",
-    ],
-)
+@pytest.mark.parametrize("change", ["items = '[['", "items = '[1]'", "read = 'soon'"])
 async def test_records_that_cannot_be_read_are_requested_again(change: str, old: FakeCircleCI, into: Path) -> None:
     await harvest(old, into)
     change_ledger(into, f"UPDATE ended SET {change}")
@@ -387,13 +376,6 @@ async def test_records_that_cannot_be_read_are_requested_again(change: str, old:
     (await harvest(old, into)).raise_for_failures()
     assert last(old) == {"pipeline": 1, "workflow": 2, "job": 2}
     assert len(rows(into, "SELECT 1 FROM ended")) == 4
-
-
-async def test_values_of_other_types_are_a_damaged_ledger(old: FakeCircleCI, into: Path) -> None:
-    await harvest(old, into)
-    change_ledger(into, "UPDATE ended SET items = x'00'")
-    with pytest.raises(ca.LedgerError, match="is damaged"):
-        await harvest(old, into)
 
 
 # Ledgers of earlier versions

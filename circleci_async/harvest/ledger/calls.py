@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from ..destination.files import FinishedFiles
-from .files import FILE_COLUMNS, FILE_TABLES
+from .records import FILE_COLUMNS, FILE_TABLES
 from .runs import Run
 from .values import error_text
 from .writer import LedgerWriter, transactional

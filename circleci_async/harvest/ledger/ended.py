@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from ...models.jobs import JobStatus
 from ...models.workflows import Workflow, WorkflowStatus
-from ...untrusted_text import is_valid_unicode
 from .records import ListedJob
+from .values import valid_text
 from .writer import LedgerWriter, transactional
 
 T = TypeVar("T")
@@ -25,8 +25,7 @@ class EndedWorkflows(NamedTuple):
 class EndedLists:
     """Records whole lists, independent of the selection, so that runs with any selection can use them.
 
-    A record that cannot be read counts as none: the list is requested again. So does that of an id that SQLite cannot
-    store.
+    A record that cannot be read counts as none: the list is requested again.
     """
 
     def __init__(self, writer: LedgerWriter) -> None:
@@ -55,55 +54,36 @@ class EndedLists:
 
     @transactional
     def _get(self, sql: sqlite3.Connection, kind: str, key: str, parse: Callable[[datetime, Any], T]) -> T | None:
-        if not is_valid_unicode(key):
-            return None
-        row = sql.execute("SELECT read, items FROM ended WHERE kind = ? AND key = ?", (kind, key)).fetchone()
+        row = sql.execute(
+            "SELECT read, items FROM ended WHERE kind = ? AND key = ?", (kind, valid_text(key))
+        ).fetchone()
         if row is None:
             return None
         read, items = row
-        if not items.startswith("["):  # text and objects can be iterated too
-            return None
         try:
-            return parse(_time(read), json.loads(items))
-        except (ValueError, TypeError, RecursionError):
+            return parse(datetime.fromisoformat(read), json.loads(items))
+        except (ValueError, TypeError):
             return None
 
     @transactional
     def _record(self, sql: sqlite3.Connection, kind: str, key: str, read_at: datetime, items: list[Any]) -> None:
-        if not is_valid_unicode(key):
-            return
         text = json.dumps(items, separators=(",", ":"))
-        sql.execute("INSERT OR REPLACE INTO ended VALUES (?, ?, ?, ?)", (kind, key, read_at.isoformat(), text))
+        sql.execute(
+            "INSERT OR REPLACE INTO ended VALUES (?, ?, ?, ?)", (kind, valid_text(key), read_at.isoformat(), text)
+        )
 
     @transactional
     def _forget(self, sql: sqlite3.Connection, kind: str, key: str) -> None:
-        sql.execute("DELETE FROM ended WHERE kind = ? AND key = ?", (kind, key))
+        sql.execute("DELETE FROM ended WHERE kind = ? AND key = ?", (kind, valid_text(key)))
 
 
 def _workflows(read_at: datetime, items: Any) -> EndedWorkflows:
     workflows = [
-        Workflow(
-            id=_checked(str, id), name=_checked(str, name), created_at=_time(created), status=WorkflowStatus(status)
-        )
+        Workflow(id=id, name=name, created_at=datetime.fromisoformat(created), status=WorkflowStatus(status))
         for id, name, created, status in items
     ]
     return EndedWorkflows(read_at, workflows)
 
 
 def _jobs(read_at: datetime, items: Any) -> list[ListedJob]:
-    return [ListedJob(_checked(int, number), _checked(str, name), JobStatus(status)) for number, name, status in items]
-
-
-def _checked(kind: type[T], value: Any) -> T:
-    """Return a value of this type. Raises `TypeError` for another one."""
-    if type(value) is not kind:
-        raise TypeError(value)
-    return value
-
-
-def _time(text: str) -> datetime:
-    """Parse a time with a time zone. Raises `ValueError`, `TypeError`."""
-    time = datetime.fromisoformat(text)
-    if time.tzinfo is None:
-        raise ValueError(text)
-    return time
+    return [ListedJob(number, name, JobStatus(status)) for number, name, status in items]

@@ -2,11 +2,22 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ...models.jobs import JobStatus
 from ..kinds import HarvestKind
 from .values import valid_text
+
+FILE_TABLES: Final = (
+    "artifacts JOIN jobs ON jobs.id = job"
+    " LEFT JOIN pipelines ON pipelines.project = jobs.project AND pipelines.number = jobs.pipeline"
+)
+
+FILE_COLUMNS: Final = (
+    "target, size, sha256, etag, finished, jobs.project, pipeline, workflow, name, jobs.number, node, path, url,"
+    " pipelines.id, created, branch, tag, revision, jobs.kind"
+)
+"""The columns of a finished file, with its job and its pipeline, in `FILE_TABLES`."""
 
 
 class QueuedArtifact(NamedTuple):

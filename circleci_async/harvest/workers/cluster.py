@@ -2,10 +2,8 @@
 
 import asyncio
 import pickle
-import re
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable
 from importlib.resources import files
 from typing import Any, Final, TypeVar
 
@@ -21,8 +19,6 @@ CONNECT_TIMEOUT: Final = 15.0
 
 ANSWER_TIMEOUT: float = 10.0
 """Seconds to wait for a new worker. The scheduler tries for 30 s to connect to one that has died."""
-
-_ADDRESS: Final = re.compile(r"(?:[a-z]+://)?[^/\s]+:[0-9]{1,5}/?")
 
 _RUN_AGAIN: Final = "Run the same command again: it continues."
 
@@ -151,7 +147,9 @@ async def _result_of(future: Any) -> bytes:
 
 def checked_client(workers: Any) -> Cluster:
     """Return the cluster of the argument `workers`. Raises `InvalidArgument`, or `ConfigurationError` without Dask."""
-    check_installed(f"workers={type(workers).__name__}")
+    if not is_installed("distributed"):
+        name = f"workers={type(workers).__name__}"
+        raise ConfigurationError(f"{name} needs the extra 'dask': install it with `pip install 'circleci-async[dask]'`")
     from distributed import Client
 
     if not isinstance(workers, Client):
@@ -163,35 +161,6 @@ def checked_client(workers: Any) -> Cluster:
     if not client.loop.asyncio_loop.is_running():
         raise InvalidArgument("workers is a client of another event loop, which is not running: create it in this one")
     return Cluster(client)
-
-
-def check_installed(name: str) -> None:
-    """Raise a `ConfigurationError` that names the extra, if it is missing."""
-    if not is_installed("distributed"):
-        raise ConfigurationError(f"{name} needs the extra 'dask': install it with `pip install 'circleci-async[dask]'`")
-
-
-@asynccontextmanager
-async def connect(name: str, address: str) -> AsyncGenerator[Any]:
-    """Connect to a scheduler such as `tcp://scheduler:8786`, which the argument or option `name` names.
-
-    Raises `InvalidArgument`, `ConfigurationError` without Dask, and `WorkersError`.
-    """
-    check_installed(f"{name} {address}")
-    if not _ADDRESS.fullmatch(address):
-        raise InvalidArgument(f"{name} must be an address such as tcp://scheduler:8786, got {address!r}")
-    from distributed import Client
-
-    connecting: Any = Client
-    try:
-        client = await connecting(address, asynchronous=True, timeout=CONNECT_TIMEOUT, set_as_default=False)
-    except (OSError, ValueError) as error:
-        reason = WorkersError(f"cannot connect to the Dask scheduler {address}: {_text(error)}")
-    else:
-        async with client:
-            yield client
-        return
-    raise reason
 
 
 def _text(error: Exception) -> str:

@@ -1,8 +1,5 @@
-"""The arguments `workers` and `send_token`, the messages to the workers, and the command line."""
+"""The arguments `workers` and `send_token`, and the messages to the workers."""
 
-import asyncio
-import json
-import os
 import pickle
 import re
 import subprocess
@@ -14,16 +11,12 @@ import pytest
 from obstore.store import MemoryStore
 
 import circleci_async as ca
-from circleci_async.cli.app import main
 from circleci_async.core.state import SharedSettings
 from circleci_async.harvest.bounds import TooLarge
 from circleci_async.harvest.downloader import BoundReached
 from circleci_async.harvest.workers.batch_fetcher import BatchFetcher
 from circleci_async.harvest.workers.messages import ClientSpec
-from circleci_async.testing import FakeCircleCI
-from tests.harvest.harvests import all_artifacts, small_world, tree, usual_tree
 
-from .clusters import Cluster
 from .conftest import connected
 
 SECRET = "cci_secret_0123456789abcdef"
@@ -126,30 +119,3 @@ def test_errors_of_harvests_survive_pickling(error: ca.CircleCIError) -> None:
     assert type(copy) is type(error)
     assert vars(copy) == vars(error)
     assert str(copy) == str(error)
-
-
-@pytest.mark.parametrize("address", ["nowhere", "tcp://h", "tcp://h:1/x y"])
-def test_the_command_refuses_an_invalid_address(
-    address: str, into: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("CIRCLE_TOKEN", "token")
-    monkeypatch.setenv("CIRCLE_HOST", "http://127.0.0.1:9")
-    with pytest.raises(SystemExit) as ended:
-        main(["harvest", "run", "gh/acme/api", "--into", str(into), "--dask", address])
-    assert ended.value.code == 2
-    assert f"--dask must be an address such as tcp://scheduler:8786, got '{address}'" in capsys.readouterr().err
-
-
-async def test_the_command_downloads_on_workers(shared_cluster: Cluster, into: Path) -> None:
-    world = small_world(pipelines=1)
-    command = ["-m", "circleci_async", "harvest", "run", "gh/acme/api", "--into", str(into), "--json", "--dask"]
-    async with FakeCircleCI(world) as fake:
-        env = {**os.environ, **fake.environment}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, *command, shared_cluster.address, env=env, stdout=subprocess.PIPE
-        )
-        output, _ = await process.communicate()
-    assert process.returncode == 0
-    summary = json.loads(output.splitlines()[-1])
-    assert (summary["files"], summary["is_complete"]) == (8, True)
-    assert tree(into) == usual_tree(all_artifacts(world))

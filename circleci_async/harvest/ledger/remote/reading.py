@@ -1,7 +1,7 @@
 """Reading a remote ledger, also while a harvest writes it: for `harvest status`, `verify` and `catalog`."""
 
 import asyncio
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from threading import Event
 from typing import Final
@@ -35,7 +35,7 @@ async def fetch_to_read(bucket: Bucket, folder: Path) -> Path:
     `StoreError`.
     """
     copy = folder / READING_FOLDER
-    lock = await _locked(copy)
+    locks = await _locked(copy)
     stop = Event()
     try:
         with closing(StoreThreads(1)) as threads:
@@ -50,11 +50,11 @@ async def fetch_to_read(bucket: Bucket, folder: Path) -> Path:
         if found is None or not (copy / LEDGER_NAME).exists():
             raise LedgerError(f"no harvest in {bucket.location}: it contains no {MANIFEST}")
     finally:
-        lock.release()
+        locks.close()
     return copy
 
 
-async def _locked(folder: Path) -> Lock:
+async def _locked(folder: Path) -> ExitStack:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + LOCK_TIMEOUT
     while True:
@@ -66,7 +66,9 @@ async def _locked(folder: Path) -> Lock:
         await asyncio.sleep(LOCK_INTERVAL)
 
 
-def _create_and_lock(folder: Path) -> Lock:
+def _create_and_lock(folder: Path) -> ExitStack:
     with local_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    return Lock(folder)
+    locks = ExitStack()
+    locks.callback(Lock(folder).release)
+    return locks

@@ -4,13 +4,13 @@ import gzip
 import hashlib
 import os
 import tempfile
+import zlib
 from pathlib import Path
 from threading import Event
-from typing import IO, Final
+from typing import Final
 
 from attrs import evolve
 
-from ....core.gzip_decoder import GzipDecoder, GzipError
 from ....errors import LedgerError
 from ...destination.bucket import Bucket
 from ..schema import LEDGER_NAME
@@ -37,25 +37,27 @@ def download_snapshot(bucket: Bucket, manifest: Manifest, target: Path, stop: Ev
         reason = "it is missing" if status is None else f"it has {status.size:,} instead of {manifest.size:,} bytes"
         raise damaged(bucket, key, reason)
     digest = hashlib.sha256()
-    decoder = GzipDecoder(max_piece=PIECE)
+    unpacker = zlib.decompressobj(wbits=31)
     size = 0
     try:
         with target.open("wb") as file:
             for piece in bucket.pieces(key):
                 check_not_stopped(stop)
                 digest.update(piece)
-                for unpacked in decoder.feed(piece):
-                    size += file.write(unpacked)
+                packed = piece
+                while packed:
+                    size += file.write(unpacker.decompress(packed, PIECE))
                     if size > manifest.file_size:
                         raise ValueError(f"it unpacks to more than {manifest.file_size:,} bytes")
-            decoder.end()
+                    packed = unpacker.unconsumed_tail
+            size += file.write(unpacker.flush())
             file.flush()
             os.fsync(file.fileno())
         if digest.hexdigest() != manifest.sha256:
             raise ValueError("its SHA-256 is another one than the manifest says")
-        if size != manifest.file_size:
+        if size != manifest.file_size or not unpacker.eof:
             raise ValueError(f"it unpacks to {size:,} instead of {manifest.file_size:,} bytes")
-    except (ValueError, GzipError) as error:
+    except (ValueError, zlib.error) as error:
         reason = str(error)
     else:
         return
@@ -78,13 +80,9 @@ def upload_snapshot(bucket: Bucket, folder: Path, old: Manifest, stop: Event) ->
                 zipped.write(piece)
             file_size = source.tell()
         size = packed.tell()
-        sha256 = _sha256(packed)
+        packed.seek(0)
+        sha256 = hashlib.file_digest(packed, "sha256").hexdigest()
         packed.seek(0)
         check_not_stopped(stop)
         bucket.put(name, packed)
     return evolve(old, generation=old.generation + 1, snapshot=name, size=size, sha256=sha256, file_size=file_size)
-
-
-def _sha256(file: IO[bytes]) -> str:
-    file.seek(0)
-    return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]

@@ -225,38 +225,6 @@ async def test_a_run_whose_lease_could_not_be_renewed_is_lost(tmp_path: Path) ->
         assert run.remote.error is run.lost[0]
 
 
-async def test_the_renewal_ends_if_it_is_cancelled_when_the_store_responds(
-    bucket: FaultyBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    loop = asyncio.get_running_loop()
-    async with running(bucket, tmp_path / "a") as run:
-        monkeypatch.setattr(remote_ledger, "RENEWAL_INTERVAL", 0.0)
-        idle = run.remote._threads._idle
-        for steps in range(6):  # of the event loop, between the response and the cancellation
-            requested, may_respond = asyncio.Event(), threading.Event()
-
-            def respond(
-                action: str, key: str, requested: asyncio.Event = requested, may_respond: threading.Event = may_respond
-            ) -> None:
-                loop.call_soon_threadsafe(requested.set)
-                may_respond.wait()
-
-            bucket.before = respond
-            renewing = asyncio.create_task(run.remote._renew(loop.time()))
-            await requested.wait()
-            while idle.acquire(blocking=False):
-                pass
-            may_respond.set()
-            idle.acquire()  # the thread has passed on the response
-            idle.release()
-            for _ in range(steps):
-                await asyncio.sleep(0)
-            renewing.cancel()
-            await asyncio.wait([renewing], timeout=10)
-            assert renewing.cancelled()
-    assert run.lost == []
-
-
 async def test_a_stale_holder_cannot_store_a_segment(bucket: FaultyBucket, tmp_path: Path) -> None:
     async with running(bucket, tmp_path / "a") as stale:
         await stale.set("kept")
