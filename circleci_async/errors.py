@@ -45,9 +45,6 @@ __all__ = [
 MAX_FAULTS = 10
 """Faults that a `DecodeError` lists."""
 
-MAX_COUNTED = 20_000
-"""Faults of a list or map after which the rest is not decoded: a faulty item takes as long as about ten valid ones."""
-
 
 class CircleCIError(Exception):
     """Base of every error of this package.
@@ -263,8 +260,7 @@ class DecodeError(CircleCIError):
     """The response does not match the model.
 
     `faults` lists the first `MAX_FAULTS` faulty fields, each with its fault, such as
-    `$.items[3].id: required, but absent`. `fault_count` is the number of all; counting
-    stops soon after 20,000. `body` is the start of the body as text.
+    `$.items[3].id: required, but absent`. `body` is the start of the body as text.
     """
 
     what: str = "the response"
@@ -273,21 +269,10 @@ class DecodeError(CircleCIError):
     page: tuple[tuple[Any, ...], str | None] | None = None
     """The other items of a page of a list, and the token of the next page, if only some items are faulty."""
 
-    def __init__(
-        self,
-        faults: tuple[str, ...],
-        *,
-        method: str = "",
-        url: str = "",
-        body: str = "",
-        fault_count: int | None = None,
-    ) -> None:
+    def __init__(self, faults: tuple[str, ...], *, method: str = "", url: str = "", body: str = "") -> None:
         self.faults: tuple[str, ...] = tuple(map(shown, faults[:MAX_FAULTS]))
         super().__init__(self.faults)
-        self.fault_count: int = len(faults) if fault_count is None else fault_count
-        more = self.fault_count - len(self.faults)
-        at_least = "at least " if self.fault_count >= MAX_COUNTED else ""
-        rest = f"; and {at_least}{more} more of {at_least}{self.fault_count} faults" if more else ""
+        rest = "; and more faults" if len(faults) > MAX_FAULTS else ""
         self.message: str = shown("; ".join(self.faults) + rest, MAX_ERROR)
         self.method = method
         self.url = url

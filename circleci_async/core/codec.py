@@ -1,13 +1,13 @@
 """Decode bytes into models, and models into plain data. The only module that imports cattrs.
 
 A body is structured by a fast converter, which stops at the first fault. If that fails, a detailed converter structures
-it again to find every fault and its path. Both create their hooks when a class is first used.
+it again to name the first faults and their paths. Both create their hooks when a class is first used.
 """
 
 import functools
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -17,17 +17,16 @@ from typing import Any, Generic, NoReturn, TypeVar, Union, cast, get_args, get_o
 from uuid import UUID
 
 import attrs
-from cattrs import ClassValidationError, Converter
+from cattrs import Converter, IterableValidationError, IterableValidationNote, transform_error
 from cattrs.cols import list_structure_factory
 from cattrs.cols import mapping_structure_factory as dict_structure_factory  # pyright: ignore[reportUnknownVariableType]  # cattrs leaves two of its parameters untyped
 from cattrs.gen import make_dict_structure_fn
 
-from ..errors import MAX_COUNTED, MAX_FAULTS, DecodeError
+from ..errors import MAX_FAULTS, DecodeError
 from ..slug import OrgSlug, ProjectSlug
-from ..untrusted_text import quoted
+from ..untrusted_text import MAX_QUOTED, quoted
 from . import json_parts
 from .error_bodies import MAX_BODY
-from .faults import Fault, reason_of
 
 __all__ = ["to_dict", "to_json"]
 
@@ -92,9 +91,8 @@ def structure(
     try:
         return cast(T, structure_in_detail(data, kind))
     except Exception as error:  # noqa: BLE001  # any error here is a fault of the body
-        faults = _Faults()
-        faults.add(error, "$")
-    raise DecodeError(tuple(faults.first), fault_count=faults.count, method=method, url=url, body=_text(body))
+        faults = tuple(map(_fault_text, transform_error(error, "$", _reason_of)))
+    raise DecodeError(faults, method=method, url=url, body=_text(body))
 
 
 def decode_page(
@@ -261,14 +259,18 @@ def _optional_factory(kind: Any, converter: Converter) -> Hook:
 
 def _list_factory(kind: Any, converter: Converter) -> Hook:
     structure: Hook = list_structure_factory(kind, converter)
-    if converter.detailed_validation:
-        structure = _items_in_detail(get_args(kind)[0], converter)
+    inner = get_args(kind)[0]
+    structure_item = converter.get_structure_hook(inner)
     frozen = get_origin(kind) is tuple
 
     def structure_list(value: Any, _: Any) -> list[Any] | tuple[Any, ...]:
         if type(value) is not list:
             raise Fault("a list", value)
-        items: list[Any] = structure(value, kind)
+        items: list[Any]
+        if converter.detailed_validation:
+            items = _structure_each(enumerate(value), structure_item, inner)
+        else:
+            items = structure(value, kind)
         return tuple(items) if frozen else items
 
     return structure_list
@@ -276,13 +278,16 @@ def _list_factory(kind: Any, converter: Converter) -> Hook:
 
 def _mapping_factory(kind: Any, converter: Converter) -> Hook:
     structure = cast(Callable[[Any, Any], dict[str, Any]], dict_structure_factory(kind, converter))
-    if converter.detailed_validation:
-        structure = _values_in_detail(get_args(kind)[1], converter)
+    inner = get_args(kind)[1]
+    structure_value = converter.get_structure_hook(inner)
 
     def structure_mapping(value: Any, _: Any) -> dict[str, Any]:
         if type(value) is not dict:
             raise Fault("an object", value)
-        return structure(cast(dict[str, Any], value), kind)
+        given = cast(dict[str, Any], value)
+        if converter.detailed_validation:
+            return dict(zip(given, _structure_each(given.items(), structure_value, inner), strict=True))
+        return structure(given, kind)
 
     return structure_mapping
 
@@ -346,65 +351,49 @@ def _fast_structure(kind: Any) -> Hook:
     return _converter(detailed=False).get_structure_hook(kind)
 
 
-class _Faults(Exception):
-    """The faults of a value: the first ones, each with its path below the value, and the number of all."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first: list[str] = []
-        self.count = 0
-
-    def add(self, error: BaseException, place: str) -> None:
-        """Add the faults in an error of the detailed converter."""
-        if isinstance(error, ClassValidationError):
-            noted, bare = error.group_exceptions()
-            for inner, note in noted:
-                self.add(inner, f"{place}.{note.name}")
-            for inner in bare:
-                self.add(inner, place)
-        elif isinstance(error, _Faults):
-            self._add([f"{place}{fault}" for fault in error.first], error.count)
-        else:
-            self._add([f"{place}: {reason_of(error)}"], 1)
-
-    def _add(self, first: list[str], count: int) -> None:
-        self.first += first[: MAX_FAULTS - len(self.first)]
-        self.count += count
-
-
-def _items_in_detail(kind: Any, converter: Converter) -> Hook:
-    structure = converter.get_structure_hook(kind)
-
-    def structure_items(values: Any, _: Any) -> list[Any]:
-        return list(_in_detail(((f"[{n}]", value) for n, value in enumerate(values)), structure, kind))
-
-    return structure_items
-
-
-def _values_in_detail(kind: Any, converter: Converter) -> Hook:
-    structure = converter.get_structure_hook(kind)
-
-    def structure_values(values: Any, _: Any) -> dict[str, Any]:
-        named = ((f"[{quoted(name)}]", value) for name, value in values.items())
-        return dict(zip(values, _in_detail(named, structure, kind), strict=True))
-
-    return structure_values
-
-
-def _in_detail(values: Iterable[tuple[str, Any]], structure: Hook, kind: Any) -> Iterator[Any]:
-    """Yield the structured values. Raises `_Faults`, which is small, unlike an exception group of all faults."""
-    faults = _Faults()
+def _structure_each(values: Iterable[tuple[int | str, Any]], structure: Hook, kind: Any) -> list[Any]:
+    """Return the structured values of a list or map. Stops when there are more faults than an error shows."""
+    structured: list[Any] = []
+    errors: list[Exception] = []
     for place, value in values:
         try:
-            structured = structure(value, kind)
+            structured.append(structure(value, kind))
         except Exception as error:  # noqa: BLE001  # any error here is a fault of the value
-            faults.add(error, place)
-            if faults.count >= MAX_COUNTED:
+            error.add_note(IterableValidationNote("", place, kind))
+            errors.append(error)
+            if len(errors) > MAX_FAULTS:
                 break
-        else:
-            yield structured
-    if faults.count:
-        raise faults
+    if errors:
+        raise IterableValidationError("", errors, kind)
+    return structured
+
+
+class Fault(ValueError):
+    """A value does not match the model. Its message is shown to the user."""
+
+    def __init__(self, expected: str, value: object) -> None:
+        super().__init__(f"expected {expected}, got {_describe(value)}")
+
+
+def _describe(value: object) -> str:
+    if isinstance(value, str):
+        return quoted(value)
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
+    number = json.dumps(value)
+    return number if len(number) <= MAX_QUOTED else f"{number[:MAX_QUOTED]}…"
+
+
+def _reason_of(error: BaseException, _: Any) -> str:
+    if isinstance(error, Fault):
+        return str(error)
+    return "required, but absent" if isinstance(error, KeyError) else f"invalid ({type(error).__name__})"
+
+
+def _fault_text(fault: str) -> str:
+    """Return the text of `transform_error`, "reason @ $.path", with the path first."""
+    reason, _, path = fault.rpartition(" @ $")
+    return f"${path}: {reason}"
 
 
 def _unstructure_datetime(moment: datetime) -> str:

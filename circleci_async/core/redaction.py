@@ -89,7 +89,6 @@ def _redact(values: _Redactor, error: BaseException | None) -> None:
                 method=error.method,
                 url=error.url,
                 body=values.redact(error.body),
-                fault_count=error.fault_count,
             )
         error = error.__cause__ or error.__context__
 

@@ -118,13 +118,6 @@ def test_the_models_differ_from_the_description_only_as_listed() -> None:
         "UsageExport.error_reason is only on one side",
         "UsageExport.start is only on one side",
         # The request determines them.
-        "JobMetrics.project is only on one side",
-        "JobMetrics.workflow is only on one side",
-        "JobTimeseries.project is only on one side",
-        "JobTimeseries.workflow is only on one side",
-        "WorkflowMetrics.project is only on one side",
-        "WorkflowRun.project is only on one side",
-        "WorkflowRun.workflow is only on one side",
         # The description does not state the format. The API returns dates.
         "getFlakyTests.flaky_tests[].workflow_created_at must be a date",
         # An update changes a part of a timetable.

@@ -93,21 +93,12 @@ async def test_a_large_list_is_decoded_without_blocking_the_event_loop() -> None
         assert ticks > 3
 
 
-async def test_many_faults_are_found_without_blocking_the_event_loop() -> None:
+async def test_a_body_of_many_faults_is_a_short_error() -> None:
     items = [{"login": n} for n in range(20_000)]
     async with raw_server(answer(200, items)) as server, connect(server) as circle:
-        fetching = asyncio.create_task(circle.users.collaborations())
-        while circle.stats.received == 0:
-            await asyncio.sleep(0.001)
-        ticks = 0
-        while not fetching.done():
-            await asyncio.sleep(0.001)
-            ticks += 1
-        with pytest.raises(DecodeError) as caught:
-            await fetching
-        assert caught.value.fault_count == 20_000
+        with pytest.raises(DecodeError, match=r"GET http.*/me/collaborations .*\$\[0\]\.name: required") as caught:
+            await circle.users.collaborations()
         assert len(str(caught.value)) < 2_000
-        assert ticks > 3
 
 
 @pytest.mark.parametrize("call", ["model", "json"])
