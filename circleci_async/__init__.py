@@ -18,7 +18,6 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
     from . import webhooks as webhooks
     from .client import *
     from .config.tokens import *
-    from .core.as_completed import *
     from .core.attempt import *
     from .core.attempts import *
     from .core.capture import *
@@ -66,7 +65,6 @@ if TYPE_CHECKING:  # `_exports` finds the same names at run time
 _MODULES = (
     "client",
     "config.tokens",
-    "core.as_completed",
     "core.attempt",
     "core.attempts",
     "core.capture",

@@ -1,12 +1,12 @@
 """Insights, with reports and a snapshot of the metrics of many projects."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from contextlib import aclosing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ..core.arguments import check_word
-from ..core.as_completed import as_completed
+from ..core.fan_out import fan_out
 from ..endpoints.insights import Insights as Endpoints
 from ..endpoints.resource import ProjectRef, ProjectsRef
 from ..errors import CircleCIError
@@ -134,22 +134,23 @@ class Insights(Endpoints):
         """
         check_word("reporting_window", reporting_window, ReportingWindow)
 
-        async def fetch(project: ProjectSlug | CircleCIError) -> list[WorkflowMetrics]:
-            if isinstance(project, CircleCIError):
-                raise project
-            metrics = self.workflows(
-                project, branch=branch, all_branches=all_branches, reporting_window=reporting_window
-            )
-            return await metrics.collect()
+        async def fetch(each: "tuple[Any, ProjectSlug | CircleCIError]") -> list[WorkflowMetrics]:
+            if isinstance(each[1], CircleCIError):
+                raise each[1]
+            options: dict[str, Any] = {"branch": branch, "all_branches": all_branches}
+            return await self.workflows(each[1], reporting_window=reporting_window, **options).collect()
 
-        async def calls() -> AsyncGenerator[tuple[Any, Coroutine[Any, Any, list[WorkflowMetrics]]], None]:
+        async def results() -> AsyncGenerator[tuple[Any, list[WorkflowMetrics] | CircleCIError], None]:
             from ..projects.given import each_project  # only now: it loads the models of other groups
 
-            async with aclosing(each_project(self._session, projects)) as each:
-                async for project, slug in each:
-                    yield project, fetch(slug)
+            given = each_project(self._session, projects)
+            async with aclosing(fan_out(given, fetch, concurrency=concurrency)) as outcomes:
+                async for (project, _), outcome in outcomes:
+                    if isinstance(outcome, Exception) and not isinstance(outcome, CircleCIError):
+                        raise outcome
+                    yield project, outcome
 
-        return as_completed(calls(), concurrency=concurrency)
+        return results()
 
     async def report(
         self,

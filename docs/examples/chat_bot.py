@@ -109,9 +109,7 @@ class Bot:
             return
         await self._chat.post(thread, f"Rerunning: {', '.join(workflow.name for workflow in failed)}.")
         rerun = partial(self._circle.workflows.rerun_and_wait, from_failed=True, timeout=self._timeout)
-        async for _, result in ca.as_completed({workflow: rerun(workflow.id) for workflow in failed}):
-            if isinstance(result, ca.CircleCIError):
-                raise result
+        await asyncio.gather(*(rerun(workflow.id) for workflow in failed))
         await self._follow(thread, self._pipelines[thread])  # its result includes the reruns
 
     async def _cancel(self, thread: str) -> None:

@@ -77,14 +77,18 @@ async def missing(old: ca.Paged[T], new: ca.Paged[T], name: Callable[[T], str]) 
     return [item for item in items if name(item) not in existing]
 
 
-async def run(to: str, steps: Steps, dry_run: bool) -> None:
-    """Add what is missing, and print it."""
-    async for what, call in steps:
-        if dry_run:
-            call.close()
-        else:
-            await call
-        print(f"{to}: {what}", flush=True)
+async def run(to: str, steps: Steps, dry_run: bool) -> tuple[str, ca.CircleCIError | None]:
+    """Add what is missing, and print it. Return `to`, and the error that ended it."""
+    try:
+        async for what, call in steps:
+            if dry_run:
+                call.close()
+            else:
+                await call
+            print(f"{to}: {what}", flush=True)
+    except ca.CircleCIError as error:
+        return to, error
+    return to, None
 
 
 async def main(old: str, new: str, secrets: Path, dry_run: bool) -> list[str]:
@@ -96,9 +100,8 @@ async def main(old: str, new: str, secrets: Path, dry_run: bool) -> list[str]:
             {each.name: project_steps(circle, each.name, old, new, known) for each in await projects.collect()},
             {f"context {each.name}": context_steps(circle, each, new, known) for each in await contexts.collect()},
         ):
-            done = 0
-            async for to, error in ca.as_completed({to: run(to, steps, dry_run) for to, steps in copies.items()}):
-                done += 1
+            for done, copy in enumerate(asyncio.as_completed([run(*each, dry_run) for each in copies.items()]), 1):
+                to, error = await copy
                 print(f"{done}/{len(copies)} {to}: {error or 'done'}", file=sys.stderr)
                 failures += [f"{to}: {error}"] if error else []
     return failures

@@ -76,10 +76,8 @@ class Bot:
         last = await self.circle.pipelines.wait(pipeline_id, timeout=self.timeout)
         reruns = {each.name: rerun(each.id, timeout=self.timeout) for each in last.workflows if each.status == "failed"}
         await self.chat.post(f"{project}: rerunning {', '.join(reruns) or 'nothing, since no workflow has failed'}.")
-        async for _, result in ca.as_completed(reruns):
-            if isinstance(result, ca.CircleCIError):
-                raise result
-            await self._report(project, result)
+        for rerun_result in asyncio.as_completed(reruns.values()):
+            await self._report(project, await rerun_result)
 
     async def _newest(self, project: str) -> str:
         if pipeline := await self.circle.pipelines.mine(project).first():

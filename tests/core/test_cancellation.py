@@ -9,7 +9,7 @@ from itertools import cycle
 
 import pytest
 
-from circleci_async import CircleCI, CircleCIError, RetryPolicy, as_completed
+from circleci_async import CircleCI, CircleCIError, RetryPolicy
 from circleci_async.core.fan_out import fan_out
 from circleci_async.core.limiter import Limiter, WaitLimit
 from circleci_async.core.stats import Stats
@@ -64,11 +64,6 @@ async def one_for_each_of_a_list(circle: CircleCI) -> object:
         return [outcome async for outcome in outcomes]
 
 
-async def one_for_each_key(circle: CircleCI) -> object:
-    calls = as_completed({number: circle.users.me() for number in range(8)}, concurrency=3)
-    return [result async for _, result in calls]
-
-
 async def a_snapshot(circle: CircleCI) -> object:
     return [result async for result in circle.insights.snapshot(["gh/a/b", "gh/a/c", "gh/a/d"], concurrency=2)]
 
@@ -85,7 +80,6 @@ WORKS = [
     a_walk,
     many_at_once,
     one_for_each_of_a_list,
-    one_for_each_key,
     a_snapshot,
     a_stream,
 ]

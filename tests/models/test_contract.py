@@ -117,7 +117,6 @@ def test_the_models_differ_from_the_description_only_as_listed() -> None:
         "UsageExport.end is only on one side",
         "UsageExport.error_reason is only on one side",
         "UsageExport.start is only on one side",
-        # The request determines them.
         # The description does not state the format. The API returns dates.
         "getFlakyTests.flaky_tests[].workflow_created_at must be a date",
         # An update changes a part of a timetable.

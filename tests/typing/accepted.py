@@ -1,6 +1,5 @@
 """Code that both type checkers must accept. It is never run: `assert_type` is checked statically."""
 
-import asyncio
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
@@ -32,7 +31,6 @@ from circleci_async.models import (
     DeployVersion,
     EnvironmentVariable,
     EventPreset,
-    FlakyTestReport,
     JobDetails,
     JobStatus,
     JobStep,
@@ -51,7 +49,6 @@ from circleci_async.models import (
     PipelineDefinition,
     Policy,
     PolicyBundleDiff,
-    Project,
     ProjectSettings,
     Ref,
     ReportingWindow,
@@ -436,38 +433,6 @@ async def many_projects(
     await circle.harvest("gh/acme", "out")
     await circle.harvest(circle.projects.list("gh/acme"), "out")
     circle.pipelines.list(await circle.projects.get("gh/acme/api"))
-
-
-async def many_calls(circle: CircleCI, projects: list[str], slugs: list[ca.ProjectSlug]) -> None:
-    reports = ca.as_completed({project: circle.insights.flaky_tests(project) for project in projects}, concurrency=16)
-    async for project, report in reports:
-        assert_type(project, str)
-        assert_type(report, FlakyTestReport | ca.CircleCIError)
-    await reports.aclose()
-    async for slug, pipelines in ca.as_completed({slug: circle.pipelines.list(slug) for slug in slugs}):
-        assert_type(slug, ca.ProjectSlug)
-        assert_type(pipelines, list[Pipeline] | ca.CircleCIError)
-    tasks = {number: asyncio.create_task(circle.jobs.get(PROJECT, number)) for number in range(3)}
-    async for number, job in ca.as_completed(tasks):
-        assert_type(number, int)
-        assert_type(job, JobDetails | ca.CircleCIError)
-    async for slug, pipelines in ca.as_completed((slug, circle.pipelines.list(slug)) for slug in slugs):
-        assert_type(slug, ca.ProjectSlug)
-        assert_type(pipelines, list[Pipeline] | ca.CircleCIError)
-    async for each, found in ca.as_completed(
-        (each, circle.projects.get(each)) async for each in circle.projects.list("gh/a")
-    ):
-        assert_type(each, ListedProject)
-        assert_type(found, Project | ca.CircleCIError)
-    either: dict[int, Awaitable[User] | ca.Paged[Pipeline]] = {
-        1: circle.users.me(),
-        2: circle.pipelines.list("gh/a/b"),
-    }
-    async for number, what in ca.as_completed(either):
-        assert_type(number, int)
-        assert_type(what, User | list[Pipeline] | ca.CircleCIError)
-    async for _ in ca.as_completed({1: circle.users.me(), 2: circle.pipelines.list("gh/a/b")}):
-        break
 
 
 async def harvests(circle: CircleCI, on_progress: Callable[[ca.HarvestEvent], None]) -> None:

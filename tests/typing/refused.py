@@ -101,9 +101,6 @@ async def wrong_use_of_many(circle: ca.CircleCI) -> None:
     circle.projects.list(7)  # type: ignore[arg-type]
     circle.insights.snapshot(7)  # type: ignore[call-overload]
     circle.insights.snapshot([7])  # type: ignore[list-item]
-    ca.as_completed(circle.users.me())  # type: ignore[call-overload]
-    ca.as_completed([circle.users.me()])  # type: ignore[arg-type]
-    ca.as_completed({1: 2})  # type: ignore[arg-type]
 
 
 def wrong_options() -> None:
