@@ -11,7 +11,6 @@ import pytest
 import circleci_async as ca
 from circleci_async.harvest.workers import cluster as cluster_module
 from circleci_async.harvest.workers import pool
-from circleci_async.harvest.workers.cluster import Cluster as ClusterClient
 from circleci_async.testing import FakeCircleCI, Fault
 from circleci_async.testing.server.exchange import Request
 from tests.harvest.harvests import QUICK, all_artifacts, harvest, small_world, states, tree, usual_tree
@@ -168,17 +167,6 @@ async def test_the_client_can_be_used_after_a_cancelled_harvest(client: Any, int
             check_nothing_in_use(circle)
         assert (await harvest(fake, into, workers=client)).is_complete
     assert tree(into) == usual_tree(all_artifacts(world))
-
-
-async def test_a_cancellation_is_not_lost_when_the_scheduler_answers(client: Any) -> None:
-    answer = asyncio.get_running_loop().create_future()
-    asking = asyncio.create_task(ClusterClient(client)._ask(lambda: answer))
-    while not answer._callbacks:
-        await asyncio.sleep(0)
-    answer.set_result(None)
-    asking.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await asking
 
 
 async def test_a_client_that_cancels_all_who_wait(shared_cluster: Cluster, into: Path) -> None:
