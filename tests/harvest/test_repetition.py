@@ -161,18 +161,38 @@ async def test_unfinished_workflows_are_requested_again_however_old(status: str,
     world = pipelines_of(OLD)
     pipeline = build(world, OLD)
     waiting = pipeline.workflow("deploy", status=status)
-    waiting.job("hold", approval=True)
+    hold = waiting.job("hold", approval=True)
     async with FakeCircleCI(world) as fake:
         await harvest(fake, into)
         last(fake)
         await harvest(fake, into)
         assert last(fake) == {"pipeline": 1, "workflow": 1, "job": 1}
         fill(waiting.job("push"), 2)
+        hold.end("success", NOW)
         waiting.status = "success"
         assert files(await harvest(fake, into)) == (2, 2, 0)
         last(fake)
         await harvest(fake, into)
         assert last(fake) == {"pipeline": 1}
+
+
+@pytest.mark.parametrize("age", [YOUNG, OLD])
+@pytest.mark.parametrize("select", [None, ca.Selection(since=NOW - OLD - timedelta(days=1))])
+async def test_an_approval_in_a_failed_workflow_is_not_missed(
+    select: ca.Selection | None, age: timedelta, into: Path
+) -> None:
+    """A workflow with a failed job can have an approval on hold, and continues when it is approved."""
+    world = World()
+    workflow = build(world, age, status="failed").workflows[0]
+    hold = workflow.job("hold", status="on_hold", approval=True)
+    async with FakeCircleCI(world) as fake:
+        await harvest(fake, into, select=select)
+        fill(workflow.job("push"), 2)
+        hold.end("success", NOW)
+        assert files(await harvest(fake, into, select=select)) == (2, 1, 0)
+        last(fake)
+        await harvest(fake, into, select=select)
+        assert last(fake) == {"pipeline": 1} if age == OLD else {"pipeline": 1, "workflow": 1}
 
 
 @pytest.mark.parametrize("state", ["setup", "setup-pending", "pending"])
