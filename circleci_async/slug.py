@@ -6,7 +6,7 @@ The only module that quotes path segments.
 import re
 from functools import lru_cache
 from typing import Final, Protocol
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 from uuid import UUID
 
 import attrs
@@ -17,23 +17,18 @@ from .untrusted_text import is_valid_unicode
 __all__ = ["OrgSlug", "ProjectSlug", "segment"]
 
 _VCS: Final = {"gh": "gh", "github": "gh", "bb": "bb", "bitbucket": "bb", "circleci": "circleci"}
-_REPOSITORY_HOSTS: Final = {
-    "github.com": "gh",
-    "www.github.com": "gh",
-    "ssh.github.com": "gh",
-    "bitbucket.org": "bb",
-    "www.bitbucket.org": "bb",
-    "altssh.bitbucket.org": "bb",
-}
+_REPOSITORY_HOSTS: Final = {"github.com": "gh", "bitbucket.org": "bb"}
 
-_URL = re.compile(r"[a-z][a-z0-9+.-]{0,30}://", re.IGNORECASE)
+# https://github.com/acme/api, github.com/acme/api, git@github.com:acme/api.git
+_URL = re.compile(
+    r"""(?: (?: https? | ssh ):// (?: [^/@]* @ )? (?P<full> [^/@:]+ ) (?: : [0-9]+ )? /
+          | (?: [^/@:]+ @ )? (?P<short> [a-z0-9-]+ (?: \. [a-z0-9-]+ )+ ) (?: : (?: [0-9]+ / )? | / ) )
+        (?P<path> [^?#]* ) .*""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_NO_SCHEME = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?/", re.IGNORECASE)  # github.com/acme/api
 _SCHEME = re.compile(r"^(?:[a-z][a-z0-9+.-]{0,30}:)?/+", re.IGNORECASE)
 _QUERY = re.compile(r"[?#]")
-_GITLAB_HOST = re.compile(r"(?:www\.|altssh\.)?gitlab\.", re.IGNORECASE)  # also GitLab on a company's own host
-_NO_SCHEME = re.compile(
-    r"(?:[^/@]*@)?[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?(?=[/?#]|$)", re.IGNORECASE
-)  # github.com/acme/api
-_SCP = re.compile(r"(?:[^/@:]+@)?(?P<host>[^/@:]+):(?P<path>.*)")  # git@github.com:acme/api.git
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -43,7 +38,7 @@ def _page(sections: str, names: int) -> str:
     Only paths of the old web app start with the slug. It had no `circleci/...` slugs; accepting them here would match
     the repositories of an organization named "circleci" on any host.
     """
-    return rf"/(?:(?:{sections})/|(?!circleci/))({'|'.join(_VCS)})((?:/[^/]+){{{names}}})(?:/.*)?"
+    return rf"(?:(?:{sections})/|(?!circleci/))({'|'.join(_VCS)})((?:/[^/]+){{{names}}})(?:/.*)?"
 
 
 _PROJECT_SECTIONS: Final = (
@@ -105,7 +100,7 @@ class OrgSlug:
     def parse(cls, text: "str | OrgSlug") -> "OrgSlug":
         """Parse a slug, or the URL of a page of the organization or of one of its projects, with or without `https://`.
 
-        Slugs: `gh/acme`, `github/...`, `bb/...`, `bitbucket/...`, `circleci/<opaque>`, or `gh%2Facme`.
+        Slugs: `gh/acme`, `github/...`, `bb/...`, `bitbucket/...`, `circleci/<opaque>`.
         Raises `InvalidArgument` for anything else.
         """
         if isinstance(text, OrgSlug):
@@ -144,7 +139,7 @@ class ProjectSlug:
 
         The `https://` of a URL can be missing.
 
-        Slugs: `gh/acme/api`, `github/...`, `bb/...`, `bitbucket/...`, `circleci/<opaque>/<opaque>`, or `gh%2F...`.
+        Slugs: `gh/acme/api`, `github/...`, `bb/...`, `bitbucket/...`, `circleci/<opaque>/<opaque>`.
         Repositories: on github.com and bitbucket.org, by https, ssh or `git@host:`.
         Web app: pipelines, workflows, jobs, insights and settings of a project, on circleci.com or a CircleCI server.
         Raises `InvalidArgument` for anything else.
@@ -240,7 +235,7 @@ def org_segment(organization: str | OrgSlug | UUID) -> str:
     """Return an organization slug or id as one path segment: `gh%2Facme`, or the id unchanged."""
     if isinstance(organization, str):
         organization = organization.strip()
-        if "/" in unquote(organization):
+        if "/" in organization:
             organization = OrgSlug.parse(organization)
     return segment(str(organization) if isinstance(organization, OrgSlug) else organization)
 
@@ -263,47 +258,23 @@ def _segments(text: object, count: int) -> list[str] | None:
     """Return the `count` segments of a slug or URL, decoded but unchecked, or None if it has another number."""
     if not isinstance(text, str) or _CONTROL.search(text := text.strip()):
         return None
-    text = with_scheme(text)
-    try:
-        if _URL.match(text):
-            url = urlsplit(text)
-            segments = _from_url(url.hostname or "", url.path, count)
-        elif scp := _SCP.fullmatch(text):
-            segments = _from_repository(scp["host"], scp["path"], count)
-        else:
-            segments = (text if "/" in text else unquote(text, errors="strict")).split("/")
-    except ValueError:  # an invalid URL, or not UTF-8 when decoded
-        return None
+    url = _URL.fullmatch(text)
+    segments = _from_url(url["full"] or url["short"], url["path"], count) if url else text.split("/")
     return segments if len(segments) == count else None
 
 
 def _from_url(host: str, path: str, count: int) -> list[str]:
-    if _vcs_of(host):
-        return _from_repository(host, path, count)
-    page = re.fullmatch(_PROJECT_PAGE if count == 3 else _ORGANIZATION_PAGE, path)
-    return [page[1], *_decoded(page[2])] if page else []
-
-
-def _vcs_of(host: str) -> str | None:
-    """Return the vcs of a host of repositories. That of GitLab is rejected with a specific message."""
-    return _REPOSITORY_HOSTS.get(host.lower()) or ("gitlab" if _GITLAB_HOST.match(host) else None)
-
-
-def _from_repository(host: str, path: str, count: int) -> list[str]:
-    """Return the vcs and the first names of a repository's path, without a branch or pull request after them."""
-    vcs = _vcs_of(host)
-    if vcs is None:
+    host = host.lower().removeprefix("www.")
+    vcs = _REPOSITORY_HOSTS.get(host) or ("gitlab" if host.startswith("gitlab.") else None)
+    if vcs:  # a repository, perhaps with a branch or pull request after it, or an organization on GitHub
+        names = (path.removeprefix("orgs/") if count == 2 else path).split("/")[: count - 1]
+        if count == 3:
+            names[-1] = names[-1].removesuffix(".git")
+    elif page := re.fullmatch(_PROJECT_PAGE if count == 3 else _ORGANIZATION_PAGE, path):
+        vcs, names = page[1], page[2].removeprefix("/").split("/")
+    else:
         return []
-    if count == 2 and path.startswith("/orgs/"):  # pages of an organization on GitHub
-        path = path.removeprefix("/orgs")
-    names = _decoded(path)[: count - 1]
-    if count == 3:
-        names[-1] = names[-1].removesuffix(".git")
-    return [vcs, *names]
-
-
-def _decoded(path: str) -> list[str]:
-    return [unquote(name, errors="strict") for name in path.removeprefix("/").split("/")]
+    return [vcs, *map(unquote, names)]
 
 
 def _shown(text: object) -> str:

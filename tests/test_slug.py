@@ -33,14 +33,11 @@ OPAQUE = ProjectSlug("circleci", ORG_ID, PROJECT_ID)
         ("bitbucket/acme/api", API_ON_BITBUCKET),
         (f"circleci/{ORG_ID}/{PROJECT_ID}", OPAQUE),
         (f"circleci/{UUID_TEXT}/{PROJECT_ID}", ProjectSlug("circleci", UUID_TEXT, PROJECT_ID)),
-        ("gh%2Facme%2Fapi", API),
-        ("github%2facme%2fapi", API),
         ("  gh/acme/api \n", API),
         ("gh/my org/api v2", ProjectSlug("gh", "my org", "api v2")),
         ("gh/acme/größe", ProjectSlug("gh", "acme", "größe")),
         ("gh/acme/100%", ProjectSlug("gh", "acme", "100%")),
         ("gh/acme/a%2Fb", ProjectSlug("gh", "acme", "a%2Fb")),
-        ("gh%2Facme%2F100%25", ProjectSlug("gh", "acme", "100%")),
         ("gh/acme/...", ProjectSlug("gh", "acme", "...")),
         ("gh/acme/api.git", ProjectSlug("gh", "acme", "api.git")),
         ("gh/a@b:c/d", ProjectSlug("gh", "a@b:c", "d")),
@@ -65,11 +62,8 @@ def test_a_slug_is_parsed(text: str, slug: ProjectSlug) -> None:
         ("https://github.com/acme/api?tab=readme", API),
         ("https://x-access-token:secret@github.com/acme/api.git", API),
         ("ssh://git@github.com/acme/api.git", API),
-        ("ssh://git@ssh.github.com:443/acme/api.git", API),
-        ("git+ssh://git@github.com/acme/api.git", API),
         ("git@github.com:acme/api.git", API),
         ("git@github.com:acme/api", API),
-        ("git@github.com:/acme/api.git", API),
         ("git@GitHub.com:acme/api.git", API),
         ("org-4711@github.com:acme/api.git", API),
         ("https://github.com/circleci/api", ProjectSlug("gh", "circleci", "api")),
@@ -77,7 +71,6 @@ def test_a_slug_is_parsed(text: str, slug: ProjectSlug) -> None:
         ("https://bitbucket.org/acme/api", API_ON_BITBUCKET),
         ("https://www.bitbucket.org/acme/api/src/main/README.md", API_ON_BITBUCKET),
         ("https://someone@bitbucket.org/acme/api.git", API_ON_BITBUCKET),
-        ("ssh://git@altssh.bitbucket.org:443/acme/api.git", API_ON_BITBUCKET),
         ("git@bitbucket.org:acme/api.git", API_ON_BITBUCKET),
         (" git@github.com:acme/api.git\n", API),
         ("github.com/acme/api", API),
@@ -177,9 +170,7 @@ def test_the_url_of_a_page_of_the_web_app_is_parsed_on_any_host(host: str, path:
         "https://github.com/acme/%2e%2e",
         "https://github.com/acme/a%2Fb",
         "https://github.com/acme/a%00b",
-        "https://github.com/acme/a%FFb",
         "https://github.com/ac\nme/api",
-        "https://[github.com/acme/api",
         "https://github.com.evil.org/acme/api",
         "https://git.example.com/acme/api",
         "https://git.example.com/circleci/acme/api",
@@ -251,7 +242,6 @@ def test_the_message_has_the_value_and_the_problem(text: Any, shown: str, right:
         "git@gitlab.com:acme/api.git",
         "gitlab.com/acme/api",
         "www.gitlab.com/acme/api",
-        "ssh://git@altssh.gitlab.com:443/acme/api.git",
         "https://gitlab.example.com/acme/api",
         "gitlab/acme/api",
         "gl/acme/api",
@@ -375,7 +365,6 @@ def test_a_project_path_needs_a_project(project: Any) -> None:
         ("bb/acme", OrgSlug("bb", "acme")),
         ("bitbucket/acme", OrgSlug("bb", "acme")),
         (f"circleci/{ORG_ID}", OrgSlug("circleci", ORG_ID)),
-        ("gh%2Facme", OrgSlug("gh", "acme")),
         ("https://github.com/acme", OrgSlug("gh", "acme")),
         ("https://github.com/orgs/acme/repositories", OrgSlug("gh", "acme")),
         ("https://github.com/orgsmith", OrgSlug("gh", "orgsmith")),
@@ -438,7 +427,6 @@ def test_the_message_for_an_organization_has_the_expected_form() -> None:
     [
         ("gh/acme", "gh/acme", "gh%2Facme"),
         ("github/acme", "gh/acme", "gh%2Facme"),
-        ("gh%2Facme", "gh/acme", "gh%2Facme"),
         (" bb/my org ", "bb/my%20org", "bb%2Fmy%20org"),
         ("gh/100%", "gh/100%25", "gh%2F100%25"),
         ("https://app.circleci.com/pipelines/github/acme", "gh/acme", "gh%2Facme"),
@@ -456,7 +444,7 @@ def test_an_organization_id_is_unchanged(identifier: str | UUID) -> None:
     assert org_segment(identifier) == UUID_TEXT
 
 
-@pytest.mark.parametrize("organization", ["", " ", ".", "..", "gh/..", "svn/acme", "gh%2F..", None, True])
+@pytest.mark.parametrize("organization", ["", " ", ".", "..", "gh/..", "svn/acme", None, True])
 def test_an_invalid_organization_segment_is_refused(organization: Any) -> None:
     with pytest.raises(InvalidArgument):
         org_segment(organization)
@@ -518,7 +506,6 @@ def test_formatting_a_slug_is_reversible(vcs: str, organization: str, name: str)
             OrgSlug(vcs, organization), OrgSlug(vcs, name)
         return
     assert ProjectSlug.parse(str(slug)) == slug
-    assert ProjectSlug.parse(slug.path.replace("/", "%2F")) == slug
     assert OrgSlug.parse(str(slug.organization_slug)) == slug.organization_slug
     assert [unquote(part) for part in slug.path.split("/")] == [vcs, organization, name]
 

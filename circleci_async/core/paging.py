@@ -26,9 +26,6 @@ MAX_REPEATS = 2
 MAX_EMPTY = 100
 """Consecutive empty pages. A filter can leave out many items; a longer run might never end."""
 
-MAX_TOKEN = 4_096
-"""Characters of a page token, which becomes part of an address."""
-
 
 @frozen
 class Page(Generic[T]):
@@ -81,7 +78,7 @@ class Paged(Generic[T]):
         """Iterate the pages, from the page that the token `start` names (None: the first).
 
         Raises `PagingError` if the server repeats a token or one page, sends more than 100 empty pages in a row, or a
-        token that cannot be part of an address, because the iteration would not end. For a list that the API is known
+        token that is not valid Unicode, because the iteration would not end. For a list that the API is known
         to truncate, the iteration ends as `if_truncated` says instead, and no item is yielded twice.
         """
         self.is_truncated = self.is_missing = False
@@ -128,8 +125,6 @@ class Paged(Generic[T]):
             return f"the server repeated the page token {shown}, so the list would never end"
         if empty > MAX_EMPTY:
             return f"the server returned {empty} empty pages in a row"
-        if len(token) > MAX_TOKEN:
-            return f"the server returned a page token of {len(token)} characters, more than {MAX_TOKEN}"
         if not is_valid_unicode(token):
             return f"the server returned the page token {quoted(self._redact(token))}, which is not valid Unicode"
         return None

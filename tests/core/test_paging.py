@@ -159,17 +159,10 @@ async def test_a_hundred_empty_pages_are_skipped() -> None:
     assert await Paged(fetch).collect() == [0, 101, 202, 303]
 
 
-@pytest.mark.parametrize(
-    ("token", "message"),
-    [
-        ("t" * 4_097, "a page token of 4097 characters, more than 4096"),
-        ("\ud800", r"'\\ud800', which is not valid Unicode"),
-    ],
-)
-async def test_a_token_that_cannot_be_part_of_an_address_is_an_error(token: str, message: str) -> None:
+async def test_a_token_that_cannot_be_part_of_an_address_is_an_error() -> None:
     found: list[int] = []
-    with pytest.raises(PagingError, match=message):
-        async for item in Paged(Pages({None: ((1, 2), token)}).fetch):
+    with pytest.raises(PagingError, match=r"'\\ud800', which is not valid Unicode"):
+        async for item in Paged(Pages({None: ((1, 2), "\ud800")}).fetch):
             found.append(item)
     assert found == [1, 2]
 

@@ -38,7 +38,6 @@ async def test_the_api_receives_the_arguments_in_its_own_form(example: Example) 
         ("bitbucket/acme/api", "bb/acme/api"),
         ("circleci/9YytKzouJxzu4TjCRFqAoD/44n9wujWcTnVZ2b5S8Fnat",) * 2,
         ("gh/acme corp/a%2Fpi+x\u00e9", "gh/acme%20corp/a%252Fpi%2Bx%C3%A9"),
-        ("gh%2Facme%2Fapi", "gh/acme/api"),
         ("https://github.com/acme/api.git", "gh/acme/api"),
         (ProjectSlug("gh", "acme", "a?b#c&d"), "gh/acme/a%3Fb%23c%26d"),
     ],

@@ -13,7 +13,7 @@ from tests.raw_server import answer, raw_server
 OPAQUE = "circleci/9YytKzouJxzu4TjCRFqAoD"
 
 
-@pytest.mark.parametrize("organization", ["gh/acme", "github/acme", "gh%2Facme", OrgSlug("gh", "acme"), "id", "UUID"])
+@pytest.mark.parametrize("organization", ["gh/acme", "github/acme", OrgSlug("gh", "acme"), "id", "UUID"])
 async def test_an_organization_is_identified_by_slug_or_id(organization: Any) -> None:
     world = World()
     acme = world.organization("gh/acme")
@@ -34,11 +34,11 @@ async def test_only_organization_slugs_are_sent_with_an_escaped_slash() -> None:
     world.project("gh/acme/api")
     async with FakeCircleCI(world) as fake, fake.client() as circle:
         await circle.organizations.get("gh/acme")
-        await circle.projects.settings("gh%2Facme%2Fapi")
-        await circle.projects.update_settings("gh%2Facme%2Fapi", disable_ssh=True)
-        await circle.pipelines.run("gh%2Facme%2Fapi")
-        await circle.projects.set_up("gh%2Facme%2Fweb")
-        await circle.projects.delete("gh%2Facme%2Fapi")
+        await circle.projects.settings("gh/acme/api")
+        await circle.projects.update_settings("gh/acme/api", disable_ssh=True)
+        await circle.pipelines.run("gh/acme/api")
+        await circle.projects.set_up("gh/acme/web")
+        await circle.projects.delete("gh/acme/api")
         assert [f"{request.method} {request.path}" for request in fake.requests] == [
             "GET /api/v2/organization/gh%2Facme",
             "GET /api/v2/project/gh/acme/api/settings",

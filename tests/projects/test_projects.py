@@ -277,7 +277,6 @@ async def test_a_listed_project_is_accepted_wherever_a_project_is_taken() -> Non
     ("given", "expected"),
     [
         ("gh/acme", ca.OrgSlug("gh", "acme")),
-        ("gh%2Facme", ca.OrgSlug("gh", "acme")),
         ("circleci/9YytKzouJxzu4TjCRFqAoD", ca.OrgSlug("circleci", "9YytKzouJxzu4TjCRFqAoD")),
         ("https://app.circleci.com/pipelines/github/acme", ca.OrgSlug("gh", "acme")),
         ("github.com/acme", ca.OrgSlug("gh", "acme")),

@@ -157,7 +157,6 @@ PARSERS = (
             *(
                 "gh/acme/api",
                 "github/acme/api",
-                "gh%2Facme%2Fapi",
                 "circleci/9YytKzouJxzu4TjCRFqAoD/44n9wujWcTnVZ2b5S8Fnat",
             ),
             *("git@github.com:acme/api.git", "https://user:pw@github.com/acme/api.git", PROJECT_PAGE),
@@ -201,7 +200,6 @@ PARSERS = (
         errors=(InvalidArgument,),
         seeds=(
             "gh/acme",
-            "gh%2Facme",
             "https://app.circleci.com/organization/github/acme/insights",
             "circleci/9YytKzouJxzu4TjCRFqAoD",
         ),
