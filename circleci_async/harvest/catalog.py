@@ -18,7 +18,7 @@ from ..downloads.replaced_file import replaced_file
 from ..errors import InvalidArgument, LedgerError
 from . import parquet
 from .destination.place import HarvestDestination, Place, resolve
-from .ledger.schema import connect_to_read, ledger_errors
+from .ledger.schema import connect_to_read
 from .ledger.values import valid_text
 from .open_ledger import readable
 from .report import FINISHED_FILES, HarvestedFile, Rows, file_maker
@@ -205,10 +205,5 @@ async def harvest_catalog(into: HarvestDestination, *, ledger: str | os.PathLike
     no harvest, or its ledger cannot be read.
     """
     place = await readable(resolve(into, ledger))
-    await asyncio.to_thread(_check, place.ledger)
+    (await asyncio.to_thread(connect_to_read, place.ledger)).close()
     return HarvestCatalog(place)
-
-
-def _check(folder: Path) -> None:
-    with ledger_errors(folder):
-        connect_to_read(folder).close()

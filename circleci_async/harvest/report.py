@@ -223,13 +223,8 @@ def all_files(place: Place, length: int) -> Rows[HarvestedFile]:
 
 
 def failures_of(place: Place, run: int) -> Rows[HarvestFailure]:
-    """Return the failures of a run."""
+    """Return the failures of a run; of run 0, those of all runs that no later run resolved."""
     return Rows(place, _FAILURES, (run, run, run), _failure)
-
-
-def all_failures(place: Place) -> Rows[HarvestFailure]:
-    """Return the failures of all runs that no later run resolved."""
-    return failures_of(place, 0)
 
 
 def file_maker(place: Place) -> Callable[..., HarvestedFile]:

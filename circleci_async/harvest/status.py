@@ -11,7 +11,7 @@ from attrs import field, frozen
 from .destination.place import HarvestDestination, Place, resolve
 from .ledger.schema import LEDGER_NAME, connect_to_read, damaged, ledger_errors
 from .open_ledger import is_running, readable
-from .report import HarvestedFile, HarvestFailure, all_failures, all_files, counted
+from .report import HarvestedFile, HarvestFailure, all_files, counted, failures_of
 
 __all__ = ["HarvestStatus", "harvest_status"]
 
@@ -101,7 +101,7 @@ def _read(place: Place, running: bool) -> HarvestStatus:
         began_at=began_at,
         ended_at=ended_at,
         files=all_files(place, done),
-        failures=all_failures(place),
+        failures=failures_of(place, 0),
         pruned=pruned,
         calls_due=calls_due,
     )

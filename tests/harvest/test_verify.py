@@ -9,10 +9,7 @@ from pathlib import Path
 import pytest
 
 import circleci_async as ca
-from circleci_async.downloads.directory import Directory
 from circleci_async.harvest import verify
-from circleci_async.harvest.destination import folder
-from circleci_async.harvest.destination.parts import file_checksum
 from circleci_async.testing import FakeCircleCI
 from tests.harvest.disks import unprivileged
 from tests.harvest.harvests import QUICK, all_artifacts, harvest, small_world, usual_place
@@ -185,23 +182,6 @@ async def test_a_file_that_was_altered_at_equal_size_is_not_linked(size: int, in
     assert {place.read_bytes() for place in places} == {b"a" * size}
     assert first.read_bytes() == b"b" * size
     assert (first.stat().st_nlink, places[0].stat().st_nlink) == (1, 3)
-
-
-async def test_the_content_of_a_linked_file_is_read_once(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    world = small_world(pipelines=2)
-    for artifact in all_artifacts(world):
-        artifact.replace(b"the same")
-    read: list[str] = []
-    checksum = file_checksum
-
-    def note(where: Directory, name: str) -> tuple[int, str]:
-        read.append(name)
-        return checksum(where, name)
-
-    monkeypatch.setattr(folder, "file_checksum", note)
-    async with FakeCircleCI(world) as fake, fake.client(retry=QUICK) as circle:
-        (await circle.harvest("gh/acme/api", into, dedupe="hardlink")).raise_for_failures()
-    assert len(read) == 1
 
 
 async def test_files_are_copies_where_hard_links_are_not_supported(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:

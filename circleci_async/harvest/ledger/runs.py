@@ -45,7 +45,8 @@ async def begin_run(
 
 async def end_run(writer: LedgerWriter, run: Run) -> None:
     """Record that a run finished. Raises `LedgerError`."""
-    await writer.execute(_end, run.id)
+    query = "UPDATE runs SET ended = ? WHERE id = ?"
+    await writer.execute(lambda sql: sql.execute(query, (_now(), run.id)))
 
 
 def _begin(sql: sqlite3.Connection, layout: Layout, projects: set[str], selection: str, dedupe: bool) -> Run:
@@ -77,10 +78,6 @@ def _record_layout(sql: sqlite3.Connection, layout: Layout, projects: set[str]) 
                 f" {', '.join(sorted(projects))} would collide"
             )
     sql.execute("INSERT OR REPLACE INTO settings VALUES ('layout', ?)", (known,))
-
-
-def _end(sql: sqlite3.Connection, run: int) -> None:
-    sql.execute("UPDATE runs SET ended = ? WHERE id = ?", (_now(), run))
 
 
 def _now() -> str:

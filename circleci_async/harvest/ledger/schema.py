@@ -250,16 +250,12 @@ def local_error(error: sqlite3.Error | OSError, root: Path) -> LedgerError:
     return LedgerError(f"cannot write to {root}: {error.strerror or error}")
 
 
-def _create_tables(connection: sqlite3.Connection) -> None:
-    _execute_all(connection, _TABLES)
-    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-    connection.execute("PRAGMA user_version = 1")
-
-
 def upgrade(connection: sqlite3.Connection, path: Path, version: int = VERSION) -> None:
     """Create the tables of an empty ledger, and upgrade those of an older one to this version. Raises `LedgerError`."""
-    if _is_empty(connection):
-        _create_tables(connection)
+    if connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is None:
+        _execute_all(connection, _TABLES)
+        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        connection.execute("PRAGMA user_version = 1")
     _upgrade(connection, _check_version(connection, path), version)
 
 
@@ -286,10 +282,6 @@ def ledger_error(error: sqlite3.Error, path: Path) -> LedgerError:
     if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
         return LedgerError(f"cannot write {path} ({error}): check the permissions of the folder and of the file")
     return LedgerError(f"cannot use {path}: {error}")
-
-
-def _is_empty(connection: sqlite3.Connection) -> bool:
-    return connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is None
 
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> int:
