@@ -17,31 +17,40 @@ from .server.exchange import Request
 from .server.faults import Fault, OnRequest
 from .server.limits import RateLimit
 from .state.builds import Artifact, Job, Pipeline, Workflow
-from .state.checkout_keys import CheckoutKey
-from .state.contexts import Context, ContextRestriction, ContextVariable
-from .state.deploy_environments import DeployEnvironment
-from .state.deploys import DeployComponent, DeployVersion
-from .state.environment_variables import EnvironmentVariable
+from .state.content import Message
 from .state.example import example_world
-from .state.groups import OrganizationGroup
 from .state.history import Regression
-from .state.job_tests import JobTest
-from .state.oidc import OidcClaimSet
-from .state.organizations import Organization
-from .state.otel import OtelExporter
-from .state.output import Message
-from .state.pipeline_definitions import PipelineDefinition, Trigger
-from .state.pipeline_errors import PipelineError
-from .state.pipeline_index import PipelineIndex
-from .state.policies import DecisionRecord, PolicyBook, PolicyDocument, Verdict
+from .state.organizations import (
+    AllowListEntry,
+    Context,
+    ContextRestriction,
+    ContextVariable,
+    DecisionRecord,
+    DeployEnvironment,
+    OidcClaimSet,
+    Organization,
+    OrganizationGroup,
+    OtelExporter,
+    PolicyBook,
+    PolicyDocument,
+    Repository,
+    Verdict,
+)
+from .state.project_records import (
+    CheckoutKey,
+    DeployComponent,
+    DeployVersion,
+    EnvironmentVariable,
+    PipelineDefinition,
+    PipelineIndex,
+    Schedule,
+    Trigger,
+)
 from .state.projects import Project
-from .state.registry import Registry
-from .state.repositories import Repository
-from .state.schedules import Schedule
+from .state.registry import Registry, User
+from .state.results import JobTest, PipelineError
 from .state.steps import Step
-from .state.url_orb_allow_list import AllowListEntry
 from .state.usage import Quota, UsageExport, UsageExports, UsagePart
-from .state.users import User
 from .state.webhooks import Delivery, Webhook
 from .state.world import World
 

@@ -15,18 +15,16 @@ from ..client import CircleCI
 from ..errors import InvalidArgument
 from .handlers import APIS
 from .server.api import ApiOrigin
-from .server.artifacts import ArtifactOrigin
+from .server.calls import PageTokens
 from .server.credentials import Accounts, sent_token
 from .server.delivery import Deliverer
 from .server.exchange import Origin, Request, Response, error_response
 from .server.faults import Body, Fault, Faults, OnRequest, fault_of
 from .server.limits import Bucket, RateLimit
 from .server.listener import Listener, reset, send
-from .server.pages import PageTokens
-from .server.signatures import Signer
-from .server.storage import StorageOrigin
+from .server.storage import ArtifactOrigin, Signer, StorageOrigin
 from .state.engine import Engine
-from .state.users import User
+from .state.registry import User
 from .state.world import World
 
 _EXPORT_LIFETIME = 36 * 60 * 60.0  # seconds that the signed URL of a usage export is valid

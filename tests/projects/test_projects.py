@@ -15,7 +15,7 @@ import circleci_async as ca
 from circleci_async.models import Organization
 from circleci_async.slug import project_or_organization
 from circleci_async.testing import FakeCircleCI, World
-from circleci_async.testing.state.timestamps import timestamp
+from circleci_async.testing.state.registry import timestamp
 from tests.leftovers import check_nothing_in_use
 from tests.raw_server import Behaviour, Request, answer, hang, raw_server
 

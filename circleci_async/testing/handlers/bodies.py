@@ -1,14 +1,11 @@
 """JSON bodies of the records that several groups return."""
 
-from ..server.validation import without_none
+from ..server.calls import without_none
 from ..state.builds import Artifact, Job, Pipeline, Workflow
-from ..state.job_tests import JobTest
 from ..state.organizations import Organization
 from ..state.projects import Project
-from ..state.statuses import WAITING
-from ..state.timestamps import timestamp
-from ..state.types import Json
-from ..state.users import User
+from ..state.registry import Json, User, timestamp
+from ..state.results import WAITING, JobTest
 
 
 def user(user: User) -> Json:

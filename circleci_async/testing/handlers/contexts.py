@@ -3,14 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from ..server.calls import ID, Call
+from ..server.calls import ID, Call, HttpError, found, one_of, parse_uuid, without_none
 from ..server.routing import Routes
-from ..server.validation import HttpError, found, one_of, parse_uuid, without_none
-from ..state.contexts import Context, ContextRestriction, ContextVariable
-from ..state.environment_variables import NAME, ending
-from ..state.organizations import Organization
-from ..state.timestamps import timestamp
-from ..state.types import Json
+from ..state.organizations import Context, ContextRestriction, ContextVariable, Organization
+from ..state.project_records import NAME, ending
+from ..state.registry import Json, timestamp
 
 ROUTES = Routes()
 

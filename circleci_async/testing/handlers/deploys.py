@@ -3,14 +3,11 @@
 from collections.abc import Mapping
 from uuid import UUID
 
-from ..server.calls import ID, Call
+from ..server.calls import ID, Call, find, parse_number, without_none
 from ..server.routing import Routes
-from ..server.validation import find, parse_number, without_none
-from ..state.deploy_environments import DeployEnvironment
-from ..state.deploys import DeployComponent, DeployVersion
-from ..state.organizations import Organization
-from ..state.timestamps import timestamp
-from ..state.types import Json
+from ..state.organizations import DeployEnvironment, Organization
+from ..state.project_records import DeployComponent, DeployVersion
+from ..state.registry import Json, timestamp
 
 ROUTES = Routes()
 

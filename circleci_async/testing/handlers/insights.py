@@ -3,15 +3,13 @@
 from collections.abc import Collection
 from datetime import timedelta
 
-from ..server.calls import ID, Call
+from ..server.calls import ID, Call, HttpError
 from ..server.routing import Routes
-from ..server.validation import HttpError
-from ..state import flakiness, insights
+from ..state import insights
 from ..state.builds import Workflow
 from ..state.insights import Window
 from ..state.projects import Project
-from ..state.timestamps import timestamp
-from ..state.types import Json
+from ..state.registry import Json, timestamp
 
 ROUTES = Routes()
 
@@ -95,7 +93,7 @@ def test_metrics(call: Call) -> Json:
     """Answer GET /insights/{project-slug}/workflows/{workflow-name}/test-metrics."""
     project, branches, name = call.project(), _branches(call), _workflow(call)
     runs = insights.runs(project, _latest(call), workflows=[name], branches=branches)
-    return flakiness.test_metrics(runs, flakiness.flaky_tests(project))
+    return insights.test_metrics(runs, insights.flaky_tests(project))
 
 
 @ROUTES.get("/insights/time-series/{project}/workflows/{workflow}/jobs")
@@ -138,7 +136,7 @@ def branches(call: Call) -> Json:
 @ROUTES.get("/insights/{project}/flaky-tests")
 def flaky_tests(call: Call) -> Json:
     """Answer GET /insights/{project-slug}/flaky-tests."""
-    found = flakiness.flaky_tests(call.project())
+    found = insights.flaky_tests(call.project())
     return {"flaky_tests": [_flaky(runs) for runs in found.values()], "total_flaky_tests": len(found)}
 
 
@@ -219,7 +217,7 @@ def _run(run: Workflow) -> Json:
     }
 
 
-def _flaky(failures: list[flakiness.Execution]) -> Json:
+def _flaky(failures: list[insights.Execution]) -> Json:
     latest = max(failures, key=lambda each: each.workflow.created_at)
     return {
         "time_wasted": round(sum(each.test.run_time for each in failures)),

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from ..server.calls import ID, Call
+from ..server.calls import ID, Call, HttpError, parse_uuid
 from ..server.exchange import Response, json_response
 from ..server.routing import Routes
-from ..server.validation import HttpError, parse_uuid
-from ..state.types import Json
+from ..state.registry import Json
 from . import bodies
 
 ROUTES = Routes()

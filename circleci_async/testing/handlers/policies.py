@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from ..server.calls import Call
+from ..server.calls import Call, HttpError, found, is_strings, one_of, parse_number
 from ..server.exchange import Response, json_response
 from ..server.routing import Routes
-from ..server.validation import HttpError, found, is_strings, one_of, parse_number
-from ..state.policies import DecisionRecord, PolicyBook, PolicyDocument, Verdict
-from ..state.timestamps import timestamp
-from ..state.types import Json
+from ..state.organizations import DecisionRecord, PolicyBook, PolicyDocument, Verdict
+from ..state.registry import Json, timestamp
 
 ROUTES = Routes()
 

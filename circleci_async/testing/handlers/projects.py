@@ -1,13 +1,13 @@
-"""Projects."""
+"""Projects, their settings, environment variables and checkout keys."""
 
 from typing import Any, cast
 
 from ...errors import InvalidArgument
-from ..server.calls import Call
+from ..server.calls import Call, HttpError, found, is_strings, one_of
 from ..server.routing import Routes
-from ..server.validation import HttpError, is_strings
+from ..state.project_records import NAME, CheckoutKey, EnvironmentVariable, ending
 from ..state.projects import Project
-from ..state.types import Json
+from ..state.registry import Json, timestamp
 from ..state.world import canonical
 from . import bodies
 from .pipelines import parameters
@@ -104,3 +104,101 @@ def rollback(call: Call) -> Json:
 
 def _settings(project: Project) -> Json:
     return {"advanced": dict(project.settings)}
+
+
+@ROUTES.get("/project/{project}/envvar", public=False)
+def variables(call: Call) -> Json:
+    """Answer GET /project/{project-slug}/envvar."""
+    project = call.project()
+    variables = list(project.environment_variables.values())
+    return call.page(variables, _describe_variable, key=lambda each: each.name, scope=f"variables {project.id}")
+
+
+@ROUTES.post("/project/{project}/envvar", status=201)
+def create_variable(call: Call) -> Json:
+    """Answer POST /project/{project-slug}/envvar."""
+    project = call.project()
+    body = call.body({"name": str, "value": str}, required=("name", "value"))
+    if not NAME.fullmatch(body["name"]):
+        raise HttpError(400, "name: expected letters, digits and underscores, and no digit at the beginning.")
+    return _describe_variable(project.environment_variable(body["name"], body["value"]))
+
+
+@ROUTES.get("/project/{project}/envvar/{name}", public=False)
+def variable_by_name(call: Call) -> Json:
+    """Answer GET /project/{project-slug}/envvar/{name}."""
+    return _describe_variable(_variable(call))
+
+
+@ROUTES.delete("/project/{project}/envvar/{name}")
+def delete_variable(call: Call) -> Json:
+    """Answer DELETE /project/{project-slug}/envvar/{name}."""
+    variable = _variable(call)
+    del call.project().environment_variables[variable.name]
+    return {"message": "Environment variable deleted."}
+
+
+def _variable(call: Call) -> EnvironmentVariable:
+    return found(call.project().environment_variables.get(call.values["name"]), "Environment variable")
+
+
+def _describe_variable(variable: EnvironmentVariable) -> Json:
+    return {
+        "name": variable.name,
+        "value": f"xxxx{ending(variable.value)}",
+        "created_at": timestamp(variable.created_at),
+    }
+
+
+@ROUTES.get("/project/{project}/checkout-key", public=False)
+def keys(call: Call) -> Json:
+    """Answer GET /project/{project-slug}/checkout-key."""
+    project = call.project()
+    digest = call.choice("digest", ("sha256", "md5"), "md5")
+
+    def describe(key: CheckoutKey) -> Json:
+        return _describe_key(project, key, key.sha256 if digest == "sha256" else key.md5)
+
+    return call.page(
+        project.checkout_keys, describe, key=lambda each: each.sha256, scope=f"checkout keys {project.id} {digest}"
+    )
+
+
+@ROUTES.post("/project/{project}/checkout-key", status=201)
+def create_key(call: Call) -> Json:
+    """Answer POST /project/{project-slug}/checkout-key."""
+    project = call.project()
+    type = one_of("type", call.body({"type": str}, required=("type",))["type"], ("user-key", "deploy-key"))
+    if project.organization.vcs == "circleci":
+        raise HttpError(400, "This project has no checkout keys.")
+    key = project.checkout_key(type)
+    return _describe_key(project, key, key.md5)
+
+
+@ROUTES.get("/project/{project}/checkout-key/{fingerprint}", public=False)
+def key_by_fingerprint(call: Call) -> Json:
+    """Answer GET /project/{project-slug}/checkout-key/{fingerprint}."""
+    return _describe_key(call.project(), _key(call), call.values["fingerprint"])
+
+
+@ROUTES.delete("/project/{project}/checkout-key/{fingerprint}")
+def delete_key(call: Call) -> Json:
+    """Answer DELETE /project/{project-slug}/checkout-key/{fingerprint}."""
+    call.project().checkout_keys.remove(_key(call))
+    return {"message": "Checkout key deleted."}
+
+
+def _key(call: Call) -> CheckoutKey:
+    fingerprint = call.values["fingerprint"]
+    keys = call.project().checkout_keys
+    return found(next((key for key in keys if fingerprint in (key.md5, key.sha256)), None), "Checkout key")
+
+
+def _describe_key(project: Project, key: CheckoutKey, fingerprint: str) -> Json:
+    return {
+        "public_key": key.public_key,
+        "type": key.type,
+        "fingerprint": fingerprint,
+        "preferred": key is project.checkout_keys[-1],
+        "created_at": timestamp(key.created_at),
+    }

@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..server.calls import ID, Call
+from ..server.calls import ID, Call, HttpError, find, nested, numbers, one_of, words
 from ..server.routing import Routes
-from ..server.validation import HttpError, find, nested, numbers, one_of, words
-from ..state.schedules import ATTRIBUTION_ACTORS, Schedule, attribution_actor
-from ..state.timestamps import timestamp
-from ..state.types import Json
+from ..state.project_records import ATTRIBUTION_ACTORS, Schedule, attribution_actor
+from ..state.registry import Json, timestamp
 from . import bodies, pipelines
 
 ROUTES = Routes()

@@ -3,11 +3,9 @@
 from datetime import timedelta
 from typing import cast
 
-from ..server.calls import Call
+from ..server.calls import Call, HttpError, found, parse_time, without_none
 from ..server.routing import Routes
-from ..server.validation import HttpError, found, parse_time, without_none
-from ..state.timestamps import timestamp
-from ..state.types import Json
+from ..state.registry import Json, timestamp
 from ..state.usage import Quota
 
 ROUTES = Routes()

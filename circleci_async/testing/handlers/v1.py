@@ -9,16 +9,14 @@ from typing import Any, cast
 
 from ...errors import InvalidArgument
 from ..server.api import Api
-from ..server.calls import Call
+from ..server.calls import Call, HttpError, digits
 from ..server.exchange import JSON, Request, Response
 from ..server.routing import Router, Routes
-from ..server.validation import HttpError, digits
 from ..state.builds import Job
 from ..state.content import Extract, Readable
-from ..state.statuses import LIVE, WAITING
+from ..state.registry import Json, timestamp
+from ..state.results import LIVE, WAITING
 from ..state.steps import Step
-from ..state.timestamps import timestamp
-from ..state.types import Json
 from ..state.world import canonical
 
 _ROUTES = Routes()

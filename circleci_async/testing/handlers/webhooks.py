@@ -1,12 +1,9 @@
 """Outbound webhooks."""
 
-from ..server.calls import Call
+from ..server.calls import Call, HttpError, assign, find, nested, one_of, words
 from ..server.routing import Routes
-from ..server.validation import HttpError, assign, find, nested, one_of, words
-from ..state.events import EVENTS
-from ..state.timestamps import timestamp
-from ..state.types import Json
-from ..state.webhooks import MAX_WEBHOOKS, Webhook
+from ..state.registry import Json, timestamp
+from ..state.webhooks import EVENTS, MAX_WEBHOOKS, Webhook
 
 ROUTES = Routes()
 

@@ -1,12 +1,12 @@
-"""Workflows."""
+"""Workflows and jobs, with their tests and artifacts."""
 
 from typing import Any, cast
 
-from ..server.calls import ID, Call
+from ..server.calls import ID, Call, HttpError, found
 from ..server.routing import Routes
-from ..server.validation import HttpError, found
 from ..state.builds import Job, Workflow
-from ..state.types import Json
+from ..state.registry import Json
+from ..state.results import CANCELABLE
 from . import bodies
 
 ROUTES = Routes()
@@ -21,14 +21,14 @@ def workflow(call: Call) -> Json:
 
 
 @ROUTES.get("/workflow/{id}/job")
-def jobs(call: Call) -> Json:
+def workflow_jobs(call: Call) -> Json:
     """Answer GET /workflow/{id}/job."""
     workflow = call.workflow("id")
     return call.page(workflow.jobs, bodies.workflow_job, key=ID, scope=f"jobs {workflow.id}")
 
 
 @ROUTES.post("/workflow/{id}/cancel", status=202)
-def cancel(call: Call) -> Json:
+def cancel_workflow(call: Call) -> Json:
     """Answer POST /workflow/{id}/cancel."""
     workflow = call.workflow("id")
     if workflow.ended:
@@ -82,3 +82,49 @@ def _chosen(workflow: Workflow, ids: list[Any]) -> list[Job]:
         if job.id in ids or job.status != "success" or any(before.id in chosen for before in job.requires):
             chosen[job.id] = job
     return list(chosen.values())
+
+
+@ROUTES.get("/project/{project}/job/{job}")
+def job(call: Call) -> Json:
+    """Answer GET /project/{project-slug}/job/{job-number}."""
+    return bodies.job_details(call.job())
+
+
+@ROUTES.get("/project/{project}/{job}/tests")
+def tests(call: Call) -> Json:
+    """Answer GET /project/{project-slug}/{job-number}/tests."""
+    job = call.job()
+    return call.page(
+        job.tests, bodies.test_result, key=lambda each: (each.classname, each.name), scope=f"tests {job.id}"
+    )
+
+
+@ROUTES.get("/project/{project}/{job}/artifacts")
+def artifacts(call: Call) -> Json:
+    """Answer GET /project/{project-slug}/{job-number}/artifacts."""
+    job = call.job()
+    return call.page(
+        job.artifacts,
+        lambda each: bodies.artifact(each, call.artifacts_url),
+        key=lambda each: each.location,
+        scope=f"artifacts {job.id}",
+    )
+
+
+@ROUTES.post("/project/{project}/job/{job}/cancel", status=200)
+def cancel_by_number(call: Call) -> Json:
+    """Answer POST /project/{project-slug}/job/{job-number}/cancel."""
+    return _cancel_job(call, call.job())
+
+
+@ROUTES.post("/jobs/{id}/cancel", status=200)
+def cancel_by_id(call: Call) -> Json:
+    """Answer POST /jobs/{job-id}/cancel."""
+    return _cancel_job(call, found(call.world.jobs.get(call.uuid("id")), "Job"))
+
+
+def _cancel_job(call: Call, job: Job) -> Json:
+    if job.status not in CANCELABLE:
+        raise HttpError(400, f"The job cannot be canceled: its status is {job.status}.")
+    call.engine.cancel_job(job, by=call.caller())
+    return {"message": "Accepted."}

@@ -7,16 +7,13 @@ from uuid import uuid4
 from attrs import frozen
 
 from ..state.engine import Engine
-from ..state.users import User
+from ..state.registry import User
 from ..state.world import World
-from .artifacts import ArtifactOrigin
-from .calls import Call
+from .calls import Call, HttpError, PageTokens
 from .credentials import Accounts, sent_token
 from .exchange import ErrorResponse, Request, Response, json_response
-from .pages import PageTokens
 from .routing import Router
-from .signatures import Signer
-from .validation import HttpError
+from .storage import ArtifactOrigin, Signer
 
 
 @frozen

@@ -1,10 +1,13 @@
 """An API call as a handler receives it, with its parts checked as the real API checks them."""
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 from operator import attrgetter
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
+from uuid import UUID
 
 from attrs import define
 from multidict import MultiMapping
@@ -12,16 +15,145 @@ from multidict import MultiMapping
 from ...errors import InvalidArgument
 from ..state.builds import Job, Pipeline, Workflow
 from ..state.engine import Engine
-from ..state.organizations import Organization
+from ..state.organizations import Organization, Repository
 from ..state.projects import Project
-from ..state.repositories import Repository
-from ..state.types import Json
-from ..state.users import User
+from ..state.registry import Json, User
 from ..state.world import World, canonical, is_opaque
-from .pages import PageTokens
-from .validation import HttpError, digits, found, one_of, parse_time, parse_uuid
 
 _T = TypeVar("_T")
+
+_DIGITS = re.compile("[0-9]{1,18}")
+
+
+class HttpError(Exception):
+    """Answers the request with an error: `status` and `{"message": message}`, or `{"error": message}`."""
+
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.headers: Mapping[str, str] = headers or {}
+
+
+def found(record: _T | None, name: str) -> _T:
+    """Return the record; 404 if it is None."""
+    if record is None:
+        raise HttpError(404, f"{name} not found")
+    return record
+
+
+def find(collections: Iterable[Mapping[str, _T]], id: str, name: str) -> _T:
+    """Return the record with this id from the first collection that has it; 404 if none has."""
+    return found(next((each[id] for each in collections if id in each), None), name)
+
+
+def parse_uuid(name: str, value: object) -> str:
+    """Parse a UUID."""
+    try:
+        id = str(UUID(str(value)))
+    except ValueError:
+        id = ""
+    if id != str(value).lower():
+        raise HttpError(400, f"{name}: not a valid UUID.")
+    return id
+
+
+def digits(text: str) -> int | None:
+    """Return the number in decimal digits, or None for other text and for more digits than any number here has."""
+    return int(text) if _DIGITS.fullmatch(text) else None
+
+
+def parse_number(name: str, value: str, *, minimum: int = 0) -> int:
+    """Parse a decimal number without sign."""
+    number = digits(value)
+    if number is None or number < minimum:
+        raise HttpError(400, f"{name}: expected a number from {minimum}.")
+    return number
+
+
+def parse_time(name: str, value: str) -> datetime:
+    """Parse an aware datetime."""
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise HttpError(400, f"{name}: expected a date and time such as 2026-05-04T10:00:00Z.")
+    return at
+
+
+def one_of(name: str, value: str, options: Collection[str]) -> str:
+    """Return a value that must be one of the options."""
+    if value not in options:
+        raise HttpError(400, f"{name}: expected one of {', '.join(options)}.")
+    return value
+
+
+def nested(body: Mapping[str, Any], name: str, types: Mapping[str, type], *, required: Collection[str] = ()) -> Json:
+    """Return the object in a field, {} if it is absent. Its own fields are checked as by `Call.body`."""
+    if name not in body:
+        return {}
+    fields = cast(Json, body[name])
+    for key in required:
+        if key not in fields:
+            raise HttpError(400, f"{name}.{key}: required.")
+    for key, kind in types.items():
+        if key in fields and type(fields[key]) is not kind:
+            raise HttpError(400, f"{name}.{key}: not of the right type.")
+    return fields
+
+
+def is_strings(values: Iterable[object]) -> bool:
+    """Return whether all values are strings."""
+    return all(isinstance(value, str) for value in values)
+
+
+def words(value: list[Any], options: Collection[str], name: str) -> list[str]:
+    """Return a list whose items must be among the options."""
+    if not all(isinstance(word, str) and word in options for word in value):
+        raise HttpError(400, f"{name}: expected some of {', '.join(options)}.")
+    return cast(list[str], value)
+
+
+def numbers(value: list[Any], minimum: int, maximum: int, name: str) -> list[int]:
+    """Return a list whose items must be integers from `minimum` to `maximum`."""
+    if not all(type(number) is int and minimum <= number <= maximum for number in value):
+        raise HttpError(400, f"{name}: expected numbers from {minimum} to {maximum}.")
+    return cast(list[int], value)
+
+
+def assign(record: object, body: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Set the attributes of a record that the body has fields for."""
+    for name in names:
+        if name in body:
+            setattr(record, name, body[name])
+
+
+def without_none(**fields: object) -> Json:
+    """Return the fields that are not None."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+class PageTokens:
+    """The page tokens that a server gave out; `size` is the number of items of a page."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._places: dict[str, tuple[str, int, str]] = {}
+
+    def write(self, scope: str, index: int, key: str) -> str:
+        """Return the token of the page after an item: its index in the list `scope`, and its key."""
+        place = (scope, index, key)
+        token = sha256(repr(place).encode()).hexdigest()[:32]
+        self._places[token] = place
+        return token
+
+    def read(self, token: str, scope: str) -> tuple[int, str] | None:
+        """Return index and key of the item that the page follows, or None if the token is not one of this list."""
+        place = self._places.get(token)
+        return place[1:] if place is not None and place[0] == scope else None
+
+
 ID = attrgetter("id")
 """The key of most records, for `Call.page`."""
 _UNEXPECTED = "Unexpected request body provided."

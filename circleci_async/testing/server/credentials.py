@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from attrs import frozen
 
 from ...errors import InvalidArgument
-from ..state.registry import Registry
-from ..state.users import User
+from ..state.registry import Registry, User
 
 
 @frozen

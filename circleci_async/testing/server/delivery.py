@@ -13,8 +13,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from ..state.engine import Engine
-from ..state.events import Event
-from ..state.webhooks import Delivery, Webhook
+from ..state.webhooks import Delivery, Event, Webhook
 from ..state.world import World
 
 _POLL_INTERVAL = 0.05  # seconds between checks of a clock that differs from the event loop's

@@ -1,19 +1,113 @@
-"""The storage's origin: serves signed URLs, and refuses requests with a token."""
+"""The artifact host, which requires the token, and the storage, which serves signed URLs and refuses the token."""
 
+import hashlib
+import hmac
 import re
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode
 
 from ..state.builds import Artifact
 from ..state.content import Extract
+from ..state.engine import Engine
 from ..state.steps import Step
 from ..state.usage import UsagePart, find_part
 from ..state.world import World
-from .artifacts import find_artifact
-from .exchange import Request, Response, storage_error
-from .signatures import Signer
+from .calls import digits
+from .credentials import Accounts, sent_token
+from .exchange import Request, Response, error_response, storage_error
+
+_DATE = "%Y%m%dT%H%M%SZ"
+_EXPIRED = timedelta(hours=1)
+
+
+class Signer:
+    """Signs paths (unescaped) for `lifetime` seconds."""
+
+    def __init__(self, secret: bytes, lifetime: float, clock: Callable[[], datetime]) -> None:
+        self._secret = secret
+        self._lifetime = lifetime
+        self._clock = clock
+
+    def sign(self, path: str, *, expired: bool = False) -> str:
+        """Return the query of a signed URL; with `expired`, of one that has expired."""
+        now = self._clock().astimezone(UTC)
+        if expired:
+            now -= _EXPIRED + timedelta(seconds=self._lifetime)
+        date = now.strftime(_DATE)
+        # The date has whole seconds: add the fraction to the lifetime.
+        expires = f"{self._lifetime + now.microsecond / 1e6:.6f}".rstrip("0").rstrip(".")
+        return urlencode(
+            {
+                "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+                "X-Amz-Credential": f"FAKE/{date[:8]}/us-east-1/s3/aws4_request",
+                "X-Amz-Date": date,
+                "X-Amz-Expires": expires,
+                "X-Amz-SignedHeaders": "host",
+                "X-Amz-Signature": self._signature("GET", path, date, expires),
+            }
+        )
+
+    def valid(self, method: str, path: str, query: Mapping[str, str]) -> bool:
+        """Return whether the query was signed here for this method and path, at any time."""
+        date, expires = query.get("X-Amz-Date", ""), query.get("X-Amz-Expires", "")
+        signature = query.get("X-Amz-Signature", "").encode()
+        return hmac.compare_digest(signature, self._signature(method, path, date, expires).encode())
+
+    def expired(self, query: Mapping[str, str]) -> bool:
+        """Return whether a valid query has expired."""
+        begin = datetime.strptime(query["X-Amz-Date"], _DATE).replace(tzinfo=UTC)
+        return self._clock() > begin + timedelta(seconds=float(query["X-Amz-Expires"]))
+
+    def _signature(self, *parts: str) -> str:
+        return hmac.digest(self._secret, "\n".join(parts).encode(), hashlib.sha256).hex()
+
+
+class ArtifactOrigin:
+    """Answers `/output/job/<job>/artifacts/<node>/<path>` with a redirect to a signed URL of the storage.
+
+    `url` and `storage_url` are the URLs of the two origins, set when they listen.
+    """
+
+    def __init__(self, world: World, engine: Engine, signer: Signer, accounts: Accounts) -> None:
+        self.url = ""
+        self.storage_url = ""
+        self._world = world
+        self._engine = engine
+        self._signer = signer
+        self._accounts = accounts
+
+    def answer(self, request: Request, *, expired: bool = False) -> Response:
+        """Answer a request; with `expired`, the signature of the redirect has already expired."""
+        self._engine.advance()
+        if request.method not in ("GET", "HEAD"):
+            return error_response(405, "Method not allowed.", {"Allow": "GET, HEAD"})
+        token = sent_token(request.headers)
+        if token is not None and self._accounts.user_of(token) is None:
+            return error_response(401, "Invalid token provided.")
+        artifact = self._find(request.path)
+        if token is None and (artifact is None or not artifact.job.project.public):
+            return error_response(401, "You must log in first.")
+        if artifact is None:
+            return error_response(404, "Not found")
+        query = self._signer.sign(unquote(artifact.key), expired=expired)
+        location = f"{self.storage_url}{artifact.key}?{query}"
+        return Response(302, b"", {"Location": location, "Cache-Control": "no-store"})
+
+    def _find(self, path: str) -> Artifact | None:
+        match path.split("/", 6):
+            case ["", "output", "job", job, "artifacts", node, rest]:
+                return find_artifact(self._world, job, node, rest)
+            case _:
+                return None
+
+
+def find_artifact(world: World, job_id: str, node: str, path: str) -> Artifact | None:
+    """Return an artifact by the parts of its URL, or None; `path` is escaped."""
+    job, number = world.jobs.get(job_id), digits(node)
+    return None if job is None or number is None else job.artifact_at(number, unquote(path))
+
 
 _CREDENTIALS = ("Authorization", "Circle-Token", "Cookie")
 _ONE_MECHANISM = (

@@ -8,14 +8,21 @@ from attrs import Attribute, define, field
 
 from ...errors import InvalidArgument
 from .content import Content, quote_path
-from .executors import Utilization, credits_used
-from .job_tests import JobTest
-from .pipeline_errors import PipelineError
-from .repositories import Repository
-from .statuses import ENDED_STEPS, ENDED_WORKFLOWS, LIVE, UNNUMBERED, WAITING, workflow_status
+from .organizations import Repository
+from .registry import User, seconds_between
+from .results import (
+    ENDED_STEPS,
+    ENDED_WORKFLOWS,
+    LIVE,
+    UNNUMBERED,
+    WAITING,
+    JobTest,
+    PipelineError,
+    Utilization,
+    credits_used,
+    workflow_status,
+)
 from .steps import Printed, Step, next_number, outcome, pairs
-from .timestamps import seconds_between
-from .users import User
 
 
 @define(eq=False)

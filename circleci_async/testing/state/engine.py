@@ -13,15 +13,12 @@ from itertools import count
 from attrs import define, evolve, field
 
 from .builds import Job, Pipeline, Workflow
-from .content import Content
-from .job_tests import JobTest
-from .output import Stream
+from .content import Content, Stream
 from .projects import Project
-from .recipes import Recipe, RecipeJob, as_yaml
-from .script import PlannedStep, plan_steps
-from .statuses import CANCELABLE, LIVE
+from .registry import User
+from .results import CANCELABLE, LIVE, JobTest
+from .script import PlannedStep, Recipe, RecipeJob, as_yaml, plan_steps
 from .steps import Printed, Step
-from .users import User
 from .world import World
 
 _CREATION = 0.1  # the fraction of a run before the workflows are created

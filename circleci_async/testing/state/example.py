@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from random import Random
 
-from .policies import Verdict
+from .organizations import Verdict
 from .registry import utc_now
 from .world import World
 

@@ -7,10 +7,10 @@ from random import Random
 from attrs import define
 
 from .builds import Job, Pipeline, Workflow
-from .job_tests import JobTest
 from .projects import Project
+from .registry import User
+from .results import JobTest
 from .script import record_steps
-from .users import User
 
 PROJECT_NAMES = ("api", "web", "mobile", "billing", "search", "docs", "infra", "reports")
 BRANCHES = ("fix-login", "feature/dark-mode", "renovate/deps", "spike")

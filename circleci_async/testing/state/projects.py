@@ -7,21 +7,21 @@ from attrs import Factory, define, field
 
 from ...errors import InvalidArgument
 from .builds import Job, Pipeline
-from .checkout_keys import CheckoutKey, make_key
-from .deploys import DeployComponent
-from .environment_variables import EnvironmentVariable
-from .events import EVENTS
-from .oidc import OidcClaimSet
-from .pipeline_definitions import PipelineDefinition
-from .pipeline_errors import PipelineError
-from .pipeline_index import PipelineIndex
-from .policies import DecisionRecord, Verdict
-from .recipes import DEFAULT, Recipe, as_yaml, recipe
-from .repositories import Repository
-from .schedules import Schedule
+from .organizations import DecisionRecord, OidcClaimSet, Repository, Verdict
+from .project_records import (
+    CheckoutKey,
+    DeployComponent,
+    EnvironmentVariable,
+    PipelineDefinition,
+    PipelineIndex,
+    Schedule,
+    make_key,
+)
+from .registry import User
+from .results import PipelineError
+from .script import DEFAULT, Recipe, as_yaml, recipe
 from .steps import Printed
-from .users import User
-from .webhooks import MAX_WEBHOOKS, Webhook
+from .webhooks import EVENTS, MAX_WEBHOOKS, Webhook
 
 # The default age of a pipeline that `Project.pipeline` creates: its jobs have ended by now.
 _AGE = timedelta(hours=1)

@@ -5,9 +5,41 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any, overload
 from uuid import UUID
 
-from .users import User
+from attrs import define
+
+Json = dict[str, Any]
+"""A JSON object."""
+
+
+def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
+    """Return the seconds from start to end, or None before the end."""
+    return None if start is None or end is None else (end - start).total_seconds()
+
+
+@overload
+def timestamp(at: datetime) -> str: ...
+@overload
+def timestamp(at: datetime | None) -> str | None: ...
+def timestamp(at: datetime | None) -> str | None:
+    """Format a time with milliseconds."""
+    return None if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@define(eq=False)
+class User:
+    """A user of CircleCI."""
+
+    id: str
+    login: str
+    name: str | None
+
+    @property
+    def avatar_url(self) -> str:
+        """URL of the user's picture."""
+        return f"https://avatars.githubusercontent.com/{self.login}"
 
 
 def utc_now() -> datetime:

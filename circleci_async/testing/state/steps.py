@@ -5,10 +5,8 @@ from datetime import datetime
 
 from attrs import define, field
 
-from .content import Readable
-from .output import Message, Stream, as_json, as_text
-from .registry import Registry
-from .timestamps import seconds_between
+from .content import Message, Readable, Stream, as_json, as_text
+from .registry import Registry, seconds_between
 
 Printed = str | Sequence[tuple[Stream, str]]
 """Output of a step: text, or pairs of `out` or `err` and text."""

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from .builds import Job, Pipeline, Workflow
-from .executors import MIN_MEASURED, Utilization, operating_system, plausible_utilization
 from .insights import job_runs
-from .repositories import Repository
+from .organizations import Repository
+from .results import MIN_MEASURED, Utilization, operating_system, plausible_utilization
 from .usage import Row
 
 _NULL = r"\N"

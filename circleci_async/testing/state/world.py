@@ -8,19 +8,15 @@ from typing import Self
 
 from ...errors import InvalidArgument
 from .builds import Job, Pipeline, Workflow
-from .contexts import Context
-from .deploy_environments import DeployEnvironment
-from .events import event_type, is_completion
 from .generate import PROJECT_NAMES, populate
 from .history import Regression, populate_history
-from .organizations import VCS_TYPES, Organization
-from .pipeline_index import PipelineIndex
-from .policies import PolicyDocument
+from .organizations import VCS_TYPES, Context, DeployEnvironment, Organization, PolicyDocument
+from .project_records import PipelineIndex
 from .projects import Project
-from .registry import Registry, utc_now
+from .registry import Registry, User, utc_now
 from .usage import UsageExport
 from .usage_rows import usage_rows
-from .users import User
+from .webhooks import event_type, is_completion
 
 _SHORT = {"github": "gh", "bitbucket": "bb"}
 _OPAQUE = re.compile(r"[0-9A-Za-z]{21,22}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
