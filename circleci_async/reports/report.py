@@ -23,11 +23,9 @@ from . import page
 from .analysis.changes import changes
 from .analysis.credits import credits
 from .analysis.failures import failures
-from .analysis.flaky_tests import flaky_tests
-from .analysis.jobs import jobs
-from .analysis.queue import queue
-from .analysis.sizing import sizing
+from .analysis.jobs import flaky_tests, jobs
 from .analysis.unread import unread
+from .analysis.usage import queue, sizing
 from .analysis.waits import waits
 from .answer import InsightsAnswer
 from .failure import InsightsFailure

@@ -17,7 +17,6 @@ MAX_LISTED = 100
 
 @ROUTES.get("/context", public=False)
 def of_owner(call: Call) -> Json:
-    """Answer GET /context."""
     keys = ("id", "slug", "type")
     owner = _owner(call, {key: call.query[f"owner-{key}"] for key in keys if f"owner-{key}" in call.query})
     name = call.query.get("name")
@@ -27,7 +26,6 @@ def of_owner(call: Call) -> Json:
 
 @ROUTES.post("/context", status=200)
 def create(call: Call) -> Json:
-    """Answer POST /context."""
     body = call.body({"name": str, "owner": dict}, required=("name", "owner"))
     owner = _owner(call, cast(Mapping[str, Any], body["owner"]))
     if not body["name"]:
@@ -39,7 +37,6 @@ def create(call: Call) -> Json:
 
 @ROUTES.get("/context/{context}", public=False)
 def by_id(call: Call) -> Json:
-    """Answer GET /context/{context_id}."""
     organization, context = _context(call)
     return {
         **_describe(context),
@@ -51,7 +48,6 @@ def by_id(call: Call) -> Json:
 
 @ROUTES.delete("/context/{context}")
 def delete(call: Call) -> Json:
-    """Answer DELETE /context/{context_id}."""
     organization, context = _context(call)
     del organization.contexts[context.id]
     return {"message": "Context deleted."}
@@ -84,7 +80,6 @@ def set_variable(call: Call) -> Json:
 
 @ROUTES.delete("/context/{context}/environment-variable/{name}")
 def delete_variable(call: Call) -> Json:
-    """Answer DELETE /context/{context_id}/environment-variable/{env_var_name}."""
     _, context = _context(call)
     found(context.variables.pop(call.values["name"], None), "Environment variable")
     return {"message": "Environment variable deleted."}
@@ -99,7 +94,6 @@ def restrictions(call: Call) -> Json:
 
 @ROUTES.post("/context/{context}/restrictions", status=201)
 def restrict(call: Call) -> Json:
-    """Answer POST /context/{context_id}/restrictions."""
     organization, context = _context(call)
     body = call.body({"project_id": str, "restriction_type": str, "restriction_value": str})
     if "project_id" in body:
@@ -118,7 +112,6 @@ def restrict(call: Call) -> Json:
 
 @ROUTES.delete("/context/{context}/restrictions/{restriction}")
 def delete_restriction(call: Call) -> Json:
-    """Answer DELETE /context/{context_id}/restrictions/{restriction_id}."""
     _, context = _context(call)
     found(context.restrictions.pop(call.uuid("restriction"), None), "Restriction")
     return {"message": "Context restriction deleted."}

@@ -16,7 +16,6 @@ _UNKNOWN_ID = str(UUID(int=0))
 
 @ROUTES.get("/deploy/environments", public=False)
 def environments(call: Call) -> Json:
-    """Answer GET /deploy/environments."""
     organization, size = _organization(call), _size(call)
     items = list(organization.deploy_environments.values())
     return call.page(items, _environment, key=ID, scope=f"environments {organization.id}", size=size)
@@ -24,14 +23,12 @@ def environments(call: Call) -> Json:
 
 @ROUTES.get("/deploy/environments/{environment}", public=False)
 def environment(call: Call) -> Json:
-    """Answer GET /deploy/environments/{environment_id}."""
     environments = (each.deploy_environments for each in call.world.organizations.values())
     return _environment(find(environments, call.uuid("environment"), "Environment"))
 
 
 @ROUTES.get("/deploy/components", public=False)
 def components(call: Call) -> Json:
-    """Answer GET /deploy/components."""
     organization, size = _organization(call), _size(call)
     project_id, name = call.query_uuid("project-id"), call.query.get("component-name", "")
     items = [
@@ -47,7 +44,6 @@ def components(call: Call) -> Json:
 
 @ROUTES.get("/deploy/components/{component}", public=False)
 def component(call: Call) -> Json:
-    """Answer GET /deploy/components/{component_id}."""
     return _component(_find_component(call))
 
 

@@ -21,7 +21,6 @@ _WORKFLOW_TOTALS = ("total_credits_used", "p95_duration_secs", "total_runs", "su
 
 @ROUTES.get("/insights/{project}/workflows")
 def workflows(call: Call) -> Json:
-    """Answer GET /insights/{project-slug}/workflows."""
     project, window, branches = call.project(), _reporting_window(call), _branches(call)
     groups = insights.grouped(insights.runs(project, window, branches=branches), lambda run: run.name)
     return call.page(
@@ -39,7 +38,6 @@ def workflows(call: Call) -> Json:
 
 @ROUTES.get("/insights/{project}/workflows/{workflow}")
 def workflow_runs(call: Call) -> Json:
-    """Answer GET /insights/{project-slug}/workflows/{workflow-name}."""
     project, branches, name = call.project(), _branches(call), _workflow(call)
     runs = insights.runs(project, _dates(call), workflows=[name], branches=branches)
     scope = f"runs {project.id} {name!r} {branches} {call.query.get('start-date')} {call.query.get('end-date')}"
@@ -48,7 +46,6 @@ def workflow_runs(call: Call) -> Json:
 
 @ROUTES.get("/insights/{project}/workflows/{workflow}/jobs")
 def workflow_jobs(call: Call) -> Json:
-    """Answer GET /insights/{project-slug}/workflows/{workflow-name}/jobs."""
     project, window, branches, name = call.project(), _reporting_window(call), _branches(call), _workflow(call)
     job_name = call.query.get("job-name", "")
     runs = insights.runs(project, window, workflows=[name], branches=branches)
@@ -68,7 +65,6 @@ def workflow_jobs(call: Call) -> Json:
 
 @ROUTES.get("/insights/{project}/workflows/{workflow}/summary")
 def workflow_summary(call: Call) -> Json:
-    """Answer GET /insights/{project-slug}/workflows/{workflow-name}/summary."""
     project, branches, name, window = call.project(), _branches(call), _workflow(call), _latest(call)
     runs = insights.runs(project, window, workflows=[name], branches=branches)
     now = insights.workflow_metrics(runs, window)
@@ -90,7 +86,6 @@ def workflow_summary(call: Call) -> Json:
 
 @ROUTES.get("/insights/{project}/workflows/{workflow}/test-metrics")
 def test_metrics(call: Call) -> Json:
-    """Answer GET /insights/{project-slug}/workflows/{workflow-name}/test-metrics."""
     project, branches, name = call.project(), _branches(call), _workflow(call)
     runs = insights.runs(project, _latest(call), workflows=[name], branches=branches)
     return insights.test_metrics(runs, insights.flaky_tests(project))
@@ -98,7 +93,6 @@ def test_metrics(call: Call) -> Json:
 
 @ROUTES.get("/insights/time-series/{project}/workflows/{workflow}/jobs")
 def job_time_series(call: Call) -> Json:
-    """Answer GET /insights/time-series/{project-slug}/workflows/{workflow-name}/jobs."""
     project, name = call.project(), _workflow(call)
     branch = call.query.get("branch", project.default_branch)
     granularity = call.choice("granularity", tuple(_BUCKETS), "daily")
@@ -122,7 +116,6 @@ def job_time_series(call: Call) -> Json:
 
 @ROUTES.get("/insights/{project}/branches")
 def branches(call: Call) -> Json:
-    """Answer GET /insights/{project-slug}/branches."""
     project = call.project()
     name = call.query.get("workflow-name")
     runs = insights.runs(project, _latest(call), workflows=None if name is None else [name])
@@ -135,14 +128,12 @@ def branches(call: Call) -> Json:
 
 @ROUTES.get("/insights/{project}/flaky-tests")
 def flaky_tests(call: Call) -> Json:
-    """Answer GET /insights/{project-slug}/flaky-tests."""
     found = insights.flaky_tests(call.project())
     return {"flaky_tests": [_flaky(runs) for runs in found.values()], "total_flaky_tests": len(found)}
 
 
 @ROUTES.get("/insights/{org}/summary", public=False)
 def organization_summary(call: Call) -> Json:
-    """Answer GET /insights/{org-slug}/summary."""
     organization, window = call.organization(call.values["org"]), _reporting_window(call)
     projects = call.world.projects_of(organization)
     now, before = (
@@ -163,7 +154,6 @@ def organization_summary(call: Call) -> Json:
 
 @ROUTES.get("/insights/pages/{project}/summary")
 def project_summary(call: Call) -> Json:
-    """Answer GET /insights/pages/{project-slug}/summary."""
     project, window = call.project(), _reporting_window(call)
     branches, names = call.query.getall("branches", None), call.query.getall("workflow-names", None)
     runs = insights.runs(project, window, workflows=names, branches=branches)

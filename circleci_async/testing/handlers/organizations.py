@@ -15,19 +15,16 @@ ROUTES = Routes()
 
 @ROUTES.get("/me", public=False)
 def me(call: Call) -> Json:
-    """Answer GET /me."""
     return bodies.user(call.caller())
 
 
 @ROUTES.get("/me/collaborations", public=False)
 def collaborations(call: Call) -> list[Json]:
-    """Answer GET /me/collaborations."""
     return [bodies.collaboration(organization) for organization in call.world.organizations.values()]
 
 
 @ROUTES.get("/user/{id}", public=False)
 def user(call: Call) -> Json:
-    """Answer GET /user/{id}."""
     user = call.world.users.get(call.uuid("id"))
     if user is None:
         raise HttpError(404, "Not found")
@@ -39,7 +36,6 @@ _SLUGS = {"github": "gh", "bitbucket": "bb", "circleci": "circleci"}
 
 @ROUTES.post("/organization", status=201)
 def create_organization(call: Call) -> Json:
-    """Answer POST /organization."""
     body = call.body({"name": str, "vcs_type": str}, required=("name", "vcs_type"))
     name, vcs_type = body["name"], one_of("vcs_type", body["vcs_type"], _SLUGS)
     slug = f"{_SLUGS[vcs_type]}/{call.world.new_opaque() if vcs_type == 'circleci' else name}"
@@ -55,13 +51,11 @@ def create_organization(call: Call) -> Json:
 
 @ROUTES.get("/organization/{organization}", public=False)
 def organization(call: Call) -> Json:
-    """Answer GET /organization/{org-slug-or-id}."""
     return _organization_body(call.organization_by_slug_or_id("organization"))
 
 
 @ROUTES.delete("/organization/{organization}", status=202)
 def delete_organization(call: Call) -> Json:
-    """Answer DELETE /organization/{org-slug-or-id}."""
     call.world.delete_organization(call.organization_by_slug_or_id("organization"))
     return {"message": "Accepted."}
 
@@ -92,7 +86,6 @@ def groups(call: Call) -> Json:
 
 @ROUTES.post("/organizations/{organization}/groups", status=201)
 def create_group(call: Call) -> Json:
-    """Answer POST /organizations/{org_id}/groups."""
     organization = call.organization_by_id("organization")
     body = call.body({"name": str, "description": str}, required=("name",))
     if not body["name"]:
@@ -104,14 +97,12 @@ def create_group(call: Call) -> Json:
 
 @ROUTES.get("/organizations/{organization}/groups/{group}", public=False)
 def group(call: Call) -> Json:
-    """Answer GET /organizations/{org_id}/groups/{group_id}."""
     _, group = _find_group(call)
     return _group_body(group)
 
 
 @ROUTES.delete("/organizations/{organization}/groups/{group}")
 def delete_group(call: Call) -> Json:
-    """Answer DELETE /organizations/{org_id}/groups/{group_id}."""
     organization, group = _find_group(call)
     del organization.groups[group.id]
     return {"message": "Group deleted."}
@@ -131,7 +122,6 @@ _AUTHS = ("github-oauth", "none", "bitbucket-oauth", "github-app")
 
 @ROUTES.get("/organization/{organization}/url-orb-allow-list", public=False)
 def allow_list_entries(call: Call) -> Json:
-    """Answer GET /organization/{org-slug-or-id}/url-orb-allow-list."""
     return {
         "items": [
             _entry_body(each) for each in call.organization_by_slug_or_id("organization").url_orb_allow_list.values()
@@ -141,7 +131,6 @@ def allow_list_entries(call: Call) -> Json:
 
 @ROUTES.post("/organization/{organization}/url-orb-allow-list", status=200)
 def create_entry(call: Call) -> Json:
-    """Answer POST /organization/{org-slug-or-id}/url-orb-allow-list."""
     organization = call.organization_by_slug_or_id("organization")
     body = call.body({"name": str, "prefix": str, "auth": str}, required=("name", "prefix", "auth"))
     one_of("auth", body["auth"], _AUTHS)
@@ -152,7 +141,6 @@ def create_entry(call: Call) -> Json:
 
 @ROUTES.delete("/organization/{organization}/url-orb-allow-list/{entry}")
 def delete_entry(call: Call) -> Json:
-    """Answer DELETE /organization/{org-slug-or-id}/url-orb-allow-list/{allow-list-entry-id}."""
     allow_list_entries = call.organization_by_slug_or_id("organization").url_orb_allow_list
     entry = found(allow_list_entries.pop(call.values["entry"], None), "URL Orb allow-list entry")
     return {"id": entry.id, "message": "URL Orb allow-list entry removed."}
@@ -171,7 +159,6 @@ _DURATION = re.compile(r"([0-9]+(ms|s|m|h|d|w)){1,7}")
 @ROUTES.get(_ORGANIZATION, public=False)
 @ROUTES.get(_PROJECT, public=False)
 def claims(call: Call) -> Json:
-    """Answer GET /org/{orgID}/oidc-custom-claims and GET /org/{orgID}/project/{projectID}/oidc-custom-claims."""
     claims, owner = _claims(call)
     return _claims_body(claims, owner)
 
@@ -179,7 +166,6 @@ def claims(call: Call) -> Json:
 @ROUTES.patch(_ORGANIZATION)
 @ROUTES.patch(_PROJECT)
 def update_claims(call: Call) -> Json:
-    """Answer PATCH of the same paths."""
     claims, owner = _claims(call)
     body = call.body({"audience": list, "ttl": str})
     if not is_strings(body.get("audience", [])):
@@ -195,7 +181,6 @@ def update_claims(call: Call) -> Json:
 @ROUTES.delete(_ORGANIZATION)
 @ROUTES.delete(_PROJECT)
 def delete_claims(call: Call) -> Json:
-    """Answer DELETE of the same paths."""
     claims, owner = _claims(call)
     for name in words(list(call.query.get("claims", "").split(",")), _CLAIMS, "claims"):
         claims.set(name, None, None)
@@ -228,7 +213,6 @@ _MAX_EXPORTERS = _MAX_HEADERS = 5
 
 @ROUTES.get("/otel/exporters", public=False)
 def exporters(call: Call) -> list[Json]:
-    """Answer GET /otel/exporters."""
     organization = call.organization_with_id("org-id", call.query.get("org-id"))
     return [
         {**_exporter_body(organization, each), **without_none(issues=list(each.issues) or None)}
@@ -238,7 +222,6 @@ def exporters(call: Call) -> list[Json]:
 
 @ROUTES.post("/otel/exporters", status=201)
 def create_exporter(call: Call) -> Json:
-    """Answer POST /otel/exporters."""
     body = call.body(
         {"org_id": str, "endpoint": str, "protocol": str, "insecure": bool, "headers": dict},
         required=("org_id", "endpoint", "protocol"),
@@ -261,7 +244,6 @@ def create_exporter(call: Call) -> Json:
 
 @ROUTES.delete("/otel/exporters/{exporter}", status=204)
 def delete_exporter(call: Call) -> None:
-    """Answer DELETE /otel/exporters/{otel_exporter_id}."""
     id = call.uuid("exporter")
     exporters = [organization.exporters for organization in call.world.organizations.values()]
     find(exporters, id, "Exporter")

@@ -16,7 +16,6 @@ _DEFINITION_SOURCE = {"provider": str, "repo": dict, "file_path": str}
 
 @ROUTES.get("/projects/{project_id}/pipeline-definitions", public=False)
 def of_project(call: Call) -> Json:
-    """Answer GET /projects/{project_id}/pipeline-definitions."""
     return {"items": [_described(each) for each in call.project_by_id("project_id").definitions.values()]}
 
 
@@ -48,7 +47,6 @@ def create(call: Call) -> Json:
 
 @ROUTES.get("/projects/{project_id}/pipeline-definitions/{definition_id}", public=False)
 def definition(call: Call) -> Json:
-    """Answer GET /projects/{project_id}/pipeline-definitions/{pipeline_definition_id}."""
     return _described(definition_of(call))
 
 
@@ -152,7 +150,6 @@ _TRIGGER_SOURCE = {"provider": str, "repo": dict, "webhook": dict, "schedule": d
 
 @ROUTES.get("/projects/{project_id}/pipeline-definitions/{definition_id}/triggers", public=False)
 def of_definition(call: Call) -> Json:
-    """Answer GET /projects/{project_id}/pipeline-definitions/{pipeline_definition_id}/triggers."""
     definition = definition_of(call)
     return {"items": [_described_trigger(definition.project, trigger) for trigger in definition.triggers.values()]}
 
@@ -189,7 +186,6 @@ def create_trigger(call: Call) -> Json:
 
 @ROUTES.get("/projects/{project_id}/triggers/{trigger_id}", public=False)
 def trigger(call: Call) -> Json:
-    """Answer GET /projects/{project_id}/triggers/{trigger_id}."""
     definition, trigger = _trigger(call)
     return _described_trigger(definition.project, trigger)
 
@@ -208,7 +204,6 @@ def update_trigger(call: Call) -> Json:
 
 @ROUTES.delete("/projects/{project_id}/triggers/{trigger_id}")
 def delete_trigger(call: Call) -> Json:
-    """Answer DELETE /projects/{project_id}/triggers/{trigger_id}."""
     definition, trigger = _trigger(call)
     del definition.triggers[trigger.id]
     return {"message": "Trigger deleted."}

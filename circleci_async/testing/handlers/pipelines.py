@@ -16,7 +16,6 @@ _MAX_PARAMETERS, _MAX_NAME_LENGTH, _MAX_VALUE_LENGTH = 100, 128, 512
 
 @ROUTES.get("/pipeline", public=False)
 def of_organization(call: Call) -> Json:
-    """Answer GET /pipeline."""
     slug = call.query.get("org-slug")
     organization = None if slug is None else call.organization(slug)
     world = call.world
@@ -30,7 +29,6 @@ def of_organization(call: Call) -> Json:
 
 @ROUTES.get("/project/{project}/pipeline")
 def of_project(call: Call) -> Json:
-    """Answer GET /project/{project-slug}/pipeline."""
     project = call.project()
     branch = call.query.get("branch")
     pipelines = project.pipelines.all if branch is None else project.pipelines.of_branch(branch)
@@ -39,7 +37,6 @@ def of_project(call: Call) -> Json:
 
 @ROUTES.get("/project/{project}/pipeline/mine", public=False)
 def mine(call: Call) -> Json:
-    """Answer GET /project/{project-slug}/pipeline/mine."""
     project = call.project()
     pipelines = project.pipelines.of_actor(call.caller())
     return call.page(pipelines, bodies.pipeline, key=ID, scope=f"my pipelines {project.id}", newest_first=True)
@@ -47,7 +44,6 @@ def mine(call: Call) -> Json:
 
 @ROUTES.get("/project/{project}/pipeline/{number}")
 def by_number(call: Call) -> Json:
-    """Answer GET /project/{project-slug}/pipeline/{pipeline-number}."""
     pipelines = call.project().pipelines.all
     number = call.number("number")
     if not 1 <= number <= len(pipelines):
@@ -57,32 +53,27 @@ def by_number(call: Call) -> Json:
 
 @ROUTES.get("/pipeline/{id}")
 def by_id(call: Call) -> Json:
-    """Answer GET /pipeline/{pipeline-id}."""
     return bodies.pipeline(call.pipeline("id"))
 
 
 @ROUTES.get("/pipeline/{id}/config")
 def config(call: Call) -> Json:
-    """Answer GET /pipeline/{pipeline-id}/config."""
     return bodies.pipeline_config(call.pipeline("id"))
 
 
 @ROUTES.get("/pipeline/{id}/values")
 def values(call: Call) -> Json:
-    """Answer GET /pipeline/{pipeline-id}/values."""
     return bodies.pipeline_values(call.pipeline("id"))
 
 
 @ROUTES.get("/pipeline/{id}/workflow")
 def workflows(call: Call) -> Json:
-    """Answer GET /pipeline/{pipeline-id}/workflow."""
     pipeline = call.pipeline("id")
     return call.page(pipeline.workflows, bodies.workflow, key=ID, scope=f"workflows {pipeline.id}")
 
 
 @ROUTES.post("/project/{project}/pipeline", status=201)
 def trigger(call: Call) -> Json:
-    """Answer POST /project/{project-slug}/pipeline."""
     project = call.project()
     body = call.body({"branch": str, "tag": str, "parameters": dict})
     branch, tag = body.get("branch"), body.get("tag")
@@ -96,7 +87,6 @@ def trigger(call: Call) -> Json:
 
 @ROUTES.post("/project/{project}/pipeline/run", status=201, literal=True)
 def run(call: Call) -> Json | Response:
-    """Answer POST /project/{provider}/{organization}/{project}/pipeline/run."""
     project = call.project()
     body = call.body({"definition_id": str, "config": dict, "checkout": dict, "parameters": dict})
     _ref(body, "config")
@@ -125,7 +115,6 @@ def _ref(body: Mapping[str, Any], name: str) -> tuple[str | None, str | None]:
 
 @ROUTES.post("/pipeline/continue", status=200)
 def resume(call: Call) -> Json:
-    """Answer POST /pipeline/continue."""
     body = call.body(
         {"continuation-key": str, "configuration": str, "parameters": dict},
         required=("continuation-key", "configuration"),

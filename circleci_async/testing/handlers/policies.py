@@ -17,7 +17,6 @@ _FILTERS = ("status", "branch", "project_id", "build_number")
 
 @ROUTES.get(f"{_CONTEXT}/policy-bundle", public=False)
 def bundle(call: Call) -> Json:
-    """Answer GET /owner/{ownerID}/context/{context}/policy-bundle."""
     return _bundle(_book(call).bundle)
 
 
@@ -46,7 +45,6 @@ def push(call: Call) -> Json | Response:
 
 @ROUTES.get(f"{_CONTEXT}/policy-bundle/{{name}}", public=False)
 def document(call: Call) -> Json:
-    """Answer GET /owner/{ownerID}/context/{context}/policy-bundle/{policyName}."""
     return _document(found(_book(call).bundle.get(call.values["name"]), "Policy"))
 
 
@@ -77,13 +75,11 @@ def decide(call: Call) -> Json:
 
 @ROUTES.get(f"{_CONTEXT}/decision/settings", public=False)
 def settings(call: Call) -> Json:
-    """Answer GET /owner/{ownerID}/context/{context}/decision/settings."""
     return {"enabled": _book(call).enabled}
 
 
 @ROUTES.patch(f"{_CONTEXT}/decision/settings")
 def update_settings(call: Call) -> Json:
-    """Answer PATCH /owner/{ownerID}/context/{context}/decision/settings."""
     book = _book(call)
     book.enabled = call.body({"enabled": bool}, required=("enabled",))["enabled"]
     return {"enabled": book.enabled}
@@ -91,13 +87,11 @@ def update_settings(call: Call) -> Json:
 
 @ROUTES.get(f"{_CONTEXT}/decision/{{decision}}", public=False)
 def decision(call: Call) -> Json:
-    """Answer GET /owner/{ownerID}/context/{context}/decision/{decisionID}."""
     return _log(_record(call))
 
 
 @ROUTES.get(f"{_CONTEXT}/decision/{{decision}}/policy-bundle", public=False)
 def decision_bundle(call: Call) -> Json:
-    """Answer GET /owner/{ownerID}/context/{context}/decision/{decisionID}/policy-bundle."""
     return _bundle(_record(call).bundle)
 
 

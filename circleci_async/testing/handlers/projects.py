@@ -22,13 +22,11 @@ _VERSIONS = ("component_name", "environment_name", "current_version", "target_ve
 
 @ROUTES.get("/project/{project}")
 def project(call: Call) -> Json:
-    """Answer GET /project/{project-slug}."""
     return bodies.project(call.project())
 
 
 @ROUTES.post("/organization/{organization}/project", status=200)
 def create(call: Call) -> Json:
-    """Answer POST /organization/{org-slug-or-id}/project."""
     organization = call.organization_by_slug_or_id("organization")
     name = call.body({"name": str}, required=("name",))["name"]
     opaque = organization.vcs == "circleci"
@@ -42,7 +40,6 @@ def create(call: Call) -> Json:
 
 @ROUTES.delete("/project/{project}")
 def delete(call: Call) -> Json:
-    """Answer DELETE /project/{project-slug}."""
     call.world.delete_project(call.project())
     return {"message": "Project deleted."}
 
@@ -62,13 +59,11 @@ def set_up(call: Call) -> Json:
 
 @ROUTES.get(_SETTINGS, public=False, literal=True)
 def settings(call: Call) -> Json:
-    """Answer GET /project/{provider}/{organization}/{project}/settings."""
     return _settings(call.project())
 
 
 @ROUTES.patch(_SETTINGS, literal=True)
 def update_settings(call: Call) -> Json:
-    """Answer PATCH /project/{provider}/{organization}/{project}/settings."""
     project = call.project()
     changes = cast(dict[str, Any], call.body({"advanced": dict}).get("advanced", {}))
     for name, value in changes.items():
@@ -108,7 +103,6 @@ def _settings(project: Project) -> Json:
 
 @ROUTES.get("/project/{project}/envvar", public=False)
 def variables(call: Call) -> Json:
-    """Answer GET /project/{project-slug}/envvar."""
     project = call.project()
     variables = list(project.environment_variables.values())
     return call.page(variables, _describe_variable, key=lambda each: each.name, scope=f"variables {project.id}")
@@ -116,7 +110,6 @@ def variables(call: Call) -> Json:
 
 @ROUTES.post("/project/{project}/envvar", status=201)
 def create_variable(call: Call) -> Json:
-    """Answer POST /project/{project-slug}/envvar."""
     project = call.project()
     body = call.body({"name": str, "value": str}, required=("name", "value"))
     if not NAME.fullmatch(body["name"]):
@@ -126,13 +119,11 @@ def create_variable(call: Call) -> Json:
 
 @ROUTES.get("/project/{project}/envvar/{name}", public=False)
 def variable_by_name(call: Call) -> Json:
-    """Answer GET /project/{project-slug}/envvar/{name}."""
     return _describe_variable(_variable(call))
 
 
 @ROUTES.delete("/project/{project}/envvar/{name}")
 def delete_variable(call: Call) -> Json:
-    """Answer DELETE /project/{project-slug}/envvar/{name}."""
     variable = _variable(call)
     del call.project().environment_variables[variable.name]
     return {"message": "Environment variable deleted."}
@@ -152,7 +143,6 @@ def _describe_variable(variable: EnvironmentVariable) -> Json:
 
 @ROUTES.get("/project/{project}/checkout-key", public=False)
 def keys(call: Call) -> Json:
-    """Answer GET /project/{project-slug}/checkout-key."""
     project = call.project()
     digest = call.choice("digest", ("sha256", "md5"), "md5")
 
@@ -166,7 +156,6 @@ def keys(call: Call) -> Json:
 
 @ROUTES.post("/project/{project}/checkout-key", status=201)
 def create_key(call: Call) -> Json:
-    """Answer POST /project/{project-slug}/checkout-key."""
     project = call.project()
     type = one_of("type", call.body({"type": str}, required=("type",))["type"], ("user-key", "deploy-key"))
     if project.organization.vcs == "circleci":
@@ -177,13 +166,11 @@ def create_key(call: Call) -> Json:
 
 @ROUTES.get("/project/{project}/checkout-key/{fingerprint}", public=False)
 def key_by_fingerprint(call: Call) -> Json:
-    """Answer GET /project/{project-slug}/checkout-key/{fingerprint}."""
     return _describe_key(call.project(), _key(call), call.values["fingerprint"])
 
 
 @ROUTES.delete("/project/{project}/checkout-key/{fingerprint}")
 def delete_key(call: Call) -> Json:
-    """Answer DELETE /project/{project-slug}/checkout-key/{fingerprint}."""
     call.project().checkout_keys.remove(_key(call))
     return {"message": "Checkout key deleted."}
 

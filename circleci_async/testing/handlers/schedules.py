@@ -19,14 +19,12 @@ _BODY = {"name": str, "timetable": dict, "attribution-actor": str, "parameters":
 
 @ROUTES.get("/project/{project}/schedule", public=False)
 def of_project(call: Call) -> Json:
-    """Answer GET /project/{project-slug}/schedule."""
     project = call.project()
     return call.page(list(project.schedules.values()), _described, key=ID, scope=f"schedules {project.id}")
 
 
 @ROUTES.post("/project/{project}/schedule", status=201)
 def create(call: Call) -> Json:
-    """Answer POST /project/{project-slug}/schedule."""
     project = call.project()
     body = call.body(_BODY, required=_BODY)
     timetable = _timetable(body)
@@ -50,13 +48,11 @@ def create(call: Call) -> Json:
 
 @ROUTES.get("/schedule/{id}", public=False)
 def schedule(call: Call) -> Json:
-    """Answer GET /schedule/{schedule-id}."""
     return _described(_find(call))
 
 
 @ROUTES.patch("/schedule/{id}")
 def update(call: Call) -> Json:
-    """Answer PATCH /schedule/{schedule-id}."""
     schedule = _find(call)
     body = call.body(_BODY)
     timetable = _timetable(body)
@@ -79,7 +75,6 @@ def update(call: Call) -> Json:
 
 @ROUTES.delete("/schedule/{id}")
 def delete(call: Call) -> Json:
-    """Answer DELETE /schedule/{schedule-id}."""
     schedule = _find(call)
     del call.project_with_id("id", schedule.project.id).schedules[schedule.id]
     return {"message": "Schedule deleted."}

@@ -16,7 +16,6 @@ _MAX_SPAN, _MAX_AGE = timedelta(days=31), timedelta(days=366)
 
 @ROUTES.post(_EXPORTS, status=201)
 def create(call: Call) -> Json:
-    """Answer POST /organizations/{org_id}/usage_export_job."""
     organization = call.organization_by_id("organization")
     _take(call, organization.usage.create_quota)
     body = call.body({"start": str, "end": str, "shared_org_ids": list}, required=("start", "end"))
@@ -40,7 +39,6 @@ def create(call: Call) -> Json:
 
 @ROUTES.get(f"{_EXPORTS}/{{export}}", public=False)
 def export(call: Call) -> Json:
-    """Answer GET /organizations/{org_id}/usage_export_job/{usage_export_job_id}."""
     usage = call.organization_by_id("organization").usage
     _take(call, usage.poll_quota)
     export = found(usage.exports.get(call.uuid("export")), "Usage export job")

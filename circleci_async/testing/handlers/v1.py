@@ -26,7 +26,6 @@ _ENDED_BADLY = frozenset({"failed", "timedout", "infrastructure_fail"})
 
 @_ROUTES.get(_BUILD)
 def build(call: Call) -> Response:
-    """Answer GET /project/:vcs-type/:username/:project/:build_num."""
     return _answer(200, _described(_job(call), call), call.headers)
 
 

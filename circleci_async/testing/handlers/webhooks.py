@@ -29,7 +29,6 @@ def of_project(call: Call) -> Json:
 
 @ROUTES.post("/webhook", status=201)
 def create(call: Call) -> Json:
-    """Answer POST /webhook."""
     body = call.body(_BODY, required=("name", "events", "url", "scope"))
     for name in ("verify_tls", "signing_secret"):
         if name not in body and name.replace("_", "-") not in body:
@@ -60,7 +59,6 @@ def create(call: Call) -> Json:
 
 @ROUTES.get("/webhook/{id}", public=False)
 def webhook(call: Call) -> Json:
-    """Answer GET /webhook/{webhook-id}."""
     return _described(_find(call))
 
 
@@ -77,7 +75,6 @@ def update(call: Call) -> Json:
 
 @ROUTES.delete("/webhook/{id}")
 def delete(call: Call) -> Json:
-    """Answer DELETE /webhook/{webhook-id}."""
     webhook = _find(call)
     del call.project_with_id("id", webhook.project_id).webhooks[webhook.id]
     return {"message": "Webhook deleted."}

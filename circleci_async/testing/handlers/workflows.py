@@ -16,20 +16,17 @@ _ACCEPTED = {"message": "Accepted."}
 
 @ROUTES.get("/workflow/{id}")
 def workflow(call: Call) -> Json:
-    """Answer GET /workflow/{id}."""
     return bodies.workflow(call.workflow("id"))
 
 
 @ROUTES.get("/workflow/{id}/job")
 def workflow_jobs(call: Call) -> Json:
-    """Answer GET /workflow/{id}/job."""
     workflow = call.workflow("id")
     return call.page(workflow.jobs, bodies.workflow_job, key=ID, scope=f"jobs {workflow.id}")
 
 
 @ROUTES.post("/workflow/{id}/cancel", status=202)
 def cancel_workflow(call: Call) -> Json:
-    """Answer POST /workflow/{id}/cancel."""
     workflow = call.workflow("id")
     if workflow.ended:
         raise HttpError(400, f"The workflow cannot be canceled: its status is {workflow.status}.")
@@ -39,7 +36,6 @@ def cancel_workflow(call: Call) -> Json:
 
 @ROUTES.post("/workflow/{id}/approve/{approval}", status=202)
 def approve(call: Call) -> Json:
-    """Answer POST /workflow/{id}/approve/{approval_request_id}."""
     workflow = call.workflow("id")
     id = call.uuid("approval")
     job = found(next((job for job in workflow.jobs if job.id == id and job.type == "approval"), None), "Job")
@@ -51,7 +47,6 @@ def approve(call: Call) -> Json:
 
 @ROUTES.post("/workflow/{id}/rerun", status=202)
 def rerun(call: Call) -> Json:
-    """Answer POST /workflow/{id}/rerun."""
     workflow = call.workflow("id")
     body = call.body({"enable_ssh": bool, "from_failed": bool, "jobs": list, "sparse_tree": bool})
     ids = cast(list[Any], body.get("jobs", []))
@@ -86,13 +81,11 @@ def _chosen(workflow: Workflow, ids: list[Any]) -> list[Job]:
 
 @ROUTES.get("/project/{project}/job/{job}")
 def job(call: Call) -> Json:
-    """Answer GET /project/{project-slug}/job/{job-number}."""
     return bodies.job_details(call.job())
 
 
 @ROUTES.get("/project/{project}/{job}/tests")
 def tests(call: Call) -> Json:
-    """Answer GET /project/{project-slug}/{job-number}/tests."""
     job = call.job()
     return call.page(
         job.tests, bodies.test_result, key=lambda each: (each.classname, each.name), scope=f"tests {job.id}"
@@ -101,7 +94,6 @@ def tests(call: Call) -> Json:
 
 @ROUTES.get("/project/{project}/{job}/artifacts")
 def artifacts(call: Call) -> Json:
-    """Answer GET /project/{project-slug}/{job-number}/artifacts."""
     job = call.job()
     return call.page(
         job.artifacts,
@@ -113,13 +105,11 @@ def artifacts(call: Call) -> Json:
 
 @ROUTES.post("/project/{project}/job/{job}/cancel", status=200)
 def cancel_by_number(call: Call) -> Json:
-    """Answer POST /project/{project-slug}/job/{job-number}/cancel."""
     return _cancel_job(call, call.job())
 
 
 @ROUTES.post("/jobs/{id}/cancel", status=200)
 def cancel_by_id(call: Call) -> Json:
-    """Answer POST /jobs/{job-id}/cancel."""
     return _cancel_job(call, found(call.world.jobs.get(call.uuid("id")), "Job"))
 
 
