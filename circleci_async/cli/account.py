@@ -6,8 +6,7 @@ import typer
 
 from ..core.when import parse_datetime
 from .arguments import Project, argument, option
-from .output import Output
-from .table import Column
+from .output import Column, Output
 
 if TYPE_CHECKING:
     from .. import CircleCI
@@ -68,6 +67,6 @@ async def projects(
 
 
 PROJECTS: "tuple[Column[ListedProject], ...]" = (
-    Column("Project", lambda project: project.slug, is_key=True, is_path=True),
+    Column("Project", lambda project: project.slug),
     Column("Last pipeline", lambda project: project.last_pipeline_at, is_fixed=True),
 )

@@ -1,7 +1,5 @@
 """The typer app: all commands, the options before their names, and usage errors."""
 
-import os
-import re
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -22,7 +20,6 @@ from . import (
     builds,
     catalog,
     collect,
-    completion,
     demo,
     fake,
     harvest,
@@ -56,7 +53,6 @@ def _group(text: str, epilog: str | None = None, kind: type[TyperGroup] = TyperG
         help=text,
         epilog=epilog,
         no_args_is_help=True,
-        add_completion=False,  # `completion` replaces it
         rich_markup_mode=None,  # plain help is faster, and readable in logs
         pretty_exceptions_enable=False,  # they print the values of variables
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -113,9 +109,6 @@ app.add_typer(exports, name="usage")
 app.command()(with_output(listen.listen))
 app.command()(with_client(api.api))
 app.command()(with_output(fake.fake))
-app.command()(with_output(completion.completion))
-if completion.VARIABLE in os.environ:
-    completion.prepare()
 
 
 def _print_version(context: typer.Context, requested: bool) -> None:
@@ -144,7 +137,7 @@ def _shared_options(
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and exit with its code."""
     try:
-        code = _command()(arguments, prog_name=completion.PROGRAM, standalone_mode=False)
+        code = _command()(arguments, prog_name="circleci-async", standalone_mode=False)
     except _USAGE_ERROR as error:
         sys.stderr.write(_usage_error_text(error))
         code = runner.BAD_USAGE
@@ -176,16 +169,6 @@ def _nothing(*_: Any, **__: Any) -> str:
     return ""
 
 
-_REWORDED = (  # messages of pydantic, which newer versions of typer use
-    (r"Input should be a valid (\w+)(, unable to parse .*)?$", r"must be a valid \1"),
-    ("Input should be greater than or equal to ", "must be at least "),
-    ("Input should be less than or equal to ", "must be at most "),
-    ("Value error, ", ""),
-    (r"\. Choose from: ", ": choose one of "),
-    (r" \(env var: 'None'\)", ""),  # of click 8.2
-)
-
-
 def _usage_error_text(error: Any) -> str:
     """Return the usage and the message, in the style of all other errors."""
     if type(error).__name__ == "NoArgsIsHelpError":
@@ -194,8 +177,4 @@ def _usage_error_text(error: Any) -> str:
     error.show(text)
     usage = text.getvalue().partition("Error: ")[0]
     message = " ".join(error.format_message().split()).rstrip(".")
-    for pattern, better in _REWORDED:
-        message, count = re.subn(pattern, better, message)
-        if count and better.startswith("must") and (problems := getattr(error.__cause__, "errors", None)):
-            message += f", got {problems()[0]['input']!r}"
     return f"{usage}error: {printable(message[:1].lower() + message[1:])}\n"

@@ -14,9 +14,6 @@ from ..errors import InvalidArgument
 
 T = TypeVar("T")
 
-_SDK_NAMES = {"file_attempts": "attempts"}
-"""The arguments of the SDK that have other names than the parameters of the commands."""
-
 
 def argument(metavar: str, text: str, **more: Any) -> Any:
     """Return a typer argument; `text` is its help."""
@@ -55,14 +52,7 @@ def _parsed(parse: Callable[[str, str | os.PathLike[str]], T], text: str | os.Pa
     try:
         return parse("path", text)
     except InvalidArgument as error:
-        problem = str(error).partition(" ")[2]  # typer names the option
-    raise typer.BadParameter(problem)
-
-
-def option_names(context: typer.Context) -> dict[str, str]:
-    """Return the options of a command by the names that the SDK's arguments have."""
-    names = {each.name: each.opts[0] for each in context.command.params if each.param_type_name == "option"}
-    return {_SDK_NAMES.get(name, name): option for name, option in names.items() if name}
+        raise typer.BadParameter(str(error)) from None
 
 
 def parse_time(name: str, text: str | None) -> datetime | timedelta | None:

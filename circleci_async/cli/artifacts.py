@@ -16,10 +16,9 @@ from ..untrusted_text import printable
 from .arguments import JobUrlOrProject, OptionalNumber, argument, concurrency_option, option, parse_path
 from .build_ref import JobTarget, pipeline_id
 from .formatting import duration, size
-from .output import Output
+from .output import Column, Output
 from .progress import DownloadProgressBar
 from .runner import os_error_text, print_error
-from .table import Column
 
 if TYPE_CHECKING:
     from .. import CircleCI
@@ -173,7 +172,7 @@ def _folder_name(name: str) -> str:
 
 
 ARTIFACTS: "tuple[Column[Artifact], ...]" = (
-    Column("Path", lambda artifact: artifact.path, is_path=True),
+    Column("Path", lambda artifact: artifact.path),
     Column("Node", lambda artifact: artifact.node_index, is_fixed=True, is_number=True),
     Column("URL", lambda artifact: artifact.url, is_fixed=True),
 )

@@ -10,8 +10,7 @@ from ..errors import InvalidArgument
 from .arguments import OptionalNumber, Project, argument, option
 from .build_ref import BuildRef, pipeline_id
 from .formatting import Cell
-from .output import Output
-from .table import Column
+from .output import Column, Output
 
 if TYPE_CHECKING:
     from .. import CircleCI
@@ -139,22 +138,22 @@ def _took(begin: datetime | None, end: datetime | None) -> timedelta | None:
 PIPELINES: "tuple[Column[Pipeline], ...]" = (
     Column("Number", lambda pipeline: pipeline.number, is_fixed=True, is_number=True),
     Column("State", lambda pipeline: pipeline.state, is_fixed=True),
-    Column("Branch or tag", _revision, is_key=True, min_width=24),
+    Column("Branch or tag", _revision),
     Column("Created", lambda pipeline: pipeline.created_at, is_fixed=True),
     Column("By", _actor),
     Column("Commit", _subject),
     Column("Id", lambda pipeline: pipeline.id, is_fixed=True),
 )
 WORKFLOWS: "tuple[Column[Workflow], ...]" = (
-    Column("Workflow", lambda workflow: workflow.name, min_width=20),
+    Column("Workflow", lambda workflow: workflow.name),
     Column("Status", lambda workflow: workflow.status, is_fixed=True),
     Column("Created", lambda workflow: workflow.created_at, is_fixed=True),
     Column("Took", lambda workflow: _took(workflow.created_at, workflow.stopped_at), is_fixed=True),
-    Column("Id", lambda workflow: workflow.id, is_fixed=True, is_key=True),
+    Column("Id", lambda workflow: workflow.id, is_fixed=True),
 )
 JOBS: "tuple[Column[WorkflowJob], ...]" = (
     Column("Number", lambda job: job.job_number, is_fixed=True, is_number=True),
-    Column("Job", lambda job: job.name, is_key=True, min_width=32),
+    Column("Job", lambda job: job.name),
     Column("Status", lambda job: job.status, is_fixed=True),
     Column("Type", lambda job: job.type),
     Column("Started", lambda job: job.started_at, is_fixed=True),
@@ -162,7 +161,7 @@ JOBS: "tuple[Column[WorkflowJob], ...]" = (
     Column("Id", lambda job: job.id, is_fixed=True),
 )
 FAILURES: "tuple[Column[TestResult], ...]" = (
-    Column("Failed test", lambda test: test.name, min_width=32),
+    Column("Failed test", lambda test: test.name),
     Column("In", lambda test: test.classname),
     Column("Message", lambda test: test.message),
 )

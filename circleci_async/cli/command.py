@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, NamedTuple, cast
 
 import typer
 
-from .arguments import option, option_names
+from .arguments import option
 from .output import Output
 
 if TYPE_CHECKING:
@@ -133,8 +133,7 @@ def _client(options: Options) -> "CircleCI":
     try:
         circle = CircleCI(host=options.host, timeout=timeout, retry=retry)
     except ConfigurationError as error:  # of an option, a variable or a config file
-        message = error.message.replace("argument host", "--host", 1)
-        raise InvalidArgument(message.replace("artifact_hosts:", "CIRCLE_ARTIFACT_HOSTS:", 1)) from None
+        raise InvalidArgument(error.message) from None
     if not options.quiet:
         waits = circle._session.state.waits  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
         waits.follow_attempts(warn_after=NOTE_AFTER, warn_every=NOTE_EVERY)
@@ -165,12 +164,7 @@ def _typer_command(
 
         own = Options(**{name: arguments.pop(name) for name in shared_parameters})
         options = own.or_else(context.obj)
-        out = Output(
-            is_json=options.json,
-            is_verbose=options.verbose,
-            is_quiet=options.quiet,
-            options=option_names(context),
-        )
+        out = Output(is_json=options.json, is_verbose=options.verbose, is_quiet=options.quiet)
         raise typer.Exit(runner.run(lambda: invoke(options, out, **arguments), out))
 
     shared_parameters = inspect.signature(shared).parameters

@@ -285,7 +285,7 @@ def _show_report(
         where = f"{', '.join(others)} and {last}" if others else last
         out.say(f"{counted(replaced, 'secret')} replaced in {where}")
     if report.stopped is not None and report.error is None:
-        out.note(f"stopped: {out.as_typed(report.stopped)}: run the same command again to resume")
+        out.note(f"stopped: {report.stopped}: run the same command again to resume")
     elif not (report.files or skipped or report.failed or report.stopped):
         out.note("no matching artifacts" if list(kinds) == ["artifacts"] else "no matching files")
 

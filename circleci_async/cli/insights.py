@@ -6,9 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from .arguments import Projects, concurrency_option, option
-from .output import Output
+from .output import Column, Output
 from .runner import print_error
-from .table import Column
 
 if TYPE_CHECKING:
     from .. import CircleCI
@@ -87,8 +86,8 @@ def _seconds(value: int | None) -> timedelta | None:
 
 
 METRICS: "tuple[Column[Row], ...]" = (
-    Column("Project", lambda row: row[0], is_path=True),
-    Column("Workflow", lambda row: row[1].name, is_key=True, min_width=16),
+    Column("Project", lambda row: row[0]),
+    Column("Workflow", lambda row: row[1].name),
     Column("Runs", lambda row: row[1].metrics.total_runs, is_fixed=True, is_number=True),
     Column("Success", lambda row: f"{row[1].metrics.success_rate:.1%}", is_fixed=True, is_number=True),
     Column("Per day", lambda row: f"{row[1].metrics.throughput:.1f}", is_fixed=True, is_number=True),

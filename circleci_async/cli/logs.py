@@ -9,8 +9,7 @@ from ..untrusted_text import printable
 from .arguments import Interval, JobUrlOrProject, OptionalNumber, option, polling
 from .build_ref import JobTarget
 from .formatting import STYLES, duration
-from .output import Output
-from .table import Column
+from .output import Column, Output
 
 if TYPE_CHECKING:
     from .. import CircleCI
@@ -166,7 +165,7 @@ def _print_line(out: Output, line: str, *, ansi: bool) -> None:
 
 STEPS: "tuple[Column[JobStep], ...]" = (
     Column("Number", lambda step: step.number, is_fixed=True, is_number=True),
-    Column("Step", lambda step: step.name, is_key=True, min_width=32),
+    Column("Step", lambda step: step.name),
     Column("Status", lambda step: step.status, is_fixed=True),
     Column("Exit code", lambda step: step.exit_code, is_fixed=True, is_number=True),
     Column("Nodes", lambda step: len(step.actions), is_fixed=True, is_number=True),

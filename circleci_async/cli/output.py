@@ -1,18 +1,16 @@
 """Prints results: tables and records for people, JSON for programs; errors and notes on stderr."""
 
 import json
-import re
 import sys
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TextIO, TypeVar
 
-from ..reports.wording import counted
 from ..untrusted_text import printable
 from .formatting import STYLES, Cell, shown
-from .table import GAP, Column, cells, fit, layout
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,10 +20,23 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_ARGUMENT = re.compile(  # `since must ...`, `branch and tag cannot ...`, `max_files=1`
-    r"(?<![\w.`'-])(?:([a-z]+_[a-z_]+)\b|([a-z]+)(?==)|(?:(?<=\A)|(?<=: )|(?<= and )|(?<= than ))"
-    r"([a-z]+)(?= (?:must|cannot|and) |, got ))(=True\b|=|)"
-)
+GAP = 2
+"""Spaces between two columns."""
+
+MIN_WIDTH = 12
+"""Width to which the cells of a column are wrapped; a narrower terminal wraps the lines."""
+
+
+@dataclass(frozen=True)
+class Column(Generic[T]):
+    """A column of a table."""
+
+    title: str
+    value: Callable[[T], Cell]
+    is_fixed: bool = False
+    """Never wrapped."""
+    is_number: bool = False
+    """Aligned on the right on a terminal."""
 
 
 class Output:
@@ -39,14 +50,12 @@ class Output:
         is_quiet: bool = False,
         is_fitted: bool = False,
         stream: TextIO | None = None,
-        options: Mapping[str, str] | None = None,
     ) -> None:
         self.is_json = is_json
         self.is_verbose = is_verbose
         self.is_quiet = is_quiet
         self._is_fitted = is_fitted
         self._stream = stream
-        self._options = options or {}
 
     @property
     def stream(self) -> TextIO:
@@ -94,14 +103,6 @@ class Output:
             line.append(f" ({printable(request_line)})", "dim")
         _print_line(self.errors, line)
 
-    def as_typed(self, message: str) -> str:
-        """Return a message of the SDK that names its arguments with the options of the command in their place."""
-        return _ARGUMENT.sub(self._option, message)
-
-    def _option(self, match: "re.Match[str]") -> str:
-        option = self._options.get(match[1] or match[2] or match[3])
-        return match[0] if option is None else option + (" " if match[4] == "=" else "")
-
     def data(self, value: Any) -> None:
         """Print models or plain data as indented JSON."""
         self.write(f"{_to_json(value, indent=2)}\n")
@@ -147,42 +148,33 @@ class Output:
         self.write("[]\n" if before == "[\n" else "\n]\n")
 
     def table(self, rows: Sequence[T], columns: Sequence[Column[T]]) -> None:
-        """Print a table: on a terminal the columns that fit, with colors and a note of hidden ones; else complete."""
+        """Print a table: on a terminal in color, with long cells wrapped; otherwise each row as one line."""
         if self.is_json:
             return
         from rich.cells import cell_len
+        from rich.table import Table
         from rich.text import Text
 
-        texts = cells(rows, columns, exact=not self.is_fitted)
-        widths, hidden = layout(columns, texts, self.console.width if self.is_fitted else None)
-
-        def line(texts: Sequence[str], styles: Sequence[str]) -> Text:
-            parts: list[tuple[str, str]] = []
-            for n, width in widths.items():
-                text = fit(texts[n], width, is_path=columns[n].is_path)
-                padding = " " * (width - cell_len(text))
-                if columns[n].is_number and self.is_fitted:
-                    parts += [(padding, ""), (text, styles[n])]
-                else:
-                    parts += [(text, styles[n]), (padding, "")]
-                parts.append((" " * GAP, ""))
-            assembled = Text.assemble(*parts)
-            assembled.rstrip()
-            return assembled
-
-        lines = [line([column.title for column in columns], ["bold"] * len(columns))]
-        lines += [
-            line(each, [_style(column.value(row)) for column in columns]) for row, each in zip(rows, texts, strict=True)
-        ]
-        for each in lines:
-            if self.is_fitted:
-                _print_line(self.console, each)
-            else:
-                self.write(f"{each.plain}\n")
-        if hidden:
-            named = f"{counted(len(hidden), 'column')} hidden: {', '.join(hidden)}"
-            console = self.console if self._is_fitted else self.errors  # a terminal: stdout has the rows alone
-            console.print(Text(f"{named} (widen the terminal or use --json)", "dim"))
+        values = [[column.value(row) for column in columns] for row in rows]
+        lines = [[shown(cell, exact=not self.is_fitted) for cell in row] for row in values]
+        titles = [column.title for column in columns]
+        widths = [max(map(cell_len, texts)) + GAP for texts in zip(titles, *lines, strict=True)]
+        if not self.is_fitted:
+            for line in (titles, *lines):
+                padded = (text + " " * (width - cell_len(text)) for text, width in zip(line, widths, strict=True))
+                self.write(f"{''.join(padded).rstrip()}\n")
+            return
+        least = sum(
+            width if column.is_fixed else min(width, MIN_WIDTH) for column, width in zip(columns, widths, strict=True)
+        )
+        table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+        table.width = min(sum(widths) - GAP, max(self.console.width, least))
+        for column in columns:
+            justify: Literal["left", "right"] = "right" if column.is_number else "left"
+            table.add_column(column.title, justify=justify, no_wrap=column.is_fixed, overflow="fold")
+        for row, line in zip(values, lines, strict=True):
+            table.add_row(*(Text(text, _style(cell)) for cell, text in zip(row, line, strict=True)))
+        self.console.print(table, soft_wrap=True)
 
     def write(self, text: str) -> None:
         """Print text unchanged."""

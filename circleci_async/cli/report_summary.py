@@ -7,7 +7,6 @@ from ..reports.wording import BRANCHES, counted, duration, percent
 from ..untrusted_text import printable
 from .output import Output
 from .sparkline import bar, sparkline
-from .table import fit
 
 if TYPE_CHECKING:
     from .. import InsightsAnswer, InsightsReport
@@ -122,5 +121,12 @@ def _bars(
     for row, text in zip(known, texts, strict=True):
         start = f"{bar(row[value] / largest, BAR)}  {text:>{text_width}}  "
         name = printable(" ".join(row[column] for column in columns if row[column]))
-        lines.append(start + (name if width is None else fit(name, max(width - len(start), MIN_NAME), is_path=True)))
+        lines.append(start + (name if width is None else fit(name, max(width - len(start), MIN_NAME))))
     return lines
+
+
+def fit(text: str, width: int) -> str:
+    """Cut a text to a width; an ellipsis marks the cut."""
+    from rich.cells import cell_len, set_cell_size
+
+    return text if cell_len(text) <= width else f"{set_cell_size(text, width - 1)}…"

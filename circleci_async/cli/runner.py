@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import re
 import signal
 import sys
 import traceback
@@ -15,7 +14,6 @@ from ..config.log import LOG_VARIABLE
 from ..errors import (
     CircleCIError,
     InvalidArgument,
-    LedgerError,
     NotFound,
     PermissionDenied,
     PoolTimeout,
@@ -44,12 +42,6 @@ _HINTS: dict[type[CircleCIError], str] = {  # the hints of the SDK name argument
     ResponseTooLarge: "read it with the Python client, whose `max_response_bytes` can be raised",
     RateLimited: "send fewer requests, or lower --concurrency if the command has it",
 }
-
-_ARGUMENT = re.compile(r"`(deadline|host|timeout)`")  # of hints that are specific to an error
-
-_BIND = re.compile(r"attempting to bind on address \('([^']*)', (\d+)")  # in errors of asyncio
-
-_SENTENCE_START = re.compile(r"\A[A-Z](?=[a-z]* )")  # not a name such as CircleCI
 
 
 def run(work: Work, out: Output) -> int:
@@ -95,8 +87,7 @@ async def _cancel_on_sigterm(work: Work) -> int | None:
 
 def print_error(out: Output, error: CircleCIError, prefix: str = "") -> None:
     """Print an error: `prefix` and its message, its hint, then its request."""
-    summary = out.as_typed(error.summary) if isinstance(error, InvalidArgument | LedgerError) else error.summary
-    out.error(prefix + summary, hint_of(error), error.request_line)
+    out.error(prefix + error.summary, hint_of(error), error.request_line)
 
 
 def hint_of(error: CircleCIError) -> str | None:
@@ -104,10 +95,6 @@ def hint_of(error: CircleCIError) -> str | None:
     hint = error.hint
     if "hint" not in vars(error):  # not specific to this error
         hint = next((text for kind, text in _HINTS.items() if isinstance(error, kind)), hint)
-    elif hint:
-        hint = _ARGUMENT.sub(r"--\1", hint)
-    if hint:
-        hint = _SENTENCE_START.sub(lambda first: first[0].lower(), hint)
     parts = filter(None, (hint, *getattr(error, "__notes__", ())))
     return "; ".join(part.rstrip(".") for part in parts) or None
 
@@ -116,9 +103,6 @@ def os_error_text(error: OSError, path: str | os.PathLike[str] | None = None) ->
     """Return the cause of an error without its number, after `path`, or the file that the error names."""
     if not error.strerror:
         return str(error)
-    if bind := _BIND.search(error.strerror):
-        reason = os.strerror(error.errno or 0)
-        return f"cannot listen on {bind[1]}:{bind[2]}: {reason[0].lower()}{reason[1:]}: choose another --port"
     cause = error.strerror[0].lower() + error.strerror[1:]
     path = error.filename if path is None else path
     return cause if path is None else f"{os.fspath(path)}: {cause}"
