@@ -52,7 +52,8 @@ def _parsed(parse: Callable[[str, str | os.PathLike[str]], T], text: str | os.Pa
     try:
         return parse("path", text)
     except InvalidArgument as error:
-        raise typer.BadParameter(str(error)) from None
+        problem = str(error).partition(" ")[2]  # typer names the option
+    raise typer.BadParameter(problem)
 
 
 def parse_time(name: str, text: str | None) -> datetime | timedelta | None:

@@ -115,7 +115,7 @@ def test_it_needs_the_extra(cli: Cli, acme: FakeCircleCI, tmp_path: Path, monkey
         (["--into", "history"], 2, "missing argument "),
         (["acme", "--into", "history"], 2, "project slug 'acme' is invalid: "),
         ([API, "--into", "s4://x"], 2, "invalid value for '--into': must be a folder, or a URL that begins with "),
-        ([API, "--into", "file"], 1, "--into must be a folder that can be written: file: this is a file"),
+        ([API, "--into", "file"], 1, "into must be a folder that can be written: file: this is a file"),
         ([API, "--into", "history", "--recheck", "soon"], 2, "--recheck must be a length of time such as 90d, 2w or "),
     ],
 )

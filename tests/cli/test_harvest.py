@@ -170,8 +170,8 @@ def test_dedupe_stores_identical_files_once(cli: Cli, builds: World, into: Path)
 @pytest.mark.parametrize(
     ("limit", "reason"),
     [
-        (("--max-files", "2"), "--max-files 2 is reached"),
-        (("--max-bytes", "0.02 kB"), "--max-bytes 20 is reached"),
+        (("--max-files", "2"), "max_files=2 is reached"),
+        (("--max-bytes", "0.02 kB"), "max_bytes=20 is reached"),
         (("--min-free", "900TiB"), ".*disk.* 989,560,464,998,400 .*"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
@@ -219,8 +219,8 @@ def test_sizes_accept_units(size: str, count: int) -> None:
         ),
         (("gh/acme/api", "--into", "out", "--status", "good"), "blocked"),
         (("gh/acme/api", "--into", "out", "--pipeline-id", ID, "--pipeline-id", "7"), ", got '7'"),
-        (("gh/acme/api", "--into", "out", "--pipeline-id", "7"), "--pipeline-id must be an id such as "),
-        (("gh/acme/api", "--into", "out", "--layout", "{path}"), "--layout"),
+        (("gh/acme/api", "--into", "out", "--pipeline-id", "7"), "pipeline_id must be an id such as "),
+        (("gh/acme/api", "--into", "out", "--layout", "{path}"), "layout"),
         (("gh/acme/api", "--into", "out", "--dedupe", "magic"), "hardlink"),
         (
             ("gh/acme/api", "--into", "out", "--max-bytes", "lots"),
@@ -798,9 +798,9 @@ def test_files_that_cannot_be_deleted_are_printed(cli: Cli, aged: World, fake: F
     ("arguments", "code", "message"),
     [
         ((), 2, "missing option '--older-than'"),
-        (("--older-than", "yesterday"), 2, "--older-than must be a datetime, a date"),
-        (("--older-than", "0d"), 2, "--older-than must be a datetime, a date"),
-        (("--older-than", "9999-01-01"), 2, "--older-than must be a time in the past"),
+        (("--older-than", "yesterday"), 2, "older_than must be a datetime, a date"),
+        (("--older-than", "0d"), 2, "older_than must be a datetime, a date"),
+        (("--older-than", "9999-01-01"), 2, "older_than must be a time in the past"),
         (("--older-than", "1d"), 1, "no harvest in"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",

@@ -118,7 +118,7 @@ def test_empty_usage_succeeds(cli: Cli, world: World, fake: FakeCircleCI) -> Non
         (["--end", "2026-02-30"], "--end must be a time such as 7d"),
         (
             ["--start", "2026-03-01", "--end", "2026-05-01"],
-            "--end must be at most 31 days after --start 2026-03-01 ",
+            "end must be at most 31 days after start=2026-03-01 ",
         ),
         (["--interval", "5,1"], "--interval must be seconds"),
     ],
