@@ -120,6 +120,13 @@ def test_a_partial_file_that_is_removed_before_it_is_locked_is_created_again(
     assert removed[0].name != "report.bin"
 
 
+@pytest.mark.parametrize("name", ["a" * 255, "ä" * 127, "🎉" * 63 + "abc"])
+async def test_the_longest_names_leave_room_for_a_temporary_one(name: str, tmp_path: Path) -> None:
+    async with raw_server(served(b"x")) as server, client(server) as circle:
+        await circle.artifacts.download(artifact_at(server, name), tmp_path)
+    assert all_files(tmp_path) == {name: b"x"}
+
+
 async def test_paths_that_no_file_system_takes_leave_nothing(tmp_path: Path) -> None:
     into = tmp_path / "out"
     async with raw_server(served(b"x")) as server, client(server) as circle:

@@ -369,19 +369,6 @@ def place(into: Path, artifact: Artifact) -> None:
     path.write_bytes(artifact.data)
 
 
-async def test_a_kind_that_no_harvest_records_is_damage(into: Path) -> None:
-    world = World()
-    build(world)
-    async with FakeCircleCI(world) as fake:
-        await harvest(fake, into)
-        with closing(sqlite3.connect(into / schema.LEDGER_NAME)) as sql:
-            sql.execute("UPDATE jobs SET kind = 'secrets'")
-            sql.commit()
-        async with fake.client(retry=QUICK) as circle:
-            with pytest.raises(ca.LedgerError, match="is damaged"):
-                await circle.harvest("gh/acme/api", into)
-
-
 # Buckets
 
 

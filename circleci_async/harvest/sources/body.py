@@ -1,9 +1,17 @@
-"""The bytes of one file, as the downloader reads them."""
+"""What each kind of source provides: the list of the files of a job, and the bytes of each."""
 
+import json
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Protocol
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
 
+from attrs import define
+
+from ...core.paging import Paged
 from ...core.resumable_body import Part
+from ...models.artifacts import Artifact
+from ..layout import JobRef
+from ..ledger.records import QueuedArtifact
 from .scrub import Scrubber
 
 
@@ -53,3 +61,39 @@ class TextBody:
         data = piece.encode("utf-8", "replace")
         self.received += len(data)
         return Part(data, restarted=False)
+
+
+@define
+class FileList:
+    """The files of a job: path, node and address of each. None if the API does not know the job."""
+
+    paged: Paged[Artifact]
+    is_growing: bool = False
+    """Whether CircleCI has not recorded all of the job yet, known after the iteration."""
+
+
+class Source(Protocol):
+    """One kind of files."""
+
+    def files(self, job: JobRef) -> FileList:
+        """Return the files of a job."""
+        ...
+
+    def open(
+        self, file: QueuedArtifact, *, offset: int = 0, etag: str | None = None
+    ) -> AbstractAsyncContextManager[Body]:
+        """Return the bytes of a file, from `offset` on if the version `etag` can be resumed.
+
+        Everything needed is in the row of the queue, so that another process can read the file.
+        """
+        ...
+
+
+def json_text(value: Any, *, indent: int | None = None, sort_keys: bool = False) -> str:
+    """Return a value as JSON on one line, or indented. Unpaired surrogates stay escaped."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent, sort_keys=sort_keys)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=indent, sort_keys=sort_keys)
+    return text

@@ -19,11 +19,10 @@ from ...models.steps import StepAction
 from ...slug import project_path
 from ..layout import JobRef, safe_name
 from ..ledger.records import QueuedArtifact
-from .body import TextBody
+from .body import FileList, TextBody
 from .patterns import Pattern
 from .request_cache import RequestCache
 from .scrub import ScrubbedStream, Scrubber
-from .source import FileList
 
 MAX_ACTIONS: Final = 10_000
 """Actions of steps that are kept in memory, so that a job is requested once for the logs of all its steps."""

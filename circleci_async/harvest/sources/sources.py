@@ -1,20 +1,20 @@
 """The sources of all kinds, with the options of a harvest."""
 
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from attrs import frozen
 
+from ...core.resumable_body import ResumableBody
 from ...core.session import Session
+from ...endpoints.artifacts import Artifacts
 from ..kinds import HarvestKind
 from ..layout import JobRef
 from ..ledger.records import QueuedArtifact
-from .artifacts import ArtifactSource
-from .body import Body
+from .body import Body, FileList, Source
 from .builds import BuildSource
 from .logs import LogSource
 from .patterns import DEFAULTS, Pattern
-from .source import FileList, Source
 from .tests import TestSource
 
 
@@ -26,6 +26,29 @@ class SourceOptions:
     """Whether logs keep their escape codes."""
     patterns: Sequence[Pattern] = DEFAULTS
     """What is replaced in logs, tests and builds."""
+
+
+class ArtifactSource:
+    """The artifacts of a job, from its list and their storage."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._artifacts = Artifacts(session)
+
+    def files(self, job: JobRef) -> FileList:
+        """Return the artifacts of a job."""
+        return FileList(self._artifacts.list(job.project, job.number).empty_if_missing())
+
+    @asynccontextmanager
+    async def open(
+        self, file: QueuedArtifact, *, offset: int = 0, etag: str | None = None
+    ) -> AsyncGenerator[ResumableBody]:
+        """Return the bytes of an artifact."""
+        body = ResumableBody(self._session, file.url, offset=offset, etag=etag)
+        try:
+            yield body
+        finally:
+            body.close()
 
 
 class Sources:

@@ -12,12 +12,10 @@ from ...models.artifacts import Artifact
 from ...slug import project_path, segment
 from ..layout import JobRef
 from ..ledger.records import QueuedArtifact
-from .body import TextBody
-from .json_text import json_text
+from .body import FileList, TextBody, json_text
 from .patterns import Pattern
 from .request_cache import RequestCache
 from .scrub import Scrubber
-from .source import FileList
 
 JSON_LINES: Final = "tests.jsonl"
 JUNIT: Final = "tests.xml"

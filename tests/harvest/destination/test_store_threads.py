@@ -78,15 +78,6 @@ def test_calls_that_wait_do_not_delay_the_exit(s3: TestBucket, s3_proxy: FaultPr
     assert s3.keys() == []
 
 
-async def test_results_and_errors_are_returned() -> None:
-    threads = StoreThreads(2)
-    results = await asyncio.gather(*(threads.run(abs, -n) for n in range(20)))
-    assert results == list(range(20))
-    with pytest.raises(ZeroDivisionError):
-        await threads.run(lambda: 1 // 0)
-    threads.close()
-
-
 async def test_no_more_calls_than_allowed_run_at_a_time() -> None:
     threads = StoreThreads(3)
     barrier = threading.Barrier(3)
