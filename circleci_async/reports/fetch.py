@@ -34,8 +34,7 @@ from .progress import InsightsProgressTracker, OnInsightsProgress
 from .reading import FATAL, Attempts, ProjectReader, check_branch, organization_failures
 from .report import InsightsReport
 from .table import InsightsTable, sorted_table
-from .usage_exports import make_exports
-from .usage_rows import InsightsUsageSource, UsageFilter, export_rows, usage_source
+from .usage_rows import InsightsUsageSource, UsageFilter, export_rows, make_exports, usage_source
 from .window import KEPT, REPORTING_WINDOWS, InsightsWindow, Window, parse_window
 from .wording import length
 

@@ -1,1 +1,1 @@
-"""The answers of a report: pure functions of its tables, one module per question."""
+"""The answers of a report: pure functions of its tables."""

@@ -17,10 +17,22 @@ from ...models.projects import Project
 from ..reading import Attempts, ProjectReader
 from ..window import KEPT, Window
 from .collection import InsightsChanges, count_changes
-from .layout import Partition, month_of
-from .merge import merge_flaky_tests, merge_job_days, merge_runs, merge_tests, without_counted
 from .store import HistoryStore
-from .tables import FLAKY_TESTS, JOBS, RUNS, TESTS, HistoryTable, changes
+from .tables import (
+    FLAKY_TESTS,
+    JOBS,
+    RUNS,
+    TESTS,
+    HistoryTable,
+    Partition,
+    changes,
+    merge_flaky_tests,
+    merge_job_days,
+    merge_runs,
+    merge_tests,
+    month_of,
+    without_counted,
+)
 
 T = TypeVar("T")
 

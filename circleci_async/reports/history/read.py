@@ -31,10 +31,8 @@ from ..table import InsightsTable, sorted_table
 from ..usage_rows import Rows, UsageFilter, UsageRows, local_rows
 from ..window import InsightsWindow, Window, parse_window
 from ..wording import listed
-from .layout import Partition, month_of
-from .merge import without_counted
 from .store import HistoryStore
-from .tables import FLAKY_TESTS, JOBS, RUNS, TESTS, HistoryTable
+from .tables import FLAKY_TESTS, JOBS, RUNS, TESTS, HistoryTable, Partition, month_of, without_counted
 
 __all__ = ["report_from_history"]
 

@@ -15,8 +15,7 @@ from ...harvest.destination.bucket import Bucket
 from ...harvest.destination.place import HarvestDestination, folder_or_bucket
 from ...harvest.destination.store_threads import StoreThreads
 from ...harvest.lock import Lock
-from .layout import Partition, folder_of
-from .tables import HistoryTable, changes
+from .tables import HistoryTable, Partition, changes, folder_of
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from circleci_async.reports.history.layout import Partition, month_of
+from circleci_async.reports.history.tables import Partition, month_of
 
 
 def test_a_partition_has_a_file_in_folders_of_project_and_month() -> None:

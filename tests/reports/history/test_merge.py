@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circleci_async.models.insights_tables import InsightsFlakyTest, InsightsJobDay, InsightsRun, InsightsTest
-from circleci_async.reports.history.layout import month_of
-from circleci_async.reports.history.merge import (
+from circleci_async.reports.history.tables import (
     merge_flaky_tests,
     merge_job_days,
     merge_runs,
     merge_tests,
+    month_of,
     without_counted,
 )
 

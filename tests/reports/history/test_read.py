@@ -11,9 +11,8 @@ from attrs import evolve
 
 import circleci_async as ca
 from circleci_async.models import InsightsRun, InsightsTest
-from circleci_async.reports.history.layout import Partition, month_of
 from circleci_async.reports.history.read import jobs_of_days, joined_flaky_tests
-from circleci_async.reports.history.tables import FLAKY_TESTS, RUNS, TESTS, HistoryTable
+from circleci_async.reports.history.tables import FLAKY_TESTS, RUNS, TESTS, HistoryTable, Partition, month_of
 from circleci_async.reports.metrics import weighted_median, workflow_metrics
 from circleci_async.testing import FakeCircleCI
 from tests.reports.history.test_merge import flaky, job_day

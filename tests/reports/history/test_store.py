@@ -10,9 +10,8 @@ import pytest
 from circleci_async.errors import CircleCIError, LedgerBusy
 from circleci_async.harvest.lock import Lock
 from circleci_async.reports.history import store
-from circleci_async.reports.history.layout import Partition
 from circleci_async.reports.history.store import LOCK_NAME, HistoryFolder, HistoryStore
-from circleci_async.reports.history.tables import RUNS
+from circleci_async.reports.history.tables import RUNS, Partition
 from tests.reports.history.test_merge import run
 
 NAME = "runs/project=gh%2Facme%2Fapi/month=2026-11/runs.parquet"

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import circleci_async as ca
-from circleci_async.reports.history.layout import Partition
-from circleci_async.reports.history.tables import FLAKY_TESTS, JOBS, RUNS, TESTS, HistoryTable
+from circleci_async.reports.history.tables import FLAKY_TESTS, JOBS, RUNS, TESTS, HistoryTable, Partition
 from circleci_async.testing import FakeCircleCI, Project, Workflow, World
 
 TABLES: tuple[HistoryTable[Any], ...] = (RUNS, JOBS, TESTS, FLAKY_TESTS)
