@@ -41,7 +41,7 @@ html_show_sourcelink = False
 smartquotes = False  # quotes in docstrings are code
 
 myst_enable_extensions = ["colon_fence", "deflist"]
-myst_heading_anchors = 3
+myst_heading_anchors = 4
 
 # Notebooks are executed by each build: an error in a cell ends it.
 nb_execution_mode = "force"

@@ -28,7 +28,7 @@ Each API group is an attribute of the client, such as `circle.pipelines`. Togeth
 models. Each row says what the method does, which operation it calls, and what it returns.
 
 [Iterate](../guide/paging.md) over a `Paged` or an `AsyncGenerator` instead of awaiting it. A `project` is a
-[slug](../guide/slugs.md), a `project_id` the project's UUID. Invalid arguments raise `InvalidArgument` before a request
+[slug](../guide/projects-and-jobs.md#project-slugs), a `project_id` the project's UUID. Invalid arguments raise `InvalidArgument` before a request
 is sent; the [errors](../guide/errors.md) page lists the other errors.
 
 The seven undocumented operations have no method: certificates, signing configurations, and deploy settings. Use
@@ -65,9 +65,23 @@ def groups() -> list[str]:
     return sorted(name for name, value in vars(ApiGroups).items() if isinstance(value, cached_property))
 
 
+_SHARED_PAGES = {
+    "groups": "organizations",
+    "users": "organizations",
+    "oidc": "organization-settings",
+    "otel": "organization-settings",
+    "url_orb_allow_list": "organization-settings",
+    "environment_variables": "project-settings",
+    "checkout_keys": "project-settings",
+    "pipeline_definitions": "triggers",
+    "schedules": "triggers",
+}
+"""The pages of the groups that do not have their own."""
+
+
 def page_of(group: str) -> str:
     """Return the file name of a group's page."""
-    return f"{group.replace('_', '-')}.md"
+    return f"{_SHARED_PAGES.get(group, group)}.md"
 
 
 def calls(group: str) -> list[Call]:

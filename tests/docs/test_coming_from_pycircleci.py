@@ -11,7 +11,7 @@ from circleci_async.resources.api_groups import ApiGroups
 from .pages import DOCS
 
 Api = import_module("pycircleci.api").Api  # has no types
-TEXT = (DOCS / "guide" / "coming-from-pycircleci.md").read_text("utf-8")
+TEXT = (DOCS / "guide" / "coming-from.md").read_text("utf-8")
 GROUPS = [attribute for attribute, value in vars(ApiGroups).items() if isinstance(value, cached_property)]
 INTERNAL = {"owner_slug", "project_slug", "split_project_slug", "ppr", "validate_api_version"}
 """Public methods of pycircleci that send no request."""

@@ -15,6 +15,7 @@ import circleci_async as ca
 from circleci_async import testing
 from circleci_async.cli.app import app
 from circleci_async.resources.api_groups import ApiGroups
+from docs.coverage import page_of
 
 from .pages import DOCS, README, ROOT, blocks, name, pages
 
@@ -58,7 +59,7 @@ def _methods(group: str) -> set[str]:
 
 
 def _page_of(group: str) -> Path:
-    return DOCS / "groups" / f"{group.replace('_', '-')}.md"
+    return DOCS / "groups" / page_of(group)
 
 
 @pytest.mark.parametrize("group", GROUPS)
