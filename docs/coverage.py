@@ -28,8 +28,8 @@ Each API group is an attribute of the client, such as `circle.pipelines`. Togeth
 models. Each row says what the method does, which operation it calls, and what it returns.
 
 [Iterate](../guide/paging.md) over a `Paged` or an `AsyncGenerator` instead of awaiting it. A `project` is a
-[slug](../guide/projects-and-jobs.md#project-slugs), a `project_id` the project's UUID. Invalid arguments raise `InvalidArgument` before a request
-is sent; the [errors](../guide/errors.md) page lists the other errors.
+[slug](../guide/projects-and-jobs.md#project-slugs), a `project_id` the project's UUID. Invalid arguments raise
+`InvalidArgument` before a request is sent; the [errors](../guide/errors.md) page lists the other errors.
 
 The seven undocumented operations have no method: certificates, signing configurations, and deploy settings. Use
 [`circle.request`](../guide/quickstart.md#call-other-endpoints) for them and for new operations.
