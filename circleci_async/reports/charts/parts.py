@@ -86,27 +86,8 @@ def short_names(names: Sequence[str]) -> list[str]:
 
 def duration_steps(longest: float) -> tuple[int, int]:
     """Return the distance of the ticks of an axis of seconds, and its end."""
-    steps = (
-        1,
-        2,
-        5,
-        10,
-        20,
-        30,
-        60,
-        120,
-        300,
-        600,
-        1_200,
-        1_800,
-        3_600,
-        7_200,
-        14_400,
-        21_600,
-        43_200,
-        86_400,
-        604_800,
-    )
+    minutes = (60, 120, 300, 600, 1_200, 1_800)
+    steps = (1, 2, 5, 10, 20, 30, *minutes, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400, 604_800)
     month = 30 * 86_400
     step = next((step for step in steps if longest / step <= 5), month * ceil(longest / (5 * month)))
     return step, step * (int(longest / step) + 1)
