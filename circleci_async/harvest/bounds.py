@@ -64,7 +64,7 @@ class Bounds:
 
     def reach_max_files(self) -> None:
         """Note that no more files are wanted."""
-        self._reach(f"max_files={self.max_files} is reached")
+        self.reach(f"max_files={self.max_files} is reached")
 
     def admit_bytes(self, id: int, size: int, *, is_growing: bool = False) -> bool:
         """Count further bytes of an admitted file; return False, and count nothing, if they exceed a bound.
@@ -77,7 +77,7 @@ class Bounds:
             reason = f"max_bytes={self.max_bytes} is reached"
             if admitted + size > self.max_bytes:
                 raise TooLarge(f"it has more than max_bytes={self.max_bytes}", bound=reason)
-            return self._reach(reason)
+            return self.reach(reason)
         if not self._has_space(size + is_growing * admitted // 8, admitted + size):
             return False
         self._bytes += size
@@ -96,9 +96,10 @@ class Bounds:
         self._bytes += size
         self._admitted[id] = size
 
-    def reach(self, reason: str) -> None:
-        """Note that a bound is reached."""
-        self._reach(reason)
+    def reach(self, reason: str) -> bool:
+        """Note that a bound is reached; return False."""
+        self.reached = self.reached or reason
+        return False
 
     def release(self, id: int) -> None:
         """Stop counting a file that could not be downloaded, and its bytes."""
@@ -132,8 +133,4 @@ class Bounds:
                 f"it needs {total:,} bytes, and {room:,} bytes of {self._disk} are free beside"
                 f" min_free={self.min_free}: free space or choose another folder, then run the same command again"
             )
-        return self._reach(f"{self._disk} is almost full: less than {self.min_free:,} bytes would stay free")
-
-    def _reach(self, reason: str) -> bool:
-        self.reached = self.reached or reason
-        return False
+        return self.reach(f"{self._disk} is almost full: less than {self.min_free:,} bytes would stay free")

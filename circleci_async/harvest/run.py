@@ -52,7 +52,7 @@ from .report import HarvestedFile, HarvestReport, OnFile, Rows, failures_of, fil
 from .selection import Selection
 from .sources.patterns import Scrub, parse_scrub
 from .sources.sources import SourceOptions, Sources
-from .stop_signal import StopSignal
+from .stop_signal import DISK_FULL, StopSignal
 from .uploader import Uploader
 from .url_renewal import UrlRenewal
 
@@ -299,7 +299,7 @@ class _HarvestRun:
         try:
             yield
         except DiskFull as error:
-            self._stop.fail_disk_full(error)
+            self._stop.fail(error, DISK_FULL)
 
 
 def _from_ledger(place: Place, id: int) -> tuple[Rows[HarvestedFile], int]:

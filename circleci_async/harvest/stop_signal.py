@@ -3,7 +3,7 @@
 import asyncio
 
 from ..errors import CircleCIError
-from .ledger.schema import DISK_FULL_ERRNOS, DiskFull, disk_full
+from .ledger.schema import DISK_FULL_ERRNOS, disk_full
 
 DISK_FULL = "the destination disk is full"
 
@@ -42,15 +42,11 @@ class StopSignal:
             self._requested.set()
             self._failed.set()
 
-    def fail_disk_full(self, error: DiskFull) -> None:
-        """End the run now: the disk is full."""
-        self.fail(error, DISK_FULL)
-
     def fail_if_disk_full(self, error: OSError) -> bool:
         """End the run now if this error means that the disk is full; return whether it does."""
         is_full = error.errno in DISK_FULL_ERRNOS
         if is_full:
-            self.fail_disk_full(disk_full(str(error)))
+            self.fail(disk_full(str(error)), DISK_FULL)
         return is_full
 
     async def requested(self) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import circleci_async as ca
 from circleci_async.testing import FakeCircleCI, World
-from tests.downloads.file_server import TOKEN, artifact_at, by_path, chunked, client, random_bytes, redirect, served
+from tests.downloads.file_server import TOKEN, artifact_at, by_path, chunked, client, random_bytes, served
 from tests.leftovers import check_nothing_in_use
 from tests.raw_server import Behaviour, answer, cut, hang, raw_server, reset
 
@@ -96,25 +96,6 @@ async def test_the_limit_also_holds_for_a_file_that_grew_during_the_download() -
 async def test_a_file_that_stays_incomplete_is_an_error() -> None:
     with pytest.raises(ca.DownloadInterrupted):
         await read(cut(b"x" * 100, 50))
-
-
-async def test_an_expired_signature_is_renewed_at_the_url_of_the_artifact() -> None:
-    async with raw_server(answer(500)) as storage:
-        storage.behaviours = [served(CONTENT, cut=1000), answer(403, "<Code>AccessDenied</Code>"), served(CONTENT)]
-        async with raw_server(redirect(f"{storage.url}/file?X-Amz-Signature=abc")) as server, client(server) as circle:
-            assert await circle.artifacts.read(artifact_at(server)) == CONTENT
-            assert [request.headers.get("circle-token") for request in server.requests] == [TOKEN] * 3
-        assert [request.headers.get("circle-token") for request in storage.requests] == [None] * 3
-
-
-@pytest.mark.parametrize(
-    ("status", "kind", "requests"), [(404, ca.NotFound, 1), (401, ca.AuthenticationError, 1), (500, ca.ServerError, 5)]
-)
-async def test_errors_are_those_of_a_download(status: int, kind: type[ca.ApiError], requests: int) -> None:
-    async with raw_server(answer(status, {"message": "no"})) as server, client(server) as circle:
-        with pytest.raises(kind):
-            await circle.artifacts.read(artifact_at(server))
-        assert len(server.requests) == requests
 
 
 @pytest.mark.parametrize(
