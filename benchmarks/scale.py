@@ -7,24 +7,16 @@ import argparse
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from itertools import product
-from multiprocessing import get_context
 from typing import Any
 
 from attrs import Attribute, asdict, evolve, fields, frozen
 
 from .scale_measure import QUICK, TRIALS, Amounts, measured, run_trial
 from .scale_model import Organization, Setup, checked_kinds, cost, estimate, first, nightly, with_values
-from .scale_simulation import simulate
 
 PROJECTS = (10, 300, 3000)
 QUOTAS = (10.0, 20.0, 50.0, 100.0, 200.0)
 WORKERS = (1, 4, 10, 40, 100)
-SEED = 1
-MAX_DEVIATION = 0.10
-MIN_SHARE = 0.95
-"""The goal: this share of the simulations differs from the model by at most `MAX_DEVIATION`."""
 
 
 @frozen
@@ -61,10 +53,9 @@ def main(arguments: Sequence[str]) -> None:
     parser = _parser()
     options = vars(parser.parse_args(arguments))
     is_json, is_quick, is_measured = (options.pop(name) for name in ("json", "quick", "measure"))
-    seed = options.pop("seed")
     options = {name: value for name, value in options.items() if value is not None}
     if not options and not is_json:
-        run(is_quick=is_quick, seed=seed)
+        run(is_quick=is_quick)
         return
     machine = measured(QUICK if is_quick else Amounts()) if is_measured else {}
     organization = with_values(Organization(), options)
@@ -78,8 +69,7 @@ def main(arguments: Sequence[str]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks scale", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
-    parser.add_argument("--quick", action="store_true", help="measure and simulate little, to check that all works")
-    parser.add_argument("--seed", type=int, default=SEED, help="of the simulations (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="measure little, to check that all works")
     parser.add_argument("--measure", action="store_true", help="measure this machine first, for the CPU and the ledger")
     for kind in (Organization, Setup):
         group = parser.add_argument_group(kind.__name__.lower())
@@ -168,13 +158,12 @@ def duration(seconds: float) -> str:
 # Tables
 
 
-def run(*, is_quick: bool, seed: int = SEED) -> None:
+def run(*, is_quick: bool) -> None:
     """Print all tables."""
     machine = print_machine(QUICK if is_quick else Amounts())
     print_times(PROFILES[0].organization)
     print_needed_workers()
     print_costs()
-    print_deviation(WORKERS[:1] if is_quick else WORKERS, seed)
     print_trials(machine)
 
 
@@ -250,39 +239,11 @@ def print_costs() -> None:
     print()
 
 
-def print_deviation(workers: Sequence[int], seed: int) -> None:
-    """Simulate the whole grid, in all cores, and print how far the model is from it."""
-    print(f"| model against simulation, seed {seed} | cells | within {MAX_DEVIATION:.0%} | goal", end="")
-    print(" | most below | most above | worst cell | met |\n|---|--:|--:|--:|--:|--:|---|---|")
-    tasks = [(profile.organization, count, seed) for profile in PROFILES for count in workers]
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as processes:
-        results = processes.map(deviations, *zip(*tasks, strict=True))
-        for profile in PROFILES:
-            found = {cell: value for _ in workers for cell, value in next(results).items()}
-            share = sum(abs(each) <= MAX_DEVIATION for each in found.values()) / len(found)
-            worst = max(found, key=lambda cell: abs(found[cell]))
-            cells = f"{share:.0%} | {MIN_SHARE:.0%} | {min(found.values()):+.1%} | {max(found.values()):+.1%} | {worst}"
-            met = "yes" if share >= MIN_SHARE else "no"
-            print(f"| {profile.name} | {len(found)} | {cells} | {met} |", flush=True)
-    print()
-
-
-def deviations(organization: Organization, workers: int, seed: int) -> dict[str, float]:
-    """Return the difference of the model's time from the simulated one, as a share of it, for each cell."""
-    found: dict[str, float] = {}
-    for quota, plan, projects in product(QUOTAS, (first, nightly), PROJECTS):
-        build, setup = evolve(organization, projects=projects), Setup(quota=quota, workers=workers)
-        simulated = simulate(build, setup, is_first=plan is first, seed=seed).seconds
-        cell = f"{plan.__name__}, {projects:,} projects, {quota:g}/s, {workers} workers"
-        found[cell] = estimate(build, setup, plan(build, setup)).seconds / simulated - 1
-    return found
-
-
 def print_trials(machine: dict[str, float]) -> None:
-    """Compare small real harvests with their simulations."""
-    print("| a real harvest against its simulation | real, s | simulated, s | ratio |")
+    """Compare small real harvests with the model."""
+    print("| a real harvest against the model | real, s | model, s | ratio |")
     print("|---|--:|--:|--:|")
     for trial in TRIALS:
-        real, simulated = run_trial(trial, machine)
-        print(f"| {trial.name} | {real:.1f} | {simulated:.1f} | {real / simulated:.2f} |", flush=True)
+        real, estimated = run_trial(trial, machine)
+        print(f"| {trial.name} | {real:.1f} | {estimated:.1f} | {real / estimated:.2f} |", flush=True)
     print()

@@ -29,8 +29,7 @@ from . import harvest, world
 from .measure import MIB, empty, folder_for
 from .rivals import TOKEN, Task
 from .rivals import harvest as harvest_all
-from .scale_model import Organization, Setup, checked_kinds, with_values
-from .scale_simulation import simulate
+from .scale_model import Organization, Setup, checked_kinds, estimate, first, with_values
 
 JOB_ARTIFACTS = 4
 UNLIMITED = 1e6
@@ -253,7 +252,7 @@ class Night:
 
 @frozen
 class Trial:
-    """A small organization, harvested by the program and in the simulation."""
+    """A small organization, harvested by the program and estimated by the model."""
 
     name: str
     organization: Organization
@@ -277,7 +276,7 @@ TRIALS = (
 
 
 def run_trial(trial: Trial, machine: dict[str, float]) -> tuple[float, float]:
-    """Return the seconds of a real harvest and those of its simulation."""
+    """Return the seconds of a real harvest and those of the model."""
 
     async def real(folder: Path) -> float:
         night = Night(trial.organization, trial.setup)
@@ -292,4 +291,4 @@ def run_trial(trial: Trial, machine: dict[str, float]) -> tuple[float, float]:
             raise SystemExit("no room for the files")
         seconds = asyncio.run(real(folder))
     setup = with_values(trial.setup, machine)
-    return seconds, simulate(trial.organization, setup, is_first=True).seconds
+    return seconds, estimate(trial.organization, setup, first(trial.organization, setup)).seconds

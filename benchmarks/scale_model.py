@@ -1,7 +1,4 @@
-"""How long harvests of an organization take, what bounds them, and what they cost: pure functions in closed form.
-
-`scale_simulation` computes the times independently, and `scale` compares both.
-"""
+"""How long harvests of an organization take, what bounds them, and what they cost: pure functions in closed form."""
 
 import math
 from collections.abc import Mapping

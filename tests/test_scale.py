@@ -1,4 +1,4 @@
-"""The model of the page "Scale": its requests are those of real harvests, and its times those of the simulation."""
+"""The model of the page "Scale": it counts the requests of real harvests."""
 
 import json
 from datetime import timedelta
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from benchmarks import scale, scale_measure, scale_simulation
+from benchmarks import scale, scale_measure
 from benchmarks.scale_measure import Night
 from benchmarks.scale_model import (
     MIB,
@@ -22,7 +22,6 @@ from benchmarks.scale_model import (
     uploads,
     with_values,
 )
-from benchmarks.scale_simulation import simulate
 from circleci_async.harvest import discovery
 
 TINY = Organization(projects=1, pipelines=30, jobs=1, artifacts=1, size=10, spread=0, reruns=0, running=0, uneven=False)
@@ -87,7 +86,6 @@ def test_nothing_takes_no_time() -> None:
         work = plan(nothing, setup)
         assert (work.requests.total, work.files, work.bytes) == (0, 0, 0)
         assert estimate(nothing, setup, work).seconds == 0
-        assert simulate(nothing, setup, is_first=plan is first).seconds == 0
 
 
 def test_jobs_without_artifacts_are_listed() -> None:
@@ -169,44 +167,6 @@ def test_the_throughput_approaches_that_of_the_busiest_resource() -> None:
     assert throughput(32, 1.0, []) == pytest.approx(32.0)
 
 
-@pytest.mark.parametrize(
-    ("organization", "setup"),
-    [
-        (Organization(projects=4, pipelines=40, spread=1), Setup(quota=100, workers=10)),
-        (Organization(projects=4, pipelines=40, spread=1), Setup(quota=200)),
-        (Organization(projects=4, pipelines=20, artifacts=10, size=50e3), Setup(quota=200, put_latency=0)),
-        (
-            Organization(projects=4, pipelines=20, by_slug=False, size=1e3),
-            Setup(what="artifacts,logs,tests,builds", workers=4),
-        ),
-    ],
-)
-def test_the_simulation_agrees_with_the_model(organization: Organization, setup: Setup) -> None:
-    for plan, build in ((first, organization), (nightly, evolve(organization, pipelines=organization.pipelines * 10))):
-        work = plan(build, setup)
-        simulated = simulate(build, setup, is_first=plan is first)
-        assert simulated.share == 1
-        assert simulated.requests == pytest.approx(work.requests.api, rel=0.05)
-        assert estimate(build, setup, work).seconds == pytest.approx(simulated.seconds, rel=0.1)
-
-
-def test_a_large_organization_is_simulated_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scale_simulation, "SLICE_FILES", 1)
-    monkeypatch.setattr(scale_simulation, "MIN_PAGES", 4)
-    organization = Organization(projects=3000, jobs=1, artifacts=5, size=50e3, spread=0)
-    setup = Setup(workers=10)
-    simulated = simulate(organization, setup, is_first=True)
-    assert simulated.share == 6 * 160 / (3000 * 500)
-    expected = estimate(organization, setup, first(organization, setup)).seconds
-    assert simulated.seconds == pytest.approx(expected, rel=0.1)
-
-
-def test_the_simulation_repeats_itself() -> None:
-    organization, setup = Organization(projects=1, pipelines=20), Setup()
-    once, again, other = (simulate(organization, setup, is_first=True, seed=seed) for seed in (1, 1, 2))
-    assert once == again != other
-
-
 # The command
 
 
@@ -251,4 +211,5 @@ def test_this_machine_is_measured(tmp_path: Path) -> None:
     found = scale_measure.measured(scale_measure.Amounts(files=20, bytes=4 * MIB, rows=400))
     assert found.keys() == {"cpu_file", "cpu_gigabyte", "cpu_list", "commits", "row"}
     assert all(value >= 0 for value in found.values())
+    assert found["commits"] > 0
     assert 200 < found["row"] < 2000
