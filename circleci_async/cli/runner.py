@@ -1,6 +1,7 @@
 """Runs a coroutine to an exit code: prints errors as one line, stops cleanly on signals."""
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -101,6 +102,8 @@ def hint_of(error: CircleCIError) -> str | None:
 
 def os_error_text(error: OSError, path: str | os.PathLike[str] | None = None) -> str:
     """Return the cause of an error without its number, after `path`, or the file that the error names."""
+    if error.errno == errno.EADDRINUSE:
+        return "cannot listen: address already in use: choose another --port"
     if not error.strerror:
         return str(error)
     cause = error.strerror[0].lower() + error.strerror[1:]

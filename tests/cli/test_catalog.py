@@ -83,7 +83,7 @@ def test_errors_name_the_option(cli: Cli, into: Path, option: str, tmp_path: Pat
         (
             into / ".harvest.sqlite",
             2,
-            f"path must not be a file of the harvest, got '{into}/.harvest.sqlite': choose another path",
+            f"{option} must not be a file of the harvest, got '{into}/.harvest.sqlite': choose another path",
         ),
     ):
         assert cli("harvest", "catalog", into, option, file) == (code, "", f"error: {message}\n")

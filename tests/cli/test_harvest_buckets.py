@@ -73,7 +73,7 @@ def test_a_bucket_that_does_not_exist_or_has_no_harvest(
         assert (done.code, done.out) == (1, "")
         assert re.fullmatch(
             rf"error: cannot \w+ {missing}\S*: 404 Not Found: NoSuchBucket: .*"
-            r" \[hint: create the bucket, or check its name and the endpoint\]\n",
+            r" \[hint: Create the bucket, or check its name and the endpoint\]\n",
             done.err,
         )
         if command[0] != "run":
@@ -89,7 +89,7 @@ def test_a_put_that_is_refused(cli: Cli, fake: FakeCircleCI, files: int, s3: Tes
     done = cli("harvest", "run", "gh/acme/api", "--into", f"{s3.url}/acme")
     assert done.code == 1
     assert re.search(
-        rf"^error: cannot write {s3.url}/acme/gh/\S+: 403 Forbidden: AccessDenied: no \[hint: check the store's"
+        rf"^error: cannot write {s3.url}/acme/gh/\S+: 403 Forbidden: AccessDenied: no \[hint: Check the store's"
         r" credentials .*\]$",
         done.err,
         re.MULTILINE,
@@ -104,4 +104,4 @@ def test_a_put_that_is_refused(cli: Cli, fake: FakeCircleCI, files: int, s3: Tes
 def test_a_url_without_a_bucket(cli: Cli, fake: FakeCircleCI, files: int, url: str) -> None:
     done = cli("harvest", "run", "gh/acme/api", "--into", url)
     assert done.code == 2
-    assert done.err == f"error: --into must be the URL of a bucket, such as 's3://bucket/prefix', got {url!r}\n"
+    assert done.err == f"error: into must be the URL of a bucket, such as 's3://bucket/prefix', got {url!r}\n"

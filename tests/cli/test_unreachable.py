@@ -64,8 +64,8 @@ def test_what_is_being_waited_for_is_shown_on_stderr(cli: Cli, silent: str) -> N
         for seconds in (3, 13, 23)
     ]
     assert re.fullmatch(
-        r"error: not completed within the deadline of 30 s \[hint: check that 127\.0\.0\.1 is up .*; or raise"
-        rf" --deadline\] \(GET http://{silent}/api/v2/me\)",
+        r"error: not completed within the deadline of 30 s \[hint: Check that 127\.0\.0\.1 is up .*; or raise"
+        rf" `deadline`\] \(GET http://{silent}/api/v2/me\)",
         err.splitlines()[3],
     )
 
@@ -89,7 +89,7 @@ def test_the_cause_of_the_last_failure_and_the_next_retry_are_shown(cli: Cli, cl
             note,
         )
     assert notes
-    assert error.startswith(f"error: connection failed: {closed} refused the connection [hint: check host and port, ")
+    assert error.startswith(f"error: connection failed: {closed} refused the connection [hint: Check host and port, ")
     assert error.endswith(f" (GET http://{closed}/api/v2/me)")
 
 
@@ -133,8 +133,8 @@ def test_a_name_that_does_not_resolve(cli: Cli) -> None:
 
     assert code == 1
     assert re.fullmatch(
-        r"error: connection failed: the host name ci\.invalid cannot be resolved \(.*\) \[hint: check the spelling of"
-        r" the host \(--host, CIRCLE_HOST or the config file\), .*DNS.*\] \(GET https://ci\.invalid/api/v2/me\)\n",
+        r"error: connection failed: the host name ci\.invalid cannot be resolved \(.*\) \[hint: Check the spelling of"
+        r" .*DNS.*\] \(GET https://ci\.invalid/api/v2/me\)\n",
         err,
     )
 
@@ -155,7 +155,7 @@ def test_each_command_ends_with_the_cause(cli: Cli, closed: str, command: tuple[
 
     assert (code, out) == (1, "")
     error = err.splitlines()[-1]
-    assert error.startswith(f"error: connection failed: {closed} refused the connection [hint: check host and port")
+    assert error.startswith(f"error: connection failed: {closed} refused the connection [hint: Check host and port")
 
 
 @pytest.mark.parametrize("projects", [1, 6])
@@ -169,7 +169,7 @@ def test_a_harvest_shows_the_cause(
 
     assert code == 1
     [error] = [line for line in err.splitlines() if line.startswith("error: ")]
-    assert error.startswith(f"error: connection failed: {closed} refused the connection [hint: check host and port")
+    assert error.startswith(f"error: connection failed: {closed} refused the connection [hint: Check host and port")
     assert "files" not in err
     if json_option:
         report = json.loads(out.splitlines()[-1])

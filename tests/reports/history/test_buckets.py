@@ -58,7 +58,7 @@ async def test_a_conflict_merges_both_collections(
 ) -> None:
     """Another collection writes every file between the reading and the writing of this one. Each lacks a workflow."""
     bucket, other = open_bucket("into", url), f"{url}/other"
-    for destination in (url, other):
+    for destination in (url, other, into):
         await collect(nights, destination, API)
     nights.pass_days(1)
     await collect(nights, into, API)
