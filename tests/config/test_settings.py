@@ -718,14 +718,14 @@ def test_the_frames_of_a_rejected_file_do_not_hold_its_text(find: Find, write_ne
 
 
 def test_config_files_are_opened_only_if_a_setting_is_missing(find: Find, write_new: Write, write_old: Write) -> None:
-    write_new("token: [broken]\n")
+    write_new("- broken\n")
     assert find("given", SERVER).token == "given"
     assert find("", SERVER).token is None
     assert find(CIRCLE_TOKEN="env", CIRCLE_HOST=SERVER).token == "env"
     for arguments in ((), ("given",), (None, SERVER)):
         _refusal(find, *arguments)
     write_new("token: new\n")
-    write_old("token: [broken]\n")
+    write_old("- broken\n")
     assert find().token == "new"
     assert find("given").host == DEFAULT_HOST
     write_new("telemetry: true\n")
