@@ -268,7 +268,7 @@ def _list_factory(kind: Any, converter: Converter) -> Hook:
             raise Fault("a list", value)
         items: list[Any]
         if converter.detailed_validation:
-            items = _structure_each(enumerate(value), structure_item, inner)
+            items = _structure_each(enumerate(cast(list[Any], value)), structure_item, inner)
         else:
             items = structure(value, kind)
         return tuple(items) if frozen else items
@@ -364,7 +364,7 @@ def _structure_each(values: Iterable[tuple[int | str, Any]], structure: Hook, ki
             if len(errors) > MAX_FAULTS:
                 break
     if errors:
-        raise IterableValidationError("", errors, kind)
+        raise IterableValidationError("", errors, kind)  # pyright: ignore[reportCallIssue]  # it finds the __init__ of ExceptionGroup
     return structured
 
 
