@@ -164,11 +164,12 @@ class Output:
                 padded = (text + " " * (width - cell_len(text)) for text, width in zip(line, widths, strict=True))
                 self.write(f"{''.join(padded).rstrip()}\n")
             return
+        widths[-1] -= GAP
         least = sum(
             width if column.is_fixed else min(width, MIN_WIDTH) for column, width in zip(columns, widths, strict=True)
         )
         table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
-        table.width = min(sum(widths) - GAP, max(self.console.width, least))
+        table.width = min(sum(widths), max(self.console.width, least))
         for column in columns:
             justify: Literal["left", "right"] = "right" if column.is_number else "left"
             table.add_column(column.title, justify=justify, no_wrap=column.is_fixed, overflow="fold")
