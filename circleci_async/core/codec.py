@@ -268,7 +268,7 @@ def _list_factory(kind: Any, converter: Converter) -> Hook:
             raise Fault("a list", value)
         items: list[Any]
         if converter.detailed_validation:
-            items = _structure_each(enumerate(cast(list[Any], value)), structure_item, inner)
+            items = _structure_each(enumerate(cast(Any, value)), structure_item, inner)
         else:
             items = structure(value, kind)
         return tuple(items) if frozen else items
