@@ -268,7 +268,8 @@ def _list_factory(kind: Any, converter: Converter) -> Hook:
             raise Fault("a list", value)
         items: list[Any]
         if converter.detailed_validation:
-            items = _structure_each(enumerate(cast(Any, value)), structure_item, inner)
+            numbered = enumerate(value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # any JSON
+            items = _structure_each(numbered, structure_item, inner)  # pyright: ignore[reportUnknownArgumentType]  # any JSON
         else:
             items = structure(value, kind)
         return tuple(items) if frozen else items
