@@ -57,13 +57,25 @@ def damage(path: Path) -> None:
     path.write_bytes(data)
 
 
+def lose_values(path: Path) -> None:
+    """Remove values that each row must have, which only a check of the whole file finds."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as sql:
+        sql.execute("PRAGMA writable_schema = ON")
+        (table,) = sql.execute("SELECT sql FROM sqlite_schema WHERE name = 'artifacts'").fetchone()
+        sql.execute("UPDATE sqlite_schema SET sql = ? WHERE name = 'artifacts'", (table.replace("NOT NULL", ""),))
+    with closing(sqlite3.connect(path, isolation_level=None)) as sql:
+        sql.execute("UPDATE artifacts SET url = NULL")
+        sql.execute("PRAGMA writable_schema = ON")
+        sql.execute("UPDATE sqlite_schema SET sql = ? WHERE name = 'artifacts'", (table,))
+
+
 def cut_short(path: Path) -> None:
     with closing(sqlite3.connect(path)) as sql:
         sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     path.write_bytes(path.read_bytes()[:5000])
 
 
-@pytest.mark.parametrize("spoil", [garble, damage, cut_short])
+@pytest.mark.parametrize("spoil", [garble, damage, lose_values, cut_short])
 async def test_a_damaged_ledger_is_refused(spoil: Callable[[Path], None], into: Path) -> None:
     world = small_world()
     async with FakeCircleCI(world) as fake:
