@@ -16,7 +16,7 @@ from ..untrusted_text import is_valid_unicode
 from .ledger.ended import EndedLists
 from .ledger.records import ListedJob
 from .ledger.values import is_storable
-from .list_reader import ListReader, Reading
+from .list_reader import ListReader
 from .progress import ProgressTracker
 from .refs import WorkflowRef
 from .stop_signal import StopSignal
@@ -73,10 +73,10 @@ class BuildLists:
         if is_final and not self._stop.is_set:  # a stop can have ended the list early
             await self._ended.record_workflows(pipeline.id, listed, self._now)
 
-    async def jobs(self, workflow: WorkflowRef, reading: Reading) -> AsyncGenerator[ListedJob]:
+    async def jobs(self, workflow: WorkflowRef) -> AsyncGenerator[ListedJob]:
         """Iterate the jobs of a workflow that have a number, without approvals. Ends early when the run is stopped.
 
-        An approval on hold makes the list a growing one, also in a failed workflow, which continues when approved.
+        The list is not recorded as final while an approval is on hold: a failed workflow continues when it is approved.
         """
         if not await self._reader.may_list():
             return
@@ -95,7 +95,6 @@ class BuildLists:
                 if each.job_number is not None and each.type != JobType.APPROVAL:
                     listed.append(ListedJob(each.job_number, each.name, each.status))
                     yield listed[-1]
-        reading.is_growing |= is_on_hold
         is_final = workflow.is_finished and not is_on_hold and not paged.is_missing and all(map(_is_final_job, listed))
         if is_final and not self._stop.is_set:
             await self._ended.record_jobs(workflow.id, listed, self._now)

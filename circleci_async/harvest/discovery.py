@@ -290,7 +290,7 @@ class Discovery:
             workflow = workflow_ref(project, pipeline, each)
             async with self._reader.reading(jobs_listing(workflow)) as reading:
                 readings.append(reading)
-                refs += [job_ref(workflow, job) async for job in self._selected_jobs(workflow, reading)]
+                refs += [job_ref(workflow, job) async for job in self._selected_jobs(workflow)]
         await self._for_each(refs, list_all)
         found = [job._replace(kind=kind) for job in refs for kind in self._kinds]
         queued = [await self._files.queue(job) for job in found if job in complete]
@@ -318,11 +318,11 @@ class Discovery:
 
         async with self._reader.reading(jobs_listing(workflow)) as reading:
             reading.is_growing = not workflow.is_finished
-            await self._for_each(self._selected_jobs(workflow, reading), list_files)
+            await self._for_each(self._selected_jobs(workflow), list_files)
 
-    async def _selected_jobs(self, workflow: WorkflowRef, reading: Reading) -> AsyncGenerator[ListedJob]:
+    async def _selected_jobs(self, workflow: WorkflowRef) -> AsyncGenerator[ListedJob]:
         check_text("workflow name", workflow.name)
-        async with aclosing(self._lists.jobs(workflow, reading)) as jobs:
+        async with aclosing(self._lists.jobs(workflow)) as jobs:
             async for job in jobs:
                 if matches(self._select.job, job.name) and self._select.status in {None, job.status.value}:
                     yield job
